@@ -1,0 +1,157 @@
+//! What can go wrong, by whose matter it is: a file, a model, a node, an image, a setting,
+//! the runtime library.
+//!
+//! Every message is lower case, names the file or node, says what was found and what was
+//! expected; the way out is kept apart as a hint, so that a program can show it where it likes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Result of this library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error with what it concerns and, where one is known, a way out ([`Error::hint`]).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file or folder could not be written.
+    #[error("{}: cannot write: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A model file is not what it should be, or holds what is not supported.
+    #[error("{}: {message}", path.display())]
+    Model {
+        /// The model file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+    /// One node of a model is in the way.
+    #[error("node \"{node}\": {message}")]
+    Node {
+        /// Name of the node, or of its first output where it has none.
+        node: String,
+        /// What was found and what was expected.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+    /// One image cannot be used; others can.
+    #[error("{}: {message}", path.display())]
+    Image {
+        /// The image file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+    /// A setting (a flag, or a key of a configuration file) has a value that cannot be used,
+    /// or is missing.
+    #[error("{origin}: {message}")]
+    Setting {
+        /// The flag (`--mean`) or the file and key (`model.toml: mean`).
+        origin: String,
+        /// What was found and what was expected.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+    /// No usable ONNX Runtime library was found.
+    #[error("no usable ONNX Runtime library was found; tried:\n{}", tried.join("\n"))]
+    RuntimeMissing {
+        /// A line for each place, with what was wrong there.
+        tried: Vec<String>,
+        /// The way out.
+        hint: Option<String>,
+    },
+    /// ONNX Runtime refused something.
+    #[error("{what}: {message}")]
+    Runtime {
+        /// What was being done.
+        what: String,
+        /// What the runtime said.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
+}
+
+impl Error {
+    /// A file or folder that could not be read.
+    pub fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read { path: path.to_owned(), source }
+    }
+
+    /// A file or folder that could not be written.
+    pub fn write(path: &Path, source: io::Error) -> Self {
+        Self::Write { path: path.to_owned(), source }
+    }
+
+    /// A model that cannot be used.
+    pub fn model(path: &Path, message: impl Into<String>) -> Self {
+        Self::Model { path: path.to_owned(), message: message.into(), hint: None }
+    }
+
+    /// A node that is in the way.
+    pub fn node(node: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Node { node: node.into(), message: message.into(), hint: None }
+    }
+
+    /// An image that cannot be used.
+    pub fn image(path: &Path, message: impl Into<String>) -> Self {
+        Self::Image { path: path.to_owned(), message: message.into(), hint: None }
+    }
+
+    /// A setting that cannot be used; `origin` is the flag, or the file and key.
+    pub fn setting(origin: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Setting { origin: origin.into(), message: message.into(), hint: None }
+    }
+
+    /// Something that ONNX Runtime refused.
+    pub fn runtime(what: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Runtime { what: what.into(), message: message.into(), hint: None }
+    }
+
+    /// The same error with a way out. Read and write errors carry none and stay as they are.
+    #[must_use]
+    pub fn with_hint(mut self, text: impl Into<String>) -> Self {
+        match &mut self {
+            Self::Read { .. } | Self::Write { .. } => {}
+            Self::Model { hint, .. }
+            | Self::Node { hint, .. }
+            | Self::Image { hint, .. }
+            | Self::Setting { hint, .. }
+            | Self::RuntimeMissing { hint, .. }
+            | Self::Runtime { hint, .. } => *hint = Some(text.into()),
+        }
+        self
+    }
+
+    /// The way out, where one is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Read { .. } | Self::Write { .. } => None,
+            Self::Model { hint, .. }
+            | Self::Node { hint, .. }
+            | Self::Image { hint, .. }
+            | Self::Setting { hint, .. }
+            | Self::RuntimeMissing { hint, .. }
+            | Self::Runtime { hint, .. } => hint.as_deref(),
+        }
+    }
+}
