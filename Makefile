@@ -1,0 +1,65 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check fmt lint doc verify clean
+
+RUNTIME := 1.32.0
+STAMP := .ort/.onnxruntime-$(RUNTIME)
+MCDROP := target/release/mcdrop
+
+# The wheel of this machine: pip is told the platform, so any Python 3 will do.
+MACHINE := $(shell uname -s 2>/dev/null)-$(shell uname -m 2>/dev/null)
+PLATFORM := $(or \
+  $(if $(filter Linux-x86_64,$(MACHINE)),manylinux_2_28_x86_64), \
+  $(if $(filter Linux-aarch64,$(MACHINE)),manylinux_2_28_aarch64), \
+  $(if $(filter Darwin-arm64,$(MACHINE)),macosx_14_0_arm64), \
+  $(if $(findstring ARM64,$(PROCESSOR_ARCHITECTURE)),win_arm64), \
+  $(if $(filter Windows_NT,$(OS)),win_amd64))
+PYTHON ?= python3
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Fetch ONNX Runtime's library (pinned by hash) into .ort
+
+$(STAMP): .config/onnxruntime.txt
+	@test -n "$(PLATFORM)" || { echo "no ONNX Runtime wheel is known for $(MACHINE)"; \
+	  echo "hint: set ORT_DYLIB_PATH to a library of version 1.20 or newer"; exit 1; }
+	rm -rf .ort
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary=:all: --implementation cp --python-version 3.12 --platform $(PLATFORM) \
+	  --target .ort -r .config/onnxruntime.txt
+	@cd .ort && find . -type f ! -name '*onnxruntime.so*' ! -name 'onnxruntime*.dll' \
+	  ! -name '*.dylib' ! -name LICENSE ! -name 'ThirdPartyNotices*' -delete
+	@find .ort -type d -empty -delete
+	@touch $@
+
+build: setup ## Build the program
+	cargo build --release --locked
+
+demo: build ## Run the main job on the committed models and images
+	$(MCDROP) predict models/streets.onnx fixtures/streets/images -o out --overwrite
+	$(MCDROP) predict models/digits.onnx fixtures/digits -o out-digits --overwrite
+	@echo
+	@echo "Open these:"
+	@echo "  out/overlay             where the street model is unsure, over each image"
+	@echo "  out/mutual_information  where its samples disagree"
+	@echo "  out/predictions.csv     a row for each image; out-digits/predictions.csv for the digits"
+
+test: setup ## Run the tests
+	cargo test --locked
+
+fmt: ## Check the formatting
+	cargo fmt --check
+
+lint: ## Run clippy, warnings are errors
+	cargo clippy --all-targets --locked -- -D warnings
+
+doc: ## Build the documentation, warnings are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --document-private-items
+
+check: fmt lint doc test ## What CI runs
+
+verify: build ## The long checks, by hand: figures stand beside their claims
+	cargo test --release --locked -- --ignored --nocapture
+
+clean: ## Remove what was built and fetched
+	rm -rf target .ort out out-digits
