@@ -3,9 +3,11 @@
 pub mod error;
 pub mod input;
 pub mod measure;
+pub mod onnx;
 pub mod output;
 pub mod random;
 pub mod reduce;
+pub mod rewrite;
 pub mod simd;
 pub mod tensor;
 

@@ -1,0 +1,100 @@
+//! ONNX files: read without copying their weights, written back byte for byte.
+//!
+//! A [`Model`] is a decoded file. It knows where its external data lie, which tensors are
+//! constants and what they hold, but nothing of what operators compute: that is ONNX Runtime's
+//! work. Files are untrusted: whatever they hold, reading them gives a model or an error.
+
+mod constant;
+mod external;
+mod file;
+mod graph;
+pub(crate) mod proto;
+
+pub(crate) use external::ExternalData;
+pub(crate) use constant::{float_scalar, int_values};
+pub(crate) use graph::{GraphIndex, bodies, captured_names, node_label};
+
+use std::path::{Path, PathBuf};
+
+/// A model file, decoded; its weights stay in the mapped file.
+#[derive(Debug, Clone)]
+pub struct Model {
+    path: PathBuf,
+    /// Everything but the graph.
+    pub(crate) shell: proto::Model,
+    pub(crate) graph: proto::Graph,
+    pub(crate) external: ExternalData,
+    unknown_bytes: u64,
+}
+
+/// A graph input or output as the file declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueDescription {
+    /// Name of the tensor.
+    pub name: String,
+    /// ONNX element type (1 is f32, 10 is f16, 7 is i64), 0 where the file does not say.
+    pub element_type: i32,
+    /// Dimensions, `None` for one that varies; no list where the file gives no shape.
+    pub dimensions: Option<Vec<Option<usize>>>,
+}
+
+impl Model {
+    /// The file it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The program that wrote the file, `pytorch 2.15.0` say.
+    pub fn producer(&self) -> String {
+        let name = self.shell.producer_name.as_deref().unwrap_or_default();
+        let version = self.shell.producer_version.as_deref().unwrap_or_default();
+        format!("{name} {version}").trim().to_owned()
+    }
+
+    /// Version of the standard operator set, 0 where the file imports none.
+    pub fn opset(&self) -> i64 {
+        let standard = |domain: &Option<String>| {
+            matches!(domain.as_deref(), None | Some("" | "ai.onnx"))
+        };
+        let imports = self.shell.opset_import.iter();
+        imports.filter(|set| standard(&set.domain)).filter_map(|set| set.version).max().unwrap_or(0)
+    }
+
+    /// How many bytes of the file belong to fields newer than IR 14: they are lost when the
+    /// model is written again. 0 for every file of today's exporters.
+    pub fn unknown_bytes(&self) -> u64 {
+        self.unknown_bytes
+    }
+
+    /// The inputs that must be fed: graph inputs less initializers.
+    pub fn inputs(&self) -> Vec<ValueDescription> {
+        let index = GraphIndex::new(&self.graph);
+        let fed = self.graph.input.iter().filter(|value| {
+            value.name.as_deref().is_some_and(|name| !index.initializers.contains_key(name))
+        });
+        fed.map(describe).collect()
+    }
+
+    /// The graph outputs.
+    pub fn outputs(&self) -> Vec<ValueDescription> {
+        self.graph.output.iter().map(describe).collect()
+    }
+}
+
+fn describe(value: &proto::ValueInfo) -> ValueDescription {
+    let tensor = match value.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+        Some(proto::TypeValue::Tensor(tensor)) => Some(tensor),
+        _ => None,
+    };
+    let size = |dimension: &proto::Dimension| match dimension.value {
+        Some(proto::DimensionValue::Value(size)) => usize::try_from(size).ok(),
+        _ => None,
+    };
+    ValueDescription {
+        name: value.name.clone().unwrap_or_default(),
+        element_type: tensor.and_then(|t| t.elem_type).unwrap_or(0),
+        dimensions: tensor
+            .and_then(|t| t.shape.as_ref())
+            .map(|shape| shape.dim.iter().map(size).collect()),
+    }
+}

@@ -1,0 +1,122 @@
+//! Small constants of a graph: dropout ratios, modes, axes.
+
+use half::{bf16, f16};
+
+use super::{GraphIndex, Model, proto};
+
+/// The value of a scalar (or one-element) tensor by name, followed through `Identity`, `Cast`
+/// to a float type, `Constant` and initializers; booleans and integers come as numbers. `None`
+/// where it is not constant.
+pub(crate) fn float_scalar(model: &Model, index: &GraphIndex, name: &str) -> Option<f32> {
+    match constant_tensor(model, index, name)? {
+        Constant::Tensor(tensor) => single(model, tensor),
+        Constant::Float(value) => Some(value),
+        Constant::Ints(values) => match values[..] {
+            [value] => Some(value as f32),
+            _ => None,
+        },
+    }
+}
+
+/// The values of an integer constant by name.
+pub(crate) fn int_values(model: &Model, index: &GraphIndex, name: &str) -> Option<Vec<i64>> {
+    match constant_tensor(model, index, name)? {
+        Constant::Tensor(tensor) => ints(model, tensor),
+        Constant::Ints(values) => Some(values),
+        Constant::Float(_) => None,
+    }
+}
+
+enum Constant<'a> {
+    Tensor(&'a proto::Tensor),
+    Float(f32),
+    Ints(Vec<i64>),
+}
+
+fn constant_tensor<'a>(
+    model: &'a Model,
+    index: &GraphIndex<'a>,
+    name: &str,
+) -> Option<Constant<'a>> {
+    let mut name = name.to_owned();
+    // A cyclic graph must not keep us here: no chain is longer than the graph.
+    for _ in 0..=model.graph.node.len() {
+        if let Some(tensor) = index.initializers.get(name.as_str()) {
+            return Some(Constant::Tensor(tensor));
+        }
+        let node = index.producer(&name)?;
+        match node.op_type.as_deref() {
+            Some("Identity" | "Cast") => name = node.input.first()?.clone(),
+            Some("Constant") => return constant_node(node),
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn constant_node(node: &proto::Node) -> Option<Constant<'_>> {
+    let attribute = node.attribute.first()?;
+    match attribute.name.as_deref()? {
+        "value" => attribute.t.as_ref().map(Constant::Tensor),
+        "value_float" => attribute.f.map(Constant::Float),
+        "value_int" => attribute.i.map(|value| Constant::Ints(vec![value])),
+        "value_ints" => Some(Constant::Ints(attribute.ints.clone())),
+        _ => None,
+    }
+}
+
+fn raw(model: &Model, tensor: &proto::Tensor) -> Option<bytes::Bytes> {
+    match &tensor.raw_data {
+        Some(bytes) if !bytes.is_empty() => Some(bytes.clone()),
+        _ => model.external.content(tensor).ok().flatten(),
+    }
+}
+
+/// The one element of a tensor as f32; element types by their ONNX numbers.
+fn single(model: &Model, tensor: &proto::Tensor) -> Option<f32> {
+    if tensor.dims.iter().any(|&size| size != 1) {
+        return None;
+    }
+    let bytes = raw(model, tensor);
+    let bytes = bytes.as_deref();
+    match tensor.data_type? {
+        1 => match bytes {
+            Some(b) => Some(f32::from_le_bytes(b.try_into().ok()?)),
+            None => tensor.float_data.first().copied(),
+        },
+        11 => match bytes {
+            Some(b) => Some(f64::from_le_bytes(b.try_into().ok()?) as f32),
+            None => tensor.double_data.first().map(|&value| value as f32),
+        },
+        10 | 16 => {
+            let bits = match bytes {
+                Some(b) => u16::from_le_bytes(b.try_into().ok()?),
+                None => u16::try_from(*tensor.int32_data.first()?).ok()?,
+            };
+            let half = tensor.data_type == Some(10);
+            Some(if half { f16::from_bits(bits).to_f32() } else { bf16::from_bits(bits).to_f32() })
+        }
+        9 => match bytes {
+            Some(b) => b.first().map(|&byte| f32::from(byte != 0)),
+            None => tensor.int32_data.first().map(|&value| f32::from(value != 0)),
+        },
+        _ => match ints(model, tensor)?[..] {
+            [value] => Some(value as f32),
+            _ => None,
+        },
+    }
+}
+
+fn ints(model: &Model, tensor: &proto::Tensor) -> Option<Vec<i64>> {
+    let bytes = raw(model, tensor);
+    match (tensor.data_type?, bytes) {
+        (7, Some(b)) => Some(b.as_chunks::<8>().0.iter().map(|c| i64::from_le_bytes(*c)).collect()),
+        (7, None) => Some(tensor.int64_data.clone()),
+        (6, Some(b)) => {
+            let chunks = b.as_chunks::<4>().0.iter();
+            Some(chunks.map(|c| i64::from(i32::from_le_bytes(*c))).collect())
+        }
+        (6, None) => Some(tensor.int32_data.iter().map(|&value| i64::from(value)).collect()),
+        _ => None,
+    }
+}

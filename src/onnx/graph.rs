@@ -1,0 +1,123 @@
+//! Finding one's way in a graph: who writes a tensor, who reads it, what bodies capture.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::proto;
+
+/// Who writes each tensor of a graph, and its initializers.
+#[derive(Debug)]
+pub(crate) struct GraphIndex<'a> {
+    graph: &'a proto::Graph,
+    producers: HashMap<&'a str, usize>,
+    pub(crate) initializers: HashMap<&'a str, &'a proto::Tensor>,
+}
+
+impl<'a> GraphIndex<'a> {
+    pub(crate) fn new(graph: &'a proto::Graph) -> Self {
+        let mut producers = HashMap::new();
+        for (i, node) in graph.node.iter().enumerate() {
+            for output in node.output.iter().filter(|name| !name.is_empty()) {
+                producers.insert(output.as_str(), i);
+            }
+        }
+        let named = graph.initializer.iter();
+        let initializers =
+            named.filter_map(|t| t.name.as_deref().map(|name| (name, t))).collect();
+        Self { graph, producers, initializers }
+    }
+
+    pub(crate) fn producer_index(&self, tensor: &str) -> Option<usize> {
+        self.producers.get(tensor).copied()
+    }
+
+    pub(crate) fn producer(&self, tensor: &str) -> Option<&'a proto::Node> {
+        self.producer_index(tensor).map(|i| &self.graph.node[i])
+    }
+}
+
+/// The name that people know a node by: its own, or that of its first output.
+pub(crate) fn node_label(node: &proto::Node) -> &str {
+    match node.name.as_deref() {
+        Some(name) if !name.is_empty() => name,
+        _ => node.output.first().map_or("(unnamed)", String::as_str),
+    }
+}
+
+/// What a node reads: its inputs, and what the bodies of `If`, `Loop` and `Scan` take from
+/// outside.
+pub(crate) fn captured_names(node: &proto::Node) -> BTreeSet<&str> {
+    let mut names: BTreeSet<&str> =
+        node.input.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    for body in bodies(node) {
+        capture(body, &mut names);
+    }
+    names
+}
+
+/// The graphs in a node's attributes.
+pub(crate) fn bodies(node: &proto::Node) -> impl Iterator<Item = &proto::Graph> {
+    node.attribute.iter().flat_map(|a| a.g.as_deref().into_iter().chain(a.graphs.iter()))
+}
+
+fn capture<'a>(body: &'a proto::Graph, names: &mut BTreeSet<&'a str>) {
+    let mut own: BTreeSet<&str> = BTreeSet::new();
+    own.extend(body.input.iter().filter_map(|value| value.name.as_deref()));
+    own.extend(body.initializer.iter().filter_map(|tensor| tensor.name.as_deref()));
+    own.extend(body.node.iter().flat_map(|node| node.output.iter().map(String::as_str)));
+    let outputs = body.output.iter().filter_map(|value| value.name.as_deref());
+    let read = body.node.iter().flat_map(captured_names).chain(outputs);
+    names.extend(read.filter(|name| !own.contains(name)));
+}
+
+/// Calls `visit` for every tensor of the model: initializers and attributes, in bodies and
+/// functions too.
+pub(super) fn for_each_tensor(model: &proto::Model, visit: &mut dyn FnMut(&proto::Tensor)) {
+    if let Some(graph) = &model.graph {
+        in_graph(graph, visit);
+    }
+    for function in &model.functions {
+        in_nodes(&function.node, visit);
+    }
+}
+
+fn in_graph(graph: &proto::Graph, visit: &mut dyn FnMut(&proto::Tensor)) {
+    graph.initializer.iter().for_each(&mut *visit);
+    in_nodes(&graph.node, visit);
+}
+
+fn in_nodes(nodes: &[proto::Node], visit: &mut dyn FnMut(&proto::Tensor)) {
+    for node in nodes {
+        for attribute in &node.attribute {
+            attribute.t.iter().chain(&attribute.tensors).for_each(&mut *visit);
+        }
+        for body in bodies(node) {
+            in_graph(body, visit);
+        }
+    }
+}
+
+/// The same, with tensors that may be changed.
+pub(super) fn for_each_tensor_mut(
+    model: &mut proto::Model,
+    visit: &mut dyn FnMut(&mut proto::Tensor),
+) {
+    if let Some(graph) = &mut model.graph {
+        in_graph_mut(graph, visit);
+    }
+    for function in &mut model.functions {
+        in_nodes_mut(&mut function.node, visit);
+    }
+}
+
+fn in_graph_mut(graph: &mut proto::Graph, visit: &mut dyn FnMut(&mut proto::Tensor)) {
+    graph.initializer.iter_mut().for_each(&mut *visit);
+    in_nodes_mut(&mut graph.node, visit);
+}
+
+fn in_nodes_mut(nodes: &mut [proto::Node], visit: &mut dyn FnMut(&mut proto::Tensor)) {
+    for attribute in nodes.iter_mut().flat_map(|node| &mut node.attribute) {
+        attribute.t.iter_mut().chain(&mut attribute.tensors).for_each(&mut *visit);
+        let bodies = attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+        bodies.for_each(|body| in_graph_mut(body, visit));
+    }
+}

@@ -1,0 +1,20 @@
+//! From a graph to two graphs: what runs once an image, and what runs for every sample.
+//!
+//! [`Plan::new`] chooses the output that holds the scores, finds the live dropouts that reach
+//! it, refuses what would make the result wrong, and cuts the graph: the **prefix** is
+//! everything that no site can reach, the **suffix** everything downstream of one. Nodes fed by
+//! constants alone belong to both sides. Shape arithmetic is never cut: it is rebuilt on the
+//! suffix's side from the shapes of prefix tensors, so that it counts the rows of the suffix
+//! and not those of the prefix.
+//!
+//! Nothing here computes a tensor; which axis of a tensor is the batch is not known here.
+
+mod output;
+mod reach;
+mod sites;
+mod split;
+
+pub use output::{Head, Scores, ScoresOption};
+pub use sites::{Site, Survey};
+pub use split::{Plan, SiteAxis};
+pub(crate) use split::{CutInput, IMAGE_KEY, OPERATOR_DOMAIN, OPERATOR_NAME, SAMPLE, SuffixKind};

@@ -1,0 +1,351 @@
+//! The cut: prefix and suffix as models of their own.
+
+use std::collections::{BTreeSet, HashSet};
+
+use prost::Message as _;
+
+use super::output::{self, Head, ScoresOption};
+use super::reach::Reach;
+use super::sites::{self, Site, Survey};
+use crate::error::{Error, Result};
+use crate::onnx::{Model, ValueDescription, captured_names, proto};
+use crate::random::Draws;
+
+/// Domain of the sampler's own operators.
+pub(crate) const OPERATOR_DOMAIN: &str = "mcdrop";
+/// The operator that takes a live dropout's place.
+pub(crate) const OPERATOR_NAME: &str = "Dropout";
+/// Input of the suffix: the image key of each row, i64 `[rows]`.
+pub(crate) const IMAGE_KEY: &str = "mcdrop::image_key";
+/// Input of the suffix: the sample of each row, i64 `[rows]`, -1 for the deterministic pass.
+pub(crate) const SAMPLE: &str = "mcdrop::sample";
+
+/// Which axis of a site's input counts the rows of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteAxis {
+    /// This one; one row may own several slices of it.
+    Rows(usize),
+    /// None is known: a run has one row, and the whole tensor belongs to it.
+    Whole,
+}
+
+/// An input of the suffix as ONNX Runtime described the prefix's output.
+#[derive(Debug, Clone)]
+pub(crate) struct CutInput {
+    pub(crate) name: String,
+    pub(crate) element_type: i32,
+    pub(crate) dimensions: Vec<Option<usize>>,
+}
+
+/// What the sites of a suffix are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SuffixKind<'a> {
+    /// All off, their inputs added as outputs: for the probe of axes.
+    Probe,
+    /// Ours, with the axis of each.
+    Sampling { axes: &'a [SiteAxis], seed: u64, draws: Draws },
+}
+
+/// A model with its sites found and its cut made.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    model: Model,
+    head: Head,
+    survey: Survey,
+    image: ValueDescription,
+    prefix: BTreeSet<usize>,
+    suffix: BTreeSet<usize>,
+    cuts: Vec<String>,
+    shapes: Vec<String>,
+}
+
+impl Plan {
+    /// Chooses the output, finds the sites that reach it and cuts the graph.
+    ///
+    /// # Errors
+    /// If the model has not one input, several outputs and none was named, an output of class
+    /// ids, no live dropout, an output that none reaches, or randomness that would make the
+    /// result wrong.
+    pub fn new(model: Model, output_name: Option<&str>, scores: ScoresOption) -> Result<Self> {
+        let image = single_input(&model)?;
+        let head = output::choose(&model, output_name, scores)?;
+        let reach = Reach::new(&model.graph);
+        let constant = reach.constant();
+        let needed = reach.needed([head.tensor.as_str()]);
+        let survey = sites::survey(&model, &needed, &constant)?;
+        let start: HashSet<usize> = survey.sites.iter().map(|site| site.position).collect();
+        let moved = reach.downstream(&start, false);
+        if !reach.index.producer_index(&head.tensor).is_some_and(|node| moved.contains(&node)) {
+            return Err(Error::node(head.output.clone(), "no live dropout reaches this output")
+                .with_hint("choose another output with --output-name"));
+        }
+        let random: HashSet<usize> =
+            reach.downstream(&start, true).intersection(&needed).copied().collect();
+        let cut = Cut::new(&reach, &random, &constant);
+        let (prefix, suffix) = (cut.prefix(&reach), cut.suffix);
+        let (cuts, shapes) = (cut.tensors.into_iter().collect(), cut.shapes.into_iter().collect());
+        drop(reach);
+        Ok(Self { model, head, survey, image, prefix, suffix, cuts, shapes })
+    }
+
+    /// The model that was cut.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The output that holds the scores.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The live dropouts that reach the output, in graph order.
+    pub fn sites(&self) -> &[Site] {
+        &self.survey.sites
+    }
+
+    /// Dropout nodes behind the output that do nothing, each with the reason.
+    pub fn inert(&self) -> &[String] {
+        &self.survey.inert
+    }
+
+    /// The model's input.
+    pub fn image(&self) -> &ValueDescription {
+        &self.image
+    }
+
+    /// Numbers of nodes that run once an image, and for every sample.
+    pub fn node_counts(&self) -> (usize, usize) {
+        (self.prefix.len(), self.suffix.len())
+    }
+
+    /// Whether some operator mixes what the rows of a run share, whatever the shapes say.
+    pub(crate) fn rows_share_a_scale(&self) -> Option<&str> {
+        let nodes = self.suffix.iter().map(|&i| &self.model.graph.node[i]);
+        let mut names = nodes.filter_map(|node| node.op_type.as_deref());
+        names.find(|name| *name == "DynamicQuantizeLinear")
+    }
+
+    /// Tensors that cross from the prefix to the suffix; the graph input may be one.
+    pub(crate) fn cuts(&self) -> &[String] {
+        &self.cuts
+    }
+
+    /// Outputs of `Shape` and `Size` nodes whose values the suffix takes as inputs.
+    pub(crate) fn shapes(&self) -> &[String] {
+        &self.shapes
+    }
+
+    /// The prefix; `None` where the suffix starts at the graph input.
+    pub(crate) fn prefix(&self) -> Option<Vec<u8>> {
+        let crossing = self.cuts.iter().chain(&self.shapes);
+        let outputs: Vec<&str> =
+            crossing.map(String::as_str).filter(|name| *name != self.image.name).collect();
+        if outputs.is_empty() {
+            return None;
+        }
+        let nodes = self.prefix.iter().map(|&i| self.model.graph.node[i].clone()).collect();
+        let input = self.model.graph.input.iter();
+        let input = input.filter(|value| value.name.as_deref() == Some(&self.image.name));
+        let graph = self.graph("prefix", nodes, input.cloned().collect(), &outputs);
+        Some(self.finish(graph))
+    }
+
+    /// The suffix, with inputs as ONNX Runtime described the prefix's outputs.
+    pub(crate) fn suffix(&self, inputs: &[CutInput], kind: SuffixKind) -> Vec<u8> {
+        let mut outputs = vec![self.head.tensor.clone()];
+        let mut nodes: Vec<proto::Node> = Vec::with_capacity(self.suffix.len());
+        let mut ordinal = 0;
+        for &position in &self.suffix {
+            let node = &self.model.graph.node[position];
+            match self.sites().get(ordinal).filter(|site| site.position == position) {
+                None => nodes.push(node.clone()),
+                Some(site) => {
+                    nodes.push(replacement(node, site, ordinal, kind));
+                    if matches!(kind, SuffixKind::Probe) {
+                        let name = format!("mcdrop::site::{ordinal}");
+                        nodes.push(operator("Identity", &[&site.input], &name));
+                        outputs.push(name);
+                    }
+                    ordinal += 1;
+                }
+            }
+        }
+        let mut values: Vec<proto::ValueInfo> = inputs.iter().map(typed).collect();
+        if matches!(kind, SuffixKind::Sampling { .. }) {
+            let row = |name: &str| {
+                typed(&CutInput { name: name.to_owned(), element_type: 7, dimensions: vec![None] })
+            };
+            values.extend([row(IMAGE_KEY), row(SAMPLE)]);
+        }
+        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        self.finish(self.graph("suffix", nodes, values, &outputs))
+    }
+
+    fn graph(
+        &self,
+        name: &str,
+        nodes: Vec<proto::Node>,
+        input: Vec<proto::ValueInfo>,
+        outputs: &[&str],
+    ) -> proto::Graph {
+        let read: BTreeSet<&str> = nodes.iter().flat_map(captured_names).collect();
+        let wanted = |name: &Option<String>| {
+            name.as_deref().is_some_and(|n| read.contains(n) || outputs.contains(&n))
+        };
+        let initializer = self.model.graph.initializer.iter();
+        let initializer = initializer.filter(|t| wanted(&t.name)).cloned().collect();
+        let sparse = self.model.graph.sparse_initializer.iter();
+        let sparse = sparse.filter(|t| t.values.as_ref().is_some_and(|v| wanted(&v.name)));
+        let sparse_initializer = sparse.cloned().collect();
+        let untyped = |name: &&str| proto::ValueInfo {
+            name: Some((*name).to_owned()),
+            ..proto::ValueInfo::default()
+        };
+        proto::Graph {
+            name: Some(name.to_owned()),
+            output: outputs.iter().map(untyped).collect(),
+            node: nodes,
+            initializer,
+            sparse_initializer,
+            input,
+            ..proto::Graph::default()
+        }
+    }
+
+    /// The encoded model around a graph. External data are named as the runtime will look for
+    /// them: by their real names in their real folder.
+    fn finish(&self, graph: proto::Graph) -> Vec<u8> {
+        let mut model = self.model.with_graph(graph);
+        model.opset_import.push(proto::OperatorSetId {
+            domain: Some(OPERATOR_DOMAIN.to_owned()),
+            version: Some(1),
+        });
+        self.model.external.rename(&mut model);
+        model.encode_to_vec()
+    }
+}
+
+fn single_input(model: &Model) -> Result<ValueDescription> {
+    let mut inputs = model.inputs();
+    if inputs.len() == 1 {
+        return Ok(inputs.remove(0));
+    }
+    let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+    Err(Error::model(
+        model.path(),
+        format!("the model has {} inputs ({}), where one image is expected", names.len(), names.join(", ")),
+    )
+    .with_hint("export a model that takes the image alone; bind other inputs as constants"))
+}
+
+/// The suffix and what must cross into it.
+struct Cut {
+    suffix: BTreeSet<usize>,
+    tensors: BTreeSet<String>,
+    shapes: BTreeSet<String>,
+}
+
+impl Cut {
+    fn new(reach: &Reach, random: &HashSet<usize>, constant: &HashSet<usize>) -> Self {
+        let arithmetic = reach.shape_arithmetic(constant);
+        let mut cut =
+            Self { suffix: BTreeSet::new(), tensors: BTreeSet::new(), shapes: BTreeSet::new() };
+        let mut open: Vec<usize> = random.iter().copied().collect();
+        while let Some(node) = open.pop() {
+            if !cut.suffix.insert(node) {
+                continue;
+            }
+            for &name in reach.reads(node) {
+                match reach.index.producer_index(name) {
+                    _ if reach.index.initializers.contains_key(name) => {}
+                    None => {
+                        cut.tensors.insert(name.to_owned());
+                    }
+                    Some(writer) if random.contains(&writer) || constant.contains(&writer) => {
+                        open.push(writer);
+                    }
+                    Some(writer) if arithmetic.contains(&writer) => {
+                        if reach.is_shape(writer) {
+                            cut.shapes.insert(name.to_owned());
+                        } else {
+                            open.push(writer);
+                        }
+                    }
+                    Some(_) => {
+                        cut.tensors.insert(name.to_owned());
+                    }
+                }
+            }
+        }
+        cut
+    }
+
+    fn prefix(&self, reach: &Reach) -> BTreeSet<usize> {
+        let crossing = self.tensors.iter().chain(&self.shapes).map(String::as_str);
+        reach.needed(crossing).into_iter().collect()
+    }
+}
+
+fn operator(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
+    proto::Node {
+        op_type: Some(kind.to_owned()),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        name: Some(output.to_owned()),
+        ..proto::Node::default()
+    }
+}
+
+fn replacement(node: &proto::Node, site: &Site, ordinal: usize, kind: SuffixKind) -> proto::Node {
+    let SuffixKind::Sampling { axes, seed, draws } = kind else {
+        return operator("Identity", &[&site.input], &site.tensor);
+    };
+    let int = |name: &str, value: i64| proto::Attribute {
+        name: Some(name.to_owned()),
+        r#type: Some(2),
+        i: Some(value),
+        ..proto::Attribute::default()
+    };
+    let axis = match axes.get(ordinal) {
+        Some(SiteAxis::Rows(axis)) => *axis as i64,
+        _ => -1,
+    };
+    let ratio = proto::Attribute {
+        name: Some("ratio".to_owned()),
+        r#type: Some(1),
+        f: Some(site.ratio),
+        ..proto::Attribute::default()
+    };
+    proto::Node {
+        domain: Some(OPERATOR_DOMAIN.to_owned()),
+        name: node.name.clone(),
+        attribute: vec![
+            int("axis", axis),
+            int("independent", i64::from(draws == Draws::Independent)),
+            int("ordinal", ordinal as i64),
+            ratio,
+            int("seed", seed.cast_signed()),
+            int("site", site.key.cast_signed()),
+        ],
+        ..operator(OPERATOR_NAME, &[&site.input, IMAGE_KEY, SAMPLE], &site.tensor)
+    }
+}
+
+fn typed(input: &CutInput) -> proto::ValueInfo {
+    let dimension = |size: &Option<usize>| proto::Dimension {
+        value: size.map(|size| proto::DimensionValue::Value(size as i64)),
+        ..proto::Dimension::default()
+    };
+    let tensor = proto::TensorType {
+        elem_type: Some(input.element_type),
+        shape: Some(proto::TensorShape { dim: input.dimensions.iter().map(dimension).collect() }),
+    };
+    proto::ValueInfo {
+        name: Some(input.name.clone()),
+        r#type: Some(proto::Type {
+            value: Some(proto::TypeValue::Tensor(tensor)),
+            ..proto::Type::default()
+        }),
+        ..proto::ValueInfo::default()
+    }
+}
