@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use sha2::{Digest, Sha256};
-
 use crate::error::{Error, Result};
 use crate::onnx::{GraphIndex, Model, bodies, float_scalar, node_label, proto};
+use crate::random::site_key;
 
 /// A live dropout.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,15 +121,9 @@ fn site(position: usize, node: &proto::Node, ratio: f32) -> Result<Site> {
     }
     let name = |names: &[String]| names.first().cloned().unwrap_or_default();
     let tensor = name(&node.output);
-    let key = key_of(&tensor);
+    let key = site_key(&tensor);
     let node_name = node_label(node).to_owned();
     Ok(Site { position, node: node_name, input: name(&node.input), tensor, ratio, key })
-}
-
-/// The site's word: first 8 bytes, big-endian, of SHA-256 of its tensor's name.
-fn key_of(tensor: &str) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(tensor.as_bytes()).into();
-    digest[..8].iter().fold(0, |key, &byte| (key << 8) | u64::from(byte))
 }
 
 /// Live dropouts that are not what the sampler runs: of constants, or read by their mask.
@@ -239,16 +232,4 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
         inert => format!("its Dropout nodes do nothing ({})", inert.join("; ")),
     };
     Error::model(model.path(), format!("the model has no live dropout: {inert}")).with_hint(EXPORT_HINT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_site_key_is_the_head_of_the_hash_of_its_tensor() {
-        // printf /features/Dropout_output_0 | sha256sum
-        assert_eq!(key_of("/features/Dropout_output_0"), crate::random::site_key("/features/Dropout_output_0"));
-        assert_ne!(key_of("a"), key_of("b"));
-    }
 }

@@ -9,16 +9,8 @@ use super::reach::Reach;
 use super::sites::{self, Site, Survey};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, ValueDescription, captured_names, proto};
+use crate::operator::{self, IMAGE_KEY, SAMPLE};
 use crate::random::Draws;
-
-/// Domain of the sampler's own operators.
-pub(crate) const OPERATOR_DOMAIN: &str = "mcdrop";
-/// The operator that takes a live dropout's place.
-pub(crate) const OPERATOR_NAME: &str = "Dropout";
-/// Input of the suffix: the image key of each row, i64 `[rows]`.
-pub(crate) const IMAGE_KEY: &str = "mcdrop::image_key";
-/// Input of the suffix: the sample of each row, i64 `[rows]`, -1 for the deterministic pass.
-pub(crate) const SAMPLE: &str = "mcdrop::sample";
 
 /// Which axis of a site's input counts the rows of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,14 +148,14 @@ impl Plan {
         let mut nodes: Vec<proto::Node> = Vec::with_capacity(self.suffix.len());
         let mut ordinal = 0;
         for &position in &self.suffix {
-            let node = &self.model.graph.node[position];
+            let original = &self.model.graph.node[position];
             match self.sites().get(ordinal).filter(|site| site.position == position) {
-                None => nodes.push(node.clone()),
+                None => nodes.push(original.clone()),
                 Some(site) => {
-                    nodes.push(replacement(node, site, ordinal, kind));
+                    nodes.push(replacement(original, site, ordinal, kind));
                     if matches!(kind, SuffixKind::Probe) {
                         let name = format!("mcdrop::site::{ordinal}");
-                        nodes.push(operator("Identity", &[&site.input], &name));
+                        nodes.push(node("Identity", &[&site.input], &name));
                         outputs.push(name);
                     }
                     ordinal += 1;
@@ -217,7 +209,7 @@ impl Plan {
     fn finish(&self, graph: proto::Graph) -> Vec<u8> {
         let mut model = self.model.with_graph(graph);
         model.opset_import.push(proto::OperatorSetId {
-            domain: Some(OPERATOR_DOMAIN.to_owned()),
+            domain: Some(operator::DOMAIN.to_owned()),
             version: Some(1),
         });
         self.model.external.rename(&mut model);
@@ -286,7 +278,7 @@ impl Cut {
     }
 }
 
-fn operator(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
+fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
     proto::Node {
         op_type: Some(kind.to_owned()),
         input: inputs.iter().map(|&name| name.to_owned()).collect(),
@@ -296,9 +288,9 @@ fn operator(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
     }
 }
 
-fn replacement(node: &proto::Node, site: &Site, ordinal: usize, kind: SuffixKind) -> proto::Node {
+fn replacement(dropout: &proto::Node, site: &Site, ordinal: usize, kind: SuffixKind) -> proto::Node {
     let SuffixKind::Sampling { axes, seed, draws } = kind else {
-        return operator("Identity", &[&site.input], &site.tensor);
+        return node("Identity", &[&site.input], &site.tensor);
     };
     let int = |name: &str, value: i64| proto::Attribute {
         name: Some(name.to_owned()),
@@ -311,23 +303,23 @@ fn replacement(node: &proto::Node, site: &Site, ordinal: usize, kind: SuffixKind
         _ => -1,
     };
     let ratio = proto::Attribute {
-        name: Some("ratio".to_owned()),
+        name: Some(operator::RATIO.to_owned()),
         r#type: Some(1),
         f: Some(site.ratio),
         ..proto::Attribute::default()
     };
     proto::Node {
-        domain: Some(OPERATOR_DOMAIN.to_owned()),
-        name: node.name.clone(),
+        domain: Some(operator::DOMAIN.to_owned()),
+        name: dropout.name.clone(),
         attribute: vec![
-            int("axis", axis),
-            int("independent", i64::from(draws == Draws::Independent)),
-            int("ordinal", ordinal as i64),
+            int(operator::AXIS, axis),
+            int(operator::INDEPENDENT, i64::from(draws == Draws::Independent)),
+            int(operator::ORDINAL, ordinal as i64),
             ratio,
-            int("seed", seed.cast_signed()),
-            int("site", site.key.cast_signed()),
+            int(operator::SEED, seed.cast_signed()),
+            int(operator::SITE, site.key.cast_signed()),
         ],
-        ..operator(OPERATOR_NAME, &[&site.input, IMAGE_KEY, SAMPLE], &site.tensor)
+        ..node(operator::NAME, &[&site.input, IMAGE_KEY, SAMPLE], &site.tensor)
     }
 }
 

@@ -1,0 +1,16 @@
+//! ONNX Runtime: its library, sessions, values, and the dropout operator.
+//!
+//! The only module that names `ort`. ONNX Runtime's default optimiser deletes live `Dropout`
+//! nodes, and its own kernel's samples are correlated: sites therefore run as an operator of
+//! ours ([`dropout`]), which no optimiser knows and which draws the masks of
+//! [`random`](crate::random).
+
+mod dropout;
+mod library;
+mod session;
+mod value;
+
+pub(crate) use dropout::SiteCounts;
+pub use library::Runtime;
+pub(crate) use session::{Described, Session, SessionOptions};
+pub(crate) use value::Value;

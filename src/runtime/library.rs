@@ -1,0 +1,218 @@
+//! Finding ONNX Runtime's shared library and loading it.
+
+use std::ffi::{CStr, OsStr, c_char};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ort::environment::Environment;
+
+use crate::error::{Error, Result};
+
+const HINT: &str = "run `make setup` in the checkout, or `pip install onnxruntime` in the active \
+                    environment, or name the library: --ort-lib FILE (1.20 or newer)";
+
+/// Where the set-up puts the library, from the folder it was run in.
+const SET_UP: &str = ".ort/onnxruntime/capi";
+
+/// ONNX Runtime, loaded.
+///
+/// A process loads one library: opening a second runtime gives the first one again.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    pub(super) environment: Environment,
+    path: PathBuf,
+    version: String,
+    tried: Vec<String>,
+}
+
+impl Runtime {
+    /// Finds the library and loads it.
+    ///
+    /// With `library` (a file, or a folder that holds it) or else the environment variable
+    /// `ORT_DYLIB_PATH`, only that place is tried. Otherwise: the folder of the executable; the
+    /// set-up folder `.ort` of each folder above it; the `onnxruntime` package of the active
+    /// virtual or conda environment; the system's loader by name. The working directory and
+    /// the folders of models and images are never searched, and no other program is run.
+    ///
+    /// # Errors
+    /// [`Error::RuntimeMissing`], with a line for each place, where none holds a library of
+    /// version 1.20 or newer.
+    pub fn find(library: Option<&Path>) -> Result<Self> {
+        let mut tried = Vec::new();
+        for place in places(library) {
+            for file in place.files() {
+                match load(&file) {
+                    Ok((environment, version)) => {
+                        tried.push(format!("  {}: version {version}", file.display()));
+                        return Ok(Self { environment, path: file, version, tried });
+                    }
+                    Err(message) => tried.push(format!("  {}: {message}", file.display())),
+                }
+            }
+            if place.files().is_empty() {
+                tried.push(format!("  {}: {}", place.path.display(), place.why_empty()));
+            }
+        }
+        Err(Error::RuntimeMissing { tried, hint: Some(HINT.to_owned()) })
+    }
+
+    /// The library's file, or the name that the system's loader found.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The library's version, `1.32.0` say.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// A line for each place that was looked at, the last one the library's.
+    pub fn tried(&self) -> &[String] {
+        &self.tried
+    }
+
+    /// The execution providers compiled into the library, by ONNX Runtime's names.
+    ///
+    /// # Errors
+    /// If the library does not say.
+    pub fn providers(&self) -> Result<Vec<String>> {
+        available_providers()
+            .ok_or_else(|| Error::runtime("execution providers", "the library lists none"))
+    }
+
+    /// Whether the library is at least of version 1.`minor`.
+    pub(super) fn is_at_least(&self, minor: u32) -> bool {
+        let mut parts = self.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (1, minor)
+    }
+}
+
+/// A folder to look into, a file, or a name for the system's loader.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    by_name: bool,
+}
+
+impl Place {
+    /// The libraries at a place, best first.
+    fn files(&self) -> Vec<PathBuf> {
+        if self.by_name || self.path.is_file() {
+            return vec![self.path.clone()];
+        }
+        let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| is_library(path)).collect();
+        files.sort();
+        files
+    }
+
+    fn why_empty(&self) -> &'static str {
+        if self.path.exists() { "no ONNX Runtime library in it" } else { "not there" }
+    }
+}
+
+fn is_library(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    name == "onnxruntime.dll"
+        || name.starts_with("libonnxruntime.so")
+        || (name.starts_with("libonnxruntime.") && name.ends_with("dylib"))
+}
+
+fn places(library: Option<&Path>) -> Vec<Place> {
+    let place = |path: PathBuf| Place { path, by_name: false };
+    let from_variable = || std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty());
+    if let Some(path) = library.map(Path::to_owned).or_else(|| from_variable().map(PathBuf::from)) {
+        return vec![place(std::path::absolute(&path).unwrap_or(path))];
+    }
+    let executable = std::env::current_exe().and_then(std::fs::canonicalize).ok();
+    let above = executable.iter().flat_map(|path| path.ancestors().skip(1));
+    let mut places: Vec<Place> = above.clone().take(1).map(|path| place(path.to_owned())).collect();
+    places.extend(above.map(|path| path.join(SET_UP)).filter(|path| path.is_dir()).map(place));
+    places.extend(environment_packages().into_iter().map(place));
+    if cfg!(unix) {
+        let names: &[&str] = if cfg!(target_os = "macos") {
+            &["libonnxruntime.dylib"]
+        } else {
+            &["libonnxruntime.so.1", "libonnxruntime.so"]
+        };
+        places.extend(names.iter().map(|name| Place { path: PathBuf::from(name), by_name: true }));
+    }
+    places
+}
+
+/// The `onnxruntime` packages of the active virtual or conda environment.
+fn environment_packages() -> Vec<PathBuf> {
+    let roots = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(std::env::var_os);
+    let mut found = Vec::new();
+    for root in roots.map(PathBuf::from).filter(|root| root.is_absolute()) {
+        let inside = |path: PathBuf| path.join("site-packages").join("onnxruntime").join("capi");
+        let versions = std::fs::read_dir(root.join("lib")).into_iter().flatten().flatten();
+        let pythons = versions.map(|entry| entry.path()).filter(|path| {
+            path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("python"))
+        });
+        let mut candidates: Vec<PathBuf> = pythons.map(inside).collect();
+        candidates.push(inside(root.join("Lib")));
+        candidates.sort();
+        let some = candidates.iter().any(|path| path.is_dir());
+        let keep = |path: &PathBuf| path.is_dir() || (!some && *path == inside(root.join("Lib")));
+        found.extend(candidates.into_iter().filter(keep));
+    }
+    found
+}
+
+fn load(file: &Path) -> Result<(Environment, String), String> {
+    let version = version(file)?;
+    // ONNX Runtime would write its warnings to standard error; what matters comes as an error.
+    let silent: ort::logging::LoggerFunction = Arc::new(|_, _, _, _, _| {});
+    let builder = ort::init_from(file).map_err(|error| match error {
+        ort::LoadDynamicError::BadVersion { version_str, .. } => {
+            format!("version {version_str}, where 1.{} or newer is needed", ort::MINOR_VERSION)
+        }
+        other => other.to_string(),
+    })?;
+    let environment = builder.with_name("mcdrop").with_telemetry(false).with_logger(silent).build();
+    environment.map(|environment| (environment, version)).map_err(|error| error.to_string())
+}
+
+/// What a library says its version is.
+#[expect(unsafe_code, reason = "a shared library can be asked for its version only by calling it")]
+fn version(file: &Path) -> Result<String, String> {
+    // SAFETY: loading a library runs its initialisers. The file was named by the user, or lies
+    // where only the user's own installations put ONNX Runtime, never beside data.
+    let library = unsafe { libloading::Library::new(file) }.map_err(|e| e.to_string())?;
+    type Base = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
+    // SAFETY: every ONNX Runtime library exports this function with this type.
+    let base = unsafe { library.get::<Base>(b"OrtGetApiBase") }
+        .map_err(|_| "not an ONNX Runtime library: it does not export OrtGetApiBase".to_owned())?;
+    // SAFETY: it takes nothing and returns a table with static lifetime, or null.
+    let table = unsafe { base().as_ref() }.ok_or("OrtGetApiBase gave nothing")?;
+    // SAFETY: the function of the table returns a static string that ends in a zero byte.
+    let text = unsafe { CStr::from_ptr((table.GetVersionString)().cast::<c_char>()) };
+    let version = text.to_string_lossy().into_owned();
+    // The library stays loaded: unloading ONNX Runtime and loading it again is not supported.
+    std::mem::forget(library);
+    Ok(version)
+}
+
+#[expect(unsafe_code, reason = "the bindings have no safe call for the list of providers")]
+fn available_providers() -> Option<Vec<String>> {
+    let api = ort::api();
+    let (mut names, mut count) = (std::ptr::null_mut::<*mut c_char>(), 0);
+    // SAFETY: both out-pointers are valid for the call; the array is given back below.
+    let status = unsafe { (api.GetAvailableProviders)(&raw mut names, &raw mut count) };
+    if !status.0.is_null() || names.is_null() {
+        return None;
+    }
+    let length = usize::try_from(count).unwrap_or(0);
+    // SAFETY: the runtime wrote `count` pointers there.
+    let list = unsafe { std::slice::from_raw_parts(names, length) };
+    let text = |&name: &*mut c_char| {
+        // SAFETY: each points to a string that ends in a zero byte and lives until released.
+        unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
+    };
+    let providers = list.iter().map(text).collect();
+    // SAFETY: the array came from GetAvailableProviders and is not used after this.
+    let _ = unsafe { (api.ReleaseAvailableProviders)(names, count) };
+    Some(providers)
+}

@@ -1,0 +1,115 @@
+//! Sessions: a graph, ready to run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ort::operator::OperatorDomain;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{Session as OrtSession, SessionInputValue};
+use ort::value::{Outlet, ValueType};
+
+use super::dropout::{self, SiteCounts};
+use super::library::Runtime;
+use super::value::{Value, onnx_number};
+use crate::error::{Error, Result};
+
+/// How sessions are opened.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SessionOptions {
+    /// Threads of a run.
+    pub(crate) threads: usize,
+    /// Where the model's external data lie.
+    pub(crate) external: Option<PathBuf>,
+    /// Where the dropout operator counts; `None` for a graph that has none.
+    pub(crate) sites: Option<Arc<SiteCounts>>,
+}
+
+/// An input or output as the runtime describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    /// ONNX element type, 0 where it is none of ours.
+    pub(crate) element_type: i32,
+    /// `None` for a size that varies.
+    pub(crate) dimensions: Vec<Option<usize>>,
+}
+
+/// A graph in ONNX Runtime.
+#[derive(Debug)]
+pub(crate) struct Session {
+    inner: OrtSession,
+    what: &'static str,
+}
+
+impl Session {
+    /// Opens an encoded model; `what` names it in errors.
+    pub(crate) fn open(
+        runtime: &Runtime,
+        what: &'static str,
+        model: &[u8],
+        options: &SessionOptions,
+    ) -> Result<Self> {
+        let refused = |message: String| {
+            Error::runtime(format!("opening the {what}"), first_line(&message))
+                .with_hint("ONNX Runtime cannot run this model; a newer library may (`mcdrop doctor` shows which is used)")
+        };
+        if options.external.is_some() && !runtime.is_at_least(21) {
+            return Err(Error::runtime(
+                format!("opening the {what}"),
+                format!("external data need ONNX Runtime 1.21, this is {}", runtime.version()),
+            )
+            .with_hint("install a newer onnxruntime, or save the model in one file"));
+        }
+        let mut builder = builder(runtime, options).map_err(|error| refused(error.to_string()))?;
+        let inner = builder.commit_from_memory(model).map_err(|e| refused(e.to_string()))?;
+        Ok(Self { inner, what })
+    }
+
+    pub(crate) fn outputs(&self) -> Vec<Described> {
+        self.inner.outputs().iter().map(describe).collect()
+    }
+
+    /// Runs the graph: named inputs, and all outputs in their order.
+    pub(crate) fn run(&mut self, inputs: &[(&str, &Value)]) -> Result<Vec<Value>> {
+        let fed: Vec<(String, SessionInputValue<'_>)> =
+            inputs.iter().map(|(name, value)| ((*name).to_owned(), (&value.0).into())).collect();
+        let what = self.what;
+        let run = self.inner.run(fed);
+        let outputs =
+            run.map_err(|e| Error::runtime(format!("running the {what}"), first_line(&e.to_string())))?;
+        Ok(outputs.into_iter().map(|(_, value)| Value(value)).collect())
+    }
+}
+
+fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBuilder> {
+    let mut builder = OrtSession::builder(&runtime.environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(options.threads.max(1))?
+        // Threads that spin after a run take the cores from decoding, reducing and writing.
+        .with_intra_op_spinning(false)?;
+    if let Some(folder) = &options.external {
+        builder = builder.with_config_entry(
+            "session.model_external_initializers_file_folder_path",
+            folder.to_string_lossy(),
+        )?;
+    }
+    if let Some(counts) = &options.sites {
+        let domain = OperatorDomain::new(crate::operator::DOMAIN)?;
+        builder = builder.with_operators(dropout::add_to(domain, counts)?)?;
+    }
+    Ok(builder)
+}
+
+fn describe(outlet: &Outlet) -> Described {
+    let (element_type, dimensions) = match outlet.dtype() {
+        ValueType::Tensor { ty, shape, .. } => {
+            (onnx_number(*ty), shape.iter().map(|&n| usize::try_from(n).ok()).collect())
+        }
+        _ => (0, Vec::new()),
+    };
+    Described { name: outlet.name().to_owned(), element_type, dimensions }
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().trim().to_owned()
+}

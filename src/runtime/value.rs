@@ -1,0 +1,181 @@
+//! Tensors that go into sessions and come out of them.
+
+use half::f16;
+use ort::value::{DynTensor, DynValue, Tensor, TensorElementType};
+
+use crate::error::{Error, Result};
+
+/// A tensor of the runtime, of any element type.
+#[derive(Debug)]
+pub(crate) struct Value(pub(super) DynValue);
+
+/// Runs the body with `$t` standing for the Rust type of an element type.
+macro_rules! for_element_type {
+    ($element:expr, $t:ident => $body:expr, $other:expr) => {
+        match $element {
+            TensorElementType::Float32 => { type $t = f32; $body }
+            TensorElementType::Float16 => { type $t = f16; $body }
+            TensorElementType::Float64 => { type $t = f64; $body }
+            TensorElementType::Int64 => { type $t = i64; $body }
+            TensorElementType::Int32 => { type $t = i32; $body }
+            TensorElementType::Int16 => { type $t = i16; $body }
+            TensorElementType::Int8 => { type $t = i8; $body }
+            TensorElementType::Uint8 => { type $t = u8; $body }
+            TensorElementType::Uint16 => { type $t = u16; $body }
+            TensorElementType::Uint32 => { type $t = u32; $body }
+            TensorElementType::Uint64 => { type $t = u64; $body }
+            TensorElementType::Bool => { type $t = bool; $body }
+            _ => $other,
+        }
+    };
+}
+
+fn problem(error: &ort::Error) -> Error {
+    Error::runtime("tensor", error.to_string())
+}
+
+impl Value {
+    /// A tensor of f32 values.
+    pub(crate) fn from_f32(shape: &[usize], values: Vec<f32>) -> Result<Self> {
+        Self::from_vec(shape, values)
+    }
+
+    /// A tensor of integers.
+    pub(crate) fn from_i64(shape: &[usize], values: Vec<i64>) -> Result<Self> {
+        Self::from_vec(shape, values)
+    }
+
+    fn from_vec<T>(shape: &[usize], values: Vec<T>) -> Result<Self>
+    where
+        T: ort::value::PrimitiveTensorElementType + Clone + std::fmt::Debug + 'static,
+    {
+        let tensor = Tensor::from_array((shape.to_vec(), values)).map_err(|e| problem(&e))?;
+        Ok(Self(tensor.into_dyn()))
+    }
+
+    /// f32 values as f16, which is what some models take.
+    pub(crate) fn to_f16(&self) -> Result<Self> {
+        let values = self.to_f32()?.into_iter().map(f16::from_f32).collect();
+        Self::from_vec(&self.shape(), values)
+    }
+
+    /// Its sizes.
+    pub(crate) fn shape(&self) -> Vec<usize> {
+        let shape = self.0.dtype().tensor_shape();
+        shape.map(|s| s.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect()).unwrap_or_default()
+    }
+
+    /// Its values where they are f32.
+    pub(crate) fn f32s(&self) -> Option<&[f32]> {
+        self.0.try_extract_tensor::<f32>().ok().map(|(_, values)| values)
+    }
+
+    /// Its values as f32, whatever numbers they are.
+    pub(crate) fn to_f32(&self) -> Result<Vec<f32>> {
+        let wrong = || Error::runtime("tensor", "expected f32, f16 or f64 values");
+        match self.element()? {
+            TensorElementType::Float32 => Ok(self.slice::<f32>()?.to_vec()),
+            TensorElementType::Float16 => Ok(self.slice::<f16>()?.iter().map(|v| v.to_f32()).collect()),
+            TensorElementType::Float64 => Ok(self.slice::<f64>()?.iter().map(|&v| v as f32).collect()),
+            _ => Err(wrong()),
+        }
+    }
+
+    /// Its values where they are i64.
+    pub(crate) fn i64s(&self) -> Result<&[i64]> {
+        self.slice::<i64>()
+    }
+
+    /// Its values as numbers to compare, whatever they are.
+    pub(crate) fn numbers(&self) -> Result<Vec<f64>> {
+        match self.element()? {
+            TensorElementType::Float16 => Ok(self.slice::<f16>()?.iter().map(|v| v.to_f64()).collect()),
+            TensorElementType::Float32 => Ok(self.slice::<f32>()?.iter().map(|&v| v.into()).collect()),
+            TensorElementType::Float64 => Ok(self.slice::<f64>()?.to_vec()),
+            TensorElementType::Bool => Ok(self.slice::<bool>()?.iter().map(|&v| v.into()).collect()),
+            TensorElementType::Int64 => Ok(self.slice::<i64>()?.iter().map(|&v| v as f64).collect()),
+            TensorElementType::Uint64 => Ok(self.slice::<u64>()?.iter().map(|&v| v as f64).collect()),
+            TensorElementType::Int32 => Ok(self.slice::<i32>()?.iter().map(|&v| v.into()).collect()),
+            TensorElementType::Uint32 => Ok(self.slice::<u32>()?.iter().map(|&v| v.into()).collect()),
+            TensorElementType::Int16 => Ok(self.slice::<i16>()?.iter().map(|&v| v.into()).collect()),
+            TensorElementType::Uint16 => Ok(self.slice::<u16>()?.iter().map(|&v| v.into()).collect()),
+            TensorElementType::Int8 => Ok(self.slice::<i8>()?.iter().map(|&v| v.into()).collect()),
+            TensorElementType::Uint8 => Ok(self.slice::<u8>()?.iter().map(|&v| v.into()).collect()),
+            other => Err(Error::runtime("tensor", format!("element type {other:?} is not supported"))),
+        }
+    }
+
+    /// Puts tensors of one type one behind the other along an axis; their other sizes must be
+    /// equal.
+    pub(crate) fn stack(parts: &[&Self], axis: usize) -> Result<Self> {
+        let wrong = || Error::runtime("tensor", "tensors to stack differ in type or shape");
+        let first = parts.first().ok_or_else(wrong)?;
+        let mut shape = first.shape();
+        let same = |part: &&Self| {
+            let other = part.shape();
+            let sizes = || shape.iter().zip(&other).enumerate();
+            other.len() == shape.len() && sizes().all(|(i, (a, b))| i == axis || a == b)
+        };
+        if axis >= shape.len() || !parts.iter().all(same) {
+            return Err(wrong());
+        }
+        let outer: usize = shape[..axis].iter().product();
+        for_element_type!(
+            first.element()?,
+            T => {
+                let slices = parts.iter().map(|p| p.slice::<T>()).collect::<Result<Vec<_>>>()?;
+                let mut values = Vec::with_capacity(slices.iter().map(|s| s.len()).sum());
+                for block in 0..outer {
+                    for slice in &slices {
+                        let length = slice.len() / outer;
+                        values.extend_from_slice(&slice[block * length..(block + 1) * length]);
+                    }
+                }
+                shape[axis] = parts.iter().map(|part| part.shape()[axis]).sum();
+                Self::from_vec(&shape, values)
+            },
+            Err(Error::runtime("tensor", "this element type cannot be stacked"))
+        )
+    }
+
+    /// The element type by its ONNX number.
+    pub(crate) fn element_type(&self) -> Result<i32> {
+        self.element().map(onnx_number)
+    }
+
+    fn element(&self) -> Result<TensorElementType> {
+        let element = self.0.dtype().tensor_type();
+        element.ok_or_else(|| Error::runtime("value", "expected a tensor"))
+    }
+
+    fn slice<T: ort::value::PrimitiveTensorElementType>(&self) -> Result<&[T]> {
+        let extracted = self.0.try_extract_tensor::<T>();
+        extracted.map(|(_, values)| values).map_err(|e| problem(&e))
+    }
+}
+
+impl From<DynTensor> for Value {
+    fn from(tensor: DynTensor) -> Self {
+        Self(tensor.into_dyn())
+    }
+}
+
+/// Element types by their ONNX numbers; 0 for what no vision model crosses a cut with.
+pub(super) fn onnx_number(element: TensorElementType) -> i32 {
+    match element {
+        TensorElementType::Float32 => 1,
+        TensorElementType::Uint8 => 2,
+        TensorElementType::Int8 => 3,
+        TensorElementType::Uint16 => 4,
+        TensorElementType::Int16 => 5,
+        TensorElementType::Int32 => 6,
+        TensorElementType::Int64 => 7,
+        TensorElementType::Bool => 9,
+        TensorElementType::Float16 => 10,
+        TensorElementType::Float64 => 11,
+        TensorElementType::Uint32 => 12,
+        TensorElementType::Uint64 => 13,
+        TensorElementType::Bfloat16 => 16,
+        _ => 0,
+    }
+}
