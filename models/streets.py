@@ -27,7 +27,7 @@ from streets_scene import CLASSES, PALETTE, VOID, draw_scene
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures" / "streets"
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-TRAINING_STREETS, STEPS, BATCH, CROP = 900, 800, 8, 160
+TRAINING_STREETS, STEPS, BATCH, CROP = 900, 1200, 8, 160
 ORDINARY, STRANGE, JPEG_EVERY = 48, 12, 8
 FIXTURE_SEED = 1_000_000
 SMALLEST_THING = 500  # pixels

@@ -193,7 +193,7 @@ def add_traffic(buffer, street, light, random, clear_until):
     if street.road > 4.3:
         for side in (-1, 1):
             share = random.uniform(0.1, 0.75)
-            for z in np.arange(random.uniform(3, 8), 60, 5.6):
+            for z in np.arange(random.uniform(5.5, 10), 60, 5.6):
                 near_crossing = abs(z + 2 - street.zebra) < 5 or -4 < z - street.crossing[0] < 11
                 if random.random() < share and not near_crossing:
                     things.add_car(buffer, random, side * (street.road - 1.1), z + random.normal(0, 0.2),

@@ -63,11 +63,11 @@ def add_saucer(buffer, random, x, z):
     for k, lx in enumerate(np.linspace(-2.2, 2.2, 7)):
         tint = linear(1.0, 0.8, 0.2) if k % 2 else linear(1.0, 0.3, 0.3)
         parts.append((lx, -0.06, 0.13, lx + 0.02, -0.06, 0.13, tint, tint * 1.2))
-    draw_card(buffer, (x, random.uniform(5.5, 7), z), (-3, -1), (3, 1.7), figure(parts), STRANGE)
+    draw_card(buffer, (x, random.uniform(4.2, 5.5), z), (-3, -1), (3, 1.7), figure(parts), STRANGE)
 
 
 def add_balloon(buffer, random, x, z):
-    high, radius = random.uniform(8, 10), 2.4
+    high, radius = random.uniform(6.8, 8), 2.0
     colors = np.array([linear(0.9, 0.25, 0.15), linear(0.98, 0.75, 0.15), linear(0.2, 0.45, 0.75)])
 
     def envelope(normal):
@@ -75,9 +75,9 @@ def add_balloon(buffer, random, x, z):
         return colors[np.floor(turn * 2.4 + 30).astype(int) % 3]
     draw_ball(buffer, (x, high, z), radius, envelope, STRANGE)
     rope, basket = linear(0.25, 0.2, 0.15), linear(0.55, 0.38, 0.2)
-    parts = [(-1.3, 1.9, 0.04, -0.4, 0.4, 0.04, rope), (1.3, 1.9, 0.04, 0.4, 0.4, 0.04, rope),
+    parts = [(-1.1, 1.7, 0.04, -0.4, 0.4, 0.04, rope), (1.1, 1.7, 0.04, 0.4, 0.4, 0.04, rope),
              (-0.25, 0.15, 0.28, 0.25, 0.15, 0.28, basket)]
-    draw_card(buffer, (x, high - 4.2, z), (-1.6, -0.4), (1.6, 2.2), figure(parts), STRANGE)
+    draw_card(buffer, (x, high - 3.5, z), (-1.4, -0.4), (1.4, 2.0), figure(parts), STRANGE)
 
 
 def add_sofa(buffer, random, x, z):
