@@ -12,3 +12,4 @@ pub mod format;
 pub mod heat_map;
 pub mod npy;
 mod png_encoder;
+pub mod resample;
