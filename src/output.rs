@@ -12,6 +12,7 @@ pub mod folder;
 pub mod format;
 pub mod heat_map;
 pub mod npy;
+pub mod overlay;
 mod png_encoder;
 pub mod resample;
 pub mod table;

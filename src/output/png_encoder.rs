@@ -10,6 +10,8 @@ pub(super) enum Pixels<'a> {
     Indexed(&'a [[u8; 3]; 256]),
     /// Two bytes a pixel, the high one first.
     Gray16,
+    /// Three bytes a pixel.
+    Rgb,
 }
 
 /// Encodes `data`, row by row from the top left.
@@ -36,6 +38,7 @@ pub(super) fn encode(
             encoder.set_color(ColorType::Grayscale);
             encoder.set_depth(BitDepth::Sixteen);
         }
+        Pixels::Rgb => encoder.set_color(ColorType::Rgb),
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(data)?;
