@@ -1,0 +1,150 @@
+//! Class maps as pictures that hold the class ids and open in colour.
+
+use std::io;
+
+use super::png_encoder::{self, Pixels};
+use crate::tensor::ClassMap;
+
+/// From this number of classes on, ids no longer fit beside "none" in a byte.
+pub const WIDE_FROM: usize = 255;
+
+/// The colours of classes.
+///
+/// The default is the scheme of the PASCAL VOC annotations, which goes on for any number of
+/// classes: the bits of a class id are dealt out in turn to red, green and blue, highest bits
+/// first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Palette {
+    given: Vec<[u8; 3]>,
+}
+
+impl Palette {
+    /// A palette of the given colours; classes beyond them take the default ones.
+    pub fn new(colors: Vec<[u8; 3]>) -> Self {
+        Self { given: colors }
+    }
+
+    /// The colour of a class.
+    pub fn color(&self, class: u16) -> [u8; 3] {
+        self.given.get(usize::from(class)).copied().unwrap_or_else(|| voc_color(class))
+    }
+}
+
+/// Encodes a class map as a PNG whose pixels are the class ids.
+///
+/// Below [`WIDE_FROM`] classes: 8 bits with a palette, 255 (transparent) is none. From there
+/// on: 16-bit gray, 65535 is none. The number of classes decides, not what is in the picture,
+/// so that all files of a run are alike.
+///
+/// # Errors
+///
+/// When an id is not below `n_classes`, or the map is empty or not as large as it says.
+pub fn encode_png(
+    map: &ClassMap,
+    n_classes: usize,
+    palette: &Palette,
+) -> io::Result<Vec<u8>> {
+    let strange = |id: &&u16| **id != ClassMap::NONE && usize::from(**id) >= n_classes;
+    if let Some(id) = map.classes.iter().find(strange) {
+        let message = format!("class {id} in a map of {n_classes} classes");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let size = (map.width, map.height);
+    if n_classes >= WIDE_FROM {
+        let data: Vec<u8> = map.classes.iter().flat_map(|id| id.to_be_bytes()).collect();
+        return png_encoder::encode(size, &Pixels::Gray16, &data);
+    }
+    let mut colors = [[0; 3]; 256];
+    for (class, color) in (0..n_classes as u16).zip(&mut colors) {
+        *color = palette.color(class);
+    }
+    // The low byte of `ClassMap::NONE` is 255, which no class has here.
+    let data: Vec<u8> = map.classes.iter().map(|id| *id as u8).collect();
+    png_encoder::encode(size, &Pixels::Indexed(&colors), &data)
+}
+
+fn voc_color(class: u16) -> [u8; 3] {
+    let mut color = [0_u8; 3];
+    let mut rest = class;
+    for shift in (0..8).rev() {
+        for channel in &mut color {
+            *channel |= ((rest & 1) as u8) << shift;
+            rest >>= 1;
+        }
+    }
+    color
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn row(classes: Vec<u16>) -> ClassMap {
+        ClassMap { height: 1, width: classes.len(), classes }
+    }
+
+    fn decode(bytes: &[u8]) -> (png::Info<'static>, Vec<u8>) {
+        let mut reader = png::Decoder::new(io::Cursor::new(bytes)).read_info().unwrap();
+        let mut data = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut data).unwrap();
+        (reader.info().clone(), data)
+    }
+
+    #[test]
+    fn ids_and_colours_come_back_from_the_file() {
+        let palette = Palette::new(vec![[128, 64, 128], [244, 35, 232]]);
+        let map = row(vec![0, 1, 2, ClassMap::NONE]);
+        let bytes = encode_png(&map, 3, &palette).unwrap();
+        let (info, data) = decode(&bytes);
+        assert_eq!(info.color_type, png::ColorType::Indexed);
+        assert_eq!(data, [0, 1, 2, 255]);
+        let colors = info.palette.unwrap();
+        assert_eq!(colors[..9], [128, 64, 128, 244, 35, 232, 0, 128, 0]);
+        let shown = image::load_from_memory(&bytes).unwrap().to_rgba8();
+        assert_eq!(shown.get_pixel(1, 0).0, [244, 35, 232, 255]);
+        assert_eq!(shown.get_pixel(3, 0).0[3], 0);
+    }
+
+    #[test]
+    fn files_are_bytes_up_to_254_classes_and_wide_from_255_on() {
+        let bytes = encode_png(&row(vec![0, 253]), 254, &Palette::default()).unwrap();
+        let (info, data) = decode(&bytes);
+        assert_eq!((info.bit_depth, data), (png::BitDepth::Eight, vec![0, 253]));
+
+        let map = row(vec![0, 254, 255, 65_534, ClassMap::NONE]);
+        let bytes = encode_png(&map, 65_535, &Palette::default()).unwrap();
+        let (info, data) = decode(&bytes);
+        assert_eq!(info.color_type, png::ColorType::Grayscale);
+        assert_eq!(info.bit_depth, png::BitDepth::Sixteen);
+        assert_eq!(data, [0, 0, 0, 254, 0, 255, 255, 254, 255, 255]);
+        let bytes = encode_png(&row(vec![254]), 255, &Palette::default()).unwrap();
+        assert_eq!(decode(&bytes).1, [0, 254]);
+    }
+
+    #[test]
+    fn an_id_beyond_the_classes_is_refused() {
+        let error = encode_png(&row(vec![0, 3]), 3, &Palette::default()).unwrap_err();
+        assert_eq!(error.to_string(), "class 3 in a map of 3 classes");
+    }
+
+    #[test]
+    fn the_default_colours_are_those_of_pascal_voc() {
+        let known = [
+            (0, [0, 0, 0]),
+            (1, [128, 0, 0]),
+            (2, [0, 128, 0]),
+            (7, [128, 128, 128]),
+            (8, [64, 0, 0]),
+            (15, [192, 128, 128]),
+            (20, [0, 64, 128]),
+            (255, [224, 224, 192]),
+        ];
+        for (class, color) in known {
+            assert_eq!(Palette::default().color(class), color, "{class}");
+        }
+        let all: HashSet<_> = (0..=255).map(voc_color).collect();
+        assert_eq!(all.len(), 256);
+    }
+}

@@ -1,0 +1,101 @@
+//! A map of values with the scale it is shown on.
+
+use std::io;
+
+use super::colormap;
+use super::png_encoder::{self, Pixels};
+use crate::tensor::Map;
+
+/// A map and the upper end of its scale; the lower end is 0.
+///
+/// The scale belongs to the measure and not to the picture, so that pictures compare.
+#[derive(Debug, Clone, Copy)]
+pub struct HeatMap<'a> {
+    /// The values, NaN where there is none.
+    pub map: &'a Map,
+    /// The value that takes the brightest colour: the measure's own upper bound.
+    pub bound: f32,
+}
+
+impl HeatMap<'_> {
+    /// The level of every pixel, as in [`colormap::level`].
+    ///
+    /// # Errors
+    ///
+    /// When the bound is not a positive number.
+    pub fn levels(&self) -> io::Result<Vec<u8>> {
+        let bound = self.bound;
+        if !(bound.is_finite() && bound > 0.0) {
+            let message = format!("the scale of a heat map cannot end at {bound}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        Ok(self.map.values.iter().map(|value| colormap::level(*value, bound)).collect())
+    }
+}
+
+/// Encodes a heat map as an indexed 8-bit PNG: index `i` is the value `i * bound / 254` to
+/// half a step, index 255 (transparent) is none.
+///
+/// # Errors
+///
+/// When the bound is not a positive number, or the map is empty or not as large as it says.
+pub fn encode_png(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
+    let palette = Pixels::Indexed(const { &colormap::palette() });
+    png_encoder::encode((heat.map.width, heat.map.height), &palette, &heat.levels()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::colormap::NO_LEVEL;
+
+    fn decode(bytes: &[u8]) -> (png::OutputInfo, png::Info<'static>, Vec<u8>) {
+        let mut reader = png::Decoder::new(io::Cursor::new(bytes)).read_info().unwrap();
+        let mut data = vec![0; reader.output_buffer_size().unwrap()];
+        let frame = reader.next_frame(&mut data).unwrap();
+        (frame, reader.info().clone(), data)
+    }
+
+    #[test]
+    fn indices_and_palette_come_back_from_the_file() {
+        let values = vec![0.0, 0.5, 1.0, 2.0, f32::NAN, 0.25];
+        let map = Map { height: 2, width: 3, values };
+        let bytes = encode_png(&HeatMap { map: &map, bound: 1.0 }).unwrap();
+        let (frame, info, data) = decode(&bytes);
+        assert_eq!((frame.width, frame.height), (3, 2));
+        assert_eq!(frame.color_type, png::ColorType::Indexed);
+        assert_eq!(frame.bit_depth, png::BitDepth::Eight);
+        assert_eq!(data, [0, 127, 254, 254, NO_LEVEL, 64]);
+        assert_eq!(info.palette.unwrap(), colormap::palette().as_flattened());
+        let alpha = info.trns.unwrap();
+        assert_eq!(alpha[254], 255);
+        assert_eq!(alpha[255], 0);
+    }
+
+    #[test]
+    fn another_reader_shows_magma_and_transparency() {
+        let map = Map { height: 1, width: 3, values: vec![0.0, 1.0, f32::NAN] };
+        let bytes = encode_png(&HeatMap { map: &map, bound: 1.0 }).unwrap();
+        let shown = image::load_from_memory(&bytes).unwrap().to_rgba8();
+        assert_eq!(shown.as_raw(), &[0, 0, 3, 255, 251, 252, 191, 255, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_scale_without_extent_is_refused() {
+        let map = Map { height: 1, width: 1, values: vec![0.0] };
+        for bound in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let error = encode_png(&HeatMap { map: &map, bound }).unwrap_err();
+            assert!(error.to_string().contains("cannot end at"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_map_that_is_not_as_large_as_it_says_is_refused() {
+        for values in [vec![], vec![0.0; 5], vec![0.0; 7]] {
+            let map = Map { height: 2, width: 3, values };
+            assert!(encode_png(&HeatMap { map: &map, bound: 1.0 }).is_err());
+        }
+        let map = Map { height: 0, width: 3, values: vec![] };
+        assert!(encode_png(&HeatMap { map: &map, bound: 1.0 }).is_err());
+    }
+}

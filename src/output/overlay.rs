@@ -1,0 +1,183 @@
+//! The image with its heat map over it and a legend below: what a person looks at first.
+//!
+//! Certain regions show the image; the less certain, the more of the colour. Where there is no
+//! prediction the image fades to gray. The legend is a strip of its own and covers no pixel.
+
+mod canvas;
+mod legend;
+mod text;
+
+use std::io;
+
+use super::colormap::{self, HIGHEST_LEVEL, NO_LEVEL};
+use super::heat_map::HeatMap;
+use super::png_encoder::{self, Pixels};
+use crate::tensor::Map;
+pub use canvas::Canvas;
+
+/// The narrowest picture a legend fits below; smaller images are enlarged, each pixel to a
+/// square.
+pub const NARROWEST: usize = 128;
+
+/// Images are not enlarged beyond this number of pixels, however narrow they are.
+const LARGEST_ENLARGED: usize = 1 << 22;
+
+/// Share of the colour at the upper end of the scale.
+const STRONGEST: f32 = 0.7;
+
+/// An image to draw over.
+#[derive(Debug, Clone, Copy)]
+pub struct Photo<'a> {
+    /// Number of rows.
+    pub height: usize,
+    /// Number of columns.
+    pub width: usize,
+    /// Red, green and blue of each pixel, row by row from the top left.
+    pub rgb: &'a [u8],
+}
+
+/// What the legend says about the scale.
+#[derive(Debug, Clone, Copy)]
+pub struct Caption<'a> {
+    /// The measure's name; underscores are shown as spaces.
+    pub name: &'a str,
+    /// The unit of its values, empty where they have none.
+    pub unit: &'a str,
+}
+
+/// Draws an overlay and encodes it as a PNG.
+///
+/// # Errors
+///
+/// As [`draw`].
+pub fn encode_png(
+    photo: Photo<'_>,
+    heat: &HeatMap<'_>,
+    caption: Caption<'_>,
+) -> io::Result<Vec<u8>> {
+    let canvas = draw(photo, heat, caption)?;
+    png_encoder::encode((canvas.width, canvas.height), &Pixels::Rgb, &canvas.rgb)
+}
+
+/// Draws an overlay: the image, enlarged by an integer factor where it is narrower than
+/// [`NARROWEST`], with the heat map over it, and the legend in a strip below.
+///
+/// # Errors
+///
+/// When image and map are empty or not of one size, or the bound is not a positive number.
+pub fn draw(
+    photo: Photo<'_>,
+    heat: &HeatMap<'_>,
+    caption: Caption<'_>,
+) -> io::Result<Canvas> {
+    fits(photo, heat.map)?;
+    let (height, width) = (photo.height, photo.width);
+    let levels = heat.levels()?;
+    let factor = enlargement(width, height * width);
+    let (shown_width, shown_height) = (width * factor, height * factor);
+    let legend = legend::Legend::layout(&legend::Content {
+        caption,
+        bound: heat.bound,
+        has_gaps: levels.contains(&NO_LEVEL),
+        picture: (shown_width, shown_height),
+    })?;
+    let sheet_width = sheet_width(shown_width, shown_height);
+    let mut canvas =
+        Canvas::new(sheet_width, shown_height + legend.height(), legend::PAPER);
+    let left = (canvas.width - shown_width) / 2;
+    let blends = blends();
+    let mut line = Vec::with_capacity(width);
+    let mut wide = Vec::with_capacity(shown_width);
+    let lines = photo.rgb.as_chunks::<3>().0.chunks(width).zip(levels.chunks(width));
+    for (y, (pixels, levels)) in lines.enumerate() {
+        line.clear();
+        let both = pixels.iter().zip(levels);
+        line.extend(both.map(|(pixel, level)| blends[usize::from(*level)].over(*pixel)));
+        if factor == 1 {
+            canvas.copy_line(left, y, line.as_flattened());
+            continue;
+        }
+        wide.clear();
+        wide.extend(line.iter().flat_map(|color| std::iter::repeat_n(*color, factor)));
+        for copy in 0..factor {
+            canvas.copy_line(left, y * factor + copy, wide.as_flattened());
+        }
+    }
+    legend.draw(&mut canvas, shown_height);
+    Ok(canvas)
+}
+
+/// Refuses an image and a map that are not of one size.
+fn fits(photo: Photo<'_>, map: &Map) -> io::Result<()> {
+    let n = photo.height * photo.width;
+    let same = (photo.height, photo.width) == (map.height, map.width);
+    if same && n > 0 && photo.rgb.len() == 3 * n && map.values.len() == n {
+        return Ok(());
+    }
+    let message = format!(
+        "an image of {} x {} and a map of {} x {} do not fit",
+        photo.width, photo.height, map.width, map.height
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
+/// By how much an image is enlarged.
+fn enlargement(width: usize, n_pixels: usize) -> usize {
+    let factor = NARROWEST.div_ceil(width);
+    if factor * factor * n_pixels <= LARGEST_ENLARGED { factor } else { 1 }
+}
+
+/// Width of the image with its legend. Beside a long ribbon, room for the whole legend would
+/// cost many times the image: there the legend is cut off.
+fn sheet_width(width: usize, height: usize) -> usize {
+    if height <= LARGEST_ENLARGED / NARROWEST { width.max(NARROWEST) } else { width }
+}
+
+/// How one level is laid over the image.
+#[derive(Debug, Clone, Copy)]
+struct Blend {
+    /// The colour times its share, and a half for rounding, in 1/256.
+    over: [u16; 3],
+    /// Share of the image, in 1/256.
+    under: u16,
+    /// Whether the image loses its colours.
+    gray: bool,
+}
+
+impl Blend {
+    /// A colour at a share in 1/256.
+    fn new(color: [u8; 3], share: u16, gray: bool) -> Self {
+        let over = color.map(|value| u16::from(value) * share + 128);
+        Self { over, under: 256 - share, gray }
+    }
+
+    #[inline]
+    fn over(self, mut pixel: [u8; 3]) -> [u8; 3] {
+        if self.gray {
+            let [r, g, b] = pixel.map(u16::from);
+            pixel = [((54 * r + 183 * g + 19 * b) >> 8) as u8; 3];
+        }
+        let mix =
+            |i: usize| ((u16::from(pixel[i]) * self.under + self.over[i]) >> 8) as u8;
+        [mix(0), mix(1), mix(2)]
+    }
+}
+
+/// The blend of every level.
+fn blends() -> [Blend; 256] {
+    let mut blends = [Blend::new([150; 3], 176, true); 256];
+    for level in 0..=HIGHEST_LEVEL {
+        let place = f32::from(level) / f32::from(HIGHEST_LEVEL);
+        let share = (opacity(place) * 256.0).round() as u16;
+        blends[usize::from(level)] = Blend::new(colormap::color(level), share, false);
+    }
+    blends
+}
+
+/// Share of the colour at a place of the scale, from 0 to 1.
+fn opacity(place: f32) -> f32 {
+    STRONGEST * (1.0 - (1.0 - place) * (1.0 - place))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! The legend of a heat map: name, unit, colour bar and scale.
+
+use std::io;
+
+use super::Caption;
+use super::canvas::{Area, Canvas};
+use super::text::Font;
+use crate::output::colormap::{self, HIGHEST_LEVEL};
+
+/// What the legend is drawn on.
+pub(super) const PAPER: [u8; 3] = [255; 3];
+const INK: [u8; 3] = [38, 38, 42];
+const LINE: [u8; 3] = [120, 120, 126];
+
+/// Heights of a lower-case x, in pixels, between which the text grows with the picture.
+const SMALLEST_TEXT: usize = 5;
+const LARGEST_TEXT: usize = 40;
+
+/// Smaller text than this cannot be read; a longer name is rather cut off.
+const READABLE_TEXT: usize = 4;
+
+/// The scale is not divided into more round steps than this.
+const MOST_STEPS: f32 = 6.0;
+
+/// What a legend shows, and the size of the picture it stands below.
+pub(super) struct Content<'a> {
+    pub(super) caption: Caption<'a>,
+    pub(super) bound: f32,
+    /// Whether there are pixels without prediction.
+    pub(super) has_gaps: bool,
+    /// Width and height.
+    pub(super) picture: (usize, usize),
+}
+
+/// A legend whose parts have their places, counted from its own top left corner.
+#[derive(Debug)]
+pub(super) struct Legend {
+    font: Font,
+    /// The unit of all lengths: the height of a lower-case x.
+    unit: usize,
+    title: String,
+    title_at: (f32, usize),
+    bar: Area,
+    ticks: Vec<Tick>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Tick {
+    /// Place on the scale, from 0 to 1.
+    place: f32,
+    label: String,
+}
+
+impl Legend {
+    /// Chooses the size of the text and places the parts: the name beside the bar where there
+    /// is room, above it elsewhere.
+    pub(super) fn layout(content: &Content<'_>) -> io::Result<Self> {
+        let (picture_width, picture_height) = content.picture;
+        let width = picture_width.max(super::NARROWEST);
+        let title = title(content.caption);
+        let mut unit = width.min(2 * picture_height) / 100;
+        unit = unit.clamp(SMALLEST_TEXT, LARGEST_TEXT);
+        let mut font = Font::new(unit)?;
+        let fits = |text: &str, font: &Font, unit| {
+            font.width(text) <= (width - 2 * margin(unit)) as f32
+        };
+        while unit > READABLE_TEXT && !fits(&title, &font, unit) {
+            unit -= 1;
+            font = Font::new(unit)?;
+        }
+        let explained = format!("{title}, gray: no prediction");
+        let title = if content.has_gaps && fits(&explained, &font, unit) {
+            explained
+        } else {
+            title
+        };
+        let title_width = font.width(&title).ceil() as usize;
+        let (left, right) = (margin(unit), width - margin(unit));
+        let beside = 3 * title_width <= width;
+        let (title_baseline, bar_left, bar_top) = if beside {
+            (3 * unit, left + title_width + 2 * unit, 3 * unit / 2)
+        } else {
+            (3 * unit, left, 4 * unit)
+        };
+        let bar = Area {
+            left: bar_left,
+            top: bar_top,
+            width: right - bar_left,
+            height: 3 * unit / 2,
+        };
+        let ticks = ticks(content.bound, &font, bar.width as f32, unit as f32);
+        Ok(Self {
+            font,
+            unit,
+            title,
+            title_at: (left as f32, title_baseline),
+            bar,
+            ticks,
+        })
+    }
+
+    /// Number of rows the legend takes.
+    pub(super) fn height(&self) -> usize {
+        self.label_baseline() + 3 * self.unit / 2
+    }
+
+    fn label_baseline(&self) -> usize {
+        self.bar.top + self.bar.height + 5 * self.unit / 2
+    }
+
+    /// Draws the legend into the rows of `canvas` from `top` on.
+    pub(super) fn draw(&self, canvas: &mut Canvas, top: usize) {
+        let (x, y) = self.title_at;
+        self.font.draw(canvas, &self.title, (x, top + y), INK);
+        let bar = Area { top: top + self.bar.top, ..self.bar };
+        let stroke = (self.unit / 8).max(1);
+        let frame = Area {
+            left: bar.left - stroke,
+            top: bar.top - stroke,
+            width: bar.width + 2 * stroke,
+            height: bar.height + 2 * stroke,
+        };
+        canvas.fill(frame, LINE);
+        for x in 0..bar.width {
+            let place = x as f32 / (bar.width - 1).max(1) as f32;
+            let level = (place * f32::from(HIGHEST_LEVEL)).round() as u8;
+            canvas.fill(
+                Area { left: bar.left + x, width: 1, ..bar },
+                colormap::color(level),
+            );
+        }
+        for tick in &self.ticks {
+            let x = bar.left as f32 + tick.place * bar.width as f32;
+            let mark = Area {
+                left: (x as usize).clamp(bar.left, bar.left + bar.width - stroke),
+                top: bar.top + bar.height,
+                width: stroke,
+                height: (self.unit / 2).max(2) + stroke,
+            };
+            canvas.fill(mark, LINE);
+            let label_width = self.font.width(&tick.label);
+            let last = canvas.width as f32 - label_width - self.unit as f32 / 2.0;
+            let left = (x - label_width / 2.0).min(last).max(0.0);
+            self.font.draw(canvas, &tick.label, (left, top + self.label_baseline()), INK);
+        }
+    }
+}
+
+/// Room at the left and right.
+fn margin(unit: usize) -> usize {
+    2 * unit
+}
+
+fn title(caption: Caption<'_>) -> String {
+    let name = caption.name.replace('_', " ");
+    if caption.unit.is_empty() { name } else { format!("{name} ({})", caption.unit) }
+}
+
+/// Both ends of the scale, and between them a few round values.
+fn ticks(bound: f32, font: &Font, width: f32, unit: f32) -> Vec<Tick> {
+    let end = Tick { place: 1.0, label: short(bound) };
+    let room = font.width(&end.label) + 2.0 * unit;
+    let mut ticks = Vec::new();
+    let step = round_step(bound * (room / width).max(1.0 / MOST_STEPS));
+    for count in 0.. {
+        let value = step * count as f32;
+        let place = value / bound;
+        if (1.0 - place) * width < room {
+            break;
+        }
+        ticks.push(Tick { place, label: short(value) });
+    }
+    if ticks.is_empty() {
+        ticks.push(Tick { place: 0.0, label: short(0.0) });
+    }
+    ticks.push(end);
+    ticks
+}
+
+/// The smallest of 1, 2 and 5 times a power of ten that is not below `least`.
+fn round_step(least: f32) -> f32 {
+    let power = 10.0_f32.powi(least.log10().floor() as i32);
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+    steps.into_iter().find(|step| *step >= least).unwrap_or(10.0 * power)
+}
+
+/// A value to three significant digits, without zeros at the end.
+fn short(value: f32) -> String {
+    let digits = if value >= 100.0 {
+        0
+    } else if value >= 0.1 || value == 0.0 {
+        2
+    } else {
+        (2.0 - value.log10().floor()) as usize
+    };
+    let text = format!("{value:.digits$}");
+    if !text.contains('.') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_short() {
+        let known = [(0.0, "0"), (0.5, "0.5"), (1.0, "1"), (2.079_441_5, "2.08")];
+        let more = [(20.0, "20"), (100.0, "100"), (0.05, "0.05"), (0.001_234, "0.00123")];
+        for (value, text) in known.into_iter().chain(more) {
+            assert_eq!(short(value), text);
+        }
+    }
+
+    #[test]
+    fn the_bar_takes_its_place_from_the_room_there_is() {
+        let caption = Caption { name: "predictive_entropy", unit: "nat" };
+        let content =
+            Content { caption, bound: 2.0, has_gaps: false, picture: (128, 96) };
+        let narrow = Legend::layout(&content).unwrap();
+        assert_eq!((narrow.unit, narrow.bar.left), (4, 8));
+        let wide = Legend::layout(&Content { picture: (1024, 512), ..content }).unwrap();
+        assert!(wide.unit == 10 && wide.bar.left > 200);
+        assert_eq!(wide.title, "predictive entropy (nat)");
+        assert!(wide.height() < 512 / 5);
+        let huge = Legend::layout(&Content { picture: (20_000, 20_000), ..content });
+        assert_eq!(huge.unwrap().unit, LARGEST_TEXT);
+    }
+
+    #[test]
+    fn gaps_are_explained_where_there_is_room() {
+        let caption = Caption { name: "margin", unit: "" };
+        let picture = (512, 512);
+        let content = Content { caption, bound: 1.0, has_gaps: true, picture };
+        let legend = Legend::layout(&content).unwrap();
+        assert_eq!(legend.title, "margin, gray: no prediction");
+        let caption = Caption { name: "predictive_entropy", unit: "nat" };
+        let narrow = Content { caption, picture: (128, 128), ..content };
+        assert_eq!(Legend::layout(&narrow).unwrap().title, "predictive entropy (nat)");
+    }
+
+    #[test]
+    fn the_scale_shows_both_ends_and_round_values_that_do_not_collide() {
+        for unit in [4, 5, 20, 40] {
+            let font = Font::new(unit).unwrap();
+            for bound in [0.01, 0.5, 1.0, 2.0_f32.ln(), 8.0_f32.ln(), 150.0_f32.ln(), 5e4]
+            {
+                for width in [12 * unit, 20 * unit, 60 * unit] {
+                    let width = width as f32;
+                    let ticks = ticks(bound, &font, width, unit as f32);
+                    assert_eq!(ticks[0], Tick { place: 0.0, label: "0".to_owned() });
+                    assert_eq!(ticks[ticks.len() - 1].label, short(bound));
+                    for pair in ticks.windows(2) {
+                        let apart = (pair[1].place - pair[0].place) * width;
+                        let labels =
+                            font.width(&pair[0].label) + font.width(&pair[1].label);
+                        assert!(apart > labels / 2.0, "{bound} {width} {pair:?}");
+                    }
+                }
+            }
+        }
+        let font = Font::new(5).unwrap();
+        let ticks = ticks(8.0_f32.ln(), &font, 240.0, 5.0);
+        let labels: Vec<_> = ticks.iter().map(|tick| tick.label.as_str()).collect();
+        assert_eq!(labels, ["0", "0.5", "1", "1.5", "2.08"]);
+    }
+}

@@ -1,0 +1,54 @@
+//! The one way in which PNG files are made here: fast, and the same bytes every time.
+
+use std::io;
+
+use png::{BitDepth, ColorType, Compression, Encoder};
+
+/// What the bytes of a picture are.
+pub(super) enum Pixels<'a> {
+    /// One byte a pixel, an index into a palette of 256 colours; index 255 is transparent.
+    Indexed(&'a [[u8; 3]; 256]),
+    /// Two bytes a pixel, the high one first.
+    Gray16,
+    /// Three bytes a pixel.
+    Rgb,
+}
+
+/// Encodes `data`, row by row from the top left.
+///
+/// # Errors
+///
+/// When a side is 0 or too large for the format, or `data` is not as long as the size says.
+pub(super) fn encode(
+    (width, height): (usize, usize),
+    pixels: &Pixels<'_>,
+    data: &[u8],
+) -> io::Result<Vec<u8>> {
+    let side = |n: usize| u32::try_from(n).map_err(io::Error::other);
+    let mut bytes = Vec::with_capacity(1024 + data.len() / 4);
+    let mut encoder = Encoder::new(&mut bytes, side(width)?, side(height)?);
+    encoder.set_compression(Compression::Fast);
+    match pixels {
+        Pixels::Indexed(palette) => {
+            encoder.set_color(ColorType::Indexed);
+            encoder.set_palette(palette.as_flattened());
+            encoder.set_trns(const { &transparency() });
+        }
+        Pixels::Gray16 => {
+            encoder.set_color(ColorType::Grayscale);
+            encoder.set_depth(BitDepth::Sixteen);
+        }
+        Pixels::Rgb => encoder.set_color(ColorType::Rgb),
+    }
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(data)?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+/// Opacity of each palette entry: all but the last are opaque.
+const fn transparency() -> [u8; 256] {
+    let mut alpha = [255; 256];
+    alpha[255] = 0;
+    alpha
+}

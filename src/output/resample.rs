@@ -1,0 +1,135 @@
+//! Brings maps from the network's size to the image's.
+
+use crate::tensor::{ClassMap, Map};
+
+/// Where the centres of an image's pixels lie in the plane that the network saw.
+///
+/// The pixel in column `x` of the image lies at `(x + 0.5) * scale_x - left - 0.5` in columns
+/// of the network's plane, and likewise for rows. A stretched image has scales other than 1,
+/// a crop has a positive `left` or `top`, padding a negative one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// Columns of the network's plane to a column of the image.
+    pub scale_x: f64,
+    /// Rows of the network's plane to a row of the image.
+    pub scale_y: f64,
+    /// Columns cut off at the left, after scaling.
+    pub left: f64,
+    /// Rows cut off at the top, after scaling.
+    pub top: f64,
+}
+
+impl Placement {
+    /// The image is what the network saw.
+    pub const IDENTITY: Self = Self { scale_x: 1.0, scale_y: 1.0, left: 0.0, top: 0.0 };
+}
+
+/// The values of a map at the pixels of an image of `height` x `width`.
+///
+/// Bilinear between the centres of the map's pixels, the outermost pixels going on to the
+/// edge; NaN at pixels whose centre lies outside the map. With the identity and an image of
+/// the map's size this is a copy, bit for bit.
+///
+/// # Panics
+///
+/// When `map` does not hold as many values as its size says.
+pub fn values(map: &Map, placement: &Placement, height: usize, width: usize) -> Map {
+    if *placement == Placement::IDENTITY && (height, width) == (map.height, map.width) {
+        return map.clone();
+    }
+    let rows = positions(placement.scale_y, placement.top, height, map.height);
+    let columns = positions(placement.scale_x, placement.left, width, map.width);
+    let mut values = Vec::with_capacity(height * width);
+    let mut blended = vec![0.0; map.width];
+    for row in rows {
+        let Some(row) = row else {
+            values.extend(std::iter::repeat_n(f32::NAN, width));
+            continue;
+        };
+        let above = &map.values[row.before * map.width..][..map.width];
+        let below = &map.values[row.after * map.width..][..map.width];
+        for (out, (above, below)) in blended.iter_mut().zip(above.iter().zip(below)) {
+            *out = row.blend(*above, *below);
+        }
+        let at = |column: &Option<Position>| match column {
+            Some(column) => column.blend(blended[column.before], blended[column.after]),
+            None => f32::NAN,
+        };
+        values.extend(columns.iter().map(at));
+    }
+    Map { height, width, values }
+}
+
+/// The class ids of a map at the pixels of an image of `height` x `width`.
+///
+/// The id of the map's pixel that an image pixel's centre lies in; [`ClassMap::NONE`] outside
+/// the map.
+///
+/// # Panics
+///
+/// When `map` does not hold as many ids as its size says.
+pub fn classes(
+    map: &ClassMap,
+    placement: &Placement,
+    height: usize,
+    width: usize,
+) -> ClassMap {
+    if *placement == Placement::IDENTITY && (height, width) == (map.height, map.width) {
+        return map.clone();
+    }
+    let rows = positions(placement.scale_y, placement.top, height, map.height);
+    let columns = positions(placement.scale_x, placement.left, width, map.width);
+    let mut classes = Vec::with_capacity(height * width);
+    for row in rows {
+        let Some(row) = row else {
+            classes.extend(std::iter::repeat_n(ClassMap::NONE, width));
+            continue;
+        };
+        let ids = &map.classes[row.within * map.width..][..map.width];
+        let at =
+            |column: &Option<Position>| column.map_or(ClassMap::NONE, |c| ids[c.within]);
+        classes.extend(columns.iter().map(at));
+    }
+    ClassMap { height, width, classes }
+}
+
+/// Where a line of the image (a row or a column) lies among the lines of the map.
+#[derive(Debug, Clone, Copy)]
+struct Position {
+    /// The line that holds the centre.
+    within: usize,
+    /// The lines whose centres are on both sides, the same where there is but one.
+    before: usize,
+    after: usize,
+    /// The share of the second of them.
+    weight: f32,
+}
+
+impl Position {
+    #[inline]
+    fn blend(self, before: f32, after: f32) -> f32 {
+        before + (after - before) * self.weight
+    }
+}
+
+/// Positions of `n` lines of the image along one axis, none where a line is outside the map.
+fn positions(scale: f64, cut: f64, n: usize, n_map: usize) -> Vec<Option<Position>> {
+    let position = |line: usize| {
+        // Counted from the edge: pixel `i` of the map reaches from `i` to `i + 1`.
+        let place = (line as f64 + 0.5) * scale - cut;
+        if !(0.0..n_map as f64).contains(&place) {
+            return None;
+        }
+        let last = n_map - 1;
+        let centre = (place - 0.5).clamp(0.0, last as f64);
+        let before = centre as usize;
+        let weight = (centre - before as f64) as f32;
+        // A neighbour of no weight is left out, so that its NaN does not spread.
+        let after = if weight > 0.0 { (before + 1).min(last) } else { before };
+        Some(Position { within: (place as usize).min(last), before, after, weight })
+    };
+    (0..n).map(position).collect()
+}
+
+#[cfg(test)]
+mod tests;
