@@ -46,7 +46,7 @@ def export_dynamo(model, example, path, dynamic_shapes=None, external_data=True)
 
 
 def drop_stack_traces(path):
-    """Removes the stack traces that dynamo attaches to nodes: they hold the folders of a machine."""
+    """Removes the stack traces that dynamo attaches to nodes: they name a machine's folders."""
     model = onnx.load(path, load_external_data=False)
     for node in model.graph.node:
         kept = [p for p in node.metadata_props if p.key != "pkg.torch.onnx.stack_trace"]

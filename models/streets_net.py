@@ -1,4 +1,4 @@
-"""The network of streets.py: a U-Net whose three deepest blocks drop units (Bayesian SegNet's idea).
+"""The network of streets.py: a U-Net whose three deepest blocks drop units, after Bayesian SegNet.
 
 About 0.5 billion multiply-adds and 0.3 million weights for a picture of 320 x 160; sides must be
 multiples of 16.

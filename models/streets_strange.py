@@ -88,8 +88,9 @@ def add_sofa(buffer, random, x, z):
         seam = np.abs(points[..., 0]) < 0.02
         stripes = 0.9 + 0.1 * np.sin(points[..., 0] * 40)
         return tint * (np.where(seam, 0.4, 1) * stripes)[..., None], None
-    for low, high in [((-1.0, 0.12, -0.4), (1.0, 0.5, 0.45)), ((-1.0, 0.12, -0.6), (1.0, 1.05, -0.35)),
-                      ((-1.25, 0.12, -0.5), (-1.0, 0.75, 0.45)), ((1.0, 0.12, -0.5), (1.25, 0.75, 0.45))]:
+    seat, back = ((-1.0, 0.12, -0.4), (1.0, 0.5, 0.45)), ((-1.0, 0.12, -0.6), (1.0, 1.05, -0.35))
+    arms = [((a, 0.12, -0.5), (a + 0.25, 0.75, 0.45)) for a in (-1.25, 1.0)]
+    for low, high in [seat, back, *arms]:
         draw_solid(buffer, box(low, high, (x, 0, z), angle), cloth, STRANGE)
 
 
@@ -113,7 +114,8 @@ def add_crates(buffer, random, x, z):
 def add_duck(buffer, random, x, z):
     yellow, orange = linear(0.98, 0.82, 0.12), linear(0.95, 0.45, 0.08)
     parts = [(0.1, 0.75, 0.72, 0.7, 0.8, 0.6, yellow), (1.0, 1.1, 0.35, 1.4, 1.45, 0.12, yellow),
-             (-0.95, 1.95, 0.16, -1.2, 1.92, 0.10, orange), (-0.4, 1.0, 0.5, -0.45, 1.9, 0.5, yellow),
+             (-0.95, 1.95, 0.16, -1.2, 1.92, 0.10, orange),
+             (-0.4, 1.0, 0.5, -0.45, 1.9, 0.5, yellow),
              (0.3, 0.85, 0.36, 0.75, 1.0, 0.22, yellow * 0.8),
              (-0.65, 2.1, 0.08, -0.65, 2.09, 0.08, linear(0.04, 0.04, 0.04))]
     draw_card(buffer, (x, 0, z), (-1.5, 0), (1.7, 2.6), figure(parts), STRANGE)

@@ -5,7 +5,7 @@ Each `add_*` puts one thing into a streets_trace.Buffer. Needs numpy alone.
 
 import numpy as np
 
-from streets_trace import Ball, Solid, box, draw_card, draw_solid, figure, linear, plain
+from streets_trace import Ball, Solid, box, draw_card, draw_solid, figure, linear
 
 ROAD, SIDEWALK, BUILDING, POLE, VEGETATION, SKY, PERSON, CAR = range(8)
 
@@ -42,7 +42,6 @@ def facade(random, noise, height, night):
     bay, level = random.uniform(1.8, 3.0), random.uniform(2.9, 3.5)
     wide, tall = random.uniform(0.36, 0.62), random.uniform(0.48, 0.66)
     shift, shops, bricks = random.uniform(0, 200), random.random() < 0.6, random.random() < 0.5
-    lit_share = 0.45 * night
     top = level * max(1, int((height - 1.2) // level))
 
     def paint(face, points):
@@ -72,7 +71,8 @@ def facade(random, noise, height, night):
         color = mix(color, trim * 0.9, (y > height - 0.5) | (np.abs(y - level) < 0.12))
         color = mix(color, wall * 0.45, y < 0.5)
         color = mix(color, roof, face == 2)
-        lit = window & (noise.cell(a / bay + 91, y / level + 57) < np.where(ground, 0.8 * night, lit_share))
+        share = np.where(ground, 0.8, 0.45) * night
+        lit = window & (noise.cell(a / bay + 91, y / level + 57) < share)
         glow = linear(1.0, 0.78, 0.45) * (lit * (0.35 + 0.5 * cell))[..., None]
         return color, glow
     return paint, roof
@@ -98,7 +98,7 @@ def add_building(buffer, random, noise, side, z0, z1, front, night):
         draw_solid(buffer, Solid(planes, (roof_low, roof_high), (0, 0, 0)), tiles, BUILDING)
 
 
-def car_body(random, paint, night):
+def car_body(paint, night):
     lamp = 0.25 + 2.2 * night
 
     def body(face, points):
@@ -113,8 +113,10 @@ def car_body(random, paint, night):
         plate = (back | front) & (np.abs(x) < 0.26) & (np.abs(y - 0.52) < 0.06)
         color[plate] = linear(0.85, 0.85, 0.80)
         lights = (np.abs(x) > 0.58) & (np.abs(y - 0.72) < 0.09)
-        color[lights & back], glow[lights & back] = linear(0.65, 0.05, 0.05), lamp * linear(0.9, 0.1, 0.05)
-        color[lights & front], glow[lights & front] = 0.8, lamp * linear(1.0, 0.95, 0.8)
+        color[lights & back] = linear(0.65, 0.05, 0.05)
+        glow[lights & back] = lamp * linear(0.9, 0.1, 0.05)
+        color[lights & front] = 0.8
+        glow[lights & front] = lamp * linear(1.0, 0.95, 0.8)
         color[front & (np.abs(x) < 0.45) & (np.abs(y - 0.70) < 0.07)] = linear(0.12, 0.12, 0.13)
         return color, glow
     return body
@@ -145,7 +147,7 @@ def add_car(buffer, random, x, z, angle, night):
               (0, 1, 0, roof), (0, -1, 0, -belt), (0, front, 1, nose + front * belt),
               (0, back, -1, -tail + back * belt)]
     cabin = Solid(planes, ((-wide, belt, -long), (wide, roof, long)), position, angle)
-    draw_solid(buffer, hull, car_body(random, paint, night), CAR)
+    draw_solid(buffer, hull, car_body(paint, night), CAR)
     draw_solid(buffer, cabin, cabin_paint(paint, belt, roof), CAR)
     for sx in (-1, 1):
         for sz in (-0.62, 0.62):
@@ -155,7 +157,8 @@ def add_car(buffer, random, x, z, angle, night):
 def add_wheel(buffer, position, angle, cx, cz, radius=0.33):
     turns = np.arange(10) * (2 * np.pi / 10)
     planes = [(1, 0, 0, cx + 0.12), (-1, 0, 0, 0.12 - cx)]
-    planes += [(0, np.cos(t), np.sin(t), radius + np.cos(t) * radius + np.sin(t) * cz) for t in turns]
+    planes += [(0, np.cos(t), np.sin(t), radius + np.cos(t) * radius + np.sin(t) * cz)
+               for t in turns]
     size = (cx - 0.12, 0, cz - radius - 0.05), (cx + 0.12, 2 * radius, cz + radius + 0.05)
 
     def tyre(face, points):
@@ -167,17 +170,23 @@ def add_wheel(buffer, position, angle, cx, cz, radius=0.33):
 def add_person(buffer, random, x, z):
     tall, stride = random.uniform(0.88, 1.08), random.uniform(0.04, 0.34)
     shirt, trousers = pick(random, CLOTHES), pick(random, CLOTHES) * 0.6
-    skin, hair = pick(random, SKINS, 0.02), linear(*random.choice([0.08, 0.25, 0.5]) * np.array([1, 0.8, 0.6]))
+    skin = pick(random, SKINS, 0.02)
+    hair = linear(*random.choice([0.08, 0.25, 0.5]) * np.array([1, 0.8, 0.6]))
     swing, shoe = random.uniform(-0.15, 0.15), linear(0.08, 0.08, 0.08)
+    left, right = -0.26 - swing, 0.27 + swing  # hands
     parts = [
-        (-0.08, 0.86, 0.10, -stride, 0.08, 0.06, trousers), (-stride, 0.05, 0.06, -stride + 0.1, 0.05, 0.05, shoe),
-        (-0.20, 1.36, 0.065, -0.26 - swing, 0.90, 0.05, shirt * 0.8),
-        (0.08, 0.86, 0.10, stride, 0.08, 0.06, trousers * 1.2), (stride, 0.05, 0.06, stride + 0.1, 0.05, 0.05, shoe),
+        (-0.08, 0.86, 0.10, -stride, 0.08, 0.06, trousers),
+        (-stride, 0.05, 0.06, -stride + 0.1, 0.05, 0.05, shoe),
+        (-0.20, 1.36, 0.065, left, 0.90, 0.05, shirt * 0.8),
+        (0.08, 0.86, 0.10, stride, 0.08, 0.06, trousers * 1.2),
+        (stride, 0.05, 0.06, stride + 0.1, 0.05, 0.05, shoe),
         (0, 0.92, 0.17, 0, 1.34, 0.20, shirt), (0, 1.45, 0.06, 0, 1.55, 0.06, skin),
         (0, 1.67, 0.125, 0, 1.66, 0.125, hair), (0.02, 1.63, 0.105, 0.02, 1.61, 0.10, skin),
-        (0.20, 1.36, 0.065, 0.27 + swing, 0.92, 0.05, shirt * 0.9), (0.27 + swing, 0.88, 0.05, 0.27 + swing, 0.86, 0.05, skin)]
+        (0.20, 1.36, 0.065, right, 0.92, 0.05, shirt * 0.9),
+        (right, 0.88, 0.05, right, 0.86, 0.05, skin)]
     if random.random() < 0.35:
-        parts.append((-0.3 - swing, 0.62, 0.12, -0.3 - swing, 0.78, 0.10, pick(random, AWNINGS)))
+        bag = pick(random, AWNINGS)
+        parts.append((left - 0.04, 0.62, 0.12, left - 0.04, 0.78, 0.10, bag))
     parts = [tuple(v * tall if k < 6 else v for k, v in enumerate(p)) for p in parts]
     draw_card(buffer, (x, 0, z), (-0.7, 0), (0.7, 2.0), figure(parts), PERSON)
     buffer.casters.append(box((-0.2, 0.1, -0.12), (0.2, 1.7 * tall, 0.12), (x, 0, z)))
@@ -208,7 +217,8 @@ def add_tree(buffer, random, noise, x, z):
     trunk, crown = random.uniform(1.8, 2.8), random.uniform(1.4, 2.3)
     bark, leaf = linear(0.32, 0.25, 0.20), pick(random, LEAVES, 0.03)
     lean = random.uniform(-0.2, 0.2)
-    parts = [(0, 0, 0.20, lean, trunk + 0.4, 0.13, bark), (lean, trunk, 0.10, lean + 0.6, trunk + 1.2, 0.06, bark),
+    parts = [(0, 0, 0.20, lean, trunk + 0.4, 0.13, bark),
+             (lean, trunk, 0.10, lean + 0.6, trunk + 1.2, 0.06, bark),
              (lean, trunk - 0.2, 0.10, lean - 0.6, trunk + 1.1, 0.06, bark)]
     draw_card(buffer, (x, 0, z), (-1, 0), (1, trunk + 1.3), figure(parts), VEGETATION)
     blobs = [(lean + random.normal(0, 0.5) * crown, trunk + crown * random.uniform(0.5, 1.6),
@@ -217,7 +227,8 @@ def add_tree(buffer, random, noise, x, z):
     paint = foliage(random, noise, blobs, leaf, 1.1)
     draw_card(buffer, (x, 0, z - 0.05), (-reach, trunk - crown), (reach, top), paint, VEGETATION)
     buffer.casters.append(box((-0.15, 0, -0.15), (0.15, trunk + 1, 0.15), (x, 0, z)))
-    buffer.casters += [Ball((x + bx, by, z + random.normal(0, 0.5)), 0.8 * r) for bx, by, r in blobs]
+    buffer.casters += [Ball((x + bx, by, z + random.normal(0, 0.5)), 0.8 * radius)
+                       for bx, by, radius in blobs]
 
 
 def add_bush(buffer, random, noise, x, z, wide, tall):
@@ -231,8 +242,8 @@ def add_bush(buffer, random, noise, x, z, wide, tall):
 
 def add_lamp(buffer, random, side, x, z, night):
     """A street lamp whose arm reaches over the road; returns where its light is."""
-    tall, arm, metal = random.uniform(5.0, 6.5), -side * random.uniform(0.9, 1.6), linear(0.30, 0.32, 0.33)
-    light = (0.3 + 4 * night) * LAMP_LIGHT
+    tall, arm = random.uniform(5.0, 6.5), -side * random.uniform(0.9, 1.6)
+    metal, light = linear(0.30, 0.32, 0.33), (0.3 + 4 * night) * LAMP_LIGHT
     parts = [(0, 0, 0.11, 0, 1.0, 0.09, metal), (0, 1.0, 0.075, 0, tall, 0.055, metal),
              (0, tall, 0.055, arm, tall + 0.35, 0.05, metal),
              (arm, tall + 0.30, 0.10, arm * 1.35, tall + 0.30, 0.10, metal),
@@ -251,12 +262,14 @@ def add_sign(buffer, random, x, z):
         case, on = linear(0.10, 0.11, 0.10), random.integers(3)
         parts += [(0, 2.25, 0.19, 0, 2.85, 0.19, case)]
         for k, tint in enumerate([(0.1, 0.85, 0.45), (1.0, 0.75, 0.1), (0.95, 0.12, 0.1)]):
-            shine = linear(*tint) * (1.5 if k == on else 0)
-            parts.append((0, 2.25 + 0.3 * k, 0.11, 0, 2.26 + 0.3 * k, 0.11, linear(*tint) * (1 if k == on else 0.15), shine))
+            glass, shine = (1, 1.5) if k == on else (0.15, 0)
+            parts.append((0, 2.25 + 0.3 * k, 0.11, 0, 2.26 + 0.3 * k, 0.11,
+                          linear(*tint) * glass, linear(*tint) * shine))
     elif kind == "triangle":
         corners = [(-0.34, 2.1), (0.34, 2.1), (0, 2.68)]
         parts += [(*a, 0.09, *b, 0.09, red) for a, b in zip(corners, corners[1:] + corners[:1])]
-        parts += [(-0.16, 2.21, 0.09, 0.16, 2.21, 0.09, white), (0, 2.22, 0.13, 0, 2.42, 0.06, white)]
+        parts += [(-0.16, 2.21, 0.09, 0.16, 2.21, 0.09, white),
+                  (0, 2.22, 0.13, 0, 2.42, 0.06, white)]
     else:
         rim, middle = (red, white) if kind == "round" else (white, linear(0.08, 0.25, 0.65))
         parts += [(0, 2.4, 0.34, 0, 2.41, 0.34, rim), (0, 2.4, 0.26, 0, 2.41, 0.26, middle)]

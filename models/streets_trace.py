@@ -160,10 +160,6 @@ def draw_solid(buffer, solid, paint, label, casts=True):
         buffer.put(window, hit, depth, color, normal, label, glow)
 
 
-def plain(color):
-    return lambda face, points: (color, None)
-
-
 class Ball:
     """A sphere that casts a shadow."""
 
