@@ -142,6 +142,16 @@ impl Error {
         self
     }
 
+    /// The same error as the matter of an image that it came up with.
+    #[must_use]
+    pub fn of_image(self, path: &Path) -> Self {
+        let (message, hint) = (self.to_string(), self.hint().map(str::to_owned));
+        match self {
+            Self::Image { .. } | Self::Read { .. } => self,
+            _ => Self::Image { path: path.to_owned(), message, hint },
+        }
+    }
+
     /// The way out, where one is known.
     pub fn hint(&self) -> Option<&str> {
         match self {

@@ -1,2 +1,7 @@
 //! The command line of mcdrop.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mcdrop::cli::main()
+}

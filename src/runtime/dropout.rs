@@ -42,8 +42,8 @@ impl SiteCounts {
 
 /// Registers the operator for each element type.
 pub(super) fn add_to(domain: OperatorDomain, counts: &Arc<SiteCounts>) -> ort::Result<OperatorDomain> {
-    let single = DropoutOperator::<f32> { counts: Arc::clone(counts), element: [] };
-    let half = DropoutOperator::<f16> { counts: Arc::clone(counts), element: [] };
+    let single = DropoutOperator::<f32> { counts: Arc::clone(counts), element: std::marker::PhantomData };
+    let half = DropoutOperator::<f16> { counts: Arc::clone(counts), element: std::marker::PhantomData };
     domain.add(single)?.add(half)
 }
 
@@ -80,7 +80,7 @@ impl Element for f16 {
 
 struct DropoutOperator<T> {
     counts: Arc<SiteCounts>,
-    element: [T; 0],
+    element: std::marker::PhantomData<T>,
 }
 
 impl<T: Element> Operator for DropoutOperator<T> {

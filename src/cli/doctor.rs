@@ -1,0 +1,34 @@
+//! `mcdrop doctor`: what was found, and what works.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{End, terminal};
+use crate::error::Result;
+use crate::runtime::Runtime;
+use crate::simd::Isa;
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// The ONNX Runtime library to look at, or a folder that holds it.
+    #[arg(long, value_name = "FILE")]
+    ort_lib: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &DoctorArguments) -> Result<End> {
+    let line = |label: &str, value: &str| terminal::line(&format!("{label:<14} {value}"));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let supported: Vec<&str> = Isa::supported().iter().map(|isa| isa.name()).collect();
+    line("mcdrop", env!("CARGO_PKG_VERSION"));
+    line("system", &format!("{} {}, {cores} cores", std::env::consts::OS, std::env::consts::ARCH));
+    line("kernels", &format!("{} (of {})", Isa::detect().name(), supported.join(", ")));
+    let runtime = Runtime::find(arguments.ort_lib.as_deref())?;
+    line("onnxruntime", &format!("{} (1.20 or newer is needed)", runtime.version()));
+    line("library", &runtime.path().display().to_string());
+    line("providers", &runtime.providers()?.join(", "));
+    line("used", "CPUExecutionProvider");
+    terminal::line(&"places tried, in order:");
+    runtime.tried().iter().for_each(|place| terminal::line(place));
+    Ok(End::Done)
+}

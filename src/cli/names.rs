@@ -1,0 +1,122 @@
+//! Lists of names that flags take: measures, maps, formats, sizes of memory.
+
+use crate::measure::{MEASURES, Measure};
+use crate::output::format::{FORMATS, Format};
+
+/// `--maps`: what is written for each pixel.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Maps {
+    pub(super) prediction: bool,
+    pub(super) overlay: bool,
+    pub(super) measures: Vec<&'static Measure>,
+}
+
+/// A list of values, which clap takes for one.
+#[derive(Debug, Clone)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+fn known_measures() -> String {
+    MEASURES.iter().map(|measure| measure.name).collect::<Vec<_>>().join(", ")
+}
+
+fn measure(name: &str) -> Option<&'static Measure> {
+    Measure::by_name(name)
+}
+
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+pub(super) fn measures(text: &str) -> Result<List<&'static Measure>, String> {
+    if text == "all" {
+        return Ok(List(MEASURES.iter().collect()));
+    }
+    let unknown =
+        |name: &str| format!("\"{name}\" is no measure; there are all, {}", known_measures());
+    let mut list: Vec<&'static Measure> = Vec::new();
+    for name in names(text) {
+        let measure = measure(name).ok_or_else(|| unknown(name))?;
+        if !list.iter().any(|other| other.name == measure.name) {
+            list.push(measure);
+        }
+    }
+    if list.is_empty() { Err("the list of measures is empty".to_owned()) } else { Ok(List(list)) }
+}
+
+pub(super) fn maps(text: &str) -> Result<Maps, String> {
+    let mut maps = Maps::default();
+    if text == "none" {
+        return Ok(maps);
+    }
+    for name in names(text) {
+        match name {
+            "prediction" => maps.prediction = true,
+            "overlay" => maps.overlay = true,
+            name => {
+                let unknown = || {
+                    format!(
+                        "\"{name}\" is no map; there are none, prediction, overlay, {}",
+                        known_measures()
+                    )
+                };
+                let measure = measure(name).ok_or_else(unknown)?;
+                if !maps.measures.iter().any(|other| other.name == measure.name) {
+                    maps.measures.push(measure);
+                }
+            }
+        }
+    }
+    Ok(maps)
+}
+
+pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {
+    let known = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+    let find = |name: &str| {
+        let format = FORMATS.iter().find(|format| format.name == name);
+        format.ok_or_else(|| format!("\"{name}\" is no format; there are {}", known()))
+    };
+    names(text).map(find).collect::<Result<Vec<_>, _>>().map(List)
+}
+
+/// A number of bytes: `2G`, `512M`, `100K` (powers of 1024) or plain.
+pub(super) fn memory(text: &str) -> Result<usize, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let upper = upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper);
+    let (digits, shift) = match upper.char_indices().last() {
+        Some((at, 'K')) => (&upper[..at], 10),
+        Some((at, 'M')) => (&upper[..at], 20),
+        Some((at, 'G')) => (&upper[..at], 30),
+        _ => (upper, 0),
+    };
+    let bytes = digits.trim().parse::<usize>().ok().and_then(|n| n.checked_mul(1 << shift));
+    bytes
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| format!("\"{text}\" is not a size like 2G, 512M or 100K"))
+}
+
+/// Numbers separated by commas.
+pub(super) fn numbers(text: &str) -> Result<List<f32>, String> {
+    let number = |part: &str| part.parse::<f32>().map_err(|_| format!("\"{part}\" is not a number"));
+    names(text).map(number).collect::<Result<Vec<_>, _>>().map(List)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_memory_are_powers_of_1024() {
+        assert_eq!(memory("2G"), Ok(2 << 30));
+        assert_eq!(memory("512MiB"), Ok(512 << 20));
+        assert_eq!(memory("1000"), Ok(1000));
+        assert!(memory("").is_err() && memory("0").is_err() && memory("lots").is_err());
+        assert!(memory("99999999999999999999G").is_err());
+    }
+
+    #[test]
+    fn a_wrong_name_is_answered_with_the_right_ones() {
+        assert!(measures("entropy").unwrap_err().contains("predictive_entropy"));
+        assert!(maps("predicton").unwrap_err().contains("prediction"));
+        assert!(formats("jpeg").unwrap_err().contains("npy"));
+    }
+}

@@ -1,0 +1,30 @@
+//! From a folder of images to a folder of maps: reading ahead, sampling, writing behind.
+//!
+//! Images are decoded on threads of their own, a few ahead; the model runs on one image after
+//! the other; maps are computed and written on further threads; rows are appended in the order
+//! of the images. Every queue is bounded, so memory does not grow with the folder. An image
+//! that fails gets a row that says why.
+
+mod images;
+mod record;
+mod row;
+mod run;
+mod write;
+
+pub use run::{Event, Job, Summary, predict};
+pub use write::{OutputOptions, Precision};
+
+use crate::input::Preprocessing;
+use crate::input::preprocessing::ModelInput;
+use crate::rewrite::Plan;
+
+/// What is settled before the first image is read.
+#[derive(Debug)]
+pub struct Setup {
+    /// The model, its sites found and its cut made.
+    pub plan: Plan,
+    /// What its input is.
+    pub input: ModelInput,
+    /// How images become its input.
+    pub preprocessing: Preprocessing,
+}

@@ -1,0 +1,62 @@
+//! Decoding ahead of the model, in order and with bounded memory.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+use crate::error::Result;
+use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing, read_image};
+
+/// An image, decoded and brought to the network's size.
+pub(super) struct Loaded {
+    pub(super) decoded: Decoded,
+    pub(super) input: NetworkInput,
+}
+
+/// Reads one image.
+pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
+    let decoded = read_image(&file.path)?;
+    let input = preprocessing.apply(&decoded.image).map_err(|error| error.of_image(&file.path))?;
+    Ok(Loaded { decoded, input })
+}
+
+/// Images that a thread holds ready.
+const AHEAD: usize = 2;
+
+/// Decodes on `threads` threads; images come out in their order.
+pub(super) struct Reader {
+    queues: Vec<Receiver<Result<Loaded>>>,
+    next: usize,
+}
+
+impl Reader {
+    pub(super) fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        files: &'scope [ImageFile],
+        preprocessing: &'scope Preprocessing,
+        threads: usize,
+        stop: &'scope AtomicBool,
+    ) -> Self {
+        let threads = threads.clamp(1, files.len().max(1));
+        let start = |first: usize| {
+            let (sender, receiver): (SyncSender<Result<Loaded>>, _) = sync_channel(AHEAD);
+            scope.spawn(move || {
+                for file in files.iter().skip(first).step_by(threads) {
+                    let gone = || sender.send(load(file, preprocessing)).is_err();
+                    if stop.load(Ordering::Relaxed) || gone() {
+                        return;
+                    }
+                }
+            });
+            receiver
+        };
+        Self { queues: (0..threads).map(start).collect(), next: 0 }
+    }
+
+    /// The next image, or its error.
+    pub(super) fn next(&mut self) -> Option<Result<Loaded>> {
+        let queue = &self.queues[self.next % self.queues.len()];
+        self.next += 1;
+        queue.recv().ok()
+    }
+}

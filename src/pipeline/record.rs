@@ -1,0 +1,133 @@
+//! `run.json`: everything needed to do a run again.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use super::row::hexadecimal;
+use super::run::{Job, Summary};
+use super::write::Precision;
+use crate::error::{Error, Result};
+use crate::input::Preprocessing;
+use crate::reduce::ScoreKind;
+use crate::runtime::Runtime;
+use crate::sampling::Sampler;
+use crate::simd::Isa;
+
+/// The record of a run.
+pub(super) struct Record(Map<String, Value>);
+
+impl Record {
+    pub(super) fn new(
+        sampler: &Sampler,
+        runtime: &Runtime,
+        preprocessing: &Preprocessing,
+        job: &Job,
+    ) -> Result<Self> {
+        let mut record = Map::new();
+        let mut put = |key: &str, value: Value| record.insert(key.to_owned(), value);
+        put("mcdrop", json!(env!("CARGO_PKG_VERSION")));
+        put("model", model(sampler)?);
+        put("runtime", json!({
+            "onnxruntime": runtime.version(),
+            "library": runtime.path().display().to_string(),
+            "provider": "CPUExecutionProvider",
+            "kernels": Isa::detect().name(),
+            "threads": sampler.options().threads,
+        }));
+        put("sampling", sampling(sampler));
+        put("sites", sites(sampler));
+        let settings = preprocessing.settings().iter();
+        let settings = settings.map(|s| json!({"key": s.key, "value": s.value, "from": s.origin}));
+        put("preprocessing", settings.collect());
+        put("classes", json!(preprocessing.class_names));
+        put("output", output(sampler, job));
+        Ok(Self(record))
+    }
+
+    /// Adds what is known at the end.
+    pub(super) fn finish(&mut self, started: SystemTime, summary: &Summary) {
+        let unix = started.duration_since(UNIX_EPOCH).map(|time| time.as_secs());
+        let images = json!({"done": summary.done, "failed": summary.failed});
+        let times = json!({
+            "started_unix_seconds": unix.unwrap_or(0),
+            "seconds": summary.time.as_secs_f64(),
+        });
+        self.0.insert("images".to_owned(), images);
+        self.0.insert("times".to_owned(), times);
+    }
+
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(&self.0)
+            .map_err(|error| Error::runtime("writing run.json", error.to_string()))?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+fn model(sampler: &Sampler) -> Result<Value> {
+    let plan = sampler.plan();
+    let files = plan.model().file_hashes()?;
+    let files = files.iter().map(|(name, hash)| json!({"name": name, "sha256": hexadecimal(hash)}));
+    let (prefix, suffix) = plan.node_counts();
+    Ok(json!({
+        "path": plan.model().path().display().to_string(),
+        "files": files.collect::<Value>(),
+        "producer": plan.model().producer(),
+        "opset": plan.model().opset(),
+        "output": plan.head().output,
+        "scores": match sampler.scores().kind() {
+            ScoreKind::Logits => "logits",
+            ScoreKind::Probabilities => "probabilities",
+        },
+        "removed_from_end": plan.head().cut_off,
+        "prefix_nodes": prefix,
+        "suffix_nodes": suffix,
+    }))
+}
+
+fn sampling(sampler: &Sampler) -> Value {
+    let options = sampler.options();
+    json!({
+        "samples": if options.deterministic { 0 } else { options.samples },
+        "seed": options.seed,
+        "draws": options.draws.name(),
+        "masks": options.masks.name(),
+        "deterministic": options.deterministic,
+        "rows_per_run": sampler.rows().per_run,
+        "rows_per_run_limited_by": sampler.rows().reason,
+    })
+}
+
+fn sites(sampler: &Sampler) -> Value {
+    let sites = sampler.plan().sites().iter().map(|site| {
+        json!({
+            "node": site.node,
+            "tensor": site.tensor,
+            "ratio": site.ratio,
+            "unit": "element",
+            "key": format!("{:016x}", site.key),
+        })
+    });
+    sites.collect()
+}
+
+fn output(sampler: &Sampler, job: &Job) -> Value {
+    let n_classes = sampler.scores().n_classes();
+    let options = &job.output;
+    let bounds = options.measures.iter().chain(&options.maps);
+    let bounds: Map<String, Value> =
+        bounds.map(|m| (m.name.to_owned(), json!((m.bound)(n_classes)))).collect();
+    json!({
+        "task": if sampler.scores().is_map() { "segmentation" } else { "classification" },
+        "n_classes": n_classes,
+        "measures": options.measures.iter().map(|m| m.name).collect::<Value>(),
+        "maps": options.maps.iter().map(|m| m.name).collect::<Value>(),
+        "formats": options.formats.iter().map(|f| f.name).collect::<Value>(),
+        "bounds": bounds,
+        "keep_probabilities": options.keep_probabilities.map(|precision| match precision {
+            Precision::F32 => "f32",
+            Precision::F16 => "f16",
+        }),
+    })
+}

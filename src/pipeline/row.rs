@@ -1,0 +1,63 @@
+//! The rows of `predictions.csv`.
+
+use super::write::{ImageNumbers, OutputOptions, Written};
+use crate::input::ImageFile;
+use crate::output::table::shortest;
+
+/// The header: which columns a run has, by its task and measures.
+pub(super) fn columns(options: &OutputOptions, map: bool) -> Vec<String> {
+    let mut columns = vec!["path", "width", "height"];
+    if !map {
+        columns.extend(["class", "class_name", "probability", "deterministic_class"]);
+    }
+    columns.push("deterministic_probability");
+    let mut columns: Vec<String> = columns.into_iter().map(str::to_owned).collect();
+    for measure in &options.measures {
+        columns.push(measure.name.to_owned());
+        if map {
+            columns.push(format!("{}_patch_max", measure.name));
+            columns.push(format!("{}_q95", measure.name));
+        }
+    }
+    columns.extend(["samples", "sha256", "error"].map(str::to_owned));
+    columns
+}
+
+/// The row of an image that was predicted.
+pub(super) fn filled(file: &ImageFile, written: &Written) -> Vec<String> {
+    let mut fields = vec![file.id.clone(), written.width.to_string(), written.height.to_string()];
+    match &written.numbers {
+        ImageNumbers::Class(class) => fields.extend([
+            class.class.to_string(),
+            class.name.clone(),
+            shortest(class.probability),
+            class.deterministic_class.to_string(),
+            shortest(class.deterministic_probability),
+        ]),
+        ImageNumbers::Map { deterministic_probability } => {
+            fields.push(shortest(*deterministic_probability));
+        }
+    }
+    fields.extend(written.measures.iter().map(|&value| shortest(value)));
+    fields.push(written.samples.to_string());
+    fields.push(hexadecimal(&written.sha256));
+    fields.push(String::new());
+    fields
+}
+
+/// The row of an image that failed.
+pub(super) fn failed(file: &ImageFile, message: &str, columns: usize) -> Vec<String> {
+    let mut fields = vec![String::new(); columns];
+    fields[0].clone_from(&file.id);
+    fields[columns - 1] = message.to_owned();
+    fields
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

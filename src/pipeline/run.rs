@@ -1,0 +1,242 @@
+//! The run over a folder.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::Setup;
+use super::images::{self, Loaded, Reader};
+use super::record::Record;
+use super::row;
+use super::write::{OutputOptions, Predicted, Writer, Written};
+use crate::error::{Error, Result};
+use crate::input::{ImageFile, Preprocessing};
+use crate::measure::MEASURES;
+use crate::output::class_map::Palette;
+use crate::output::folder::{Earlier, OutputFolder, RECORD};
+use crate::output::table::Table;
+use crate::random::digest_key;
+use crate::runtime::Runtime;
+use crate::sampling::{Sampler, SamplingOptions};
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Job {
+    /// The images, in the order of the rows.
+    pub images: Vec<ImageFile>,
+    /// Where files go.
+    pub folder: PathBuf,
+    /// Whether the results of an earlier run there are replaced.
+    pub overwrite: bool,
+    /// How images are sampled.
+    pub sampling: SamplingOptions,
+    /// What is written.
+    pub output: OutputOptions,
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The model is open; images follow.
+    Started(&'a Sampler),
+    /// An image is done and its row is written.
+    Done {
+        /// The image's id.
+        id: &'a str,
+    },
+    /// An image failed; its row says why.
+    Failed {
+        /// The image's id.
+        id: &'a str,
+        /// The reason.
+        message: &'a str,
+        /// The way out, where one is known.
+        hint: Option<&'a str>,
+    },
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Images with a prediction.
+    pub done: usize,
+    /// Images with an error.
+    pub failed: usize,
+    /// From the first image to the last row.
+    pub time: Duration,
+}
+
+/// Predicts every image of a job and writes its files; `tell` hears of each.
+///
+/// # Errors
+/// If the model cannot be opened or sampled, no image can be read, or a file cannot be written.
+/// An image that cannot be read or predicted is no error of the run: its row says what is
+/// wrong.
+pub fn predict(
+    setup: Setup,
+    runtime: &Runtime,
+    job: &Job,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<Summary> {
+    let Setup { plan, preprocessing, .. } = setup;
+    let size = first_size(&job.images, &preprocessing)?;
+    let sampler = Sampler::new(plan, runtime, job.sampling.clone(), size)?;
+    let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
+    let earlier =
+        if job.overwrite { Earlier::Replace { measures: &measures } } else { Earlier::Refuse };
+    let folder = OutputFolder::create(&job.folder, earlier)?;
+    tell(Event::Started(&sampler));
+    let started = (SystemTime::now(), Instant::now());
+    let mut record = Record::new(&sampler, runtime, &preprocessing, job)?;
+    let mut run = Run { sampler, folder: &folder, job, preprocessing: &preprocessing };
+    let (done, failed) = run.all(tell)?;
+    let summary = Summary { done, failed, time: started.1.elapsed() };
+    record.finish(started.0, &summary);
+    folder.write(RECORD, &record.encode()?)?;
+    Ok(summary)
+}
+
+/// The network's size for the first image that can be read: what the probe runs with.
+fn first_size(files: &[ImageFile], preprocessing: &Preprocessing) -> Result<(usize, usize)> {
+    let mut first_error = None;
+    for file in files {
+        match images::load(file, preprocessing) {
+            Ok(Loaded { input, .. }) => return Ok((input.height, input.width)),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    let n = files.len();
+    Err(match first_error {
+        Some(error) if n == 1 => error,
+        Some(error) => Error::setting("IMAGES", format!("none of the {n} images can be read; the first: {error}")),
+        None => Error::setting("IMAGES", "there is no image"),
+    })
+}
+
+/// An image's way to its row: predicted, or failed.
+type Outcome = Result<Box<Predicted>>;
+
+/// A row on its way to the table.
+enum Row {
+    Filled(Vec<String>),
+    Failed { message: String, hint: Option<String> },
+}
+
+struct Run<'a> {
+    sampler: Sampler,
+    folder: &'a OutputFolder,
+    job: &'a Job,
+    preprocessing: &'a Preprocessing,
+}
+
+impl Run<'_> {
+    /// Runs all images; numbers of images done and failed.
+    fn all(&mut self, tell: &mut (dyn FnMut(Event<'_>) + Send)) -> Result<(usize, usize)> {
+        let map = self.sampler.scores().is_map();
+        let columns = row::columns(&self.job.output, map);
+        let mut table = Table::create(self.folder, &columns)?;
+        let stop = AtomicBool::new(false);
+        let (job, preprocessing, folder) = (self.job, self.preprocessing, self.folder);
+        let writer = Writer {
+            folder,
+            options: &job.output,
+            class_names: preprocessing.class_names.as_deref(),
+            palette: preprocessing.palette.clone().map(Palette::new).unwrap_or_default(),
+            map,
+        };
+        let threads = job.sampling.threads;
+        std::thread::scope(|scope| {
+            let reader = Reader::start(scope, &job.images, preprocessing, threads, &stop);
+            let (outcomes, rows) = start_writers(scope, &job.images, &writer, threads);
+            let (stop, files) = (&stop, &job.images);
+            let collector = scope.spawn(move || {
+                let result = collect(files, &rows, &mut table, columns.len(), tell);
+                stop.store(true, Ordering::Relaxed);
+                result
+            });
+            self.sample_all(reader, &outcomes, stop);
+            drop(outcomes);
+            collector.join().unwrap_or_else(|_| Err(Error::runtime("writing rows", "a thread ended early")))
+        })
+    }
+
+    fn sample_all(&mut self, mut reader: Reader, outcomes: &[SyncSender<Outcome>], stop: &AtomicBool) {
+        for i in 0..self.job.images.len() {
+            let Some(loaded) = reader.next() else { return };
+            let outcome = loaded.and_then(|loaded| self.sample(i, loaded));
+            let gone = outcomes[i % outcomes.len()].send(outcome).is_err();
+            if gone || stop.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+
+    fn sample(&mut self, i: usize, loaded: Loaded) -> Outcome {
+        let Loaded { decoded, input } = loaded;
+        let key = digest_key(&decoded.sha256);
+        let path = &self.job.images[i].path;
+        let statistics = self.sampler.predict(&input, key).map_err(|error| error.of_image(path))?;
+        let options = self.sampler.options();
+        let samples = if options.deterministic { 0 } else { options.samples };
+        Ok(Box::new(Predicted { decoded, geometry: input.geometry, statistics, samples }))
+    }
+}
+
+fn start_writers<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    files: &'scope [ImageFile],
+    writer: &'scope Writer<'scope>,
+    threads: usize,
+) -> (Vec<SyncSender<Outcome>>, Vec<Receiver<Result<Row>>>) {
+    let threads = threads.clamp(1, files.len().max(1));
+    let start = |first: usize| {
+        let (send_outcome, outcomes) = sync_channel::<Outcome>(1);
+        let (send_row, rows) = sync_channel(1);
+        scope.spawn(move || {
+            for (file, outcome) in files.iter().skip(first).step_by(threads).zip(outcomes) {
+                let row = match outcome {
+                    Ok(image) => writer.write(file, &image).map(|w: Written| Row::Filled(row::filled(file, &w))),
+                    Err(error) => Ok(Row::Failed {
+                        message: error.to_string(),
+                        hint: error.hint().map(str::to_owned),
+                    }),
+                };
+                if send_row.send(row).is_err() {
+                    return;
+                }
+            }
+        });
+        (send_outcome, rows)
+    };
+    (0..threads).map(start).unzip()
+}
+
+/// Appends rows in the order of the images.
+fn collect(
+    files: &[ImageFile],
+    rows: &[Receiver<Result<Row>>],
+    table: &mut Table,
+    columns: usize,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<(usize, usize)> {
+    let (mut done, mut failed) = (0, 0);
+    for (i, file) in files.iter().enumerate() {
+        let Ok(row) = rows[i % rows.len()].recv() else {
+            return Err(Error::runtime("writing rows", "a thread ended early"));
+        };
+        match row? {
+            Row::Filled(fields) => {
+                table.append(&fields)?;
+                done += 1;
+                tell(Event::Done { id: &file.id });
+            }
+            Row::Failed { message, hint } => {
+                table.append(&row::failed(file, &message, columns))?;
+                failed += 1;
+                tell(Event::Failed { id: &file.id, message: &message, hint: hint.as_deref() });
+            }
+        }
+    }
+    Ok((done, failed))
+}

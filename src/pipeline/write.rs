@@ -1,0 +1,222 @@
+//! What is written for an image: its maps, and the numbers of its row.
+
+use crate::error::Result;
+use crate::input::{Decoded, Geometry, ImageFile};
+use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
+use crate::output::class_map::{self, Palette};
+use crate::output::folder::{OutputFolder, map_path};
+use crate::output::format::Format;
+use crate::output::heat_map::HeatMap;
+use crate::output::overlay::{self, Caption, Photo};
+use crate::output::resample::{self, Placement};
+use crate::output::npy;
+use crate::reduce::{Needs, Statistics};
+use crate::tensor::Map;
+
+/// How kept probabilities are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floating point.
+    F32,
+    /// 16-bit floating point.
+    F16,
+}
+
+/// What a run writes.
+#[derive(Debug, Clone)]
+pub struct OutputOptions {
+    /// Measures of the table of rows.
+    pub measures: Vec<&'static Measure>,
+    /// Measures of which a map is written.
+    pub maps: Vec<&'static Measure>,
+    /// Whether class maps are written.
+    pub prediction: bool,
+    /// Whether overlays are written.
+    pub overlay: bool,
+    /// Formats of the measures' maps.
+    pub formats: Vec<&'static Format>,
+    /// Whether mean probabilities are kept, and how.
+    pub keep_probabilities: Option<Precision>,
+}
+
+impl OutputOptions {
+    /// The sums over samples that the measures and maps need.
+    pub fn needs(&self) -> Needs {
+        let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
+        let measures = self.measures.iter().chain(&self.maps).copied().chain(overlay);
+        measures.fold(Needs::default(), |needs, measure| needs.union(measure.needs))
+    }
+}
+
+/// What a row needs to know of an image that was predicted.
+pub(super) struct Written {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) numbers: ImageNumbers,
+    /// The columns of the measures, in the header's order.
+    pub(super) measures: Vec<f32>,
+    pub(super) samples: u32,
+    pub(super) sha256: [u8; 32],
+}
+
+pub(super) enum ImageNumbers {
+    Class(ClassNumbers),
+    Map { deterministic_probability: f32 },
+}
+
+pub(super) struct ClassNumbers {
+    pub(super) class: u16,
+    pub(super) name: String,
+    pub(super) probability: f32,
+    pub(super) deterministic_class: u16,
+    pub(super) deterministic_probability: f32,
+}
+
+/// A predicted image on its way to files.
+pub(super) struct Predicted {
+    pub(super) decoded: Decoded,
+    pub(super) geometry: Geometry,
+    pub(super) statistics: Statistics,
+    pub(super) samples: u32,
+}
+
+/// Writes the files of images.
+pub(super) struct Writer<'a> {
+    pub(super) folder: &'a OutputFolder,
+    pub(super) options: &'a OutputOptions,
+    pub(super) class_names: Option<&'a [String]>,
+    pub(super) palette: Palette,
+    /// Whether there are scores for each pixel.
+    pub(super) map: bool,
+}
+
+impl Writer<'_> {
+    /// Computes the measures and writes every file of an image.
+    pub(super) fn write(&self, file: &ImageFile, image: &Predicted) -> Result<Written> {
+        let maps: Vec<(&Measure, Map)> =
+            self.wanted().into_iter().map(|measure| (measure, measure.map(&image.statistics))).collect();
+        let map_of = |wanted: &Measure| {
+            maps.iter().find(|(measure, _)| measure.name == wanted.name).map(|(_, map)| map)
+        };
+        let mut columns = Vec::new();
+        for map in self.options.measures.iter().filter_map(|measure| map_of(measure)) {
+            columns.push(image_level::mean(map));
+            if self.map {
+                columns.push(image_level::patch_max(map));
+                columns.push(image_level::quantile_95(map));
+            }
+        }
+        if self.map {
+            self.write_maps(file, image, &map_of)?;
+        }
+        self.keep_probabilities(file, image, &maps)?;
+        Ok(Written {
+            width: image.decoded.image.width() as usize,
+            height: image.decoded.image.height() as usize,
+            numbers: self.numbers(&image.statistics),
+            measures: columns,
+            samples: image.samples,
+            sha256: image.decoded.sha256,
+        })
+    }
+
+    /// Every measure that some output needs, once.
+    fn wanted(&self) -> Vec<&'static Measure> {
+        let mut wanted = self.options.measures.clone();
+        if self.map {
+            let overlay = self.options.overlay.then_some(&PREDICTIVE_ENTROPY);
+            for measure in self.options.maps.iter().copied().chain(overlay) {
+                if !wanted.iter().any(|other| other.name == measure.name) {
+                    wanted.push(measure);
+                }
+            }
+        }
+        wanted
+    }
+
+    fn numbers(&self, statistics: &Statistics) -> ImageNumbers {
+        let (deterministic_class, deterministic_probability) = statistics.deterministic();
+        if self.map {
+            let deterministic_probability = image_level::mean(&deterministic_probability);
+            return ImageNumbers::Map { deterministic_probability };
+        }
+        let class = statistics.prediction().classes[0];
+        let names = self.class_names.unwrap_or_default();
+        ImageNumbers::Class(ClassNumbers {
+            class,
+            name: names.get(usize::from(class)).cloned().unwrap_or_default(),
+            probability: statistics.probability().values[0],
+            deterministic_class: deterministic_class.classes[0],
+            deterministic_probability: deterministic_probability.values[0],
+        })
+    }
+
+    /// The maps at the image's size.
+    fn write_maps<'m>(
+        &self,
+        file: &ImageFile,
+        image: &Predicted,
+        map_of: &impl Fn(&Measure) -> Option<&'m Map>,
+    ) -> Result<()> {
+        let (width, height) = (image.decoded.image.width() as usize, image.decoded.image.height() as usize);
+        let placement = placement(&image.geometry);
+        let n_classes = image.statistics.n_classes();
+        if self.options.prediction {
+            let prediction = image.statistics.prediction();
+            let classes = resample::classes(&prediction, &placement, height, width);
+            let encoded = class_map::encode_png(&classes, n_classes, &self.palette);
+            self.folder.save(&map_path("prediction", &file.id, "png"), encoded)?;
+        }
+        for measure in &self.options.maps {
+            let Some(map) = map_of(measure) else { continue };
+            let map = &resample::values(map, &placement, height, width);
+            let heat = HeatMap { map, bound: (measure.bound)(n_classes) };
+            for format in &self.options.formats {
+                let path = map_path(measure.name, &file.id, format.extension);
+                self.folder.save(&path, (format.encode)(&heat))?;
+            }
+        }
+        if let (true, Some(map)) = (self.options.overlay, map_of(&PREDICTIVE_ENTROPY)) {
+            let map = &resample::values(map, &placement, height, width);
+            let heat = HeatMap { map, bound: (PREDICTIVE_ENTROPY.bound)(n_classes) };
+            let photo = Photo { height, width, rgb: image.decoded.image.as_raw() };
+            let caption = Caption { name: PREDICTIVE_ENTROPY.name, unit: PREDICTIVE_ENTROPY.unit };
+            let encoded = overlay::encode_png(photo, &heat, caption);
+            self.folder.save(&map_path("overlay", &file.id, "png"), encoded)?;
+        }
+        Ok(())
+    }
+
+    /// Mean probabilities, the pass without dropout and the measures, at the network's size.
+    fn keep_probabilities(&self, file: &ImageFile, image: &Predicted, maps: &[(&Measure, Map)]) -> Result<()> {
+        let Some(precision) = self.options.keep_probabilities else { return Ok(()) };
+        let statistics = &image.statistics;
+        let (height, width) = (statistics.height(), statistics.width());
+        let shape = [statistics.n_classes(), height, width];
+        let mean = statistics.mean();
+        let encoded = match precision {
+            Precision::F32 => npy::encode_f32(&shape, &mean),
+            Precision::F16 => npy::encode_f16(&shape, &mean),
+        };
+        self.folder.save(&map_path("probabilities", &file.id, "npy"), encoded)?;
+        let (class, probability) = statistics.deterministic();
+        let ids = class.classes.iter().map(|&id| f32::from(id));
+        let values: Vec<f32> = ids.chain(probability.values).collect();
+        let encoded = npy::encode_f32(&[2, height, width], &values);
+        self.folder.save(&map_path("deterministic", &file.id, "npy"), encoded)?;
+        for (measure, map) in maps {
+            let encoded = npy::encode_f32(&[height, width], &map.values);
+            self.folder.save(&map_path(measure.name, &file.id, "npy"), encoded)?;
+        }
+        Ok(())
+    }
+}
+
+fn placement(geometry: &Geometry) -> Placement {
+    Placement {
+        scale_x: geometry.resized_width as f64 / geometry.image_width as f64,
+        scale_y: geometry.resized_height as f64 / geometry.image_height as f64,
+        left: geometry.left as f64,
+        top: geometry.top as f64,
+    }
+}

@@ -1,0 +1,74 @@
+//! What a user can choose about sampling.
+
+use crate::input::preprocessing::Task;
+use crate::random::Draws;
+use crate::reduce::Needs;
+
+/// Whether images share their masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Masks {
+    /// Each image has masks of its own, from the bytes of its file.
+    #[default]
+    PerImage,
+    /// All images have the masks of image key 0.
+    Shared,
+}
+
+impl Masks {
+    /// The name to type and to show.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PerImage => "per-image",
+            Self::Shared => "shared",
+        }
+    }
+}
+
+/// How an image is sampled.
+#[derive(Debug, Clone)]
+pub struct SamplingOptions {
+    /// Number of stochastic passes. Default: 31, a block.
+    pub samples: u32,
+    /// Seed of the masks. Default: 0.
+    pub seed: u64,
+    /// How the samples of a unit go together. Default: stratified.
+    pub draws: Draws,
+    /// Whether images share their masks. Default: each has its own.
+    pub masks: Masks,
+    /// All sites off: one pass, no sample. Default: off.
+    pub deterministic: bool,
+    /// Rows of a run of the suffix. Default: what fits `memory`, at most [`Self::MOST_ROWS`].
+    pub batch_size: Option<usize>,
+    /// Bytes that the rows of one run may take, as estimated from the tensors at the cut, the
+    /// sites and the output. Default: 1 GiB.
+    pub memory: usize,
+    /// Threads of ONNX Runtime and of the reduction. Default: one a core.
+    pub threads: usize,
+    /// Classification or segmentation. Default: by the rank of the output.
+    pub task: Option<Task>,
+    /// The sums that the measures need. Default: all.
+    pub needs: Needs,
+}
+
+impl SamplingOptions {
+    /// Rows of a run where neither the user nor memory says less: a block and the
+    /// deterministic pass.
+    pub const MOST_ROWS: usize = 32;
+}
+
+impl Default for SamplingOptions {
+    fn default() -> Self {
+        Self {
+            samples: 31,
+            seed: 0,
+            draws: Draws::Stratified,
+            masks: Masks::PerImage,
+            deterministic: false,
+            batch_size: None,
+            memory: 1 << 30,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            task: None,
+            needs: Needs { moments: true, entropy: true, votes: true },
+        }
+    }
+}

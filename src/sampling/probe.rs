@@ -1,0 +1,269 @@
+//! What a run of several rows means for a model, shown by running it on noise.
+
+use std::collections::HashMap;
+
+use super::axis::Numbers;
+use crate::error::{Error, Result};
+use crate::rewrite::{CutInput, Plan, SiteAxis, SuffixKind};
+use crate::runtime::{Runtime, Session, SessionOptions, Value};
+
+/// How a tensor that crosses the cut grows with the rows of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crossing {
+    /// Its slices along this axis are repeated.
+    Rows(usize),
+    /// An entry of a shape, multiplied by the rows.
+    Count(usize),
+    /// All rows of an image share it.
+    Shared,
+}
+
+/// The tensors that cross the cut for one image: those of the plan's cuts, then its shapes.
+pub(super) struct Crossed(pub(super) Vec<Value>);
+
+/// The prefix, or its absence.
+pub(super) struct Prefix {
+    session: Option<Session>,
+    /// For each crossing tensor its place among the prefix's outputs; `None` is the image.
+    places: Vec<Option<usize>>,
+    names: Vec<String>,
+    image_name: String,
+    image: CutInput,
+}
+
+impl Prefix {
+    pub(super) fn open(plan: &Plan, runtime: &Runtime, options: &SessionOptions) -> Result<Self> {
+        let encoded = plan.prefix();
+        let session = encoded.map(|model| Session::open(runtime, "prefix", &model, options)).transpose()?;
+        let outputs = session.as_ref().map(Session::outputs).unwrap_or_default();
+        let by_name: HashMap<&str, usize> =
+            outputs.iter().enumerate().map(|(i, output)| (output.name.as_str(), i)).collect();
+        let names: Vec<String> = plan.cuts().iter().chain(plan.shapes()).cloned().collect();
+        let places = names.iter().map(|name| by_name.get(name.as_str()).copied()).collect();
+        let image = plan.image();
+        let image = CutInput {
+            name: image.name.clone(),
+            element_type: image.element_type,
+            dimensions: image.dimensions.clone().unwrap_or_default(),
+        };
+        Ok(Self { session, places, names, image_name: image.name.clone(), image })
+    }
+
+    /// The suffix's inputs as the prefix's outputs were described.
+    pub(super) fn cut_inputs(&self) -> Vec<CutInput> {
+        let outputs = self.session.as_ref().map(Session::outputs).unwrap_or_default();
+        let described = |place: &Option<usize>| match place.map(|i| &outputs[i]) {
+            None => self.image.clone(),
+            Some(output) => CutInput {
+                name: output.name.clone(),
+                element_type: output.element_type,
+                dimensions: output.dimensions.clone(),
+            },
+        };
+        self.places.iter().map(described).collect()
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Runs it on a batch of images.
+    pub(super) fn run(&mut self, images: &[&Value]) -> Result<Crossed> {
+        let stacked = Value::stack(images, 0)?;
+        let outputs = match &mut self.session {
+            Some(session) => session.run(&[(self.image_name.as_str(), &stacked)])?,
+            None => Vec::new(),
+        };
+        let mut outputs: Vec<Option<Value>> = outputs.into_iter().map(Some).collect();
+        let missing = || Error::runtime("running the prefix", "an output is missing");
+        let mut crossed = Vec::with_capacity(self.places.len());
+        let mut image = Some(stacked);
+        for place in &self.places {
+            let value = match place {
+                Some(i) => outputs.get_mut(*i).and_then(Option::take),
+                None => image.take(),
+            };
+            crossed.push(value.ok_or_else(missing)?);
+        }
+        Ok(Crossed(crossed))
+    }
+}
+
+/// The probe's result.
+pub(super) struct Probed {
+    pub(super) crossings: Vec<Crossing>,
+    pub(super) axes: Vec<SiteAxis>,
+    /// Why a run must have one row.
+    pub(super) reason: Option<String>,
+    /// The scores without dropout of one noise image, with the sizes of a run of `head_rows`.
+    pub(super) head: Value,
+    /// Estimated bytes that a row takes.
+    pub(super) row_bytes: usize,
+}
+
+/// Shows with two noise images which axis of each tensor counts rows. With `fixed` rows a run
+/// those are filled with one image, and then with another in the second row.
+pub(super) struct Probe<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) prefix: &'a mut Prefix,
+    pub(super) suffix: Session,
+    pub(super) noise: [Value; 2],
+}
+
+impl<'a> Probe<'a> {
+    pub(super) fn open(
+        plan: &'a Plan,
+        runtime: &Runtime,
+        prefix: &'a mut Prefix,
+        options: &SessionOptions,
+        noise: [Value; 2],
+    ) -> Result<Self> {
+        let model = plan.suffix(&prefix.cut_inputs(), SuffixKind::Probe);
+        let suffix = Session::open(runtime, "suffix with its dropouts off", &model, options)?;
+        Ok(Self { plan, prefix, suffix, noise })
+    }
+
+    /// For a model that takes any number of images.
+    pub(super) fn dynamic(mut self) -> Result<Probed> {
+        let alone = self.prefix.run(&[&self.noise[0]])?;
+        let alone_outputs = self.run_suffix(&alone)?;
+        let row_bytes = bytes(&alone.0) + bytes(&alone_outputs);
+        let proof = self.prove_two_rows(&alone, &alone_outputs);
+        let one_row = |reason: String| Proof { reason: Some(reason), ..self.whole(&alone) };
+        let proof = match (self.plan.rows_share_a_scale(), proof) {
+            (Some(operator), _) => {
+                one_row(format!("{operator} takes its scale from all rows of a run"))
+            }
+            (None, Ok(proof)) => proof,
+            (None, Err(reason)) => one_row(reason),
+        };
+        let head = alone_outputs.into_iter().next();
+        let head = head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
+        Ok(Probed { crossings: proof.crossings, axes: proof.axes, reason: proof.reason, head, row_bytes })
+    }
+
+    /// For a model with a batch size of its own. With one image a run nothing needs a proof.
+    pub(super) fn fixed(mut self, rows: usize) -> Result<Probed> {
+        let [a, b] = &self.noise;
+        let same = self.prefix.run(&vec![a; rows])?;
+        let mut images = vec![a; rows];
+        if let Some(second) = images.get_mut(1) {
+            *second = b;
+        }
+        let mixed = self.prefix.run(&images)?;
+        let same_outputs = self.run_suffix(&same)?;
+        let mut axes = vec![SiteAxis::Whole; self.plan.sites().len()];
+        if rows > 1 {
+            let mixed_outputs = self.run_suffix(&mixed)?;
+            axes = self.axes_of_fixed(rows, &same_outputs, &mixed_outputs)?;
+        }
+        let row_bytes = (bytes(&same.0) + bytes(&same_outputs)) / rows.max(1);
+        let crossings = vec![Crossing::Shared; same.0.len()];
+        let reason = Some(format!("the file has a fixed batch size of {rows}"));
+        let head = same_outputs.into_iter().next();
+        let head = head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
+        Ok(Probed { crossings, axes, reason, head, row_bytes })
+    }
+
+    fn axes_of_fixed(&self, rows: usize, same: &[Value], mixed: &[Value]) -> Result<Vec<SiteAxis>> {
+        let axis = |i: usize| -> Result<Option<usize>> {
+            Ok(Numbers::new(&same[i])?.axis_of_many(&Numbers::new(&mixed[i])?, rows))
+        };
+        let refused = |what: String| {
+            Error::model(
+                self.plan.model().path(),
+                format!("the batch axis of {what} cannot be found in runs of {rows} images, the file's fixed batch size"),
+            )
+            .with_hint("export the model with a batch size of 1 or with a dynamic batch axis")
+        };
+        if axis(0)? != Some(0) {
+            return Err(refused(format!("output \"{}\"", self.plan.head().output)));
+        }
+        let site = |(i, site): (usize, &crate::rewrite::Site)| {
+            let found = axis(i + 1)?;
+            found.map(SiteAxis::Rows).ok_or_else(|| refused(format!("dropout \"{}\"", site.node)))
+        };
+        self.plan.sites().iter().enumerate().map(site).collect()
+    }
+
+    /// Every tensor as it is, every site over its whole tensor.
+    fn whole(&self, alone: &Crossed) -> Proof {
+        Proof {
+            crossings: vec![Crossing::Shared; alone.0.len()],
+            axes: vec![SiteAxis::Whole; self.plan.sites().len()],
+            reason: None,
+        }
+    }
+
+    /// The axes, or why they cannot be proven.
+    fn prove_two_rows(&mut self, alone: &Crossed, outputs: &[Value]) -> Result<Proof, String> {
+        let text = |error: Error| error.to_string();
+        let [a, b] = &self.noise;
+        let both = self.prefix.run(&[a, b]).map_err(text)?;
+        let mut crossings = Vec::new();
+        let n_cuts = self.plan.cuts().len();
+        for (i, (one, two)) in alone.0.iter().zip(&both.0).enumerate() {
+            let name = &self.prefix.names()[i];
+            let found = if i < n_cuts { cut_crossing(one, two) } else { shape_crossing(one, two) };
+            let unknown = || format!("the batch axis of tensor \"{name}\" at the cut could not be proven");
+            crossings.push(found.map_err(text)?.ok_or_else(unknown)?);
+        }
+        let fed: Vec<&Value> = both.0.iter().zip(&alone.0).zip(&crossings).map(|((two, one), crossing)| {
+            if *crossing == Crossing::Shared { one } else { two }
+        }).collect();
+        let two_outputs = self.run_suffix_with(&fed).map_err(text)?;
+        let mut axes = Vec::new();
+        for (i, (one, two)) in outputs.iter().zip(&two_outputs).enumerate() {
+            let (one, two) = (Numbers::new(one).map_err(text)?, Numbers::new(two).map_err(text)?);
+            match (i, one.axis_of_two(&two)) {
+                (0, Some(0)) => {}
+                (0, _) => return Err("the rows of a run could not be told apart at the output".to_owned()),
+                (_, Some(axis)) => axes.push(SiteAxis::Rows(axis)),
+                (_, None) => {
+                    let site = &self.plan.sites()[i - 1].node;
+                    return Err(format!("the batch axis of dropout \"{site}\" could not be proven"));
+                }
+            }
+        }
+        Ok(Proof { crossings, axes, reason: None })
+    }
+
+    fn run_suffix(&mut self, crossed: &Crossed) -> Result<Vec<Value>> {
+        self.run_suffix_with(&crossed.0.iter().collect::<Vec<_>>())
+    }
+
+    fn run_suffix_with(&mut self, values: &[&Value]) -> Result<Vec<Value>> {
+        let names = self.prefix.names().iter().map(String::as_str);
+        let fed: Vec<(&str, &Value)> = names.zip(values.iter().copied()).collect();
+        self.suffix.run(&fed)
+    }
+}
+
+struct Proof {
+    crossings: Vec<Crossing>,
+    axes: Vec<SiteAxis>,
+    reason: Option<String>,
+}
+
+fn cut_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {
+    if one.shape() == two.shape() {
+        return Ok(Some(Crossing::Shared));
+    }
+    let axis = Numbers::new(one)?.axis_of_two(&Numbers::new(two)?);
+    Ok(axis.map(Crossing::Rows))
+}
+
+fn shape_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {
+    let (one, two) = (one.i64s()?, two.i64s()?);
+    let differ: Vec<usize> = (0..one.len()).filter(|&i| one.get(i) != two.get(i)).collect();
+    Ok(match differ[..] {
+        [] => Some(Crossing::Shared),
+        [i] if two.get(i) == Some(&(2 * one[i])) => Some(Crossing::Count(i)),
+        _ => None,
+    })
+}
+
+fn bytes(values: &[Value]) -> usize {
+    let size = |value: &Value| 4 * value.shape().iter().product::<usize>();
+    values.iter().map(size).sum()
+}

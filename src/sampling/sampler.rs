@@ -1,0 +1,286 @@
+//! The loop: rows of a run, their scores into the sums.
+
+use std::sync::Arc;
+
+use super::axis::Numbers;
+use super::image::{self, Batch};
+use super::options::{Masks, SamplingOptions};
+use super::probe::{Crossed, Crossing, Prefix, Probe, Probed};
+use super::scores::ScoreLayout;
+use super::{Rows, model_input};
+use crate::error::{Error, Result};
+use crate::input::NetworkInput;
+use crate::input::preprocessing::ModelInput;
+use crate::operator::{IMAGE_KEY, SAMPLE};
+use crate::reduce::{NotFinite, Reduction, Statistics};
+use crate::rewrite::{Plan, SiteAxis, SuffixKind};
+use crate::runtime::{Runtime, Session, SessionOptions, SiteCounts, Value};
+use crate::simd::Isa;
+
+/// A model, ready to be sampled on images.
+pub struct Sampler {
+    plan: Plan,
+    input: ModelInput,
+    options: SamplingOptions,
+    prefix: Prefix,
+    suffix: Session,
+    crossings: Vec<Crossing>,
+    rows: Rows,
+    /// Rows that the prefix is run with: one, or the file's fixed batch size.
+    prefix_rows: usize,
+    scores: ScoreLayout,
+    threads: rayon::ThreadPool,
+}
+
+impl std::fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sampler")
+            .field("rows", &self.rows)
+            .field("scores", &self.scores)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The sample number of a row of the deterministic pass.
+const DETERMINISTIC: i64 = -1;
+
+impl Sampler {
+    /// Opens the sessions and probes the model with noise images of `size` (height, width),
+    /// the size of the first image; later ones may have others where the model allows.
+    ///
+    /// # Errors
+    /// If ONNX Runtime refuses the model, a site does not run, the output is not one of class
+    /// scores, or a fixed batch size larger than one hides which axis counts the images.
+    pub fn new(plan: Plan, runtime: &Runtime, options: SamplingOptions, size: (usize, usize)) -> Result<Self> {
+        let input = model_input(&plan)?;
+        let session_options = session_options(&plan, &options)?;
+        let mut prefix = Prefix::open(&plan, runtime, &session_options)?;
+        let values = input.channels * size.0 * size.1;
+        let noise = |number| image::tensor(&plan, &input, image::noise(values, number), size);
+        let noise = [noise(0)?, noise(1)?];
+        let first = Value::stack(&[&noise[0]], 0)?;
+        let probe = Probe::open(&plan, runtime, &mut prefix, &session_options, noise)?;
+        let batch = image::batch(&plan);
+        let probed = match batch {
+            Batch::Dynamic => probe.dynamic()?,
+            Batch::Fixed(rows) => probe.fixed(rows)?,
+        };
+        let scores = ScoreLayout::new(&plan, &probed.head, input.layout, options.task)?;
+        let rows = rows_per_run(&probed, batch, &options);
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
+        let threads = threads.map_err(|e| Error::runtime("starting threads", e.to_string()))?;
+        let (counts, suffix) = open_suffix(&plan, runtime, &prefix, &probed.axes, &options)?;
+        let prefix_rows = if let Batch::Fixed(rows) = batch { rows } else { 1 };
+        let crossings = probed.crossings;
+        let mut sampler =
+            Self { plan, input, options, prefix, suffix, crossings, rows, prefix_rows, scores, threads };
+        sampler.check_live(runtime, &first, &counts)?;
+        Ok(sampler)
+    }
+
+    /// The plan it runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The options it runs with.
+    pub fn options(&self) -> &SamplingOptions {
+        &self.options
+    }
+
+    /// Rows of a run, and why not more.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// What the scores are.
+    pub fn scores(&self) -> &ScoreLayout {
+        &self.scores
+    }
+
+    /// Samples an image. `image_key` is the first eight bytes of the file's SHA-256
+    /// ([`random::digest_key`](crate::random::digest_key)); it is not looked at where masks are
+    /// shared.
+    ///
+    /// # Errors
+    /// If the model cannot take the image's size, or gives scores that are not finite.
+    pub fn predict(&mut self, image: &NetworkInput, image_key: u64) -> Result<Statistics> {
+        let size = (image.height, image.width);
+        let tensor = image::tensor(&self.plan, &self.input, image.values.clone(), size)?;
+        let crossed = self.prefix.run(&vec![&tensor; self.prefix_rows])?;
+        let (height, width) = if self.scores.is_map() { size } else { (1, 1) };
+        let mut reduction = Reduction::new(
+            self.scores.channels(),
+            height,
+            width,
+            self.options.needs,
+            Isa::detect(),
+        );
+        let samples = if self.options.deterministic { 0 } else { i64::from(self.options.samples) };
+        let key = match self.options.masks {
+            Masks::PerImage => image_key.cast_signed(),
+            Masks::Shared => 0,
+        };
+        let all: Vec<i64> = (DETERMINISTIC..samples).collect();
+        let mut fed = Fed::default();
+        for chunk in all.chunks(self.rows.per_run) {
+            let outputs = self.run_rows(&crossed, &mut fed, key, chunk)?;
+            self.reduce(&mut reduction, &outputs[0], chunk)?;
+        }
+        Ok(self.threads.install(|| reduction.finish()))
+    }
+
+    /// Adds the scores of a run to the sums, row by row.
+    fn reduce(&self, reduction: &mut Reduction, output: &Value, samples: &[i64]) -> Result<()> {
+        let converted;
+        let values = match output.f32s() {
+            Some(values) => values,
+            None => {
+                converted = output.to_f32()?;
+                &converted
+            }
+        };
+        for (row, &sample) in samples.iter().enumerate() {
+            let scores = self.scores.row(&output.shape(), values, row)?;
+            let added = self.threads.install(|| {
+                if sample == DETERMINISTIC {
+                    reduction.set_deterministic(&scores)?;
+                }
+                if sample == DETERMINISTIC && !self.options.deterministic {
+                    return Ok(());
+                }
+                reduction.add(&scores)
+            });
+            added.map_err(|problem: NotFinite| self.not_finite(&problem, sample))?;
+        }
+        Ok(())
+    }
+
+    fn not_finite(&self, problem: &NotFinite, sample: i64) -> Error {
+        let pass = match sample {
+            DETERMINISTIC => "the pass without dropout".to_owned(),
+            sample => format!("sample {sample}"),
+        };
+        Error::runtime(
+            format!("output \"{}\"", self.plan.head().output),
+            format!("{problem} in {pass}"),
+        )
+        .with_hint("the model overflows on this image: check mean, std and the value range it was trained with")
+    }
+
+    /// Runs the suffix for these samples of an image. A file with a fixed batch size gets its
+    /// number of rows; those beyond the samples are deterministic and not looked at.
+    fn run_rows(&mut self, crossed: &Crossed, fed: &mut Fed, key: i64, samples: &[i64]) -> Result<Vec<Value>> {
+        let rows = samples.len().max(self.prefix_rows);
+        if fed.rows != rows {
+            *fed = Fed::new(crossed, &self.crossings, rows)?;
+        }
+        let mut row_samples = samples.to_vec();
+        row_samples.resize(rows, DETERMINISTIC);
+        let samples = Value::from_i64(&[rows], row_samples)?;
+        let keys = Value::from_i64(&[rows], vec![key; rows])?;
+        let mut inputs: Vec<(&str, &Value)> = Vec::new();
+        for (i, name) in self.prefix.names().iter().enumerate() {
+            inputs.push((name, fed.grown[i].as_ref().unwrap_or(&crossed.0[i])));
+        }
+        inputs.extend([(IMAGE_KEY, &keys), (SAMPLE, &samples)]);
+        self.suffix.run(&inputs)
+    }
+
+    /// The first live pass: every site must run, and rows run together must be what they are
+    /// alone; where they are not, a run gets one row.
+    fn check_live(&mut self, runtime: &Runtime, image: &Value, counts: &SiteCounts) -> Result<()> {
+        let crossed = self.prefix.run(&vec![image; self.prefix_rows])?;
+        let first = self.run_rows(&crossed, &mut Fed::default(), 0, &[0])?;
+        for (site, rows) in self.plan.sites().iter().zip(counts.rows()) {
+            if rows == 0 {
+                return Err(Error::node(
+                    site.node.clone(),
+                    "this dropout was found in the graph but did not run: its samples would all be equal",
+                )
+                .with_hint("this is a fault of the cut: please report the model's structure"));
+            }
+        }
+        if self.prefix_rows > 1 || self.rows.per_run == 1 {
+            return Ok(());
+        }
+        let second = self.run_rows(&crossed, &mut Fed::default(), 0, &[1])?;
+        let both = self.run_rows(&crossed, &mut Fed::default(), 0, &[0, 1])?;
+        let (first, second) = (Numbers::new(&first[0])?, Numbers::new(&second[0])?);
+        let alone = [first.values.clone(), second.values].concat();
+        if first.same(&alone, &Numbers::new(&both[0])?.values) {
+            return Ok(());
+        }
+        let whole = vec![SiteAxis::Whole; self.plan.sites().len()];
+        self.suffix = open_suffix(&self.plan, runtime, &self.prefix, &whole, &self.options)?.1;
+        self.crossings = vec![Crossing::Shared; self.crossings.len()];
+        let reason = "rows run together differed from rows run alone".to_owned();
+        self.rows = Rows { per_run: 1, reason: Some(reason) };
+        Ok(())
+    }
+}
+
+/// The tensors at the cut, grown to a number of rows; `None` where they go in as they are.
+#[derive(Default)]
+struct Fed {
+    rows: usize,
+    grown: Vec<Option<Value>>,
+}
+
+impl Fed {
+    fn new(crossed: &Crossed, crossings: &[Crossing], rows: usize) -> Result<Self> {
+        let grow = |(value, crossing): (&Value, &Crossing)| match *crossing {
+            _ if rows == 1 => Ok(None),
+            Crossing::Shared => Ok(None),
+            Crossing::Rows(axis) => Value::stack(&vec![value; rows], axis).map(Some),
+            Crossing::Count(entry) => {
+                let mut sizes = value.i64s()?.to_vec();
+                sizes[entry] *= rows as i64;
+                Value::from_i64(&value.shape(), sizes).map(Some)
+            }
+        };
+        let grown = crossed.0.iter().zip(crossings).map(grow).collect::<Result<_>>()?;
+        Ok(Self { rows, grown })
+    }
+}
+
+fn session_options(plan: &Plan, options: &SamplingOptions) -> Result<SessionOptions> {
+    let data = &plan.model().external;
+    let external = match (data.is_empty(), data.real_folder()) {
+        (true, _) => None,
+        (false, Some(folder)) => Some(folder.to_owned()),
+        (false, None) => {
+            return Err(Error::model(plan.model().path(), "its data files lie in several folders")
+                .with_hint("copy the model and its data files into one folder"));
+        }
+    };
+    Ok(SessionOptions { threads: options.threads, external, sites: None })
+}
+
+fn open_suffix(
+    plan: &Plan,
+    runtime: &Runtime,
+    prefix: &Prefix,
+    axes: &[SiteAxis],
+    options: &SamplingOptions,
+) -> Result<(Arc<SiteCounts>, Session)> {
+    let counts = Arc::new(SiteCounts::new(plan.sites().len()));
+    let kind = SuffixKind::Sampling { axes, seed: options.seed, draws: options.draws };
+    let model = plan.suffix(&prefix.cut_inputs(), kind);
+    let options = SessionOptions { sites: Some(Arc::clone(&counts)), ..session_options(plan, options)? };
+    let session = Session::open(runtime, "suffix", &model, &options)?;
+    Ok((counts, session))
+}
+
+fn rows_per_run(probed: &Probed, batch: Batch, options: &SamplingOptions) -> Rows {
+    let per_run = match (batch, &probed.reason) {
+        (Batch::Fixed(rows), _) => rows,
+        (Batch::Dynamic, Some(_)) => 1,
+        (Batch::Dynamic, None) => options.batch_size.unwrap_or_else(|| {
+            // Activations between the cut and the output come on top of what the probe saw.
+            let fitting = options.memory / (4 * probed.row_bytes).max(1);
+            fitting.clamp(1, SamplingOptions::MOST_ROWS)
+        }),
+    };
+    Rows { per_run: per_run.max(1), reason: probed.reason.clone() }
+}
