@@ -17,4 +17,4 @@ mod split;
 pub use output::{Head, Scores, ScoresOption};
 pub use sites::{Site, Survey};
 pub use split::{Plan, SiteAxis};
-pub(crate) use split::{CutInput, SuffixKind};
+pub(crate) use split::{SuffixKind, TypedTensor};

@@ -21,9 +21,9 @@ pub enum SiteAxis {
     Whole,
 }
 
-/// An input of the suffix as ONNX Runtime described the prefix's output.
+/// Name, element type and sizes of a tensor as ONNX Runtime described it.
 #[derive(Debug, Clone)]
-pub(crate) struct CutInput {
+pub(crate) struct TypedTensor {
     pub(crate) name: String,
     pub(crate) element_type: i32,
     pub(crate) dimensions: Vec<Option<usize>>,
@@ -34,8 +34,9 @@ pub(crate) struct CutInput {
 pub(crate) enum SuffixKind<'a> {
     /// All off, their inputs added as outputs: for the probe of axes.
     Probe,
-    /// Ours, with the axis of each.
-    Sampling { axes: &'a [SiteAxis], seed: u64, draws: Draws },
+    /// Ours. `types` are those of the sites' inputs: the runtime cannot infer them through our
+    /// operator, and some of its fusions need them.
+    Sampling { axes: &'a [SiteAxis], types: &'a [TypedTensor], seed: u64, draws: Draws },
 }
 
 /// A model with its sites found and its cut made.
@@ -143,7 +144,7 @@ impl Plan {
     }
 
     /// The suffix, with inputs as ONNX Runtime described the prefix's outputs.
-    pub(crate) fn suffix(&self, inputs: &[CutInput], kind: SuffixKind) -> Vec<u8> {
+    pub(crate) fn suffix(&self, inputs: &[TypedTensor], kind: SuffixKind) -> Vec<u8> {
         let mut outputs = vec![self.head.tensor.clone()];
         let mut nodes: Vec<proto::Node> = Vec::with_capacity(self.suffix.len());
         let mut ordinal = 0;
@@ -165,12 +166,20 @@ impl Plan {
         let mut values: Vec<proto::ValueInfo> = inputs.iter().map(typed).collect();
         if matches!(kind, SuffixKind::Sampling { .. }) {
             let row = |name: &str| {
-                typed(&CutInput { name: name.to_owned(), element_type: 7, dimensions: vec![None] })
+                typed(&TypedTensor { name: name.to_owned(), element_type: 7, dimensions: vec![None] })
             };
             values.extend([row(IMAGE_KEY), row(SAMPLE)]);
         }
         let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        self.finish(self.graph("suffix", nodes, values, &outputs))
+        let mut graph = self.graph("suffix", nodes, values, &outputs);
+        if let SuffixKind::Sampling { types, .. } = kind {
+            let sites = self.sites().iter().zip(types);
+            let written = sites.filter(|(site, _)| !outputs.contains(&site.tensor.as_str()));
+            graph.value_info = written
+                .map(|(site, of)| typed(&TypedTensor { name: site.tensor.clone(), ..of.clone() }))
+                .collect();
+        }
+        self.finish(graph)
     }
 
     fn graph(
@@ -289,7 +298,7 @@ fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
 }
 
 fn replacement(dropout: &proto::Node, site: &Site, ordinal: usize, kind: SuffixKind) -> proto::Node {
-    let SuffixKind::Sampling { axes, seed, draws } = kind else {
+    let SuffixKind::Sampling { axes, seed, draws, .. } = kind else {
         return node("Identity", &[&site.input], &site.tensor);
     };
     let int = |name: &str, value: i64| proto::Attribute {
@@ -323,7 +332,7 @@ fn replacement(dropout: &proto::Node, site: &Site, ordinal: usize, kind: SuffixK
     }
 }
 
-fn typed(input: &CutInput) -> proto::ValueInfo {
+fn typed(input: &TypedTensor) -> proto::ValueInfo {
     let dimension = |size: &Option<usize>| proto::Dimension {
         value: size.map(|size| proto::DimensionValue::Value(size as i64)),
         ..proto::Dimension::default()

@@ -134,13 +134,6 @@ impl<T: Element> Operator for DropoutOperator<T> {
             Ok(())
         }))
     }
-
-    fn infer_shape(&self, context: &mut ort::operator::ShapeInferenceContext) -> ort::Result<()> {
-        match context.inputs().first() {
-            Some(data) => context.set_output(0, data),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Neighbouring rows with one image and one turn, which share their words.

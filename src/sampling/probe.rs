@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::axis::Numbers;
 use crate::error::{Error, Result};
-use crate::rewrite::{CutInput, Plan, SiteAxis, SuffixKind};
-use crate::runtime::{Runtime, Session, SessionOptions, Value};
+use crate::rewrite::{Plan, SiteAxis, SuffixKind, TypedTensor};
+use crate::runtime::{Described, Runtime, Session, SessionOptions, Value};
 
 /// How a tensor that crosses the cut grows with the rows of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Prefix {
     places: Vec<Option<usize>>,
     names: Vec<String>,
     image_name: String,
-    image: CutInput,
+    image: TypedTensor,
 }
 
 impl Prefix {
@@ -41,7 +41,7 @@ impl Prefix {
         let names: Vec<String> = plan.cuts().iter().chain(plan.shapes()).cloned().collect();
         let places = names.iter().map(|name| by_name.get(name.as_str()).copied()).collect();
         let image = plan.image();
-        let image = CutInput {
+        let image = TypedTensor {
             name: image.name.clone(),
             element_type: image.element_type,
             dimensions: image.dimensions.clone().unwrap_or_default(),
@@ -50,15 +50,11 @@ impl Prefix {
     }
 
     /// The suffix's inputs as the prefix's outputs were described.
-    pub(super) fn cut_inputs(&self) -> Vec<CutInput> {
+    pub(super) fn cut_inputs(&self) -> Vec<TypedTensor> {
         let outputs = self.session.as_ref().map(Session::outputs).unwrap_or_default();
         let described = |place: &Option<usize>| match place.map(|i| &outputs[i]) {
             None => self.image.clone(),
-            Some(output) => CutInput {
-                name: output.name.clone(),
-                element_type: output.element_type,
-                dimensions: output.dimensions.clone(),
-            },
+            Some(output) => as_typed(output),
         };
         self.places.iter().map(described).collect()
     }
@@ -93,6 +89,8 @@ impl Prefix {
 pub(super) struct Probed {
     pub(super) crossings: Vec<Crossing>,
     pub(super) axes: Vec<SiteAxis>,
+    /// Types of the sites' inputs.
+    pub(super) types: Vec<TypedTensor>,
     /// Why a run must have one row.
     pub(super) reason: Option<String>,
     /// The scores without dropout of one noise image, with the sizes of a run of `head_rows`.
@@ -139,7 +137,8 @@ impl<'a> Probe<'a> {
         };
         let head = alone_outputs.into_iter().next();
         let head = head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
-        Ok(Probed { crossings: proof.crossings, axes: proof.axes, reason: proof.reason, head, row_bytes })
+        let (types, Proof { crossings, axes, reason }) = (self.site_types(), proof);
+        Ok(Probed { crossings, axes, types, reason, head, row_bytes })
     }
 
     /// For a model with a batch size of its own. With one image a run nothing needs a proof.
@@ -162,7 +161,11 @@ impl<'a> Probe<'a> {
         let reason = Some(format!("the file has a fixed batch size of {rows}"));
         let head = same_outputs.into_iter().next();
         let head = head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
-        Ok(Probed { crossings, axes, reason, head, row_bytes })
+        Ok(Probed { crossings, axes, types: self.site_types(), reason, head, row_bytes })
+    }
+
+    fn site_types(&self) -> Vec<TypedTensor> {
+        self.suffix.outputs().iter().skip(1).map(as_typed).collect()
     }
 
     fn axes_of_fixed(&self, rows: usize, same: &[Value], mixed: &[Value]) -> Result<Vec<SiteAxis>> {
@@ -236,6 +239,14 @@ impl<'a> Probe<'a> {
         let names = self.prefix.names().iter().map(String::as_str);
         let fed: Vec<(&str, &Value)> = names.zip(values.iter().copied()).collect();
         self.suffix.run(&fed)
+    }
+}
+
+fn as_typed(described: &Described) -> TypedTensor {
+    TypedTensor {
+        name: described.name.clone(),
+        element_type: described.element_type,
+        dimensions: described.dimensions.clone(),
     }
 }
 

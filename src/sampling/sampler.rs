@@ -13,7 +13,7 @@ use crate::input::NetworkInput;
 use crate::input::preprocessing::ModelInput;
 use crate::operator::{IMAGE_KEY, SAMPLE};
 use crate::reduce::{NotFinite, Reduction, Statistics};
-use crate::rewrite::{Plan, SiteAxis, SuffixKind};
+use crate::rewrite::{Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, SiteCounts, Value};
 use crate::simd::Isa;
 
@@ -69,12 +69,12 @@ impl Sampler {
         let rows = rows_per_run(&probed, batch, &options);
         let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
         let threads = threads.map_err(|e| Error::runtime("starting threads", e.to_string()))?;
-        let (counts, suffix) = open_suffix(&plan, runtime, &prefix, &probed.axes, &options)?;
+        let (counts, suffix) = open_suffix(&plan, runtime, &prefix, (&probed.axes, &probed.types), &options)?;
         let prefix_rows = if let Batch::Fixed(rows) = batch { rows } else { 1 };
         let crossings = probed.crossings;
         let mut sampler =
             Self { plan, input, options, prefix, suffix, crossings, rows, prefix_rows, scores, threads };
-        sampler.check_live(runtime, &first, &counts)?;
+        sampler.check_live(runtime, &first, &counts, &probed.types)?;
         Ok(sampler)
     }
 
@@ -189,7 +189,13 @@ impl Sampler {
 
     /// The first live pass: every site must run, and rows run together must be what they are
     /// alone; where they are not, a run gets one row.
-    fn check_live(&mut self, runtime: &Runtime, image: &Value, counts: &SiteCounts) -> Result<()> {
+    fn check_live(
+        &mut self,
+        runtime: &Runtime,
+        image: &Value,
+        counts: &SiteCounts,
+        types: &[TypedTensor],
+    ) -> Result<()> {
         let crossed = self.prefix.run(&vec![image; self.prefix_rows])?;
         let first = self.run_rows(&crossed, &mut Fed::default(), 0, &[0])?;
         for (site, rows) in self.plan.sites().iter().zip(counts.rows()) {
@@ -212,7 +218,7 @@ impl Sampler {
             return Ok(());
         }
         let whole = vec![SiteAxis::Whole; self.plan.sites().len()];
-        self.suffix = open_suffix(&self.plan, runtime, &self.prefix, &whole, &self.options)?.1;
+        self.suffix = open_suffix(&self.plan, runtime, &self.prefix, (&whole, types), &self.options)?.1;
         self.crossings = vec![Crossing::Shared; self.crossings.len()];
         let reason = "rows run together differed from rows run alone".to_owned();
         self.rows = Rows { per_run: 1, reason: Some(reason) };
@@ -261,11 +267,11 @@ fn open_suffix(
     plan: &Plan,
     runtime: &Runtime,
     prefix: &Prefix,
-    axes: &[SiteAxis],
+    (axes, types): (&[SiteAxis], &[TypedTensor]),
     options: &SamplingOptions,
 ) -> Result<(Arc<SiteCounts>, Session)> {
     let counts = Arc::new(SiteCounts::new(plan.sites().len()));
-    let kind = SuffixKind::Sampling { axes, seed: options.seed, draws: options.draws };
+    let kind = SuffixKind::Sampling { axes, types, seed: options.seed, draws: options.draws };
     let model = plan.suffix(&prefix.cut_inputs(), kind);
     let options = SessionOptions { sites: Some(Arc::clone(&counts)), ..session_options(plan, options)? };
     let session = Session::open(runtime, "suffix", &model, &options)?;
