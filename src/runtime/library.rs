@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, OsStr, c_char};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 
@@ -14,9 +14,13 @@ const HINT: &str = "run `make setup` in the checkout, or `pip install onnxruntim
 /// Where the set-up puts the library, from the folder it was run in.
 const SET_UP: &str = ".ort/onnxruntime/capi";
 
+/// The library of this process. ONNX Runtime allows one environment a process, and its bindings
+/// one library: this is their state, which cannot be had twice, and not one of ours.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
 /// ONNX Runtime, loaded.
 ///
-/// A process loads one library: opening a second runtime gives the first one again.
+/// A process loads one library: finding a runtime again gives the same one.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     pub(super) environment: Environment,
@@ -38,6 +42,16 @@ impl Runtime {
     /// [`Error::RuntimeMissing`], with a line for each place, where none holds a library of
     /// version 1.20 or newer.
     pub fn find(library: Option<&Path>) -> Result<Self> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let runtime = Self::search(library)?;
+        *loaded = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    fn search(library: Option<&Path>) -> Result<Self> {
         let mut tried = Vec::new();
         for place in places(library) {
             for file in place.files() {

@@ -22,6 +22,9 @@ pub(crate) struct SessionOptions {
     pub(crate) external: Option<PathBuf>,
     /// Where the dropout operator counts; `None` for a graph that has none.
     pub(crate) sites: Option<Arc<SiteCounts>>,
+    /// Whether the optimiser that deletes live `Dropout` nodes is switched off.
+    #[cfg(test)]
+    pub(crate) keep_dropout: bool,
 }
 
 /// An input or output as the runtime describes it.
@@ -87,6 +90,10 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBu
         .with_intra_threads(options.threads.max(1))?
         // Threads that spin after a run take the cores from decoding, reducing and writing.
         .with_intra_op_spinning(false)?;
+    #[cfg(test)]
+    if options.keep_dropout {
+        builder = builder.with_disabled_optimizers("EliminateDropout")?;
+    }
     if let Some(folder) = &options.external {
         builder = builder.with_config_entry(
             "session.model_external_initializers_file_folder_path",

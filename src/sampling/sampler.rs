@@ -260,7 +260,7 @@ fn session_options(plan: &Plan, options: &SamplingOptions) -> Result<SessionOpti
                 .with_hint("copy the model and its data files into one folder"));
         }
     };
-    Ok(SessionOptions { threads: options.threads, external, sites: None })
+    Ok(SessionOptions { threads: options.threads, external, ..SessionOptions::default() })
 }
 
 fn open_suffix(
@@ -290,3 +290,6 @@ fn rows_per_run(probed: &Probed, batch: Batch, options: &SamplingOptions) -> Row
     };
     Rows { per_run: per_run.max(1), reason: probed.reason.clone() }
 }
+
+#[cfg(test)]
+mod tests;

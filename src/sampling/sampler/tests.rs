@@ -1,0 +1,271 @@
+//! The sampler against the uncut model: its dropouts replaced by a product with a mask, drawn
+//! unit by unit from the definition, one row a run.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::onnx::Model;
+use crate::random::{self, Draws, Stream};
+use crate::rewrite::ScoresOption;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn plan(name: &str) -> Plan {
+    let output = (name == "fixtures/traps/two-outputs.onnx").then_some("logits");
+    Plan::new(Model::open(&fixture(name)).unwrap(), output, ScoresOption::Auto).unwrap()
+}
+
+fn size(plan: &Plan) -> (usize, usize) {
+    let input = model_input(plan).unwrap();
+    (input.height.unwrap_or(16), input.width.unwrap_or(16))
+}
+
+fn sampler(name: &str, options: SamplingOptions) -> Sampler {
+    let plan = plan(name);
+    let size = size(&plan);
+    Sampler::new(plan, &Runtime::find(None).unwrap(), options, size).unwrap()
+}
+
+fn options() -> SamplingOptions {
+    SamplingOptions { batch_size: Some(3), seed: 7, threads: 2, ..SamplingOptions::default() }
+}
+
+const KEY: i64 = 0x0123_4567_89ab_cdef;
+
+/// The head's rows for these samples of a noise image, run as the sampler runs them.
+fn sampled(sampler: &mut Sampler, samples: &[i64]) -> Vec<Vec<f32>> {
+    let size = size(&sampler.plan);
+    let values = image::noise(sampler.input.channels * size.0 * size.1, 5);
+    let tensor = image::tensor(&sampler.plan, &sampler.input, values, size).unwrap();
+    let crossed = sampler.prefix.run(&vec![&tensor; sampler.prefix_rows]).unwrap();
+    let mut rows = Vec::new();
+    for chunk in samples.chunks(sampler.rows.per_run) {
+        let output = sampler.run_rows(&crossed, &mut Fed::default(), KEY, chunk).unwrap();
+        let values = output[0].to_f32().unwrap();
+        let length = values.len() / output[0].shape()[0];
+        rows.extend(values.chunks(length).take(chunk.len()).map(<[f32]>::to_vec));
+    }
+    rows
+}
+
+/// The uncut model with each dropout a product with a mask of its own.
+struct Uncut {
+    session: Session,
+    rows: usize,
+    shapes: Vec<Vec<usize>>,
+    image: Value,
+}
+
+impl Uncut {
+    fn new(plan: &Plan) -> Self {
+        let runtime = Runtime::find(None).unwrap();
+        let options = session_options(plan, &SamplingOptions::default()).unwrap();
+        let input = model_input(plan).unwrap();
+        let size = size(plan);
+        let values = image::noise(input.channels * size.0 * size.1, 5);
+        let image = image::tensor(plan, &input, values, size).unwrap();
+        let rows = if let Batch::Fixed(rows) = image::batch(plan) { rows } else { 1 };
+        let image = Value::stack(&vec![&image; rows], 0).unwrap();
+        let mut off = Session::open(&runtime, "test", &plan.uncut(None), &options).unwrap();
+        let outputs = off.run(&[(plan.image().name.as_str(), &image)]).unwrap();
+        let shapes = outputs[1..].iter().map(Value::shape).collect();
+        let types: Vec<i32> = outputs[1..].iter().map(|v| v.element_type().unwrap()).collect();
+        let session = Session::open(&runtime, "test", &plan.uncut(Some(&types)), &options).unwrap();
+        Self { session, rows, shapes, image }
+    }
+
+    /// The head's values for one sample; a fixed batch gets it in every row.
+    fn scores(&mut self, plan: &Plan, draws: Draws, sample: i64) -> Vec<f32> {
+        let masks: Vec<(String, Value)> = plan.sites().iter().zip(&self.shapes).map(|(site, shape)| {
+            let stream = Stream { draws, seed: 7, site: site.key, image: KEY.cast_unsigned(), iteration: 0 };
+            let threshold = random::threshold(site.ratio).unwrap();
+            let scale = random::keep_scale(site.ratio);
+            let units = shape.iter().product::<usize>() / self.rows;
+            let mask = |unit: usize| match u32::try_from(sample) {
+                Err(_) => 1.0,
+                Ok(t) if random::dropped(&stream, threshold, t, unit as u64) => 0.0,
+                Ok(_) => scale,
+            };
+            let values = (0..units * self.rows).map(|i| mask(i % units)).collect();
+            (format!("mask::{}", site.tensor), Value::from_f32(shape, values).unwrap())
+        }).collect();
+        let mut inputs = vec![(plan.image().name.as_str(), &self.image)];
+        inputs.extend(masks.iter().map(|(name, mask)| (name.as_str(), mask)));
+        let outputs = self.session.run(&inputs).unwrap();
+        let values = outputs[0].to_f32().unwrap();
+        values[..values.len() / self.rows].to_vec()
+    }
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max)
+}
+
+/// Runs a model both ways; the largest difference relative to the largest score.
+fn difference(name: &str, draws: Draws) -> f32 {
+    let samples = [-1, 0, 1, 30, 31, 61, 62];
+    let mut sampler = sampler(name, SamplingOptions { draws, ..options() });
+    let rows = sampled(&mut sampler, &samples);
+    let mut uncut = Uncut::new(&sampler.plan);
+    let mut worst = 0.0_f32;
+    for (row, &sample) in rows.iter().zip(&samples) {
+        let expected = uncut.scores(&sampler.plan, draws, sample);
+        let largest = expected.iter().fold(1.0, |m: f32, v| m.max(v.abs()));
+        worst = worst.max(largest_difference(row, &expected) / largest);
+    }
+    assert!(largest_difference(&rows[1], &rows[2]) > 1e-4, "{name}: two samples are equal");
+    worst
+}
+
+fn traps(expected: &str) -> Vec<(String, u64)> {
+    let text = std::fs::read_to_string(fixture("fixtures/traps/traps.json")).unwrap();
+    let table: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let wanted = table.into_iter().filter(|(_, entry)| entry["expected"] == expected);
+    let found: Vec<_> = wanted
+        .map(|(name, entry)| (format!("fixtures/traps/{name}"), entry["sites"].as_u64().unwrap()))
+        .collect();
+    assert!(!found.is_empty());
+    found
+}
+
+#[test]
+fn each_model_that_can_be_sampled_equals_its_uncut_self_with_masks_multiplied_in() {
+    let models = ["models/digits.onnx", "models/digits-dynamo.onnx", "models/streets.onnx"];
+    let traps: Vec<String> = traps("right").into_iter().map(|(name, _)| name).collect();
+    for name in models.into_iter().chain(traps.iter().map(String::as_str)) {
+        for draws in Draws::ALL {
+            let tolerance = if name.contains("half") { 2e-2 } else { 1e-5 };
+            let worst = difference(name, draws);
+            assert!(worst <= tolerance, "{name}, {} draws: {worst}", draws.name());
+        }
+    }
+}
+
+#[test]
+fn every_site_of_a_model_is_found() {
+    for (name, sites) in traps("right") {
+        assert_eq!(plan(&name).sites().len() as u64, sites, "{name}");
+    }
+}
+
+#[test]
+fn each_site_alone_changes_the_scores() {
+    for name in ["models/digits.onnx", "fixtures/traps/batch-second-transformer.onnx"] {
+        let plan = plan(name);
+        let mut uncut = Uncut::new(&plan);
+        let off = uncut.scores(&plan, Draws::Stratified, -1);
+        let on = uncut.scores(&plan, Draws::Stratified, 0);
+        assert!(largest_difference(&off, &on) > 1e-4, "{name}");
+    }
+}
+
+#[test]
+fn rows_of_a_run_are_limited_where_the_batch_would_mix_them() {
+    for (name, per_run) in [
+        ("fixtures/traps/dynamic-quantize.onnx", 1),
+        ("fixtures/traps/mean-over-batch.onnx", 1),
+        ("fixtures/traps/fixed-batch-1.onnx", 1),
+        ("fixtures/traps/fixed-batch-4.onnx", 4),
+        ("fixtures/traps/windowed-attention.onnx", 3),
+        ("fixtures/traps/batch-second-transformer.onnx", 3),
+        ("fixtures/traps/view-input-size0.onnx", 3),
+        ("fixtures/traps/scalar-across-cut.onnx", 3),
+        ("fixtures/traps/resize-to-input.onnx", 3),
+    ] {
+        let sampler = sampler(name, options());
+        assert_eq!(sampler.rows().per_run, per_run, "{name}: {:?}", sampler.rows());
+        assert_eq!(sampler.rows().reason.is_some(), per_run != 3, "{name}");
+    }
+}
+
+#[test]
+fn a_model_that_would_be_wrong_is_refused_with_a_way_out() {
+    let runtime = Runtime::find(None).unwrap();
+    for (name, _) in traps("refused") {
+        let model = Model::open(&fixture(&name)).unwrap();
+        let result = Plan::new(model, None, ScoresOption::Auto).and_then(|plan| {
+            let size = size(&plan);
+            Sampler::new(plan, &runtime, options(), size)
+        });
+        let error = result.err().unwrap_or_else(|| panic!("{name} was not refused"));
+        assert!(error.hint().is_some(), "{name}: {error}");
+    }
+}
+
+#[test]
+fn rows_are_bit_equal_whatever_the_rows_of_a_run_and_the_threads() {
+    let samples: Vec<i64> = (-1..34).collect();
+    for name in ["models/digits.onnx", "models/streets.onnx"] {
+        let run = |batch_size, threads| {
+            let options = SamplingOptions { batch_size: Some(batch_size), threads, ..options() };
+            sampled(&mut sampler(name, options), &samples)
+        };
+        let one = run(1, 1);
+        for (batch_size, threads) in [(3, 1), (8, 1), (32, 1), (1, 2), (8, 2)] {
+            let same = run(batch_size, threads) == one;
+            assert!(same, "{name}: {batch_size} rows a run, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn the_graph_form_of_the_masks_draws_the_same_bits_in_plain_onnx_runtime() {
+    let runtime = Runtime::find(None).unwrap();
+    let content = std::fs::read(fixture("fixtures/masks/mask.onnx")).unwrap();
+    let options = SessionOptions { threads: 1, ..SessionOptions::default() };
+    let mut session = Session::open(&runtime, "mask graph", &content, &options).unwrap();
+    let site = random::site_key("/features/Dropout_output_0");
+    let threshold = random::threshold(0.3).unwrap();
+    for (seed, sample, image) in [(0, 0, 0), (7, 30, -5), (-1, 31, i64::MAX), (1 << 62, 500, 12345)] {
+        let scalar = |value| Value::from_i64(&[], vec![value]).unwrap();
+        let inputs = [("seed", &scalar(seed)), ("sample", &scalar(sample)), ("image_key", &scalar(image))];
+        let drawn = session.run(&inputs).unwrap()[0].numbers().unwrap();
+        let stream = Stream {
+            draws: Draws::Stratified,
+            seed: seed.cast_unsigned(),
+            site,
+            image: image.cast_unsigned(),
+            iteration: 0,
+        };
+        let sample = u32::try_from(sample).unwrap();
+        for (unit, bit) in drawn.iter().enumerate() {
+            let expected = random::dropped(&stream, threshold, sample, unit as u64);
+            assert_eq!(*bit == 1.0, expected, "seed {seed}, unit {unit}");
+        }
+    }
+}
+
+#[test]
+fn the_native_dropout_comes_out_dead_or_correlated() {
+    let runtime = Runtime::find(None).unwrap();
+    for name in ["models/digits.onnx", "models/streets.onnx"] {
+        let plan = plan(name);
+        let size = size(&plan);
+        let input = model_input(&plan).unwrap();
+        let values = image::noise(input.channels * size.0 * size.1, 5);
+        let image = image::tensor(&plan, &input, values, size).unwrap();
+        let options = SessionOptions { threads: 1, ..SessionOptions::default() };
+        let mut run = |session: &mut Session| {
+            session.run(&[(plan.image().name.as_str(), &image)]).unwrap()
+        };
+        // As anyone would open it: the optimiser has deleted every dropout.
+        let content = std::fs::read(fixture(name)).unwrap();
+        let mut default = Session::open(&runtime, "model", &content, &options).unwrap();
+        let (first, second) = (run(&mut default), run(&mut default));
+        assert_eq!(first[0].numbers().unwrap(), second[0].numbers().unwrap(), "{name} is live");
+        // With that optimiser off the kernel is live, but re-seeded with consecutive integers:
+        // far too many units do not change over 20 runs (independent: 2 in a million).
+        let kept = SessionOptions { keep_dropout: true, ..options };
+        let mut native = Session::open(&runtime, "model", &plan.native(), &kept).unwrap();
+        let runs: Vec<Vec<f64>> = (0..20).map(|_| run(&mut native)[1].numbers().unwrap()).collect();
+        let units: Vec<usize> = (0..runs[0].len())
+            .filter(|&i| runs.iter().any(|run| run[i] != 0.0)).collect();
+        let constant = units.iter().filter(|&&i| runs.iter().all(|run| run[i] != 0.0)).count();
+        let share = constant as f64 / units.len() as f64;
+        let independent = (1.0 - f64::from(plan.sites()[0].ratio)).powi(20);
+        assert!(share > independent + 0.005, "{name}: {share} of the units never drop");
+    }
+}
