@@ -25,10 +25,11 @@
 //! so that equal samples give their own value as the mean and a variance of exactly 0. Where one
 //! class is nearly certain, its distance from 1 is a sum over the other classes and never a
 //! difference: entropies and distances keep their relative accuracy far below 1e-7. Against sums
-//! in f64, over random scores: means, mean entropies and variances are within 1e-6 of the largest
-//! value up to 310 samples and within 5e-6 at 4,000, far below what sampling itself leaves
-//! uncertain (a hundredth at 4,000). f64 or compensated sums would double the memory for digits
-//! that mean nothing.
+//! in f64, over random scores, the largest errors of means, mean entropies and variances are
+//! 2e-7 at 31 samples, 5e-7 at 310 and 2e-6 at 4,000: far below what sampling itself leaves
+//! uncertain (about a hundredth at 4,000), so f64 or compensated sums would double the memory for
+//! digits that mean nothing. Sums over classes have a relative error of up to about 1e-8 a class
+//! (1e-5 at a thousand). A probability below 1.2e-19 counts as 0.
 //!
 //! # References
 //! - B. P. Welford (1962), *Note on a Method for Calculating Corrected Sums of Squares and

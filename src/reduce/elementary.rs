@@ -2,7 +2,7 @@
 //! processor (the platform's own functions differ).
 //!
 //! Largest errors found over their ranges, in units in the last place of the result: [`exp`]
-//! 1.1, [`ln`] 1.1, [`ln_1p`] 2.6.
+//! 1.0, [`ln`] 0.8, [`ln_1p`] 2.4.
 
 /// Arguments of [`exp`] up to here give 0. A little above half the logarithm of the smallest
 /// normal number, so that no product of two results is subnormal: processors are slow with those,
@@ -100,7 +100,7 @@ mod tests {
                 .filter(|&x| -x > LOWEST_EXPONENT)
                 .map(|x| ulps(exp(-x), f64::from(-x).exp())),
         );
-        assert!(worst < 1.1, "{worst}");
+        assert!(worst < 1.0, "{worst}");
         let below = [LOWEST_EXPONENT, -44.0, -88.0, -104.0, -1e30, f32::NEG_INFINITY];
         assert!(below.iter().all(|&x| exp(x).to_bits() == 0));
         assert_eq!(exp(0.0).to_bits(), 1.0f32.to_bits());
@@ -110,7 +110,7 @@ mod tests {
     fn ln_is_within_its_error_bound() {
         let all = floats(f32::MIN_POSITIVE, f32::MAX, 3001).chain(floats(0.9, 1.1, 7));
         let worst = worst(all.map(|x| ulps(ln(x), f64::from(x).ln())));
-        assert!(worst < 1.1, "{worst}");
+        assert!(worst < 0.8, "{worst}");
         assert_eq!(ln(1.0).to_bits(), 0);
         assert_eq!(ln(0.0).to_bits(), ln(f32::MIN_POSITIVE).to_bits());
     }
@@ -122,7 +122,7 @@ mod tests {
         let negative =
             floats(1e-30, 0.999, 997).map(|x| ulps(ln_1p(-x), f64::from(-x).ln_1p()));
         let worst = worst(positive.chain(negative));
-        assert!(worst < 2.6, "{worst}");
+        assert!(worst < 2.4, "{worst}");
         assert_eq!(ln_1p(0.0).to_bits(), 0);
     }
 }

@@ -62,6 +62,11 @@ impl<'a> Tile<'a> {
         self.n_classes
     }
 
+    /// Number of samples.
+    pub fn n_samples(&self) -> usize {
+        self.n_samples
+    }
+
     /// What a sum over samples is multiplied by to become a mean: 1 / T.
     pub fn per_sample(&self) -> f32 {
         1.0 / self.n_samples.max(1) as f32
