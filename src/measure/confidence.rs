@@ -1,0 +1,81 @@
+//! Distances of the decision from certainty.
+
+use super::Measure;
+use crate::reduce::{Needs, Tile};
+
+/// Variation ratio, `1 - max_c votes_c / T`: the share of samples whose likeliest class is not
+/// the one that most samples vote for.
+///
+/// Shape `H × W`, a pure number, range `[0, 1)`, in steps of `1 / T`. Two equally likely classes
+/// in a sample count as the lower one.
+///
+/// # References
+/// Gal (2016), *Uncertainty in Deep Learning*.
+pub const VARIATION_RATIO: Measure = Measure {
+    name: "variation_ratio",
+    summary: "share of samples that vote for another class than most do",
+    unit: "1",
+    reference: "Gal (2016)",
+    needs: Needs { votes: true, ..Needs::MEAN },
+    bound: |_| 1.0,
+    kernel: variation_ratio,
+};
+
+/// Least confidence, `1 - max_c m_c`: what the predicted class lacks of certainty.
+///
+/// Shape `H × W`, a pure number, range `[0, 1 - 1/C]`, shown on a scale to 1. Computed as the sum
+/// of the other classes, so that values far below 1e-7 keep their order.
+///
+/// # References
+/// The complement of the maximum softmax probability: Hendrycks and Gimpel (2017), *A Baseline for
+/// Detecting Misclassified and Out-of-Distribution Examples in Neural Networks*.
+pub const LEAST_CONFIDENCE: Measure = Measure {
+    name: "least_confidence",
+    summary: "1 - mean probability of the predicted class",
+    unit: "1",
+    reference: "Hendrycks and Gimpel (2017)",
+    needs: Needs::MEAN,
+    bound: |_| 1.0,
+    kernel: least_confidence,
+};
+
+/// Margin, `1 - (m_(1) - m_(2))` with the two largest mean probabilities: how close the second
+/// class comes.
+///
+/// Shape `H × W`, a pure number, range `[0, 1]`; 1 is a tie.
+///
+/// # References
+/// Margin sampling in active learning, turned to grow with uncertainty.
+pub const MARGIN: Measure = Measure {
+    name: "margin",
+    summary: "1 - difference of the two largest mean probabilities",
+    unit: "1",
+    reference: "margin sampling",
+    needs: Needs::MEAN,
+    bound: |_| 1.0,
+    kernel: margin,
+};
+
+fn variation_ratio(tile: &Tile, out: &mut [f32]) {
+    out.fill(0.0);
+    for class in 0..tile.n_classes() {
+        for (most, &votes) in out.iter_mut().zip(tile.votes(class)) {
+            *most = most.max(f32::from(votes));
+        }
+    }
+    let n_samples = tile.n_samples() as f32;
+    for out in out {
+        *out = (n_samples - *out) / n_samples.max(1.0);
+    }
+}
+
+fn least_confidence(tile: &Tile, out: &mut [f32]) {
+    out.copy_from_slice(&tile.top().others[..out.len()]);
+}
+
+fn margin(tile: &Tile, out: &mut [f32]) {
+    let top = tile.top();
+    for (out, (others, second)) in out.iter_mut().zip(top.others.iter().zip(top.second)) {
+        *out = others + second;
+    }
+}

@@ -1,0 +1,83 @@
+//! Entropy of the prediction, and its two parts.
+
+use super::{Measure, largest_entropy};
+use crate::reduce::{Needs, Tile};
+
+/// Predictive entropy, `H(m)`: how uncertain the averaged prediction is, for whatever reason.
+///
+/// Shape `H × W`, unit nat, range `[0, ln C]`. It is the sum of [`EXPECTED_ENTROPY`] and
+/// [`MUTUAL_INFORMATION`].
+///
+/// # References
+/// Kendall and Gal (2017), *What Uncertainties Do We Need in Bayesian Deep Learning for Computer
+/// Vision?*, section 2.1.
+pub const PREDICTIVE_ENTROPY: Measure = Measure {
+    name: "predictive_entropy",
+    summary: "entropy of the mean probabilities: total uncertainty",
+    unit: "nat",
+    reference: "Kendall and Gal (2017), section 2.1",
+    needs: Needs::MEAN,
+    bound: largest_entropy,
+    kernel: predictive_entropy,
+};
+
+/// Expected entropy, `(1/T) sum_t H(p_t)`: how uncertain single samples are on average.
+///
+/// Shape `H × W`, unit nat, range `[0, ln C]`. The part of the predictive entropy that stays if
+/// the samples agree; read as aleatoric uncertainty.
+///
+/// # References
+/// The expectation in the mutual information of Houlsby et al. (2011), *Bayesian Active Learning
+/// for Classification and Preference Learning*.
+pub const EXPECTED_ENTROPY: Measure = Measure {
+    name: "expected_entropy",
+    summary: "mean entropy of the samples: the aleatoric part of predictive_entropy",
+    unit: "nat",
+    reference: "Houlsby et al. (2011)",
+    needs: Needs { entropy: true, ..Needs::MEAN },
+    bound: largest_entropy,
+    kernel: expected_entropy,
+};
+
+/// Mutual information between the prediction and the dropped weights,
+/// `H(m) - (1/T) sum_t H(p_t)` (BALD): how much the samples disagree.
+///
+/// Shape `H × W`, unit nat, range `[0, ln C]`; not negative but for rounding, which is cut off.
+/// Read as epistemic uncertainty.
+///
+/// # Bias
+/// It comes out too small with few samples: the mean of `T` samples is nearer to them than the
+/// mean of all is. To second order the missing share is the variance of the mean over that of
+/// a sample, so that with independent draws `E[MI_T] ≈ MI (1 - 1/T)`: 10 % too small at
+/// `T = 10`, 3.2 % at 31, 1.6 % at 62, 0.3 % at 310. With stratified draws the mean varies less,
+/// and so is the bias. Values and thresholds of different `T` are therefore not comparable without
+/// a thought; the value is not corrected, since a corrected one is noisier at each pixel.
+///
+/// # References
+/// Houlsby et al. (2011), *Bayesian Active Learning for Classification and Preference Learning*.
+pub const MUTUAL_INFORMATION: Measure = Measure {
+    name: "mutual_information",
+    summary: "predictive_entropy - expected_entropy: the epistemic part, about 1/T too small",
+    unit: "nat",
+    reference: "Houlsby et al. (2011)",
+    needs: Needs { entropy: true, ..Needs::MEAN },
+    bound: largest_entropy,
+    kernel: mutual_information,
+};
+
+fn predictive_entropy(tile: &Tile, out: &mut [f32]) {
+    out.copy_from_slice(&tile.entropy_of_mean()[..out.len()]);
+}
+
+fn expected_entropy(tile: &Tile, out: &mut [f32]) {
+    out.copy_from_slice(tile.expected_entropy());
+}
+
+fn mutual_information(tile: &Tile, out: &mut [f32]) {
+    let entropy = tile.entropy_of_mean();
+    for ((out, entropy), expected) in
+        out.iter_mut().zip(entropy).zip(tile.expected_entropy())
+    {
+        *out = entropy - expected;
+    }
+}

@@ -1,0 +1,141 @@
+//! What is known of each pixel when all samples are in.
+
+use rayon::prelude::*;
+
+use super::strip::{STRIP, Strip, blocks};
+use super::{Needs, Reduction, Tile};
+use crate::simd::Isa;
+use crate::tensor::{ClassMap, Map};
+
+/// The statistics of the samples of one image.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    n_samples: usize,
+    n_classes: usize,
+    height: usize,
+    width: usize,
+    needs: Needs,
+    isa: Isa,
+    strips: Vec<Strip>,
+}
+
+impl Statistics {
+    pub(super) fn new(reduction: Reduction) -> Self {
+        Self {
+            n_samples: reduction.n_samples as usize,
+            n_classes: reduction.n_channels.max(2),
+            height: reduction.height,
+            width: reduction.width,
+            needs: reduction.needs,
+            isa: reduction.isa,
+            strips: reduction.strips,
+        }
+    }
+
+    /// Number of samples.
+    pub fn n_samples(&self) -> usize {
+        self.n_samples
+    }
+
+    /// Number of classes; 2 where the network has one channel.
+    pub fn n_classes(&self) -> usize {
+        self.n_classes
+    }
+
+    /// Number of rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Which sums were kept.
+    pub fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    /// The class with the largest mean probability, the lowest of equals.
+    pub fn prediction(&self) -> ClassMap {
+        let classes = self.collect(|tile, out| {
+            for (out, class) in out.iter_mut().zip(tile.top().class) {
+                *out = class as u16;
+            }
+        });
+        ClassMap { height: self.height, width: self.width, classes }
+    }
+
+    /// The mean probability of the predicted class.
+    pub fn probability(&self) -> Map {
+        self.map(|tile, out| out.copy_from_slice(&tile.top().largest[..out.len()]))
+    }
+
+    /// The mean probabilities, shape `[n_classes, height, width]`.
+    pub fn mean(&self) -> Vec<f32> {
+        let mut all = vec![0.0; self.n_classes * self.height * self.width];
+        for (first_pixel, tile) in self.tiles() {
+            for class in 0..self.n_classes {
+                let start = class * self.height * self.width + first_pixel;
+                all[start..start + tile.lanes()].copy_from_slice(tile.mean(class));
+            }
+        }
+        all
+    }
+
+    /// The likeliest class and its probability in the pass without dropout;
+    /// [`ClassMap::NONE`] and NaN where there was none.
+    pub fn deterministic(&self) -> (ClassMap, Map) {
+        let none = [(ClassMap::NONE, f32::NAN); STRIP];
+        let of_strip = |strip: &Strip| {
+            let is_known = !strip.deterministic.is_empty();
+            let values = if is_known { &strip.deterministic[..] } else { &none[..] };
+            values[..strip.n_pixels].to_vec()
+        };
+        let (classes, values) = self.strips.iter().flat_map(of_strip).unzip();
+        let (height, width) = (self.height, self.width);
+        (ClassMap { height, width, classes }, Map { height, width, values })
+    }
+
+    /// A value a pixel, computed tile by tile in parallel: `kernel` gets a tile and room for as
+    /// many values as it has lanes.
+    pub fn map(&self, kernel: impl Fn(&Tile, &mut [f32]) + Sync) -> Map {
+        Map { height: self.height, width: self.width, values: self.collect(kernel) }
+    }
+
+    fn collect<T>(&self, kernel: impl Fn(&Tile, &mut [T]) + Sync) -> Vec<T>
+    where
+        T: Copy + Default + Send,
+    {
+        let mut all = vec![T::default(); self.height * self.width];
+        let fill = |(out, strip): (&mut [T], &Strip)| {
+            for (offset, lanes) in blocks(strip.n_pixels) {
+                let tile = self.tile(strip, offset, lanes);
+                kernel(&tile, &mut out[offset..offset + lanes]);
+            }
+        };
+        match &self.strips[..] {
+            [strip] => fill((&mut all, strip)),
+            strips => all.par_chunks_mut(STRIP).zip(strips).for_each(fill),
+        }
+        all
+    }
+
+    pub(super) fn tiles(&self) -> impl Iterator<Item = (usize, Tile<'_>)> {
+        self.strips.iter().flat_map(move |strip| {
+            blocks(strip.n_pixels).map(move |(offset, lanes)| {
+                (strip.first_pixel + offset, self.tile(strip, offset, lanes))
+            })
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn strips(&self) -> &[Strip] {
+        &self.strips
+    }
+
+    fn tile<'a>(&self, strip: &'a Strip, offset: usize, lanes: usize) -> Tile<'a> {
+        Tile::new(strip, (offset, lanes), self.n_samples, self.isa)
+    }
+}

@@ -1,0 +1,163 @@
+//! The sums of one block of pixels, as measures see them.
+
+use super::LANES;
+use super::entropy::EntropySum;
+use super::strip::Strip;
+use crate::simd::Isa;
+
+/// A block of pixels (its lanes) with their sums. Sums that were not kept are empty.
+#[derive(Debug, Clone, Copy)]
+pub struct Tile<'a> {
+    lanes: usize,
+    n_samples: usize,
+    n_classes: usize,
+    mean: &'a [f32],
+    deviations: &'a [f32],
+    entropy: &'a [f32],
+    votes: &'a [u16],
+    isa: Isa,
+}
+
+/// The two likeliest classes of the lanes of a tile; only as many entries count as it has lanes.
+#[derive(Debug, Clone, Copy)]
+pub struct Top {
+    /// The class with the largest mean probability, the lowest of equals.
+    pub class: [u32; LANES],
+    /// Its mean probability.
+    pub largest: [f32; LANES],
+    /// The largest mean probability of another class.
+    pub second: [f32; LANES],
+    /// The sum of the mean probabilities of all other classes: accurate where 1 - largest is not.
+    pub others: [f32; LANES],
+}
+
+impl<'a> Tile<'a> {
+    pub(super) fn new(
+        strip: &'a Strip,
+        (offset, lanes): (usize, usize),
+        n_samples: usize,
+        isa: Isa,
+    ) -> Self {
+        let n_classes = strip.n_classes;
+        let (start, size) = (offset * n_classes, lanes * n_classes);
+        Self {
+            lanes,
+            n_samples,
+            n_classes,
+            mean: &strip.mean[start..start + size],
+            deviations: strip.deviations.get(start..start + size).unwrap_or_default(),
+            entropy: strip.entropy.get(offset..offset + lanes).unwrap_or_default(),
+            votes: strip.votes.get(start..start + size).unwrap_or_default(),
+            isa,
+        }
+    }
+
+    /// Number of pixels, at most [`LANES`].
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Number of classes.
+    pub fn n_classes(&self) -> usize {
+        self.n_classes
+    }
+
+    /// Number of samples.
+    pub fn n_samples(&self) -> usize {
+        self.n_samples
+    }
+
+    /// What a sum over samples is multiplied by to become a mean: 1 / T.
+    pub fn per_sample(&self) -> f32 {
+        1.0 / self.n_samples.max(1) as f32
+    }
+
+    /// The instruction set to run kernels with.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// The mean probabilities of a class.
+    pub fn mean(&self, class: usize) -> &'a [f32] {
+        &self.mean[class * self.lanes..][..self.lanes]
+    }
+
+    /// The sums over samples of the squared deviations of a class's probability from its mean.
+    pub fn squared_deviations(&self, class: usize) -> &'a [f32] {
+        &self.deviations[class * self.lanes..][..self.lanes]
+    }
+
+    /// The mean over samples of the entropy.
+    pub fn expected_entropy(&self) -> &'a [f32] {
+        self.entropy
+    }
+
+    /// In how many samples a class was the likeliest.
+    pub fn votes(&self, class: usize) -> &'a [u16] {
+        &self.votes[class * self.lanes..][..self.lanes]
+    }
+
+    /// The likeliest classes by mean probability.
+    pub fn top(&self) -> Top {
+        let mut top = Top {
+            class: [0; LANES],
+            largest: [0.0; LANES],
+            second: [0.0; LANES],
+            others: [0.0; LANES],
+        };
+        self.isa.run(
+            #[inline(always)]
+            || {
+                for class in 0..self.n_classes {
+                    top.take(class as u32, self.mean(class));
+                }
+            },
+        );
+        top
+    }
+
+    /// The entropy of the mean probabilities, in nats.
+    pub fn entropy_of_mean(&self) -> [f32; LANES] {
+        let top = self.top();
+        let mut entropy = [0.0; LANES];
+        self.isa.run(
+            #[inline(always)]
+            || match self.lanes {
+                LANES => self.entropy_of::<LANES>(&top, &mut entropy),
+                8 => self.entropy_of::<8>(&top, &mut entropy),
+                _ => self.entropy_of::<1>(&top, &mut entropy),
+            },
+        );
+        entropy
+    }
+
+    #[inline(always)]
+    fn entropy_of<const W: usize>(&self, top: &Top, out: &mut [f32; LANES]) {
+        let (rows, _) = self.mean.as_chunks::<W>();
+        let ([others, ..], _) = top.others.as_chunks::<W>() else { return };
+        let ([class, ..], _) = top.class.as_chunks::<W>() else { return };
+        let mut sum = EntropySum::new(*others);
+        for (c, row) in rows.iter().enumerate() {
+            for lane in 0..W {
+                sum.add(lane, row[lane], class[lane] == c as u32);
+            }
+        }
+        out[..W].copy_from_slice(&sum.finish());
+    }
+}
+
+impl Top {
+    #[inline(always)]
+    fn take(&mut self, class: u32, mean: &[f32]) {
+        let kept = self.class.iter_mut().zip(&mut self.largest);
+        let rest = self.second.iter_mut().zip(&mut self.others);
+        for (((best, largest), (second, others)), &p) in kept.zip(rest).zip(mean) {
+            let is_larger = p > *largest;
+            let loser = if is_larger { *largest } else { p };
+            *others += loser;
+            *second = if loser > *second { loser } else { *second };
+            *largest = if is_larger { p } else { *largest };
+            *best = if is_larger { class } else { *best };
+        }
+    }
+}
