@@ -9,6 +9,12 @@
 //! thread it is called. Nothing is run or looked up that an image, a configuration or a class
 //! list names: data is only read. Only this module and `output` name the `image` crate.
 
+pub mod decode;
 pub mod folder;
 
+pub use decode::{Decoded, read_image};
 pub use folder::{ImageFile, list_images};
+
+/// Most pixels that an image may have, before and after resizing. More is taken for a mistake
+/// or for a file made to exhaust memory.
+pub const MAX_PIXELS: u64 = 200_000_000;
