@@ -11,9 +11,11 @@
 
 pub mod decode;
 pub mod folder;
+pub mod preprocessing;
 
 pub use decode::{Decoded, read_image};
 pub use folder::{ImageFile, list_images};
+pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
 
 /// Most pixels that an image may have, before and after resizing. More is taken for a mistake
 /// or for a file made to exhaust memory.
