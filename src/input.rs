@@ -1,1 +1,22 @@
-//! To come.
+//! From files to what a network takes: which images there are, their pixels, and those pixels
+//! resized, cropped and normalised.
+//!
+//! ```text
+//! a file or folder -> folder (ids and paths) -> decode (8-bit RGB) -> preprocessing (f32)
+//! ```
+//!
+//! Everything here is a pure function of the files read and the settings given, on whichever
+//! thread it is called. Nothing is run or looked up that an image, a configuration or a class
+//! list names: data is only read. Only this module and `output` name the `image` crate.
+
+pub mod decode;
+pub mod folder;
+pub mod preprocessing;
+
+pub use decode::{Decoded, read_image};
+pub use folder::{ImageFile, list_images};
+pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
+
+/// Most pixels that an image may have, before and after resizing. More is taken for a mistake
+/// or for a file made to exhaust memory.
+pub const MAX_PIXELS: u64 = 200_000_000;

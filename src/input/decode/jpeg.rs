@@ -1,0 +1,43 @@
+//! Whether a JPEG file is all there.
+//!
+//! The decoder fills in what is missing at the end of a file, which would become a map of
+//! nothing; so the end marker is looked for first. It is found by walking over the segments,
+//! because an embedded preview has an end marker of its own.
+
+/// Whether the end marker of the image itself is in the file.
+pub(super) fn is_complete(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xda;
+    let mut rest = bytes;
+    // A segment: 0xff (any number of them), its kind, then, for most, a length with itself.
+    while let Some((kind, after)) = next_marker(rest) {
+        match kind {
+            0xd9 => return true,
+            0x01 | 0xd0..=0xd8 => rest = after,
+            _ => {
+                let &[high, low, ..] = after else { return false };
+                let length = usize::from(u16::from_be_bytes([high, low]));
+                let Some(next) = after.get(length.max(2)..) else { return false };
+                rest = if kind == START_OF_SCAN { after_entropy(next) } else { next };
+            }
+        }
+    }
+    false
+}
+
+/// The next marker's kind and what follows it.
+fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let start = bytes.iter().position(|byte| *byte == 0xff)?;
+    let fill = bytes[start..].iter().position(|byte| *byte != 0xff)?;
+    let (kind, after) = bytes[start + fill..].split_first()?;
+    Some((*kind, after))
+}
+
+/// What follows entropy-coded data, in which 0xff is followed by 0 or a restart marker.
+fn after_entropy(bytes: &[u8]) -> &[u8] {
+    let is_marker =
+        |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xd0..=0xd7 | 0xff);
+    match bytes.windows(2).position(is_marker) {
+        Some(start) => &bytes[start..],
+        None => &[],
+    }
+}

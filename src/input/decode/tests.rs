@@ -1,0 +1,212 @@
+//! Every format, and files that are not what they should be.
+
+use std::fs;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/preprocessing")
+}
+
+fn fixture_names() -> Vec<String> {
+    cases().iter().map(|case| case["image"].as_str().unwrap().to_owned()).collect()
+}
+
+fn cases() -> Vec<Value> {
+    let text = fs::read_to_string(fixtures().join("images.json")).unwrap();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    json["cases"].as_array().unwrap().clone()
+}
+
+fn bytes_of_hex(text: &str) -> Vec<u8> {
+    let digits = text.as_bytes().chunks_exact(2);
+    digits
+        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+fn message(bytes: &[u8]) -> String {
+    match decode(bytes) {
+        Ok(image) => format!("{}x{}", image.width(), image.height()),
+        Err(refusal) => refusal.message,
+    }
+}
+
+/// A header that is right about everything but promises too many pixels.
+fn bmp_of(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = fs::read(fixtures().join("rgb.bmp")).unwrap();
+    bytes[18..22].copy_from_slice(&width.to_le_bytes());
+    bytes[22..26].copy_from_slice(&height.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn every_format_gives_the_pixels_that_pillow_gives() {
+    let cases = cases();
+    assert!(cases.len() >= 25);
+    for case in &cases {
+        let name = case["image"].as_str().unwrap();
+        let read = read_image(&fixtures().join(name)).unwrap();
+        let size = (u64::from(read.image.width()), u64::from(read.image.height()));
+        let expected_size = (&case["width"], &case["height"]);
+        assert_eq!(size.0, expected_size.0.as_u64().unwrap(), "{name}");
+        assert_eq!(size.1, expected_size.1.as_u64().unwrap(), "{name}");
+        assert_eq!(
+            read.sha256[..],
+            bytes_of_hex(case["file_sha256"].as_str().unwrap()),
+            "{name}"
+        );
+        if let Some(expected) = case["rgb"].as_str() {
+            let furthest = read
+                .image
+                .iter()
+                .zip(bytes_of_hex(expected))
+                .map(|(found, expected)| found.abs_diff(expected))
+                .max();
+            assert!(furthest.unwrap() <= 4, "{name} is off by {furthest:?}");
+        } else {
+            let hash: [u8; 32] = Sha256::digest(read.image.as_raw()).into();
+            assert_eq!(
+                hash[..],
+                bytes_of_hex(case["sha256"].as_str().unwrap()),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_content_tells_the_format_and_not_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("really-a-png.jpg");
+    fs::copy(fixtures().join("rgb.png"), &path).unwrap();
+    assert_eq!(
+        read_image(&path).unwrap().image,
+        read_image(&fixtures().join("rgb.png")).unwrap().image
+    );
+}
+
+#[test]
+fn files_that_are_no_images_are_errors_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes, expected) in [
+        ("empty.png", &b""[..], "the file is empty"),
+        ("zero.png", b"\0", "the content is not that of an image in a known format"),
+        (
+            "text.jpg",
+            b"hello, I am a text\n",
+            "the content is not that of an image in a known format",
+        ),
+        (
+            "moving.png",
+            b"GIF89a\x01\0\x01\0\0\0\0;",
+            "GIF is not among the formats that are read",
+        ),
+        ("header.png", b"\x89PNG\r\n\x1a\n", "PNG: "),
+        ("header.jpg", b"\xff\xd8\xff", "JPEG: the file ends before the image does"),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let error = read_image(&path).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+        assert!(error.hint().is_some(), "{error}");
+    }
+    assert!(matches!(
+        read_image(&folder.path().join("gone.png")),
+        Err(Error::Read { .. })
+    ));
+    assert!(matches!(read_image(folder.path()), Err(Error::Image { .. })));
+}
+
+#[test]
+fn images_that_would_exhaust_memory_are_refused_before_they_are_decoded() {
+    assert_eq!(message(&bmp_of(19, 13)), "19x13");
+    assert!(message(&bmp_of(20_000, 20_000)).starts_with("20000x20000 pixels; expected"));
+    for (width, height) in [(0, 0), (0, 7), (0x7fff_ffff, 0x7fff_ffff), (1, 0x8000_0000)]
+    {
+        assert!(decode(&bmp_of(width, height)).is_err());
+    }
+    for header in ["P6 60000 60000 255\n", "P5 4294967295 4294967295 65535\n", "P4 0 9\n"]
+    {
+        assert!(decode(header.as_bytes()).is_err(), "{header}");
+    }
+    let mut png = fs::read(fixtures().join("rgb16.png")).unwrap();
+    png[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
+    assert!(decode(&png).is_err());
+}
+
+#[test]
+fn a_file_cut_short_is_an_error_or_was_complete_already() {
+    // Where numbers are written in digits, nobody can tell that the last one lost a digit.
+    for name in fixture_names().into_iter().filter(|name| name != "hundred.pgm") {
+        let bytes = fs::read(fixtures().join(&name)).unwrap();
+        let whole = decode(&bytes).ok();
+        let step = (bytes.len() / 400).max(1);
+        for length in (0..bytes.len()).step_by(step) {
+            if let Ok(image) = decode(&bytes[..length]) {
+                assert!(Some(&image) == whole.as_ref(), "{name} cut to {length} bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_embedded_preview_does_not_make_a_jpeg_complete() {
+    let bytes = fs::read(fixtures().join("progressive.jpg")).unwrap();
+    let preview = fs::read(fixtures().join("gray.jpg")).unwrap();
+    let mut with_preview = vec![0xff, 0xd8, 0xff, 0xe5];
+    with_preview.extend(u16::try_from(preview.len() + 2).unwrap().to_be_bytes());
+    with_preview.extend(preview);
+    with_preview.extend(&bytes[2..]);
+    assert!(jpeg::is_complete(&with_preview));
+    assert!(!jpeg::is_complete(&with_preview[..with_preview.len() - 2]));
+    with_preview.extend(b"something after the end");
+    assert_eq!(message(&with_preview), "37x23");
+}
+
+#[test]
+fn pixels_of_floating_point_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("float.tif");
+    DynamicImage::new_rgb32f(3, 2).save(&path).unwrap();
+    let error = read_image(&path).unwrap_err();
+    assert!(
+        error.to_string().ends_with("pixels of kind Rgb32F are not supported"),
+        "{error}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn changed_bytes_never_panic(
+        name in prop::sample::select(fixture_names()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+    ) {
+        let mut bytes = fs::read(fixtures().join(name)).unwrap();
+        for (at, value) in changes {
+            // Most of what can go wrong is in the headers.
+            let at = at.index(bytes.len()) % 200.min(bytes.len());
+            bytes[at] = value;
+        }
+        let _ = decode(&bytes);
+    }
+
+    #[test]
+    fn bytes_after_a_magic_number_never_panic(
+        magic in prop::sample::select(vec![
+            &b"\xff\xd8\xff"[..], b"\x89PNG\r\n\x1a\n", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"BM",
+            b"RIFF\x24\0\0\0WEBPVP8 ", b"RIFF\x24\0\0\0WEBPVP8L", b"RIFF\x24\0\0\0WEBPVP8X", b"P1", b"P5 9 9", b"P6 ",
+            b"P7\n",
+        ]),
+        rest in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let _ = decode(&[magic, &rest].concat());
+    }
+}

@@ -1,0 +1,204 @@
+#![doc = include_str!("../docs/sidecar.md")]
+//!
+//! # In the library
+//!
+//! [`Preprocessing::resolve`] settles every value once, before the first image;
+//! [`Preprocessing::apply`] then does the same to each image. What a model does not take is an
+//! error at the earliest of the two that can know.
+
+mod classes;
+mod frame;
+mod geometry;
+mod interpolate;
+mod layers;
+mod normalize;
+mod resize;
+mod scale;
+mod settings;
+mod sidecar;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use image::RgbImage;
+
+pub use self::geometry::Geometry;
+pub use self::settings::{
+    Channels, Crop, Interpolation, Layout, ModelInput, Options, Preset, Resize, Size,
+    Task,
+};
+
+use self::frame::Frame;
+use self::layers::{Chosen, Layer, choose};
+use self::normalize::Tables;
+use self::resize::Pixels;
+use crate::error::{Error, Result};
+
+/// How images become the input of a network, every value settled.
+#[derive(Debug, Clone)]
+pub struct Preprocessing {
+    /// The names of the classes by index, where they are known.
+    pub class_names: Option<Vec<String>>,
+    /// The colours of the classes by index, where they are known.
+    pub palette: Option<Vec<[u8; 3]>>,
+    /// What the output is about, where it was said.
+    pub task: Option<Task>,
+    layout: Layout,
+    channels: Channels,
+    frame: Frame,
+    tables: Tables,
+    settings: Vec<Setting>,
+}
+
+/// One value that preprocessing goes by, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key in a configuration; its flag is the same after `--`.
+    pub key: &'static str,
+    /// The value, as a flag would say it.
+    pub value: String,
+    /// A configuration file, a flag, `default` or `the model's input`.
+    pub origin: String,
+}
+
+impl Setting {
+    fn new(key: &'static str, value: String, origin: &str) -> Self {
+        Self { key, value, origin: origin.to_owned() }
+    }
+}
+
+/// An image as the network takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkInput {
+    /// The numbers, channels first or last as the model's layout says.
+    pub values: Vec<f32>,
+    /// Number of rows.
+    pub height: usize,
+    /// Number of columns.
+    pub width: usize,
+    /// How the image's pixels correspond to these.
+    pub geometry: Geometry,
+}
+
+impl Preprocessing {
+    /// Settles every value: from `MODEL.toml` beside the model, from the file of `--config`,
+    /// and from the flags, later ones winning key by key.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read or holds what is not a setting, a value cannot be used, values
+    /// contradict each other or what the model takes, or nothing says how pixel values are
+    /// scaled.
+    pub fn resolve(model: &Path, input: &ModelInput, options: &Options) -> Result<Self> {
+        let mut layers = Vec::new();
+        layers.extend(sidecar::beside(model)?);
+        layers.extend(options.config.as_deref().map(sidecar::read).transpose()?);
+        layers.push(Layer::of_flags(options)?);
+
+        let channels = scale::channels(&layers, input)?;
+        let (mean, std) = scale::mean_and_std(&layers, channels.value, model)?;
+        let frame = Frame::plan(&layers, input)?;
+        let task = choose(&layers, "task", |layer| layer.task);
+        let classes = choose(&layers, "classes", |layer| layer.classes.clone());
+        let palette = choose(&layers, "palette", |layer| layer.palette.clone());
+        check_palette(palette.as_ref(), classes.as_ref())?;
+
+        let mut settings = Vec::new();
+        let mut list = |key, value: String, origin: &str| {
+            settings.push(Setting::new(key, value, origin));
+        };
+        if let Some(task) = &task {
+            list("task", task.value.to_string(), &task.origin);
+        }
+        list("layout", input.layout.to_string(), frame::MODEL);
+        list("channels", channels.value.to_string(), &channels.origin);
+        for (key, value, origin) in frame.settings() {
+            list(key, value, origin);
+        }
+        list("mean", scale::listed(&mean.value), &mean.origin);
+        list("std", scale::listed(&std.value), &std.origin);
+        if let Some(names) = &classes {
+            list("classes", format!("{} names", names.value.len()), &names.origin);
+        }
+        if let Some(colours) = &palette {
+            list("palette", format!("{} colours", colours.value.len()), &colours.origin);
+        }
+        Ok(Self {
+            class_names: classes.map(|names| names.value),
+            palette: palette.map(|colours| colours.value),
+            task: task.map(|task| task.value),
+            layout: input.layout,
+            channels: channels.value,
+            frame,
+            tables: Tables::new(&mean.value, &std.value),
+            settings,
+        })
+    }
+
+    /// Every value in effect and where it came from.
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    /// Resizes, crops and normalises an image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] (which does not name the image) where the result would not be of
+    /// the size that the model takes, or of more than [`super::MAX_PIXELS`] pixels.
+    pub fn apply(&self, image: &RgbImage) -> Result<NetworkInput> {
+        let size =
+            Size { width: image.width() as usize, height: image.height() as usize };
+        let geometry = self.frame.geometry(size)?;
+        let pixels = Pixels {
+            size,
+            channels: self.channels.count(),
+            values: match self.channels {
+                Channels::Rgb | Channels::Bgr => image.as_raw().clone(),
+                Channels::Gray => {
+                    image.as_raw().as_chunks().0.iter().copied().map(luma).collect()
+                }
+            },
+        };
+        let resized = self.frame.resize(pixels, &geometry)?;
+        Ok(NetworkInput {
+            values: self.tables.apply(&resized, &geometry, self.channels, self.layout),
+            height: geometry.height,
+            width: geometry.width,
+            geometry,
+        })
+    }
+}
+
+/// The integer formula of Pillow's `convert("L")`; gray stays what it was.
+fn luma([red, green, blue]: [u8; 3]) -> u8 {
+    let [red, green, blue] = [red, green, blue].map(u32::from);
+    ((19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16) as u8
+}
+
+fn check_palette(
+    palette: Option<&Chosen<Vec<[u8; 3]>>>,
+    classes: Option<&Chosen<Vec<String>>>,
+) -> Result<()> {
+    let Some(palette) = palette else { return Ok(()) };
+    let colours = palette.value.len();
+    if colours > 255 {
+        return Err(Error::setting(
+            &palette.place,
+            format!("holds {colours} colours, more than the 255 that an image can index"),
+        ));
+    }
+    match classes {
+        Some(classes) if classes.value.len() > colours => Err(Error::setting(
+            &palette.place,
+            format!(
+                "holds {colours} colours for {} classes ({})",
+                classes.value.len(),
+                classes.origin
+            ),
+        )
+        .with_hint("give a colour for each class")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,148 @@
+//! Which channels the network takes and how their values are scaled.
+
+use std::path::Path;
+
+use super::layers::{Chosen, Layer, choose};
+use super::normalize::preset_mean_and_std;
+use super::settings::{Channels, ModelInput};
+use crate::error::{Error, Result};
+
+/// Largest mean that is taken for one of values in 0..1.
+const LARGEST_MEAN: f32 = 1.0;
+
+/// Largest standard deviation that is taken for one of values in 0..1.
+const LARGEST_STD: f32 = 10.0;
+
+/// Numbers that were chosen, with their origin.
+type Numbers = Chosen<Vec<f32>>;
+
+/// The channels, as said or as their number suggests.
+pub(super) fn channels(layers: &[Layer], input: &ModelInput) -> Result<Chosen<Channels>> {
+    let count = input.channels;
+    let chosen = choose(layers, "channels", |layer| layer.channels);
+    let chosen = match (chosen, count) {
+        (Some(chosen), _) => chosen,
+        (None, 1) => Chosen::unsaid(Channels::Gray, super::frame::MODEL),
+        (None, _) => Chosen::unsaid(Channels::Rgb, "default"),
+    };
+    if chosen.value.count() == count {
+        return Ok(chosen);
+    }
+    let place =
+        if chosen.origin == "default" { "channels".to_owned() } else { chosen.place };
+    let message = format!(
+        "{} has {} {}, but the model's input has {count}",
+        chosen.value,
+        chosen.value.count(),
+        if chosen.value.count() == 1 { "channel" } else { "channels" },
+    );
+    Err(Error::setting(place, message).with_hint(match count {
+        1 => "say --channels gray",
+        3 => "say --channels rgb or bgr",
+        _ => "only models with 3 channels (rgb, bgr) or 1 (gray) are supported",
+    }))
+}
+
+/// Mean and standard deviation, one number a channel.
+pub(super) fn mean_and_std(
+    layers: &[Layer],
+    channels: Channels,
+    model: &Path,
+) -> Result<(Numbers, Numbers)> {
+    let mean = numbers(layers, "mean", channels, |layer| layer.mean.clone())?;
+    let std = numbers(layers, "std", channels, |layer| layer.std.clone())?;
+    let (mean, std) = match (mean, std) {
+        (Some(mean), Some(std)) => (mean, std),
+        (Some(mean), None) => return Err(alone(&mean.place, "std")),
+        (None, Some(std)) => return Err(alone(&std.place, "mean")),
+        (None, None) => return Err(nothing_said(model)),
+    };
+    let mean = one_a_channel(mean, channels)?;
+    let std = one_a_channel(std, channels)?;
+    check(&mean, |mean| mean.abs() <= LARGEST_MEAN, "is not the mean of values in 0..1")?;
+    check(&std, |std| std > 0.0, "is not a standard deviation: expected more than 0")?;
+    check(
+        &std,
+        |std| std <= LARGEST_STD,
+        "is not the standard deviation of values in 0..1",
+    )?;
+    Ok((mean, std))
+}
+
+/// Numbers with commas between, as a flag takes them.
+pub(super) fn listed(numbers: &[f32]) -> String {
+    let texts: Vec<String> = numbers.iter().map(f32::to_string).collect();
+    texts.join(",")
+}
+
+/// What the last layer says that gives the numbers or a preset; in one layer the numbers win.
+fn numbers(
+    layers: &[Layer],
+    key: &str,
+    channels: Channels,
+    said: impl Fn(&Layer) -> Option<Vec<f32>>,
+) -> Result<Option<Numbers>> {
+    for layer in layers.iter().rev() {
+        if let Some(numbers) = said(layer) {
+            return Ok(Some(Chosen::said(layer, key, numbers)));
+        }
+        if let Some(preset) = layer.preset {
+            let chosen = Chosen::said(layer, "preset", preset);
+            let (mean, std) =
+                preset_mean_and_std(preset, channels).map_err(|message| {
+                    Error::setting(&chosen.place, message)
+                        .with_hint("say --preset unit or raw, or give --mean and --std")
+                })?;
+            let value = if key == "mean" { mean } else { std };
+            let origin = format!("preset {preset} ({})", chosen.origin);
+            return Ok(Some(Chosen { value, origin, place: chosen.place }));
+        }
+    }
+    Ok(None)
+}
+
+fn alone(place: &str, missing: &str) -> Error {
+    Error::setting(place, format!("is given, but {missing} is not"))
+        .with_hint(format!("give --{missing} too, or a --preset for both"))
+}
+
+fn nothing_said(model: &Path) -> Error {
+    let message = "nothing says how pixel values are scaled for this model";
+    Error::setting(model.display().to_string(), message).with_hint(format!(
+        "say --preset imagenet (what most torchvision models take), --preset unit (0..1) or \
+         --preset raw (0..255); or give --mean and --std; or write one of these into {}",
+        model.with_extension("toml").display()
+    ))
+}
+
+/// One number stands for every channel.
+fn one_a_channel(mut numbers: Numbers, channels: Channels) -> Result<Numbers> {
+    let count = channels.count();
+    match numbers.value.as_slice() {
+        [number] => numbers.value = vec![*number; count],
+        several if several.len() == count => {}
+        several => {
+            let found = several.len();
+            let message =
+                format!("{found} numbers for the {count} channels of {channels}");
+            return Err(Error::setting(numbers.place, message)
+                .with_hint("give one number, or one for each channel"));
+        }
+    }
+    Ok(numbers)
+}
+
+fn check(
+    numbers: &Numbers,
+    is_right: impl Fn(f32) -> bool,
+    otherwise: &str,
+) -> Result<()> {
+    match numbers.value.iter().find(|number| !(number.is_finite() && is_right(**number)))
+    {
+        None => Ok(()),
+        Some(number) => {
+            Err(Error::setting(&numbers.place, format!("{number} {otherwise}"))
+                .with_hint("numbers for values in 0..255 have to be divided by 255"))
+        }
+    }
+}

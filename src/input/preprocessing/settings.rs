@@ -1,0 +1,248 @@
+//! What can be said about preprocessing, by flags and by configuration files, and how it is
+//! written.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::input::MAX_PIXELS;
+
+/// What the flags said; what is `None` is left to the configuration and the defaults.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Options {
+    /// `--config`: a configuration in place of, or on top of, the one beside the model.
+    pub config: Option<PathBuf>,
+    /// `--preset`: mean and standard deviation by name.
+    pub preset: Option<Preset>,
+    /// `--resize`.
+    pub resize: Option<Resize>,
+    /// `--crop`.
+    pub crop: Option<Crop>,
+    /// `--interpolation`.
+    pub interpolation: Option<Interpolation>,
+    /// `--antialias`.
+    pub antialias: Option<bool>,
+    /// `--mean`: one number, or one a channel, of values in 0..1.
+    pub mean: Option<Vec<f32>>,
+    /// `--std`: one number, or one a channel, of values in 0..1.
+    pub std: Option<Vec<f32>>,
+    /// `--channels`.
+    pub channels: Option<Channels>,
+    /// `--classes`: a file with the names of the classes.
+    pub classes: Option<PathBuf>,
+    /// `--task`.
+    pub task: Option<Task>,
+}
+
+/// What a model takes: its image input as the model file declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelInput {
+    /// Where the channels are.
+    pub layout: Layout,
+    /// How many channels.
+    pub channels: usize,
+    /// Number of rows, where the model fixes it.
+    pub height: Option<usize>,
+    /// Number of columns, where the model fixes it.
+    pub width: Option<usize>,
+}
+
+/// A number of columns and rows, written `WIDTHxHEIGHT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+impl Size {
+    /// Number of pixels.
+    pub fn pixels(self) -> u64 {
+        self.width as u64 * self.height as u64
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |text: &str| text.trim().parse::<u32>().ok().filter(|side| *side > 0);
+        let size = text.split_once(['x', 'X']).and_then(|(width, height)| {
+            Some(Self { width: side(width)? as usize, height: side(height)? as usize })
+        });
+        let size = size.ok_or_else(|| {
+            format!("\"{text}\" is not a size; expected WIDTHxHEIGHT, as in 512x256")
+        })?;
+        if size.pixels() > MAX_PIXELS {
+            return Err(format!("{size} has more than {MAX_PIXELS} pixels"));
+        }
+        Ok(size)
+    }
+}
+
+/// How an image is brought to another size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resize {
+    /// Not at all.
+    None,
+    /// To this size, whatever the shape was.
+    Exact(Size),
+    /// The shorter side to this many pixels, the other in proportion (rounded down).
+    Short(usize),
+}
+
+impl fmt::Display for Resize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Exact(size) => size.fmt(f),
+            Self::Short(side) => write!(f, "short:{side}"),
+        }
+    }
+}
+
+impl FromStr for Resize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        if let Some(side) = text.strip_prefix("short:") {
+            return match side.parse::<u16>() {
+                Ok(side) if side > 0 => Ok(Self::Short(side.into())),
+                _ => Err(format!("\"{side}\" is not a side between 1 and {}", u16::MAX)),
+            };
+        }
+        text.parse().map(Self::Exact).map_err(|_: String| {
+            format!("\"{text}\" is not one of none, WIDTHxHEIGHT (512x256), short:SIDE")
+        })
+    }
+}
+
+/// Which part of the resized image the network sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crop {
+    /// All of it.
+    None,
+    /// This much from the middle; where the image is smaller, black is added around it.
+    Centre(Size),
+}
+
+impl fmt::Display for Crop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Centre(size) => size.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Crop {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" { Ok(Self::None) } else { text.parse().map(Self::Centre) }
+    }
+}
+
+/// Where the channels are in the network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Batch, channels, rows, columns.
+    Nchw,
+    /// Batch, rows, columns, channels.
+    Nhwc,
+}
+
+/// What the model's output is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// One class an image.
+    Classification,
+    /// One class a pixel.
+    Segmentation,
+}
+
+/// Mean and standard deviation by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// The mean and standard deviation that torchvision's models were trained with.
+    Imagenet,
+    /// Values in 0..1.
+    Unit,
+    /// Values in 0..255, as they are in the file.
+    Raw,
+}
+
+/// How values between pixels are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interpolation {
+    /// The pixel at `floor(i * scale)`.
+    Nearest,
+    /// Linear in both directions.
+    Bilinear,
+    /// Cubic in both directions.
+    Bicubic,
+}
+
+/// What the channels of the network's input are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channels {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+    /// Luma: `(19595 R + 38470 G + 7471 B + 32768) / 65536`, ITU-R 601 as Pillow computes it.
+    Gray,
+}
+
+impl Channels {
+    /// How many there are.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Rgb | Self::Bgr => 3,
+            Self::Gray => 1,
+        }
+    }
+}
+
+/// Reading and writing of values by name.
+macro_rules! named {
+    ($type:ident: $($name:literal = $value:ident),+) => {
+        impl $type {
+            /// Every value's name, as flags and configuration files write it.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $(Self::$value => $name),+ })
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($name => Ok(Self::$value),)+
+                    _ => Err(format!("\"{text}\" is not one of {}", Self::NAMES.join(", "))),
+                }
+            }
+        }
+    };
+}
+
+named!(Layout: "NCHW" = Nchw, "NHWC" = Nhwc);
+named!(Task: "classification" = Classification, "segmentation" = Segmentation);
+named!(Preset: "imagenet" = Imagenet, "unit" = Unit, "raw" = Raw);
+named!(Interpolation: "nearest" = Nearest, "bilinear" = Bilinear, "bicubic" = Bicubic);
+named!(Channels: "rgb" = Rgb, "bgr" = Bgr, "gray" = Gray);
