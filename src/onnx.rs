@@ -10,8 +10,8 @@ mod file;
 mod graph;
 pub(crate) mod proto;
 
-pub(crate) use external::ExternalData;
 pub(crate) use constant::{float_scalar, int_values};
+pub(crate) use external::ExternalData;
 pub(crate) use graph::{GraphIndex, bodies, captured_names, node_label};
 
 use std::path::{Path, PathBuf};
@@ -57,7 +57,11 @@ impl Model {
             matches!(domain.as_deref(), None | Some("" | "ai.onnx"))
         };
         let imports = self.shell.opset_import.iter();
-        imports.filter(|set| standard(&set.domain)).filter_map(|set| set.version).max().unwrap_or(0)
+        imports
+            .filter(|set| standard(&set.domain))
+            .filter_map(|set| set.version)
+            .max()
+            .unwrap_or(0)
     }
 
     /// How many bytes of the file belong to fields newer than IR 14: they are lost when the
@@ -70,7 +74,10 @@ impl Model {
     pub fn inputs(&self) -> Vec<ValueDescription> {
         let index = GraphIndex::new(&self.graph);
         let fed = self.graph.input.iter().filter(|value| {
-            value.name.as_deref().is_some_and(|name| !index.initializers.contains_key(name))
+            value
+                .name
+                .as_deref()
+                .is_some_and(|name| !index.initializers.contains_key(name))
         });
         fed.map(describe).collect()
     }

@@ -20,13 +20,19 @@ const LAYERS: &[&[&str]] = &[
 fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
-    for entry in walkdir::WalkDir::new(&root).into_iter().map(|e| e.expect("src can be listed")) {
+    for entry in
+        walkdir::WalkDir::new(&root).into_iter().map(|e| e.expect("src can be listed"))
+    {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let relative = path.strip_prefix(&root).expect("below src").to_owned();
             let first = relative.components().next().expect("a name").as_os_str();
             let module = first.to_string_lossy().trim_end_matches(".rs").to_owned();
-            found.push((module, relative, fs::read_to_string(path).expect("source is text")));
+            found.push((
+                module,
+                relative,
+                fs::read_to_string(path).expect("source is text"),
+            ));
         }
     }
     found
@@ -35,7 +41,10 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 /// Source without its tests and comments.
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn names_after<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
@@ -49,7 +58,8 @@ fn names_after<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
 }
 
 fn is_test_file(path: &Path) -> bool {
-    path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs")))
+    path.components()
+        .any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs")))
 }
 
 #[test]
@@ -75,13 +85,18 @@ fn a_module_names_only_modules_of_lower_layers() {
 
 #[test]
 fn a_crate_is_named_only_by_the_module_that_wraps_it() {
-    let wrapped =
-        [("ort::", "runtime"), ("prost::", "onnx"), ("clap::", "cli"), ("indicatif::", "cli")];
+    let wrapped = [
+        ("ort::", "runtime"),
+        ("prost::", "onnx"),
+        ("clap::", "cli"),
+        ("indicatif::", "cli"),
+    ];
     for (module, path, text) in sources() {
         for (name, owner) in wrapped {
             let named = code(&text).contains(&format!("use {name}"))
                 || code(&text).contains(&format!(" {name}"));
-            let fine = !named || module == owner || (name == "prost::" && module == "rewrite");
+            let fine =
+                !named || module == owner || (name == "prost::" && module == "rewrite");
             assert!(fine, "{} names {name}", path.display());
         }
     }
@@ -95,9 +110,13 @@ fn printing_and_unsafe_code_stay_where_they_are_allowed() {
         let name = path.to_string_lossy().replace('\\', "/");
         let code = code(&text);
         for macro_name in ["println!", "eprintln!", "print!("] {
-            assert!(!code.contains(macro_name) || name == "cli/terminal.rs", "{name} prints");
+            assert!(
+                !code.contains(macro_name) || name == "cli/terminal.rs",
+                "{name} prints"
+            );
         }
-        let uses_unsafe = code.contains("unsafe ") && !unsafe_allowed.contains(&name.as_str());
+        let uses_unsafe =
+            code.contains("unsafe ") && !unsafe_allowed.contains(&name.as_str());
         assert!(!uses_unsafe, "{name} holds unsafe code");
     }
 }

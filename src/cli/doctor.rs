@@ -21,7 +21,10 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<End> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let supported: Vec<&str> = Isa::supported().iter().map(|isa| isa.name()).collect();
     line("mcdrop", env!("CARGO_PKG_VERSION"));
-    line("system", &format!("{} {}, {cores} cores", std::env::consts::OS, std::env::consts::ARCH));
+    line(
+        "system",
+        &format!("{} {}, {cores} cores", std::env::consts::OS, std::env::consts::ARCH),
+    );
     line("kernels", &format!("{} (of {})", Isa::detect().name(), supported.join(", ")));
     let runtime = Runtime::find(arguments.ort_lib.as_deref())?;
     line("onnxruntime", &format!("{} (1.20 or newer is needed)", runtime.version()));
@@ -29,6 +32,6 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<End> {
     line("providers", &runtime.providers()?.join(", "));
     line("used", "CPUExecutionProvider");
     terminal::line(&"places tried, in order:");
-    runtime.tried().iter().for_each(|place| terminal::line(place));
+    runtime.tried().iter().for_each(terminal::line);
     Ok(End::Done)
 }

@@ -31,8 +31,9 @@ pub(super) fn measures(text: &str) -> Result<List<&'static Measure>, String> {
     if text == "all" {
         return Ok(List(MEASURES.iter().collect()));
     }
-    let unknown =
-        |name: &str| format!("\"{name}\" is no measure; there are all, {}", known_measures());
+    let unknown = |name: &str| {
+        format!("\"{name}\" is no measure; there are all, {}", known_measures())
+    };
     let mut list: Vec<&'static Measure> = Vec::new();
     for name in names(text) {
         let measure = measure(name).ok_or_else(|| unknown(name))?;
@@ -40,7 +41,11 @@ pub(super) fn measures(text: &str) -> Result<List<&'static Measure>, String> {
             list.push(measure);
         }
     }
-    if list.is_empty() { Err("the list of measures is empty".to_owned()) } else { Ok(List(list)) }
+    if list.is_empty() {
+        Err("the list of measures is empty".to_owned())
+    } else {
+        Ok(List(list))
+    }
 }
 
 pub(super) fn maps(text: &str) -> Result<Maps, String> {
@@ -70,7 +75,8 @@ pub(super) fn maps(text: &str) -> Result<Maps, String> {
 }
 
 pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {
-    let known = || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+    let known =
+        || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
     let find = |name: &str| {
         let format = FORMATS.iter().find(|format| format.name == name);
         format.ok_or_else(|| format!("\"{name}\" is no format; there are {}", known()))
@@ -88,7 +94,8 @@ pub(super) fn memory(text: &str) -> Result<usize, String> {
         Some((at, 'G')) => (&upper[..at], 30),
         _ => (upper, 0),
     };
-    let bytes = digits.trim().parse::<usize>().ok().and_then(|n| n.checked_mul(1 << shift));
+    let bytes =
+        digits.trim().parse::<usize>().ok().and_then(|n| n.checked_mul(1 << shift));
     bytes
         .filter(|&bytes| bytes > 0)
         .ok_or_else(|| format!("\"{text}\" is not a size like 2G, 512M or 100K"))
@@ -96,7 +103,9 @@ pub(super) fn memory(text: &str) -> Result<usize, String> {
 
 /// Numbers separated by commas.
 pub(super) fn numbers(text: &str) -> Result<List<f32>, String> {
-    let number = |part: &str| part.parse::<f32>().map_err(|_| format!("\"{part}\" is not a number"));
+    let number = |part: &str| {
+        part.parse::<f32>().map_err(|_| format!("\"{part}\" is not a number"))
+    };
     names(text).map(number).collect::<Result<Vec<_>, _>>().map(List)
 }
 

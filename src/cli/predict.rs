@@ -212,7 +212,11 @@ fn seed(text: &str) -> Result<u64, String> {
 }
 
 fn task(text: &str) -> Result<List<Task>, String> {
-    if text == "auto" { Ok(List(Vec::new())) } else { text.parse().map(|task| List(vec![task])) }
+    if text == "auto" {
+        Ok(List(Vec::new()))
+    } else {
+        text.parse().map(|task| List(vec![task]))
+    }
 }
 
 pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
@@ -220,7 +224,9 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     let model = Model::open(&arguments.model)?;
     if model.unknown_bytes() > 0 {
         let bytes = model.unknown_bytes();
-        terminal::warning(&format!("{bytes} bytes of the model belong to fields newer than IR 14 and are ignored"));
+        terminal::warning(&format!(
+            "{bytes} bytes of the model belong to fields newer than IR 14 and are ignored"
+        ));
     }
     let scores = match arguments.scores.scores {
         ScoresName::Auto => ScoresOption::Auto,
@@ -229,7 +235,11 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     };
     let plan = Plan::new(model, arguments.scores.output_name.as_deref(), scores)?;
     let input = model_input(&plan)?;
-    let preprocessing = Preprocessing::resolve(&arguments.model, &input, &arguments.preprocessing_options())?;
+    let preprocessing = Preprocessing::resolve(
+        &arguments.model,
+        &input,
+        &arguments.preprocessing_options(),
+    )?;
     for inert in plan.inert() {
         terminal::warning(&format!("this dropout stays off: {inert}"));
     }
@@ -241,7 +251,12 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     predict(arguments, Setup { plan, input, preprocessing }, &runtime, &job)
 }
 
-fn predict(arguments: &PredictArguments, setup: Setup, runtime: &Runtime, job: &Job) -> Result<End> {
+fn predict(
+    arguments: &PredictArguments,
+    setup: Setup,
+    runtime: &Runtime,
+    job: &Job,
+) -> Result<End> {
     let mut progress = Progress::new(job.images.len());
     let result = pipeline::predict(setup, runtime, job, &mut |event| match event {
         Event::Started(sampler) => {
@@ -263,7 +278,11 @@ fn predict(arguments: &PredictArguments, setup: Setup, runtime: &Runtime, job: &
     progress.finish();
     let summary = result?;
     let total = summary.done + summary.failed;
-    let failed = if summary.failed > 0 { format!(", {} failed", summary.failed) } else { String::new() };
+    let failed = if summary.failed > 0 {
+        format!(", {} failed", summary.failed)
+    } else {
+        String::new()
+    };
     let seconds = summary.time.as_secs_f64();
     let folder = job.folder.display();
     terminal::note(&format!(
@@ -276,7 +295,8 @@ fn predict(arguments: &PredictArguments, setup: Setup, runtime: &Runtime, job: &
 impl PredictArguments {
     fn preprocessing_options(&self) -> Options {
         let typed = &self.preprocessing;
-        let list = |numbers: &Option<List<f32>>| numbers.as_ref().map(|list| list.0.clone());
+        let list =
+            |numbers: &Option<List<f32>>| numbers.as_ref().map(|list| list.0.clone());
         Options {
             config: typed.config.clone(),
             preset: typed.preset,
@@ -296,7 +316,11 @@ impl PredictArguments {
         self.scores.task.as_ref().and_then(|list| list.0.first().copied())
     }
 
-    fn job(&self, images: Vec<crate::input::ImageFile>, preprocessing: &Preprocessing) -> Job {
+    fn job(
+        &self,
+        images: Vec<crate::input::ImageFile>,
+        preprocessing: &Preprocessing,
+    ) -> Job {
         let results = &self.results;
         let output = OutputOptions {
             measures: results.measures.0.clone(),
@@ -304,10 +328,12 @@ impl PredictArguments {
             prediction: results.maps.prediction,
             overlay: results.maps.overlay,
             formats: results.formats.0.clone(),
-            keep_probabilities: results.keep_probabilities.map(|precision| match precision {
-                PrecisionName::F32 => Precision::F32,
-                PrecisionName::F16 => Precision::F16,
-            }),
+            keep_probabilities: results.keep_probabilities.map(
+                |precision| match precision {
+                    PrecisionName::F32 => Precision::F32,
+                    PrecisionName::F16 => Precision::F16,
+                },
+            ),
         };
         let typed = &self.sampling;
         let defaults = SamplingOptions::default();
@@ -329,21 +355,38 @@ impl PredictArguments {
             task: preprocessing.task,
             needs: output.needs(),
         };
-        Job { images, folder: self.output.clone(), overwrite: self.overwrite, sampling, output }
+        Job {
+            images,
+            folder: self.output.clone(),
+            overwrite: self.overwrite,
+            sampling,
+            output,
+        }
     }
 }
 
 fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
     let note = |text: String| terminal::note(&text);
     note(format!("onnxruntime {} from {}", runtime.version(), runtime.path().display()));
-    note(format!("model {}, opset {}, written by {}", plan.model().path().display(), plan.model().opset(), plan.model().producer()));
+    note(format!(
+        "model {}, opset {}, written by {}",
+        plan.model().path().display(),
+        plan.model().opset(),
+        plan.model().producer()
+    ));
     let head = plan.head();
     match &head.cut_off {
-        Some(operator) => note(format!("scores: what the last {operator} of output \"{}\" reads", head.output)),
+        Some(operator) => note(format!(
+            "scores: what the last {operator} of output \"{}\" reads",
+            head.output
+        )),
         None => note(format!("scores: output \"{}\"", head.output)),
     }
     for (i, site) in plan.sites().iter().enumerate() {
-        note(format!("site {i}: node \"{}\", ratio {}, tensor \"{}\"", site.node, site.ratio, site.tensor));
+        note(format!(
+            "site {i}: node \"{}\", ratio {}, tensor \"{}\"",
+            site.node, site.ratio, site.tensor
+        ));
     }
     let (prefix, suffix) = plan.node_counts();
     note(format!("{prefix} nodes run once an image, {suffix} for every sample"));
@@ -354,6 +397,7 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
 
 fn describe_sampler(sampler: &Sampler) {
     let rows = sampler.rows();
-    let reason = rows.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let reason =
+        rows.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     terminal::note(&format!("{} rows a run{reason}", rows.per_run));
 }

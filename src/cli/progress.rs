@@ -19,7 +19,10 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(total: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(
+            Some(total as u64),
+            ProgressDrawTarget::stderr(),
+        );
         let style = ProgressStyle::with_template(
             "{bar:32} {pos}/{len} images  {per_sec}  {eta} left",
         );

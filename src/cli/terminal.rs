@@ -1,5 +1,9 @@
 //! Lines for a person.
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where printing is done")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "this is where printing is done"
+)]
 
 use std::fmt::Display;
 

@@ -19,7 +19,11 @@ pub(crate) fn float_scalar(model: &Model, index: &GraphIndex, name: &str) -> Opt
 }
 
 /// The values of an integer constant by name.
-pub(crate) fn int_values(model: &Model, index: &GraphIndex, name: &str) -> Option<Vec<i64>> {
+pub(crate) fn int_values(
+    model: &Model,
+    index: &GraphIndex,
+    name: &str,
+) -> Option<Vec<i64>> {
     match constant_tensor(model, index, name)? {
         Constant::Tensor(tensor) => ints(model, tensor),
         Constant::Ints(values) => Some(values),
@@ -94,7 +98,11 @@ fn single(model: &Model, tensor: &proto::Tensor) -> Option<f32> {
                 None => u16::try_from(*tensor.int32_data.first()?).ok()?,
             };
             let half = tensor.data_type == Some(10);
-            Some(if half { f16::from_bits(bits).to_f32() } else { bf16::from_bits(bits).to_f32() })
+            Some(if half {
+                f16::from_bits(bits).to_f32()
+            } else {
+                bf16::from_bits(bits).to_f32()
+            })
         }
         9 => match bytes {
             Some(b) => b.first().map(|&byte| f32::from(byte != 0)),
@@ -110,13 +118,17 @@ fn single(model: &Model, tensor: &proto::Tensor) -> Option<f32> {
 fn ints(model: &Model, tensor: &proto::Tensor) -> Option<Vec<i64>> {
     let bytes = raw(model, tensor);
     match (tensor.data_type?, bytes) {
-        (7, Some(b)) => Some(b.as_chunks::<8>().0.iter().map(|c| i64::from_le_bytes(*c)).collect()),
+        (7, Some(b)) => {
+            Some(b.as_chunks::<8>().0.iter().map(|c| i64::from_le_bytes(*c)).collect())
+        }
         (7, None) => Some(tensor.int64_data.clone()),
         (6, Some(b)) => {
             let chunks = b.as_chunks::<4>().0.iter();
             Some(chunks.map(|c| i64::from(i32::from_le_bytes(*c))).collect())
         }
-        (6, None) => Some(tensor.int32_data.iter().map(|&value| i64::from(value)).collect()),
+        (6, None) => {
+            Some(tensor.int32_data.iter().map(|&value| i64::from(value)).collect())
+        }
         _ => None,
     }
 }

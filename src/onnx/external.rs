@@ -49,7 +49,8 @@ impl ExternalData {
         graph::for_each_tensor_mut(model, &mut |tensor| {
             let entries = tensor.external_data.iter_mut();
             for entry in entries.filter(|e| e.key.as_deref() == Some("location")) {
-                let file = entry.value.as_ref().and_then(|location| self.files.get(location));
+                let file =
+                    entry.value.as_ref().and_then(|location| self.files.get(location));
                 if let Some(name) = file.and_then(|path| path.file_name()) {
                     entry.value = Some(name.to_string_lossy().into_owned());
                 }
@@ -90,7 +91,10 @@ fn place_of(tensor: &proto::Tensor) -> Option<Place> {
     }
     let entry = |key: &str| {
         let entries = &tensor.external_data;
-        entries.iter().find(|e| e.key.as_deref() == Some(key)).and_then(|e| e.value.clone())
+        entries
+            .iter()
+            .find(|e| e.key.as_deref() == Some(key))
+            .and_then(|e| e.value.clone())
     };
     Some(Place {
         location: entry("location").unwrap_or_default(),
@@ -108,13 +112,20 @@ fn check(
 ) -> Result<()> {
     let name = tensor.name.as_deref().unwrap_or_default();
     let relative = Path::new(&place.location);
-    let inside = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    let inside = relative
+        .components()
+        .all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
     if place.location.is_empty() || !inside {
         return Err(Error::model(
             model_path,
-            format!("tensor \"{name}\" has its data at \"{}\", outside the model's folder", place.location),
+            format!(
+                "tensor \"{name}\" has its data at \"{}\", outside the model's folder",
+                place.location
+            ),
         )
-        .with_hint("external data must lie in the folder of the model; save the model again"));
+        .with_hint(
+            "external data must lie in the folder of the model; save the model again",
+        ));
     }
     let path = folder.join(relative);
     let missing = |_| {
@@ -122,12 +133,16 @@ fn check(
             .with_hint("copy the data file with the model: both belong together")
     };
     let real = std::fs::canonicalize(&path).map_err(missing)?;
-    let size = std::fs::metadata(&real).map_err(|source| Error::read(&real, source))?.len();
+    let size =
+        std::fs::metadata(&real).map_err(|source| Error::read(&real, source))?.len();
     let end = (place.offset as u64).saturating_add(place.length.unwrap_or(0) as u64);
     if end > size {
         return Err(Error::model(
             model_path,
-            format!("tensor \"{name}\" ends at byte {end} of {}, which has {size}", path.display()),
+            format!(
+                "tensor \"{name}\" ends at byte {end} of {}, which has {size}",
+                path.display()
+            ),
         )
         .with_hint("the data file is cut short or belongs to another model"));
     }

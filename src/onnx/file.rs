@@ -53,7 +53,8 @@ impl Model {
     /// # Errors
     /// If a file cannot be read.
     pub fn file_hashes(&self) -> Result<Vec<(String, [u8; 32])>> {
-        let own = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let own =
+            self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut hashes = vec![(own, hash(&self.path)?)];
         for (location, path) in self.external.files() {
             hashes.push((location.to_owned(), hash(path)?));

@@ -71,7 +71,10 @@ fn capture<'a>(body: &'a proto::Graph, names: &mut BTreeSet<&'a str>) {
 
 /// Calls `visit` for every tensor of the model: initializers and attributes, in bodies and
 /// functions too.
-pub(super) fn for_each_tensor(model: &proto::Model, visit: &mut dyn FnMut(&proto::Tensor)) {
+pub(super) fn for_each_tensor(
+    model: &proto::Model,
+    visit: &mut dyn FnMut(&proto::Tensor),
+) {
     if let Some(graph) = &model.graph {
         in_graph(graph, visit);
     }

@@ -5,6 +5,11 @@
 //! [`decode`](super::decode) reports. Enumerations are kept as numbers, so that a value from a
 //! newer IR survives.
 
+#![expect(
+    clippy::struct_field_names,
+    reason = "fields are named as the specification names them"
+)]
+
 use bytes::Bytes;
 use prost::{Message, Oneof};
 

@@ -16,7 +16,9 @@ pub(super) struct Loaded {
 /// Reads one image.
 pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
     let decoded = read_image(&file.path)?;
-    let input = preprocessing.apply(&decoded.image).map_err(|error| error.of_image(&file.path))?;
+    let input = preprocessing
+        .apply(&decoded.image)
+        .map_err(|error| error.of_image(&file.path))?;
     Ok(Loaded { decoded, input })
 }
 

@@ -28,17 +28,21 @@ impl Record {
         let mut put = |key: &str, value: Value| record.insert(key.to_owned(), value);
         put("mcdrop", json!(env!("CARGO_PKG_VERSION")));
         put("model", model(sampler)?);
-        put("runtime", json!({
-            "onnxruntime": runtime.version(),
-            "library": runtime.path().display().to_string(),
-            "provider": "CPUExecutionProvider",
-            "kernels": Isa::detect().name(),
-            "threads": sampler.options().threads,
-        }));
+        put(
+            "runtime",
+            json!({
+                "onnxruntime": runtime.version(),
+                "library": runtime.path().display().to_string(),
+                "provider": "CPUExecutionProvider",
+                "kernels": Isa::detect().name(),
+                "threads": sampler.options().threads,
+            }),
+        );
         put("sampling", sampling(sampler));
         put("sites", sites(sampler));
         let settings = preprocessing.settings().iter();
-        let settings = settings.map(|s| json!({"key": s.key, "value": s.value, "from": s.origin}));
+        let settings =
+            settings.map(|s| json!({"key": s.key, "value": s.value, "from": s.origin}));
         put("preprocessing", settings.collect());
         put("classes", json!(preprocessing.class_names));
         put("output", output(sampler, job));
@@ -68,7 +72,9 @@ impl Record {
 fn model(sampler: &Sampler) -> Result<Value> {
     let plan = sampler.plan();
     let files = plan.model().file_hashes()?;
-    let files = files.iter().map(|(name, hash)| json!({"name": name, "sha256": hexadecimal(hash)}));
+    let files = files
+        .iter()
+        .map(|(name, hash)| json!({"name": name, "sha256": hexadecimal(hash)}));
     let (prefix, suffix) = plan.node_counts();
     Ok(json!({
         "path": plan.model().path().display().to_string(),

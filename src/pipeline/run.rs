@@ -83,8 +83,11 @@ pub fn predict(
     let size = first_size(&job.images, &preprocessing)?;
     let sampler = Sampler::new(plan, runtime, job.sampling.clone(), size)?;
     let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
-    let earlier =
-        if job.overwrite { Earlier::Replace { measures: &measures } } else { Earlier::Refuse };
+    let earlier = if job.overwrite {
+        Earlier::Replace { measures: &measures }
+    } else {
+        Earlier::Refuse
+    };
     let folder = OutputFolder::create(&job.folder, earlier)?;
     tell(Event::Started(&sampler));
     let started = (SystemTime::now(), Instant::now());
@@ -98,7 +101,10 @@ pub fn predict(
 }
 
 /// The network's size for the first image that can be read: what the probe runs with.
-fn first_size(files: &[ImageFile], preprocessing: &Preprocessing) -> Result<(usize, usize)> {
+fn first_size(
+    files: &[ImageFile],
+    preprocessing: &Preprocessing,
+) -> Result<(usize, usize)> {
     let mut first_error = None;
     for file in files {
         match images::load(file, preprocessing) {
@@ -109,7 +115,10 @@ fn first_size(files: &[ImageFile], preprocessing: &Preprocessing) -> Result<(usi
     let n = files.len();
     Err(match first_error {
         Some(error) if n == 1 => error,
-        Some(error) => Error::setting("IMAGES", format!("none of the {n} images can be read; the first: {error}")),
+        Some(error) => Error::setting(
+            "IMAGES",
+            format!("none of the {n} images can be read; the first: {error}"),
+        ),
         None => Error::setting("IMAGES", "there is no image"),
     })
 }
@@ -132,7 +141,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Runs all images; numbers of images done and failed.
-    fn all(&mut self, tell: &mut (dyn FnMut(Event<'_>) + Send)) -> Result<(usize, usize)> {
+    fn all(
+        &mut self,
+        tell: &mut (dyn FnMut(Event<'_>) + Send),
+    ) -> Result<(usize, usize)> {
         let map = self.sampler.scores().is_map();
         let columns = row::columns(&self.job.output, map);
         let mut table = Table::create(self.folder, &columns)?;
@@ -157,11 +169,18 @@ impl Run<'_> {
             });
             self.sample_all(reader, &outcomes, stop);
             drop(outcomes);
-            collector.join().unwrap_or_else(|_| Err(Error::runtime("writing rows", "a thread ended early")))
+            collector.join().unwrap_or_else(|_| {
+                Err(Error::runtime("writing rows", "a thread ended early"))
+            })
         })
     }
 
-    fn sample_all(&mut self, mut reader: Reader, outcomes: &[SyncSender<Outcome>], stop: &AtomicBool) {
+    fn sample_all(
+        &mut self,
+        mut reader: Reader,
+        outcomes: &[SyncSender<Outcome>],
+        stop: &AtomicBool,
+    ) {
         for i in 0..self.job.images.len() {
             let Some(loaded) = reader.next() else { return };
             let outcome = loaded.and_then(|loaded| self.sample(i, loaded));
@@ -176,7 +195,8 @@ impl Run<'_> {
         let Loaded { decoded, input } = loaded;
         let key = digest_key(&decoded.sha256);
         let path = &self.job.images[i].path;
-        let statistics = self.sampler.predict(&input, key).map_err(|error| error.of_image(path))?;
+        let statistics =
+            self.sampler.predict(&input, key).map_err(|error| error.of_image(path))?;
         let options = self.sampler.options();
         let samples = if options.deterministic { 0 } else { options.samples };
         Ok(Box::new(Predicted { decoded, geometry: input.geometry, statistics, samples }))
@@ -194,9 +214,12 @@ fn start_writers<'scope>(
         let (send_outcome, outcomes) = sync_channel::<Outcome>(1);
         let (send_row, rows) = sync_channel(1);
         scope.spawn(move || {
-            for (file, outcome) in files.iter().skip(first).step_by(threads).zip(outcomes) {
+            for (file, outcome) in files.iter().skip(first).step_by(threads).zip(outcomes)
+            {
                 let row = match outcome {
-                    Ok(image) => writer.write(file, &image).map(|w: Written| Row::Filled(row::filled(file, &w))),
+                    Ok(image) => writer
+                        .write(file, &image)
+                        .map(|w: Written| Row::Filled(row::filled(file, &w))),
                     Err(error) => Ok(Row::Failed {
                         message: error.to_string(),
                         hint: error.hint().map(str::to_owned),
@@ -234,7 +257,11 @@ fn collect(
             Row::Failed { message, hint } => {
                 table.append(&row::failed(file, &message, columns))?;
                 failed += 1;
-                tell(Event::Failed { id: &file.id, message: &message, hint: hint.as_deref() });
+                tell(Event::Failed {
+                    id: &file.id,
+                    message: &message,
+                    hint: hint.as_deref(),
+                });
             }
         }
     }

@@ -7,9 +7,9 @@ use crate::output::class_map::{self, Palette};
 use crate::output::folder::{OutputFolder, map_path};
 use crate::output::format::Format;
 use crate::output::heat_map::HeatMap;
+use crate::output::npy;
 use crate::output::overlay::{self, Caption, Photo};
 use crate::output::resample::{self, Placement};
-use crate::output::npy;
 use crate::reduce::{Needs, Statistics};
 use crate::tensor::Map;
 
@@ -93,10 +93,15 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     /// Computes the measures and writes every file of an image.
     pub(super) fn write(&self, file: &ImageFile, image: &Predicted) -> Result<Written> {
-        let maps: Vec<(&Measure, Map)> =
-            self.wanted().into_iter().map(|measure| (measure, measure.map(&image.statistics))).collect();
+        let maps: Vec<(&Measure, Map)> = self
+            .wanted()
+            .into_iter()
+            .map(|measure| (measure, measure.map(&image.statistics)))
+            .collect();
         let map_of = |wanted: &Measure| {
-            maps.iter().find(|(measure, _)| measure.name == wanted.name).map(|(_, map)| map)
+            maps.iter()
+                .find(|(measure, _)| measure.name == wanted.name)
+                .map(|(_, map)| map)
         };
         let mut columns = Vec::new();
         for map in self.options.measures.iter().filter_map(|measure| map_of(measure)) {
@@ -158,7 +163,8 @@ impl Writer<'_> {
         image: &Predicted,
         map_of: &impl Fn(&Measure) -> Option<&'m Map>,
     ) -> Result<()> {
-        let (width, height) = (image.decoded.image.width() as usize, image.decoded.image.height() as usize);
+        let (width, height) =
+            (image.decoded.image.width() as usize, image.decoded.image.height() as usize);
         let placement = placement(&image.geometry);
         let n_classes = image.statistics.n_classes();
         if self.options.prediction {
@@ -180,7 +186,8 @@ impl Writer<'_> {
             let map = &resample::values(map, &placement, height, width);
             let heat = HeatMap { map, bound: (PREDICTIVE_ENTROPY.bound)(n_classes) };
             let photo = Photo { height, width, rgb: image.decoded.image.as_raw() };
-            let caption = Caption { name: PREDICTIVE_ENTROPY.name, unit: PREDICTIVE_ENTROPY.unit };
+            let caption =
+                Caption { name: PREDICTIVE_ENTROPY.name, unit: PREDICTIVE_ENTROPY.unit };
             let encoded = overlay::encode_png(photo, &heat, caption);
             self.folder.save(&map_path("overlay", &file.id, "png"), encoded)?;
         }
@@ -188,7 +195,12 @@ impl Writer<'_> {
     }
 
     /// Mean probabilities, the pass without dropout and the measures, at the network's size.
-    fn keep_probabilities(&self, file: &ImageFile, image: &Predicted, maps: &[(&Measure, Map)]) -> Result<()> {
+    fn keep_probabilities(
+        &self,
+        file: &ImageFile,
+        image: &Predicted,
+        maps: &[(&Measure, Map)],
+    ) -> Result<()> {
         let Some(precision) = self.options.keep_probabilities else { return Ok(()) };
         let statistics = &image.statistics;
         let (height, width) = (statistics.height(), statistics.width());

@@ -40,7 +40,11 @@ pub struct Head {
 }
 
 /// Chooses the output and looks at what writes it.
-pub(super) fn choose(model: &Model, name: Option<&str>, scores: ScoresOption) -> Result<Head> {
+pub(super) fn choose(
+    model: &Model,
+    name: Option<&str>,
+    scores: ScoresOption,
+) -> Result<Head> {
     let output = choose_output(model, name)?;
     let index = GraphIndex::new(&model.graph);
     let writer = terminal(&index, &output.name);
@@ -56,7 +60,9 @@ pub(super) fn choose(model: &Model, name: Option<&str>, scores: ScoresOption) ->
             Ok(kept(Scores::Logits))
         }
         (_, Some(operator @ ("Softmax" | "Sigmoid"))) => {
-            let node = writer.filter(|node| operator == "Sigmoid" || over_classes(model, &index, node));
+            let node = writer.filter(|node| {
+                operator == "Sigmoid" || over_classes(model, &index, node)
+            });
             let Some(tensor) = node.and_then(|node| node.input.first()) else {
                 return Ok(kept(Scores::ToBeProbed));
             };
@@ -80,13 +86,23 @@ fn choose_output(model: &Model, name: Option<&str>) -> Result<ValueDescription> 
             Error::setting("--output-name", format!("the model has no output \"{name}\""))
                 .with_hint(format!("its outputs are {}", list()))
         };
-        return outputs.iter().find(|output| output.name == name).cloned().ok_or_else(missing);
+        return outputs
+            .iter()
+            .find(|output| output.name == name)
+            .cloned()
+            .ok_or_else(missing);
     }
     match outputs.len() {
         0 => Err(Error::model(model.path(), "the graph has no output")),
         1 => Ok(outputs.remove(0)),
-        n => Err(Error::model(model.path(), format!("the model has {n} outputs: {}", list()))
-            .with_hint(format!("say which holds the class scores: --output-name {}", outputs[0].name))),
+        n => Err(Error::model(
+            model.path(),
+            format!("the model has {n} outputs: {}", list()),
+        )
+        .with_hint(format!(
+            "say which holds the class scores: --output-name {}",
+            outputs[0].name
+        ))),
     }
 }
 
@@ -116,13 +132,17 @@ fn terminal<'a>(index: &GraphIndex<'a>, tensor: &str) -> Option<&'a proto::Node>
 /// Element types that can hold scores: f32, f16, f64, bf16; 0 is "the file does not say".
 const FLOATS: [i32; 5] = [0, 1, 10, 11, 16];
 
-fn refuse_class_ids(output: &ValueDescription, writer: Option<&proto::Node>) -> Result<()> {
+fn refuse_class_ids(
+    output: &ValueDescription,
+    writer: Option<&proto::Node>,
+) -> Result<()> {
     let operator = writer.and_then(|node| node.op_type.as_deref()).unwrap_or_default();
     let picks = matches!(operator, "ArgMax" | "ArgMin" | "TopK" | "NonMaxSuppression");
     if !picks && FLOATS.contains(&output.element_type) {
         return Ok(());
     }
-    let what = if picks { format!("ends in {operator}") } else { "holds integers".to_owned() };
+    let what =
+        if picks { format!("ends in {operator}") } else { "holds integers".to_owned() };
     Err(Error::node(
         output.name.clone(),
         format!("this output {what}: class ids, where class scores are expected"),
@@ -136,7 +156,11 @@ fn refuse_class_ids(output: &ValueDescription, writer: Option<&proto::Node>) -> 
 /// Whether a softmax goes over axis 1, where the classes are. Before opset 13 its default axis
 /// is 1 (and everything after it), from 13 on the last.
 fn over_classes(model: &Model, index: &GraphIndex, node: &proto::Node) -> bool {
-    let axis = node.attribute.iter().find(|a| a.name.as_deref() == Some("axis")).and_then(|a| a.i);
+    let axis = node
+        .attribute
+        .iter()
+        .find(|a| a.name.as_deref() == Some("axis"))
+        .and_then(|a| a.i);
     match axis {
         Some(1) => true,
         Some(-1) => two_dimensional(model, index, node),
@@ -150,7 +174,8 @@ fn over_classes(model: &Model, index: &GraphIndex, node: &proto::Node) -> bool {
 /// layer before it.
 fn two_dimensional(model: &Model, index: &GraphIndex, node: &proto::Node) -> bool {
     let declared = model.outputs().into_iter().any(|output| {
-        node.output.contains(&output.name) && output.dimensions.is_some_and(|d| d.len() == 2)
+        node.output.contains(&output.name)
+            && output.dimensions.is_some_and(|d| d.len() == 2)
     });
     let before = node.input.first().and_then(|name| index.producer(name));
     let flat = before.is_some_and(|node| match node.op_type.as_deref() {

@@ -15,7 +15,8 @@ pub(super) struct Reach<'a> {
 
 impl<'a> Reach<'a> {
     pub(super) fn new(graph: &'a proto::Graph) -> Self {
-        let reads = graph.node.iter().map(|node| captured_names(node).into_iter().collect());
+        let reads =
+            graph.node.iter().map(|node| captured_names(node).into_iter().collect());
         Self { index: GraphIndex::new(graph), graph, reads: reads.collect() }
     }
 
@@ -24,13 +25,22 @@ impl<'a> Reach<'a> {
     }
 
     /// The nodes that these tensors need.
-    pub(super) fn needed<'n>(&self, tensors: impl IntoIterator<Item = &'n str>) -> HashSet<usize> {
+    pub(super) fn needed<'n>(
+        &self,
+        tensors: impl IntoIterator<Item = &'n str>,
+    ) -> HashSet<usize> {
         let mut found = HashSet::new();
-        let mut open: Vec<usize> =
-            tensors.into_iter().filter_map(|name| self.index.producer_index(name)).collect();
+        let mut open: Vec<usize> = tensors
+            .into_iter()
+            .filter_map(|name| self.index.producer_index(name))
+            .collect();
         while let Some(node) = open.pop() {
             if found.insert(node) {
-                open.extend(self.reads[node].iter().filter_map(|name| self.index.producer_index(name)));
+                open.extend(
+                    self.reads[node]
+                        .iter()
+                        .filter_map(|name| self.index.producer_index(name)),
+                );
             }
         }
         found
@@ -38,10 +48,15 @@ impl<'a> Reach<'a> {
 
     /// The nodes downstream of these; `through_shapes` says whether the shape of a tensor
     /// counts as depending on it.
-    pub(super) fn downstream(&self, start: &HashSet<usize>, through_shapes: bool) -> HashSet<usize> {
+    pub(super) fn downstream(
+        &self,
+        start: &HashSet<usize>,
+        through_shapes: bool,
+    ) -> HashSet<usize> {
         let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
         for (node, names) in self.reads.iter().enumerate() {
-            for writer in names.iter().filter_map(|name| self.index.producer_index(name)) {
+            for writer in names.iter().filter_map(|name| self.index.producer_index(name))
+            {
                 readers.entry(writer).or_default().push(node);
             }
         }
@@ -80,7 +95,10 @@ impl<'a> Reach<'a> {
             for node in 0..self.reads.len() {
                 let fed = |name: &&str| {
                     self.index.initializers.contains_key(*name)
-                        || self.index.producer_index(name).is_some_and(|i| found.contains(&i))
+                        || self
+                            .index
+                            .producer_index(name)
+                            .is_some_and(|i| found.contains(&i))
                 };
                 if always(node) || self.reads[node].iter().all(fed) {
                     found.insert(node);

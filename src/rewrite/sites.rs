@@ -46,7 +46,11 @@ const RANDOM: [&str; 6] = [
 ];
 
 /// Looks at every needed node; refuses randomness that the sampler cannot draw.
-pub(super) fn survey(model: &Model, needed: &HashSet<usize>, constant: &HashSet<usize>) -> Result<Survey> {
+pub(super) fn survey(
+    model: &Model,
+    needed: &HashSet<usize>,
+    constant: &HashSet<usize>,
+) -> Result<Survey> {
     let index = GraphIndex::new(&model.graph);
     let mut survey = Survey::default();
     let mut positions: Vec<usize> = needed.iter().copied().collect();
@@ -58,7 +62,9 @@ pub(super) fn survey(model: &Model, needed: &HashSet<usize>, constant: &HashSet<
         refuse_hidden(model, node)?;
         if is_dropout(node) {
             match liveness(model, &index, node)? {
-                Liveness::Inert(reason) => survey.inert.push(format!("{}: {reason}", node_label(node))),
+                Liveness::Inert(reason) => {
+                    survey.inert.push(format!("{}: {reason}", node_label(node)));
+                }
                 Liveness::Live(ratio) => {
                     refuse_odd(model, needed, constant, node)?;
                     survey.sites.push(site(position, node, ratio)?);
@@ -117,7 +123,9 @@ fn site(position: usize, node: &proto::Node, ratio: f32) -> Result<Site> {
             node_label(node),
             format!("its dropout ratio {ratio} is outside [0, 1)"),
         )
-        .with_hint("a ratio of 1 drops everything: export the model with a smaller one"));
+        .with_hint(
+            "a ratio of 1 drops everything: export the model with a smaller one",
+        ));
     }
     let name = |names: &[String]| names.first().cloned().unwrap_or_default();
     let tensor = name(&node.output);
@@ -146,13 +154,19 @@ fn refuse_odd(
     }
     let mask = node.output.get(1).filter(|name| !name.is_empty());
     let reader = mask.and_then(|mask| {
-        needed.iter().map(|&i| &model.graph.node[i]).find(|node| node.input.contains(mask))
+        needed
+            .iter()
+            .map(|&i| &model.graph.node[i])
+            .find(|node| node.input.contains(mask))
     });
     match reader {
         None => Ok(()),
         Some(reader) => Err(Error::node(
             node_label(node),
-            format!("its mask output is read by node \"{}\", which is not supported", node_label(reader)),
+            format!(
+                "its mask output is read by node \"{}\", which is not supported",
+                node_label(reader)
+            ),
         )
         .with_hint("use the dropped tensor alone")),
     }
@@ -179,7 +193,8 @@ fn refuse_batch_norm_training(model: &Model, node: &proto::Node) -> Result<()> {
     }
     let mode = node.attribute.iter().find(|a| a.name.as_deref() == Some("training_mode"));
     let outputs = node.output.iter().filter(|name| !name.is_empty()).count();
-    let training = mode.and_then(|a| a.i) == Some(1) || (model.opset() < 14 && outputs > 1);
+    let training =
+        mode.and_then(|a| a.i) == Some(1) || (model.opset() < 14 && outputs > 1);
     if !training {
         return Ok(());
     }
@@ -210,12 +225,17 @@ fn hidden(model: &Model, node: &proto::Node, depth: usize) -> Option<String> {
         return Some(node_label(node).to_owned());
     }
     let function = model.shell.functions.iter().find(|f| {
-        f.name == node.op_type && f.domain.as_deref().unwrap_or("") == node.domain.as_deref().unwrap_or("")
+        f.name == node.op_type
+            && f.domain.as_deref().unwrap_or("") == node.domain.as_deref().unwrap_or("")
     });
-    let inner = bodies(node).flat_map(|body| &body.node).chain(function.iter().flat_map(|f| &f.node));
+    let inner = bodies(node)
+        .flat_map(|body| &body.node)
+        .chain(function.iter().flat_map(|f| &f.node));
     for node in inner {
         let operator = node.op_type.as_deref().unwrap_or_default();
-        let live = is_dropout(node) && model.opset() >= 12 && node.input.get(2).is_some_and(|n| !n.is_empty());
+        let live = is_dropout(node)
+            && model.opset() >= 12
+            && node.input.get(2).is_some_and(|n| !n.is_empty());
         if live || (is_standard(node) && RANDOM.contains(&operator)) {
             return Some(node_label(node).to_owned());
         }
@@ -231,5 +251,6 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
         [] => "there is no Dropout node behind the output; exporters remove dropout in evaluation mode".to_owned(),
         inert => format!("its Dropout nodes do nothing ({})", inert.join("; ")),
     };
-    Error::model(model.path(), format!("the model has no live dropout: {inert}")).with_hint(EXPORT_HINT)
+    Error::model(model.path(), format!("the model has no live dropout: {inert}"))
+        .with_hint(EXPORT_HINT)
 }

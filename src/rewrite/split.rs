@@ -59,24 +59,37 @@ impl Plan {
     /// If the model has not one input, several outputs and none was named, an output of class
     /// ids, no live dropout, an output that none reaches, or randomness that would make the
     /// result wrong.
-    pub fn new(model: Model, output_name: Option<&str>, scores: ScoresOption) -> Result<Self> {
+    pub fn new(
+        model: Model,
+        output_name: Option<&str>,
+        scores: ScoresOption,
+    ) -> Result<Self> {
         let image = single_input(&model)?;
         let head = output::choose(&model, output_name, scores)?;
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();
         let needed = reach.needed([head.tensor.as_str()]);
         let survey = sites::survey(&model, &needed, &constant)?;
-        let start: HashSet<usize> = survey.sites.iter().map(|site| site.position).collect();
+        let start: HashSet<usize> =
+            survey.sites.iter().map(|site| site.position).collect();
         let moved = reach.downstream(&start, false);
-        if !reach.index.producer_index(&head.tensor).is_some_and(|node| moved.contains(&node)) {
-            return Err(Error::node(head.output.clone(), "no live dropout reaches this output")
-                .with_hint("choose another output with --output-name"));
+        if !reach
+            .index
+            .producer_index(&head.tensor)
+            .is_some_and(|node| moved.contains(&node))
+        {
+            return Err(Error::node(
+                head.output.clone(),
+                "no live dropout reaches this output",
+            )
+            .with_hint("choose another output with --output-name"));
         }
         let random: HashSet<usize> =
             reach.downstream(&start, true).intersection(&needed).copied().collect();
         let cut = Cut::new(&reach, &random, &constant);
         let (prefix, suffix) = (cut.prefix(&reach), cut.suffix);
-        let (cuts, shapes) = (cut.tensors.into_iter().collect(), cut.shapes.into_iter().collect());
+        let (cuts, shapes) =
+            (cut.tensors.into_iter().collect(), cut.shapes.into_iter().collect());
         drop(reach);
         Ok(Self { model, head, survey, image, prefix, suffix, cuts, shapes })
     }
@@ -131,12 +144,15 @@ impl Plan {
     /// The prefix; `None` where the suffix starts at the graph input.
     pub(crate) fn prefix(&self) -> Option<Vec<u8>> {
         let crossing = self.cuts.iter().chain(&self.shapes);
-        let outputs: Vec<&str> =
-            crossing.map(String::as_str).filter(|name| *name != self.image.name).collect();
+        let outputs: Vec<&str> = crossing
+            .map(String::as_str)
+            .filter(|name| *name != self.image.name)
+            .collect();
         if outputs.is_empty() {
             return None;
         }
-        let nodes = self.prefix.iter().map(|&i| self.model.graph.node[i].clone()).collect();
+        let nodes =
+            self.prefix.iter().map(|&i| self.model.graph.node[i].clone()).collect();
         let input = self.model.graph.input.iter();
         let input = input.filter(|value| value.name.as_deref() == Some(&self.image.name));
         let graph = self.graph("prefix", nodes, input.cloned().collect(), &outputs);
@@ -166,7 +182,11 @@ impl Plan {
         let mut values: Vec<proto::ValueInfo> = inputs.iter().map(typed).collect();
         if matches!(kind, SuffixKind::Sampling { .. }) {
             let row = |name: &str| {
-                typed(&TypedTensor { name: name.to_owned(), element_type: 7, dimensions: vec![None] })
+                typed(&TypedTensor {
+                    name: name.to_owned(),
+                    element_type: 7,
+                    dimensions: vec![None],
+                })
             };
             values.extend([row(IMAGE_KEY), row(SAMPLE)]);
         }
@@ -174,9 +194,12 @@ impl Plan {
         let mut graph = self.graph("suffix", nodes, values, &outputs);
         if let SuffixKind::Sampling { types, .. } = kind {
             let sites = self.sites().iter().zip(types);
-            let written = sites.filter(|(site, _)| !outputs.contains(&site.tensor.as_str()));
+            let written =
+                sites.filter(|(site, _)| !outputs.contains(&site.tensor.as_str()));
             graph.value_info = written
-                .map(|(site, of)| typed(&TypedTensor { name: site.tensor.clone(), ..of.clone() }))
+                .map(|(site, of)| {
+                    typed(&TypedTensor { name: site.tensor.clone(), ..of.clone() })
+                })
                 .collect();
         }
         self.finish(graph)
@@ -196,7 +219,8 @@ impl Plan {
         let initializer = self.model.graph.initializer.iter();
         let initializer = initializer.filter(|t| wanted(&t.name)).cloned().collect();
         let sparse = self.model.graph.sparse_initializer.iter();
-        let sparse = sparse.filter(|t| t.values.as_ref().is_some_and(|v| wanted(&v.name)));
+        let sparse =
+            sparse.filter(|t| t.values.as_ref().is_some_and(|v| wanted(&v.name)));
         let sparse_initializer = sparse.cloned().collect();
         let untyped = |name: &&str| proto::ValueInfo {
             name: Some((*name).to_owned()),
@@ -234,9 +258,15 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
     let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
     Err(Error::model(
         model.path(),
-        format!("the model has {} inputs ({}), where one image is expected", names.len(), names.join(", ")),
+        format!(
+            "the model has {} inputs ({}), where one image is expected",
+            names.len(),
+            names.join(", ")
+        ),
     )
-    .with_hint("export a model that takes the image alone; bind other inputs as constants"))
+    .with_hint(
+        "export a model that takes the image alone; bind other inputs as constants",
+    ))
 }
 
 /// The suffix and what must cross into it.
@@ -249,8 +279,11 @@ struct Cut {
 impl Cut {
     fn new(reach: &Reach, random: &HashSet<usize>, constant: &HashSet<usize>) -> Self {
         let arithmetic = reach.shape_arithmetic(constant);
-        let mut cut =
-            Self { suffix: BTreeSet::new(), tensors: BTreeSet::new(), shapes: BTreeSet::new() };
+        let mut cut = Self {
+            suffix: BTreeSet::new(),
+            tensors: BTreeSet::new(),
+            shapes: BTreeSet::new(),
+        };
         let mut open: Vec<usize> = random.iter().copied().collect();
         while let Some(node) = open.pop() {
             if !cut.suffix.insert(node) {
@@ -259,10 +292,9 @@ impl Cut {
             for &name in reach.reads(node) {
                 match reach.index.producer_index(name) {
                     _ if reach.index.initializers.contains_key(name) => {}
-                    None => {
-                        cut.tensors.insert(name.to_owned());
-                    }
-                    Some(writer) if random.contains(&writer) || constant.contains(&writer) => {
+                    Some(writer)
+                        if random.contains(&writer) || constant.contains(&writer) =>
+                    {
                         open.push(writer);
                     }
                     Some(writer) if arithmetic.contains(&writer) => {
@@ -272,7 +304,8 @@ impl Cut {
                             open.push(writer);
                         }
                     }
-                    Some(_) => {
+                    // The graph input, or a tensor of the prefix.
+                    None | Some(_) => {
                         cut.tensors.insert(name.to_owned());
                     }
                 }
@@ -297,7 +330,12 @@ fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
     }
 }
 
-fn replacement(dropout: &proto::Node, site: &Site, ordinal: usize, kind: SuffixKind) -> proto::Node {
+fn replacement(
+    dropout: &proto::Node,
+    site: &Site,
+    ordinal: usize,
+    kind: SuffixKind,
+) -> proto::Node {
     let SuffixKind::Sampling { axes, seed, draws, .. } = kind else {
         return node("Identity", &[&site.input], &site.tensor);
     };
@@ -339,7 +377,9 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
     };
     let tensor = proto::TensorType {
         elem_type: Some(input.element_type),
-        shape: Some(proto::TensorShape { dim: input.dimensions.iter().map(dimension).collect() }),
+        shape: Some(proto::TensorShape {
+            dim: input.dimensions.iter().map(dimension).collect(),
+        }),
     };
     proto::ValueInfo {
         name: Some(input.name.clone()),
@@ -373,17 +413,23 @@ mod uncut {
                         outputs.push(site.input.clone());
                     }
                     Some(types) => {
-                        let (mask, cast) =
-                            (format!("mask::{}", site.tensor), format!("cast::{}", site.tensor));
+                        let (mask, cast) = (
+                            format!("mask::{}", site.tensor),
+                            format!("cast::{}", site.tensor),
+                        );
                         let to = proto::Attribute {
                             name: Some("to".to_owned()),
                             r#type: Some(2),
                             i: Some(i64::from(types[i])),
                             ..proto::Attribute::default()
                         };
-                        extra.push(proto::Node { attribute: vec![to], ..node("Cast", &[&mask], &cast) });
+                        extra.push(proto::Node {
+                            attribute: vec![to],
+                            ..node("Cast", &[&mask], &cast)
+                        });
                         graph.node[at] = node("Mul", &[&site.input, &cast], &site.tensor);
-                        let tensor = proto::TensorType { elem_type: Some(1), shape: None };
+                        let tensor =
+                            proto::TensorType { elem_type: Some(1), shape: None };
                         let value = Some(proto::TypeValue::Tensor(tensor));
                         graph.input.push(proto::ValueInfo {
                             name: Some(mask),

@@ -4,7 +4,10 @@
 //! block, a word is drawn once a unit and serves them all: units are the outer loop, samples
 //! the inner one. Work is shared out on ONNX Runtime's own threads, and a tensor that nobody
 //! else reads is changed in place.
-#![expect(unsafe_code, reason = "ONNX Runtime hands out input and output that may be one buffer")]
+#![expect(
+    unsafe_code,
+    reason = "ONNX Runtime hands out input and output that may be one buffer"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,9 +44,18 @@ impl SiteCounts {
 }
 
 /// Registers the operator for each element type.
-pub(super) fn add_to(domain: OperatorDomain, counts: &Arc<SiteCounts>) -> ort::Result<OperatorDomain> {
-    let single = DropoutOperator::<f32> { counts: Arc::clone(counts), element: std::marker::PhantomData };
-    let half = DropoutOperator::<f16> { counts: Arc::clone(counts), element: std::marker::PhantomData };
+pub(super) fn add_to(
+    domain: OperatorDomain,
+    counts: &Arc<SiteCounts>,
+) -> ort::Result<OperatorDomain> {
+    let single = DropoutOperator::<f32> {
+        counts: Arc::clone(counts),
+        element: std::marker::PhantomData,
+    };
+    let half = DropoutOperator::<f16> {
+        counts: Arc::clone(counts),
+        element: std::marker::PhantomData,
+    };
     domain.add(single)?.add(half)
 }
 
@@ -104,15 +116,22 @@ impl<T: Element> Operator for DropoutOperator<T> {
         [OperatorOutput::required(T::TYPE)]
     }
 
-    fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> ort::Result<BoxedKernel<'attr>> {
+    fn create_kernel<'attr>(
+        &self,
+        context: &KernelContext<'attr>,
+    ) -> ort::Result<BoxedKernel<'attr>> {
         let int = |name: &str| {
             let value = context.get::<i64>(name);
-            value.ok_or_else(|| ort::Error::new(format!("attribute \"{name}\" is missing")))
+            value.ok_or_else(|| {
+                ort::Error::new(format!("attribute \"{name}\" is missing"))
+            })
         };
         let ratio = context.get::<f32>(RATIO).unwrap_or(f32::NAN);
-        let threshold = random::threshold(ratio)
-            .ok_or_else(|| ort::Error::new(format!("dropout ratio {ratio} is outside [0, 1)")))?;
-        let draws = if int(INDEPENDENT)? == 1 { Draws::Independent } else { Draws::Stratified };
+        let threshold = random::threshold(ratio).ok_or_else(|| {
+            ort::Error::new(format!("dropout ratio {ratio} is outside [0, 1)"))
+        })?;
+        let draws =
+            if int(INDEPENDENT)? == 1 { Draws::Independent } else { Draws::Stratified };
         let site = SiteKernel {
             stream: Stream {
                 draws,
@@ -180,7 +199,10 @@ impl SiteKernel {
         let buffers = Buffers { x, y, length, in_place: std::ptr::eq(x, y.cast_const()) };
         if !buffers.in_place {
             for &row in &off {
-                layout.runs.iter().for_each(|run| buffers.copy(layout.place(run, row), run.length));
+                layout
+                    .runs
+                    .iter()
+                    .for_each(|run| buffers.copy(layout.place(run, row), run.length));
             }
         }
         let tasks = layout.tasks();
@@ -193,17 +215,25 @@ impl SiteKernel {
     }
 
     /// Rows by what they share, and the rows of the deterministic pass.
-    fn groups(&self, keys: &[i64], samples: &[i64]) -> ort::Result<(Vec<Group>, Vec<usize>)> {
+    fn groups(
+        &self,
+        keys: &[i64],
+        samples: &[i64],
+    ) -> ort::Result<(Vec<Group>, Vec<usize>)> {
         let (mut groups, mut off): (Vec<Group>, _) = (Vec::new(), Vec::new());
         for (row, (&key, &sample)) in keys.iter().zip(samples).enumerate() {
             if sample < 0 {
                 off.push(row);
                 continue;
             }
-            let sample = u32::try_from(sample).map_err(|_| ort::Error::new("sample is too large"))?;
+            let sample = u32::try_from(sample)
+                .map_err(|_| ort::Error::new("sample is too large"))?;
             let (turn, bit) = self.stream.draws.place(sample);
             let image = key.cast_unsigned();
-            match groups.last_mut().filter(|group| group.image == image && group.turn == turn) {
+            match groups
+                .last_mut()
+                .filter(|group| group.image == image && group.turn == turn)
+            {
                 Some(group) => group.rows.push((row, bit)),
                 None => groups.push(Group { image, turn, rows: vec![(row, bit)] }),
             }
@@ -244,17 +274,25 @@ impl Layout {
     /// `axis` counts the rows, each owning as many slices of it; a unit's index is row-major
     /// over the slices, then the axes before, then the axes behind.
     fn new(shape: &[i64], axis: Option<usize>, rows: usize) -> ort::Result<Self> {
-        let sizes: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
+        let sizes: Vec<usize> =
+            shape.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
         let total: usize = sizes.iter().product();
         let Some(axis) = axis else {
             if rows != 1 {
-                return Err(ort::Error::new("a dropout without a row axis got several rows"));
+                return Err(ort::Error::new(
+                    "a dropout without a row axis got several rows",
+                ));
             }
-            return Ok(Self { runs: vec![Run { first_unit: 0, offset: 0, length: total }], row_stride: 0 });
+            return Ok(Self {
+                runs: vec![Run { first_unit: 0, offset: 0, length: total }],
+                row_stride: 0,
+            });
         };
         let size = sizes.get(axis).copied().unwrap_or(0);
         if rows == 0 || size % rows != 0 {
-            return Err(ort::Error::new(format!("axis {axis} of {sizes:?} does not hold {rows} rows")));
+            return Err(ort::Error::new(format!(
+                "axis {axis} of {sizes:?} does not hold {rows} rows"
+            )));
         }
         let outer: usize = sizes[..axis].iter().product();
         let inner: usize = sizes[axis + 1..].iter().product();
@@ -306,23 +344,35 @@ unsafe impl<T: Send> Send for Buffers<T> {}
 
 impl<T: Element> Buffers<T> {
     fn apply(&self, start: usize, words: &[u32], bit: u32, scale: f32) {
-        assert!(start + words.len() <= self.length, "a tile lies inside the tensor");
-        // SAFETY: in bounds by the assertion, and no other task has this range.
-        let y = unsafe { std::slice::from_raw_parts_mut(self.y.add(start), words.len()) };
+        let y = self.output(start, words.len());
         if self.in_place {
             T::apply_in_place(words, bit, scale, y);
         } else {
-            // SAFETY: in bounds as above; the input is another buffer, which nobody writes.
-            let x = unsafe { std::slice::from_raw_parts(self.x.add(start), words.len()) };
-            T::apply(words, bit, scale, x, y);
+            T::apply(words, bit, scale, self.input(start, words.len()), y);
         }
     }
 
     fn copy(&self, start: usize, length: usize) {
-        assert!(start + length <= self.length, "a row lies inside the tensor");
-        // SAFETY: in bounds by the assertion; called where the buffers are two.
-        unsafe {
-            std::ptr::copy_nonoverlapping(self.x.add(start), self.y.add(start), length);
-        }
+        self.output(start, length).copy_from_slice(self.input(start, length));
+    }
+
+    /// A range of the input, where it is a buffer of its own.
+    fn input(&self, start: usize, length: usize) -> &[T] {
+        assert!(start + length <= self.length && !self.in_place, "the range is readable");
+        // SAFETY: in bounds by the assertion.
+        let x = unsafe { self.x.add(start) };
+        // SAFETY: `length` initialised values follow, and nobody writes to this buffer.
+        unsafe { std::slice::from_raw_parts(x, length) }
+    }
+
+    /// A range of the output.
+    #[expect(clippy::mut_from_ref, reason = "each task asks for ranges that are its own")]
+    fn output(&self, start: usize, length: usize) -> &mut [T] {
+        assert!(start + length <= self.length, "the range lies inside the tensor");
+        // SAFETY: in bounds by the assertion.
+        let y = unsafe { self.y.add(start) };
+        // SAFETY: no other task has a value of this range, and a task drops its range before
+        // it asks for the next.
+        unsafe { std::slice::from_raw_parts_mut(y, length) }
     }
 }

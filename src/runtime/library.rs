@@ -60,7 +60,9 @@ impl Runtime {
                         tried.push(format!("  {}: version {version}", file.display()));
                         return Ok(Self { environment, path: file, version, tried });
                     }
-                    Err(message) => tried.push(format!("  {}: {message}", file.display())),
+                    Err(message) => {
+                        tried.push(format!("  {}: {message}", file.display()));
+                    }
                 }
             }
             if place.files().is_empty() {
@@ -90,13 +92,15 @@ impl Runtime {
     /// # Errors
     /// If the library does not say.
     pub fn providers(&self) -> Result<Vec<String>> {
-        available_providers()
-            .ok_or_else(|| Error::runtime("execution providers", "the library lists none"))
+        available_providers().ok_or_else(|| {
+            Error::runtime("execution providers", "the library lists none")
+        })
     }
 
     /// Whether the library is at least of version 1.`minor`.
     pub(super) fn is_at_least(&self, minor: u32) -> bool {
-        let mut parts = self.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let mut parts =
+            self.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (1, minor)
     }
 }
@@ -135,14 +139,20 @@ fn is_library(path: &Path) -> bool {
 
 fn places(library: Option<&Path>) -> Vec<Place> {
     let place = |path: PathBuf| Place { path, by_name: false };
-    let from_variable = || std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty());
-    if let Some(path) = library.map(Path::to_owned).or_else(|| from_variable().map(PathBuf::from)) {
+    let from_variable =
+        || std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty());
+    if let Some(path) =
+        library.map(Path::to_owned).or_else(|| from_variable().map(PathBuf::from))
+    {
         return vec![place(std::path::absolute(&path).unwrap_or(path))];
     }
     let executable = std::env::current_exe().and_then(std::fs::canonicalize).ok();
     let above = executable.iter().flat_map(|path| path.ancestors().skip(1));
-    let mut places: Vec<Place> = above.clone().take(1).map(|path| place(path.to_owned())).collect();
-    places.extend(above.map(|path| path.join(SET_UP)).filter(|path| path.is_dir()).map(place));
+    let mut places: Vec<Place> =
+        above.clone().take(1).map(|path| place(path.to_owned())).collect();
+    places.extend(
+        above.map(|path| path.join(SET_UP)).filter(|path| path.is_dir()).map(place),
+    );
     places.extend(environment_packages().into_iter().map(place));
     if cfg!(unix) {
         let names: &[&str] = if cfg!(target_os = "macos") {
@@ -150,7 +160,9 @@ fn places(library: Option<&Path>) -> Vec<Place> {
         } else {
             &["libonnxruntime.so.1", "libonnxruntime.so"]
         };
-        places.extend(names.iter().map(|name| Place { path: PathBuf::from(name), by_name: true }));
+        places.extend(
+            names.iter().map(|name| Place { path: PathBuf::from(name), by_name: true }),
+        );
     }
     places
 }
@@ -160,16 +172,22 @@ fn environment_packages() -> Vec<PathBuf> {
     let roots = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(std::env::var_os);
     let mut found = Vec::new();
     for root in roots.map(PathBuf::from).filter(|root| root.is_absolute()) {
-        let inside = |path: PathBuf| path.join("site-packages").join("onnxruntime").join("capi");
-        let versions = std::fs::read_dir(root.join("lib")).into_iter().flatten().flatten();
+        let inside =
+            |path: PathBuf| path.join("site-packages").join("onnxruntime").join("capi");
+        let versions =
+            std::fs::read_dir(root.join("lib")).into_iter().flatten().flatten();
         let pythons = versions.map(|entry| entry.path()).filter(|path| {
-            path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("python"))
+            path.file_name()
+                .and_then(OsStr::to_str)
+                .is_some_and(|name| name.starts_with("python"))
         });
         let mut candidates: Vec<PathBuf> = pythons.map(inside).collect();
         candidates.push(inside(root.join("Lib")));
         candidates.sort();
         let some = candidates.iter().any(|path| path.is_dir());
-        let keep = |path: &PathBuf| path.is_dir() || (!some && *path == inside(root.join("Lib")));
+        let keep = |path: &PathBuf| {
+            path.is_dir() || (!some && *path == inside(root.join("Lib")))
+        };
         found.extend(candidates.into_iter().filter(keep));
     }
     found
@@ -181,35 +199,54 @@ fn load(file: &Path) -> Result<(Environment, String), String> {
     let silent: ort::logging::LoggerFunction = Arc::new(|_, _, _, _, _| {});
     let builder = ort::init_from(file).map_err(|error| match error {
         ort::LoadDynamicError::BadVersion { version_str, .. } => {
-            format!("version {version_str}, where 1.{} or newer is needed", ort::MINOR_VERSION)
+            format!(
+                "version {version_str}, where 1.{} or newer is needed",
+                ort::MINOR_VERSION
+            )
         }
         other => other.to_string(),
     })?;
-    let environment = builder.with_name("mcdrop").with_telemetry(false).with_logger(silent).build();
-    environment.map(|environment| (environment, version)).map_err(|error| error.to_string())
+    let environment =
+        builder.with_name("mcdrop").with_telemetry(false).with_logger(silent).build();
+    environment
+        .map(|environment| (environment, version))
+        .map_err(|error| error.to_string())
 }
 
+/// The function that every ONNX Runtime library exports.
+type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
+
 /// What a library says its version is.
-#[expect(unsafe_code, reason = "a shared library can be asked for its version only by calling it")]
+#[expect(
+    unsafe_code,
+    reason = "a shared library can be asked for its version only by calling it"
+)]
 fn version(file: &Path) -> Result<String, String> {
     // SAFETY: loading a library runs its initialisers. The file was named by the user, or lies
     // where only the user's own installations put ONNX Runtime, never beside data.
     let library = unsafe { libloading::Library::new(file) }.map_err(|e| e.to_string())?;
-    type Base = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
     // SAFETY: every ONNX Runtime library exports this function with this type.
-    let base = unsafe { library.get::<Base>(b"OrtGetApiBase") }
-        .map_err(|_| "not an ONNX Runtime library: it does not export OrtGetApiBase".to_owned())?;
-    // SAFETY: it takes nothing and returns a table with static lifetime, or null.
-    let table = unsafe { base().as_ref() }.ok_or("OrtGetApiBase gave nothing")?;
-    // SAFETY: the function of the table returns a static string that ends in a zero byte.
-    let text = unsafe { CStr::from_ptr((table.GetVersionString)().cast::<c_char>()) };
+    let base = unsafe { library.get::<GetApiBase>(b"OrtGetApiBase") }.map_err(|_| {
+        "not an ONNX Runtime library: it does not export OrtGetApiBase".to_owned()
+    })?;
+    // SAFETY: it takes nothing and returns a table, or null.
+    let table = unsafe { base() };
+    // SAFETY: the table is static where it is not null.
+    let table = unsafe { table.as_ref() }.ok_or("OrtGetApiBase gave nothing")?;
+    // SAFETY: the function takes nothing.
+    let text = unsafe { (table.GetVersionString)() };
+    // SAFETY: it returns a static string that ends in a zero byte.
+    let text = unsafe { CStr::from_ptr(text.cast::<c_char>()) };
     let version = text.to_string_lossy().into_owned();
     // The library stays loaded: unloading ONNX Runtime and loading it again is not supported.
     std::mem::forget(library);
     Ok(version)
 }
 
-#[expect(unsafe_code, reason = "the bindings have no safe call for the list of providers")]
+#[expect(
+    unsafe_code,
+    reason = "the bindings have no safe call for the list of providers"
+)]
 fn available_providers() -> Option<Vec<String>> {
     let api = ort::api();
     let (mut names, mut count) = (std::ptr::null_mut::<*mut c_char>(), 0);

@@ -59,12 +59,17 @@ impl Session {
         if options.external.is_some() && !runtime.is_at_least(21) {
             return Err(Error::runtime(
                 format!("opening the {what}"),
-                format!("external data need ONNX Runtime 1.21, this is {}", runtime.version()),
+                format!(
+                    "external data need ONNX Runtime 1.21, this is {}",
+                    runtime.version()
+                ),
             )
             .with_hint("install a newer onnxruntime, or save the model in one file"));
         }
-        let mut builder = builder(runtime, options).map_err(|error| refused(error.to_string()))?;
-        let inner = builder.commit_from_memory(model).map_err(|e| refused(e.to_string()))?;
+        let mut builder =
+            builder(runtime, options).map_err(|error| refused(error.to_string()))?;
+        let inner =
+            builder.commit_from_memory(model).map_err(|e| refused(e.to_string()))?;
         Ok(Self { inner, what })
     }
 
@@ -74,12 +79,15 @@ impl Session {
 
     /// Runs the graph: named inputs, and all outputs in their order.
     pub(crate) fn run(&mut self, inputs: &[(&str, &Value)]) -> Result<Vec<Value>> {
-        let fed: Vec<(String, SessionInputValue<'_>)> =
-            inputs.iter().map(|(name, value)| ((*name).to_owned(), (&value.0).into())).collect();
+        let fed: Vec<(String, SessionInputValue<'_>)> = inputs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (&value.0).into()))
+            .collect();
         let what = self.what;
         let run = self.inner.run(fed);
-        let outputs =
-            run.map_err(|e| Error::runtime(format!("running the {what}"), first_line(&e.to_string())))?;
+        let outputs = run.map_err(|e| {
+            Error::runtime(format!("running the {what}"), first_line(&e.to_string()))
+        })?;
         Ok(outputs.into_iter().map(|(_, value)| Value(value)).collect())
     }
 }

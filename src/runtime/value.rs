@@ -13,18 +13,54 @@ pub(crate) struct Value(pub(super) DynValue);
 macro_rules! for_element_type {
     ($element:expr, $t:ident => $body:expr, $other:expr) => {
         match $element {
-            TensorElementType::Float32 => { type $t = f32; $body }
-            TensorElementType::Float16 => { type $t = f16; $body }
-            TensorElementType::Float64 => { type $t = f64; $body }
-            TensorElementType::Int64 => { type $t = i64; $body }
-            TensorElementType::Int32 => { type $t = i32; $body }
-            TensorElementType::Int16 => { type $t = i16; $body }
-            TensorElementType::Int8 => { type $t = i8; $body }
-            TensorElementType::Uint8 => { type $t = u8; $body }
-            TensorElementType::Uint16 => { type $t = u16; $body }
-            TensorElementType::Uint32 => { type $t = u32; $body }
-            TensorElementType::Uint64 => { type $t = u64; $body }
-            TensorElementType::Bool => { type $t = bool; $body }
+            TensorElementType::Float32 => {
+                type $t = f32;
+                $body
+            }
+            TensorElementType::Float16 => {
+                type $t = f16;
+                $body
+            }
+            TensorElementType::Float64 => {
+                type $t = f64;
+                $body
+            }
+            TensorElementType::Int64 => {
+                type $t = i64;
+                $body
+            }
+            TensorElementType::Int32 => {
+                type $t = i32;
+                $body
+            }
+            TensorElementType::Int16 => {
+                type $t = i16;
+                $body
+            }
+            TensorElementType::Int8 => {
+                type $t = i8;
+                $body
+            }
+            TensorElementType::Uint8 => {
+                type $t = u8;
+                $body
+            }
+            TensorElementType::Uint16 => {
+                type $t = u16;
+                $body
+            }
+            TensorElementType::Uint32 => {
+                type $t = u32;
+                $body
+            }
+            TensorElementType::Uint64 => {
+                type $t = u64;
+                $body
+            }
+            TensorElementType::Bool => {
+                type $t = bool;
+                $body
+            }
             _ => $other,
         }
     };
@@ -49,7 +85,8 @@ impl Value {
     where
         T: ort::value::PrimitiveTensorElementType + Clone + std::fmt::Debug + 'static,
     {
-        let tensor = Tensor::from_array((shape.to_vec(), values)).map_err(|e| problem(&e))?;
+        let tensor =
+            Tensor::from_array((shape.to_vec(), values)).map_err(|e| problem(&e))?;
         Ok(Self(tensor.into_dyn()))
     }
 
@@ -62,7 +99,9 @@ impl Value {
     /// Its sizes.
     pub(crate) fn shape(&self) -> Vec<usize> {
         let shape = self.0.dtype().tensor_shape();
-        shape.map(|s| s.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect()).unwrap_or_default()
+        shape
+            .map(|s| s.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect())
+            .unwrap_or_default()
     }
 
     /// Its values where they are f32.
@@ -75,8 +114,12 @@ impl Value {
         let wrong = || Error::runtime("tensor", "expected f32, f16 or f64 values");
         match self.element()? {
             TensorElementType::Float32 => Ok(self.slice::<f32>()?.to_vec()),
-            TensorElementType::Float16 => Ok(self.slice::<f16>()?.iter().map(|v| v.to_f32()).collect()),
-            TensorElementType::Float64 => Ok(self.slice::<f64>()?.iter().map(|&v| v as f32).collect()),
+            TensorElementType::Float16 => {
+                Ok(self.slice::<f16>()?.iter().map(|v| v.to_f32()).collect())
+            }
+            TensorElementType::Float64 => {
+                Ok(self.slice::<f64>()?.iter().map(|&v| v as f32).collect())
+            }
             _ => Err(wrong()),
         }
     }
@@ -89,26 +132,52 @@ impl Value {
     /// Its values as numbers to compare, whatever they are.
     pub(crate) fn numbers(&self) -> Result<Vec<f64>> {
         match self.element()? {
-            TensorElementType::Float16 => Ok(self.slice::<f16>()?.iter().map(|v| v.to_f64()).collect()),
-            TensorElementType::Float32 => Ok(self.slice::<f32>()?.iter().map(|&v| v.into()).collect()),
+            TensorElementType::Float16 => {
+                Ok(self.slice::<f16>()?.iter().map(|v| v.to_f64()).collect())
+            }
+            TensorElementType::Float32 => {
+                Ok(self.slice::<f32>()?.iter().map(|&v| v.into()).collect())
+            }
             TensorElementType::Float64 => Ok(self.slice::<f64>()?.to_vec()),
-            TensorElementType::Bool => Ok(self.slice::<bool>()?.iter().map(|&v| v.into()).collect()),
-            TensorElementType::Int64 => Ok(self.slice::<i64>()?.iter().map(|&v| v as f64).collect()),
-            TensorElementType::Uint64 => Ok(self.slice::<u64>()?.iter().map(|&v| v as f64).collect()),
-            TensorElementType::Int32 => Ok(self.slice::<i32>()?.iter().map(|&v| v.into()).collect()),
-            TensorElementType::Uint32 => Ok(self.slice::<u32>()?.iter().map(|&v| v.into()).collect()),
-            TensorElementType::Int16 => Ok(self.slice::<i16>()?.iter().map(|&v| v.into()).collect()),
-            TensorElementType::Uint16 => Ok(self.slice::<u16>()?.iter().map(|&v| v.into()).collect()),
-            TensorElementType::Int8 => Ok(self.slice::<i8>()?.iter().map(|&v| v.into()).collect()),
-            TensorElementType::Uint8 => Ok(self.slice::<u8>()?.iter().map(|&v| v.into()).collect()),
-            other => Err(Error::runtime("tensor", format!("element type {other:?} is not supported"))),
+            TensorElementType::Bool => {
+                Ok(self.slice::<bool>()?.iter().map(|&v| v.into()).collect())
+            }
+            TensorElementType::Int64 => {
+                Ok(self.slice::<i64>()?.iter().map(|&v| v as f64).collect())
+            }
+            TensorElementType::Uint64 => {
+                Ok(self.slice::<u64>()?.iter().map(|&v| v as f64).collect())
+            }
+            TensorElementType::Int32 => {
+                Ok(self.slice::<i32>()?.iter().map(|&v| v.into()).collect())
+            }
+            TensorElementType::Uint32 => {
+                Ok(self.slice::<u32>()?.iter().map(|&v| v.into()).collect())
+            }
+            TensorElementType::Int16 => {
+                Ok(self.slice::<i16>()?.iter().map(|&v| v.into()).collect())
+            }
+            TensorElementType::Uint16 => {
+                Ok(self.slice::<u16>()?.iter().map(|&v| v.into()).collect())
+            }
+            TensorElementType::Int8 => {
+                Ok(self.slice::<i8>()?.iter().map(|&v| v.into()).collect())
+            }
+            TensorElementType::Uint8 => {
+                Ok(self.slice::<u8>()?.iter().map(|&v| v.into()).collect())
+            }
+            other => Err(Error::runtime(
+                "tensor",
+                format!("element type {other:?} is not supported"),
+            )),
         }
     }
 
     /// Puts tensors of one type one behind the other along an axis; their other sizes must be
     /// equal.
     pub(crate) fn stack(parts: &[&Self], axis: usize) -> Result<Self> {
-        let wrong = || Error::runtime("tensor", "tensors to stack differ in type or shape");
+        let wrong =
+            || Error::runtime("tensor", "tensors to stack differ in type or shape");
         let first = parts.first().ok_or_else(wrong)?;
         let mut shape = first.shape();
         let same = |part: &&Self| {

@@ -41,10 +41,20 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     };
     let channels = |size: Option<usize>| size.filter(|n| (1..=4).contains(n));
     if let Some(channels) = channels(second) {
-        return Ok(ModelInput { layout: Layout::Nchw, channels, height: third, width: last });
+        return Ok(ModelInput {
+            layout: Layout::Nchw,
+            channels,
+            height: third,
+            width: last,
+        });
     }
     if let Some(channels) = channels(last) {
-        return Ok(ModelInput { layout: Layout::Nhwc, channels, height: second, width: third });
+        return Ok(ModelInput {
+            layout: Layout::Nhwc,
+            channels,
+            height: second,
+            width: third,
+        });
     }
     let text = |size: Option<usize>| size.map_or("?".to_owned(), |n| n.to_string());
     Err(refused(format!(
@@ -55,12 +65,22 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
 
 /// How many images a run takes.
 pub(super) fn batch(plan: &Plan) -> Batch {
-    let first = plan.image().dimensions.as_ref().and_then(|sizes| sizes.first().copied()).flatten();
+    let first = plan
+        .image()
+        .dimensions
+        .as_ref()
+        .and_then(|sizes| sizes.first().copied())
+        .flatten();
     first.map_or(Batch::Dynamic, Batch::Fixed)
 }
 
 /// An image's values as the model's input, the batch axis of length 1.
-pub(super) fn tensor(plan: &Plan, input: &ModelInput, values: Vec<f32>, size: (usize, usize)) -> Result<Value> {
+pub(super) fn tensor(
+    plan: &Plan,
+    input: &ModelInput,
+    values: Vec<f32>,
+    size: (usize, usize),
+) -> Result<Value> {
     let (height, width) = size;
     let shape = match input.layout {
         Layout::Nchw => [1, input.channels, height, width],

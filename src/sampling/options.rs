@@ -66,7 +66,8 @@ impl Default for SamplingOptions {
             deterministic: false,
             batch_size: None,
             memory: 1 << 30,
-            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads: std::thread::available_parallelism()
+                .map_or(1, std::num::NonZero::get),
             task: None,
             needs: Needs { moments: true, entropy: true, votes: true },
         }

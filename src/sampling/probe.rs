@@ -32,14 +32,25 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    pub(super) fn open(plan: &Plan, runtime: &Runtime, options: &SessionOptions) -> Result<Self> {
+    pub(super) fn open(
+        plan: &Plan,
+        runtime: &Runtime,
+        options: &SessionOptions,
+    ) -> Result<Self> {
         let encoded = plan.prefix();
-        let session = encoded.map(|model| Session::open(runtime, "prefix", &model, options)).transpose()?;
+        let session = encoded
+            .map(|model| Session::open(runtime, "prefix", &model, options))
+            .transpose()?;
         let outputs = session.as_ref().map(Session::outputs).unwrap_or_default();
-        let by_name: HashMap<&str, usize> =
-            outputs.iter().enumerate().map(|(i, output)| (output.name.as_str(), i)).collect();
-        let names: Vec<String> = plan.cuts().iter().chain(plan.shapes()).cloned().collect();
-        let places = names.iter().map(|name| by_name.get(name.as_str()).copied()).collect();
+        let by_name: HashMap<&str, usize> = outputs
+            .iter()
+            .enumerate()
+            .map(|(i, output)| (output.name.as_str(), i))
+            .collect();
+        let names: Vec<String> =
+            plan.cuts().iter().chain(plan.shapes()).cloned().collect();
+        let places =
+            names.iter().map(|name| by_name.get(name.as_str()).copied()).collect();
         let image = plan.image();
         let image = TypedTensor {
             name: image.name.clone(),
@@ -117,7 +128,8 @@ impl<'a> Probe<'a> {
         noise: [Value; 2],
     ) -> Result<Self> {
         let model = plan.suffix(&prefix.cut_inputs(), SuffixKind::Probe);
-        let suffix = Session::open(runtime, "suffix with its dropouts off", &model, options)?;
+        let suffix =
+            Session::open(runtime, "suffix with its dropouts off", &model, options)?;
         Ok(Self { plan, prefix, suffix, noise })
     }
 
@@ -127,7 +139,8 @@ impl<'a> Probe<'a> {
         let alone_outputs = self.run_suffix(&alone)?;
         let row_bytes = bytes(&alone.0) + bytes(&alone_outputs);
         let proof = self.prove_two_rows(&alone, &alone_outputs);
-        let one_row = |reason: String| Proof { reason: Some(reason), ..self.whole(&alone) };
+        let one_row =
+            |reason: String| Proof { reason: Some(reason), ..self.whole(&alone) };
         let proof = match (self.plan.rows_share_a_scale(), proof) {
             (Some(operator), _) => {
                 one_row(format!("{operator} takes its scale from all rows of a run"))
@@ -136,7 +149,8 @@ impl<'a> Probe<'a> {
             (None, Err(reason)) => one_row(reason),
         };
         let head = alone_outputs.into_iter().next();
-        let head = head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
+        let head =
+            head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
         let (types, Proof { crossings, axes, reason }) = (self.site_types(), proof);
         Ok(Probed { crossings, axes, types, reason, head, row_bytes })
     }
@@ -160,7 +174,8 @@ impl<'a> Probe<'a> {
         let crossings = vec![Crossing::Shared; same.0.len()];
         let reason = Some(format!("the file has a fixed batch size of {rows}"));
         let head = same_outputs.into_iter().next();
-        let head = head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
+        let head =
+            head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
         Ok(Probed { crossings, axes, types: self.site_types(), reason, head, row_bytes })
     }
 
@@ -168,7 +183,12 @@ impl<'a> Probe<'a> {
         self.suffix.outputs().iter().skip(1).map(as_typed).collect()
     }
 
-    fn axes_of_fixed(&self, rows: usize, same: &[Value], mixed: &[Value]) -> Result<Vec<SiteAxis>> {
+    fn axes_of_fixed(
+        &self,
+        rows: usize,
+        same: &[Value],
+        mixed: &[Value],
+    ) -> Result<Vec<SiteAxis>> {
         let axis = |i: usize| -> Result<Option<usize>> {
             Ok(Numbers::new(&same[i])?.axis_of_many(&Numbers::new(&mixed[i])?, rows))
         };
@@ -184,7 +204,9 @@ impl<'a> Probe<'a> {
         }
         let site = |(i, site): (usize, &crate::rewrite::Site)| {
             let found = axis(i + 1)?;
-            found.map(SiteAxis::Rows).ok_or_else(|| refused(format!("dropout \"{}\"", site.node)))
+            found
+                .map(SiteAxis::Rows)
+                .ok_or_else(|| refused(format!("dropout \"{}\"", site.node)))
         };
         self.plan.sites().iter().enumerate().map(site).collect()
     }
@@ -199,7 +221,11 @@ impl<'a> Probe<'a> {
     }
 
     /// The axes, or why they cannot be proven.
-    fn prove_two_rows(&mut self, alone: &Crossed, outputs: &[Value]) -> Result<Proof, String> {
+    fn prove_two_rows(
+        &mut self,
+        alone: &Crossed,
+        outputs: &[Value],
+    ) -> Result<Proof, String> {
         let text = |error: Error| error.to_string();
         let [a, b] = &self.noise;
         let both = self.prefix.run(&[a, b]).map_err(text)?;
@@ -207,24 +233,48 @@ impl<'a> Probe<'a> {
         let n_cuts = self.plan.cuts().len();
         for (i, (one, two)) in alone.0.iter().zip(&both.0).enumerate() {
             let name = &self.prefix.names()[i];
-            let found = if i < n_cuts { cut_crossing(one, two) } else { shape_crossing(one, two) };
-            let unknown = || format!("the batch axis of tensor \"{name}\" at the cut could not be proven");
+            let found = if i < n_cuts {
+                cut_crossing(one, two)
+            } else {
+                shape_crossing(one, two)
+            };
+            let unknown = || {
+                format!(
+                    "the batch axis of tensor \"{name}\" at the cut could not be proven"
+                )
+            };
             crossings.push(found.map_err(text)?.ok_or_else(unknown)?);
         }
-        let fed: Vec<&Value> = both.0.iter().zip(&alone.0).zip(&crossings).map(|((two, one), crossing)| {
-            if *crossing == Crossing::Shared { one } else { two }
-        }).collect();
+        let fed: Vec<&Value> = both
+            .0
+            .iter()
+            .zip(&alone.0)
+            .zip(&crossings)
+            .map(
+                |((two, one), crossing)| {
+                    if *crossing == Crossing::Shared { one } else { two }
+                },
+            )
+            .collect();
         let two_outputs = self.run_suffix_with(&fed).map_err(text)?;
         let mut axes = Vec::new();
         for (i, (one, two)) in outputs.iter().zip(&two_outputs).enumerate() {
-            let (one, two) = (Numbers::new(one).map_err(text)?, Numbers::new(two).map_err(text)?);
+            let (one, two) =
+                (Numbers::new(one).map_err(text)?, Numbers::new(two).map_err(text)?);
             match (i, one.axis_of_two(&two)) {
                 (0, Some(0)) => {}
-                (0, _) => return Err("the rows of a run could not be told apart at the output".to_owned()),
+                (0, _) => {
+                    return Err(
+                        "the rows of a run could not be told apart at the output"
+                            .to_owned(),
+                    );
+                }
                 (_, Some(axis)) => axes.push(SiteAxis::Rows(axis)),
                 (_, None) => {
                     let site = &self.plan.sites()[i - 1].node;
-                    return Err(format!("the batch axis of dropout \"{site}\" could not be proven"));
+                    return Err(format!(
+                        "the batch axis of dropout \"{site}\" could not be proven"
+                    ));
                 }
             }
         }
@@ -266,7 +316,8 @@ fn cut_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {
 
 fn shape_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {
     let (one, two) = (one.i64s()?, two.i64s()?);
-    let differ: Vec<usize> = (0..one.len()).filter(|&i| one.get(i) != two.get(i)).collect();
+    let differ: Vec<usize> =
+        (0..one.len()).filter(|&i| one.get(i) != two.get(i)).collect();
     Ok(match differ[..] {
         [] => Some(Crossing::Shared),
         [i] if two.get(i) == Some(&(2 * one[i])) => Some(Crossing::Count(i)),

@@ -51,12 +51,18 @@ impl Sampler {
     /// # Errors
     /// If ONNX Runtime refuses the model, a site does not run, the output is not one of class
     /// scores, or a fixed batch size larger than one hides which axis counts the images.
-    pub fn new(plan: Plan, runtime: &Runtime, options: SamplingOptions, size: (usize, usize)) -> Result<Self> {
+    pub fn new(
+        plan: Plan,
+        runtime: &Runtime,
+        options: SamplingOptions,
+        size: (usize, usize),
+    ) -> Result<Self> {
         let input = model_input(&plan)?;
         let session_options = session_options(&plan, &options)?;
         let mut prefix = Prefix::open(&plan, runtime, &session_options)?;
         let values = input.channels * size.0 * size.1;
-        let noise = |number| image::tensor(&plan, &input, image::noise(values, number), size);
+        let noise =
+            |number| image::tensor(&plan, &input, image::noise(values, number), size);
         let noise = [noise(0)?, noise(1)?];
         let first = Value::stack(&[&noise[0]], 0)?;
         let probe = Probe::open(&plan, runtime, &mut prefix, &session_options, noise)?;
@@ -67,13 +73,31 @@ impl Sampler {
         };
         let scores = ScoreLayout::new(&plan, &probed.head, input.layout, options.task)?;
         let rows = rows_per_run(&probed, batch, &options);
-        let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-        let threads = threads.map_err(|e| Error::runtime("starting threads", e.to_string()))?;
-        let (counts, suffix) = open_suffix(&plan, runtime, &prefix, (&probed.axes, &probed.types), &options)?;
+        let threads =
+            rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
+        let threads =
+            threads.map_err(|e| Error::runtime("starting threads", e.to_string()))?;
+        let (counts, suffix) = open_suffix(
+            &plan,
+            runtime,
+            &prefix,
+            (&probed.axes, &probed.types),
+            &options,
+        )?;
         let prefix_rows = if let Batch::Fixed(rows) = batch { rows } else { 1 };
         let crossings = probed.crossings;
-        let mut sampler =
-            Self { plan, input, options, prefix, suffix, crossings, rows, prefix_rows, scores, threads };
+        let mut sampler = Self {
+            plan,
+            input,
+            options,
+            prefix,
+            suffix,
+            crossings,
+            rows,
+            prefix_rows,
+            scores,
+            threads,
+        };
         sampler.check_live(runtime, &first, &counts, &probed.types)?;
         Ok(sampler)
     }
@@ -104,7 +128,11 @@ impl Sampler {
     ///
     /// # Errors
     /// If the model cannot take the image's size, or gives scores that are not finite.
-    pub fn predict(&mut self, image: &NetworkInput, image_key: u64) -> Result<Statistics> {
+    pub fn predict(
+        &mut self,
+        image: &NetworkInput,
+        image_key: u64,
+    ) -> Result<Statistics> {
         let size = (image.height, image.width);
         let tensor = image::tensor(&self.plan, &self.input, image.values.clone(), size)?;
         let crossed = self.prefix.run(&vec![&tensor; self.prefix_rows])?;
@@ -116,7 +144,8 @@ impl Sampler {
             self.options.needs,
             Isa::detect(),
         );
-        let samples = if self.options.deterministic { 0 } else { i64::from(self.options.samples) };
+        let samples =
+            if self.options.deterministic { 0 } else { i64::from(self.options.samples) };
         let key = match self.options.masks {
             Masks::PerImage => image_key.cast_signed(),
             Masks::Shared => 0,
@@ -130,47 +159,57 @@ impl Sampler {
         Ok(self.threads.install(|| reduction.finish()))
     }
 
-    /// Adds the scores of a run to the sums, row by row.
-    fn reduce(&self, reduction: &mut Reduction, output: &Value, samples: &[i64]) -> Result<()> {
+    /// Adds the scores of a run to the sums.
+    fn reduce(
+        &self,
+        reduction: &mut Reduction,
+        output: &Value,
+        samples: &[i64],
+    ) -> Result<()> {
         let converted;
-        let values = match output.f32s() {
-            Some(values) => values,
-            None => {
-                converted = output.to_f32()?;
-                &converted
-            }
+        let values = if let Some(values) = output.f32s() {
+            values
+        } else {
+            converted = output.to_f32()?;
+            &converted
         };
-        for (row, &sample) in samples.iter().enumerate() {
-            let scores = self.scores.row(&output.shape(), values, row)?;
-            let added = self.threads.install(|| {
-                if sample == DETERMINISTIC {
-                    reduction.set_deterministic(&scores)?;
-                }
-                if sample == DETERMINISTIC && !self.options.deterministic {
-                    return Ok(());
-                }
-                reduction.add(&scores)
-            });
-            added.map_err(|problem: NotFinite| self.not_finite(&problem, sample))?;
+        let shape = output.shape();
+        let row = |row| self.scores.row(&shape, values, row);
+        let mut rows = (0..samples.len()).map(row).collect::<Result<Vec<_>>>()?;
+        if samples.first() == Some(&DETERMINISTIC) {
+            let deterministic =
+                if self.options.deterministic { rows[0] } else { rows.remove(0) };
+            self.threads
+                .install(|| reduction.set_deterministic(&deterministic))
+                .map_err(|problem| {
+                    self.not_finite(&problem, "the pass without dropout")
+                })?;
         }
-        Ok(())
+        self.threads
+            .install(|| reduction.add_all(&rows))
+            .map_err(|problem| self.not_finite(&problem, "a sample"))
     }
 
-    fn not_finite(&self, problem: &NotFinite, sample: i64) -> Error {
-        let pass = match sample {
-            DETERMINISTIC => "the pass without dropout".to_owned(),
-            sample => format!("sample {sample}"),
-        };
+    fn not_finite(&self, problem: &NotFinite, pass: &str) -> Error {
         Error::runtime(
             format!("output \"{}\"", self.plan.head().output),
             format!("{problem} in {pass}"),
         )
-        .with_hint("the model overflows on this image: check mean, std and the value range it was trained with")
+        .with_hint(
+            "the model overflows on this image: check mean, std and the value range that it was \
+             trained with",
+        )
     }
 
     /// Runs the suffix for these samples of an image. A file with a fixed batch size gets its
     /// number of rows; those beyond the samples are deterministic and not looked at.
-    fn run_rows(&mut self, crossed: &Crossed, fed: &mut Fed, key: i64, samples: &[i64]) -> Result<Vec<Value>> {
+    fn run_rows(
+        &mut self,
+        crossed: &Crossed,
+        fed: &mut Fed,
+        key: i64,
+        samples: &[i64],
+    ) -> Result<Vec<Value>> {
         let rows = samples.len().max(self.prefix_rows);
         if fed.rows != rows {
             *fed = Fed::new(crossed, &self.crossings, rows)?;
@@ -218,7 +257,14 @@ impl Sampler {
             return Ok(());
         }
         let whole = vec![SiteAxis::Whole; self.plan.sites().len()];
-        self.suffix = open_suffix(&self.plan, runtime, &self.prefix, (&whole, types), &self.options)?.1;
+        self.suffix = open_suffix(
+            &self.plan,
+            runtime,
+            &self.prefix,
+            (&whole, types),
+            &self.options,
+        )?
+        .1;
         self.crossings = vec![Crossing::Shared; self.crossings.len()];
         let reason = "rows run together differed from rows run alone".to_owned();
         self.rows = Rows { per_run: 1, reason: Some(reason) };
@@ -256,8 +302,11 @@ fn session_options(plan: &Plan, options: &SamplingOptions) -> Result<SessionOpti
         (true, _) => None,
         (false, Some(folder)) => Some(folder.to_owned()),
         (false, None) => {
-            return Err(Error::model(plan.model().path(), "its data files lie in several folders")
-                .with_hint("copy the model and its data files into one folder"));
+            return Err(Error::model(
+                plan.model().path(),
+                "its data files lie in several folders",
+            )
+            .with_hint("copy the model and its data files into one folder"));
         }
     };
     Ok(SessionOptions { threads: options.threads, external, ..SessionOptions::default() })
@@ -271,9 +320,13 @@ fn open_suffix(
     options: &SamplingOptions,
 ) -> Result<(Arc<SiteCounts>, Session)> {
     let counts = Arc::new(SiteCounts::new(plan.sites().len()));
-    let kind = SuffixKind::Sampling { axes, types, seed: options.seed, draws: options.draws };
+    let kind =
+        SuffixKind::Sampling { axes, types, seed: options.seed, draws: options.draws };
     let model = plan.suffix(&prefix.cut_inputs(), kind);
-    let options = SessionOptions { sites: Some(Arc::clone(&counts)), ..session_options(plan, options)? };
+    let options = SessionOptions {
+        sites: Some(Arc::clone(&counts)),
+        ..session_options(plan, options)?
+    };
     let session = Session::open(runtime, "suffix", &model, &options)?;
     Ok((counts, session))
 }
