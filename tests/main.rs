@@ -6,5 +6,18 @@
     reason = "helper functions of tests may fail loudly"
 )]
 
+/// The committed models and images, opened.
+mod fixture;
+
 /// Layers, forbidden crates, file sizes.
 mod architecture;
+/// The program as a user types it: files, messages, exit codes.
+mod command_line;
+/// Same bits whatever the batch, the threads, the order and the other images.
+mod determinism;
+/// What stratified draws gain over independent ones.
+mod gain;
+/// Memory against the number of samples.
+mod memory;
+/// Measures and probabilities against PyTorch's own dropout.
+mod reference;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::onnx::Model;
 use crate::random::{self, Draws, Stream};
-use crate::rewrite::ScoresOption;
+use crate::rewrite::{ScoresOption, Site};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -61,6 +61,8 @@ struct Uncut {
     rows: usize,
     shapes: Vec<Vec<usize>>,
     image: Value,
+    /// The one site that is on; all where there is none.
+    only: Option<usize>,
 }
 
 impl Uncut {
@@ -81,36 +83,31 @@ impl Uncut {
             outputs[1..].iter().map(|v| v.element_type().unwrap()).collect();
         let session =
             Session::open(&runtime, "test", &plan.uncut(Some(&types)), &options).unwrap();
-        Self { session, rows, shapes, image }
+        Self { session, rows, shapes, image, only: None }
+    }
+
+    /// A site's input of factors: 0 or the scale, 1 where it is off.
+    fn mask(&self, site: &Site, i: usize, draws: Draws, sample: i64) -> (String, Value) {
+        let image = KEY.cast_unsigned();
+        let stream = Stream { draws, seed: 7, site: site.key, image, iteration: 0 };
+        let threshold = random::threshold(site.ratio).unwrap();
+        let shape = &self.shapes[i];
+        let units = shape.iter().product::<usize>() / self.rows;
+        let factor = |unit: usize| match u32::try_from(sample) {
+            Err(_) => 1.0,
+            Ok(t) if random::dropped(&stream, threshold, t, unit as u64) => 0.0,
+            Ok(_) => random::keep_scale(site.ratio),
+        };
+        let values = (0..units * self.rows).map(|i| factor(i % units)).collect();
+        (format!("mask::{}", site.tensor), Value::from_f32(shape, values).unwrap())
     }
 
     /// The head's values for one sample; a fixed batch gets it in every row.
     fn scores(&mut self, plan: &Plan, draws: Draws, sample: i64) -> Vec<f32> {
-        let masks: Vec<(String, Value)> = plan
-            .sites()
-            .iter()
-            .zip(&self.shapes)
-            .map(|(site, shape)| {
-                let stream = Stream {
-                    draws,
-                    seed: 7,
-                    site: site.key,
-                    image: KEY.cast_unsigned(),
-                    iteration: 0,
-                };
-                let threshold = random::threshold(site.ratio).unwrap();
-                let scale = random::keep_scale(site.ratio);
-                let units = shape.iter().product::<usize>() / self.rows;
-                let mask = |unit: usize| match u32::try_from(sample) {
-                    Err(_) => 1.0,
-                    Ok(t) if random::dropped(&stream, threshold, t, unit as u64) => 0.0,
-                    Ok(_) => scale,
-                };
-                let values = (0..units * self.rows).map(|i| mask(i % units)).collect();
-                (
-                    format!("mask::{}", site.tensor),
-                    Value::from_f32(shape, values).unwrap(),
-                )
+        let masks: Vec<(String, Value)> = (0..plan.sites().len())
+            .map(|site| {
+                let on = self.only.is_none_or(|only| only == site);
+                self.mask(&plan.sites()[site], site, draws, if on { sample } else { -1 })
             })
             .collect();
         let mut inputs = vec![(plan.image().name.as_str(), &self.image)];
@@ -182,12 +179,19 @@ fn every_site_of_a_model_is_found() {
 
 #[test]
 fn each_site_alone_changes_the_scores() {
-    for name in ["models/digits.onnx", "fixtures/traps/batch-second-transformer.onnx"] {
+    for name in [
+        "models/digits.onnx",
+        "models/streets.onnx",
+        "fixtures/traps/densenet-concat.onnx",
+    ] {
         let plan = plan(name);
         let mut uncut = Uncut::new(&plan);
         let off = uncut.scores(&plan, Draws::Stratified, -1);
-        let on = uncut.scores(&plan, Draws::Stratified, 0);
-        assert!(largest_difference(&off, &on) > 1e-4, "{name}");
+        for site in 0..plan.sites().len() {
+            uncut.only = Some(site);
+            let on = uncut.scores(&plan, Draws::Stratified, 0);
+            assert!(largest_difference(&off, &on) > 1e-4, "{name}: site {site}");
+        }
     }
 }
 
@@ -310,5 +314,42 @@ fn the_native_dropout_comes_out_dead_or_correlated() {
         let share = constant as f64 / units.len() as f64;
         let independent = (1.0 - f64::from(plan.sites()[0].ratio)).powi(20);
         assert!(share > independent + 0.005, "{name}: {share} of the units never drop");
+    }
+}
+
+#[test]
+fn the_first_31_of_62_samples_are_those_of_31() {
+    let mean = |samples| {
+        let options = SamplingOptions { samples, ..options() };
+        let mut sampler = sampler("models/digits.onnx", options);
+        let (height, width) = size(&sampler.plan);
+        let values = image::noise(height * width, 5);
+        let geometry = no_geometry(height, width);
+        let image = NetworkInput { values, height, width, geometry };
+        sampler.predict(&image, KEY.cast_unsigned()).unwrap().mean()
+    };
+    let mut sampler = sampler("models/digits.onnx", options());
+    let rows = sampled(&mut sampler, &(31..62).collect::<Vec<i64>>());
+    let softmax = |row: &Vec<f32>| {
+        let sum: f32 = row.iter().map(|z| z.exp()).sum();
+        row.iter().map(|z| z.exp() / sum).collect::<Vec<f32>>()
+    };
+    let second: Vec<Vec<f32>> = rows.iter().map(softmax).collect();
+    for (class, (first, both)) in mean(31).into_iter().zip(mean(62)).enumerate() {
+        let second = second.iter().map(|p| p[class]).sum::<f32>() / 31.0;
+        assert!((2.0 * both - first - second).abs() < 1e-5, "class {class}");
+    }
+}
+
+fn no_geometry(height: usize, width: usize) -> crate::input::Geometry {
+    crate::input::Geometry {
+        image_width: width,
+        image_height: height,
+        resized_width: width,
+        resized_height: height,
+        left: 0,
+        top: 0,
+        width,
+        height,
     }
 }

@@ -1,0 +1,319 @@
+//! The program as a user types it: files, messages, exit codes.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+use crate::fixture;
+
+fn mcdrop() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+}
+
+/// A folder of images: two good digits, and files as given.
+fn images(extra: &[(&str, &[u8])]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (from, to) in [("0/0001.png", "a.png"), ("1/0001.png", "sub/b.png")] {
+        let target = folder.path().join("images").join(to);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(fixture::path("fixtures/digits").join(from), target).unwrap();
+    }
+    for (name, content) in extra {
+        fs::write(folder.path().join("images").join(name), content).unwrap();
+    }
+    folder
+}
+
+struct Ended {
+    code: i32,
+    stderr: String,
+    stdout: String,
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Ended {
+    let output = mcdrop().current_dir(folder).args(arguments).output().unwrap();
+    Ended {
+        code: output.status.code().unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+    }
+}
+
+fn model(name: &str) -> String {
+    fixture::path(name).display().to_string()
+}
+
+fn table(folder: &Path) -> Vec<csv::StringRecord> {
+    let reader = csv::Reader::from_path(folder.join("predictions.csv")).unwrap();
+    let mut rows = vec![reader.into_records()];
+    rows.remove(0).map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_folder_of_digits_gives_a_row_for_each_in_order_and_a_record() {
+    let folder = images(&[]);
+    let digits = model("models/digits.onnx");
+    let ended = run(folder.path(), &["predict", &digits, "images", "-o", "out", "-v"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.is_empty());
+    assert!(ended.stderr.contains("mean = ") && ended.stderr.contains("digits.toml"));
+    let out = folder.path().join("out");
+    let header = fs::read_to_string(out.join("predictions.csv")).unwrap();
+    let header = header.lines().next().unwrap().to_owned();
+    assert_eq!(
+        header,
+        "path,width,height,class,class_name,probability,deterministic_class,\
+         deterministic_probability,predictive_entropy,expected_entropy,mutual_information,\
+         total_variance,aleatoric_variance,epistemic_variance,variation_ratio,least_confidence,\
+         margin,predicted_class_std,samples,sha256,error"
+    );
+    let rows = table(&out);
+    assert_eq!(
+        rows.iter().map(|row| &row[0]).collect::<Vec<_>>(),
+        ["a.png", "sub/b.png"]
+    );
+    assert_eq!(rows.iter().map(|row| &row[3]).collect::<Vec<_>>(), ["0", "1"]);
+    let record: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
+    assert_eq!(record["sampling"]["samples"], 31);
+    assert_eq!(record["sites"].as_array().unwrap().len(), 2);
+    assert_eq!(record["images"]["done"], 2);
+}
+
+#[test]
+fn a_street_gets_its_maps_at_its_own_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = model("fixtures/streets/images/street_00.png");
+    let streets = model("models/streets.onnx");
+    let arguments = [
+        "predict",
+        &streets,
+        &image,
+        "-o",
+        "out",
+        "--samples",
+        "3",
+        "--formats",
+        "png,npy",
+    ];
+    let ended = run(folder.path(), &arguments);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let out = folder.path().join("out");
+    for file in [
+        "prediction/street_00.png.png",
+        "predictive_entropy/street_00.png.png",
+        "mutual_information/street_00.png.png",
+        "overlay/street_00.png.png",
+    ] {
+        let (width, height) = image::image_dimensions(out.join(file)).unwrap();
+        assert_eq!(width, 320, "{file}");
+        assert!(height == 160 || file.starts_with("overlay") && height > 160, "{file}");
+    }
+    let array = fs::read(out.join("predictive_entropy/street_00.png.npy")).unwrap();
+    assert!(array.starts_with(b"\x93NUMPY"));
+    assert_eq!(array.len() % 64, 320 * 160 * 4 % 64);
+}
+
+#[test]
+fn one_bad_image_stops_nothing_and_is_named() {
+    let folder =
+        images(&[("broken.png", b"\x89PNG\r\n\x1a\nnothing"), ("empty.jpg", b"")]);
+    let digits = model("models/digits.onnx");
+    let ended = run(folder.path(), &["predict", &digits, "images", "-o", "out"]);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("broken.png") && ended.stderr.contains("2 failed"));
+    let rows = table(&folder.path().join("out"));
+    let errors: Vec<bool> =
+        rows.iter().map(|row| !row[row.len() - 1].is_empty()).collect();
+    assert_eq!(
+        rows.iter().map(|row| &row[0]).collect::<Vec<_>>(),
+        ["a.png", "broken.png", "empty.jpg", "sub/b.png"]
+    );
+    assert_eq!(errors, [false, true, true, false]);
+}
+
+#[test]
+fn not_finite_scores_are_an_error_of_their_image() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("images")).unwrap();
+    for (name, value) in [("dark.png", 10_u8), ("bright.png", 255)] {
+        let image = image::RgbImage::from_pixel(16, 16, image::Rgb([value; 3]));
+        image.save(folder.path().join("images").join(name)).unwrap();
+    }
+    let nan = model("fixtures/traps/nan.onnx");
+    let ended =
+        run(folder.path(), &["predict", &nan, "images", "-o", "out", "--preset", "unit"]);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("bright.png") && ended.stderr.contains("hint:"));
+    let rows = table(&folder.path().join("out"));
+    assert!(
+        rows[0][rows[0].len() - 1].contains("NaN")
+            || rows[0][rows[0].len() - 1].contains("finite")
+    );
+    assert!(rows[1][rows[1].len() - 1].is_empty());
+}
+
+#[test]
+fn deterministic_draws_no_sample() {
+    let folder = images(&[]);
+    let digits = model("models/digits.onnx");
+    let arguments = ["predict", &digits, "images", "-o", "out", "--deterministic"];
+    assert_eq!(run(folder.path(), &arguments).code, 0);
+    let row = &table(&folder.path().join("out"))[0];
+    assert_eq!(&row[5], &row[7], "probability is the deterministic one");
+    assert_eq!((&row[10], &row[18]), ("0", "0"), "no mutual information, no samples");
+}
+
+#[test]
+fn what_is_typed_wrong_is_answered_with_the_way_out() {
+    let folder = images(&[("notes.txt", b"x")]);
+    let path = folder.path();
+    fs::write(path.join("text.onnx"), "import torch").unwrap();
+    fs::create_dir(path.join("none")).unwrap();
+    let (digits, streets) = (model("models/digits.onnx"), model("models/streets.onnx"));
+    let two = model("fixtures/traps/two-outputs.onnx");
+    let argmax = model("fixtures/traps/argmax.onnx");
+    let no_dropout = model("fixtures/traps/no-dropout.onnx");
+    let low = model("fixtures/traps/low-resolution.onnx");
+    let cases: &[(&[&str], i32, &[&str])] = &[
+        (&["predict"], 2, &["MODEL", "IMAGES"]),
+        (
+            &["predict", "missing.onnx", "images", "-o", "o"],
+            1,
+            &["missing.onnx", "No such file"],
+        ),
+        (
+            &["predict", "text.onnx", "images", "-o", "o"],
+            1,
+            &["not an ONNX model", "hint:"],
+        ),
+        (&["predict", "images", "images", "-o", "o"], 1, &["folder", "onnx"]),
+        (&["predict", &digits, "nowhere", "-o", "o"], 1, &["nowhere"]),
+        (&["predict", &digits, "none", "-o", "o"], 2, &["none", "hint:"]),
+        (
+            &["predict", &two, "images", "-o", "o", "--preset", "unit"],
+            1,
+            &["\"aux\"", "--output-name"],
+        ),
+        (
+            &["predict", &two, "images", "-o", "o", "--output-name", "x"],
+            2,
+            &["\"x\"", "logits"],
+        ),
+        (
+            &["predict", &two, "images", "-o", "o", "--output-name", "aux"],
+            1,
+            &["dropout", "hint:"],
+        ),
+        (&["predict", &argmax, "images", "-o", "o"], 1, &["ArgMax", "hint:"]),
+        (
+            &["predict", &no_dropout, "images", "-o", "o"],
+            1,
+            &["no live dropout", "PRESERVE"],
+        ),
+        (&["predict", &low, "images", "-o", "o"], 2, &["--preset", "hint:"]),
+        (
+            &["predict", &digits, "images", "-o", "o", "--samples", "0"],
+            2,
+            &["--samples", "65535"],
+        ),
+        (
+            &["predict", &digits, "images", "-o", "o", "--measures", "entropy"],
+            2,
+            &["predictive_entropy"],
+        ),
+        (
+            &["predict", &digits, "images", "-o", "o", "--maps", "entropy"],
+            2,
+            &["overlay"],
+        ),
+        (&["predict", &digits, "images", "-o", "o", "--formats", "jpg"], 2, &["npy"]),
+        (
+            &["predict", &digits, "images", "-o", "o", "--resize", "9x9"],
+            2,
+            &["9x9", "8x8", "hint:"],
+        ),
+        (&["predict", &digits, "images", "-o", "o", "--std", "0"], 2, &["std"]),
+        (
+            &["predict", &digits, "images", "-o", "o", "--channels", "rgb"],
+            2,
+            &["channel"],
+        ),
+        (
+            &["predict", &digits, "images", "-o", "o", "--task", "segmentation"],
+            1,
+            &["segmentation"],
+        ),
+        (&["predict", &streets, "images", "-o", "images"], 2, &["images"]),
+        (
+            &["predict", &digits, "images", "-o", "o", "--ort-lib", "nothing.so"],
+            1,
+            &["nothing.so", "make setup"],
+        ),
+    ];
+    for (arguments, code, parts) in cases {
+        let ended = run(path, arguments);
+        assert_eq!(ended.code, *code, "{arguments:?}: {}", ended.stderr);
+        for part in *parts {
+            assert!(
+                ended.stderr.contains(part),
+                "{arguments:?} lacks {part:?}: {}",
+                ended.stderr
+            );
+        }
+        assert!(!ended.stderr.contains("panicked"), "{arguments:?}: {}", ended.stderr);
+        assert!(!path.join("o/predictions.csv").exists(), "{arguments:?} wrote rows");
+    }
+}
+
+#[test]
+fn results_are_replaced_only_when_asked() {
+    let folder = images(&[]);
+    let digits = model("models/digits.onnx");
+    let arguments = ["predict", &digits, "images", "-o", "out"];
+    assert_eq!(run(folder.path(), &arguments).code, 0);
+    let before = fs::read(folder.path().join("out/predictions.csv")).unwrap();
+    let again = run(folder.path(), &arguments);
+    assert_eq!(again.code, 2);
+    assert!(again.stderr.contains("--overwrite"), "{}", again.stderr);
+    let forced = [&arguments[..], &["--overwrite", "--seed", "-3"]].concat();
+    assert_eq!(run(folder.path(), &forced).code, 0);
+    assert_ne!(fs::read(folder.path().join("out/predictions.csv")).unwrap(), before);
+}
+
+#[test]
+fn doctor_names_library_version_and_providers() {
+    let ended = run(Path::new(env!("CARGO_MANIFEST_DIR")), &["doctor"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for part in ["onnxruntime", "1.", "CPUExecutionProvider", "kernels", "places tried"] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn the_working_and_the_image_folder_are_never_searched_for_a_library() {
+    let folder = images(&[("libonnxruntime.so.1.32.0", b"not a library")]);
+    fs::write(folder.path().join("libonnxruntime.so"), "not a library").unwrap();
+    let program = folder.path().join("program");
+    fs::create_dir(&program).unwrap();
+    let copy = program.join("mcdrop");
+    fs::copy(env!("CARGO_BIN_EXE_mcdrop"), &copy).unwrap();
+    let output = Command::new(&copy)
+        .current_dir(folder.path())
+        .env_remove("ORT_DYLIB_PATH")
+        .env_remove("VIRTUAL_ENV")
+        .env_remove("CONDA_PREFIX")
+        .args(["predict", &model("models/digits.onnx"), "images", "-o", "out"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    if output.status.success() {
+        return; // The system has a library of its own.
+    }
+    assert_eq!(output.status.code(), Some(1));
+    let images = folder.path().join("images").display().to_string();
+    assert!(stderr.contains("make setup") && !stderr.contains(&images), "{stderr}");
+    assert!(stderr.contains(&program.display().to_string()), "{stderr}");
+}

@@ -1,0 +1,113 @@
+//! Same bits whatever the batch, the threads, the order and the other images.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use mcdrop::input::{ImageFile, list_images};
+use mcdrop::measure::MEASURES;
+use mcdrop::output::format;
+use mcdrop::pipeline::{self, Job, OutputOptions, Precision, Setup};
+use mcdrop::runtime::Runtime;
+use mcdrop::sampling::{SamplingOptions, model_input};
+
+use crate::fixture;
+
+/// Every file of a run but run.json, the table as rows by path.
+fn run(
+    name: &str,
+    images: &[ImageFile],
+    sampling: SamplingOptions,
+) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = fixture::open(name);
+    let input = model_input(&opened.plan).unwrap();
+    let setup = Setup { plan: opened.plan, input, preprocessing: opened.preprocessing };
+    let output = OutputOptions {
+        measures: MEASURES.iter().collect(),
+        maps: MEASURES.iter().collect(),
+        prediction: true,
+        overlay: true,
+        formats: vec![format::find("npy").unwrap(), format::find("png").unwrap()],
+        keep_probabilities: Some(Precision::F32),
+    };
+    let job = Job {
+        images: images.to_vec(),
+        folder: folder.path().join("out"),
+        overwrite: false,
+        sampling,
+        output,
+    };
+    let runtime = Runtime::find(None).unwrap();
+    let summary = pipeline::predict(setup, &runtime, &job, &mut |_| {}).unwrap();
+    assert_eq!((summary.done, summary.failed), (images.len(), 0));
+    collect(&job.folder)
+}
+
+fn collect(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
+        let relative = entry.path().strip_prefix(folder).unwrap().display().to_string();
+        if entry.file_type().is_dir() || relative == "run.json" {
+            continue;
+        }
+        let content = fs::read(entry.path()).unwrap();
+        if relative == "predictions.csv" {
+            let mut rows = csv::Reader::from_reader(&content[..]);
+            for row in rows.records().map(Result::unwrap) {
+                let fields: Vec<&str> = row.iter().collect();
+                files.insert(format!("row {}", &row[0]), fields.join("\n").into_bytes());
+            }
+        } else {
+            files.insert(relative, content);
+        }
+    }
+    files
+}
+
+fn assert_same(
+    name: &str,
+    what: &str,
+    a: &BTreeMap<String, Vec<u8>>,
+    b: &BTreeMap<String, Vec<u8>>,
+) {
+    assert!(!a.is_empty());
+    for (file, content) in a {
+        assert!(b.get(file) == Some(content), "{name}, {what}: {file} differs");
+    }
+}
+
+#[test]
+fn rows_and_maps_do_not_depend_on_batch_threads_order_or_the_other_images() {
+    for (name, folder, n, samples) in [
+        ("digits", "fixtures/digits", 40, 62),
+        ("streets", "fixtures/streets/images", 4, 33),
+    ] {
+        let all = list_images(&fixture::path(folder), None).unwrap();
+        let step = all.len() / n;
+        let images: Vec<ImageFile> = all.into_iter().step_by(step).take(n).collect();
+        let options = |batch_size, threads| SamplingOptions {
+            samples,
+            seed: 7,
+            batch_size: Some(batch_size),
+            threads,
+            ..SamplingOptions::default()
+        };
+        let first = run(name, &images, options(8, 2));
+        for (batch_size, threads) in [(1, 2), (3, 1), (8, 1)] {
+            let other = run(name, &images, options(batch_size, threads));
+            assert_eq!(first.len(), other.len());
+            assert_same(
+                name,
+                &format!("{batch_size} rows, {threads} threads"),
+                &first,
+                &other,
+            );
+        }
+        let reversed: Vec<ImageFile> = images.iter().rev().cloned().collect();
+        assert_same(name, "reversed", &first, &run(name, &reversed, options(8, 2)));
+        let half = run(name, &images[n / 2..], options(8, 2));
+        assert!(half.len() < first.len());
+        assert_same(name, "half the folder", &half, &first);
+    }
+}

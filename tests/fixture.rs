@@ -1,0 +1,46 @@
+//! The committed models and images, opened.
+
+use std::path::{Path, PathBuf};
+
+use mcdrop::input::{NetworkInput, Preprocessing, read_image};
+use mcdrop::onnx::Model;
+use mcdrop::random::digest_key;
+use mcdrop::rewrite::{Plan, ScoresOption};
+use mcdrop::runtime::Runtime;
+use mcdrop::sampling::{Sampler, SamplingOptions, model_input};
+
+/// A path below the repository.
+pub(crate) fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// A model with its preprocessing.
+pub(crate) struct Opened {
+    pub(crate) plan: Plan,
+    pub(crate) preprocessing: Preprocessing,
+}
+
+/// Opens `models/NAME.onnx`.
+pub(crate) fn open(name: &str) -> Opened {
+    let file = path(&format!("models/{name}.onnx"));
+    let plan = Plan::new(Model::open(&file).unwrap(), None, ScoresOption::Auto).unwrap();
+    let input = model_input(&plan).unwrap();
+    let preprocessing =
+        Preprocessing::resolve(&file, &input, &Default::default()).unwrap();
+    Opened { plan, preprocessing }
+}
+
+/// An image as the network takes it, and its key.
+pub(crate) fn image(opened: &Opened, relative: &str) -> (NetworkInput, u64) {
+    let decoded = read_image(&path(relative)).unwrap();
+    (opened.preprocessing.apply(&decoded.image).unwrap(), digest_key(&decoded.sha256))
+}
+
+/// A sampler for images of this one's size.
+pub(crate) fn sampler(
+    name: &str,
+    options: SamplingOptions,
+    size: (usize, usize),
+) -> Sampler {
+    Sampler::new(open(name).plan, &Runtime::find(None).unwrap(), options, size).unwrap()
+}

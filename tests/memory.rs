@@ -1,0 +1,51 @@
+//! Memory against the number of samples.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::fixture;
+
+/// Peak resident memory of a run of the program, in KiB.
+fn peak(samples: u32) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    for name in ["street_00.png", "street_01.png"] {
+        let from = fixture::path("fixtures/streets/images").join(name);
+        fs::copy(from, images.join(name)).unwrap();
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+        .arg("predict")
+        .arg(fixture::path("models/streets.onnx"))
+        .arg(&images)
+        .args(["--samples", &samples.to_string(), "-o"])
+        .arg(folder.path().join("out"))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib =
+            line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
+        peak = peak.max(kib.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(child.wait().unwrap().success());
+    peak
+}
+
+#[test]
+fn ten_times_the_samples_take_the_same_memory() {
+    let (few, many) = (peak(31), peak(310));
+    println!("peak memory: {few} KiB with 31 samples, {many} KiB with 310");
+    assert!(few > 10_000);
+    assert!(
+        many as f64 <= 1.05 * few as f64,
+        "{few} KiB with 31 samples, {many} with 310"
+    );
+}

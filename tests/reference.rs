@@ -1,0 +1,214 @@
+//! Measures and probabilities against PyTorch's own dropout: values by `models/reference.py`,
+//! T = 2000.
+//!
+//! A value of the tool at T samples is expected at `limit - bias / T`. Limit and bias follow
+//! from the reference's value at 2000 samples and its mean over 20 groups of 100; the standard
+//! error of every part follows from the spread between the groups. Stratified draws only make
+//! the tool's own error smaller.
+
+use mcdrop::measure::MEASURES;
+use mcdrop::sampling::{Sampler, SamplingOptions};
+use serde_json::Value;
+
+use crate::fixture;
+
+const SAMPLES: u32 = 496;
+/// Samples of the reference, and of one of its groups.
+const REFERENCE: (f64, f64) = (2000.0, 100.0);
+const GROUPS: f64 = 20.0;
+/// Standard errors that a single value may be off; with heavy tails, and tens of thousands of
+/// comparisons.
+const FARTHEST: f64 = 8.0;
+/// Share of values that must lie within three standard errors.
+const WITHIN_THREE: f64 = 0.97;
+/// Rounding of the reference's and the tool's own arithmetic.
+const ROUNDING: f64 = 2e-5;
+
+struct Reference {
+    images: Vec<Value>,
+    name: &'static str,
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+impl Reference {
+    fn read(name: &'static str) -> Self {
+        let file = fixture::path(&format!("fixtures/reference/{name}.json"));
+        let value: Value =
+            serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let model =
+            std::fs::read(fixture::path(value["model"].as_str().unwrap())).unwrap();
+        assert_eq!(
+            value["sha256"].as_str().unwrap(),
+            hash(&model),
+            "reference of another model"
+        );
+        Self { images: value["images"].as_array().unwrap().clone(), name }
+    }
+
+    fn sampler(&self, options: SamplingOptions) -> Sampler {
+        let opened = fixture::open(self.name);
+        let (image, _) =
+            fixture::image(&opened, self.images[0]["path"].as_str().unwrap());
+        fixture::sampler(self.name, options, (image.height, image.width))
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How far values were off, in standard errors.
+#[derive(Default)]
+struct Distances(Vec<f64>);
+
+impl Distances {
+    fn add(&mut self, what: &str, value: f64, expected: f64, error: f64) {
+        let off = (value - expected).abs();
+        let distance = (off - ROUNDING).max(0.0) / error.max(1e-9);
+        // A value that hardly any sample moves has no normal error: one sample more or less.
+        let one_sample = 1.5 / f64::from(SAMPLES);
+        assert!(
+            distance <= FARTHEST || off <= one_sample,
+            "{what}: {value}, expected {expected}, {distance:.1} standard errors of {error:.2e}"
+        );
+        self.0.push(distance);
+    }
+
+    fn check(&self, what: &str) {
+        let within =
+            self.0.iter().filter(|&&d| d <= 3.0).count() as f64 / self.0.len() as f64;
+        let largest = self.0.iter().copied().fold(0.0, f64::max);
+        println!(
+            "{what}: {} values, {:.2} % within 3 standard errors, largest {largest:.1}",
+            self.0.len(),
+            100.0 * within
+        );
+        assert!(
+            within >= WITHIN_THREE,
+            "{what}: only {within} within three standard errors"
+        );
+    }
+}
+
+/// Expected value and standard error of a measure at [`SAMPLES`].
+fn expectation(at_all: f64, group_mean: f64, group_std: f64) -> (f64, f64) {
+    let (all, group) = (1.0 / REFERENCE.0, 1.0 / REFERENCE.1);
+    let own = 1.0 / f64::from(SAMPLES);
+    let bias = (at_all - group_mean) / (group - all);
+    let variance = group_std.powi(2)
+        * (own / group + all / group + ((own - all) / (group - all)).powi(2) / GROUPS);
+    (at_all - bias * (own - all), variance.sqrt())
+}
+
+fn compare(name: &'static str, images: usize) {
+    let reference = Reference::read(name);
+    let options = SamplingOptions { samples: SAMPLES, ..SamplingOptions::default() };
+    let mut sampler = reference.sampler(options);
+    let opened = fixture::open(name);
+    let (mut measures, mut means) = (Distances::default(), Distances::default());
+    let (mut pixels, mut ties) = (0, 0);
+    for expected in reference.images.iter().take(images) {
+        let path = expected["path"].as_str().unwrap();
+        let (image, key) = fixture::image(&opened, path);
+        let statistics = sampler.predict(&image, key).unwrap();
+        let rows = numbers(&expected["rows"]);
+        let columns = numbers(&expected["columns"]);
+        let at: Vec<usize> = rows
+            .iter()
+            .zip(&columns)
+            .map(|(row, column)| *row as usize * statistics.width() + *column as usize)
+            .collect();
+        for measure in MEASURES {
+            let map = measure.map(&statistics);
+            let part = |key: &str| numbers(&expected[key][measure.name]);
+            let (all, mean, std) =
+                (part("measures"), part("group_mean"), part("group_std"));
+            for (i, &pixel) in at.iter().enumerate() {
+                let (value, error) = expectation(all[i], mean[i], std[i]);
+                let what = format!("{path} {pixel} {}", measure.name);
+                measures.add(&what, f64::from(map.values[pixel]), value, error);
+            }
+        }
+        let (mean, prediction) = (statistics.mean(), statistics.prediction());
+        let plane = statistics.height() * statistics.width();
+        for (i, &pixel) in at.iter().enumerate() {
+            let (p, std) = (numbers(&expected["mean"][i]), numbers(&expected["std"][i]));
+            let share = (1.0 / f64::from(SAMPLES) + 1.0 / REFERENCE.0).sqrt();
+            for class in 0..p.len() {
+                let what = format!("{path} {pixel} class {class}");
+                means.add(
+                    &what,
+                    f64::from(mean[class * plane + pixel]),
+                    p[class],
+                    std[class] * share,
+                );
+            }
+            pixels += 1;
+            let mut order: Vec<usize> = (0..p.len()).collect();
+            order.sort_by(|&a, &b| p[b].total_cmp(&p[a]));
+            let epsilon = 4.0 * share * (std[order[0]] + std[order[1]]) + ROUNDING;
+            if p[order[0]] - p[order[1]] <= epsilon {
+                ties += 1;
+            } else {
+                assert_eq!(
+                    usize::from(prediction.classes[pixel]),
+                    order[0],
+                    "{path} {pixel}"
+                );
+            }
+        }
+    }
+    measures.check(&format!("{name}: measures"));
+    means.check(&format!("{name}: mean probabilities"));
+    println!("{name}: {pixels} predicted classes equal but for {ties} near ties");
+    assert!(ties * 10 <= pixels, "too many ties to show anything");
+}
+
+#[test]
+fn measures_of_digits_agree_with_pytorch() {
+    compare("digits", usize::MAX);
+}
+
+#[test]
+fn measures_of_a_street_agree_with_pytorch() {
+    compare("streets", 1);
+}
+
+#[test]
+#[ignore = "a minute or more: run by make verify"]
+fn measures_of_all_reference_streets_agree_with_pytorch() {
+    compare("streets", usize::MAX);
+}
+
+#[test]
+fn without_dropout_probabilities_agree_with_pytorch_to_1e_5() {
+    for name in ["digits", "streets"] {
+        let reference = Reference::read(name);
+        let options =
+            SamplingOptions { deterministic: true, ..SamplingOptions::default() };
+        let mut sampler = reference.sampler(options);
+        let opened = fixture::open(name);
+        for expected in &reference.images {
+            let path = expected["path"].as_str().unwrap();
+            let (image, key) = fixture::image(&opened, path);
+            let statistics = sampler.predict(&image, key).unwrap();
+            let (mean, plane) =
+                (statistics.mean(), statistics.height() * statistics.width());
+            let (rows, columns) =
+                (numbers(&expected["rows"]), numbers(&expected["columns"]));
+            for i in 0..rows.len() {
+                let pixel = rows[i] as usize * statistics.width() + columns[i] as usize;
+                for (class, p) in
+                    numbers(&expected["deterministic"][i]).iter().enumerate()
+                {
+                    let off = (f64::from(mean[class * plane + pixel]) - p).abs();
+                    assert!(off <= 1e-5, "{path} {pixel} class {class}: {off}");
+                }
+            }
+        }
+    }
+}
