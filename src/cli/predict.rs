@@ -157,8 +157,8 @@ struct MachineArguments {
     /// Threads for the model, reading and writing [default: one a core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
-    /// What the rows of a run may take, as estimated.
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = names::memory)]
+    /// What the rows of a run may take, as estimated; small runs stay in the caches.
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = names::memory)]
     memory: usize,
     /// The ONNX Runtime library, or a folder that holds it.
     #[arg(long, value_name = "FILE")]
