@@ -1,4 +1,85 @@
-//! mcdrop: Monte-Carlo dropout for ONNX vision models.
+//! Where is a vision model unsure? Monte-Carlo dropout for ONNX models.
+//!
+//! mcdrop takes an ONNX file exported from PyTorch, keeps its dropout alive at inference, runs
+//! it many times over images through ONNX Runtime and reduces the samples to measures of
+//! uncertainty: class maps, heat maps and a table. The program `mcdrop` is a thin layer over
+//! this library.
+//!
+//! # Example
+//! ```
+//! use std::path::Path;
+//!
+//! use mcdrop::input::preprocessing::Options;
+//! use mcdrop::input::{Preprocessing, read_image};
+//! use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
+//! use mcdrop::onnx::Model;
+//! use mcdrop::random::digest_key;
+//! use mcdrop::rewrite::{Plan, ScoresOption};
+//! use mcdrop::runtime::Runtime;
+//! use mcdrop::sampling::{Sampler, SamplingOptions, model_input};
+//!
+//! # fn main() -> mcdrop::Result<()> {
+//! let runtime = Runtime::find(None)?;
+//! let file = Path::new("models/digits.onnx");
+//! let plan = Plan::new(Model::open(file)?, None, ScoresOption::Auto)?;
+//! let preprocessing = Preprocessing::resolve(file, &model_input(&plan)?, &Options::default())?;
+//!
+//! let photo = read_image(Path::new("fixtures/digits/7/0001.png"))?;
+//! let image = preprocessing.apply(&photo.image)?;
+//! let options = SamplingOptions { samples: 62, seed: 7, ..SamplingOptions::default() };
+//! let mut sampler = Sampler::new(plan, &runtime, options, (image.height, image.width))?;
+//! let statistics = sampler.predict(&image, digest_key(&photo.sha256))?;
+//!
+//! assert_eq!(statistics.prediction().classes, [7]);
+//! let total = PREDICTIVE_ENTROPY.map(&statistics).values[0]; // nats
+//! let between_samples = MUTUAL_INFORMATION.map(&statistics).values[0];
+//! assert!(between_samples <= total && total < 10_f32.ln());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Words
+//! A **site** is a place where randomness enters (a dropout), known by the tensor it writes. A
+//! **sample** is one stochastic pass; there are T. The **prefix** is everything no site can
+//! reach, the **suffix** everything downstream of one; a **row** is one (image, sample) pair in
+//! a run of the suffix. A **measure** turns sums over samples into a number a pixel or image.
+//! Entropies are in nats; variances divide by T.
+//!
+//! # How data flows
+//! ```text
+//! model.onnx -> onnx -> rewrite (sites, cut) -> runtime (prefix and suffix, dropout operator)
+//! images     -> input (decode, resize, normalise) -> prefix once -> suffix T times
+//!                                                 -> reduce -> measure -> output
+//! ```
+//!
+//! # Code map
+//! A module names only modules below it in this table, which a test checks.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`cli`] | flags, messages, exit codes; the only one that prints |
+//! | [`pipeline`] | a folder: reading ahead, sampling, writing behind, in order |
+//! | [`sampling`], [`output`] | the loop over samples; files and pictures |
+//! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
+//! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
+//! | [`random`] | which units a sample drops |
+//! | [`simd`], [`tensor`], [`error`] | instruction sets; planes; errors |
+//!
+//! # What holds everywhere
+//! - A mask is a pure function of seed, site, image, sample and unit ([`random`]). Results do
+//!   not depend on threads, batch, order or the other images of a run; ONNX Runtime's own
+//!   arithmetic may differ in the last bits between processors, which `run.json` records.
+//! - Nothing random is silently dead. A site that was found must run; an output that no live
+//!   dropout reaches, and a model that has none, are errors with a way out.
+//! - Memory does not grow with the number of samples.
+//! - What is not supported is an error that names the node or file, never a wrong map.
+//! - Only [`runtime`] names `ort`; the library does not print and has no state of its own beside
+//!   the one that ONNX Runtime allows a process.
+//!
+//! # References
+//! - Y. Gal, Z. Ghahramani (2016), *Dropout as a Bayesian Approximation*, ICML.
+//! - A. Kendall, Y. Gal (2017), *What Uncertainties Do We Need in Bayesian Deep Learning for
+//!   Computer Vision?*, NIPS; arXiv 1703.04977.
 
 pub mod cli;
 pub mod error;

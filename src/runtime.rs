@@ -2,7 +2,7 @@
 //!
 //! The only module that names `ort`. ONNX Runtime's default optimiser deletes live `Dropout`
 //! nodes, and its own kernel's samples are correlated: sites therefore run as an operator of
-//! ours ([`dropout`]), which no optimiser knows and which draws the masks of
+//! ours, which no optimiser knows and which draws the masks of
 //! [`random`](crate::random).
 
 mod dropout;

@@ -2,7 +2,7 @@
 //!
 //! Strings are copied, tensor contents are not: they stay slices of the mapped file. Fields
 //! that these messages do not know are lost when a model is written again, which
-//! [`decode`](super::decode) reports. Enumerations are kept as numbers, so that a value from a
+//! [`Model::unknown_bytes`](super::Model::unknown_bytes) reports. Enumerations are kept as numbers, so that a value from a
 //! newer IR survives.
 
 #![expect(

@@ -1,4 +1,4 @@
-//! The dropout operator: live in every session, its masks those of [`random`](crate::random).
+//! The dropout operator: live in every session, its masks those of [`random`].
 //!
 //! A run has rows, each an image and a sample. Where neighbouring rows share an image and a
 //! block, a word is drawn once a unit and serves them all: units are the outer loop, samples
