@@ -60,6 +60,8 @@ pub struct Measure {
     pub needs: Needs,
     /// The largest value that it can have with a number of classes.
     pub bound: fn(n_classes: usize) -> f32,
+    /// Whether its values mostly stay far below the bound, which a picture should allow for.
+    pub mostly_small: bool,
     /// Computes the values of a tile, up to rounding beyond the bounds.
     kernel: fn(&Tile, &mut [f32]),
 }

@@ -25,8 +25,12 @@ pub(crate) fn open(name: &str) -> Opened {
     let file = path(&format!("models/{name}.onnx"));
     let plan = Plan::new(Model::open(&file).unwrap(), None, ScoresOption::Auto).unwrap();
     let input = model_input(&plan).unwrap();
-    let preprocessing =
-        Preprocessing::resolve(&file, &input, &Default::default()).unwrap();
+    let preprocessing = Preprocessing::resolve(
+        &file,
+        &input,
+        &mcdrop::input::preprocessing::Options::default(),
+    )
+    .unwrap();
     Opened { plan, preprocessing }
 }
 

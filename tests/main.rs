@@ -3,7 +3,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "helper functions of tests may fail loudly"
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "tests may fail loudly, show their figures and list their cases"
 )]
 
 /// The committed models and images, opened.

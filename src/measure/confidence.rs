@@ -18,6 +18,7 @@ pub const VARIATION_RATIO: Measure = Measure {
     reference: "Gal (2016)",
     needs: Needs { votes: true, ..Needs::MEAN },
     bound: |_| 1.0,
+    mostly_small: false,
     kernel: variation_ratio,
 };
 
@@ -36,6 +37,7 @@ pub const LEAST_CONFIDENCE: Measure = Measure {
     reference: "Hendrycks and Gimpel (2017)",
     needs: Needs::MEAN,
     bound: |_| 1.0,
+    mostly_small: false,
     kernel: least_confidence,
 };
 
@@ -53,6 +55,7 @@ pub const MARGIN: Measure = Measure {
     reference: "margin sampling",
     needs: Needs::MEAN,
     bound: |_| 1.0,
+    mostly_small: false,
     kernel: margin,
 };
 

@@ -18,6 +18,7 @@ pub const PREDICTIVE_ENTROPY: Measure = Measure {
     reference: "Kendall and Gal (2017), section 2.1",
     needs: Needs::MEAN,
     bound: largest_entropy,
+    mostly_small: false,
     kernel: predictive_entropy,
 };
 
@@ -36,6 +37,7 @@ pub const EXPECTED_ENTROPY: Measure = Measure {
     reference: "Houlsby et al. (2011)",
     needs: Needs { entropy: true, ..Needs::MEAN },
     bound: largest_entropy,
+    mostly_small: false,
     kernel: expected_entropy,
 };
 
@@ -62,6 +64,7 @@ pub const MUTUAL_INFORMATION: Measure = Measure {
     reference: "Houlsby et al. (2011)",
     needs: Needs { entropy: true, ..Needs::MEAN },
     bound: largest_entropy,
+    mostly_small: true,
     kernel: mutual_information,
 };
 

@@ -19,6 +19,7 @@ pub const TOTAL_VARIANCE: Measure = Measure {
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs::MEAN,
     bound: largest_variance,
+    mostly_small: false,
     kernel: total_variance,
 };
 
@@ -37,6 +38,7 @@ pub const ALEATORIC_VARIANCE: Measure = Measure {
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs { moments: true, ..Needs::MEAN },
     bound: largest_variance,
+    mostly_small: false,
     kernel: aleatoric_variance,
 };
 
@@ -55,6 +57,7 @@ pub const EPISTEMIC_VARIANCE: Measure = Measure {
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs { moments: true, ..Needs::MEAN },
     bound: largest_variance,
+    mostly_small: true,
     kernel: epistemic_variance,
 };
 
@@ -72,6 +75,7 @@ pub const PREDICTED_CLASS_STD: Measure = Measure {
     reference: "standard deviation of the softmax output",
     needs: Needs { moments: true, ..Needs::MEAN },
     bound: |_| 0.5,
+    mostly_small: false,
     kernel: predicted_class_std,
 };
 

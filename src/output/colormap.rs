@@ -10,6 +10,17 @@ pub const HIGHEST_LEVEL: u8 = 254;
 /// The level that stands for "no value here" (NaN).
 pub const NO_LEVEL: u8 = 255;
 
+/// How colours go with levels. The level of a value does not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ramp {
+    /// In proportion.
+    #[default]
+    Linear,
+    /// With the square root, for values that stay far below their bound: a hundredth of the
+    /// bound takes the colour of a tenth.
+    SquareRoot,
+}
+
 /// The level of a value on a scale from 0 to `bound`: `round(254 * value / bound)`, halves
 /// away from zero, values outside the scale at its ends, [`NO_LEVEL`] for NaN.
 #[inline]
@@ -32,14 +43,16 @@ pub const fn color(level: u8) -> [u8; 3] {
 }
 
 /// The colours of all levels, indexed by level.
-pub const fn palette() -> [[u8; 3]; 256] {
-    let mut colors = [[0; 3]; 256];
-    let mut level = 0;
-    while level < 255 {
-        colors[level as usize] = color(level);
-        level += 1;
-    }
-    colors
+pub fn palette(ramp: Ramp) -> [[u8; 3]; 256] {
+    let highest = f32::from(HIGHEST_LEVEL);
+    let shown = |level: u8| match ramp {
+        Ramp::Linear => level,
+        Ramp::SquareRoot => ((f32::from(level) / highest).sqrt() * highest).round() as u8,
+    };
+    std::array::from_fn(|level| match level as u8 {
+        NO_LEVEL => color(NO_LEVEL),
+        level => color(shown(level)),
+    })
 }
 
 #[cfg(test)]
@@ -77,10 +90,19 @@ mod tests {
     }
 
     #[test]
+    fn a_square_root_ramp_shows_a_hundredth_as_a_tenth() {
+        let (linear, root) = (palette(Ramp::Linear), palette(Ramp::SquareRoot));
+        assert_eq!(root[3], linear[28]); // sqrt(3 / 254) * 254 = 27.6
+        for level in [0, 254, 255] {
+            assert_eq!(root[level], linear[level]);
+        }
+    }
+
+    #[test]
     fn the_ends_of_magma_are_the_published_colours() {
         assert_eq!(color(0), [0, 0, 3]);
         assert_eq!(color(HIGHEST_LEVEL), [251, 252, 191]);
-        assert_eq!(palette()[255], [0, 0, 0]);
+        assert_eq!(palette(Ramp::Linear)[255], [0, 0, 0]);
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub fn find(name: &str) -> Option<&'static Format> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::colormap::Ramp;
     use crate::tensor::Map;
 
     #[test]
@@ -52,7 +53,9 @@ mod tests {
         let map = Map { height: 1, width: 2, values: vec![0.25, f32::NAN] };
         for format in FORMATS {
             let found = find(format.name).unwrap();
-            let bytes = (found.encode)(&HeatMap { map: &map, bound: 1.0 }).unwrap();
+            let bytes =
+                (found.encode)(&HeatMap { map: &map, bound: 1.0, ramp: Ramp::Linear })
+                    .unwrap();
             assert!(!bytes.is_empty(), "{}", format.name);
             assert!(!format.extension.starts_with('.'));
         }

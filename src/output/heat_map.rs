@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::colormap;
+use super::colormap::{self, Ramp};
 use super::png_encoder::{self, Pixels};
 use crate::tensor::Map;
 
@@ -15,6 +15,8 @@ pub struct HeatMap<'a> {
     pub map: &'a Map,
     /// The value that takes the brightest colour: the measure's own upper bound.
     pub bound: f32,
+    /// How its colours are spread.
+    pub ramp: Ramp,
 }
 
 impl HeatMap<'_> {
@@ -40,7 +42,8 @@ impl HeatMap<'_> {
 ///
 /// When the bound is not a positive number, or the map is empty or not as large as it says.
 pub fn encode_png(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
-    let palette = Pixels::Indexed(const { &colormap::palette() });
+    let palette = colormap::palette(heat.ramp);
+    let palette = Pixels::Indexed(&palette);
     png_encoder::encode((heat.map.width, heat.map.height), &palette, &heat.levels()?)
 }
 
@@ -60,13 +63,14 @@ mod tests {
     fn indices_and_palette_come_back_from_the_file() {
         let values = vec![0.0, 0.5, 1.0, 2.0, f32::NAN, 0.25];
         let map = Map { height: 2, width: 3, values };
-        let bytes = encode_png(&HeatMap { map: &map, bound: 1.0 }).unwrap();
+        let bytes =
+            encode_png(&HeatMap { map: &map, bound: 1.0, ramp: Ramp::Linear }).unwrap();
         let (frame, info, data) = decode(&bytes);
         assert_eq!((frame.width, frame.height), (3, 2));
         assert_eq!(frame.color_type, png::ColorType::Indexed);
         assert_eq!(frame.bit_depth, png::BitDepth::Eight);
         assert_eq!(data, [0, 127, 254, 254, NO_LEVEL, 64]);
-        assert_eq!(info.palette.unwrap(), colormap::palette().as_flattened());
+        assert_eq!(info.palette.unwrap(), colormap::palette(Ramp::Linear).as_flattened());
         let alpha = info.trns.unwrap();
         assert_eq!(alpha[254], 255);
         assert_eq!(alpha[255], 0);
@@ -75,7 +79,8 @@ mod tests {
     #[test]
     fn another_reader_shows_magma_and_transparency() {
         let map = Map { height: 1, width: 3, values: vec![0.0, 1.0, f32::NAN] };
-        let bytes = encode_png(&HeatMap { map: &map, bound: 1.0 }).unwrap();
+        let bytes =
+            encode_png(&HeatMap { map: &map, bound: 1.0, ramp: Ramp::Linear }).unwrap();
         let shown = image::load_from_memory(&bytes).unwrap().to_rgba8();
         assert_eq!(shown.as_raw(), &[0, 0, 3, 255, 251, 252, 191, 255, 0, 0, 0, 0]);
     }
@@ -84,7 +89,8 @@ mod tests {
     fn a_scale_without_extent_is_refused() {
         let map = Map { height: 1, width: 1, values: vec![0.0] };
         for bound in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            let error = encode_png(&HeatMap { map: &map, bound }).unwrap_err();
+            let error = encode_png(&HeatMap { map: &map, bound, ramp: Ramp::Linear })
+                .unwrap_err();
             assert!(error.to_string().contains("cannot end at"), "{error}");
         }
     }
@@ -93,9 +99,14 @@ mod tests {
     fn a_map_that_is_not_as_large_as_it_says_is_refused() {
         for values in [vec![], vec![0.0; 5], vec![0.0; 7]] {
             let map = Map { height: 2, width: 3, values };
-            assert!(encode_png(&HeatMap { map: &map, bound: 1.0 }).is_err());
+            assert!(
+                encode_png(&HeatMap { map: &map, bound: 1.0, ramp: Ramp::Linear })
+                    .is_err()
+            );
         }
         let map = Map { height: 0, width: 3, values: vec![] };
-        assert!(encode_png(&HeatMap { map: &map, bound: 1.0 }).is_err());
+        assert!(
+            encode_png(&HeatMap { map: &map, bound: 1.0, ramp: Ramp::Linear }).is_err()
+        );
     }
 }

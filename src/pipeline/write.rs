@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile};
 use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
 use crate::output::class_map::{self, Palette};
+use crate::output::colormap::Ramp;
 use crate::output::folder::{OutputFolder, map_path};
 use crate::output::format::Format;
 use crate::output::heat_map::HeatMap;
@@ -176,7 +177,8 @@ impl Writer<'_> {
         for measure in &self.options.maps {
             let Some(map) = map_of(measure) else { continue };
             let map = &resample::values(map, &placement, height, width);
-            let heat = HeatMap { map, bound: (measure.bound)(n_classes) };
+            let heat =
+                HeatMap { map, bound: (measure.bound)(n_classes), ramp: ramp(measure) };
             for format in &self.options.formats {
                 let path = map_path(measure.name, &file.id, format.extension);
                 self.folder.save(&path, (format.encode)(&heat))?;
@@ -184,7 +186,11 @@ impl Writer<'_> {
         }
         if let (true, Some(map)) = (self.options.overlay, map_of(&PREDICTIVE_ENTROPY)) {
             let map = &resample::values(map, &placement, height, width);
-            let heat = HeatMap { map, bound: (PREDICTIVE_ENTROPY.bound)(n_classes) };
+            let heat = HeatMap {
+                map,
+                bound: (PREDICTIVE_ENTROPY.bound)(n_classes),
+                ramp: Ramp::Linear,
+            };
             let photo = Photo { height, width, rgb: image.decoded.image.as_raw() };
             let caption =
                 Caption { name: PREDICTIVE_ENTROPY.name, unit: PREDICTIVE_ENTROPY.unit };
@@ -222,6 +228,10 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+fn ramp(measure: &Measure) -> Ramp {
+    if measure.mostly_small { Ramp::SquareRoot } else { Ramp::Linear }
 }
 
 fn placement(geometry: &Geometry) -> Placement {
