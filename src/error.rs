@@ -60,6 +60,18 @@ pub enum Error {
         /// The way out.
         hint: Option<String>,
     },
+    /// The model cannot be run on images of a size; on others it may.
+    #[error("the model cannot take images of {width}x{height} pixels: {message}")]
+    ImageSize {
+        /// Columns that the network was given.
+        width: usize,
+        /// Rows that the network was given.
+        height: usize,
+        /// What the runtime said.
+        message: String,
+        /// The way out.
+        hint: Option<String>,
+    },
     /// A setting (a flag, or a key of a configuration file) has a value that cannot be used,
     /// or is missing.
     #[error("{origin}: {message}")]
@@ -122,6 +134,16 @@ impl Error {
         Self::Setting { origin: origin.into(), message: message.into(), hint: None }
     }
 
+    /// A run that failed, taken for the matter of the size (height, width) it was given.
+    #[must_use]
+    pub(crate) fn of_size(self, (height, width): (usize, usize)) -> Self {
+        let Self::Runtime { message, .. } = self else { return self };
+        Self::ImageSize { width, height, message, hint: None }.with_hint(
+            "bring images to a size that the model takes with --resize WxH: the one it was \
+             trained with, or a multiple of 32 for most segmentation networks",
+        )
+    }
+
     /// Something that ONNX Runtime refused.
     pub fn runtime(what: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Runtime { what: what.into(), message: message.into(), hint: None }
@@ -135,6 +157,7 @@ impl Error {
             Self::Model { hint, .. }
             | Self::Node { hint, .. }
             | Self::Image { hint, .. }
+            | Self::ImageSize { hint, .. }
             | Self::Setting { hint, .. }
             | Self::RuntimeMissing { hint, .. }
             | Self::Runtime { hint, .. } => *hint = Some(text.into()),
@@ -159,6 +182,7 @@ impl Error {
             Self::Model { hint, .. }
             | Self::Node { hint, .. }
             | Self::Image { hint, .. }
+            | Self::ImageSize { hint, .. }
             | Self::Setting { hint, .. }
             | Self::RuntimeMissing { hint, .. }
             | Self::Runtime { hint, .. } => hint.as_deref(),

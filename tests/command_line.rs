@@ -135,6 +135,34 @@ fn one_bad_image_stops_nothing_and_is_named() {
 }
 
 #[test]
+fn an_image_of_a_size_that_the_network_cannot_take_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    for (name, width, height) in
+        [("a.png", 100, 50), ("b.png", 64, 32), ("c.png", 101, 50)]
+    {
+        image::RgbImage::new(width, height).save(images.join(name)).unwrap();
+    }
+    let streets = model("models/streets.onnx");
+    let ended = run(
+        folder.path(),
+        &["predict", &streets, "images", "-o", "out", "--samples", "2"],
+    );
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("100x50") && ended.stderr.contains("--resize"));
+    let errors: Vec<bool> = table(&folder.path().join("out"))
+        .iter()
+        .map(|row| !row[row.len() - 1].is_empty())
+        .collect();
+    assert_eq!(errors, [true, false, true]);
+    fs::remove_file(images.join("b.png")).unwrap();
+    let none = run(folder.path(), &["predict", &streets, "images", "-o", "none"]);
+    assert_eq!(none.code, 1, "{}", none.stderr);
+    assert!(none.stderr.contains("100x50") && none.stderr.contains("--resize"));
+}
+
+#[test]
 fn not_finite_scores_are_an_error_of_their_image() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("images")).unwrap();

@@ -285,8 +285,9 @@ fn predict(
     };
     let seconds = summary.time.as_secs_f64();
     let folder = job.folder.display();
+    let images = if total == 1 { "image" } else { "images" };
     terminal::note(&format!(
-        "{total} images in {seconds:.1} s ({:.1} images/s){failed}: {folder}/predictions.csv",
+        "{total} {images} in {seconds:.1} s ({:.1} images/s){failed}: {folder}/predictions.csv",
         total as f64 / seconds.max(1e-9)
     ));
     Ok(if summary.failed > 0 { End::SomeImagesFailed } else { End::Done })

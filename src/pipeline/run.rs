@@ -17,6 +17,7 @@ use crate::output::class_map::Palette;
 use crate::output::folder::{Earlier, OutputFolder, RECORD};
 use crate::output::table::Table;
 use crate::random::digest_key;
+use crate::rewrite::Plan;
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, SamplingOptions};
 
@@ -80,8 +81,7 @@ pub fn predict(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
     let Setup { plan, preprocessing, .. } = setup;
-    let size = first_size(&job.images, &preprocessing)?;
-    let sampler = Sampler::new(plan, runtime, job.sampling.clone(), size)?;
+    let sampler = open_sampler(&plan, runtime, job, &preprocessing)?;
     let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
     let earlier = if job.overwrite {
         Earlier::Replace { measures: &measures }
@@ -100,26 +100,49 @@ pub fn predict(
     Ok(summary)
 }
 
-/// The network's size for the first image that can be read: what the probe runs with.
-fn first_size(
-    files: &[ImageFile],
+/// Sizes of images that are tried for the probe before a model is given up.
+const MOST_SIZES: usize = 8;
+
+/// A sampler, probed with the size of the first image that can be read and that the model takes.
+fn open_sampler(
+    plan: &Plan,
+    runtime: &Runtime,
+    job: &Job,
     preprocessing: &Preprocessing,
-) -> Result<(usize, usize)> {
-    let mut first_error = None;
-    for file in files {
-        match images::load(file, preprocessing) {
-            Ok(Loaded { input, .. }) => return Ok((input.height, input.width)),
-            Err(error) => first_error = first_error.or(Some(error)),
+) -> Result<Sampler> {
+    let (mut first_unreadable, mut first_refused) = (None, None);
+    let mut tried: Vec<(usize, usize)> = Vec::new();
+    for file in &job.images {
+        let size = match images::load(file, preprocessing) {
+            Ok(Loaded { input, .. }) => (input.height, input.width),
+            Err(error) => {
+                first_unreadable = first_unreadable.or(Some(error));
+                continue;
+            }
+        };
+        if tried.contains(&size) {
+            continue;
+        }
+        match Sampler::new(plan.clone(), runtime, job.sampling.clone(), size) {
+            Err(error @ Error::ImageSize { .. }) => {
+                first_refused = first_refused.or(Some(error.of_image(&file.path)));
+            }
+            other => return other,
+        }
+        tried.push(size);
+        if tried.len() == MOST_SIZES {
+            break;
         }
     }
-    let n = files.len();
-    Err(match first_error {
-        Some(error) if n == 1 => error,
-        Some(error) => Error::setting(
+    let n = job.images.len();
+    Err(match (first_refused, first_unreadable) {
+        (Some(error), _) => error,
+        (None, Some(error)) if n == 1 => error,
+        (None, Some(error)) => Error::setting(
             "IMAGES",
             format!("none of the {n} images can be read; the first: {error}"),
         ),
-        None => Error::setting("IMAGES", "there is no image"),
+        (None, None) => Error::setting("IMAGES", "there is no image"),
     })
 }
 

@@ -68,9 +68,10 @@ impl Sampler {
         let probe = Probe::open(&plan, runtime, &mut prefix, &session_options, noise)?;
         let batch = image::batch(&plan);
         let probed = match batch {
-            Batch::Dynamic => probe.dynamic()?,
-            Batch::Fixed(rows) => probe.fixed(rows)?,
+            Batch::Dynamic => probe.dynamic(),
+            Batch::Fixed(rows) => probe.fixed(rows),
         };
+        let probed = probed.map_err(|error| error.of_size(size))?;
         let scores = ScoreLayout::new(&plan, &probed.head, input.layout, options.task)?;
         let rows = rows_per_run(&probed, batch, &options);
         let threads =
@@ -135,7 +136,10 @@ impl Sampler {
     ) -> Result<Statistics> {
         let size = (image.height, image.width);
         let tensor = image::tensor(&self.plan, &self.input, image.values.clone(), size)?;
-        let crossed = self.prefix.run(&vec![&tensor; self.prefix_rows])?;
+        let crossed = self
+            .prefix
+            .run(&vec![&tensor; self.prefix_rows])
+            .map_err(|e| e.of_size(size))?;
         let (height, width) = if self.scores.is_map() { size } else { (1, 1) };
         let mut reduction = Reduction::new(
             self.scores.channels(),
@@ -153,7 +157,9 @@ impl Sampler {
         let all: Vec<i64> = (DETERMINISTIC..samples).collect();
         let mut fed = Fed::default();
         for chunk in all.chunks(self.rows.per_run) {
-            let outputs = self.run_rows(&crossed, &mut fed, key, chunk)?;
+            let outputs = self
+                .run_rows(&crossed, &mut fed, key, chunk)
+                .map_err(|error| error.of_size(size))?;
             self.reduce(&mut reduction, &outputs[0], chunk)?;
         }
         Ok(self.threads.install(|| reduction.finish()))
