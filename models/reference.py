@@ -200,7 +200,7 @@ def main():
     parser = argparse.ArgumentParser(description="Writes the PyTorch reference values.")
     parser.add_argument("names", nargs="*", help="digits, streets; both when left out")
     names = parser.parse_args().names or ["digits", "streets"]
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     onnxruntime.set_default_logger_severity(3)
     if "digits" in names:
         files = [FIXTURES / "digits" / name for name in DIGITS]
