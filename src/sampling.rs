@@ -8,19 +8,12 @@ mod axis;
 mod image;
 mod options;
 mod probe;
+mod rows;
 mod sampler;
 mod scores;
 
 pub use image::model_input;
 pub use options::{Masks, SamplingOptions};
+pub use rows::Rows;
 pub use sampler::Sampler;
 pub use scores::ScoreLayout;
-
-/// What the probe found out about a model, beside its scores.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rows {
-    /// Rows of a run of the suffix.
-    pub per_run: usize,
-    /// Why it is not more, where the model is the reason.
-    pub reason: Option<String>,
-}

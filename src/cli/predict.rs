@@ -400,5 +400,6 @@ fn describe_sampler(sampler: &Sampler) {
     let rows = sampler.rows();
     let reason =
         rows.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    terminal::note(&format!("{} rows a run{reason}", rows.per_run));
+    let n = rows.per_run;
+    terminal::note(&format!("{n} {} a run{reason}", if n == 1 { "row" } else { "rows" }));
 }

@@ -137,7 +137,7 @@ impl<'a> Probe<'a> {
     pub(super) fn dynamic(mut self) -> Result<Probed> {
         let alone = self.prefix.run(&[&self.noise[0]])?;
         let alone_outputs = self.run_suffix(&alone)?;
-        let row_bytes = bytes(&alone.0) + bytes(&alone_outputs);
+        let row_bytes = working_set(&alone.0, &alone_outputs);
         let proof = self.prove_two_rows(&alone, &alone_outputs);
         let one_row =
             |reason: String| Proof { reason: Some(reason), ..self.whole(&alone) };
@@ -170,7 +170,7 @@ impl<'a> Probe<'a> {
             let mixed_outputs = self.run_suffix(&mixed)?;
             axes = self.axes_of_fixed(rows, &same_outputs, &mixed_outputs)?;
         }
-        let row_bytes = (bytes(&same.0) + bytes(&same_outputs)) / rows.max(1);
+        let row_bytes = working_set(&same.0, &same_outputs) / rows.max(1);
         let crossings = vec![Crossing::Shared; same.0.len()];
         let reason = Some(format!("the file has a fixed batch size of {rows}"));
         let head = same_outputs.into_iter().next();
@@ -325,7 +325,10 @@ fn shape_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {
     })
 }
 
-fn bytes(values: &[Value]) -> usize {
-    let size = |value: &Value| 4 * value.shape().iter().product::<usize>();
-    values.iter().map(size).sum()
+/// What a run works on at a time, as estimated: everything that crosses the cut, and a few
+/// activations as large as the largest tensor that the probe saw.
+fn working_set(crossed: &[Value], outputs: &[Value]) -> usize {
+    let bytes = |value: &Value| 4 * value.shape().iter().product::<usize>();
+    let largest = crossed.iter().chain(outputs).map(bytes).max().unwrap_or(0);
+    crossed.iter().map(bytes).sum::<usize>() + 4 * largest
 }

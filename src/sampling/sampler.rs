@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::axis::Numbers;
 use super::image::{self, Batch};
+use super::model_input;
 use super::options::{Masks, SamplingOptions};
-use super::probe::{Crossed, Crossing, Prefix, Probe, Probed};
+use super::probe::{Crossed, Crossing, Prefix, Probe};
+use super::rows::{Fed, Rows};
 use super::scores::ScoreLayout;
-use super::{Rows, model_input};
 use crate::error::{Error, Result};
 use crate::input::NetworkInput;
 use crate::input::preprocessing::ModelInput;
@@ -73,7 +74,7 @@ impl Sampler {
         };
         let probed = probed.map_err(|error| error.of_size(size))?;
         let scores = ScoreLayout::new(&plan, &probed.head, input.layout, options.task)?;
-        let rows = rows_per_run(&probed, batch, &options);
+        let rows = Rows::choose(&probed, batch, &options);
         let threads =
             rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
         let threads =
@@ -208,7 +209,8 @@ impl Sampler {
     }
 
     /// Runs the suffix for these samples of an image. A file with a fixed batch size gets its
-    /// number of rows; those beyond the samples are deterministic and not looked at.
+    /// number of rows, and a shorter last run as many as the ones before, since every new shape
+    /// makes the runtime take more memory; rows beyond the samples are not looked at.
     fn run_rows(
         &mut self,
         crossed: &Crossed,
@@ -216,7 +218,7 @@ impl Sampler {
         key: i64,
         samples: &[i64],
     ) -> Result<Vec<Value>> {
-        let rows = samples.len().max(self.prefix_rows);
+        let rows = samples.len().max(self.prefix_rows).max(fed.rows);
         if fed.rows != rows {
             *fed = Fed::new(crossed, &self.crossings, rows)?;
         }
@@ -278,30 +280,6 @@ impl Sampler {
     }
 }
 
-/// The tensors at the cut, grown to a number of rows; `None` where they go in as they are.
-#[derive(Default)]
-struct Fed {
-    rows: usize,
-    grown: Vec<Option<Value>>,
-}
-
-impl Fed {
-    fn new(crossed: &Crossed, crossings: &[Crossing], rows: usize) -> Result<Self> {
-        let grow = |(value, crossing): (&Value, &Crossing)| match *crossing {
-            _ if rows == 1 => Ok(None),
-            Crossing::Shared => Ok(None),
-            Crossing::Rows(axis) => Value::stack(&vec![value; rows], axis).map(Some),
-            Crossing::Count(entry) => {
-                let mut sizes = value.i64s()?.to_vec();
-                sizes[entry] *= rows as i64;
-                Value::from_i64(&value.shape(), sizes).map(Some)
-            }
-        };
-        let grown = crossed.0.iter().zip(crossings).map(grow).collect::<Result<_>>()?;
-        Ok(Self { rows, grown })
-    }
-}
-
 fn session_options(plan: &Plan, options: &SamplingOptions) -> Result<SessionOptions> {
     let data = &plan.model().external;
     let external = match (data.is_empty(), data.real_folder()) {
@@ -335,19 +313,6 @@ fn open_suffix(
     };
     let session = Session::open(runtime, "suffix", &model, &options)?;
     Ok((counts, session))
-}
-
-fn rows_per_run(probed: &Probed, batch: Batch, options: &SamplingOptions) -> Rows {
-    let per_run = match (batch, &probed.reason) {
-        (Batch::Fixed(rows), _) => rows,
-        (Batch::Dynamic, Some(_)) => 1,
-        (Batch::Dynamic, None) => options.batch_size.unwrap_or_else(|| {
-            // Activations between the cut and the output come on top of what the probe saw.
-            let fitting = options.memory / (4 * probed.row_bytes).max(1);
-            fitting.clamp(1, SamplingOptions::MOST_ROWS)
-        }),
-    };
-    Rows { per_run: per_run.max(1), reason: probed.reason.clone() }
 }
 
 #[cfg(test)]
