@@ -347,3 +347,58 @@ fn the_working_and_the_image_folder_are_never_searched_for_a_library() {
     assert!(stderr.contains("make setup") && !stderr.contains(&images), "{stderr}");
     assert!(stderr.contains(&program.display().to_string()), "{stderr}");
 }
+
+#[test]
+#[cfg(unix)]
+fn external_data_is_found_through_links_and_never_outside_the_folder() {
+    use std::os::unix::fs::symlink;
+    let folder = images(&[]);
+    let path = folder.path();
+    // As a hub cache keeps files: links with names, to files without.
+    fs::create_dir_all(path.join("blobs")).unwrap();
+    fs::create_dir_all(path.join("snapshot")).unwrap();
+    for (blob, name) in [("1f", "digits-dynamo.onnx"), ("2f", "digits-dynamo.onnx.data")]
+    {
+        fs::copy(fixture::path("models").join(name), path.join("blobs").join(blob))
+            .unwrap();
+        symlink(Path::new("../blobs").join(blob), path.join("snapshot").join(name))
+            .unwrap();
+    }
+    fs::copy(
+        fixture::path("models/digits.toml"),
+        path.join("snapshot/digits-dynamo.toml"),
+    )
+    .unwrap();
+    let linked = ["predict", "snapshot/digits-dynamo.onnx", "images", "-o", "linked"];
+    let ended = run(path, &linked);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let plain = model("models/digits-dynamo.onnx");
+    assert_eq!(run(path, &["predict", &plain, "images", "-o", "plain"]).code, 0);
+    let rows = |name: &str| fs::read(path.join(name).join("predictions.csv")).unwrap();
+    assert_eq!(rows("linked"), rows("plain"));
+
+    fs::remove_file(path.join("snapshot/digits-dynamo.onnx.data")).unwrap();
+    let missing =
+        run(path, &["predict", "snapshot/digits-dynamo.onnx", "images", "-o", "missing"]);
+    assert_eq!(missing.code, 1);
+    assert!(
+        missing.stderr.contains("digits-dynamo.onnx.data")
+            && missing.stderr.contains("hint:")
+    );
+
+    let content = fs::read(fixture::path("models/digits-dynamo.onnx")).unwrap();
+    let outside = content
+        .windows(23)
+        .position(|window| window == b"digits-dynamo.onnx.data")
+        .map(|at| {
+            [&content[..at], b"../gits-dynamo.onnx.dat", &content[at + 23..]].concat()
+        })
+        .unwrap();
+    fs::write(path.join("outside.onnx"), outside).unwrap();
+    let ended = run(
+        path,
+        &["predict", "outside.onnx", "images", "-o", "outside", "--preset", "unit"],
+    );
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("outside the model's folder"), "{}", ended.stderr);
+}

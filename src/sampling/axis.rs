@@ -1,121 +1,109 @@
 //! Which axis of a tensor counts rows: shown by which elements follow which row.
 
-use crate::error::Result;
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
+
+use crate::error::{Error, Result};
 use crate::runtime::Value;
 
 /// A tensor's numbers with its sizes.
 pub(super) struct Numbers {
-    pub(super) shape: Vec<usize>,
-    pub(super) values: Vec<f64>,
-    /// Differences up to this share of the largest value are rounding.
-    rounding: f64,
+    values: ArrayD<f64>,
+    /// Differences up to this are rounding.
+    tolerance: f64,
 }
 
 impl Numbers {
     pub(super) fn new(value: &Value) -> Result<Self> {
+        let values = ArrayD::from_shape_vec(value.shape(), value.numbers()?)
+            .map_err(|error| Error::runtime("tensor", error.to_string()))?;
         let half = value.element_type()? == 10;
-        let rounding = if half { 1e-2 } else { 1e-5 };
-        Ok(Self { shape: value.shape(), values: value.numbers()?, rounding })
+        Ok(Self::with_rounding(values, if half { 1e-2 } else { 1e-5 }))
     }
 
-    /// The values at `from..to` along an axis, in order.
-    fn block(&self, axis: usize, from: usize, to: usize) -> Vec<f64> {
-        let outer: usize = self.shape[..axis].iter().product();
-        let inner: usize = self.shape[axis + 1..].iter().product();
-        let size = self.shape[axis];
-        let slab = |block: usize| {
-            let start = block * size * inner;
-            &self.values[start + from * inner..start + to * inner]
-        };
-        (0..outer).flat_map(slab).copied().collect()
+    /// `rounding` is the share of the largest value that rounding may change.
+    fn with_rounding(values: ArrayD<f64>, rounding: f64) -> Self {
+        let finite = values.iter().filter(|value| value.is_finite());
+        let largest = finite.fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        Self { values, tolerance: rounding * largest }
     }
 
-    fn tolerance(&self) -> f64 {
-        let largest = self
-            .values
-            .iter()
-            .filter(|v| v.is_finite())
-            .fold(0.0, |m: f64, v| m.max(v.abs()));
-        self.rounding * largest
-    }
-
-    /// Whether two lists of numbers are the same up to rounding.
-    pub(super) fn same(&self, a: &[f64], b: &[f64]) -> bool {
-        let tolerance = self.tolerance();
-        let close = |(x, y): (&f64, &f64)| {
-            (x - y).abs() <= tolerance || x.to_bits() == y.to_bits()
-        };
-        a.len() == b.len() && a.iter().zip(b).all(close)
-    }
-
-    /// Whether two lists of numbers differ somewhere by more than rounding; `exact` says that
-    /// the runtime has shown no rounding at all between runs of this tensor.
-    fn differ(&self, a: &[f64], b: &[f64], exact: bool) -> bool {
-        let tolerance = if exact { 0.0 } else { 4.0 * self.tolerance() };
-        a.iter().zip(b).any(|(x, y)| (x - y).abs() > tolerance)
+    /// Whether these are the numbers of `first`, then those of `second`, up to rounding.
+    pub(super) fn are_those_of(&self, first: &Self, second: &Self) -> bool {
+        let parts = first.values.iter().chain(&second.values);
+        self.values.len() == first.values.len() + second.values.len()
+            && self.values.iter().zip(parts).all(|(a, b)| self.close(*a, *b))
     }
 
     /// The one axis of which `both` (two rows, the first as in `self`) has twice the size, where
     /// its first half is `self` again and its second half is not: each row has its own slices.
     pub(super) fn axis_of_two(&self, both: &Self) -> Option<usize> {
-        if both.shape.len() != self.shape.len() {
+        let (one, two) = (self.values.shape(), both.values.shape());
+        if one.len() != two.len() {
             return None;
         }
-        let grown: Vec<usize> =
-            (0..self.shape.len()).filter(|&i| both.shape[i] != self.shape[i]).collect();
+        let grown: Vec<usize> = (0..one.len()).filter(|&i| two[i] != one[i]).collect();
         let &[axis] = &grown[..] else { return None };
-        let size = self.shape[axis];
-        if both.shape[axis] != 2 * size {
+        if two[axis] != 2 * one[axis] {
             return None;
         }
-        let (first, second) =
-            (both.block(axis, 0, size), both.block(axis, size, 2 * size));
-        let exact = self.values == first;
-        (self.same(&self.values, &first) && self.differ(&first, &second, exact))
-            .then_some(axis)
+        let (first, second) = both.values.view().split_at(Axis(axis), one[axis]);
+        let (own, exact) = (self.values.view(), self.values == first);
+        (self.same(&own, &first) && self.differ(&own, &second, exact)).then_some(axis)
     }
 
     /// The one axis along which `mixed` (`rows` rows, of which the second is another image) is
     /// like `self` (the same image in all rows) but in the second row's slices.
     pub(super) fn axis_of_many(&self, mixed: &Self, rows: usize) -> Option<usize> {
-        if mixed.shape != self.shape {
+        if mixed.values.shape() != self.values.shape() {
             return None;
         }
         let follows = |&axis: &usize| {
-            let size = self.shape[axis];
+            let size = self.values.len_of(Axis(axis));
             if size == 0 || !size.is_multiple_of(rows) {
                 return false;
             }
-            let slices = size / rows;
+            let slices =
+                |row: usize| Slice::from(row * (size / rows)..(row + 1) * (size / rows));
             (0..rows).all(|row| {
-                let a = self.block(axis, row * slices, (row + 1) * slices);
-                let b = mixed.block(axis, row * slices, (row + 1) * slices);
+                let a = self.values.slice_axis(Axis(axis), slices(row));
+                let b = mixed.values.slice_axis(Axis(axis), slices(row));
                 if row == 1 { self.differ(&a, &b, false) } else { self.same(&a, &b) }
             })
         };
-        let axes: Vec<usize> = (0..self.shape.len()).filter(follows).collect();
+        let axes: Vec<usize> = (0..self.values.ndim()).filter(follows).collect();
         match axes[..] {
             [axis] => Some(axis),
             _ => None,
         }
     }
+
+    fn close(&self, a: f64, b: f64) -> bool {
+        (a - b).abs() <= self.tolerance || a.to_bits() == b.to_bits()
+    }
+
+    fn same(&self, a: &ArrayViewD<f64>, b: &ArrayViewD<f64>) -> bool {
+        a.iter().zip(b.iter()).all(|(a, b)| self.close(*a, *b))
+    }
+
+    /// Whether some number differs by more than rounding; `exact` says that the runtime has
+    /// shown no rounding at all between runs of this tensor.
+    fn differ(&self, a: &ArrayViewD<f64>, b: &ArrayViewD<f64>, exact: bool) -> bool {
+        let tolerance = if exact { 0.0 } else { 4.0 * self.tolerance };
+        a.iter().zip(b.iter()).any(|(a, b)| (a - b).abs() > tolerance)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Dimension as _;
+
     use super::*;
 
     fn numbers(shape: &[usize], of: impl Fn(&[usize]) -> f64) -> Numbers {
-        let total: usize = shape.iter().product();
-        let values = (0..total).map(|mut i| {
-            let mut index = vec![0; shape.len()];
-            for axis in (0..shape.len()).rev() {
-                index[axis] = i % shape[axis];
-                i /= shape[axis];
-            }
-            of(&index)
+        let values = ArrayD::from_shape_fn(shape, |index| {
+            of(index.as_array_view().as_slice().unwrap())
         });
-        Numbers { shape: shape.to_vec(), values: values.collect(), rounding: 1e-4 }
+        Numbers::with_rounding(values, 1e-4)
     }
 
     fn feature(row: usize, i: usize, j: usize) -> f64 {

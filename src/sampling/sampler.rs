@@ -260,8 +260,7 @@ impl Sampler {
         let second = self.run_rows(&crossed, &mut Fed::default(), 0, &[1])?;
         let both = self.run_rows(&crossed, &mut Fed::default(), 0, &[0, 1])?;
         let (first, second) = (Numbers::new(&first[0])?, Numbers::new(&second[0])?);
-        let alone = [first.values.clone(), second.values].concat();
-        if first.same(&alone, &Numbers::new(&both[0])?.values) {
+        if Numbers::new(&both[0])?.are_those_of(&first, &second) {
             return Ok(());
         }
         let whole = vec![SiteAxis::Whole; self.plan.sites().len()];
