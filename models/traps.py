@@ -52,6 +52,10 @@ def dynamo(network, path, external_data=False):
                   ({0: torch.export.Dim("batch")},), external_data)
 
 
+def double(x):
+    return torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")
+
+
 # What PyTorch's legacy exporter writes: file, network, sites, expected, why, export options.
 LEGACY = [
     ("batch-second-transformer", nets.BatchSecondTransformer, 3, "right",
@@ -96,6 +100,23 @@ LEGACY = [
      "a sigmoid over several channels: several labels a pixel", {}),
     ("softmax-one-class", lambda: nets.Tail(nets.Segmenter(1), lambda x: x.softmax(1)), 1,
      "refused", "a softmax over one channel is always 1", {}),
+    ("sigmoid-clip", lambda: nets.Tail(nets.Segmenter(1), lambda x: x.sigmoid().clamp(1e-6, 1 - 1e-6)),
+     1, "right", "one channel of clipped probabilities: no logits", {}),
+    ("sigmoid-resize", lambda: nets.Tail(nets.Segmenter(1), lambda x: double(x.sigmoid())), 1,
+     "right", "one channel of enlarged probabilities: no logits", {}),
+    ("softmax-resize", lambda: nets.Tail(nets.Segmenter(), lambda x: double(x.softmax(1))), 1,
+     "right", "enlarged probabilities: no logits", {}),
+    ("sigmoid-many-resize", lambda: nets.Tail(nets.Segmenter(4), lambda x: double(x.sigmoid())), 1,
+     "refused", "several labels a pixel, enlarged", {}),
+    ("softmax-one-class-clip",
+     lambda: nets.Tail(nets.Segmenter(1), lambda x: x.softmax(1).clamp(0, 1)), 1,
+     "refused", "always 1, clipped", {}),
+    ("softmax-over-width", lambda: nets.Tail(nets.Segmenter(), lambda x: x.softmax(3)), 1,
+     "refused", "a softmax that is not over the classes", {}),
+    ("hard-sigmoid", lambda: nets.Tail(nets.Segmenter(1), torch.nn.functional.hardsigmoid), 1,
+     "refused", "values within 0 and 1 of which nothing says what they are", {}),
+    ("argmax-cast", lambda: nets.Tail(nets.Segmenter(), lambda x: x.argmax(1, True).float()), 1,
+     "refused", "class ids as floating point numbers", {}),
     ("low-resolution", nets.LowResolution, 1, "right",
      "logits at a quarter of the input's resolution", {}),
     ("nhwc", nets.ChannelsLast, 1, "right", "the input is [N, 16, 16, 3]",

@@ -40,11 +40,13 @@ pub enum Error {
         /// The way out.
         hint: Option<String>,
     },
-    /// One node of a model is in the way.
-    #[error("node \"{node}\": {message}")]
-    Node {
-        /// Name of the node, or of its first output where it has none.
-        node: String,
+    /// One node, input or output of a model is in the way.
+    #[error("{what} \"{name}\": {message}")]
+    Graph {
+        /// `node`, `input` or `output`.
+        what: &'static str,
+        /// Its name; that of its first output for a node that has none.
+        name: String,
         /// What was found and what was expected.
         message: String,
         /// The way out.
@@ -120,8 +122,33 @@ impl Error {
     }
 
     /// A node that is in the way.
-    pub fn node(node: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Node { node: node.into(), message: message.into(), hint: None }
+    pub fn node(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Graph {
+            what: "node",
+            name: name.into(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A graph output that is in the way.
+    pub fn output(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Graph {
+            what: "output",
+            name: name.into(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A graph input that is in the way.
+    pub fn input(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Graph {
+            what: "input",
+            name: name.into(),
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// An image that cannot be used.
@@ -155,7 +182,7 @@ impl Error {
         match &mut self {
             Self::Read { .. } | Self::Write { .. } => {}
             Self::Model { hint, .. }
-            | Self::Node { hint, .. }
+            | Self::Graph { hint, .. }
             | Self::Image { hint, .. }
             | Self::ImageSize { hint, .. }
             | Self::Setting { hint, .. }
@@ -180,7 +207,7 @@ impl Error {
         match self {
             Self::Read { .. } | Self::Write { .. } => None,
             Self::Model { hint, .. }
-            | Self::Node { hint, .. }
+            | Self::Graph { hint, .. }
             | Self::Image { hint, .. }
             | Self::ImageSize { hint, .. }
             | Self::Setting { hint, .. }

@@ -71,7 +71,8 @@ pub(super) fn maps(text: &str) -> Result<Maps, String> {
             }
         }
     }
-    Ok(maps)
+    let any = maps.prediction || maps.overlay || !maps.measures.is_empty();
+    if any { Ok(maps) } else { Err("the list of maps is empty; say none".to_owned()) }
 }
 
 pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {

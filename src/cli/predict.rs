@@ -1,5 +1,6 @@
 //! `mcdrop predict`: from what was typed to a job.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -9,7 +10,7 @@ use super::progress::Progress;
 use super::{End, terminal};
 use crate::error::Result;
 use crate::input::preprocessing::{
-    Channels, Crop, Interpolation, Options, Preset, Resize, Task,
+    Channels, Crop, Interpolation, MODEL_INPUT, Options, Preset, Resize, Setting, Task,
 };
 use crate::input::{Preprocessing, list_images};
 use crate::measure::Measure;
@@ -17,7 +18,8 @@ use crate::onnx::Model;
 use crate::output::format::Format;
 use crate::pipeline::{self, Event, Job, OutputOptions, Precision, Setup};
 use crate::random::Draws;
-use crate::rewrite::{Plan, ScoresOption};
+use crate::reduce::ScoreKind;
+use crate::rewrite::{Plan, Scores, ScoresOption};
 use crate::runtime::Runtime;
 use crate::sampling::{Masks, Sampler, SamplingOptions, model_input};
 
@@ -73,7 +75,7 @@ struct SamplingArguments {
     #[arg(long, value_enum, default_value_t = MasksName::PerImage)]
     masks: MasksName,
     /// All dropouts off: one pass, no samples.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "samples")]
     deterministic: bool,
 }
 
@@ -116,7 +118,7 @@ struct PreprocessingArguments {
     #[arg(long, value_name = "M,M,M", value_parser = names::numbers, allow_hyphen_values = true)]
     mean: Option<List<f32>>,
     /// Standard deviation to divide by.
-    #[arg(long, value_name = "S,S,S", value_parser = names::numbers)]
+    #[arg(long, value_name = "S,S,S", value_parser = names::numbers, allow_hyphen_values = true)]
     std: Option<List<f32>>,
     /// Order of the channels.
     #[arg(long, value_name = "rgb|bgr|gray")]
@@ -243,6 +245,13 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     for inert in plan.inert() {
         terminal::warning(&format!("this dropout stays off: {inert}"));
     }
+    let stretched = |s: &&Setting| s.key == "resize" && s.origin == MODEL_INPUT;
+    if let Some(size) = preprocessing.settings().iter().find(stretched) {
+        terminal::note(&format!(
+            "images are stretched to {}, the model's size",
+            size.value
+        ));
+    }
     if arguments.verbose {
         describe(&runtime, &plan, &preprocessing);
     }
@@ -258,6 +267,7 @@ fn predict(
     job: &Job,
 ) -> Result<End> {
     let mut progress = Progress::new(job.images.len());
+    let mut hints = HashSet::new();
     let result = pipeline::predict(setup, runtime, job, &mut |event| match event {
         Event::Started(sampler) => {
             if arguments.verbose {
@@ -269,8 +279,9 @@ fn predict(
             progress.step();
             progress.aside(|| {
                 terminal::warning(&message);
-                if let Some(hint) = hint {
-                    terminal::note(&format!("hint: {hint}"));
+                // The same way out for a thousand images is said once.
+                if let Some(hint) = hint.filter(|hint| hints.insert((*hint).to_owned())) {
+                    terminal::hint(hint);
                 }
             });
         }
@@ -376,11 +387,13 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
         plan.model().producer()
     ));
     let head = plan.head();
-    match &head.cut_off {
-        Some(operator) => note(format!(
-            "scores: what the last {operator} of output \"{}\" reads",
-            head.output
-        )),
+    match head.squashed_by.filter(|_| head.is_cut_off()) {
+        Some(operator) => {
+            note(format!(
+                "scores: what the last {operator} of output \"{}\" reads",
+                head.output
+            ));
+        }
         None => note(format!("scores: output \"{}\"", head.output)),
     }
     for (i, site) in plan.sites().iter().enumerate() {
@@ -397,6 +410,19 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
 }
 
 fn describe_sampler(sampler: &Sampler) {
+    let (scores, head) = (sampler.scores(), sampler.plan().head());
+    let kind = match scores.kind() {
+        ScoreKind::Logits => "logits",
+        ScoreKind::Probabilities => "probabilities",
+    };
+    let how = if head.scores == Scores::ToBeProbed {
+        "by a probe"
+    } else {
+        "by the graph or --scores"
+    };
+    let task = if scores.is_map() { "segmentation" } else { "classification" };
+    let n = scores.n_classes();
+    terminal::note(&format!("{task} of {n} classes; the scores are {kind} ({how})"));
     let rows = sampler.rows();
     let reason =
         rows.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();

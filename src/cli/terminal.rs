@@ -1,33 +1,34 @@
 //! Lines for a person.
-#![expect(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "this is where printing is done"
-)]
 
 use std::fmt::Display;
+use std::io::{self, Write as _};
 
 use crate::error::Error;
 
 /// An error, and the way out below it.
 pub(super) fn error(error: &Error) {
-    eprintln!("error: {error}");
-    if let Some(hint) = error.hint() {
-        eprintln!("hint: {hint}");
+    note(&format_args!("error: {error}"));
+    if let Some(text) = error.hint() {
+        hint(text);
     }
 }
 
 /// A warning.
 pub(super) fn warning(message: &impl Display) {
-    eprintln!("warning: {message}");
+    note(&format_args!("warning: {message}"));
+}
+
+/// A way out.
+pub(super) fn hint(text: &str) {
+    note(&format_args!("hint: {text}"));
 }
 
 /// A line about what is going on.
 pub(super) fn note(message: &impl Display) {
-    eprintln!("{message}");
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
 /// A line of what was asked for.
 pub(super) fn line(text: &impl Display) {
-    println!("{text}");
+    let _ = writeln!(io::stdout(), "{text}");
 }

@@ -3,7 +3,8 @@
 //! Files are taken by the ending of their name ([`EXTENSIONS`]), in sub-folders too, in
 //! bytewise order of their path within the folder. Files and folders whose name begins with a
 //! dot are left out: they are thumbnails, caches and resource forks. Links are followed; a
-//! link that leads back into a folder it lies in, or to nothing, is left out.
+//! link that leads back into a folder it lies in, or to nothing, is left out, and so is a folder
+//! with the results of an earlier run (`predictions.csv` and `run.json`).
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -84,7 +85,8 @@ fn walk(root: &Path, leave_out: Option<&Path>) -> Result<Vec<PathBuf>> {
             && entry.path().canonicalize().ok().as_deref() == leave_out
     };
     let is_wanted = |entry: &DirEntry| {
-        entry.depth() == 0 || !(is_hidden(entry) || is_left_out(entry))
+        entry.depth() == 0
+            || !(is_hidden(entry) || is_left_out(entry) || holds_results(entry))
     };
     let mut paths = Vec::new();
     for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(is_wanted)
@@ -106,6 +108,12 @@ fn walk(root: &Path, leave_out: Option<&Path>) -> Result<Vec<PathBuf>> {
 
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+/// Whether a folder holds what an earlier run wrote: its maps are no images to predict.
+fn holds_results(entry: &DirEntry) -> bool {
+    let has = |name: &str| entry.path().join(name).is_file();
+    entry.file_type().is_dir() && has("predictions.csv") && has("run.json")
 }
 
 fn is_image(path: &Path) -> bool {
@@ -250,6 +258,15 @@ mod tests {
         assert_eq!(ids(folder.path(), Some(&elsewhere)).len(), 3);
         let error = list_images(folder.path(), Some(folder.path())).unwrap_err();
         assert!(error.to_string().contains("results would become images"), "{error}");
+    }
+
+    #[test]
+    fn results_of_an_earlier_run_are_no_images() {
+        let root = folder(&["a.png", "out/overlay/a.png.png", "out/predictions.csv"]);
+        assert_eq!(ids(root.path(), None), ["a.png", "out/overlay/a.png.png"]);
+        touch(&root.path().join("out/run.json"));
+        assert_eq!(ids(root.path(), None), ["a.png"]);
+        assert_eq!(ids(&root.path().join("out"), None), ["overlay/a.png.png"]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use std::path::Path;
 
 use image::RgbImage;
 
+pub use self::frame::MODEL_INPUT;
 pub use self::geometry::Geometry;
 pub use self::settings::{
     Channels, Crop, Interpolation, Layout, ModelInput, Options, Preset, Resize, Size,
@@ -111,7 +112,7 @@ impl Preprocessing {
         if let Some(task) = &task {
             list("task", task.value.to_string(), &task.origin);
         }
-        list("layout", input.layout.to_string(), frame::MODEL);
+        list("layout", input.layout.to_string(), MODEL_INPUT);
         list("channels", channels.value.to_string(), &channels.origin);
         for (key, value, origin) in frame.settings() {
             list(key, value, origin);

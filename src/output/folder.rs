@@ -47,17 +47,28 @@ impl OutputFolder {
     pub fn create(path: &Path, earlier: Earlier<'_>) -> Result<Self> {
         fs::create_dir_all(path).map_err(|error| Error::write(path, error))?;
         let folder = Self { path: path.to_owned() };
-        if fs::symlink_metadata(path.join(TABLE)).is_ok() {
-            match earlier {
-                Earlier::Refuse => {
-                    let message = format!("{} holds {TABLE} already", path.display());
-                    let hint = "another folder, or --overwrite to replace what is there";
-                    return Err(Error::setting("-o", message).with_hint(hint));
-                }
-                Earlier::Replace { measures } => folder.clear(measures)?,
+        match earlier {
+            Earlier::Refuse => Self::refuse_results(path)?,
+            Earlier::Replace { measures } if holds_results(path) => {
+                folder.clear(measures)?;
             }
+            Earlier::Replace { .. } => {}
         }
         Ok(folder)
+    }
+
+    /// Refuses a folder that holds results of an earlier run.
+    ///
+    /// # Errors
+    ///
+    /// When it does.
+    pub fn refuse_results(path: &Path) -> Result<()> {
+        if !holds_results(path) {
+            return Ok(());
+        }
+        let message = format!("{} holds {TABLE} already", path.display());
+        let hint = "another folder, or --overwrite to replace what is there";
+        Err(Error::setting("-o", message).with_hint(hint))
     }
 
     /// The folder itself.
@@ -125,6 +136,10 @@ impl OutputFolder {
         }
         Ok(())
     }
+}
+
+fn holds_results(path: &Path) -> bool {
+    fs::symlink_metadata(path.join(TABLE)).is_ok()
 }
 
 /// Where the map of one kind for one image lies: `<kind>/<id>.<extension>`.

@@ -86,7 +86,7 @@ fn model(sampler: &Sampler) -> Result<Value> {
             ScoreKind::Logits => "logits",
             ScoreKind::Probabilities => "probabilities",
         },
-        "removed_from_end": plan.head().cut_off,
+        "removed_from_end": plan.head().squashed_by.filter(|_| plan.head().is_cut_off()),
         "prefix_nodes": prefix,
         "suffix_nodes": suffix,
     }))

@@ -9,7 +9,7 @@ use super::Setup;
 use super::images::{self, Loaded, Reader};
 use super::record::Record;
 use super::row;
-use super::write::{OutputOptions, Predicted, Writer, Written};
+use super::write::{OutputOptions, Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
 use crate::measure::MEASURES;
@@ -81,7 +81,11 @@ pub fn predict(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
     let Setup { plan, preprocessing, .. } = setup;
+    if !job.overwrite {
+        OutputFolder::refuse_results(&job.folder)?;
+    }
     let sampler = open_sampler(&plan, runtime, job, &preprocessing)?;
+    check_class_names(&preprocessing, sampler.scores().n_classes())?;
     let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
     let earlier = if job.overwrite {
         Earlier::Replace { measures: &measures }
@@ -100,6 +104,20 @@ pub fn predict(
     Ok(summary)
 }
 
+/// Names for another number of classes belong to another model.
+fn check_class_names(preprocessing: &Preprocessing, n_classes: usize) -> Result<()> {
+    match preprocessing.class_names.as_ref().map(Vec::len) {
+        Some(n) if n != n_classes => Err(Error::setting(
+            "classes",
+            format!("{n} names are given, but the model has {n_classes} classes"),
+        )
+        .with_hint(
+            "a model with one output channel has two classes, the second its own",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Sizes of images that are tried for the probe before a model is given up.
 const MOST_SIZES: usize = 8;
 
@@ -110,13 +128,13 @@ fn open_sampler(
     job: &Job,
     preprocessing: &Preprocessing,
 ) -> Result<Sampler> {
-    let (mut first_unreadable, mut first_refused) = (None, None);
+    let (mut first_unusable, mut first_refused) = (None, None);
     let mut tried: Vec<(usize, usize)> = Vec::new();
     for file in &job.images {
         let size = match images::load(file, preprocessing) {
             Ok(Loaded { input, .. }) => (input.height, input.width),
             Err(error) => {
-                first_unreadable = first_unreadable.or(Some(error));
+                first_unusable = first_unusable.or(Some(error));
                 continue;
             }
         };
@@ -134,16 +152,8 @@ fn open_sampler(
             break;
         }
     }
-    let n = job.images.len();
-    Err(match (first_refused, first_unreadable) {
-        (Some(error), _) => error,
-        (None, Some(error)) if n == 1 => error,
-        (None, Some(error)) => Error::setting(
-            "IMAGES",
-            format!("none of the {n} images can be read; the first: {error}"),
-        ),
-        (None, None) => Error::setting("IMAGES", "there is no image"),
-    })
+    let none = || Error::setting("IMAGES", "there is no image");
+    Err(first_refused.or(first_unusable).unwrap_or_else(none))
 }
 
 /// An image's way to its row: predicted, or failed.
@@ -240,13 +250,11 @@ fn start_writers<'scope>(
             for (file, outcome) in files.iter().skip(first).step_by(threads).zip(outcomes)
             {
                 let row = match outcome {
-                    Ok(image) => writer
-                        .write(file, &image)
-                        .map(|w: Written| Row::Filled(row::filled(file, &w))),
-                    Err(error) => Ok(Row::Failed {
-                        message: error.to_string(),
-                        hint: error.hint().map(str::to_owned),
-                    }),
+                    Ok(image) => match writer.write(file, &image) {
+                        Ok(written) => Ok(Row::Filled(row::filled(file, &written))),
+                        Err(error) => of_one_image(error),
+                    },
+                    Err(error) => Ok(failed(&error)),
                 };
                 if send_row.send(row).is_err() {
                     return;
@@ -256,6 +264,28 @@ fn start_writers<'scope>(
         (send_outcome, rows)
     };
     (0..threads).map(start).unzip()
+}
+
+fn failed(error: &Error) -> Row {
+    Row::Failed { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+}
+
+/// A file that cannot be written because of its own name is its image's matter; a full disk or
+/// a folder that is gone stops the run.
+fn of_one_image(error: Error) -> Result<Row> {
+    use std::io::ErrorKind;
+    let of_its_name = matches!(
+        &error,
+        Error::Write { source, .. } if matches!(
+            source.kind(),
+            ErrorKind::InvalidFilename
+                | ErrorKind::InvalidInput
+                | ErrorKind::AlreadyExists
+                | ErrorKind::NotADirectory
+                | ErrorKind::IsADirectory
+        )
+    );
+    if of_its_name { Ok(failed(&error)) } else { Err(error) }
 }
 
 /// Appends rows in the order of the images.

@@ -35,46 +35,64 @@ pub struct Head {
     pub tensor: String,
     /// What it holds.
     pub scores: Scores,
-    /// The operator that was cut off behind `tensor`: `Softmax` or `Sigmoid`.
-    pub cut_off: Option<String>,
+    /// The operator that makes probabilities of logits, where one was found: `Softmax` or
+    /// `Sigmoid`. It is cut off where it comes last, and kept where the output is resized or
+    /// clipped behind it.
+    pub squashed_by: Option<&'static str>,
+}
+
+impl Head {
+    /// Whether the last operator of the graph is cut off.
+    pub fn is_cut_off(&self) -> bool {
+        self.tensor != self.output
+    }
 }
 
 /// Chooses the output and looks at what writes it.
 pub(super) fn choose(
     model: &Model,
     name: Option<&str>,
-    scores: ScoresOption,
+    option: ScoresOption,
 ) -> Result<Head> {
     let output = choose_output(model, name)?;
     let index = GraphIndex::new(&model.graph);
-    let writer = terminal(&index, &output.name);
-    refuse_class_ids(&output, writer)?;
-    let kept = |scores| Head {
+    let tail = Tail::of(&index, &output.name);
+    let operator = tail.operator();
+    refuse_class_ids(&output, operator)?;
+    let kept = |scores, squashed_by| Head {
         output: output.name.clone(),
         tensor: output.name.clone(),
         scores,
-        cut_off: None,
+        squashed_by,
     };
-    match (scores, writer.and_then(|node| node.op_type.as_deref())) {
-        (ScoresOption::Logits, _) | (ScoresOption::Auto, Some("LogSoftmax")) => {
-            Ok(kept(Scores::Logits))
+    let squashed_by = match operator {
+        "Sigmoid" => Some("Sigmoid"),
+        "Softmax" if tail.node.is_some_and(|node| over_classes(model, &index, node)) => {
+            Some("Softmax")
         }
-        (_, Some(operator @ ("Softmax" | "Sigmoid"))) => {
-            let node = writer.filter(|node| {
-                operator == "Sigmoid" || over_classes(model, &index, node)
-            });
-            let Some(tensor) = node.and_then(|node| node.input.first()) else {
-                return Ok(kept(Scores::ToBeProbed));
-            };
-            Ok(Head {
-                output: output.name.clone(),
-                tensor: tensor.clone(),
-                scores: Scores::Logits,
-                cut_off: Some(operator.to_owned()),
-            })
+        _ => None,
+    };
+    match (option, squashed_by) {
+        (ScoresOption::Logits, Some(operator)) => Err(Error::setting(
+            "--scores",
+            format!("logits, but output \"{}\" comes out of a {operator}", output.name),
+        )
+        .with_hint("leave --scores out; or export the model up to its logits")),
+        (ScoresOption::Logits, None) => Ok(kept(Scores::Logits, None)),
+        (_, Some(operator)) if tail.is_last => Ok(Head {
+            tensor: tail
+                .node
+                .and_then(|node| node.input.first())
+                .cloned()
+                .unwrap_or_default(),
+            ..kept(Scores::Logits, Some(operator))
+        }),
+        (_, Some(operator)) => Ok(kept(Scores::Probabilities, Some(operator))),
+        (ScoresOption::Auto, None) if operator == "LogSoftmax" => {
+            Ok(kept(Scores::Logits, None))
         }
-        (ScoresOption::Probabilities, _) => Ok(kept(Scores::Probabilities)),
-        (ScoresOption::Auto, _) => Ok(kept(Scores::ToBeProbed)),
+        (ScoresOption::Auto, None) => Ok(kept(Scores::ToBeProbed, None)),
+        (ScoresOption::Probabilities, None) => Ok(kept(Scores::Probabilities, None)),
     }
 }
 
@@ -117,35 +135,68 @@ fn describe(value: &ValueDescription) -> String {
     }
 }
 
-/// The node that decides what a tensor's values are: its writer, through `Identity`.
-fn terminal<'a>(index: &GraphIndex<'a>, tensor: &str) -> Option<&'a proto::Node> {
-    let mut node = index.producer(tensor)?;
-    for _ in 0..64 {
-        if node.op_type.as_deref() != Some("Identity") {
-            return Some(node);
+/// Operators that leave scores what they are, apart from place, size and rounding.
+const CARRIERS: [&str; 13] = [
+    "Identity",
+    "Cast",
+    "Clip",
+    "Resize",
+    "Upsample",
+    "Reshape",
+    "Flatten",
+    "Squeeze",
+    "Unsqueeze",
+    "Transpose",
+    "Pad",
+    "Slice",
+    "Crop",
+];
+
+/// The node that decides what an output's values are.
+struct Tail<'a> {
+    node: Option<&'a proto::Node>,
+    /// Whether nothing but `Identity` and `Cast` follows it.
+    is_last: bool,
+}
+
+impl<'a> Tail<'a> {
+    fn of(index: &GraphIndex<'a>, output: &str) -> Self {
+        let (mut node, mut is_last) = (index.producer(output), true);
+        // Tails are short; a graph that goes in circles has none.
+        for _ in 0..64 {
+            let operator =
+                node.and_then(|node| node.op_type.as_deref()).unwrap_or_default();
+            if !CARRIERS.contains(&operator) {
+                return Self { node, is_last };
+            }
+            is_last &= matches!(operator, "Identity" | "Cast");
+            let input = node.and_then(|node| node.input.first());
+            node = input.and_then(|name| index.producer(name));
         }
-        node = index.producer(node.input.first()?)?;
+        Self { node: None, is_last: false }
     }
-    None
+
+    fn operator(&self) -> &'a str {
+        self.node.and_then(|node| node.op_type.as_deref()).unwrap_or_default()
+    }
 }
 
 /// Element types that can hold scores: f32, f16, f64, bf16; 0 is "the file does not say".
 const FLOATS: [i32; 5] = [0, 1, 10, 11, 16];
 
-fn refuse_class_ids(
-    output: &ValueDescription,
-    writer: Option<&proto::Node>,
-) -> Result<()> {
-    let operator = writer.and_then(|node| node.op_type.as_deref()).unwrap_or_default();
+fn refuse_class_ids(output: &ValueDescription, operator: &str) -> Result<()> {
     let picks = matches!(operator, "ArgMax" | "ArgMin" | "TopK" | "NonMaxSuppression");
     if !picks && FLOATS.contains(&output.element_type) {
         return Ok(());
     }
-    let what =
-        if picks { format!("ends in {operator}") } else { "holds integers".to_owned() };
-    Err(Error::node(
+    let what = if picks {
+        format!("comes out of {operator}")
+    } else {
+        "holds integers".to_owned()
+    };
+    Err(Error::output(
         output.name.clone(),
-        format!("this output {what}: class ids, where class scores are expected"),
+        format!("{what}: class ids, where class scores are expected"),
     )
     .with_hint(
         "export the model up to its logits (leave out the argmax), or choose another output \

@@ -247,8 +247,22 @@ fn hidden(model: &Model, node: &proto::Node, depth: usize) -> Option<String> {
 }
 
 fn no_site(model: &Model, survey: &Survey) -> Error {
+    let index = GraphIndex::new(&model.graph);
+    let live = |node: &&proto::Node| {
+        is_dropout(node) && matches!(liveness(model, &index, node), Ok(Liveness::Live(_)))
+    };
+    if let Some(elsewhere) = model.graph.node.iter().find(live) {
+        let name = node_label(elsewhere);
+        return Error::model(
+            model.path(),
+            format!("no live dropout reaches the output; the live ones lie elsewhere (\"{name}\")"),
+        )
+        .with_hint("choose another output with --output-name");
+    }
     let inert = match &survey.inert[..] {
-        [] => "there is no Dropout node behind the output; exporters remove dropout in evaluation mode".to_owned(),
+        [] => "there is no Dropout node behind the output; exporters remove dropout in \
+               evaluation mode"
+            .to_owned(),
         inert => format!("its Dropout nodes do nothing ({})", inert.join("; ")),
     };
     Error::model(model.path(), format!("the model has no live dropout: {inert}"))

@@ -78,7 +78,7 @@ impl Plan {
             .producer_index(&head.tensor)
             .is_some_and(|node| moved.contains(&node))
         {
-            return Err(Error::node(
+            return Err(Error::output(
                 head.output.clone(),
                 "no live dropout reaches this output",
             )

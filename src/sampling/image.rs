@@ -23,19 +23,21 @@ pub(super) enum Batch {
 pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     let image = plan.image();
     let refused = |message: String| {
-        Error::node(image.name.clone(), message)
+        Error::input(image.name.clone(), message)
             .with_hint("export the model with an input of f32 [N,C,H,W] (or [N,H,W,C])")
     };
     if ![0, 1, 10].contains(&image.element_type) {
         return Err(refused(format!(
-            "this input holds ONNX element type {}, where f32 (1) or f16 (10) is expected",
-            image.element_type
+            "it takes {} values, where f32 or f16 is expected",
+            element_name(image.element_type)
         )));
     }
-    let dimensions = image.dimensions.as_deref().unwrap_or_default();
+    let Some(dimensions) = image.dimensions.as_deref() else {
+        return Err(refused("the file does not say its sizes".to_owned()));
+    };
     let &[_, second, third, last] = dimensions else {
         return Err(refused(format!(
-            "this input has {} axes, where an image has four",
+            "it has {} axes, where an image has four",
             dimensions.len()
         )));
     };
@@ -58,9 +60,27 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     }
     let text = |size: Option<usize>| size.map_or("?".to_owned(), |n| n.to_string());
     Err(refused(format!(
-        "this input has the sizes {}, with 1 to 4 channels on neither the second nor the last axis",
+        "it has the sizes {}, with 1 to 4 channels on neither the second nor the last axis",
         dimensions.iter().map(|&size| text(size)).collect::<Vec<_>>().join("x")
     )))
+}
+
+/// An ONNX element type in words.
+fn element_name(element_type: i32) -> String {
+    let names = [
+        (2, "u8"),
+        (3, "i8"),
+        (6, "i32"),
+        (7, "i64"),
+        (9, "bool"),
+        (11, "f64"),
+        (16, "bf16"),
+    ];
+    let named = names.iter().find(|(number, _)| *number == element_type);
+    named.map_or_else(
+        || format!("ONNX type {element_type}"),
+        |(_, name)| (*name).to_owned(),
+    )
 }
 
 /// How many images a run takes.

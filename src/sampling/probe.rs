@@ -106,6 +106,8 @@ pub(super) struct Probed {
     pub(super) reason: Option<String>,
     /// The scores without dropout of one noise image, with the sizes of a run of `head_rows`.
     pub(super) head: Value,
+    /// The sizes of the scores as the runtime knows them whatever the image.
+    pub(super) declared: Vec<Option<usize>>,
     /// Estimated bytes that a row takes.
     pub(super) row_bytes: usize,
 }
@@ -152,7 +154,8 @@ impl<'a> Probe<'a> {
         let head =
             head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
         let (types, Proof { crossings, axes, reason }) = (self.site_types(), proof);
-        Ok(Probed { crossings, axes, types, reason, head, row_bytes })
+        let declared = self.head_sizes();
+        Ok(Probed { crossings, axes, types, reason, head, declared, row_bytes })
     }
 
     /// For a model with a batch size of its own. With one image a run nothing needs a proof.
@@ -176,7 +179,13 @@ impl<'a> Probe<'a> {
         let head = same_outputs.into_iter().next();
         let head =
             head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
-        Ok(Probed { crossings, axes, types: self.site_types(), reason, head, row_bytes })
+        let (types, declared) = (self.site_types(), self.head_sizes());
+        Ok(Probed { crossings, axes, types, reason, head, declared, row_bytes })
+    }
+
+    fn head_sizes(&self) -> Vec<Option<usize>> {
+        let outputs = self.suffix.outputs();
+        outputs.first().map(|head| head.dimensions.clone()).unwrap_or_default()
     }
 
     fn site_types(&self) -> Vec<TypedTensor> {

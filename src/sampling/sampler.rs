@@ -73,7 +73,13 @@ impl Sampler {
             Batch::Fixed(rows) => probe.fixed(rows),
         };
         let probed = probed.map_err(|error| error.of_size(size))?;
-        let scores = ScoreLayout::new(&plan, &probed.head, input.layout, options.task)?;
+        let scores = ScoreLayout::new(
+            &plan,
+            &probed.head,
+            &probed.declared,
+            input.layout,
+            options.task,
+        )?;
         let rows = Rows::choose(&probed, batch, &options);
         let threads =
             rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();

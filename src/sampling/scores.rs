@@ -15,52 +15,28 @@ pub struct ScoreLayout {
 }
 
 impl ScoreLayout {
-    /// Decides from the output of a probe.
+    /// Decides from the output of a probe. `declared` are its sizes as the runtime knows them
+    /// whatever the image: a map that is 1 x 1 for a small image is still a map.
     pub(super) fn new(
         plan: &Plan,
         head: &Value,
+        declared: &[Option<usize>],
         layout: Layout,
         task: Option<Task>,
     ) -> Result<Self> {
         let shape = head.shape();
-        let refused = |message: String, hint: &str| {
-            Error::node(plan.head().output.clone(), message).with_hint(hint)
-        };
-        let text = || shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+        let one_pixel = matches!(declared, [_, _, Some(1), Some(1)]);
         let (channels, map) = match (&shape[..], task) {
-            (&([_, c] | [_, c, 1, 1]), None | Some(Task::Classification)) => (c, false),
+            (&([_, c] | [_, c, 1, 1]), Some(Task::Classification)) | (&[_, c], None) => {
+                (c, false)
+            }
+            (&[_, c, 1, 1], None) if one_pixel => (c, false),
             (&[_, c, _, _], None | Some(Task::Segmentation))
                 if layout == Layout::Nchw =>
             {
                 (c, true)
             }
-            (&[_, _, _, _], None | Some(Task::Segmentation)) => {
-                return Err(refused(
-                    format!(
-                        "this output ({}) belongs to a channels-last model, whose maps are not supported yet",
-                        text()
-                    ),
-                    "end the model with a transpose to [N,C,H,W] and take images as [N,C,H,W]",
-                ));
-            }
-            (_, task) => {
-                let wanted = match task {
-                    Some(Task::Classification) => {
-                        "class scores [N,C] (--task classification)"
-                    }
-                    Some(Task::Segmentation) => {
-                        "class scores [N,C,H,W] (--task segmentation)"
-                    }
-                    None => "class scores [N,C] or [N,C,H,W]",
-                };
-                return Err(refused(
-                    format!(
-                        "this output has the sizes {}, where {wanted} are expected",
-                        text()
-                    ),
-                    "choose another output with --output-name, or export the model up to its logits",
-                ));
-            }
+            _ => return Err(refuse_shape(plan, &shape, layout, task)),
         };
         check_channels(plan, channels)?;
         let kind = kind(plan, head, channels)?;
@@ -117,31 +93,56 @@ impl ScoreLayout {
     }
 }
 
+fn refuse_shape(
+    plan: &Plan,
+    shape: &[usize],
+    layout: Layout,
+    task: Option<Task>,
+) -> Error {
+    let sizes = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+    let output = &plan.head().output;
+    if shape.len() == 4 && layout == Layout::Nhwc && task != Some(Task::Classification) {
+        return Error::output(
+            output,
+            format!("its maps ({sizes}) belong to a channels-last model, which is not supported yet"),
+        )
+        .with_hint("end the model with a transpose to [N,C,H,W] and take images as [N,C,H,W]");
+    }
+    let wanted = match task {
+        Some(Task::Classification) => "class scores [N,C] (--task classification)",
+        Some(Task::Segmentation) => "class scores [N,C,H,W] (--task segmentation)",
+        None => "class scores [N,C] or [N,C,H,W]",
+    };
+    Error::output(output, format!("its sizes are {sizes}, where {wanted} are expected")).with_hint(
+        "choose another output with --output-name, or export the model up to its logits",
+    )
+}
+
 /// Class ids are 16-bit, and the largest stands for "none".
 const MOST_CLASSES: usize = 65_534;
 
 fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
     let head = plan.head();
     let refused = |message: String, hint: &str| {
-        Err(Error::node(head.output.clone(), message).with_hint(hint))
+        Err(Error::output(&head.output, message).with_hint(hint))
     };
-    match (head.cut_off.as_deref(), channels) {
-        (_, 0) => refused(
-            "this output has no channel".to_owned(),
-            "choose another with --output-name",
-        ),
+    match (head.squashed_by, channels) {
+        (_, 0) => {
+            refused("it has no channel".to_owned(), "choose another with --output-name")
+        }
         (Some("Softmax"), 1) => refused(
             "a softmax over one class is always 1".to_owned(),
             "export the model up to its logits: one channel then stands for two classes",
         ),
         (Some("Sigmoid"), 2..) => refused(
             format!(
-                "a sigmoid over {channels} channels says that several classes can hold at once (multi-label), which is not supported"
+                "a sigmoid over {channels} channels says that several classes can hold at once \
+                 (multi-label), which is not supported"
             ),
-            "if exactly one class holds, export the model up to its logits and let them be softmaxed: --scores logits",
+            "if exactly one class holds, export the model again without the sigmoid",
         ),
         (_, n) if n > MOST_CLASSES => refused(
-            format!("this output has {n} classes, more than {MOST_CLASSES}"),
+            format!("it has {n} classes, more than {MOST_CLASSES}"),
             "choose another with --output-name",
         ),
         _ => Ok(()),
@@ -149,30 +150,80 @@ fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
 }
 
 fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
-    match plan.head().scores {
-        Declared::Logits => Ok(ScoreKind::Logits),
-        Declared::Probabilities => Ok(ScoreKind::Probabilities),
-        Declared::ToBeProbed => {
-            let values = head.to_f32()?;
-            let pixels =
-                head.shape().get(2..).unwrap_or_default().iter().product::<usize>();
-            Ok(if sums_to_one(&values, channels, pixels) {
-                ScoreKind::Probabilities
-            } else {
-                ScoreKind::Logits
-            })
+    let values = head.to_f32()?;
+    let pixels = head.shape().get(2..).unwrap_or_default().iter().product::<usize>();
+    let unclear = |what: &str, hint: &str| {
+        let (low, high) = range(&values);
+        let message = format!("{what} (a probe gave values from {low} to {high})");
+        Err(Error::output(&plan.head().output, message).with_hint(hint))
+    };
+    match (plan.head().scores, looks(&values, channels, pixels)) {
+        (Declared::Logits, _) | (Declared::ToBeProbed, Looks::Free) => {
+            Ok(ScoreKind::Logits)
         }
+        (_, Looks::Probabilities) => Ok(ScoreKind::Probabilities),
+        (Declared::Probabilities, Looks::WithinOne) if channels == 1 => {
+            Ok(ScoreKind::Probabilities)
+        }
+        (Declared::Probabilities, _) => unclear(
+            "it should hold probabilities, but is not within 0 and 1, or does not sum to 1 over \
+             the classes",
+            "where it holds scores before a softmax, say so: --scores logits; else export the \
+             model up to its logits",
+        ),
+        (Declared::ToBeProbed, Looks::WithinOne | Looks::WholeNumbers) => unclear(
+            "whether it holds logits is unclear",
+            "say what it holds: --scores logits, or --scores probabilities; class ids are no \
+             scores: export the model up to its logits",
+        ),
+    }
+}
+
+/// What values look like.
+#[derive(Debug, PartialEq, Eq)]
+enum Looks {
+    /// Within 0 and 1, and their sum over the classes is 1.
+    Probabilities,
+    /// Within 0 and 1.
+    WithinOne,
+    /// Integers, as class ids are.
+    WholeNumbers,
+    /// None of these.
+    Free,
+}
+
+/// Rounding of probabilities, f16 included.
+const PROBABILITY_ROUNDING: f32 = 2e-3;
+
+fn looks(values: &[f32], channels: usize, pixels: usize) -> Looks {
+    let all = |holds: fn(f32) -> bool| {
+        values.iter().all(|&value| !value.is_finite() || holds(value))
+    };
+    let within =
+        all(|v| (-PROBABILITY_ROUNDING..=1.0 + PROBABILITY_ROUNDING).contains(&v));
+    if within && channels > 1 && sums_to_one(values, channels, pixels.max(1)) {
+        Looks::Probabilities
+    } else if within {
+        Looks::WithinOne
+    } else if all(|v| v.fract() == 0.0) {
+        Looks::WholeNumbers
+    } else {
+        Looks::Free
     }
 }
 
 fn sums_to_one(values: &[f32], channels: usize, pixels: usize) -> bool {
-    channels > 1
-        && values.iter().all(|&value| value >= 0.0)
-        && values.chunks(channels * pixels.max(1)).all(|row| {
-            let sum =
-                |pixel: usize| row.iter().skip(pixel).step_by(pixels.max(1)).sum::<f32>();
-            (0..pixels.max(1)).all(|pixel| (sum(pixel) - 1.0).abs() < 1e-3)
-        })
+    values.chunks(channels * pixels).all(|row| {
+        let sum = |pixel: usize| row.iter().skip(pixel).step_by(pixels).sum::<f32>();
+        (0..pixels).all(|pixel| (sum(pixel) - 1.0).abs() <= PROBABILITY_ROUNDING)
+    })
+}
+
+fn range(values: &[f32]) -> (f32, f32) {
+    let finite = values.iter().copied().filter(|value| value.is_finite());
+    finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| {
+        (low.min(v), high.max(v))
+    })
 }
 
 #[cfg(test)]
@@ -180,11 +231,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn probabilities_are_told_by_their_sums_over_the_classes() {
-        assert!(sums_to_one(&[0.25, 0.75, 0.5, 0.5], 2, 1));
-        assert!(sums_to_one(&[0.1, 0.6, 0.9, 0.4], 2, 2));
-        assert!(!sums_to_one(&[0.1, 0.6, 0.9, 0.5], 2, 2));
-        assert!(!sums_to_one(&[-0.5, 1.5], 2, 1));
-        assert!(!sums_to_one(&[1.0, 1.0], 1, 1));
+    fn values_tell_probabilities_from_ids_and_logits() {
+        assert_eq!(looks(&[0.25, 0.75, 0.5, 0.5], 2, 1), Looks::Probabilities);
+        assert_eq!(looks(&[0.1, 0.6, 0.9, 0.4], 2, 2), Looks::Probabilities);
+        assert_eq!(looks(&[0.1, 0.6, 0.9, 0.5], 2, 2), Looks::WithinOne);
+        assert_eq!(looks(&[0.1, 0.6], 1, 2), Looks::WithinOne);
+        assert_eq!(looks(&[1.0, 4.0, 0.0], 1, 3), Looks::WholeNumbers);
+        assert_eq!(looks(&[-0.5, 1.5], 2, 1), Looks::Free);
+        assert_eq!(looks(&[f32::NAN, 1.5], 2, 1), Looks::Free);
     }
 }

@@ -7,8 +7,8 @@ use super::settings::{Crop, Interpolation, ModelInput, Resize, Size};
 use crate::error::{Error, Result};
 use crate::input::MAX_PIXELS;
 
-/// Origin of what the model file decides.
-pub(super) const MODEL: &str = "the model's input";
+/// Where a value comes from that the model file fixes.
+pub const MODEL_INPUT: &str = "the model's input";
 
 /// Origin of what nobody said.
 const DEFAULT: &str = "default";
@@ -98,7 +98,7 @@ impl Frame {
         let seen = geometry.seen();
         if !self.takes.takes(seen) {
             let message = format!("takes {}, the image comes out at {seen}", self.takes);
-            return Err(Error::setting(MODEL, message).with_hint(
+            return Err(Error::setting(MODEL_INPUT, message).with_hint(
                 match self.takes.exactly() {
                     Some(size) => {
                         format!("say --resize {size} to stretch images to that size")
@@ -121,7 +121,7 @@ impl Frame {
 /// With a crop said and no resize, cropping is all that is meant.
 fn resize_unsaid(takes: Takes, crop: Crop) -> Chosen<Resize> {
     match (takes.exactly(), crop) {
-        (Some(size), Crop::None) => Chosen::unsaid(Resize::Exact(size), MODEL),
+        (Some(size), Crop::None) => Chosen::unsaid(Resize::Exact(size), MODEL_INPUT),
         _ => Chosen::unsaid(Resize::None, DEFAULT),
     }
 }

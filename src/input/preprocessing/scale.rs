@@ -22,7 +22,7 @@ pub(super) fn channels(layers: &[Layer], input: &ModelInput) -> Result<Chosen<Ch
     let chosen = choose(layers, "channels", |layer| layer.channels);
     let chosen = match (chosen, count) {
         (Some(chosen), _) => chosen,
-        (None, 1) => Chosen::unsaid(Channels::Gray, super::frame::MODEL),
+        (None, 1) => Chosen::unsaid(Channels::Gray, super::frame::MODEL_INPUT),
         (None, _) => Chosen::unsaid(Channels::Rgb, "default"),
     };
     if chosen.value.count() == count {

@@ -353,3 +353,54 @@ fn no_geometry(height: usize, width: usize) -> crate::input::Geometry {
         height,
     }
 }
+
+#[test]
+fn what_scores_are_is_found_behind_resizing_clipping_and_casting() {
+    use crate::reduce::ScoreKind::{Logits, Probabilities};
+    for (name, kind, n_classes, is_map) in [
+        ("sigmoid-one-channel", Logits, 2, true),
+        ("sigmoid-clip", Probabilities, 2, true),
+        ("sigmoid-resize", Probabilities, 2, true),
+        ("softmax-tail", Logits, 5, false),
+        ("softmax-resize", Probabilities, 5, true),
+        ("low-resolution", Logits, 5, true),
+    ] {
+        let sampler = sampler(&format!("fixtures/traps/{name}.onnx"), options());
+        let scores = sampler.scores();
+        assert_eq!(
+            (scores.kind(), scores.n_classes(), scores.is_map()),
+            (kind, n_classes, is_map),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_map_stays_a_map_where_the_first_image_is_tiny() {
+    let plan = plan("fixtures/traps/resize-to-input.onnx");
+    let runtime = Runtime::find(None).unwrap();
+    let sampler = Sampler::new(plan, &runtime, options(), (1, 1)).unwrap();
+    assert!(sampler.scores().is_map());
+}
+
+#[test]
+fn scores_that_are_said_to_be_what_they_are_not_are_refused() {
+    let runtime = Runtime::find(None).unwrap();
+    let open = |name: &str, scores| {
+        let model =
+            Model::open(&fixture(&format!("fixtures/traps/{name}.onnx"))).unwrap();
+        let plan = Plan::new(model, None, scores)?;
+        let size = size(&plan);
+        Sampler::new(plan, &runtime, options(), size)
+    };
+    for (name, scores) in [
+        ("softmax-tail", ScoresOption::Logits),
+        ("sigmoid-clip", ScoresOption::Logits),
+        ("low-resolution", ScoresOption::Probabilities),
+        ("argmax-cast", ScoresOption::Probabilities),
+    ] {
+        let error = open(name, scores).err().unwrap_or_else(|| panic!("{name}"));
+        assert!(error.hint().is_some(), "{name}: {error}");
+    }
+    assert!(open("hard-sigmoid", ScoresOption::Probabilities).is_ok());
+}
