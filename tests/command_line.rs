@@ -402,3 +402,48 @@ fn external_data_is_found_through_links_and_never_outside_the_folder() {
     assert_eq!(ended.code, 1);
     assert!(ended.stderr.contains("outside the model's folder"), "{}", ended.stderr);
 }
+
+#[test]
+fn names_for_another_number_of_classes_are_refused() {
+    let folder = images(&[]);
+    fs::write(folder.path().join("names.txt"), "cat\ndog\n").unwrap();
+    let digits = model("models/digits.onnx");
+    let arguments = ["predict", &digits, "images", "-o", "out", "--classes", "names.txt"];
+    let ended = run(folder.path(), &arguments);
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 names") && ended.stderr.contains("10 classes"));
+}
+
+#[test]
+fn a_name_that_cannot_be_written_is_its_own_images_matter() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir_all(images.join("a.png.png")).unwrap();
+    for name in ["a.png", "a.png.png/b.png", "z.png"] {
+        image::RgbImage::new(32, 32).save(images.join(name)).unwrap();
+    }
+    let streets = model("models/streets.onnx");
+    // The map of a.png takes the name of the folder for the map of b.png.
+    let arguments = ["predict", &streets, "images", "-o", "out", "--threads", "1"];
+    let ended = run(folder.path(), &arguments);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    let rows = table(&folder.path().join("out"));
+    let failed = rows.iter().filter(|row| !row[row.len() - 1].is_empty()).count();
+    assert_eq!((rows.len(), failed), (3, 1));
+    assert!(folder.path().join("out/run.json").exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn that_nobody_reads_the_messages_stops_nothing() {
+    let folder = images(&[("broken.png", b"x")]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+        .current_dir(folder.path())
+        .args(["predict", &model("models/digits.onnx"), "images", "-o", "out", "-v"])
+        .stderr(full)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(3));
+    assert_eq!(table(&folder.path().join("out")).len(), 3);
+}
