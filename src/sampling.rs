@@ -7,6 +7,7 @@
 mod axis;
 mod image;
 mod options;
+mod prefix;
 mod probe;
 mod rows;
 mod sampler;

@@ -5,7 +5,7 @@ use crate::output::format::{FORMATS, Format};
 
 /// `--maps`: what is written for each pixel.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Maps {
+pub(in crate::cli) struct Maps {
     pub(super) prediction: bool,
     pub(super) overlay: bool,
     pub(super) measures: Vec<&'static Measure>,
@@ -13,7 +13,7 @@ pub(super) struct Maps {
 
 /// A list of values, which clap takes for one.
 #[derive(Debug, Clone)]
-pub(super) struct List<T>(pub(super) Vec<T>);
+pub(in crate::cli) struct List<T>(pub(super) Vec<T>);
 
 fn known_measures() -> String {
     MEASURES.iter().map(|measure| measure.name).collect::<Vec<_>>().join(", ")

@@ -1,225 +1,22 @@
-//! `mcdrop predict`: from what was typed to a job.
+//! `mcdrop predict`: runs what was typed and says how it goes.
+
+mod arguments;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+pub(super) use arguments::PredictArguments;
 
-use super::names::{self, List, Maps};
 use super::progress::Progress;
 use super::{End, terminal};
 use crate::error::Result;
-use crate::input::preprocessing::{
-    Channels, Crop, Interpolation, MODEL_INPUT, Options, Preset, Resize, Setting, Task,
-};
+use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Preprocessing, list_images};
-use crate::measure::Measure;
 use crate::onnx::Model;
-use crate::output::format::Format;
-use crate::pipeline::{self, Event, Job, OutputOptions, Precision, Setup};
-use crate::random::Draws;
+use crate::pipeline::{self, Event, Job, Setup};
 use crate::reduce::ScoreKind;
-use crate::rewrite::{Plan, Scores, ScoresOption};
+use crate::rewrite::{Plan, Scores};
 use crate::runtime::Runtime;
-use crate::sampling::{Masks, Sampler, SamplingOptions, model_input};
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  mcdrop predict model.onnx images -o out --preset imagenet
-  mcdrop predict model.onnx photo.jpg -o out --samples 62 --seed 7
-  mcdrop predict model.onnx images -o out --maps none --measures predictive_entropy
-
-What the maps mean: predictive_entropy is how unsure the model is in all, mutual_information how
-much its samples disagree. Neither proves that a prediction is right; predictions.csv has the plain
-softmax (deterministic_probability) beside them, to compare.")]
-pub(super) struct PredictArguments {
-    /// The model: an .onnx file with live dropout.
-    model: PathBuf,
-    /// An image, or a folder of them (with its sub-folders).
-    images: PathBuf,
-    /// The folder for maps, predictions.csv and run.json.
-    #[arg(short, long, value_name = "FOLDER")]
-    output: PathBuf,
-    /// Replace the results of an earlier run in that folder.
-    #[arg(long)]
-    overwrite: bool,
-    /// Say what was found, decided and used, and where each setting came from.
-    #[arg(short, long)]
-    verbose: bool,
-    #[command(flatten)]
-    sampling: SamplingArguments,
-    #[command(flatten)]
-    scores: ScoreArguments,
-    #[command(flatten)]
-    preprocessing: PreprocessingArguments,
-    #[command(flatten)]
-    results: ResultArguments,
-    #[command(flatten)]
-    machine: MachineArguments,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Sampling")]
-struct SamplingArguments {
-    /// Stochastic passes an image; multiples of 31 make full stratified blocks.
-    #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=65_535))]
-    samples: u32,
-    /// Seed of the masks; a negative one is its two's complement.
-    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true, value_parser = seed)]
-    seed: u64,
-    /// How the samples of a unit go together.
-    #[arg(long, value_enum, default_value_t = DrawsName::Stratified)]
-    draws: DrawsName,
-    /// Whether each image has masks of its own.
-    #[arg(long, value_enum, default_value_t = MasksName::PerImage)]
-    masks: MasksName,
-    /// All dropouts off: one pass, no samples.
-    #[arg(long, conflicts_with = "samples")]
-    deterministic: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Model output")]
-struct ScoreArguments {
-    /// The graph output that holds the class scores.
-    #[arg(long, value_name = "NAME")]
-    output_name: Option<String>,
-    /// What the scores are.
-    #[arg(long, value_enum, default_value_t = ScoresName::Auto)]
-    scores: ScoresName,
-    /// What the output is about [default: by its rank].
-    #[arg(long, value_name = "classification|segmentation|auto", value_parser = task)]
-    task: Option<List<Task>>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Preprocessing (default: MODEL.toml beside the model)")]
-struct PreprocessingArguments {
-    /// A configuration on top of the one beside the model.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Mean and standard deviation by name.
-    #[arg(long, value_name = "imagenet|unit|raw")]
-    preset: Option<Preset>,
-    /// Size before the crop.
-    #[arg(long, value_name = "none|WxH|short:N")]
-    resize: Option<Resize>,
-    /// Part of the middle that the network sees.
-    #[arg(long, value_name = "WxH")]
-    crop: Option<Crop>,
-    /// How pixels are found when resizing.
-    #[arg(long, value_name = "nearest|bilinear|bicubic")]
-    interpolation: Option<Interpolation>,
-    /// Whether shrinking averages over the pixels that it leaves out.
-    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
-    antialias: Option<bool>,
-    /// Mean to subtract, of values in 0..1: one number, or one a channel.
-    #[arg(long, value_name = "M,M,M", value_parser = names::numbers, allow_hyphen_values = true)]
-    mean: Option<List<f32>>,
-    /// Standard deviation to divide by.
-    #[arg(long, value_name = "S,S,S", value_parser = names::numbers, allow_hyphen_values = true)]
-    std: Option<List<f32>>,
-    /// Order of the channels.
-    #[arg(long, value_name = "rgb|bgr|gray")]
-    channels: Option<Channels>,
-    /// Names of the classes: a line each, or JSON.
-    #[arg(long, value_name = "FILE")]
-    classes: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Results")]
-struct ResultArguments {
-    /// Measures in predictions.csv.
-    #[arg(long, value_name = "LIST", default_value = "all", value_parser = names::measures)]
-    measures: List<&'static Measure>,
-    /// Maps to write: prediction, overlay, and measures by name.
-    #[arg(
-        long,
-        value_name = "LIST|none",
-        default_value = "prediction,predictive_entropy,mutual_information,overlay",
-        value_parser = names::maps
-    )]
-    maps: Maps,
-    /// Formats of the measures' maps: png, npy.
-    #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats)]
-    formats: List<&'static Format>,
-    /// Keep mean probabilities and measures as .npy, for evaluation.
-    #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32")]
-    keep_probabilities: Option<PrecisionName>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Machine")]
-struct MachineArguments {
-    /// Rows (samples of an image) in a run of the sampled part [default: by --memory].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
-    batch_size: Option<u32>,
-    /// Threads for the model, reading and writing [default: one a core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    threads: Option<u32>,
-    /// What the rows of a run may take, as estimated; small runs stay in the caches.
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = names::memory)]
-    memory: usize,
-    /// The ONNX Runtime library, or a folder that holds it.
-    #[arg(long, value_name = "FILE")]
-    ort_lib: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DrawsName {
-    /// In blocks of 31, each unit dropped its due number of times.
-    Stratified,
-    /// Each sample for itself.
-    Independent,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MasksName {
-    /// From the bytes of the image's file.
-    PerImage,
-    /// The same for all images.
-    Shared,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ScoresName {
-    /// By the last operator, else by a probe.
-    Auto,
-    /// Before the softmax.
-    Logits,
-    /// Non-negative, summing to 1.
-    Probabilities,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PrecisionName {
-    F32,
-    F16,
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text {
-        "yes" => Ok(true),
-        "no" => Ok(false),
-        other => Err(format!("\"{other}\" is neither yes nor no")),
-    }
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    let wrong = || format!("\"{text}\" is not a whole number of 64 bits");
-    let signed = || text.parse::<i64>().map(i64::cast_unsigned);
-    text.parse::<u64>().or_else(|_| signed()).map_err(|_| wrong())
-}
-
-fn task(text: &str) -> Result<List<Task>, String> {
-    if text == "auto" {
-        Ok(List(Vec::new()))
-    } else {
-        text.parse().map(|task| List(vec![task]))
-    }
-}
+use crate::sampling::{Sampler, model_input};
 
 pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     let runtime = Runtime::find(arguments.machine.ort_lib.as_deref())?;
@@ -230,12 +27,8 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
             "{bytes} bytes of the model belong to fields newer than IR 14 and are ignored"
         ));
     }
-    let scores = match arguments.scores.scores {
-        ScoresName::Auto => ScoresOption::Auto,
-        ScoresName::Logits => ScoresOption::Logits,
-        ScoresName::Probabilities => ScoresOption::Probabilities,
-    };
-    let plan = Plan::new(model, arguments.scores.output_name.as_deref(), scores)?;
+    let output_name = arguments.scores.output_name.as_deref();
+    let plan = Plan::new(model, output_name, arguments.scores.option())?;
     let input = model_input(&plan)?;
     let preprocessing = Preprocessing::resolve(
         &arguments.model,
@@ -302,79 +95,6 @@ fn predict(
         total as f64 / seconds.max(1e-9)
     ));
     Ok(if summary.failed > 0 { End::SomeImagesFailed } else { End::Done })
-}
-
-impl PredictArguments {
-    fn preprocessing_options(&self) -> Options {
-        let typed = &self.preprocessing;
-        let list =
-            |numbers: &Option<List<f32>>| numbers.as_ref().map(|list| list.0.clone());
-        Options {
-            config: typed.config.clone(),
-            preset: typed.preset,
-            resize: typed.resize,
-            crop: typed.crop,
-            interpolation: typed.interpolation,
-            antialias: typed.antialias,
-            mean: list(&typed.mean),
-            std: list(&typed.std),
-            channels: typed.channels,
-            classes: typed.classes.clone(),
-            task: self.task(),
-        }
-    }
-
-    fn task(&self) -> Option<Task> {
-        self.scores.task.as_ref().and_then(|list| list.0.first().copied())
-    }
-
-    fn job(
-        &self,
-        images: Vec<crate::input::ImageFile>,
-        preprocessing: &Preprocessing,
-    ) -> Job {
-        let results = &self.results;
-        let output = OutputOptions {
-            measures: results.measures.0.clone(),
-            maps: results.maps.measures.clone(),
-            prediction: results.maps.prediction,
-            overlay: results.maps.overlay,
-            formats: results.formats.0.clone(),
-            keep_probabilities: results.keep_probabilities.map(
-                |precision| match precision {
-                    PrecisionName::F32 => Precision::F32,
-                    PrecisionName::F16 => Precision::F16,
-                },
-            ),
-        };
-        let typed = &self.sampling;
-        let defaults = SamplingOptions::default();
-        let sampling = SamplingOptions {
-            samples: typed.samples,
-            seed: typed.seed,
-            draws: match typed.draws {
-                DrawsName::Stratified => Draws::Stratified,
-                DrawsName::Independent => Draws::Independent,
-            },
-            masks: match typed.masks {
-                MasksName::PerImage => Masks::PerImage,
-                MasksName::Shared => Masks::Shared,
-            },
-            deterministic: typed.deterministic,
-            batch_size: self.machine.batch_size.map(|n| n as usize),
-            memory: self.machine.memory,
-            threads: self.machine.threads.map_or(defaults.threads, |n| n as usize),
-            task: preprocessing.task,
-            needs: output.needs(),
-        };
-        Job {
-            images,
-            folder: self.output.clone(),
-            overwrite: self.overwrite,
-            sampling,
-            output,
-        }
-    }
 }
 
 fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {

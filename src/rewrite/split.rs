@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use prost::Message as _;
 
+use super::cut::Cut;
 use super::output::{self, Head, ScoresOption};
 use super::reach::Reach;
 use super::sites::{self, Site, Survey};
@@ -269,57 +270,6 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
     ))
 }
 
-/// The suffix and what must cross into it.
-struct Cut {
-    suffix: BTreeSet<usize>,
-    tensors: BTreeSet<String>,
-    shapes: BTreeSet<String>,
-}
-
-impl Cut {
-    fn new(reach: &Reach, random: &HashSet<usize>, constant: &HashSet<usize>) -> Self {
-        let arithmetic = reach.shape_arithmetic(constant);
-        let mut cut = Self {
-            suffix: BTreeSet::new(),
-            tensors: BTreeSet::new(),
-            shapes: BTreeSet::new(),
-        };
-        let mut open: Vec<usize> = random.iter().copied().collect();
-        while let Some(node) = open.pop() {
-            if !cut.suffix.insert(node) {
-                continue;
-            }
-            for &name in reach.reads(node) {
-                match reach.index.producer_index(name) {
-                    _ if reach.index.initializers.contains_key(name) => {}
-                    Some(writer)
-                        if random.contains(&writer) || constant.contains(&writer) =>
-                    {
-                        open.push(writer);
-                    }
-                    Some(writer) if arithmetic.contains(&writer) => {
-                        if reach.is_shape(writer) {
-                            cut.shapes.insert(name.to_owned());
-                        } else {
-                            open.push(writer);
-                        }
-                    }
-                    // The graph input, or a tensor of the prefix.
-                    None | Some(_) => {
-                        cut.tensors.insert(name.to_owned());
-                    }
-                }
-            }
-        }
-        cut
-    }
-
-    fn prefix(&self, reach: &Reach) -> BTreeSet<usize> {
-        let crossing = self.tensors.iter().chain(&self.shapes).map(String::as_str);
-        reach.needed(crossing).into_iter().collect()
-    }
-}
-
 fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
     proto::Node {
         op_type: Some(kind.to_owned()),
@@ -392,71 +342,4 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
 }
 
 #[cfg(test)]
-mod uncut {
-    //! The model as it was, its dropouts made visible: what tests compare the cut with.
-
-    use super::*;
-
-    impl Plan {
-        /// The whole model with each site a product with an input `mask::TENSOR` of this element
-        /// type (f32, cast where the site is not), or without masks the sites off and their
-        /// inputs added as outputs.
-        pub(crate) fn uncut(&self, masks: Option<&[i32]>) -> Vec<u8> {
-            let mut graph = self.model.graph.clone();
-            let mut outputs = vec![self.head.tensor.clone()];
-            let mut extra = Vec::new();
-            for (i, site) in self.sites().iter().enumerate() {
-                let at = site.position;
-                match masks {
-                    None => {
-                        graph.node[at] = node("Identity", &[&site.input], &site.tensor);
-                        outputs.push(site.input.clone());
-                    }
-                    Some(types) => {
-                        let (mask, cast) = (
-                            format!("mask::{}", site.tensor),
-                            format!("cast::{}", site.tensor),
-                        );
-                        let to = proto::Attribute {
-                            name: Some("to".to_owned()),
-                            r#type: Some(2),
-                            i: Some(i64::from(types[i])),
-                            ..proto::Attribute::default()
-                        };
-                        extra.push(proto::Node {
-                            attribute: vec![to],
-                            ..node("Cast", &[&mask], &cast)
-                        });
-                        graph.node[at] = node("Mul", &[&site.input, &cast], &site.tensor);
-                        let tensor =
-                            proto::TensorType { elem_type: Some(1), shape: None };
-                        let value = Some(proto::TypeValue::Tensor(tensor));
-                        graph.input.push(proto::ValueInfo {
-                            name: Some(mask),
-                            r#type: Some(proto::Type { value, ..proto::Type::default() }),
-                            ..proto::ValueInfo::default()
-                        });
-                    }
-                }
-            }
-            graph.node.splice(0..0, extra);
-            graph.value_info.clear();
-            self.with_outputs(graph, &outputs)
-        }
-
-        /// The whole model with its own dropouts, the first one's output added.
-        pub(crate) fn native(&self) -> Vec<u8> {
-            let outputs = [self.head.tensor.clone(), self.sites()[0].tensor.clone()];
-            self.with_outputs(self.model.graph.clone(), &outputs)
-        }
-
-        fn with_outputs(&self, mut graph: proto::Graph, outputs: &[String]) -> Vec<u8> {
-            let untyped = |name: &String| proto::ValueInfo {
-                name: Some(name.clone()),
-                ..proto::ValueInfo::default()
-            };
-            graph.output = outputs.iter().map(untyped).collect();
-            self.finish(graph)
-        }
-    }
-}
+mod uncut;

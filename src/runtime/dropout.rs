@@ -9,6 +9,8 @@
     reason = "ONNX Runtime hands out input and output that may be one buffer"
 )]
 
+mod layout;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +20,8 @@ use ort::operator::{
     OperatorOutput,
 };
 use ort::value::{PrimitiveTensorElementType, TensorElementType};
+
+use layout::{Layout, Run, TILE};
 
 use crate::operator::{self, AXIS, INDEPENDENT, ORDINAL, RATIO, SEED, SITE};
 use crate::random::{self, Draws, MaskTable, Stream};
@@ -163,14 +167,6 @@ struct Group {
     rows: Vec<(usize, u32)>,
 }
 
-/// Units that lie side by side in memory, for every row.
-struct Run {
-    first_unit: usize,
-    /// Offset of row 0; row `r` is `r * row_stride` further.
-    offset: usize,
-    length: usize,
-}
-
 struct SiteKernel {
     stream: Stream,
     axis: Option<usize>,
@@ -178,9 +174,6 @@ struct SiteKernel {
     scale: f32,
     table: MaskTable,
 }
-
-/// Units of a task: their words fit the first-level cache beside the values.
-const TILE: usize = 2048;
 
 impl SiteKernel {
     fn compute<T: Element>(&self, context: &ComputeContext) -> ort::Result<usize> {
@@ -261,70 +254,6 @@ impl SiteKernel {
         for &(row, bit) in &group.rows {
             buffers.apply(layout.place(run, row) + from, words, bit, self.scale);
         }
-    }
-}
-
-/// Where the units of each row lie.
-struct Layout {
-    runs: Vec<Run>,
-    row_stride: usize,
-}
-
-impl Layout {
-    /// `axis` counts the rows, each owning as many slices of it; a unit's index is row-major
-    /// over the slices, then the axes before, then the axes behind.
-    fn new(shape: &[i64], axis: Option<usize>, rows: usize) -> ort::Result<Self> {
-        let sizes: Vec<usize> =
-            shape.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
-        let total: usize = sizes.iter().product();
-        let Some(axis) = axis else {
-            if rows != 1 {
-                return Err(ort::Error::new(
-                    "a dropout without a row axis got several rows",
-                ));
-            }
-            return Ok(Self {
-                runs: vec![Run { first_unit: 0, offset: 0, length: total }],
-                row_stride: 0,
-            });
-        };
-        let size = sizes.get(axis).copied().unwrap_or(0);
-        if rows == 0 || size % rows != 0 {
-            return Err(ort::Error::new(format!(
-                "axis {axis} of {sizes:?} does not hold {rows} rows"
-            )));
-        }
-        let outer: usize = sizes[..axis].iter().product();
-        let inner: usize = sizes[axis + 1..].iter().product();
-        let (slices, row_stride) = (size / rows, size / rows * inner);
-        let mut runs = Vec::new();
-        if outer == 1 {
-            runs.push(Run { first_unit: 0, offset: 0, length: row_stride });
-        } else {
-            for slice in 0..slices {
-                for block in 0..outer {
-                    runs.push(Run {
-                        first_unit: (slice * outer + block) * inner,
-                        offset: block * size * inner + slice * inner,
-                        length: inner,
-                    });
-                }
-            }
-        }
-        Ok(Self { runs, row_stride })
-    }
-
-    fn place(&self, run: &Run, row: usize) -> usize {
-        run.offset + row * self.row_stride
-    }
-
-    /// Runs in tiles: which run, from where, to where.
-    fn tasks(&self) -> Vec<(usize, usize, usize)> {
-        let tiles = |(i, run): (usize, &Run)| {
-            let length = run.length;
-            (0..length).step_by(TILE).map(move |from| (i, from, length.min(from + TILE)))
-        };
-        self.runs.iter().enumerate().flat_map(tiles).collect()
     }
 }
 

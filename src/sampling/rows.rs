@@ -2,7 +2,8 @@
 
 use super::image::Batch;
 use super::options::SamplingOptions;
-use super::probe::{Crossed, Crossing, Probed};
+use super::prefix::Crossed;
+use super::probe::{Crossing, Probed};
 use crate::error::Result;
 use crate::runtime::Value;
 
