@@ -187,7 +187,8 @@ impl SiteKernel {
         let (dimensions, length, x) = (shape.to_vec(), x.len(), x.as_ptr());
         let mut output = context.output(0, dimensions.clone())?.ok_or_else(missing)?;
         let y = output.try_extract_tensor_mut::<T>()?.1.as_mut_ptr();
-        let layout = Layout::new(&dimensions, self.axis, keys.len())?;
+        let layout =
+            Layout::new(&dimensions, self.axis, keys.len()).map_err(ort::Error::new)?;
         let (groups, off) = self.groups(keys, samples)?;
         let buffers = Buffers { x, y, length, in_place: std::ptr::eq(x, y.cast_const()) };
         if !buffers.in_place {

@@ -24,15 +24,13 @@ impl Layout {
         shape: &[i64],
         axis: Option<usize>,
         rows: usize,
-    ) -> ort::Result<Self> {
+    ) -> Result<Self, String> {
         let sizes: Vec<usize> =
             shape.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
         let total: usize = sizes.iter().product();
         let Some(axis) = axis else {
             if rows != 1 {
-                return Err(ort::Error::new(
-                    "a dropout without a row axis got several rows",
-                ));
+                return Err("a dropout without a row axis got several rows".to_owned());
             }
             return Ok(Self {
                 runs: vec![Run { first_unit: 0, offset: 0, length: total }],
@@ -41,9 +39,7 @@ impl Layout {
         };
         let size = sizes.get(axis).copied().unwrap_or(0);
         if rows == 0 || size % rows != 0 {
-            return Err(ort::Error::new(format!(
-                "axis {axis} of {sizes:?} does not hold {rows} rows"
-            )));
+            return Err(format!("axis {axis} of {sizes:?} does not hold {rows} rows"));
         }
         let outer: usize = sizes[..axis].iter().product();
         let inner: usize = sizes[axis + 1..].iter().product();
