@@ -88,7 +88,10 @@ pub(super) fn choose(
             ..kept(Scores::Logits, Some(operator))
         }),
         (_, Some(operator)) => Ok(kept(Scores::Probabilities, Some(operator))),
-        (ScoresOption::Auto, None) if operator == "LogSoftmax" => {
+        (ScoresOption::Auto, None)
+            if operator == "LogSoftmax"
+                && tail.node.is_some_and(|node| over_classes(model, &index, node)) =>
+        {
             Ok(kept(Scores::Logits, None))
         }
         (ScoresOption::Auto, None) => Ok(kept(Scores::ToBeProbed, None)),
@@ -204,20 +207,22 @@ fn refuse_class_ids(output: &ValueDescription, operator: &str) -> Result<()> {
     ))
 }
 
-/// Whether a softmax goes over axis 1, where the classes are. Before opset 13 its default axis
-/// is 1 (and everything after it), from 13 on the last.
+/// Whether a softmax goes over axis 1, where the classes are, and over nothing else. Before
+/// opset 13 it goes over its axis (1 where none is said) and every axis behind it.
 fn over_classes(model: &Model, index: &GraphIndex, node: &proto::Node) -> bool {
     let axis = node
         .attribute
         .iter()
         .find(|a| a.name.as_deref() == Some("axis"))
         .and_then(|a| a.i);
+    let flat = two_dimensional(model, index, node);
+    if model.opset() < 13 {
+        return flat && matches!(axis, None | Some(1 | -1));
+    }
     match axis {
-        Some(1) => true,
-        Some(-1) => two_dimensional(model, index, node),
-        Some(-3) => true,
+        Some(1 | -3) => true,
+        None | Some(-1) => flat,
         Some(_) => false,
-        None => model.opset() < 13 || two_dimensional(model, index, node),
     }
 }
 

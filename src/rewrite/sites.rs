@@ -112,7 +112,10 @@ fn liveness(model: &Model, index: &GraphIndex, node: &proto::Node) -> Result<Liv
                 Error::node(node_label(node), "its ratio is computed at run time")
                     .with_hint("export the model with a constant ratio")
             };
-            ratio.ok_or_else(unknown).map(Liveness::Live)
+            match ratio.ok_or_else(unknown)? {
+                0.0 => Ok(Liveness::Inert("its ratio is 0")),
+                ratio => Ok(Liveness::Live(ratio)),
+            }
         }
     }
 }
@@ -188,26 +191,32 @@ fn refuse_random(node: &proto::Node) -> Result<()> {
 }
 
 fn refuse_batch_norm_training(model: &Model, node: &proto::Node) -> Result<()> {
-    if !is_standard(node) || node.op_type.as_deref() != Some("BatchNormalization") {
-        return Ok(());
-    }
-    let mode = node.attribute.iter().find(|a| a.name.as_deref() == Some("training_mode"));
-    let outputs = node.output.iter().filter(|name| !name.is_empty()).count();
-    let training =
-        mode.and_then(|a| a.i) == Some(1) || (model.opset() < 14 && outputs > 1);
-    if !training {
-        return Ok(());
-    }
+    let training = |node: &proto::Node| is_batch_norm_training(model, node);
+    let Some(found) = find_inside(model, node, &training) else { return Ok(()) };
     Err(Error::node(
-        node_label(node),
+        found,
         "batch normalisation in training form: an image's result would depend on its neighbours in the batch",
     )
     .with_hint(EXPORT_HINT))
 }
 
+fn is_batch_norm_training(model: &Model, node: &proto::Node) -> bool {
+    let mode = node.attribute.iter().find(|a| a.name.as_deref() == Some("training_mode"));
+    let outputs = node.output.iter().filter(|name| !name.is_empty()).count();
+    is_standard(node)
+        && node.op_type.as_deref() == Some("BatchNormalization")
+        && (mode.and_then(|a| a.i) == Some(1) || (model.opset() < 14 && outputs > 1))
+}
+
 /// Randomness inside the bodies of `If`, `Loop`, `Scan` and of functions.
 fn refuse_hidden(model: &Model, node: &proto::Node) -> Result<()> {
-    match hidden(model, node, 0) {
+    let random = |inner: &proto::Node| {
+        let operator = inner.op_type.as_deref().unwrap_or_default();
+        let mode = inner.input.get(2).is_some_and(|name| !name.is_empty());
+        (is_dropout(inner) && mode && !std::ptr::eq(inner, node))
+            || (is_standard(inner) && RANDOM.contains(&operator))
+    };
+    match find_inside(model, node, &random) {
         None => Ok(()),
         Some(inner) => Err(Error::node(
             node_label(node),
@@ -217,33 +226,34 @@ fn refuse_hidden(model: &Model, node: &proto::Node) -> Result<()> {
     }
 }
 
-/// Bodies nest less deep than this in any real file.
-const DEEPEST: usize = 32;
-
-fn hidden(model: &Model, node: &proto::Node, depth: usize) -> Option<String> {
-    if depth > DEEPEST {
-        return Some(node_label(node).to_owned());
-    }
-    let function = model.shell.functions.iter().find(|f| {
-        f.name == node.op_type
-            && f.domain.as_deref().unwrap_or("") == node.domain.as_deref().unwrap_or("")
-    });
-    let inner = bodies(node)
-        .flat_map(|body| &body.node)
-        .chain(function.iter().flat_map(|f| &f.node));
-    for node in inner {
-        let operator = node.op_type.as_deref().unwrap_or_default();
-        let live = is_dropout(node)
-            && model.opset() >= 12
-            && node.input.get(2).is_some_and(|n| !n.is_empty());
-        if live || (is_standard(node) && RANDOM.contains(&operator)) {
+/// The name of the first node, this one or one in its bodies and functions, that is wanted.
+pub(super) fn find_inside(
+    model: &Model,
+    node: &proto::Node,
+    wanted: &dyn Fn(&proto::Node) -> bool,
+) -> Option<String> {
+    /// Bodies nest less deep than this in any real file.
+    const DEEPEST: usize = 32;
+    fn search(
+        model: &Model,
+        node: &proto::Node,
+        wanted: &dyn Fn(&proto::Node) -> bool,
+        depth: usize,
+    ) -> Option<String> {
+        if depth > DEEPEST || wanted(node) {
             return Some(node_label(node).to_owned());
         }
-        if let Some(name) = hidden(model, node, depth + 1) {
-            return Some(name);
-        }
+        let domain = |name: &Option<String>| name.clone().unwrap_or_default();
+        // Functions of one name may differ in their overload: each might be the one.
+        let functions = model.shell.functions.iter().filter(|function| {
+            function.name == node.op_type
+                && domain(&function.domain) == domain(&node.domain)
+        });
+        let inner = bodies(node).flat_map(|body| &body.node);
+        let mut inner = inner.chain(functions.flat_map(|function| &function.node));
+        inner.find_map(|node| search(model, node, wanted, depth + 1))
     }
-    None
+    search(model, node, wanted, 0)
 }
 
 fn no_site(model: &Model, survey: &Survey) -> Error {
@@ -263,7 +273,10 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
         [] => "there is no Dropout node behind the output; exporters remove dropout in \
                evaluation mode"
             .to_owned(),
-        inert => format!("its Dropout nodes do nothing ({})", inert.join("; ")),
+        [first] => format!("its Dropout node does nothing ({first})"),
+        [first, others @ ..] => {
+            format!("its Dropout nodes do nothing ({first}; and {} more)", others.len())
+        }
     };
     Error::model(model.path(), format!("the model has no live dropout: {inert}"))
         .with_hint(EXPORT_HINT)

@@ -126,10 +126,14 @@ impl Plan {
     }
 
     /// Whether some operator mixes what the rows of a run share, whatever the shapes say.
-    pub(crate) fn rows_share_a_scale(&self) -> Option<&str> {
+    pub(crate) fn rows_share_a_scale(&self) -> Option<String> {
+        let dynamic = |node: &proto::Node| {
+            node.op_type
+                .as_deref()
+                .is_some_and(|name| name.starts_with("DynamicQuantize"))
+        };
         let nodes = self.suffix.iter().map(|&i| &self.model.graph.node[i]);
-        let mut names = nodes.filter_map(|node| node.op_type.as_deref());
-        names.find(|name| *name == "DynamicQuantizeLinear")
+        nodes.into_iter().find_map(|node| sites::find_inside(&self.model, node, &dynamic))
     }
 
     /// Tensors that cross from the prefix to the suffix; the graph input may be one.

@@ -27,18 +27,19 @@ impl Numbers {
         Self { values, tolerance: rounding * largest }
     }
 
-    /// Whether these are the numbers of `first`, then those of `second`, up to rounding.
-    pub(super) fn are_those_of(&self, first: &Self, second: &Self) -> bool {
-        let parts = first.values.iter().chain(&second.values);
-        self.values.len() == first.values.len() + second.values.len()
-            && self.values.iter().zip(parts).all(|(a, b)| self.close(*a, *b))
+    /// Whether these are the numbers of the parts, one after the other, up to rounding.
+    pub(super) fn are_those_of(&self, parts: &[&Self]) -> bool {
+        let numbers = parts.iter().flat_map(|part| &part.values);
+        self.values.len() == parts.iter().map(|part| part.values.len()).sum::<usize>()
+            && self.values.iter().zip(numbers).all(|(a, b)| self.close(*a, *b))
     }
 
-    /// The one axis of which `both` (two rows, the first as in `self`) has twice the size, where
-    /// its first half is `self` again and its second half is not: each row has its own slices.
-    pub(super) fn axis_of_two(&self, both: &Self) -> Option<usize> {
+    /// The one axis of which `both` has twice the size, where its first half is `self` (one row,
+    /// alone) and its second half `other` (another row, alone): each row has its own slices, and
+    /// neither changes with its neighbour.
+    pub(super) fn axis_of_two(&self, other: &Self, both: &Self) -> Option<usize> {
         let (one, two) = (self.values.shape(), both.values.shape());
-        if one.len() != two.len() {
+        if one.len() != two.len() || other.values.shape() != one {
             return None;
         }
         let grown: Vec<usize> = (0..one.len()).filter(|&i| two[i] != one[i]).collect();
@@ -47,30 +48,43 @@ impl Numbers {
             return None;
         }
         let (first, second) = both.values.view().split_at(Axis(axis), one[axis]);
-        let (own, exact) = (self.values.view(), self.values == first);
-        (self.same(&own, &first) && self.differ(&own, &second, exact)).then_some(axis)
+        let (a, b) = (self.values.view(), other.values.view());
+        let exact = a == first && b == second;
+        (self.same(&a, &first) && self.same(&b, &second) && self.differ(&a, &b, exact))
+            .then_some(axis)
     }
 
-    /// The one axis along which `mixed` (`rows` rows, of which the second is another image) is
-    /// like `self` (the same image in all rows) but in the second row's slices.
-    pub(super) fn axis_of_many(&self, mixed: &Self, rows: usize) -> Option<usize> {
-        if mixed.values.shape() != self.values.shape() {
+    /// The one axis along which `mixed` (`rows` rows) is like `self` (one image in all rows) but
+    /// for the second row's slices, which are those of `other` (another image in all rows).
+    pub(super) fn axis_of_many(
+        &self,
+        other: &Self,
+        mixed: &Self,
+        rows: usize,
+    ) -> Option<usize> {
+        let shape = self.values.shape();
+        if mixed.values.shape() != shape || other.values.shape() != shape {
             return None;
         }
         let follows = |&axis: &usize| {
-            let size = self.values.len_of(Axis(axis));
+            let size = shape[axis];
             if size == 0 || !size.is_multiple_of(rows) {
                 return false;
             }
-            let slices =
-                |row: usize| Slice::from(row * (size / rows)..(row + 1) * (size / rows));
+            let of_row = |numbers: &Self, row: usize| {
+                let slices = row * (size / rows)..(row + 1) * (size / rows);
+                numbers.values.slice_axis(Axis(axis), Slice::from(slices)).to_owned()
+            };
             (0..rows).all(|row| {
-                let a = self.values.slice_axis(Axis(axis), slices(row));
-                let b = mixed.values.slice_axis(Axis(axis), slices(row));
-                if row == 1 { self.differ(&a, &b, false) } else { self.same(&a, &b) }
+                let found = of_row(mixed, row);
+                let (own, others) = (of_row(self, row), of_row(other, row));
+                let expected = if row == 1 { &others } else { &own };
+                self.same(&found.view(), &expected.view())
+                    && (row != 1
+                        || self.differ(&own.view(), &others.view(), found == others))
             })
         };
-        let axes: Vec<usize> = (0..self.values.ndim()).filter(follows).collect();
+        let axes: Vec<usize> = (0..shape.len()).filter(follows).collect();
         match axes[..] {
             [axis] => Some(axis),
             _ => None,
@@ -113,48 +127,68 @@ mod tests {
     #[test]
     fn the_axis_that_doubles_with_the_rows_is_found_first_or_second() {
         let alone = numbers(&[1, 4, 5], |x| feature(x[0], x[1], x[2]));
+        let other = numbers(&[1, 4, 5], |x| feature(1, x[1], x[2]));
         let both = numbers(&[2, 4, 5], |x| feature(x[0], x[1], x[2]));
-        assert_eq!(alone.axis_of_two(&both), Some(0));
+        assert_eq!(alone.axis_of_two(&other, &both), Some(0));
         let alone = numbers(&[4, 1, 5], |x| feature(x[1], x[0], x[2]));
+        let other = numbers(&[4, 1, 5], |x| feature(1, x[0], x[2]));
         let both = numbers(&[4, 2, 5], |x| feature(x[1], x[0], x[2]));
-        assert_eq!(alone.axis_of_two(&both), Some(1));
+        assert_eq!(alone.axis_of_two(&other, &both), Some(1));
     }
 
     #[test]
     fn windows_of_one_row_side_by_side_are_an_axis_and_interleaved_ones_are_not() {
         let alone = numbers(&[3, 5], |x| feature(0, x[0], x[1]));
+        let other = numbers(&[3, 5], |x| feature(1, x[0], x[1]));
         let side_by_side = numbers(&[6, 5], |x| feature(x[0] / 3, x[0] % 3, x[1]));
         let interleaved = numbers(&[6, 5], |x| feature(x[0] % 2, x[0] / 2, x[1]));
-        assert_eq!(alone.axis_of_two(&side_by_side), Some(0));
-        assert_eq!(alone.axis_of_two(&interleaved), None);
+        assert_eq!(alone.axis_of_two(&other, &side_by_side), Some(0));
+        assert_eq!(alone.axis_of_two(&other, &interleaved), None);
     }
 
     #[test]
     fn a_row_that_changes_with_its_neighbour_has_no_axis() {
         let alone = numbers(&[1, 5], |x| feature(0, 0, x[1]));
+        let other = numbers(&[1, 5], |x| feature(1, 0, x[1]));
         let mixed =
             numbers(&[2, 5], |x| feature(x[0], 0, x[1]) - 0.5 * feature(1, 0, x[1]));
-        assert_eq!(alone.axis_of_two(&mixed), None);
+        assert_eq!(alone.axis_of_two(&other, &mixed), None);
     }
 
     #[test]
     fn rows_that_hardly_differ_are_told_apart_where_nothing_is_rounded() {
         let nearly = |row: usize, i: usize| 1.0 + 1e-9 * feature(row, 0, i);
         let alone = numbers(&[1, 5], |x| nearly(x[0], x[1]));
+        let other = numbers(&[1, 5], |x| nearly(1, x[1]));
         let both = numbers(&[2, 5], |x| nearly(x[0], x[1]));
-        assert_eq!(alone.axis_of_two(&both), Some(0));
+        assert_eq!(alone.axis_of_two(&other, &both), Some(0));
         let rounded = numbers(&[2, 5], |x| nearly(x[0], x[1]) + 1e-8);
-        assert_eq!(alone.axis_of_two(&rounded), None);
+        assert_eq!(alone.axis_of_two(&other, &rounded), None);
         let equal = numbers(&[2, 5], |x| nearly(0, x[1]));
-        assert_eq!(alone.axis_of_two(&equal), None);
+        assert_eq!(alone.axis_of_two(&alone, &equal), None);
+    }
+
+    #[test]
+    fn a_second_row_that_takes_its_scale_from_the_first_has_no_axis() {
+        let scale = |row: usize| if row == 0 { 4.0 } else { 2.0 };
+        let alone = numbers(&[1, 5], |x| feature(0, 0, x[1]) / scale(0));
+        let other = numbers(&[1, 5], |x| feature(1, 0, x[1]) / scale(1));
+        let both = numbers(&[2, 5], |x| feature(x[0], 0, x[1]) / scale(0));
+        assert_eq!(alone.axis_of_two(&other, &both), None);
+        let same = numbers(&[3, 5], |x| feature(0, 0, x[1]) / scale(0));
+        let others = numbers(&[3, 5], |x| feature(1, 0, x[1]) / scale(1));
+        let mixed =
+            numbers(&[3, 5], |x| feature(usize::from(x[0] == 1), 0, x[1]) / scale(0));
+        assert_eq!(same.axis_of_many(&others, &mixed, 3), None);
     }
 
     #[test]
     fn with_a_fixed_batch_the_axis_is_the_one_whose_second_slices_alone_change() {
         let same = numbers(&[4, 4, 3], |x| feature(0, x[1], x[2]));
+        let other = numbers(&[4, 4, 3], |x| feature(1, x[1], x[2]));
         let mixed = numbers(&[4, 4, 3], |x| feature(usize::from(x[0] == 1), x[1], x[2]));
-        assert_eq!(same.axis_of_many(&mixed, 4), Some(0));
+        assert_eq!(same.axis_of_many(&other, &mixed, 4), Some(0));
         let spread = numbers(&[4, 4, 3], |x| feature(1, x[1], x[2]));
-        assert_eq!(same.axis_of_many(&spread, 4), None);
+        assert_eq!(same.axis_of_many(&other, &spread, 4), None);
     }
 }

@@ -25,8 +25,10 @@ pub(super) struct Probed {
     pub(super) types: Vec<TypedTensor>,
     /// Why a run must have one row.
     pub(super) reason: Option<String>,
-    /// The scores without dropout of one noise image, with the sizes of a run of `head_rows`.
+    /// The scores without dropout of one noise image, or of a run filled with it.
     pub(super) head: Value,
+    /// Rows of that run.
+    pub(super) head_rows: usize,
     /// The sizes of the scores as the runtime knows them whatever the image.
     pub(super) declared: Vec<Option<usize>>,
     /// Estimated bytes that a row takes.
@@ -61,13 +63,14 @@ impl<'a> Probe<'a> {
         let alone = self.prefix.run(&[&self.noise[0]])?;
         let alone_outputs = self.run_suffix(&alone)?;
         let row_bytes = working_set(&alone.0, &alone_outputs);
-        let proof = self.prove_two_rows(&alone, &alone_outputs);
+        let other = self.prefix.run(&[&self.noise[1]])?;
+        let proof = self.prove_two_rows([&alone, &other], &alone_outputs);
         let one_row =
             |reason: String| Proof { reason: Some(reason), ..self.whole(&alone) };
         let proof = match (self.plan.rows_share_a_scale(), proof) {
-            (Some(operator), _) => {
-                one_row(format!("{operator} takes its scale from all rows of a run"))
-            }
+            (Some(operator), _) => one_row(format!(
+                "node \"{operator}\" takes its scale from all rows of a run"
+            )),
             (None, Ok(proof)) => proof,
             (None, Err(reason)) => one_row(reason),
         };
@@ -76,7 +79,17 @@ impl<'a> Probe<'a> {
             head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
         let (types, Proof { crossings, axes, reason }) = (self.site_types(), proof);
         let declared = self.head_sizes();
-        Ok(Probed { crossings, axes, types, reason, head, declared, row_bytes })
+        let head_rows = 1;
+        Ok(Probed {
+            crossings,
+            axes,
+            types,
+            reason,
+            head,
+            head_rows,
+            declared,
+            row_bytes,
+        })
     }
 
     /// For a model with a batch size of its own. With one image a run nothing needs a proof.
@@ -92,7 +105,13 @@ impl<'a> Probe<'a> {
         let mut axes = vec![SiteAxis::Whole; self.plan.sites().len()];
         if rows > 1 {
             let mixed_outputs = self.run_suffix(&mixed)?;
-            axes = self.axes_of_fixed(rows, &same_outputs, &mixed_outputs)?;
+            let other = self.prefix.run(&vec![&self.noise[1]; rows])?;
+            let other_outputs = self.run_suffix(&other)?;
+            axes = self.axes_of_fixed(
+                rows,
+                [&same_outputs, &other_outputs],
+                &mixed_outputs,
+            )?;
         }
         let row_bytes = working_set(&same.0, &same_outputs) / rows.max(1);
         let crossings = vec![Crossing::Shared; same.0.len()];
@@ -101,7 +120,17 @@ impl<'a> Probe<'a> {
         let head =
             head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
         let (types, declared) = (self.site_types(), self.head_sizes());
-        Ok(Probed { crossings, axes, types, reason, head, declared, row_bytes })
+        let head_rows = rows;
+        Ok(Probed {
+            crossings,
+            axes,
+            types,
+            reason,
+            head,
+            head_rows,
+            declared,
+            row_bytes,
+        })
     }
 
     fn head_sizes(&self) -> Vec<Option<usize>> {
@@ -116,11 +145,12 @@ impl<'a> Probe<'a> {
     fn axes_of_fixed(
         &self,
         rows: usize,
-        same: &[Value],
+        [same, other]: [&[Value]; 2],
         mixed: &[Value],
     ) -> Result<Vec<SiteAxis>> {
         let axis = |i: usize| -> Result<Option<usize>> {
-            Ok(Numbers::new(&same[i])?.axis_of_many(&Numbers::new(&mixed[i])?, rows))
+            let (other, mixed) = (Numbers::new(&other[i])?, Numbers::new(&mixed[i])?);
+            Ok(Numbers::new(&same[i])?.axis_of_many(&other, &mixed, rows))
         };
         let refused = |what: String| {
             Error::model(
@@ -129,6 +159,9 @@ impl<'a> Probe<'a> {
             )
             .with_hint("export the model with a batch size of 1 or with a dynamic batch axis")
         };
+        if let Some(operator) = self.plan.rows_share_a_scale() {
+            return Err(refused(format!("node \"{operator}\", which mixes the rows,")));
+        }
         if axis(0)? != Some(0) {
             return Err(refused(format!("output \"{}\"", self.plan.head().output)));
         }
@@ -153,7 +186,7 @@ impl<'a> Probe<'a> {
     /// The axes, or why they cannot be proven.
     fn prove_two_rows(
         &mut self,
-        alone: &Crossed,
+        [alone, other]: [&Crossed; 2],
         outputs: &[Value],
     ) -> Result<Proof, String> {
         let text = |error: Error| error.to_string();
@@ -161,10 +194,12 @@ impl<'a> Probe<'a> {
         let both = self.prefix.run(&[a, b]).map_err(text)?;
         let mut crossings = Vec::new();
         let n_cuts = self.plan.cuts().len();
-        for (i, (one, two)) in alone.0.iter().zip(&both.0).enumerate() {
+        for (i, ((one, other), two)) in
+            alone.0.iter().zip(&other.0).zip(&both.0).enumerate()
+        {
             let name = &self.prefix.names()[i];
             let found = if i < n_cuts {
-                cut_crossing(one, two)
+                cut_crossing([one, other], two)
             } else {
                 shape_crossing(one, two)
             };
@@ -175,23 +210,14 @@ impl<'a> Probe<'a> {
             };
             crossings.push(found.map_err(text)?.ok_or_else(unknown)?);
         }
-        let fed: Vec<&Value> = both
-            .0
-            .iter()
-            .zip(&alone.0)
-            .zip(&crossings)
-            .map(
-                |((two, one), crossing)| {
-                    if *crossing == Crossing::Shared { one } else { two }
-                },
-            )
-            .collect();
-        let two_outputs = self.run_suffix_with(&fed).map_err(text)?;
+        let other_outputs =
+            self.run_suffix_sharing(alone, other, &crossings).map_err(text)?;
+        let two_outputs =
+            self.run_suffix_sharing(alone, &both, &crossings).map_err(text)?;
         let mut axes = Vec::new();
-        for (i, (one, two)) in outputs.iter().zip(&two_outputs).enumerate() {
-            let (one, two) =
-                (Numbers::new(one).map_err(text)?, Numbers::new(two).map_err(text)?);
-            match (i, one.axis_of_two(&two)) {
+        let alone_outputs = outputs.iter().zip(&other_outputs);
+        for (i, ((one, other), two)) in alone_outputs.zip(&two_outputs).enumerate() {
+            match (i, axis_of_two([one, other], two).map_err(text)?) {
                 (0, Some(0)) => {}
                 (0, _) => {
                     return Err(
@@ -211,6 +237,23 @@ impl<'a> Probe<'a> {
         Ok(Proof { crossings, axes, reason: None })
     }
 
+    /// Runs the suffix on rows, with what rows share taken from the first image: in sampling
+    /// all rows of a run are of one image.
+    fn run_suffix_sharing(
+        &mut self,
+        first: &Crossed,
+        rows: &Crossed,
+        crossings: &[Crossing],
+    ) -> Result<Vec<Value>> {
+        let each = rows.0.iter().zip(&first.0).zip(crossings);
+        let fed = each.map(
+            |((own, first), crossing)| {
+                if *crossing == Crossing::Shared { first } else { own }
+            },
+        );
+        self.run_suffix_with(&fed.collect::<Vec<_>>())
+    }
+
     fn run_suffix(&mut self, crossed: &Crossed) -> Result<Vec<Value>> {
         self.run_suffix_with(&crossed.0.iter().collect::<Vec<_>>())
     }
@@ -228,12 +271,16 @@ struct Proof {
     reason: Option<String>,
 }
 
-fn cut_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {
-    if one.shape() == two.shape() {
+fn axis_of_two([one, other]: [&Value; 2], two: &Value) -> Result<Option<usize>> {
+    let (other, two) = (Numbers::new(other)?, Numbers::new(two)?);
+    Ok(Numbers::new(one)?.axis_of_two(&other, &two))
+}
+
+fn cut_crossing(alone: [&Value; 2], two: &Value) -> Result<Option<Crossing>> {
+    if alone[0].shape() == two.shape() {
         return Ok(Some(Crossing::Shared));
     }
-    let axis = Numbers::new(one)?.axis_of_two(&Numbers::new(two)?);
-    Ok(axis.map(Crossing::Rows))
+    Ok(axis_of_two(alone, two)?.map(Crossing::Rows))
 }
 
 fn shape_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {

@@ -59,6 +59,11 @@ impl Sampler {
         options: SamplingOptions,
         size: (usize, usize),
     ) -> Result<Self> {
+        if !(1..=Reduction::MAX_SAMPLES).contains(&(options.samples as usize)) {
+            let most = Reduction::MAX_SAMPLES;
+            let message = format!("{} is not between 1 and {most}", options.samples);
+            return Err(Error::setting("--samples", message));
+        }
         let input = model_input(&plan)?;
         let session_options = session_options(&plan, &options)?;
         let mut prefix = Prefix::open(&plan, runtime, &session_options)?;
@@ -74,13 +79,7 @@ impl Sampler {
             Batch::Fixed(rows) => probe.fixed(rows),
         };
         let probed = probed.map_err(|error| error.of_size(size))?;
-        let scores = ScoreLayout::new(
-            &plan,
-            &probed.head,
-            &probed.declared,
-            input.layout,
-            options.task,
-        )?;
+        let scores = ScoreLayout::new(&plan, &probed, (&input, size), options.task)?;
         let rows = Rows::choose(&probed, batch, &options);
         let threads =
             rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
@@ -168,9 +167,15 @@ impl Sampler {
             let outputs = self
                 .run_rows(&crossed, &mut fed, key, chunk)
                 .map_err(|error| error.of_size(size))?;
+            if outputs[0].shape().first() != Some(&fed.rows) {
+                return Err(Error::runtime(
+                    "the model's output",
+                    "its rows are not those of the run",
+                ));
+            }
             self.reduce(&mut reduction, &outputs[0], chunk)?;
         }
-        Ok(self.threads.install(|| reduction.finish()))
+        Ok(reduction.finish())
     }
 
     /// Adds the scores of a run to the sums.
@@ -261,14 +266,15 @@ impl Sampler {
                 .with_hint("this is a fault of the cut: please report the model's structure"));
             }
         }
-        if self.prefix_rows > 1 || self.rows.per_run == 1 {
+        if self.rows.per_run == 1 || self.rows_are_independent(&crossed, &first[0])? {
             return Ok(());
         }
-        let second = self.run_rows(&crossed, &mut Fed::default(), 0, &[1])?;
-        let both = self.run_rows(&crossed, &mut Fed::default(), 0, &[0, 1])?;
-        let (first, second) = (Numbers::new(&first[0])?, Numbers::new(&second[0])?);
-        if Numbers::new(&both[0])?.are_those_of(&first, &second) {
-            return Ok(());
+        if self.prefix_rows > 1 {
+            return Err(Error::model(
+                self.plan.model().path(),
+                "the images of a run change each other's results, and the file has a fixed batch",
+            )
+            .with_hint("export the model with a batch size of 1 or with a dynamic batch axis"));
         }
         let whole = vec![SiteAxis::Whole; self.plan.sites().len()];
         self.suffix = open_suffix(
@@ -283,6 +289,26 @@ impl Sampler {
         let reason = "rows run together differed from rows run alone".to_owned();
         self.rows = Rows { per_run: 1, reason: Some(reason) };
         Ok(())
+    }
+}
+
+impl Sampler {
+    /// Whether rows of a run with masks are what they are alone; `first` is a run of sample 0.
+    fn rows_are_independent(&mut self, crossed: &Crossed, first: &Value) -> Result<bool> {
+        let (first, rows) = (Numbers::new(first)?, self.prefix_rows);
+        let mut run = |samples: &[i64]| -> Result<Numbers> {
+            Numbers::new(&self.run_rows(crossed, &mut Fed::default(), 0, samples)?[0])
+        };
+        if rows == 1 {
+            let (off, second) = (run(&[DETERMINISTIC])?, run(&[1])?);
+            let together = run(&[DETERMINISTIC, 0, 1])?;
+            return Ok(together.are_those_of(&[&off, &first, &second]));
+        }
+        let all = |sample| vec![sample; rows];
+        let mut mixed = all(0);
+        mixed[1] = 1;
+        let (first, second, mixed) = (run(&all(0))?, run(&all(1))?, run(&mixed)?);
+        Ok(first.axis_of_many(&second, &mixed, rows) == Some(0))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the output of a model holds: class scores of images, or of pixels.
 
+use super::probe::Probed;
 use crate::error::{Error, Result};
-use crate::input::preprocessing::{Layout, Task};
+use crate::input::preprocessing::{Layout, ModelInput, Task};
 use crate::reduce::{ScoreKind, Scores};
 use crate::rewrite::{Plan, Scores as Declared};
 use crate::runtime::Value;
@@ -15,28 +16,31 @@ pub struct ScoreLayout {
 }
 
 impl ScoreLayout {
-    /// Decides from the output of a probe. `declared` are its sizes as the runtime knows them
-    /// whatever the image: a map that is 1 x 1 for a small image is still a map.
+    /// Decides from the output of a probe with images of a size (height, width).
     pub(super) fn new(
         plan: &Plan,
-        head: &Value,
-        declared: &[Option<usize>],
-        layout: Layout,
+        probed: &Probed,
+        (input, size): (&ModelInput, (usize, usize)),
         task: Option<Task>,
     ) -> Result<Self> {
+        let (head, layout) = (&probed.head, input.layout);
         let shape = head.shape();
-        let one_pixel = matches!(declared, [_, _, Some(1), Some(1)]);
+        if shape.first() != Some(&probed.head_rows) {
+            return Err(refuse_rows(plan, &shape, probed.head_rows));
+        }
+        // A map that is 1 x 1 for a small image is still a map.
+        let one_pixel = matches!(probed.declared[..], [_, _, Some(1), Some(1)]);
         let (channels, map) = match (&shape[..], task) {
             (&([_, c] | [_, c, 1, 1]), Some(Task::Classification)) | (&[_, c], None) => {
                 (c, false)
             }
             (&[_, c, 1, 1], None) if one_pixel => (c, false),
-            (&[_, c, _, _], None | Some(Task::Segmentation))
-                if layout == Layout::Nchw =>
+            (&[_, c, h, w], None | Some(Task::Segmentation))
+                if layout == Layout::Nchw && !channels_last(&[c, h, w], size) =>
             {
                 (c, true)
             }
-            _ => return Err(refuse_shape(plan, &shape, layout, task)),
+            _ => return Err(refuse_shape(plan, &shape, task)),
         };
         check_channels(plan, channels)?;
         let kind = kind(plan, head, channels)?;
@@ -93,20 +97,37 @@ impl ScoreLayout {
     }
 }
 
-fn refuse_shape(
-    plan: &Plan,
-    shape: &[usize],
-    layout: Layout,
-    task: Option<Task>,
-) -> Error {
+/// Whether the sizes behind the batch fit an image of this size as `[H, W, C]` and not as
+/// `[C, H, W]`.
+fn channels_last(
+    &[first, second, third]: &[usize; 3],
+    (height, width): (usize, usize),
+) -> bool {
+    first * width == second * height && second * width != third * height
+}
+
+fn refuse_rows(plan: &Plan, shape: &[usize], rows: usize) -> Error {
+    let first = shape.first().copied().unwrap_or(0);
+    let message = format!(
+        "it has {first} rows for {rows} image(s): pixels or tokens in the batch axis"
+    );
+    Error::output(&plan.head().output, message)
+        .with_hint("export the model with scores [N,C] or [N,C,H,W], N being the images")
+}
+
+fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<Task>) -> Error {
     let sizes = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
     let output = &plan.head().output;
-    if shape.len() == 4 && layout == Layout::Nhwc && task != Some(Task::Classification) {
+    if shape.len() == 4 && task != Some(Task::Classification) {
         return Error::output(
             output,
-            format!("its maps ({sizes}) belong to a channels-last model, which is not supported yet"),
+            format!(
+                "its maps ({sizes}) have the channels last, which is not supported yet"
+            ),
         )
-        .with_hint("end the model with a transpose to [N,C,H,W] and take images as [N,C,H,W]");
+        .with_hint(
+            "end the model with a transpose to [N,C,H,W] and take images as [N,C,H,W]",
+        );
     }
     let wanted = match task {
         Some(Task::Classification) => "class scores [N,C] (--task classification)",
