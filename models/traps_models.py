@@ -122,6 +122,24 @@ class MeanOverBatch(Base):
         return self.classify(x - 0.5 * x.mean(0, keepdim=True))
 
 
+class DivideByMaximum(Base):
+    """Features divided by the largest of the whole batch."""
+
+    def classify(self, features):
+        return super().classify(features / features.abs().amax())
+
+
+class FlatPixels(nn.Module):
+    """A segmenter whose pixels lie in the batch axis: [N * H * W, classes]."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = Segmenter()
+
+    def forward(self, image):
+        return self.network(image).permute(0, 2, 3, 1).reshape(-1, CLASSES)
+
+
 class TokenLinear(nn.Module):
     """Linear layers over tokens, which become MatMul: what dynamic quantisation replaces."""
 

@@ -15,7 +15,6 @@ pub use run::{Event, Job, Summary, predict};
 pub use write::{OutputOptions, Precision};
 
 use crate::input::Preprocessing;
-use crate::input::preprocessing::ModelInput;
 use crate::rewrite::Plan;
 
 /// What is settled before the first image is read.
@@ -23,8 +22,6 @@ use crate::rewrite::Plan;
 pub struct Setup {
     /// The model, its sites found and its cut made.
     pub plan: Plan,
-    /// What its input is.
-    pub input: ModelInput,
     /// How images become its input.
     pub preprocessing: Preprocessing,
 }

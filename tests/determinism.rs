@@ -9,7 +9,7 @@ use mcdrop::measure::MEASURES;
 use mcdrop::output::format;
 use mcdrop::pipeline::{self, Job, OutputOptions, Precision, Setup};
 use mcdrop::runtime::Runtime;
-use mcdrop::sampling::{SamplingOptions, model_input};
+use mcdrop::sampling::SamplingOptions;
 
 use crate::fixture;
 
@@ -21,8 +21,7 @@ fn run(
 ) -> BTreeMap<String, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let opened = fixture::open(name);
-    let input = model_input(&opened.plan).unwrap();
-    let setup = Setup { plan: opened.plan, input, preprocessing: opened.preprocessing };
+    let setup = Setup { plan: opened.plan, preprocessing: opened.preprocessing };
     let output = OutputOptions {
         measures: MEASURES.iter().collect(),
         maps: MEASURES.iter().collect(),

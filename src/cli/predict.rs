@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     }
     let images = list_images(&arguments.images, Some(&arguments.output))?;
     let job = arguments.job(images, &preprocessing);
-    predict(arguments, Setup { plan, input, preprocessing }, &runtime, &job)
+    predict(arguments, Setup { plan, preprocessing }, &runtime, &job)
 }
 
 fn predict(
@@ -63,6 +63,12 @@ fn predict(
     let mut hints = HashSet::new();
     let result = pipeline::predict(setup, runtime, job, &mut |event| match event {
         Event::Started(sampler) => {
+            let asked = sampler.options().batch_size;
+            let rows = sampler.rows();
+            if let (Some(_), Some(reason)) = (asked, &rows.reason) {
+                let message = format!("--batch-size is not used: {reason}");
+                progress.aside(|| terminal::warning(&message));
+            }
             if arguments.verbose {
                 progress.aside(|| describe_sampler(sampler));
             }

@@ -22,6 +22,8 @@ pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Lo
     Ok(Loaded { decoded, input })
 }
 
+/// Threads that decode: more would hold more images ready than a model can use.
+const MOST_READERS: usize = 4;
 /// Images that a thread holds ready.
 const AHEAD: usize = 2;
 
@@ -39,7 +41,7 @@ impl Reader {
         threads: usize,
         stop: &'scope AtomicBool,
     ) -> Self {
-        let threads = threads.clamp(1, files.len().max(1));
+        let threads = threads.clamp(1, MOST_READERS.min(files.len().max(1)));
         let start = |first: usize| {
             let (sender, receiver): (SyncSender<Result<Loaded>>, _) = sync_channel(AHEAD);
             scope.spawn(move || {

@@ -45,6 +45,7 @@ impl Record {
             settings.map(|s| json!({"key": s.key, "value": s.value, "from": s.origin}));
         put("preprocessing", settings.collect());
         put("classes", json!(preprocessing.class_names));
+        put("palette", json!(preprocessing.palette));
         put("output", output(sampler, job));
         Ok(Self(record))
     }
@@ -100,6 +101,8 @@ fn sampling(sampler: &Sampler) -> Value {
         "draws": options.draws.name(),
         "masks": options.masks.name(),
         "deterministic": options.deterministic,
+        "batch_size": options.batch_size,
+        "memory": options.memory,
         "rows_per_run": sampler.rows().per_run,
         "rows_per_run_limited_by": sampler.rows().reason,
     })
@@ -129,6 +132,8 @@ fn output(sampler: &Sampler, job: &Job) -> Value {
         "n_classes": n_classes,
         "measures": options.measures.iter().map(|m| m.name).collect::<Value>(),
         "maps": options.maps.iter().map(|m| m.name).collect::<Value>(),
+        "prediction": options.prediction,
+        "overlay": options.overlay,
         "formats": options.formats.iter().map(|f| f.name).collect::<Value>(),
         "bounds": bounds,
         "keep_probabilities": options.keep_probabilities.map(|precision| match precision {

@@ -80,7 +80,7 @@ pub fn predict(
     job: &Job,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
-    let Setup { plan, preprocessing, .. } = setup;
+    let Setup { plan, preprocessing } = setup;
     if !job.overwrite {
         OutputFolder::refuse_results(&job.folder)?;
     }
@@ -96,6 +96,8 @@ pub fn predict(
     tell(Event::Started(&sampler));
     let started = (SystemTime::now(), Instant::now());
     let mut record = Record::new(&sampler, runtime, &preprocessing, job)?;
+    // A run that is cut short leaves word of what it was.
+    folder.write(RECORD, &record.encode()?)?;
     let mut run = Run { sampler, folder: &folder, job, preprocessing: &preprocessing };
     let (done, failed) = run.all(tell)?;
     let summary = Summary { done, failed, time: started.1.elapsed() };
@@ -118,7 +120,9 @@ fn check_class_names(preprocessing: &Preprocessing, n_classes: usize) -> Result<
     }
 }
 
-/// Sizes of images that are tried for the probe before a model is given up.
+/// Images that are looked at for the probe before a model is given up.
+const MOST_TRIED: usize = 256;
+/// Sizes of images that are tried.
 const MOST_SIZES: usize = 8;
 
 /// A sampler, probed with the size of the first image that can be read and that the model takes.
@@ -130,7 +134,7 @@ fn open_sampler(
 ) -> Result<Sampler> {
     let (mut first_unusable, mut first_refused) = (None, None);
     let mut tried: Vec<(usize, usize)> = Vec::new();
-    for file in &job.images {
+    for file in job.images.iter().take(MOST_TRIED) {
         let size = match images::load(file, preprocessing) {
             Ok(Loaded { input, .. }) => (input.height, input.width),
             Err(error) => {
@@ -183,7 +187,11 @@ impl Run<'_> {
         let mut table = Table::create(self.folder, &columns)?;
         let stop = AtomicBool::new(false);
         let (job, preprocessing, folder) = (self.job, self.preprocessing, self.folder);
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(job.sampling.threads).build();
         let writer = Writer {
+            threads: pool
+                .map_err(|e| Error::runtime("starting threads", e.to_string()))?,
             folder,
             options: &job.output,
             class_names: preprocessing.class_names.as_deref(),
@@ -236,13 +244,16 @@ impl Run<'_> {
     }
 }
 
+/// Threads that write: each holds the sums of two images.
+const MOST_WRITERS: usize = 2;
+
 fn start_writers<'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
     files: &'scope [ImageFile],
     writer: &'scope Writer<'scope>,
     threads: usize,
 ) -> (Vec<SyncSender<Outcome>>, Vec<Receiver<Result<Row>>>) {
-    let threads = threads.clamp(1, files.len().max(1));
+    let threads = threads.clamp(1, MOST_WRITERS.min(files.len().max(1)));
     let start = |first: usize| {
         let (send_outcome, outcomes) = sync_channel::<Outcome>(1);
         let (send_row, rows) = sync_channel(1);
@@ -250,10 +261,12 @@ fn start_writers<'scope>(
             for (file, outcome) in files.iter().skip(first).step_by(threads).zip(outcomes)
             {
                 let row = match outcome {
-                    Ok(image) => match writer.write(file, &image) {
-                        Ok(written) => Ok(Row::Filled(row::filled(file, &written))),
-                        Err(error) => of_one_image(error),
-                    },
+                    Ok(image) => {
+                        match writer.threads.install(|| writer.write(file, &image)) {
+                            Ok(written) => Ok(Row::Filled(row::filled(file, &written))),
+                            Err(error) => of_one_image(error),
+                        }
+                    }
                     Err(error) => Ok(failed(&error)),
                 };
                 if send_row.send(row).is_err() {

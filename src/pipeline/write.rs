@@ -83,6 +83,8 @@ pub(super) struct Predicted {
 
 /// Writes the files of images.
 pub(super) struct Writer<'a> {
+    /// Threads that measures are computed on.
+    pub(super) threads: rayon::ThreadPool,
     pub(super) folder: &'a OutputFolder,
     pub(super) options: &'a OutputOptions,
     pub(super) class_names: Option<&'a [String]>,

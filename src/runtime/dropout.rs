@@ -187,6 +187,9 @@ impl SiteKernel {
         let (dimensions, length, x) = (shape.to_vec(), x.len(), x.as_ptr());
         let mut output = context.output(0, dimensions.clone())?.ok_or_else(missing)?;
         let y = output.try_extract_tensor_mut::<T>()?.1.as_mut_ptr();
+        if keys.len() != samples.len() {
+            return Err(ort::Error::new("image keys and samples differ in number"));
+        }
         let layout =
             Layout::new(&dimensions, self.axis, keys.len()).map_err(ort::Error::new)?;
         let (groups, off) = self.groups(keys, samples)?;
@@ -268,13 +271,14 @@ struct Buffers<T> {
 
 // SAFETY: tasks touch disjoint ranges of the buffers (a row's tile of a run), and the buffers
 // outlive the parallel loop, which ends before the operator's compute function returns.
-unsafe impl<T: Sync> Sync for Buffers<T> {}
+unsafe impl<T: Send + Sync> Sync for Buffers<T> {}
 // SAFETY: as above; the pointers are not tied to a thread.
 unsafe impl<T: Send> Send for Buffers<T> {}
 
 impl<T: Element> Buffers<T> {
     fn apply(&self, start: usize, words: &[u32], bit: u32, scale: f32) {
-        let y = self.output(start, words.len());
+        // SAFETY: a task's tile of a run and row is its own, and the value ends here.
+        let y = unsafe { self.output(start, words.len()) };
         if self.in_place {
             T::apply_in_place(words, bit, scale, y);
         } else {
@@ -283,7 +287,8 @@ impl<T: Element> Buffers<T> {
     }
 
     fn copy(&self, start: usize, length: usize) {
-        self.output(start, length).copy_from_slice(self.input(start, length));
+        // SAFETY: called before the tasks start, one range after the other.
+        unsafe { self.output(start, length) }.copy_from_slice(self.input(start, length));
     }
 
     /// A range of the input, where it is a buffer of its own.
@@ -296,13 +301,18 @@ impl<T: Element> Buffers<T> {
     }
 
     /// A range of the output.
-    #[expect(clippy::mut_from_ref, reason = "each task asks for ranges that are its own")]
-    fn output(&self, start: usize, length: usize) -> &mut [T] {
+    ///
+    /// # Safety
+    /// No other value of a range that overlaps may live at the same time.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "tasks on several threads write to disjoint ranges"
+    )]
+    unsafe fn output(&self, start: usize, length: usize) -> &mut [T] {
         assert!(start + length <= self.length, "the range lies inside the tensor");
         // SAFETY: in bounds by the assertion.
         let y = unsafe { self.y.add(start) };
-        // SAFETY: no other task has a value of this range, and a task drops its range before
-        // it asks for the next.
+        // SAFETY: `length` values follow, and the caller has this range alone.
         unsafe { std::slice::from_raw_parts_mut(y, length) }
     }
 }

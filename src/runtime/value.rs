@@ -1,7 +1,7 @@
 //! Tensors that go into sessions and come out of them.
 
 use half::f16;
-use ort::value::{DynTensor, DynValue, Tensor, TensorElementType};
+use ort::value::{DynValue, Tensor, TensorElementType};
 
 use crate::error::{Error, Result};
 
@@ -220,12 +220,6 @@ impl Value {
     fn slice<T: ort::value::PrimitiveTensorElementType>(&self) -> Result<&[T]> {
         let extracted = self.0.try_extract_tensor::<T>();
         extracted.map(|(_, values)| values).map_err(|e| problem(&e))
-    }
-}
-
-impl From<DynTensor> for Value {
-    fn from(tensor: DynTensor) -> Self {
-        Self(tensor.into_dyn())
     }
 }
 

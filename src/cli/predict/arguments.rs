@@ -84,7 +84,7 @@ pub(in crate::cli) struct ScoreArguments {
     scores: ScoresName,
     /// What the output is about [default: by its rank].
     #[arg(long, value_name = "classification|segmentation|auto", value_parser = task)]
-    task: Option<List<Task>>,
+    task: Option<TaskChoice>,
 }
 
 #[derive(Debug, Args)]
@@ -207,12 +207,15 @@ fn seed(text: &str) -> Result<u64, String> {
     text.parse::<u64>().or_else(|_| signed()).map_err(|_| wrong())
 }
 
-fn task(text: &str) -> Result<List<Task>, String> {
+/// A task, or `auto`, which wins over a sidecar's.
+#[derive(Debug, Clone, Copy)]
+struct TaskChoice(Option<Task>);
+
+fn task(text: &str) -> Result<TaskChoice, String> {
     if text == "auto" {
-        Ok(List(Vec::new()))
-    } else {
-        text.parse().map(|task| List(vec![task]))
+        return Ok(TaskChoice(None));
     }
+    text.parse().map(|task| TaskChoice(Some(task)))
 }
 
 impl ScoreArguments {
@@ -247,7 +250,7 @@ impl PredictArguments {
     }
 
     fn task(&self) -> Option<Task> {
-        self.scores.task.as_ref().and_then(|list| list.0.first().copied())
+        self.scores.task.and_then(|choice| choice.0)
     }
 
     pub(super) fn job(
@@ -286,7 +289,7 @@ impl PredictArguments {
             batch_size: self.machine.batch_size.map(|n| n as usize),
             memory: self.machine.memory,
             threads: self.machine.threads.map_or(defaults.threads, |n| n as usize),
-            task: preprocessing.task,
+            task: self.scores.task.map_or(preprocessing.task, |choice| choice.0),
             needs: output.needs(),
         };
         Job {

@@ -200,6 +200,7 @@ fn rows_of_a_run_are_limited_where_the_batch_would_mix_them() {
     for (name, per_run) in [
         ("fixtures/traps/dynamic-quantize.onnx", 1),
         ("fixtures/traps/mean-over-batch.onnx", 1),
+        ("fixtures/traps/divide-by-maximum.onnx", 1),
         ("fixtures/traps/fixed-batch-1.onnx", 1),
         ("fixtures/traps/fixed-batch-4.onnx", 4),
         ("fixtures/traps/windowed-attention.onnx", 3),
