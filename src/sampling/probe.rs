@@ -74,53 +74,41 @@ impl<'a> Probe<'a> {
             (None, Ok(proof)) => proof,
             (None, Err(reason)) => one_row(reason),
         };
-        let head = alone_outputs.into_iter().next();
-        let head =
-            head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
-        let (types, Proof { crossings, axes, reason }) = (self.site_types(), proof);
-        let declared = self.head_sizes();
-        let head_rows = 1;
-        Ok(Probed {
-            crossings,
-            axes,
-            types,
-            reason,
-            head,
-            head_rows,
-            declared,
-            row_bytes,
-        })
+        self.result(proof, alone_outputs, 1, row_bytes)
     }
 
     /// For a model with a batch size of its own. With one image a run nothing needs a proof.
     pub(super) fn fixed(mut self, rows: usize) -> Result<Probed> {
-        let [a, b] = &self.noise;
-        let same = self.prefix.run(&vec![a; rows])?;
-        let mut images = vec![a; rows];
-        if let Some(second) = images.get_mut(1) {
-            *second = b;
-        }
-        let mixed = self.prefix.run(&images)?;
+        let same = self.prefix.run(&vec![&self.noise[0]; rows])?;
         let same_outputs = self.run_suffix(&same)?;
-        let mut axes = vec![SiteAxis::Whole; self.plan.sites().len()];
+        let row_bytes = working_set(&same.0, &same_outputs) / rows.max(1);
+        let reason = Some(format!("the file has a fixed batch size of {rows}"));
+        let mut proof = Proof { reason, ..self.whole(&same) };
         if rows > 1 {
-            let mixed_outputs = self.run_suffix(&mixed)?;
             let other = self.prefix.run(&vec![&self.noise[1]; rows])?;
             let other_outputs = self.run_suffix(&other)?;
-            axes = self.axes_of_fixed(
-                rows,
-                [&same_outputs, &other_outputs],
-                &mixed_outputs,
-            )?;
+            let mut images = vec![&self.noise[0]; rows];
+            images[1] = &self.noise[1];
+            let mixed = self.prefix.run(&images)?;
+            let mixed_outputs = self.run_suffix(&mixed)?;
+            let alone = [&same_outputs[..], &other_outputs[..]];
+            proof.axes = self.axes_of_fixed(rows, alone, &mixed_outputs)?;
         }
-        let row_bytes = working_set(&same.0, &same_outputs) / rows.max(1);
-        let crossings = vec![Crossing::Shared; same.0.len()];
-        let reason = Some(format!("the file has a fixed batch size of {rows}"));
-        let head = same_outputs.into_iter().next();
-        let head =
-            head.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))?;
+        self.result(proof, same_outputs, rows, row_bytes)
+    }
+
+    /// What was proven, with the suffix's outputs of a run of `head_rows` rows.
+    fn result(
+        &self,
+        proof: Proof,
+        outputs: Vec<Value>,
+        head_rows: usize,
+        row_bytes: usize,
+    ) -> Result<Probed> {
+        let missing = || Error::runtime("the probe", "the suffix has no output");
+        let head = outputs.into_iter().next().ok_or_else(missing)?;
+        let Proof { crossings, axes, reason } = proof;
         let (types, declared) = (self.site_types(), self.head_sizes());
-        let head_rows = rows;
         Ok(Probed {
             crossings,
             axes,
