@@ -16,6 +16,7 @@ mod resize;
 mod scale;
 mod settings;
 mod sidecar;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use self::settings::{
     Channels, Crop, Interpolation, Layout, ModelInput, Options, Preset, Resize, Size,
     Task,
 };
+pub use self::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
 
 use self::frame::Frame;
 use self::layers::{Chosen, Layer, choose};
@@ -156,7 +158,7 @@ impl Preprocessing {
             size,
             channels: self.channels.count(),
             values: match self.channels {
-                Channels::Rgb | Channels::Bgr => image.as_raw().clone(),
+                Channels::Rgb | Channels::Bgr | Channels::Rgba => image.as_raw().clone(),
                 Channels::Gray => {
                     image.as_raw().as_chunks().0.iter().copied().map(luma).collect()
                 }

@@ -241,6 +241,7 @@ impl PredictArguments {
             crop: typed.crop,
             interpolation: typed.interpolation,
             antialias: typed.antialias,
+            pad_to_multiple: None,
             mean: list(&typed.mean),
             std: list(&typed.std),
             channels: typed.channels,

@@ -49,6 +49,12 @@ impl Frame {
                 }
             }
             (Crop::None, Resize::None) => {}
+            (Crop::None, other) => {
+                return Err(Error::setting(
+                    &resize.place,
+                    format!("{other} is not supported"),
+                ));
+            }
         }
         let interpolation = choose(layers, "interpolation", |layer| layer.interpolation)
             .unwrap_or_else(|| Chosen::unsaid(Interpolation::Bilinear, DEFAULT));

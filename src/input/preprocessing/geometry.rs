@@ -88,7 +88,12 @@ impl Geometry {
 /// torchvision's rule: with one side given, the longer side is rounded down.
 fn resized_size(image: Size, resize: Resize) -> Size {
     match resize {
-        Resize::None => image,
+        Resize::None
+        | Resize::ShortAtMost { .. }
+        | Resize::Long(_)
+        | Resize::Fit(_)
+        | Resize::Cover(_)
+        | Resize::Near { .. } => image,
         Resize::Exact(size) => size,
         Resize::Short(side) if image.width <= image.height => {
             Size { width: side, height: side * image.height / image.width }

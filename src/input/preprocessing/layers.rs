@@ -2,6 +2,7 @@
 
 use super::classes;
 use super::settings::{Channels, Crop, Interpolation, Options, Preset, Resize, Task};
+use super::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
 use crate::error::Result;
 
 /// What one source says; later layers win key by key.
@@ -17,7 +18,13 @@ pub(super) struct Layer {
     pub(super) resize: Option<Resize>,
     pub(super) interpolation: Option<Interpolation>,
     pub(super) antialias: Option<bool>,
+    pub(super) resampler: Option<Resampler>,
     pub(super) crop: Option<Crop>,
+    pub(super) crop_rule: Option<CropRule>,
+    pub(super) alpha: Option<Alpha>,
+    pub(super) pad: Option<Pad>,
+    pub(super) pad_side: Option<PadSide>,
+    pub(super) fill: Option<Fill>,
     pub(super) classes: Option<Vec<String>>,
     pub(super) palette: Option<Vec<[u8; 3]>>,
 }
@@ -36,8 +43,11 @@ impl Layer {
             interpolation: options.interpolation,
             antialias: options.antialias,
             crop: options.crop,
+            pad: options.pad_to_multiple.map(Pad::Multiple),
+            pad_side: options.pad_to_multiple.map(|_| PadSide::End),
+            fill: options.pad_to_multiple.map(|_| Fill::Reflect),
             classes: options.classes.as_deref().map(classes::read).transpose()?,
-            palette: None,
+            ..Self::default()
         })
     }
 }

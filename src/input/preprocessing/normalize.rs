@@ -27,7 +27,7 @@ pub(super) fn preset_mean_and_std(
             std.reverse();
             Ok((mean, std))
         }
-        (Preset::Imagenet, Channels::Gray) => {
+        (Preset::Imagenet, Channels::Gray | Channels::Rgba) => {
             Err("imagenet has a mean for red, green and blue; the input is gray"
                 .to_owned())
         }

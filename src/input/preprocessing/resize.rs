@@ -49,6 +49,10 @@ pub(super) fn resize(
         Interpolation::Bilinear => {
             Ok(interpolate::resize(&image, size, interpolate::LINEAR))
         }
+        Interpolation::NearestExact
+        | Interpolation::Lanczos
+        | Interpolation::Box
+        | Interpolation::Hamming => Err(format!("{interpolation} is not supported")),
         Interpolation::Bicubic => {
             Ok(interpolate::resize(&image, size, interpolate::CUBIC))
         }

@@ -22,6 +22,9 @@ pub struct Options {
     pub interpolation: Option<Interpolation>,
     /// `--antialias`.
     pub antialias: Option<bool>,
+    /// `--pad-to-multiple`: both sides are brought to a multiple by reflection at the right
+    /// and the bottom.
+    pub pad_to_multiple: Option<usize>,
     /// `--mean`: one number, or one a channel, of values in 0..1.
     pub mean: Option<Vec<f32>>,
     /// `--std`: one number, or one a channel, of values in 0..1.
@@ -96,6 +99,27 @@ pub enum Resize {
     Exact(Size),
     /// The shorter side to this many pixels, the other in proportion (rounded down).
     Short(usize),
+    /// The shorter side to `short`, or less where the longer one would become more than
+    /// `long`: the rule of Hugging Face's `shortest_edge` with `longest_edge`.
+    ShortAtMost {
+        /// The shorter side.
+        short: usize,
+        /// Largest longer side.
+        long: usize,
+    },
+    /// The longer side to this many pixels: Hugging Face's `longest_edge` alone.
+    Long(usize),
+    /// As large as fits into this size, the shape kept (letterbox).
+    Fit(Size),
+    /// As small as covers this size, the shape kept.
+    Cover(Size),
+    /// Near this size, the shape kept, each side a multiple: the rule of DPT.
+    Near {
+        /// The size that the sides should be near to.
+        size: Size,
+        /// What the sides are multiples of.
+        multiple: usize,
+    },
 }
 
 impl fmt::Display for Resize {
@@ -104,6 +128,11 @@ impl fmt::Display for Resize {
             Self::None => f.write_str("none"),
             Self::Exact(size) => size.fmt(f),
             Self::Short(side) => write!(f, "short:{side}"),
+            Self::ShortAtMost { short, long } => write!(f, "short:{short},long:{long}"),
+            Self::Long(side) => write!(f, "long:{side}"),
+            Self::Fit(size) => write!(f, "fit:{size}"),
+            Self::Cover(size) => write!(f, "cover:{size}"),
+            Self::Near { size, multiple } => write!(f, "near:{size}/{multiple}"),
         }
     }
 }
@@ -115,15 +144,38 @@ impl FromStr for Resize {
         if text == "none" {
             return Ok(Self::None);
         }
-        if let Some(side) = text.strip_prefix("short:") {
-            return match side.parse::<u16>() {
-                Ok(side) if side > 0 => Ok(Self::Short(side.into())),
-                _ => Err(format!("\"{side}\" is not a side between 1 and {}", u16::MAX)),
-            };
+        let unknown = || {
+            format!(
+                "\"{text}\" is not one of none, WIDTHxHEIGHT (512x256), short:SIDE, \
+                 short:SIDE,long:MOST, long:SIDE, fit:WIDTHxHEIGHT, cover:WIDTHxHEIGHT"
+            )
+        };
+        let Some((rule, rest)) = text.split_once(':') else {
+            return text.parse().map(Self::Exact).map_err(|_: String| unknown());
+        };
+        match rule {
+            "short" => match rest.split_once(",long:") {
+                Some((short, long)) => {
+                    Ok(Self::ShortAtMost { short: side(short)?, long: side(long)? })
+                }
+                None => Ok(Self::Short(side(rest)?)),
+            },
+            "long" => Ok(Self::Long(side(rest)?)),
+            "fit" => rest.parse().map(Self::Fit),
+            "cover" => rest.parse().map(Self::Cover),
+            "near" => {
+                let (size, multiple) = rest.split_once('/').ok_or_else(unknown)?;
+                Ok(Self::Near { size: size.parse()?, multiple: side(multiple)? })
+            }
+            _ => Err(unknown()),
         }
-        text.parse().map(Self::Exact).map_err(|_: String| {
-            format!("\"{text}\" is not one of none, WIDTHxHEIGHT (512x256), short:SIDE")
-        })
+    }
+}
+
+fn side(text: &str) -> Result<usize, String> {
+    match text.parse::<u16>() {
+        Ok(side) if side > 0 => Ok(side.into()),
+        _ => Err(format!("\"{text}\" is not a side between 1 and {}", u16::MAX)),
     }
 }
 
@@ -185,12 +237,20 @@ pub enum Preset {
 /// How values between pixels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interpolation {
-    /// The pixel at `floor(i * scale)`.
+    /// The pixel at `floor(i * scale)`; with Pillow the one under the centre.
     Nearest,
+    /// The pixel under the centre, at `floor((i + 0.5) * scale)`.
+    NearestExact,
     /// Linear in both directions.
     Bilinear,
     /// Cubic in both directions.
     Bicubic,
+    /// Lanczos' windowed sinc over three lobes.
+    Lanczos,
+    /// The mean of the pixels that are left out.
+    Box,
+    /// Hamming's window over one lobe.
+    Hamming,
 }
 
 /// What the channels of the network's input are.
@@ -202,6 +262,8 @@ pub enum Channels {
     Bgr,
     /// Luma: `(19595 R + 38470 G + 7471 B + 32768) / 65536`, ITU-R 601 as Pillow computes it.
     Gray,
+    /// Four bands as the file has them: red, green, blue, alpha, or any others.
+    Rgba,
 }
 
 impl Channels {
@@ -210,6 +272,7 @@ impl Channels {
         match self {
             Self::Rgb | Self::Bgr => 3,
             Self::Gray => 1,
+            Self::Rgba => 4,
         }
     }
 }
@@ -241,8 +304,11 @@ macro_rules! named {
     };
 }
 
+pub(super) use named;
+
 named!(Layout: "NCHW" = Nchw, "NHWC" = Nhwc);
 named!(Task: "classification" = Classification, "segmentation" = Segmentation);
 named!(Preset: "imagenet" = Imagenet, "unit" = Unit, "raw" = Raw);
-named!(Interpolation: "nearest" = Nearest, "bilinear" = Bilinear, "bicubic" = Bicubic);
-named!(Channels: "rgb" = Rgb, "bgr" = Bgr, "gray" = Gray);
+named!(Interpolation: "nearest" = Nearest, "nearest-exact" = NearestExact, "bilinear" = Bilinear,
+    "bicubic" = Bicubic, "lanczos" = Lanczos, "box" = Box, "hamming" = Hamming);
+named!(Channels: "rgb" = Rgb, "bgr" = Bgr, "gray" = Gray, "rgba" = Rgba);
