@@ -2,12 +2,13 @@
 //!
 //! The only module that names `clap` and that prints. Data go to files or standard output,
 //! everything else to standard error. Exit codes: 0 all done, 1 failed, 2 usage, 3 finished but
-//! some images failed.
+//! some images failed, 130 and 143 stopped by a signal.
 
 mod doctor;
 mod names;
 mod predict;
 mod progress;
+mod signals;
 mod terminal;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
 enum End {
     Done,
     SomeImagesFailed,
+    /// By a signal, with the exit code that tells which.
+    Stopped(u8),
 }
 
 /// Parses the process's arguments, runs the command and reports how it ended.
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::SomeImagesFailed) => ExitCode::from(3),
+        Ok(End::Stopped(code)) => ExitCode::from(code),
         Err(error) => {
             terminal::error(&error);
             ExitCode::from(if matches!(error, Error::Setting { .. }) { 2 } else { 1 })

@@ -10,10 +10,12 @@
 //! list names: data is only read. Only this module and `output` name the `image` crate.
 
 pub mod decode;
+mod digest;
 pub mod folder;
 pub mod preprocessing;
 
 pub use decode::{Decoded, read_image};
+pub use digest::sha256_of;
 pub use folder::{ImageFile, list_images};
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
 

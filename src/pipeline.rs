@@ -7,6 +7,7 @@
 
 mod images;
 mod record;
+mod resume;
 mod row;
 mod run;
 mod write;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use mcdrop::input::{ImageFile, list_images};
 use mcdrop::measure::MEASURES;
@@ -38,7 +39,8 @@ fn run(
         output,
     };
     let runtime = Runtime::find(None).unwrap();
-    let summary = pipeline::predict(setup, &runtime, &job, &mut |_| {}).unwrap();
+    let stop = AtomicBool::new(false);
+    let summary = pipeline::predict(setup, &runtime, &job, &stop, &mut |_| {}).unwrap();
     assert_eq!((summary.done, summary.failed), (images.len(), 0));
     collect(&job.folder)
 }

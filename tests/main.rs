@@ -23,3 +23,4 @@ mod gain;
 mod memory;
 /// Measures and probabilities against PyTorch's own dropout.
 mod reference;
+mod resume;

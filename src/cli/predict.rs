@@ -7,12 +7,13 @@ use std::collections::HashSet;
 pub(super) use arguments::PredictArguments;
 
 use super::progress::Progress;
+use super::signals::Signals;
 use super::{End, terminal};
 use crate::error::Result;
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Preprocessing, list_images};
 use crate::onnx::Model;
-use crate::pipeline::{self, Event, Job, Setup};
+use crate::pipeline::{self, Event, Job, Setup, Summary};
 use crate::reduce::ScoreKind;
 use crate::rewrite::{Plan, Scores};
 use crate::runtime::Runtime;
@@ -61,46 +62,78 @@ fn predict(
 ) -> Result<End> {
     let mut progress = Progress::new(job.images.len());
     let mut hints = HashSet::new();
-    let result = pipeline::predict(setup, runtime, job, &mut |event| match event {
-        Event::Started(sampler) => {
-            let asked = sampler.options().batch_size;
-            let rows = sampler.rows();
-            if let (Some(_), Some(reason)) = (asked, &rows.reason) {
-                let message = format!("--batch-size is not used: {reason}");
-                progress.aside(|| terminal::warning(&message));
-            }
-            if arguments.verbose {
-                progress.aside(|| describe_sampler(sampler));
-            }
-        }
-        Event::Done { .. } => progress.step(),
-        Event::Failed { message, hint, .. } => {
-            progress.step();
-            progress.aside(|| {
-                terminal::warning(&message);
-                // The same way out for a thousand images is said once.
-                if let Some(hint) = hint.filter(|hint| hints.insert((*hint).to_owned())) {
-                    terminal::hint(hint);
+    let signals = Signals::new();
+    let result =
+        pipeline::predict(
+            setup,
+            runtime,
+            job,
+            signals.stop(),
+            &mut |event| match event {
+                Event::Started { sampler, kept } => {
+                    // Before, there is nothing to finish, and a signal ends the process as usual.
+                    signals.listen();
+                    progress.skip(kept);
+                    let asked = sampler.options().batch_size;
+                    let rows = sampler.rows();
+                    if let (Some(_), Some(reason)) = (asked, &rows.reason) {
+                        let message = format!("--batch-size is not used: {reason}");
+                        progress.aside(|| terminal::warning(&message));
+                    }
+                    if arguments.verbose {
+                        progress.aside(|| describe_sampler(sampler));
+                    }
                 }
-            });
-        }
-    });
+                Event::Done { .. } => progress.step(),
+                Event::Failed { message, hint, .. } => {
+                    progress.step();
+                    progress.aside(|| {
+                        terminal::warning(&message);
+                        // The same way out for a thousand images is said once.
+                        if let Some(hint) =
+                            hint.filter(|hint| hints.insert((*hint).to_owned()))
+                        {
+                            terminal::hint(hint);
+                        }
+                    });
+                }
+            },
+        );
     progress.finish();
     let summary = result?;
-    let total = summary.done + summary.failed;
-    let failed = if summary.failed > 0 {
-        format!(", {} failed", summary.failed)
+    say_how_it_went(job, &summary);
+    Ok(if summary.stopped {
+        End::Stopped(signals.code())
+    } else if summary.failed > 0 {
+        End::SomeImagesFailed
     } else {
-        String::new()
-    };
-    let seconds = summary.time.as_secs_f64();
-    let folder = job.folder.display();
+        End::Done
+    })
+}
+
+fn say_how_it_went(job: &Job, summary: &Summary) {
+    let total = job.images.len();
+    if summary.stopped {
+        terminal::note(&format!("stopped: {} of {total} images are done", summary.done));
+        terminal::hint("the same command again goes on from there");
+        return;
+    }
     let images = if total == 1 { "image" } else { "images" };
-    terminal::note(&format!(
-        "{total} {images} in {seconds:.1} s ({:.1} images/s){failed}: {folder}/predictions.csv",
-        total as f64 / seconds.max(1e-9)
-    ));
-    Ok(if summary.failed > 0 { End::SomeImagesFailed } else { End::Done })
+    let new = total - summary.kept;
+    let seconds = summary.time.as_secs_f64();
+    let speed = new as f64 / seconds.max(1e-9);
+    let mut text = format!("{total} {images}");
+    match (summary.kept, new) {
+        (0, _) => text += &format!(" in {seconds:.1} s ({speed:.1} images/s)"),
+        (_, 0) => text += ", all done before",
+        (kept, _) => {
+            text += &format!(", {kept} done before, {new} in {seconds:.1} s");
+        }
+    }
+    if summary.failed > 0 {
+        text += &format!(", {} failed", summary.failed);
+    }
+    terminal::note(&format!("{text}: {}/predictions.csv", job.folder.display()));
 }
 
 fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {

@@ -39,6 +39,12 @@ impl Progress {
         Self { bar, total: total as u64, done: 0, started: now, last_line: now }
     }
 
+    /// So many images were done before.
+    pub(super) fn skip(&mut self, images: usize) {
+        self.total -= images as u64;
+        self.bar.set_length(self.total);
+    }
+
     /// One image more.
     pub(super) fn step(&mut self) {
         self.done += 1;

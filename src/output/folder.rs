@@ -19,18 +19,9 @@ pub const KINDS: &[&str] = &["prediction", "overlay", "probabilities", "determin
 const TEMPORARY_PREFIX: &str = ".mcdrop-";
 const TEMPORARY_SUFFIX: &str = ".part";
 
-/// What to do with the results of an earlier run in the same folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Earlier<'a> {
-    /// Refuse the folder.
-    Refuse,
-    /// Remove them: the table, the record, and the files with an ending of ours in the folders
-    /// of [`KINDS`] and of the measures named here. Everything else stays.
-    Replace {
-        /// Names of the measures that may have a folder.
-        measures: &'a [&'a str],
-    },
-}
+/// The way out where a folder holds what must not be mixed with new results.
+pub const ANOTHER: &str =
+    "choose another folder, or say --overwrite to replace what is there";
 
 /// A folder that files of a run are written into.
 #[derive(Debug, Clone)]
@@ -39,36 +30,14 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Creates the folder, or takes one that holds no results yet.
+    /// Creates the folder where it is not there yet.
     ///
     /// # Errors
     ///
-    /// When it holds results that are not to be replaced, or cannot be created or cleared.
-    pub fn create(path: &Path, earlier: Earlier<'_>) -> Result<Self> {
+    /// When it cannot be created.
+    pub fn create(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).map_err(|error| Error::write(path, error))?;
-        let folder = Self { path: path.to_owned() };
-        match earlier {
-            Earlier::Refuse => Self::refuse_results(path)?,
-            Earlier::Replace { measures } if holds_results(path) => {
-                folder.clear(measures)?;
-            }
-            Earlier::Replace { .. } => {}
-        }
-        Ok(folder)
-    }
-
-    /// Refuses a folder that holds results of an earlier run.
-    ///
-    /// # Errors
-    ///
-    /// When it does.
-    pub fn refuse_results(path: &Path) -> Result<()> {
-        if !holds_results(path) {
-            return Ok(());
-        }
-        let message = format!("{} holds {TABLE} already", path.display());
-        let hint = "another folder, or --overwrite to replace what is there";
-        Err(Error::setting("-o", message).with_hint(hint))
+        Ok(Self { path: path.to_owned() })
     }
 
     /// The folder itself.
@@ -108,38 +77,77 @@ impl OutputFolder {
         let parent = target.parent().unwrap_or(&self.path);
         fs::create_dir_all(parent)?;
         let mut file = temporary_file(parent)?;
-        file.write_all(bytes)?;
+        // The handle itself: errors of the other name the temporary file.
+        file.as_file_mut().write_all(bytes)?;
         file.persist(&target)?;
         Ok(())
     }
 
-    /// Removes the results of an earlier run, the table last: until then the folder is known
-    /// for what it is.
-    fn clear(&self, measures: &[&str]) -> Result<()> {
+    /// The file at `relative` in this folder; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn read(&self, relative: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.path.join(relative);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::read(&path, error)),
+        }
+    }
+
+    /// Whether there is a file at `relative` with something in it.
+    pub fn holds(&self, relative: &str) -> bool {
+        let there = fs::symlink_metadata(self.path.join(relative));
+        there.is_ok_and(|there| there.is_file() && there.len() > 0)
+    }
+
+    /// Removes the files of a run, except its table: the record, then the files with an ending
+    /// of ours in the folders of [`KINDS`] and of the measures named. Everything else stays.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be removed.
+    pub fn clear(&self, measures: &[&str]) -> Result<()> {
+        let record = self.path.join(RECORD);
+        match fs::remove_file(&record) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::write(&record, error));
+            }
+            _ => self.remove(measures, is_ours),
+        }
+    }
+
+    /// Removes temporary files that a run left behind that was killed.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be removed.
+    pub fn sweep(&self, measures: &[&str]) -> Result<()> {
+        let entries = fs::read_dir(&self.path).map_err(|e| Error::read(&self.path, e))?;
+        for entry in entries.filter_map(std::result::Result::ok) {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && is_temporary(&entry.file_name().to_string_lossy()) {
+                fs::remove_file(entry.path())
+                    .map_err(|error| Error::write(&entry.path(), error))?;
+            }
+        }
+        self.remove(measures, is_temporary)
+    }
+
+    fn remove(&self, measures: &[&str], is_meant: fn(&str) -> bool) -> Result<()> {
         for kind in KINDS.iter().chain(measures) {
             stays_inside(kind).map_err(|error| self.error(kind, error))?;
             let folder = self.path.join(kind);
             // Through a link one might reach files that no run wrote.
             let is_folder = |meta: fs::Metadata| meta.is_dir();
             if fs::symlink_metadata(&folder).is_ok_and(is_folder) {
-                clear_maps(&folder)?;
-            }
-        }
-        for name in [RECORD, TABLE] {
-            let file = self.path.join(name);
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::write(&file, error));
-                }
-                _ => {}
+                remove_files(&folder, is_meant)?;
             }
         }
         Ok(())
     }
-}
-
-fn holds_results(path: &Path) -> bool {
-    fs::symlink_metadata(path.join(TABLE)).is_ok()
 }
 
 /// Where the map of one kind for one image lies: `<kind>/<id>.<extension>`.
@@ -160,7 +168,7 @@ fn stays_inside(relative: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+pub(super) fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
     // Temporary files are private by default; results are as readable as any other file.
@@ -169,14 +177,15 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Removes the files of ours below a folder, then the folders that are empty without them.
-fn clear_maps(folder: &Path) -> Result<()> {
+/// Removes the files below a folder whose names are meant, then the folders that are empty
+/// without them.
+fn remove_files(folder: &Path, is_meant: fn(&str) -> bool) -> Result<()> {
     for entry in walkdir::WalkDir::new(folder).contents_first(true) {
         let entry = entry.map_err(|error| Error::read(folder, error.into()))?;
         if entry.file_type().is_dir() {
             // Not empty: something else is in there, and stays.
             let _ = fs::remove_dir(entry.path());
-        } else if is_ours(&entry.file_name().to_string_lossy()) {
+        } else if is_meant(&entry.file_name().to_string_lossy()) {
             fs::remove_file(entry.path())
                 .map_err(|error| Error::write(entry.path(), error))?;
         }
@@ -184,11 +193,13 @@ fn clear_maps(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
+}
+
 fn is_ours(name: &str) -> bool {
-    let temporary =
-        name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX);
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    temporary || FORMATS.iter().any(|format| Some(format.extension) == ending)
+    is_temporary(name) || FORMATS.iter().any(|format| Some(format.extension) == ending)
 }
 
 #[cfg(test)]

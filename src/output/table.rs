@@ -1,57 +1,207 @@
-//! The table of rows, one an image, that grows while a run goes on.
+//! The table of rows, one an image, that grows while a run goes on and is read again when a run
+//! goes on where an earlier one stopped.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+mod records;
 
-use super::folder::{OutputFolder, TABLE};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+pub use self::records::Span;
+
+use self::records::Records;
+use super::folder::{self, OutputFolder, TABLE};
 use crate::{Error, Result};
 
 /// A CSV file (RFC 4180, lines end in LF) that is appended to by whole rows.
+///
+/// While it is held, no other process can claim the table of the same folder. The claim is a
+/// lock of the system on the file itself, which ends with the process: nothing is left behind
+/// by one that was killed. Where a file system has no locks, nothing is claimed.
 #[derive(Debug)]
 pub struct Table {
     file: File,
     path: PathBuf,
+    header: Vec<u8>,
     n_columns: usize,
     length: u64,
 }
 
 impl Table {
-    /// Creates `predictions.csv` in a folder that has none, with a header of `columns`.
+    /// Opens `predictions.csv` of a folder, or creates an empty one, for this process alone.
     ///
     /// # Errors
     ///
-    /// When there is one already, or it cannot be written.
-    pub fn create(folder: &OutputFolder, columns: &[String]) -> Result<Self> {
+    /// When another process holds it, it is no plain file, or it cannot be opened.
+    pub fn claim(folder: &OutputFolder, columns: &[String]) -> Result<Self> {
         let path = folder.path().join(TABLE);
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|error| Error::write(&path, error))?;
-        let mut table = Self { file, path, n_columns: columns.len(), length: 0 };
-        table.append(columns)?;
-        Ok(table)
+        let header = row(columns, columns.len()).map_err(|e| Error::write(&path, e))?;
+        loop {
+            if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+                return Err(Error::setting(
+                    "-o",
+                    format!("{} is no plain file", path.display()),
+                )
+                .with_hint("choose another folder, or move it away"));
+            }
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(|error| Error::write(&path, error))?;
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                let message =
+                    format!("another run is writing into {}", folder.path().display());
+                return Err(Error::setting("-o", message)
+                    .with_hint("wait until it has ended, or choose another folder"));
+            }
+            // Between opening and locking, its holder may have put another file in its place.
+            if is_the_file_at(&file, &path) {
+                let n_columns = columns.len();
+                return Ok(Self { file, path, header, n_columns, length: 0 });
+            }
+        }
     }
 
-    /// Appends one row. When this returns, the row is with the system; a row that fails half
-    /// way is taken back.
+    /// Whether there is nothing in it, not even a header.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be asked.
+    pub fn is_empty(&self) -> Result<bool> {
+        let metadata = self.file.metadata();
+        metadata.map(|there| there.len() == 0).map_err(|e| Error::read(&self.path, e))
+    }
+
+    /// Empties the table and writes its header.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn start(&mut self) -> Result<()> {
+        self.length = 0;
+        let header = std::mem::take(&mut self.header);
+        let written = self.cut().and_then(|()| self.extend(&header));
+        self.header = header;
+        written.map_err(|error| Error::write(&self.path, error))
+    }
+
+    /// Reads the rows that are there, each with its place, to `each`; what is torn at the end
+    /// is cut off, and what is not a row of this table left out. A table without a whole header
+    /// has no rows and is started anew.
+    ///
+    /// # Errors
+    ///
+    /// When it has another header, cannot be read or cut, or `each` fails.
+    pub fn read_rows(
+        &mut self,
+        mut each: impl FnMut(&csv::StringRecord, Span) -> Result<()>,
+    ) -> Result<()> {
+        let path = self.path.clone();
+        let read = |error| Error::read(&path, error);
+        let file = self.file.try_clone().map_err(read)?;
+        let mut records = Records::new(BufReader::new(file)).map_err(read)?;
+        match records.next().map_err(read)? {
+            None => return self.start(),
+            Some((header, _)) if header == self.header => {}
+            Some(_) => {
+                let message = format!("{} has other columns", path.display());
+                return Err(Error::setting("-o", message).with_hint(folder::ANOTHER));
+            }
+        }
+        while let Some((record, span)) = records.next().map_err(read)? {
+            if let Some(fields) = records::fields(record, self.n_columns) {
+                each(&fields, span)?;
+            }
+        }
+        self.length = records.whole();
+        self.cut().map_err(|error| Error::write(&self.path, error))
+    }
+
+    /// Makes these rows, in this order, the only ones, and says where they are then. The file
+    /// is there as before or as after, whatever happens meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When a row cannot be read or the file not be written.
+    pub fn keep(&mut self, rows: &[Span]) -> Result<Vec<Span>> {
+        self.replace(rows).map_err(|error| Error::write(&self.path, error))
+    }
+
+    fn replace(&mut self, rows: &[Span]) -> io::Result<Vec<Span>> {
+        let parent = self.path.parent().unwrap_or(Path::new(""));
+        let mut new = folder::temporary_file(parent)?;
+        let mut old = BufReader::new(&self.file);
+        let mut writer = BufWriter::new(new.as_file_mut());
+        writer.write_all(&self.header)?;
+        let mut length = self.header.len() as u64;
+        let mut places = Vec::with_capacity(rows.len());
+        for span in rows {
+            places.push(Span { start: length, length: span.length });
+            old.seek(SeekFrom::Start(span.start))?;
+            let copied = io::copy(&mut old.by_ref().take(span.length), &mut writer)?;
+            if copied != span.length {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            length += copied;
+        }
+        writer.flush()?;
+        drop(writer);
+        // Claimed before it has the name, so that no other process comes between.
+        let _ = new.as_file().try_lock();
+        self.file = new.persist(&self.path)?;
+        self.length = length;
+        Ok(places)
+    }
+
+    /// Appends one row and says where it is. When this returns, the row is with the system; a
+    /// row that fails half way is taken back.
     ///
     /// # Errors
     ///
     /// When there are not as many fields as columns, or the file cannot be written.
-    pub fn append(&mut self, fields: &[String]) -> Result<()> {
-        let result = row(fields, self.n_columns).and_then(|row| {
-            let written = self.file.write_all(&row);
-            match written {
-                Ok(()) => self.length += row.len() as u64,
-                // What failed first is what is reported.
-                Err(_) => drop(self.file.set_len(self.length)),
-            }
-            written
-        });
-        result.map_err(|error| Error::write(&self.path, error))
+    pub fn append(&mut self, fields: &[String]) -> Result<Span> {
+        let start = self.length;
+        row(fields, self.n_columns)
+            .and_then(|row| {
+                self.extend(&row)?;
+                Ok(Span { start, length: row.len() as u64 })
+            })
+            .map_err(|error| Error::write(&self.path, error))
     }
+
+    fn extend(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = self.file.write_all(bytes);
+        match written {
+            Ok(()) => self.length += bytes.len() as u64,
+            // What failed first is what is reported.
+            Err(_) => drop(self.cut()),
+        }
+        written
+    }
+
+    /// Ends the file after the last whole row.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.seek(SeekFrom::Start(self.length))?;
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn is_the_file_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+    let (file, path) = (file.metadata().map(identity), path.metadata().map(identity));
+    matches!((file, path), (Ok(file), Ok(path)) if file == path)
+}
+
+/// Elsewhere a file that is open cannot be replaced.
+#[cfg(not(unix))]
+fn is_the_file_at(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// A row of a table: its fields, quoted where they must be, and the end of the line.
@@ -80,107 +230,4 @@ pub fn shortest(value: f32) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::output::folder::Earlier;
-
-    fn strings(fields: &[&str]) -> Vec<String> {
-        fields.iter().map(ToString::to_string).collect()
-    }
-
-    fn scratch_table(columns: &[&str]) -> (tempfile::TempDir, Table) {
-        let scratch = tempfile::tempdir().unwrap();
-        let folder = OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap();
-        let table = Table::create(&folder, &strings(columns)).unwrap();
-        (scratch, table)
-    }
-
-    fn text(scratch: &tempfile::TempDir) -> String {
-        fs::read_to_string(scratch.path().join(TABLE)).unwrap()
-    }
-
-    #[test]
-    fn every_row_is_in_the_file_when_append_returns() {
-        let (scratch, mut table) = scratch_table(&["path", "margin"]);
-        assert_eq!(text(&scratch), "path,margin\n");
-        table.append(&strings(&["a.png", "0.25"])).unwrap();
-        assert_eq!(text(&scratch), "path,margin\na.png,0.25\n");
-        table.append(&strings(&["b.png", ""])).unwrap();
-        assert_eq!(text(&scratch), "path,margin\na.png,0.25\nb.png,\n");
-    }
-
-    #[test]
-    fn odd_names_are_quoted_and_read_back() {
-        let odd =
-            ["a,b.png", "say \"hi\".png", "two\nlines.png", "cr\r.png", " ", "ü", ""];
-        let (scratch, mut table) = scratch_table(&["path", "error"]);
-        for name in odd {
-            table.append(&strings(&[name, "x"])).unwrap();
-        }
-        let text = text(&scratch);
-        assert!(text.contains("\"say \"\"hi\"\".png\",x\n"), "{text}");
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let read: Vec<_> =
-            reader.records().map(|row| row.unwrap()[0].to_owned()).collect();
-        assert_eq!(read, odd);
-    }
-
-    #[test]
-    fn a_row_of_another_length_is_refused_and_leaves_no_trace() {
-        let (scratch, mut table) = scratch_table(&["path", "margin"]);
-        let error = table.append(&strings(&["a.png"])).unwrap_err();
-        assert!(
-            error.to_string().ends_with("a row of 1 fields for 2 columns"),
-            "{error}"
-        );
-        assert_eq!(text(&scratch), "path,margin\n");
-    }
-
-    #[test]
-    fn a_table_is_never_written_over() {
-        let scratch = tempfile::tempdir().unwrap();
-        let folder = OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap();
-        Table::create(&folder, &strings(&["path"])).unwrap();
-        assert!(Table::create(&folder, &strings(&["other"])).is_err());
-        assert_eq!(text(&scratch), "path\n");
-    }
-
-    #[test]
-    fn numbers_are_written_as_short_as_they_can_be() {
-        let known = [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (1.0, "1"),
-            (0.1, "0.1"),
-            (1.0 / 3.0, "0.33333334"),
-            (0.0001, "0.0001"),
-            (0.000_099, "9.9e-5"),
-            (f32::MIN_POSITIVE, "1.1754944e-38"),
-            (f32::from_bits(1), "1e-45"),
-            (16_777_216.0, "16777216"),
-            (1e16, "1e16"),
-            (f32::MAX, "3.4028235e38"),
-            (f32::INFINITY, "inf"),
-            (f32::NAN, ""),
-        ];
-        for (value, text) in known {
-            assert_eq!(shortest(value), text);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
-        #[test]
-        fn every_finite_number_reads_back_as_itself(bits in any::<u32>()) {
-            let value = f32::from_bits(bits);
-            prop_assume!(value.is_finite());
-            let text = shortest(value);
-            prop_assert_eq!(text.parse::<f32>().unwrap().to_bits(), bits);
-            prop_assert!(text.len() <= 17, "{}", text);
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,5 @@
 //! Decoding ahead of the model, in order and with bounded memory.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
@@ -36,10 +35,10 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
-        files: &'scope [ImageFile],
+        files: &'scope [&'scope ImageFile],
         preprocessing: &'scope Preprocessing,
         threads: usize,
-        stop: &'scope AtomicBool,
+        go_on: &'scope (dyn Fn() -> bool + Sync),
     ) -> Self {
         let threads = threads.clamp(1, MOST_READERS.min(files.len().max(1)));
         let start = |first: usize| {
@@ -47,7 +46,7 @@ impl Reader {
             scope.spawn(move || {
                 for file in files.iter().skip(first).step_by(threads) {
                     let gone = || sender.send(load(file, preprocessing)).is_err();
-                    if stop.load(Ordering::Relaxed) || gone() {
+                    if !go_on() || gone() {
                         return;
                     }
                 }

@@ -1,5 +1,6 @@
 //! `run.json`: everything needed to do a run again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
@@ -62,11 +63,90 @@ impl Record {
         self.0.insert("times".to_owned(), times);
     }
 
+    /// What an earlier run's record says otherwise, as far as results depend on it: a phrase
+    /// for each value, none where the rows of both can stand in one table.
+    pub(super) fn differences(&self, earlier: &Value) -> Vec<String> {
+        let (before, now) = (decisive(earlier), decisive(&Value::Object(self.0.clone())));
+        let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        let differs = |key: &&&String| before.get(**key) != now.get(**key);
+        let keys: Vec<&String> = keys.iter().filter(differs).copied().collect();
+        // With another model or another mcdrop everything else differs by itself.
+        let causes = ["mcdrop", "model.files"];
+        if let Some(key) =
+            causes.iter().find(|key| keys.iter().any(|other| other == *key))
+        {
+            return vec![difference(key, before.get(*key), now.get(*key))];
+        }
+        keys.iter().map(|key| difference(key, before.get(*key), now.get(*key))).collect()
+    }
+
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let mut text = serde_json::to_vec_pretty(&self.0)
             .map_err(|error| Error::runtime("writing run.json", error.to_string()))?;
         text.push(b'\n');
         Ok(text)
+    }
+}
+
+/// Values of a record on which results do not depend.
+const INDECISIVE: &[&str] = &[
+    "model.path",
+    "model.prefix_nodes",
+    "model.suffix_nodes",
+    "runtime.library",
+    "runtime.kernels",
+    "runtime.threads",
+    "sampling.batch_size",
+    "sampling.memory",
+    "sampling.rows_per_run",
+    "sampling.rows_per_run_limited_by",
+    "images",
+    "times",
+];
+
+/// The values of a record on which results depend, by `group.key`.
+fn decisive(record: &Value) -> BTreeMap<String, Value> {
+    let mut values = BTreeMap::new();
+    for (group, value) in record.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(inner) => {
+                let keyed = |(key, value): (&String, &Value)| {
+                    (format!("{group}.{key}"), value.clone())
+                };
+                values.extend(inner.iter().map(keyed));
+            }
+            Value::Array(settings) if group == "preprocessing" => {
+                let keyed = |setting: &Value| {
+                    let key = setting["key"].as_str().unwrap_or_default();
+                    (format!("{group}.{key}"), setting["value"].clone())
+                };
+                values.extend(settings.iter().map(keyed));
+            }
+            value => drop(values.insert(group.clone(), value.clone())),
+        }
+    }
+    let is_indecisive = |key: &str| {
+        INDECISIVE.iter().any(|name| {
+            key.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    values.retain(|key, _| !is_indecisive(key));
+    values
+}
+
+fn difference(key: &str, before: Option<&Value>, now: Option<&Value>) -> String {
+    let key = key.rsplit('.').next().unwrap_or(key);
+    let short = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => Some("none".to_owned()),
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(value) => Some(value.to_string()),
+    };
+    let short = |value| short(value).filter(|text| text.len() <= 80);
+    match (short(before), short(now)) {
+        (Some(before), Some(now)) => format!("{key} was {before}, is {now} now"),
+        _ if key == "files" => "the model is another one".to_owned(),
+        _ => format!("{key} are others"),
     }
 }
 

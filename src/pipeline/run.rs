@@ -8,13 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Setup;
 use super::images::{self, Loaded, Reader};
 use super::record::Record;
+use super::resume::Rows;
 use super::row;
 use super::write::{OutputOptions, Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
-use crate::measure::MEASURES;
 use crate::output::class_map::Palette;
-use crate::output::folder::{Earlier, OutputFolder, RECORD};
+use crate::output::folder::{OutputFolder, RECORD};
 use crate::output::table::Table;
 use crate::random::digest_key;
 use crate::rewrite::Plan;
@@ -40,7 +40,12 @@ pub struct Job {
 #[derive(Debug)]
 pub enum Event<'a> {
     /// The model is open; images follow.
-    Started(&'a Sampler),
+    Started {
+        /// The model as it is run.
+        sampler: &'a Sampler,
+        /// Number of images that an earlier run has done.
+        kept: usize,
+    },
     /// An image is done and its row is written.
     Done {
         /// The image's id.
@@ -64,45 +69,59 @@ pub struct Summary {
     pub done: usize,
     /// Images with an error.
     pub failed: usize,
+    /// Of those done, how many an earlier run had done.
+    pub kept: usize,
+    /// Whether the run was stopped before the last image.
+    pub stopped: bool,
     /// From the first image to the last row.
     pub time: Duration,
 }
 
 /// Predicts every image of a job and writes its files; `tell` hears of each.
 ///
+/// Where the folder holds results of the same job, finished images are kept and failed ones
+/// tried again; in the end the files are those of a run that was never stopped. Once `stop` is
+/// set, images that have been sampled are still written, the others given up.
+///
 /// # Errors
-/// If the model cannot be opened or sampled, no image can be read, or a file cannot be written.
+/// If the model cannot be opened or sampled, no image can be read, a file cannot be written,
+/// another process writes into the folder, or it holds results of another job.
 /// An image that cannot be read or predicted is no error of the run: its row says what is
 /// wrong.
 pub fn predict(
     setup: Setup,
     runtime: &Runtime,
     job: &Job,
+    stop: &AtomicBool,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
     let Setup { plan, preprocessing } = setup;
-    if !job.overwrite {
-        OutputFolder::refuse_results(&job.folder)?;
-    }
     let sampler = open_sampler(&plan, runtime, job, &preprocessing)?;
     check_class_names(&preprocessing, sampler.scores().n_classes())?;
-    let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
-    let earlier = if job.overwrite {
-        Earlier::Replace { measures: &measures }
-    } else {
-        Earlier::Refuse
-    };
-    let folder = OutputFolder::create(&job.folder, earlier)?;
-    tell(Event::Started(&sampler));
-    let started = (SystemTime::now(), Instant::now());
+    let map = sampler.scores().is_map();
+    let columns = row::columns(&job.output, map);
     let mut record = Record::new(&sampler, runtime, &preprocessing, job)?;
+    let folder = OutputFolder::create(&job.folder)?;
+    let mut table = Table::claim(&folder, &columns)?;
+    let mut rows = Rows::begin(&mut table, &folder, &record, job, map)?;
     // A run that is cut short leaves word of what it was.
     folder.write(RECORD, &record.encode()?)?;
-    let mut run = Run { sampler, folder: &folder, job, preprocessing: &preprocessing };
-    let (done, failed) = run.all(tell)?;
-    let summary = Summary { done, failed, time: started.1.elapsed() };
-    record.finish(started.0, &summary);
-    folder.write(RECORD, &record.encode()?)?;
+    tell(Event::Started { sampler: &sampler, kept: rows.kept() });
+    let started = (SystemTime::now(), Instant::now());
+    let mut run =
+        Run { sampler, folder: &folder, job, preprocessing: &preprocessing, stop };
+    let counts = run.all(&mut table, &mut rows, tell)?;
+    let summary = Summary {
+        done: counts.done,
+        failed: counts.failed,
+        kept: rows.kept(),
+        stopped: counts.stopped,
+        time: started.1.elapsed(),
+    };
+    if !summary.stopped {
+        record.finish(started.0, &summary);
+        folder.write(RECORD, &record.encode()?)?;
+    }
     Ok(summary)
 }
 
@@ -174,19 +193,29 @@ struct Run<'a> {
     folder: &'a OutputFolder,
     job: &'a Job,
     preprocessing: &'a Preprocessing,
+    stop: &'a AtomicBool,
+}
+
+/// Numbers of images done and failed, and whether any are left.
+struct Counts {
+    done: usize,
+    failed: usize,
+    stopped: bool,
 }
 
 impl Run<'_> {
-    /// Runs all images; numbers of images done and failed.
+    /// Runs the images that have no row yet.
     fn all(
         &mut self,
+        table: &mut Table,
+        rows: &mut Rows,
         tell: &mut (dyn FnMut(Event<'_>) + Send),
-    ) -> Result<(usize, usize)> {
-        let map = self.sampler.scores().is_map();
-        let columns = row::columns(&self.job.output, map);
-        let mut table = Table::create(self.folder, &columns)?;
-        let stop = AtomicBool::new(false);
+    ) -> Result<Counts> {
         let (job, preprocessing, folder) = (self.job, self.preprocessing, self.folder);
+        let pending = rows.pending();
+        let files: Vec<&ImageFile> = pending.iter().map(|&i| &job.images[i]).collect();
+        let map = self.sampler.scores().is_map();
+        let n_columns = row::columns(&job.output, map).len();
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(job.sampling.threads).build();
         let writer = Writer {
@@ -199,16 +228,19 @@ impl Run<'_> {
             map,
         };
         let threads = job.sampling.threads;
+        let (ended, stop) = (AtomicBool::new(false), self.stop);
+        let go_on = || !(ended.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed));
         std::thread::scope(|scope| {
-            let reader = Reader::start(scope, &job.images, preprocessing, threads, &stop);
-            let (outcomes, rows) = start_writers(scope, &job.images, &writer, threads);
-            let (stop, files) = (&stop, &job.images);
+            let reader = Reader::start(scope, &files, preprocessing, threads, &go_on);
+            let (outcomes, written) = start_writers(scope, &files, &writer, threads);
+            let (files, ended) = (&files, &ended);
             let collector = scope.spawn(move || {
-                let result = collect(files, &rows, &mut table, columns.len(), tell);
-                stop.store(true, Ordering::Relaxed);
+                let mut collector = Collector { table, rows, n_columns, tell };
+                let result = collector.collect(files, &pending, &written, stop);
+                ended.store(true, Ordering::Relaxed);
                 result
             });
-            self.sample_all(reader, &outcomes, stop);
+            self.sample_all(reader, files, &outcomes, &go_on);
             drop(outcomes);
             collector.join().unwrap_or_else(|_| {
                 Err(Error::runtime("writing rows", "a thread ended early"))
@@ -219,25 +251,27 @@ impl Run<'_> {
     fn sample_all(
         &mut self,
         mut reader: Reader,
+        files: &[&ImageFile],
         outcomes: &[SyncSender<Outcome>],
-        stop: &AtomicBool,
+        go_on: &dyn Fn() -> bool,
     ) {
-        for i in 0..self.job.images.len() {
+        for (i, file) in files.iter().enumerate() {
             let Some(loaded) = reader.next() else { return };
-            let outcome = loaded.and_then(|loaded| self.sample(i, loaded));
+            let outcome = loaded.and_then(|loaded| self.sample(file, loaded));
             let gone = outcomes[i % outcomes.len()].send(outcome).is_err();
-            if gone || stop.load(Ordering::Relaxed) {
+            if gone || !go_on() {
                 return;
             }
         }
     }
 
-    fn sample(&mut self, i: usize, loaded: Loaded) -> Outcome {
+    fn sample(&mut self, file: &ImageFile, loaded: Loaded) -> Outcome {
         let Loaded { decoded, input } = loaded;
         let key = digest_key(&decoded.sha256);
-        let path = &self.job.images[i].path;
-        let statistics =
-            self.sampler.predict(&input, key).map_err(|error| error.of_image(path))?;
+        let statistics = self
+            .sampler
+            .predict(&input, key)
+            .map_err(|error| error.of_image(&file.path))?;
         let options = self.sampler.options();
         let samples = if options.deterministic { 0 } else { options.samples };
         Ok(Box::new(Predicted { decoded, geometry: input.geometry, statistics, samples }))
@@ -249,7 +283,7 @@ const MOST_WRITERS: usize = 2;
 
 fn start_writers<'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
-    files: &'scope [ImageFile],
+    files: &'scope [&'scope ImageFile],
     writer: &'scope Writer<'scope>,
     threads: usize,
 ) -> (Vec<SyncSender<Outcome>>, Vec<Receiver<Result<Row>>>) {
@@ -302,34 +336,46 @@ fn of_one_image(error: Error) -> Result<Row> {
 }
 
 /// Appends rows in the order of the images.
-fn collect(
-    files: &[ImageFile],
-    rows: &[Receiver<Result<Row>>],
-    table: &mut Table,
-    columns: usize,
-    tell: &mut (dyn FnMut(Event<'_>) + Send),
-) -> Result<(usize, usize)> {
-    let (mut done, mut failed) = (0, 0);
-    for (i, file) in files.iter().enumerate() {
-        let Ok(row) = rows[i % rows.len()].recv() else {
-            return Err(Error::runtime("writing rows", "a thread ended early"));
-        };
-        match row? {
-            Row::Filled(fields) => {
-                table.append(&fields)?;
-                done += 1;
-                tell(Event::Done { id: &file.id });
-            }
-            Row::Failed { message, hint } => {
-                table.append(&row::failed(file, &message, columns))?;
-                failed += 1;
-                tell(Event::Failed {
-                    id: &file.id,
-                    message: &message,
-                    hint: hint.as_deref(),
-                });
+struct Collector<'a, 'b> {
+    table: &'a mut Table,
+    rows: &'a mut Rows,
+    n_columns: usize,
+    tell: &'a mut (dyn FnMut(Event<'_>) + Send + 'b),
+}
+
+impl Collector<'_, '_> {
+    fn collect(
+        &mut self,
+        files: &[&ImageFile],
+        pending: &[usize],
+        written: &[Receiver<Result<Row>>],
+        stop: &AtomicBool,
+    ) -> Result<Counts> {
+        let mut counts = Counts { done: self.rows.kept(), failed: 0, stopped: false };
+        for (i, (file, &image)) in files.iter().zip(pending).enumerate() {
+            let Ok(row) = written[i % written.len()].recv() else {
+                if stop.load(Ordering::Relaxed) {
+                    counts.stopped = true;
+                    return Ok(counts);
+                }
+                return Err(Error::runtime("writing rows", "a thread ended early"));
+            };
+            match row? {
+                Row::Filled(fields) => {
+                    self.rows.add(image, self.table.append(&fields)?);
+                    counts.done += 1;
+                    (self.tell)(Event::Done { id: &file.id });
+                }
+                Row::Failed { message, hint } => {
+                    let fields = row::failed(file, &message, self.n_columns);
+                    self.rows.add(image, self.table.append(&fields)?);
+                    counts.failed += 1;
+                    let (id, hint) = (&file.id, hint.as_deref());
+                    (self.tell)(Event::Failed { id, message: &message, hint });
+                }
             }
         }
+        self.rows.put_in_order(self.table)?;
+        Ok(counts)
     }
-    Ok((done, failed))
 }

@@ -49,6 +49,48 @@ impl OutputOptions {
     }
 }
 
+impl OutputOptions {
+    /// The files that are written for an image: kind and path in the output folder.
+    /// `map` says whether there are scores for each pixel.
+    pub(super) fn files(&self, id: &str, map: bool) -> Vec<(&'static str, String)> {
+        let mut files = Vec::new();
+        let mut add = |kind, extension| files.push((kind, map_path(kind, id, extension)));
+        if map {
+            if self.prediction {
+                add("prediction", "png");
+            }
+            for measure in &self.maps {
+                self.formats
+                    .iter()
+                    .for_each(|format| add(measure.name, format.extension));
+            }
+            if self.overlay {
+                add("overlay", "png");
+            }
+        }
+        if self.keep_probabilities.is_some() {
+            add("probabilities", "npy");
+            add("deterministic", "npy");
+            self.wanted(map).iter().for_each(|measure| add(measure.name, "npy"));
+        }
+        files
+    }
+
+    /// Every measure that some output needs, once.
+    fn wanted(&self, map: bool) -> Vec<&'static Measure> {
+        let mut wanted = self.measures.clone();
+        if map {
+            let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
+            for measure in self.maps.iter().copied().chain(overlay) {
+                if !wanted.iter().any(|other| other.name == measure.name) {
+                    wanted.push(measure);
+                }
+            }
+        }
+        wanted
+    }
+}
+
 /// What a row needs to know of an image that was predicted.
 pub(super) struct Written {
     pub(super) width: usize,
@@ -97,7 +139,8 @@ impl Writer<'_> {
     /// Computes the measures and writes every file of an image.
     pub(super) fn write(&self, file: &ImageFile, image: &Predicted) -> Result<Written> {
         let maps: Vec<(&Measure, Map)> = self
-            .wanted()
+            .options
+            .wanted(self.map)
             .into_iter()
             .map(|measure| (measure, measure.map(&image.statistics)))
             .collect();
@@ -126,20 +169,6 @@ impl Writer<'_> {
             samples: image.samples,
             sha256: image.decoded.sha256,
         })
-    }
-
-    /// Every measure that some output needs, once.
-    fn wanted(&self) -> Vec<&'static Measure> {
-        let mut wanted = self.options.measures.clone();
-        if self.map {
-            let overlay = self.options.overlay.then_some(&PREDICTIVE_ENTROPY);
-            for measure in self.options.maps.iter().copied().chain(overlay) {
-                if !wanted.iter().any(|other| other.name == measure.name) {
-                    wanted.push(measure);
-                }
-            }
-        }
-        wanted
     }
 
     fn numbers(&self, statistics: &Statistics) -> ImageNumbers {

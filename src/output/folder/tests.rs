@@ -13,7 +13,7 @@ fn names(path: &Path) -> Vec<String> {
 fn files_are_written_with_the_folders_on_the_way_and_nothing_else_stays() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("new/out");
-    let folder = OutputFolder::create(&root, Earlier::Refuse).unwrap();
+    let folder = OutputFolder::create(&root).unwrap();
     let path = map_path("prediction", "town/a.jpg", "png");
     assert_eq!(path, "prediction/town/a.jpg.png");
     folder.write(&path, b"first").unwrap();
@@ -28,7 +28,7 @@ fn files_are_written_with_the_folders_on_the_way_and_nothing_else_stays() {
 fn paths_that_leave_the_folder_are_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("out");
-    let folder = OutputFolder::create(&root, Earlier::Refuse).unwrap();
+    let folder = OutputFolder::create(&root).unwrap();
     for path in ["../a", "a/../../b", "/a", "", "a/", ".", "..", "./a", "a/.."] {
         let error = folder.write(path, b"x").unwrap_err();
         assert!(error.to_string().contains("does not stay inside"), "{path}: {error}");
@@ -40,7 +40,7 @@ fn paths_that_leave_the_folder_are_refused() {
 #[test]
 fn odd_names_are_names_like_others() {
     let scratch = tempfile::tempdir().unwrap();
-    let folder = OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap();
+    let folder = OutputFolder::create(scratch.path()).unwrap();
     let odd = "overlay/a \"b\"\n;,ü\\../..c.png";
     folder.write(odd, b"x").unwrap();
     assert_eq!(fs::read(scratch.path().join(odd)).unwrap(), b"x");
@@ -49,7 +49,7 @@ fn odd_names_are_names_like_others() {
 #[test]
 fn a_failure_leaves_what_was_there_and_no_temporary_file() {
     let scratch = tempfile::tempdir().unwrap();
-    let folder = OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap();
+    let folder = OutputFolder::create(scratch.path()).unwrap();
     folder.write("overlay/a.png/inside", b"old").unwrap();
     // A folder stands where the file should go: the last step, the renaming, fails.
     let error = folder.write("overlay/a.png", b"new").unwrap_err();
@@ -72,7 +72,7 @@ fn a_failure_leaves_what_was_there_and_no_temporary_file() {
 fn files_are_as_readable_as_those_of_other_programs() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = tempfile::tempdir().unwrap();
-    let folder = OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap();
+    let folder = OutputFolder::create(scratch.path()).unwrap();
     folder.write("ours", b"x").unwrap();
     fs::write(scratch.path().join("plain"), b"x").unwrap();
     let mode =
@@ -81,23 +81,10 @@ fn files_are_as_readable_as_those_of_other_programs() {
 }
 
 #[test]
-fn results_of_an_earlier_run_are_refused_with_the_way_out() {
+fn clearing_removes_results_and_leaves_everything_else() {
     let scratch = tempfile::tempdir().unwrap();
-    fs::write(scratch.path().join("notes.txt"), "mine").unwrap();
-    OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap();
-    fs::write(scratch.path().join(TABLE), "path\n").unwrap();
-    let error = OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap_err();
-    assert!(error.to_string().ends_with("holds predictions.csv already"), "{error}");
-    assert!(error.hint().unwrap().contains("--overwrite"));
-    assert_eq!(names(scratch.path()), ["notes.txt", TABLE]);
-}
-
-#[test]
-fn replacing_removes_results_and_leaves_everything_else() {
-    let scratch = tempfile::tempdir().unwrap();
-    let folder = OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap();
+    let folder = OutputFolder::create(scratch.path()).unwrap();
     let ours = [
-        "predictions.csv",
         "run.json",
         "prediction/a.jpg.png",
         "overlay/town/b.png.png",
@@ -106,6 +93,7 @@ fn replacing_removes_results_and_leaves_everything_else() {
         "probabilities/.mcdrop-x1y2z3.part",
     ];
     let others = [
+        "predictions.csv",
         "images/c.png",
         "margin/readme.txt",
         "notes.csv",
@@ -116,8 +104,7 @@ fn replacing_removes_results_and_leaves_everything_else() {
     for path in ours.iter().chain(&others) {
         folder.write(path, b"x").unwrap();
     }
-    let earlier = Earlier::Replace { measures: &["margin"] };
-    OutputFolder::create(scratch.path(), earlier).unwrap();
+    folder.clear(&["margin"]).unwrap();
     let left = names(scratch.path());
     let left: Vec<_> =
         left.iter().filter(|name| !scratch.path().join(name).is_dir()).collect();
@@ -126,18 +113,36 @@ fn replacing_removes_results_and_leaves_everything_else() {
 }
 
 #[test]
-fn replacing_touches_nothing_where_no_run_has_been() {
+fn sweeping_removes_what_a_killed_run_left_half_written_and_nothing_else() {
     let scratch = tempfile::tempdir().unwrap();
-    let folder = OutputFolder::create(scratch.path(), Earlier::Refuse).unwrap();
-    folder.write("overlay/mine.png", b"x").unwrap();
-    let earlier = Earlier::Replace { measures: &[] };
-    OutputFolder::create(scratch.path(), earlier).unwrap();
-    assert!(scratch.path().join("overlay/mine.png").exists());
+    let folder = OutputFolder::create(scratch.path()).unwrap();
+    for path in [
+        ".mcdrop-a.part",
+        "margin/.mcdrop-b.part",
+        "overlay/town/.mcdrop-c.part",
+        "overlay/town/a.png.png",
+        "other/.mcdrop-d.part",
+        "overlay/mcdrop.part",
+        "run.json",
+    ] {
+        folder.write(path, b"x").unwrap();
+    }
+    folder.sweep(&["margin"]).unwrap();
+    let expected = [
+        "other",
+        "other/.mcdrop-d.part",
+        "overlay",
+        "overlay/mcdrop.part",
+        "overlay/town",
+        "overlay/town/a.png.png",
+        "run.json",
+    ];
+    assert_eq!(names(scratch.path()), expected);
 }
 
 #[cfg(unix)]
 #[test]
-fn replacing_does_not_follow_links() {
+fn clearing_does_not_follow_links() {
     let scratch = tempfile::tempdir().unwrap();
     let photos = scratch.path().join("photos");
     let out = scratch.path().join("out");
@@ -147,7 +152,7 @@ fn replacing_does_not_follow_links() {
     fs::write(out.join(TABLE), "path\n").unwrap();
     std::os::unix::fs::symlink(&photos, out.join("overlay")).unwrap();
     std::os::unix::fs::symlink(&photos, out.join("prediction/more")).unwrap();
-    OutputFolder::create(&out, Earlier::Replace { measures: &[] }).unwrap();
+    OutputFolder::create(&out).unwrap().clear(&[]).unwrap();
     assert_eq!(fs::read(photos.join("a.png")).unwrap(), b"photo");
 }
 
@@ -156,6 +161,6 @@ fn a_file_in_the_place_of_the_folder_is_an_error() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("file");
     fs::write(&path, "x").unwrap();
-    let error = OutputFolder::create(&path, Earlier::Refuse).unwrap_err();
+    let error = OutputFolder::create(&path).unwrap_err();
     assert!(error.to_string().contains("cannot write"), "{error}");
 }

@@ -1,0 +1,58 @@
+//! Finds the whole rows of a table that may end anywhere.
+
+use std::io::{self, BufRead, Seek, SeekFrom};
+
+/// Where a row is in the table's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    pub(super) start: u64,
+    pub(super) length: u64,
+}
+
+/// Reads a file record by record: up to a line feed that is not between quotes.
+pub(super) struct Records<R> {
+    file: R,
+    record: Vec<u8>,
+    whole: u64,
+}
+
+impl<R: BufRead + Seek> Records<R> {
+    pub(super) fn new(mut file: R) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        Ok(Self { file, record: Vec::new(), whole: 0 })
+    }
+
+    /// The next record with its line feed; `None` where there is no whole one any more.
+    pub(super) fn next(&mut self) -> io::Result<Option<(&[u8], Span)>> {
+        self.record.clear();
+        let mut quoted = false;
+        loop {
+            let before = self.record.len();
+            self.file.read_until(b'\n', &mut self.record)?;
+            let line = &self.record[before..];
+            if line.last() != Some(&b'\n') {
+                return Ok(None);
+            }
+            quoted ^= line.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+            if !quoted {
+                let length = self.record.len() as u64;
+                let span = Span { start: self.whole, length };
+                self.whole += length;
+                return Ok(Some((&self.record, span)));
+            }
+        }
+    }
+
+    /// Bytes of the records that were whole.
+    pub(super) fn whole(&self) -> u64 {
+        self.whole
+    }
+}
+
+/// The fields of a record; `None` where they are not as many as columns, or no text.
+pub(super) fn fields(record: &[u8], n_columns: usize) -> Option<csv::StringRecord> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
+    let mut fields = csv::StringRecord::new();
+    let read = reader.read_record(&mut fields).ok()?;
+    (read && fields.len() == n_columns).then_some(fields)
+}

@@ -1,0 +1,198 @@
+//! Going on where an earlier run of the same job stopped: which rows stay, and what forbids it.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::record::Record;
+use super::row::hexadecimal;
+use super::run::Job;
+use crate::error::{Error, Result};
+use crate::input::sha256_of;
+use crate::measure::MEASURES;
+use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
+use crate::output::table::{Span, Table};
+
+/// The rows of a run, by the place of their image in the job.
+pub(super) struct Rows {
+    places: Vec<Option<Span>>,
+    kept: usize,
+}
+
+/// A row of an earlier run whose image was predicted.
+struct Finished {
+    image: usize,
+    place: Span,
+    sha256: String,
+}
+
+impl Rows {
+    /// Keeps what an earlier run of the same job finished; failed images, and those whose
+    /// files are not all there, are left to be done.
+    ///
+    /// # Errors
+    /// If there are results of another run, or of images that are not in this job or have
+    /// changed.
+    pub(super) fn begin(
+        table: &mut Table,
+        folder: &OutputFolder,
+        record: &Record,
+        job: &Job,
+        map: bool,
+    ) -> Result<Self> {
+        let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
+        let mut rows = Self { places: vec![None; job.images.len()], kept: 0 };
+        if job.overwrite {
+            if !table.is_empty()? {
+                folder.clear(&measures)?;
+            }
+            table.start()?;
+            return Ok(rows);
+        }
+        let (mut finished, n_rows) = read(table, job)?;
+        if finished.is_empty() {
+            table.start()?;
+            folder.sweep(&measures)?;
+            return Ok(rows);
+        }
+        refuse_other_run(folder, record)?;
+        check_images(&finished, folder, job)?;
+        folder.sweep(&measures)?;
+        let all_there = |row: &Finished| {
+            let files = job.output.files(&job.images[row.image].id, map);
+            files.iter().all(|(_, file)| folder.holds(file))
+        };
+        finished.retain(all_there);
+        if finished.len() < n_rows {
+            let places: Vec<Span> = finished.iter().map(|row| row.place).collect();
+            for (row, place) in finished.iter_mut().zip(table.keep(&places)?) {
+                row.place = place;
+            }
+        }
+        for row in &finished {
+            rows.places[row.image] = Some(row.place);
+        }
+        rows.kept = finished.len();
+        Ok(rows)
+    }
+
+    /// Number of rows that stay from an earlier run.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// The images that have no row yet, in order.
+    pub(super) fn pending(&self) -> Vec<usize> {
+        (0..self.places.len()).filter(|&image| self.places[image].is_none()).collect()
+    }
+
+    /// An image's row is in the table.
+    pub(super) fn add(&mut self, image: usize, place: Span) {
+        self.places[image] = Some(place);
+    }
+
+    /// Brings the table into the order of the images, where it is not.
+    pub(super) fn put_in_order(&self, table: &mut Table) -> Result<()> {
+        if self.places.iter().flatten().is_sorted() {
+            return Ok(());
+        }
+        let places: Vec<Span> = self.places.iter().flatten().copied().collect();
+        table.keep(&places).map(|_| ())
+    }
+}
+
+/// The finished rows, in the table's order, and the number of all.
+fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
+    let index: HashMap<&str, usize> =
+        job.images.iter().enumerate().map(|(i, image)| (image.id.as_str(), i)).collect();
+    let (mut finished, mut n_rows) = (Vec::new(), 0);
+    let mut strangers = Vec::new();
+    table.read_rows(|fields, place| {
+        n_rows += 1;
+        let last = fields.len() - 1;
+        if !fields[last].is_empty() {
+            return Ok(());
+        }
+        match index.get(&fields[0]) {
+            Some(&image) => {
+                let sha256 = fields[last - 1].to_owned();
+                finished.push(Finished { image, place, sha256 });
+            }
+            None => strangers.push(fields[0].to_owned()),
+        }
+        Ok(())
+    })?;
+    let Some(first) = strangers.first() else { return Ok((finished, n_rows)) };
+    let folder = job.folder.display();
+    let others = match strangers.len() {
+        1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    let message = format!(
+        "{folder} holds results of images that are not given now: {first}{others}"
+    );
+    Err(Error::setting("-o", message).with_hint(ANOTHER))
+}
+
+/// What a table's rows were made with must be what this run makes rows with.
+fn refuse_other_run(folder: &OutputFolder, record: &Record) -> Result<()> {
+    let place = folder.path().join(RECORD);
+    let refused = |message: String| Err(Error::setting("-o", message).with_hint(ANOTHER));
+    let Some(bytes) = folder.read(RECORD)? else {
+        let message = "holds rows, but no run.json that says how they were made";
+        return refused(format!("{} {message}", folder.path().display()));
+    };
+    let Ok(earlier) = serde_json::from_slice(&bytes) else {
+        return refused(format!("{} is damaged", place.display()));
+    };
+    let differences = record.differences(&earlier);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    refused(format!(
+        "{} holds results of another run: {}",
+        folder.path().display(),
+        differences.join("; ")
+    ))
+}
+
+/// The images of finished rows must still have the bytes that they were made from.
+fn check_images(finished: &[Finished], folder: &OutputFolder, job: &Job) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let first_error: Mutex<Option<(usize, Error)>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..job.sampling.threads.min(finished.len()) {
+            scope.spawn(|| {
+                while let Some(row) = finished.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Err(error) = check_image(row, folder, job) else { continue };
+                    if let Ok(mut first) = first_error.lock()
+                        && first.as_ref().is_none_or(|(image, _)| row.image < *image)
+                    {
+                        *first = Some((row.image, error));
+                    }
+                    return;
+                }
+            });
+        }
+    });
+    match first_error.into_inner() {
+        Ok(Some((_, error))) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn check_image(row: &Finished, folder: &OutputFolder, job: &Job) -> Result<()> {
+    let path = &job.images[row.image].path;
+    let message = match sha256_of(path) {
+        Ok(hash) if hexadecimal(&hash) == row.sha256 => return Ok(()),
+        Ok(hash) => format!(
+            "{} has changed since {} was written: sha256 {:.12}... then, {:.12}... now",
+            path.display(),
+            folder.path().display(),
+            row.sha256,
+            hexadecimal(&hash),
+        ),
+        Err(error) => format!("{} has a row for {error}", folder.path().display()),
+    };
+    Err(Error::setting("-o", message).with_hint(ANOTHER))
+}
