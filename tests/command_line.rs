@@ -305,9 +305,11 @@ fn results_are_replaced_only_when_asked() {
     let arguments = ["predict", &digits, "images", "-o", "out"];
     assert_eq!(run(folder.path(), &arguments).code, 0);
     let before = fs::read(folder.path().join("out/predictions.csv")).unwrap();
-    let again = run(folder.path(), &arguments);
-    assert_eq!(again.code, 2);
-    assert!(again.stderr.contains("--overwrite"), "{}", again.stderr);
+    let other = [&arguments[..], &["--seed", "-3"]].concat();
+    let other = run(folder.path(), &other);
+    assert_eq!(other.code, 2);
+    assert!(other.stderr.contains("seed was 0, is 18446744073709551613 now"));
+    assert!(other.stderr.contains("--overwrite"), "{}", other.stderr);
     let forced = [&arguments[..], &["--overwrite", "--seed", "-3"]].concat();
     assert_eq!(run(folder.path(), &forced).code, 0);
     assert_ne!(fs::read(folder.path().join("out/predictions.csv")).unwrap(), before);

@@ -20,6 +20,7 @@ mod determinism;
 /// What stratified draws gain over independent ones.
 mod gain;
 /// Memory against the number of samples.
+mod many_images;
 mod memory;
 /// Measures and probabilities against PyTorch's own dropout.
 mod reference;

@@ -93,11 +93,11 @@ fn clearing_removes_results_and_leaves_everything_else() {
         "probabilities/.mcdrop-x1y2z3.part",
     ];
     let others = [
-        "predictions.csv",
         "images/c.png",
         "margin/readme.txt",
         "notes.csv",
         "prediction/sub/mine.xlsx",
+        "predictions.csv",
         "top.png",
         "variation_ratio/a.jpg.png",
     ];
