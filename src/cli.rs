@@ -5,6 +5,7 @@
 //! some images failed, 130 and 143 stopped by a signal.
 
 mod doctor;
+mod manual;
 mod names;
 mod predict;
 mod progress;
@@ -13,7 +14,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::error::Error;
 
@@ -23,12 +24,23 @@ use crate::error::Error;
     name = "mcdrop",
     version,
     about = "Where is your vision model unsure? Monte-Carlo dropout for ONNX models",
-    after_help = "Try: mcdrop predict model.onnx images -o out --preset imagenet",
+    after_help = "\
+Examples:
+  mcdrop predict model.onnx images -o out --preset imagenet
+  mcdrop predict --help        the options used most, with examples
+  mcdrop help predict          all options
+  mcdrop doctor                which ONNX Runtime is used
+
+Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 some images failed, 130 or 143 stopped.",
+    disable_help_flag = true,
     max_term_width = 100
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Show this page; `mcdrop help COMMAND` shows all options of a command.
+    #[arg(short, long, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,6 +49,10 @@ enum Command {
     Predict(Box<predict::PredictArguments>),
     /// Show which ONNX Runtime is found, where, and what works.
     Doctor(doctor::DoctorArguments),
+    /// Print the manual page of a command.
+    Man(manual::ManArguments),
+    /// Print the completions for a shell.
+    Completions(manual::CompletionsArguments),
 }
 
 /// How a command ended.
@@ -53,6 +69,10 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),
+        Command::Completions(arguments) => {
+            manual::print_completions(&mut Cli::command(), &arguments)
+        }
     };
     match result {
         Ok(End::Done) => ExitCode::SUCCESS,

@@ -32,3 +32,8 @@ pub(super) fn note(message: &impl Display) {
 pub(super) fn line(text: &impl Display) {
     let _ = writeln!(io::stdout(), "{text}");
 }
+
+/// What was asked for, as it is.
+pub(super) fn bytes(content: &[u8]) {
+    let _ = io::stdout().write_all(content);
+}
