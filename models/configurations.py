@@ -20,7 +20,8 @@ For each case there is a folder `<case>/` with the configuration as the library 
         sha256           of the 8-bit pixels after resizing, cropping and padding with a colour, before scaling and
                          normalising; rows of pixels of channels, the channels in the network's order. Null where
                          there are none (library "float")
-        pixels           size of those pixels where it is not that of the network (padding after normalising)
+        pixels           left, top, width, height of those pixels in the network's input, where they are not all of it
+                         (padding with zeros after normalising)
         values           [flat index, f32] of the network's input; the decimals read back exactly
         bytes            the pixels at the same places, null outside
         error            the library refuses this image, with this message; then nothing else is there
@@ -41,9 +42,11 @@ import torchvision
 import transformers
 from PIL import Image
 
-from configurations_hugging_face import hugging_face_cases
+from configurations_hugging_face import class_cases, class_variants, dense_cases
 from configurations_images import ALL_SIZES, FOLDER, FORMULA, formula_image, sha256
+from configurations_variants import file_cases, pillow_cases, step_cases
 
+FAMILIES = [class_cases, class_variants, dense_cases, step_cases, file_cases, pillow_cases]
 LIBRARIES = [torch, torchvision, transformers, timm, cv2, Image, numpy]
 
 
@@ -81,7 +84,7 @@ def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     write_formula()
     wanted = sys.argv[1:]
-    for case in hugging_face_cases():
+    for case in (case for family in FAMILIES for case in family()):
         if not wanted or case.name in wanted:
             write_case(case)
 

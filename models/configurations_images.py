@@ -56,11 +56,11 @@ def shortest(value):
     return float(np.format_float_positional(np.float32(value), unique=True, trim="0")) if value else 0.0
 
 
-def kept(size, values, pixels):
+def kept(size, values, pixels, corner=(0, 0)):
     """What is kept of a result.
 
     `values`: f32 [C, H, W]; `pixels`: uint8 [H, W, C] before scaling, channels in the network's order, or None. The
-    pixels may be fewer than the values where a library pads after normalising.
+    pixels are fewer than the values where a library pads after normalising; `corner` (left, top) is where they lie.
     """
     channels, height, width = values.shape
     count = values.size
@@ -69,15 +69,15 @@ def kept(size, values, pixels):
     row = {"image": list(size), "network": [width, height], "shape": [channels, height, width]}
     row["sha256"] = None if pixels is None else sha256(pixels)
     if pixels is not None and pixels.shape[:2] != (height, width):
-        row["pixels"] = [pixels.shape[1], pixels.shape[0]]
+        row["pixels"] = [*corner, pixels.shape[1], pixels.shape[0]]
     row["values"] = [[place, shortest(values.flat[place])] for place in places]
-    row["bytes"] = None if pixels is None else [byte(pixels, np.unravel_index(place, values.shape)) for place in places]
+    spots = [np.unravel_index(place, values.shape) for place in places]
+    row["bytes"] = None if pixels is None else [byte(pixels, c, y - corner[1], x - corner[0]) for c, y, x in spots]
     return row
 
 
-def byte(pixels, place):
-    channel, y, x = place
-    inside = y < pixels.shape[0] and x < pixels.shape[1]
+def byte(pixels, channel, y, x):
+    inside = 0 <= y < pixels.shape[0] and 0 <= x < pixels.shape[1]
     return int(pixels[y, x, channel]) if inside else None
 
 
@@ -86,7 +86,7 @@ class Case:
     """A configuration, and the function that gives what its library makes of an image.
 
     `prepare` takes the folder with the files and returns the name of what runs and a function of the image (uint8
-    [H, W, 3]) that returns `values` and `pixels` for `kept`.
+    [H, W, 3]) that returns `values`, `pixels` and perhaps `corner` for `kept`.
     """
 
     name: str
@@ -109,11 +109,11 @@ class Case:
 
     def row(self, size, run):
         try:
-            values, pixels = run(formula_image(*size))
+            values, *rest = run(formula_image(*size))
         except Exception as error:
             return {"image": list(size), "error": f"{type(error).__name__}: {error}"[:160]}
         values = np.asarray(values)
         expected = tuple(fixed or found for fixed, found in zip(self.input, values.shape[1:]))
         if values.ndim != 3 or values.shape[1:] != expected:
             raise SystemExit(f"{self.name}: {size} gives {values.shape}, the model takes {self.input}")
-        return kept(size, values.astype(np.float32), pixels)
+        return kept(size, values.astype(np.float32), *rest)
