@@ -13,6 +13,7 @@ For each case there is a folder `<case>/` with the configuration as the library 
                    rounded to 8 bits after resizing: torchvision's first transforms on uint8 tensors), "pillow",
                    "opencv", "float" (float tensors, never rounded)
     class, notes   what was really run
+    bands          of the images: 3, or 4 where they have alpha (not premultiplied)
     input          the imagined model's input: channels, height, width; null is "any"
     sizes          one result for each image size, all [width, height]:
         image, network   the image and the network's input
@@ -27,6 +28,9 @@ For each case there is a folder `<case>/` with the configuration as the library 
         error            the library refuses this image, with this message; then nothing else is there
 
 The images are not stored. `formula.json` says how to make them, with the hash of each (rows of pixels of RGB).
+
+transformers chooses the arithmetic by the class: those of version 5 resize uint8 tensors with antialiasing, except
+DINOv3's, which resizes floats; the classes named ...Pil use Pillow, as most of version 4 did.
 """
 
 import json
@@ -44,9 +48,11 @@ from PIL import Image
 
 from configurations_hugging_face import class_cases, class_variants, dense_cases
 from configurations_images import ALL_SIZES, FOLDER, FORMULA, formula_image, sha256
+from configurations_others import mmdeploy_cases, timm_cases, torchvision_cases, ultralytics_cases
 from configurations_variants import file_cases, pillow_cases, step_cases
 
-FAMILIES = [class_cases, class_variants, dense_cases, step_cases, file_cases, pillow_cases]
+HUGGING_FACE = [class_cases, class_variants, dense_cases, step_cases, file_cases, pillow_cases]
+FAMILIES = [*HUGGING_FACE, timm_cases, torchvision_cases, ultralytics_cases, mmdeploy_cases]
 LIBRARIES = [torch, torchvision, transformers, timm, cv2, Image, numpy]
 
 
@@ -81,9 +87,11 @@ def main():
     if torch.backends.cpu.get_cpu_capability() == "DEFAULT" and platform.machine() not in ("aarch64", "arm64"):
         raise SystemExit("this processor has no AVX2: torchvision would resize in another way")
     torch.set_num_threads(1)
+    wanted = sys.argv[1:]
+    if not wanted:
+        shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     write_formula()
-    wanted = sys.argv[1:]
     for case in (case for family in FAMILIES for case in family()):
         if not wanted or case.name in wanted:
             write_case(case)

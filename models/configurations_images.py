@@ -25,19 +25,19 @@ MORE_SIZES = [
 ALL_SIZES = FEW_SIZES + MORE_SIZES
 
 FORMULA = [
-    "the byte of channel c (0 red, 1 green, 2 blue) at column x and row y; all numbers are u32, products wrap",
+    "the byte of band c (0 red, 1 green, 2 blue, 3 alpha) at column x and row y; all numbers are u32, products wrap",
     "block = (x / 13 + 2 * (y / 11)) % 7 == 3, divisions rounded down",
     "in a block the byte is 0 where c is 1, else 255",
     "elsewhere t = (x * (3 + 2 * c) + y * (7 - 2 * c) + 40 * c) % 512; v = t where t < 256, else 511 - t",
     "h = (x * 0x9E3779B1) ^ (y * 0x85EBCA77) ^ (c * 0xC2B2AE3D); h = (h ^ (h >> 15)) * 0x2C1B3C6D",
     "the byte is v ^ (h >> 27)",
 ]
-SAMPLES = 24
+SAMPLES = 20
 
 
-def formula_image(width, height):
-    """The image of `FORMULA`: uint8, [height, width, 3]."""
-    y, x, c = np.meshgrid(*(np.arange(n, dtype=np.uint32) for n in (height, width, 3)), indexing="ij")
+def formula_image(width, height, bands=3):
+    """The image of `FORMULA`: uint8, [height, width, bands]."""
+    y, x, c = np.meshgrid(*(np.arange(n, dtype=np.uint32) for n in (height, width, bands)), indexing="ij")
     number = np.uint32
     t = (x * (3 + 2 * c) + y * (7 - 2 * c) + 40 * c) % 512
     smooth = np.where(t < 256, t, 511 - t)
@@ -94,6 +94,7 @@ class Case:
     prepare: Callable
     input: tuple[int | None, int | None] = (None, None)  # height, width
     files: dict = field(default_factory=dict)
+    bands: int = 3  # 4: the images have alpha
     notes: str = ""
     sizes: list = field(default_factory=lambda: FEW_SIZES)
     extra: dict = field(default_factory=dict)
@@ -103,13 +104,13 @@ class Case:
         kind, run = self.prepare(FOLDER / self.name)
         height, width = self.input
         head = {"name": self.name, "folder": self.name if self.files else None, "library": self.library}
-        head |= {"class": kind, "notes": self.notes} | self.extra
+        head |= {"class": kind, "notes": self.notes, "bands": self.bands} | self.extra
         head |= {"input": {"channels": 3, "height": height, "width": width}}
         return head, [self.row(size, run) for size in self.sizes]
 
     def row(self, size, run):
         try:
-            values, *rest = run(formula_image(*size))
+            values, *rest = run(formula_image(*size, self.bands))
         except Exception as error:
             return {"image": list(size), "error": f"{type(error).__name__}: {error}"[:160]}
         values = np.asarray(values)

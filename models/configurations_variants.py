@@ -40,6 +40,7 @@ def step_cases():
     for name, crop in {"larger": (260, 260), "odd": (255, 223), "wide": (150, 301)}.items():
         settings = saved(CLIP, size={"shortest_edge": 200}, crop_size={"height": crop[0], "width": crop[1]})
         yield case(f"clip_crop_{name}", settings, input=crop)
+    yield case("clip_alpha", saved(CLIP), bands=4, notes="laid on white")
     padded = saved(VIT, size={"shortest_edge": 200, "longest_edge": 256}, do_pad=True, pad_size={"height": 257, "width": 259})
     yield case("vit_pad", padded, input=(257, 259), notes="zeros after normalising, right and bottom")
 
@@ -72,7 +73,7 @@ def file_cases():
     yield old("convnext", convnext | {feature: "ConvNextFeatureExtractor"})
     resnet = model_config("resnet", "ResNetForImageClassification")
     yield old("resnet", convnext, resnet, notes="no class in the file: resnet means ConvNextImageProcessor")
-    yield old("fast", saved(VIT) | {"image_processor_type": f"{VIT}Fast"}, sizes=PAIR)
+    yield old("fast", saved(VIT) | {"image_processor_type": f"{VIT}Fast"})
     nulls = dict.fromkeys(["crop_size", "data_format", "device", "do_center_crop", "do_convert_rgb", "pad_size", "return_tensors"])
     deit = both | HALF | nulls | {"image_processor_type": "DeiTImageProcessorFast", "resample": 3, "default_to_square": True}
     notes = "null is not the class's default: nothing is cropped"
@@ -93,11 +94,10 @@ def pillow_cases():
     """The classes with Pillow, as all of them worked before version 5."""
 
     def pillow(name, kind, *, input=(224, 224), **settings):
-        notes = settings.pop("notes", "")
-        sizes = {"sizes": settings.pop("sizes")} if "sizes" in settings else {}
-        return case(f"{name}_pillow", saved(kind, **settings), input=input, backend="pil", notes=notes, **sizes)
+        return case(f"{name}_pillow", saved(kind, **settings), input=input, backend="pil")
 
-    yield pillow("clip", CLIP, sizes=ALL_SIZES)
+    yield case("clip_pillow", saved(CLIP), backend="pil", sizes=ALL_SIZES)
+    yield case("clip_alpha_pillow", saved(CLIP), backend="pil", bands=4, notes="laid on white")
     yield pillow("vit", VIT)
     for name in ("beit", "segformer", "mobilevit", "efficientnet", "levit", "poolformer", "dpt", "siglip"):
         kind, size, *_ = CLASSES[name]
