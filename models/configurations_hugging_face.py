@@ -7,7 +7,7 @@ import transformers
 from PIL import Image
 from transformers import AutoImageProcessor
 
-from configurations_images import ALL_SIZES, FEW_SIZES, Case
+from configurations_images import ALL_SIZES, FEW_SIZES, ROUNDING_SIZES, Case
 
 transformers.logging.set_verbosity_error()
 
@@ -124,7 +124,8 @@ def dense_cases():
     """Classes that round sides to multiples, or pad."""
     dpt = {"keep_aspect_ratio": True, "ensure_multiple_of": 32, "size": {"height": 384, "width": 384}}
     config = model_config("dpt", "DPTForSemanticSegmentation")
-    yield case("dpt_multiple", saved("DPTImageProcessor", **dpt), config, input=(None, None))
+    sizes = FEW_SIZES + ROUNDING_SIZES
+    yield case("dpt_multiple", saved("DPTImageProcessor", **dpt), config, input=(None, None), sizes=sizes)
     near = dpt | {"ensure_multiple_of": 14, "size": {"height": 266, "width": 398}, "resample": 2}
     yield case("dpt_multiple_oblong", saved("DPTImageProcessor", **near), config, input=(None, None))
     padded = {"do_pad": True, "size_divisor": 32, "size": {"height": 235, "width": 301}}

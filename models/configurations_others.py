@@ -12,8 +12,9 @@ from timm.models._hub import load_model_config_from_path
 from torchvision import transforms
 from torchvision.transforms import functional
 
-from configurations_images import ALL_SIZES, Case
+from configurations_images import ALL_SIZES, FEW_SIZES, ROUNDING_SIZES, Case
 
+ROUNDED = FEW_SIZES + ROUNDING_SIZES
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
@@ -61,10 +62,11 @@ def timm_cases():
     for name, filter in {"nearest": "nearest", "lanczos": "lanczos", "box": "box"}.items():
         yield timm_case(name, bicubic | {"interpolation": filter})
     oblong = {"input_size": [3, 192, 321], "crop_pct": 0.9}
-    yield timm_case("oblong", bicubic | oblong, input=(192, 321))
+    yield timm_case("oblong", bicubic | oblong, input=(192, 321), sizes=ROUNDED)
     yield timm_case("squash", bicubic | {"crop_mode": "squash", "crop_pct": 1.0})
     yield timm_case("squash_oblong", bilinear | oblong | {"crop_mode": "squash"}, input=(192, 321))
-    yield timm_case("border", bicubic | {"crop_mode": "border", "crop_pct": 1.0}, notes="the border has the mean's colour")
+    notes = "the border has the mean's colour"
+    yield timm_case("border", bicubic | {"crop_mode": "border", "crop_pct": 1.0}, sizes=ROUNDED, notes=notes)
     yield timm_case("border_oblong", bilinear | oblong | {"crop_mode": "border"}, input=(192, 321))
     fixed = {"img_size": 256}
     settings = bicubic | {"fixed_input_size": True, "crop_pct": 1.0}
@@ -132,7 +134,7 @@ def ultralytics_cases():
     yield ultralytics_case("classify", "classify", "[224, 224]", sizes=ALL_SIZES)
     yield ultralytics_case("semantic", "semantic", "[512, 512]", sizes=ALL_SIZES)
     yield ultralytics_case("semantic_oblong", "semantic", "[320, 544]")
-    yield ultralytics_case("segment", "segment", "[256, 256]")
+    yield ultralytics_case("segment", "segment", "[256, 256]", sizes=ROUNDED)
 
 
 def mmdeploy_case(name, resize, normalize, input=(None, None), **more):
@@ -173,5 +175,6 @@ def mmdeploy_cases():
     bgr = {"mean": [103.53, 116.28, 123.675], "std": [1.0, 1.0, 1.0], "to_rgb": False}
     yield mmdeploy_case("squash", {"keep_ratio": False, "size": [320, 256]}, rgb, (256, 320))
     ratio = {"keep_ratio": True, "size": [512, 256]}
-    yield mmdeploy_case("ratio", ratio, rgb, notes="the larger number bounds the longer side, whichever it is")
+    notes = "the larger number bounds the longer side, whichever it is"
+    yield mmdeploy_case("ratio", ratio, rgb, sizes=ROUNDED, notes=notes)
     yield mmdeploy_case("bgr", {"keep_ratio": False, "size": [224, 224]}, bgr, (224, 224), notes="the network takes BGR")

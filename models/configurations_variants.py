@@ -1,7 +1,7 @@
 """Cases of Hugging Face's configurations: steps left out, forms of sizes, old files, Pillow; see models/configurations.py."""
 
 from configurations_hugging_face import CLASSES, PAIR, case, model_config, prepare, saved
-from configurations_images import ALL_SIZES, Case
+from configurations_images import ALL_SIZES, FEW_SIZES, ROUNDING_SIZES, Case
 
 VIT, CLIP = "ViTImageProcessor", "CLIPImageProcessor"
 ANY = (None, None)
@@ -34,7 +34,7 @@ def step_cases():
         ("max", {"max_height": 300, "max_width": 401}, ANY),
         ("oblong", {"height": 192, "width": 320}, (192, 320)),
     ]:
-        yield case(f"vit_{name}", saved(VIT, size=size), input=seen)
+        yield case(f"vit_{name}", saved(VIT, size=size), input=seen, sizes=FEW_SIZES + ROUNDING_SIZES)
     longest = saved(VIT, size={"longest_edge": 384})
     yield case("vit_longest", longest, input=ANY, sizes=PAIR, notes="allowed as a size, refused as a target")
     for name, crop in {"larger": (260, 260), "odd": (255, 223), "wide": (150, 301)}.items():
