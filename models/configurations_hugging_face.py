@@ -106,7 +106,8 @@ def class_variants():
     yield case("segformer_crop", saved("SegformerImageProcessor", **crop), input=(None, None), notes="never crops")
     mobilevit = saved("MobileViTImageProcessor", do_flip_channel_order=False, size={"shortest_edge": 288}, resample=2)
     yield case("mobilevit_rgb", mobilevit, input=(256, 256))
-    yield case("mobilevit_normalize", saved("MobileViTImageProcessor", do_normalize=True), input=(256, 256), notes="no-one normalises")
+    normal = saved("MobileViTImageProcessor", do_normalize=True)
+    yield case("mobilevit_normalize", normal, input=(256, 256), notes="normalises nothing all the same")
     efficientnet = {"size": {"height": 289, "width": 260}, "do_center_crop": True, "crop_size": {"height": 240, "width": 224}}
     yield case("efficientnet_crop", saved("EfficientNetImageProcessor", **efficientnet), input=(240, 224))
     offset = {"rescale_factor": 1 / 127.5, "rescale_offset": True, "size": {"height": 224, "width": 224}}

@@ -74,14 +74,15 @@ def file_cases():
     resnet = model_config("resnet", "ResNetForImageClassification")
     yield old("resnet", convnext, resnet, notes="no class in the file: resnet means ConvNextImageProcessor")
     yield old("fast", saved(VIT) | {"image_processor_type": f"{VIT}Fast"})
-    nulls = dict.fromkeys(["crop_size", "data_format", "device", "do_center_crop", "do_convert_rgb", "pad_size", "return_tensors"])
+    nulls = dict.fromkeys(["crop_size", "data_format", "device", "do_center_crop", "do_convert_rgb", "pad_size"])
     deit = both | HALF | nulls | {"image_processor_type": "DeiTImageProcessorFast", "resample": 3, "default_to_square": True}
     notes = "null is not the class's default: nothing is cropped"
     yield old("nulls", deit | {"size": {"height": 256, "width": 256}}, input=(256, 256), notes=notes)
     yield old("null_mean", deit | {"image_mean": None, "size": 224}, sizes=PAIR)
     yield old("not_square", both | HALF | {"image_processor_type": VIT, "size": 240, "default_to_square": False}, input=ANY)
 
-    nested = {"image_processor": saved(CLIP, size={"shortest_edge": 240}, crop_size=[240, 240]), "processor_class": "CLIPProcessor"}
+    inner = saved(CLIP, size={"shortest_edge": 240}, crop_size=[240, 240])
+    nested = {"image_processor": inner, "processor_class": "CLIPProcessor"}
     flat = saved(CLIP, size={"shortest_edge": 64}, crop_size=[64, 64])
     files = {"processor_config.json": nested, "preprocessor_config.json": flat}
     yield Case("nested", "torchvision", prepare("torchvision", False), (240, 240), files, notes="processor_config.json wins")
