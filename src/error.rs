@@ -4,8 +4,12 @@
 //! Every message is lower case, names the file or node, says what was found and what was
 //! expected; the way out is kept apart as a hint, so that a program can show it where it likes.
 
+mod system;
+
 use std::io;
 use std::path::{Path, PathBuf};
+
+use system::Access;
 
 /// Result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -15,7 +19,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), system::message(source, Access::Read))]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -23,7 +27,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file or folder could not be written.
-    #[error("{}: cannot write: {source}", path.display())]
+    #[error("{}: {}", path.display(), system::message(source, Access::Write))]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -63,14 +67,21 @@ pub enum Error {
         hint: Option<String>,
     },
     /// The model cannot be run on images of a size; on others it may.
-    #[error("the model cannot take images of {width}x{height} pixels: {message}")]
+    #[error(
+        "the model cannot take images of {width}x{height} pixels; {message}{}",
+        said(detail.as_deref())
+    )]
     ImageSize {
         /// Columns that the network was given.
         width: usize,
         /// Rows that the network was given.
         height: usize,
-        /// What the runtime said.
+        /// What sizes it takes instead, as far as they were found by trying.
         message: String,
+        /// What both sides must be a multiple of, where that was found.
+        multiple: Option<usize>,
+        /// What ONNX Runtime said, in one line.
+        detail: Option<String>,
         /// The way out.
         hint: Option<String>,
     },
@@ -94,12 +105,14 @@ pub enum Error {
         hint: Option<String>,
     },
     /// ONNX Runtime refused something.
-    #[error("{what}: {message}")]
+    #[error("{what}: {message}{}", said(detail.as_deref()))]
     Runtime {
         /// What was being done.
         what: String,
-        /// What the runtime said.
+        /// What went wrong.
         message: String,
+        /// What ONNX Runtime said, in one line.
+        detail: Option<String>,
         /// The way out.
         hint: Option<String>,
     },
@@ -161,22 +174,38 @@ impl Error {
         Self::Setting { origin: origin.into(), message: message.into(), hint: None }
     }
 
-    /// A run that failed, taken for the matter of the size (height, width) it was given.
-    #[must_use]
-    pub(crate) fn of_size(self, (height, width): (usize, usize)) -> Self {
-        let Self::Runtime { message, .. } = self else { return self };
-        Self::ImageSize { width, height, message, hint: None }.with_hint(
-            "bring images to a size that the model takes with --resize WxH: the one it was \
-             trained with, or a multiple of 32 for most segmentation networks",
-        )
-    }
-
     /// Something that ONNX Runtime refused.
     pub fn runtime(what: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Runtime { what: what.into(), message: message.into(), hint: None }
+        Self::Runtime {
+            what: what.into(),
+            message: message.into(),
+            detail: None,
+            hint: None,
+        }
     }
 
-    /// The same error with a way out. Read and write errors carry none and stay as they are.
+    /// The same error with what ONNX Runtime said, in one line; those that do not come from it
+    /// stay as they are.
+    #[must_use]
+    pub(crate) fn with_detail(mut self, text: impl Into<String>) -> Self {
+        if let Self::Runtime { detail, .. } | Self::ImageSize { detail, .. } = &mut self {
+            *detail = Some(text.into());
+        }
+        self
+    }
+
+    /// What ONNX Runtime said, in one line, where the error came from it.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Runtime { detail, .. } | Self::ImageSize { detail, .. } => {
+                detail.as_deref()
+            }
+            _ => None,
+        }
+    }
+
+    /// The same error with a way out. Read and write errors stay as they are: theirs follows
+    /// from what the system said.
     #[must_use]
     pub fn with_hint(mut self, text: impl Into<String>) -> Self {
         match &mut self {
@@ -205,7 +234,8 @@ impl Error {
     /// The way out, where one is known.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Read { .. } | Self::Write { .. } => None,
+            Self::Read { source, .. } => system::hint(source, Access::Read),
+            Self::Write { source, .. } => system::hint(source, Access::Write),
             Self::Model { hint, .. }
             | Self::Graph { hint, .. }
             | Self::Image { hint, .. }
@@ -215,4 +245,9 @@ impl Error {
             | Self::Runtime { hint, .. } => hint.as_deref(),
         }
     }
+}
+
+/// The last part of a message: what ONNX Runtime said.
+fn said(detail: Option<&str>) -> String {
+    detail.map(|text| format!(" (onnxruntime: {text})")).unwrap_or_default()
 }

@@ -5,8 +5,10 @@
 //! work. Files are untrusted: whatever they hold, reading them gives a model or an error.
 
 mod constant;
+mod cut_short;
 mod external;
 mod file;
+mod foreign;
 mod graph;
 pub(crate) mod proto;
 

@@ -18,4 +18,4 @@ mod split;
 pub use output::{Head, Scores, ScoresOption};
 pub use sites::{Site, Survey};
 pub use split::{Plan, SiteAxis};
-pub(crate) use split::{SuffixKind, TypedTensor};
+pub(crate) use split::{SuffixKind, TypedTensor, Watched, WatchedNode};

@@ -5,6 +5,7 @@
 //! proven, a run has one row. Row `-1` of an image is the deterministic pass.
 
 mod axis;
+mod culprit;
 mod image;
 mod options;
 mod prefix;
@@ -12,6 +13,7 @@ mod probe;
 mod rows;
 mod sampler;
 mod scores;
+mod size;
 
 pub use image::model_input;
 pub use options::{Masks, SamplingOptions};

@@ -17,11 +17,15 @@ mod architecture;
 mod command_line;
 /// Same bits whatever the batch, the threads, the order and the other images.
 mod determinism;
+/// What goes wrong as a user meets it: messages, ways out, what stays written.
+mod faults;
 /// What stratified draws gain over independent ones.
 mod gain;
 /// Memory against the number of samples.
 mod many_images;
 mod memory;
+/// Models that were cut or changed at random.
+mod model_faults;
 /// Measures and probabilities against PyTorch's own dropout.
 mod reference;
 mod resume;

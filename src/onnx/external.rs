@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::{file, graph, proto};
+use super::{file, foreign, graph, proto};
 use crate::error::{Error, Result};
 
 /// `TensorProto.DataLocation`: the value that means "in a file".
@@ -134,10 +134,26 @@ fn check(
             .with_hint("copy the data file with the model: both belong together")
     };
     let real = std::fs::canonicalize(&path).map_err(missing)?;
-    let size =
-        std::fs::metadata(&real).map_err(|source| Error::read(&real, source))?.len();
-    let end = (place.offset as u64).saturating_add(place.length.unwrap_or(0) as u64);
+    let metadata =
+        std::fs::metadata(&real).map_err(|source| Error::read(&real, source))?;
+    if !metadata.is_file() {
+        let message = format!("its data file {} is not a file", path.display());
+        return Err(Error::model(model_path, message)
+            .with_hint("copy the data file with the model: both belong together"));
+    }
+    let size = metadata.len();
+    let length = place.length.map(|length| length as u64).or_else(|| bytes_of(tensor));
+    let end = (place.offset as u64).saturating_add(length.unwrap_or(0));
     if end > size {
+        if is_pointer(&real)? {
+            let message = format!(
+                "its data file {} is a Git LFS pointer, not the data that it stands for",
+                path.display()
+            );
+            return Err(Error::model(model_path, message).with_hint(
+                "fetch the content with `git lfs pull`, or download the file from its page",
+            ));
+        }
         return Err(Error::model(
             model_path,
             format!(
@@ -145,8 +161,81 @@ fn check(
                 path.display()
             ),
         )
-        .with_hint("the data file is cut short or belongs to another model"));
+        .with_hint(
+            "the data file is cut short or belongs to another model: copy it again, with the \
+             model",
+        ));
     }
     files.insert(place.location.clone(), real);
     Ok(())
+}
+
+fn is_pointer(path: &Path) -> Result<bool> {
+    let content = file::map(path)?;
+    Ok(foreign::is_lfs_pointer(&content))
+}
+
+/// The bytes that a tensor's sizes and element type make; `None` for types below a byte.
+fn bytes_of(tensor: &proto::Tensor) -> Option<u64> {
+    let each = match tensor.data_type? {
+        1 | 6 | 12 => 4,
+        2 | 3 | 9 => 1,
+        4 | 5 | 10 | 16 => 2,
+        7 | 11 | 13 => 8,
+        _ => return None,
+    };
+    let sizes = tensor.dims.iter().map(|&size| u64::try_from(size).unwrap_or(u64::MAX));
+    Some(sizes.fold(each, u64::saturating_mul))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Model;
+    use super::*;
+
+    fn opened(data: Option<&[u8]>) -> Result<Model> {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let folder = tempfile::tempdir().unwrap();
+        let name = "digits-dynamo.onnx";
+        std::fs::copy(models.join(name), folder.path().join(name)).unwrap();
+        let place = folder.path().join("digits-dynamo.onnx.data");
+        match data {
+            Some(data) => std::fs::write(&place, data).unwrap(),
+            None => std::fs::create_dir(&place).unwrap(),
+        }
+        Model::open(&folder.path().join(name))
+    }
+
+    #[test]
+    fn data_that_are_cut_short_or_elsewhere_are_named_with_a_way_out() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let whole = std::fs::read(models.join("digits-dynamo.onnx.data")).unwrap();
+        assert!(opened(Some(&whole)).is_ok());
+        let pointer =
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1f\nsize 9\n";
+        for (data, message, hint) in [
+            (Some(&whole[..whole.len() - 1]), "ends at byte", "cut short"),
+            (Some(&b""[..]), "which has 0", "cut short"),
+            (Some(&pointer[..]), "Git LFS pointer", "git lfs pull"),
+            (None, "not a file", "copy the data file"),
+        ] {
+            let error = opened(data).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+            assert!(error.hint().is_some_and(|text| text.contains(hint)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tensor_without_a_length_is_as_long_as_its_sizes_say() {
+        let tensor = |data_type, dims: &[i64]| proto::Tensor {
+            data_type: Some(data_type),
+            dims: dims.to_vec(),
+            ..proto::Tensor::default()
+        };
+        assert_eq!(bytes_of(&tensor(1, &[3, 5])), Some(60));
+        assert_eq!(bytes_of(&tensor(10, &[])), Some(2));
+        assert_eq!(bytes_of(&tensor(7, &[i64::MAX, 9])), Some(u64::MAX));
+        assert_eq!(bytes_of(&tensor(1, &[-1])), Some(u64::MAX));
+        assert_eq!(bytes_of(&tensor(22, &[3])), None);
+    }
 }

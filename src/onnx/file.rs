@@ -9,11 +9,12 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::external::ExternalData;
-use super::{Model, proto};
+use super::{Model, cut_short, foreign, proto};
 use crate::error::{Error, Result};
 
 const EXPORT_HINT: &str = "write it with torch.onnx.export; a checkpoint (.pt, .pth, \
                            .safetensors) is not an ONNX file";
+const AGAIN_HINT: &str = "copy or download the file again, or export the model again";
 
 impl Model {
     /// Reads a model file; weights are not copied, external data are found but not read.
@@ -24,15 +25,23 @@ impl Model {
     pub fn open(path: &Path) -> Result<Self> {
         let content = map(path)?;
         if content.is_empty() {
-            return Err(Error::model(path, "the file is empty").with_hint(EXPORT_HINT));
+            return Err(Error::model(path, "the file is empty").with_hint(AGAIN_HINT));
         }
-        let mut shell = decode(path, content.clone())?;
+        if let Some(foreign) = foreign::look(&content) {
+            let message = format!("not an ONNX model: it is {}", foreign.what);
+            return Err(Error::model(path, message).with_hint(foreign.hint));
+        }
+        let mut shell = decode(path, &content)?;
         let unknown_bytes = content.len().saturating_sub(shell.encoded_len()) as u64;
         let external = ExternalData::find(path, &shell)?;
         let Some(graph) = shell.graph.take() else {
             return Err(Error::model(path, "not an ONNX model: it holds no graph")
                 .with_hint(EXPORT_HINT));
         };
+        if shell.opset_import.is_empty() {
+            let message = "it does not say which operator sets it uses: it is cut short, or                            was written by hand";
+            return Err(Error::model(path, message).with_hint(AGAIN_HINT));
+        }
         Ok(Self { path: path.to_owned(), shell, graph, external, unknown_bytes })
     }
 
@@ -76,9 +85,16 @@ fn hash(path: &Path) -> Result<[u8; 32]> {
     }
 }
 
-fn decode(path: &Path, content: Bytes) -> Result<proto::Model> {
-    proto::Model::decode(content).map_err(|source| {
-        Error::model(path, format!("not an ONNX model, or cut short: {source}"))
+fn decode(path: &Path, content: &Bytes) -> Result<proto::Model> {
+    proto::Model::decode(content.clone()).map_err(|source| {
+        if let Some((part, end)) = cut_short::missing_end(content) {
+            let size = content.len();
+            let message = format!(
+                "cut short: the file has {size} bytes, but {part} ends at byte {end}"
+            );
+            return Error::model(path, message).with_hint(AGAIN_HINT);
+        }
+        Error::model(path, format!("not an ONNX model, or a damaged one: {source}"))
             .with_hint(EXPORT_HINT)
     })
 }
@@ -89,7 +105,8 @@ pub(super) fn map(path: &Path) -> Result<Bytes> {
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
     let metadata = file.metadata().map_err(|source| Error::read(path, source))?;
     if metadata.is_dir() {
-        return Err(Error::model(path, "a folder, where an .onnx file is expected"));
+        return Err(Error::model(path, "a folder, where an .onnx file is expected")
+            .with_hint("give the .onnx file in it"));
     }
     if metadata.len() == 0 {
         return Ok(Bytes::new());

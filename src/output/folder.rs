@@ -75,6 +75,8 @@ impl OutputFolder {
         stays_inside(relative)?;
         let target = self.path.join(relative);
         let parent = target.parent().unwrap_or(&self.path);
+        // Made anew after it was removed, it would hold maps without their table.
+        fs::metadata(&self.path)?;
         fs::create_dir_all(parent)?;
         let mut file = temporary_file(parent)?;
         // The handle itself: errors of the other name the temporary file.

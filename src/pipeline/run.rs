@@ -153,6 +153,7 @@ fn open_sampler(
 ) -> Result<Sampler> {
     let (mut first_unusable, mut first_refused) = (None, None);
     let mut tried: Vec<(usize, usize)> = Vec::new();
+    let mut must_be_multiple = 1;
     for file in job.images.iter().take(MOST_TRIED) {
         let size = match images::load(file, preprocessing) {
             Ok(Loaded { input, .. }) => (input.height, input.width),
@@ -161,11 +162,13 @@ fn open_sampler(
                 continue;
             }
         };
-        if tried.contains(&size) {
+        let fits = |side: usize| side.is_multiple_of(must_be_multiple);
+        if tried.contains(&size) || !(fits(size.0) && fits(size.1)) {
             continue;
         }
         match Sampler::new(plan.clone(), runtime, job.sampling.clone(), size) {
-            Err(error @ Error::ImageSize { .. }) => {
+            Err(error @ Error::ImageSize { multiple, .. }) => {
+                must_be_multiple = multiple.unwrap_or(must_be_multiple);
                 first_refused = first_refused.or(Some(error.of_image(&file.path)));
             }
             other => return other,

@@ -114,7 +114,8 @@ fn choose_output(model: &Model, name: Option<&str>) -> Result<ValueDescription> 
             .ok_or_else(missing);
     }
     match outputs.len() {
-        0 => Err(Error::model(model.path(), "the graph has no output")),
+        0 => Err(Error::model(model.path(), "the graph has no output")
+            .with_hint("copy or download the file again, or export the model again")),
         1 => Ok(outputs.remove(0)),
         n => Err(Error::model(
             model.path(),

@@ -260,18 +260,33 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
     if inputs.len() == 1 {
         return Ok(inputs.remove(0));
     }
-    let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
-    Err(Error::model(
-        model.path(),
-        format!(
-            "the model has {} inputs ({}), where one image is expected",
-            names.len(),
-            names.join(", ")
-        ),
-    )
-    .with_hint(
-        "export a model that takes the image alone; bind other inputs as constants",
-    ))
+    if inputs.is_empty() {
+        let message = "the model has no input, where one image is expected";
+        return Err(Error::model(model.path(), message).with_hint(
+            "export the model from an image on: its first tensor is a constant now",
+        ));
+    }
+    let four_axes = |input: &&ValueDescription| {
+        [0, 1, 10].contains(&input.element_type)
+            && input.dimensions.as_ref().is_some_and(|sizes| sizes.len() == 4)
+    };
+    let images = inputs.iter().filter(four_axes).count();
+    let names: Vec<String> =
+        inputs.iter().map(|input| format!("\"{}\"", input.name)).collect();
+    let hint = match images {
+        0 => "none of them is an image of f32 [N,C,H,W]: mcdrop samples vision models",
+        1 => "export a model that takes the image alone; bind other inputs as constants",
+        _ => {
+            "models of several images (stereo, change detection) are not supported: export one \
+             that takes a single image"
+        }
+    };
+    let message = format!(
+        "the model has {} inputs ({}), where one image is expected",
+        names.len(),
+        names.join(", ")
+    );
+    Err(Error::model(model.path(), message).with_hint(hint))
 }
 
 fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
@@ -347,3 +362,6 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
 
 #[cfg(test)]
 mod uncut;
+mod watched;
+
+pub(crate) use watched::{Watched, WatchedNode};

@@ -10,6 +10,7 @@ use ort::value::{Outlet, ValueType};
 
 use super::dropout::{self, SiteCounts};
 use super::library::Runtime;
+use super::refusal;
 use super::value::{Value, onnx_number};
 use crate::error::{Error, Result};
 
@@ -52,10 +53,8 @@ impl Session {
         model: &[u8],
         options: &SessionOptions,
     ) -> Result<Self> {
-        let refused = |message: String| {
-            Error::runtime(format!("opening the {what}"), first_line(&message))
-                .with_hint("ONNX Runtime cannot run this model; a newer library may (`mcdrop doctor` shows which is used)")
-        };
+        let refused =
+            |e: ort::Error| refusal::of_opening(what, runtime.version(), &e.to_string());
         if options.external.is_some() && !runtime.is_at_least(21) {
             return Err(Error::runtime(
                 format!("opening the {what}"),
@@ -66,10 +65,14 @@ impl Session {
             )
             .with_hint("install a newer onnxruntime, or save the model in one file"));
         }
-        let mut builder =
-            builder(runtime, options).map_err(|error| refused(error.to_string()))?;
-        let inner =
-            builder.commit_from_memory(model).map_err(|e| refused(e.to_string()))?;
+        let mut builder = builder(runtime, options).map_err(|e| {
+            Error::runtime(format!("opening the {what}"), "its options are refused")
+                .with_detail(e.to_string())
+                .with_hint(
+                    "use another ONNX Runtime (`mcdrop doctor` shows which is used)",
+                )
+        })?;
+        let inner = builder.commit_from_memory(model).map_err(refused)?;
         Ok(Self { inner, what })
     }
 
@@ -85,9 +88,7 @@ impl Session {
             .collect();
         let what = self.what;
         let run = self.inner.run(fed);
-        let outputs = run.map_err(|e| {
-            Error::runtime(format!("running the {what}"), first_line(&e.to_string()))
-        })?;
+        let outputs = run.map_err(|e| refusal::of_running(what, &e.to_string()))?;
         Ok(outputs.into_iter().map(|(_, value)| Value(value)).collect())
     }
 }
@@ -123,8 +124,4 @@ fn describe(outlet: &Outlet) -> Described {
         _ => (0, Vec::new()),
     };
     Described { name: outlet.name().to_owned(), element_type, dimensions }
-}
-
-fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().trim().to_owned()
 }

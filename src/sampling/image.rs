@@ -22,24 +22,26 @@ pub(super) enum Batch {
 /// neither f32 nor f16.
 pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     let image = plan.image();
-    let refused = |message: String| {
-        Error::input(image.name.clone(), message)
-            .with_hint("export the model with an input of f32 [N,C,H,W] (or [N,H,W,C])")
+    let refused = |message: String, hint: &str| {
+        Error::input(image.name.clone(), message).with_hint(hint)
     };
     if ![0, 1, 10].contains(&image.element_type) {
-        return Err(refused(format!(
-            "it takes {} values, where f32 or f16 is expected",
+        let message = format!(
+            "it takes {} values, where an image of f32 or f16 is expected",
             element_name(image.element_type)
-        )));
+        );
+        return Err(refused(message, way_out_of_type(image.element_type)));
     }
     let Some(dimensions) = image.dimensions.as_deref() else {
-        return Err(refused("the file does not say its sizes".to_owned()));
+        let message = "the file does not say its sizes".to_owned();
+        return Err(refused(message, EXPORT_HINT));
     };
     let &[_, second, third, last] = dimensions else {
-        return Err(refused(format!(
-            "it has {} axes, where an image has four",
+        let message = format!(
+            "it has {} axes, where an image has four: [N,C,H,W]",
             dimensions.len()
-        )));
+        );
+        return Err(refused(message, way_out_of_rank(dimensions.len())));
     };
     let channels = |size: Option<usize>| size.filter(|n| (1..=4).contains(n));
     if let Some(channels) = channels(second) {
@@ -59,10 +61,48 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
         });
     }
     let text = |size: Option<usize>| size.map_or("?".to_owned(), |n| n.to_string());
-    Err(refused(format!(
-        "it has the sizes {}, with 1 to 4 channels on neither the second nor the last axis",
-        dimensions.iter().map(|&size| text(size)).collect::<Vec<_>>().join("x")
-    )))
+    let sizes = dimensions.iter().map(|&size| text(size)).collect::<Vec<_>>().join("x");
+    let message = format!(
+        "it has the sizes {sizes}, with 1 to 4 channels on neither the second nor the last axis"
+    );
+    Err(refused(
+        message,
+        "export the model with a fixed number of 1 to 4 channels: leave the channel axis out of \
+         dynamic_axes",
+    ))
+}
+
+const EXPORT_HINT: &str =
+    "export the model with an input of f32 [N,C,H,W] (or [N,H,W,C])";
+
+/// The way out for an input of values that are no image's.
+fn way_out_of_type(element_type: i32) -> &'static str {
+    match element_type {
+        2 | 3 => {
+            "leave the input in f32: quantise with a QuantizeLinear in the graph (QDQ format), \
+             and move casts and scaling of bytes out of the model"
+        }
+        6 | 7 => {
+            "integers are ids of tokens, which are no images: of a model of text and images, \
+             export the image part alone"
+        }
+        11 => "export the model in f32: model.float()",
+        16 => "export the model in f32 (model.float()) or f16 (model.half())",
+        _ => EXPORT_HINT,
+    }
+}
+
+/// The way out for an input of other than four axes.
+fn way_out_of_rank(axes: usize) -> &'static str {
+    match axes {
+        2 => {
+            "a vector or a sequence of tokens is no image: export the model with its first \
+             layers, from [N,C,H,W] on"
+        }
+        3 => "export the model with a batch axis: torch.zeros(1, C, H, W) as the example",
+        5 => "volumes and videos are not supported: export a model of single images",
+        _ => EXPORT_HINT,
+    }
 }
 
 /// An ONNX element type in words.
@@ -70,10 +110,15 @@ fn element_name(element_type: i32) -> String {
     let names = [
         (2, "u8"),
         (3, "i8"),
+        (4, "u16"),
+        (5, "i16"),
         (6, "i32"),
         (7, "i64"),
+        (8, "string"),
         (9, "bool"),
         (11, "f64"),
+        (12, "u32"),
+        (13, "u64"),
         (16, "bf16"),
     ];
     let named = names.iter().find(|(number, _)| *number == element_type);
@@ -110,6 +155,16 @@ pub(super) fn tensor(
     if plan.image().element_type == 10 { value.to_f16() } else { Ok(value) }
 }
 
+/// An image of [`noise`] as the model's input.
+pub(super) fn noise_tensor(
+    plan: &Plan,
+    input: &ModelInput,
+    number: u64,
+    size: (usize, usize),
+) -> Result<Value> {
+    tensor(plan, input, noise(input.channels * size.0 * size.1, number), size)
+}
+
 /// An image of noise between -2 and 2, the range of normalised images; `number` tells several
 /// apart.
 pub(super) fn noise(values: usize, number: u64) -> Vec<f32> {
@@ -117,4 +172,60 @@ pub(super) fn noise(values: usize, number: u64) -> Vec<f32> {
     let key = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(2 * number + 1);
     let uniform = |i| f64::from(squares32(i as u64, key)) / f64::from(u32::MAX);
     (0..values).map(|i| (4.0 * uniform(i) - 2.0) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::onnx::{Model, proto};
+    use crate::rewrite::ScoresOption;
+
+    /// What is said of a model whose input has this element type and these sizes.
+    fn said(element_type: i32, sizes: &[i64]) -> Option<(String, String)> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut model =
+            Model::open(&path.join("fixtures/traps/view-size0.onnx")).unwrap();
+        let dimension = |&size: &i64| proto::Dimension {
+            value: (size > 0).then_some(proto::DimensionValue::Value(size)),
+            ..proto::Dimension::default()
+        };
+        let tensor = proto::TensorType {
+            elem_type: Some(element_type),
+            shape: Some(proto::TensorShape {
+                dim: sizes.iter().map(dimension).collect(),
+            }),
+        };
+        model.graph.input[0].r#type = Some(proto::Type {
+            value: Some(proto::TypeValue::Tensor(tensor)),
+            ..proto::Type::default()
+        });
+        let plan = Plan::new(model, None, ScoresOption::Auto).unwrap();
+        let error = model_input(&plan).err()?;
+        Some((error.to_string(), error.hint().unwrap().to_owned()))
+    }
+
+    #[test]
+    fn inputs_that_are_no_image_are_named_for_what_they_are_with_a_way_out() {
+        for (element_type, sizes, message, hint) in [
+            (7, &[-1, 77][..], "input \"image\": it takes i64 values", "ids of tokens"),
+            (2, &[-1, 3, 8, 8], "it takes u8 values", "QDQ"),
+            (3, &[-1, 3, 8, 8], "it takes i8 values", "QDQ"),
+            (11, &[-1, 3, 8, 8], "it takes f64 values", "model.float()"),
+            (16, &[-1, 3, 8, 8], "it takes bf16 values", "model.half()"),
+            (8, &[-1], "it takes string values", "[N,C,H,W]"),
+            (99, &[-1, 3, 8, 8], "it takes ONNX type 99 values", "[N,C,H,W]"),
+            (1, &[-1, 768], "it has 2 axes", "no image"),
+            (1, &[3, 8, 8], "it has 3 axes", "batch axis"),
+            (1, &[-1, 3, 4, 8, 8], "it has 5 axes", "volumes and videos"),
+            (1, &[-1, -1, 8, 8], "it has the sizes ?x?x8x8", "channel axis"),
+            (1, &[-1, 12, 8, 8], "it has the sizes ?x12x8x8", "1 to 4 channels"),
+        ] {
+            let (said, way_out) = said(element_type, sizes).unwrap();
+            assert!(said.contains(message), "{said}");
+            assert!(way_out.contains(hint), "{said}: {way_out}");
+        }
+        assert_eq!(said(10, &[-1, 3, -1, -1]), None);
+    }
 }

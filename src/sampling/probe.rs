@@ -59,7 +59,7 @@ impl<'a> Probe<'a> {
     }
 
     /// For a model that takes any number of images.
-    pub(super) fn dynamic(mut self) -> Result<Probed> {
+    pub(super) fn dynamic(&mut self) -> Result<Probed> {
         let alone = self.prefix.run(&[&self.noise[0]])?;
         let alone_outputs = self.run_suffix(&alone)?;
         let row_bytes = working_set(&alone.0, &alone_outputs);
@@ -78,7 +78,7 @@ impl<'a> Probe<'a> {
     }
 
     /// For a model with a batch size of its own. With one image a run nothing needs a proof.
-    pub(super) fn fixed(mut self, rows: usize) -> Result<Probed> {
+    pub(super) fn fixed(&mut self, rows: usize) -> Result<Probed> {
         let same = self.prefix.run(&vec![&self.noise[0]; rows])?;
         let same_outputs = self.run_suffix(&same)?;
         let row_bytes = working_set(&same.0, &same_outputs) / rows.max(1);
@@ -97,6 +97,12 @@ impl<'a> Probe<'a> {
         self.result(proof, same_outputs, rows, row_bytes)
     }
 
+    /// Whether a run filled with an image goes through; its scores are not looked at.
+    pub(super) fn takes(&mut self, image: &Value, rows: usize) -> Result<()> {
+        let crossed = self.prefix.run(&vec![image; rows])?;
+        check_not_empty(self.run_suffix(&crossed)?.first())
+    }
+
     /// What was proven, with the suffix's outputs of a run of `head_rows` rows.
     fn result(
         &self,
@@ -107,6 +113,7 @@ impl<'a> Probe<'a> {
     ) -> Result<Probed> {
         let missing = || Error::runtime("the probe", "the suffix has no output");
         let head = outputs.into_iter().next().ok_or_else(missing)?;
+        check_not_empty(Some(&head))?;
         let Proof { crossings, axes, reason } = proof;
         let (types, declared) = (self.site_types(), self.head_sizes());
         Ok(Probed {
@@ -251,6 +258,16 @@ impl<'a> Probe<'a> {
         let fed: Vec<(&str, &Value)> = names.zip(values.iter().copied()).collect();
         self.suffix.run(&fed)
     }
+}
+
+/// Small images may shrink to maps without a pixel, which the runtime does not mind.
+pub(super) fn check_not_empty(scores: Option<&Value>) -> Result<()> {
+    let shape = scores.map(Value::shape).unwrap_or_default();
+    if shape.iter().skip(2).all(|&size| size > 0) {
+        return Ok(());
+    }
+    Err(Error::runtime("the model's output", format!("its sizes are {shape:?}"))
+        .with_hint("give images that leave a pixel in the output"))
 }
 
 struct Proof {

@@ -1,20 +1,25 @@
 //! The loop: rows of a run, their scores into the sums.
 
+mod not_finite;
+
 use std::sync::Arc;
+
+use not_finite::BadPass;
 
 use super::axis::Numbers;
 use super::image::{self, Batch};
 use super::model_input;
 use super::options::{Masks, SamplingOptions};
 use super::prefix::{Crossed, Prefix};
-use super::probe::{Crossing, Probe};
+use super::probe::{Crossing, Probe, Probed, check_not_empty};
 use super::rows::{Fed, Rows};
 use super::scores::ScoreLayout;
+use super::size::{Size, Sizes};
 use crate::error::{Error, Result};
 use crate::input::NetworkInput;
 use crate::input::preprocessing::ModelInput;
 use crate::operator::{IMAGE_KEY, SAMPLE};
-use crate::reduce::{NotFinite, Reduction, Statistics};
+use crate::reduce::{Reduction, Statistics};
 use crate::rewrite::{Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, SiteCounts, Value};
 use crate::simd::Isa;
@@ -22,15 +27,22 @@ use crate::simd::Isa;
 /// A model, ready to be sampled on images.
 pub struct Sampler {
     plan: Plan,
+    runtime: Runtime,
     input: ModelInput,
     options: SamplingOptions,
     prefix: Prefix,
     suffix: Session,
+    /// What the suffix's sites were opened with.
+    axes: Vec<SiteAxis>,
+    types: Vec<TypedTensor>,
     crossings: Vec<Crossing>,
     rows: Rows,
     /// Rows that the prefix is run with: one, or the file's fixed batch size.
     prefix_rows: usize,
     scores: ScoreLayout,
+    sizes: Sizes,
+    /// Searches for a node whose values were not finite, so far.
+    searches: usize,
     threads: rayon::ThreadPool,
 }
 
@@ -67,46 +79,51 @@ impl Sampler {
         let input = model_input(&plan)?;
         let session_options = session_options(&plan, &options)?;
         let mut prefix = Prefix::open(&plan, runtime, &session_options)?;
-        let values = input.channels * size.0 * size.1;
-        let noise =
-            |number| image::tensor(&plan, &input, image::noise(values, number), size);
+        let noise = |number| image::noise_tensor(&plan, &input, number, size);
         let noise = [noise(0)?, noise(1)?];
         let first = Value::stack(&[&noise[0]], 0)?;
-        let probe = Probe::open(&plan, runtime, &mut prefix, &session_options, noise)?;
+        let mut probe =
+            Probe::open(&plan, runtime, &mut prefix, &session_options, noise)?;
         let batch = image::batch(&plan);
         let probed = match batch {
             Batch::Dynamic => probe.dynamic(),
             Batch::Fixed(rows) => probe.fixed(rows),
         };
-        let probed = probed.map_err(|error| error.of_size(size))?;
+        let prefix_rows = if let Batch::Fixed(rows) = batch { rows } else { 1 };
+        let mut sizes = Sizes::new(&input);
+        let probed = probed.map_err(|error| {
+            sizes.refuse(size, error, &mut |size| {
+                let image = image::noise_tensor(&plan, &input, 0, size);
+                image.and_then(|image| probe.takes(&image, prefix_rows)).is_ok()
+            })
+        })?;
         let scores = ScoreLayout::new(&plan, &probed, (&input, size), options.task)?;
         let rows = Rows::choose(&probed, batch, &options);
         let threads =
             rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
         let threads =
             threads.map_err(|e| Error::runtime("starting threads", e.to_string()))?;
-        let (counts, suffix) = open_suffix(
-            &plan,
-            runtime,
-            &prefix,
-            (&probed.axes, &probed.types),
-            &options,
-        )?;
-        let prefix_rows = if let Batch::Fixed(rows) = batch { rows } else { 1 };
-        let crossings = probed.crossings;
+        let Probed { crossings, axes, types, .. } = probed;
+        let (counts, suffix) =
+            open_suffix(&plan, runtime, &prefix, (&axes, &types), &options)?;
         let mut sampler = Self {
             plan,
+            runtime: runtime.clone(),
             input,
             options,
             prefix,
             suffix,
+            axes,
+            types,
             crossings,
             rows,
             prefix_rows,
             scores,
+            sizes,
+            searches: 0,
             threads,
         };
-        sampler.check_live(runtime, &first, &counts, &probed.types)?;
+        sampler.check_live(&first, &counts)?;
         Ok(sampler)
     }
 
@@ -143,10 +160,10 @@ impl Sampler {
     ) -> Result<Statistics> {
         let size = (image.height, image.width);
         let tensor = image::tensor(&self.plan, &self.input, image.values.clone(), size)?;
-        let crossed = self
-            .prefix
-            .run(&vec![&tensor; self.prefix_rows])
-            .map_err(|e| e.of_size(size))?;
+        let crossed = match self.prefix.run(&vec![&tensor; self.prefix_rows]) {
+            Ok(crossed) => crossed,
+            Err(error) => return Err(self.refuse_size(size, error)),
+        };
         let (height, width) = if self.scores.is_map() { size } else { (1, 1) };
         let mut reduction = Reduction::new(
             self.scores.channels(),
@@ -164,27 +181,53 @@ impl Sampler {
         let all: Vec<i64> = (DETERMINISTIC..samples).collect();
         let mut fed = Fed::default();
         for chunk in all.chunks(self.rows.per_run) {
-            let outputs = self
-                .run_rows(&crossed, &mut fed, key, chunk)
-                .map_err(|error| error.of_size(size))?;
+            let run = self.run_rows(&crossed, &mut fed, key, chunk);
+            let run = run.and_then(|outputs| {
+                check_not_empty(outputs.first())?;
+                Ok(outputs)
+            });
+            let outputs = match run {
+                Ok(outputs) => outputs,
+                Err(error) => return Err(self.refuse_size(size, error)),
+            };
             if outputs[0].shape().first() != Some(&fed.rows) {
                 return Err(Error::runtime(
                     "the model's output",
                     "its rows are not those of the run",
-                ));
+                )
+                .with_hint("export the model with a dynamic batch axis"));
             }
-            self.reduce(&mut reduction, &outputs[0], chunk)?;
+            if let Some(bad) = self.reduce(&mut reduction, &outputs[0], chunk)? {
+                return Err(self.not_finite(&bad, (&tensor, &crossed, key)));
+            }
         }
         Ok(reduction.finish())
     }
 
-    /// Adds the scores of a run to the sums.
+    /// The error of an image of a size that a run failed for, with one that the model takes.
+    fn refuse_size(&mut self, size: Size, error: Error) -> Error {
+        let mut sizes = std::mem::take(&mut self.sizes);
+        let error = sizes.refuse(size, error, &mut |size| self.takes(size).is_ok());
+        self.sizes = sizes;
+        error
+    }
+
+    /// Whether a run without dropout on noise of a size goes through.
+    fn takes(&mut self, size: Size) -> Result<()> {
+        let image = image::noise_tensor(&self.plan, &self.input, 0, size)?;
+        let crossed = self.prefix.run(&vec![&image; self.prefix_rows])?;
+        let outputs =
+            self.run_rows(&crossed, &mut Fed::default(), 0, &[DETERMINISTIC])?;
+        check_not_empty(outputs.first())
+    }
+
+    /// Adds the scores of a run to the sums; the pass that cannot be added, if there is one.
     fn reduce(
         &self,
         reduction: &mut Reduction,
         output: &Value,
         samples: &[i64],
-    ) -> Result<()> {
+    ) -> Result<Option<BadPass>> {
         let converted;
         let values = if let Some(values) = output.f32s() {
             values
@@ -194,30 +237,16 @@ impl Sampler {
         };
         let shape = output.shape();
         let row = |row| self.scores.row(&shape, values, row);
-        let mut rows = (0..samples.len()).map(row).collect::<Result<Vec<_>>>()?;
-        if samples.first() == Some(&DETERMINISTIC) {
-            let deterministic =
-                if self.options.deterministic { rows[0] } else { rows.remove(0) };
-            self.threads
-                .install(|| reduction.set_deterministic(&deterministic))
-                .map_err(|problem| {
-                    self.not_finite(&problem, "the pass without dropout")
-                })?;
-        }
-        self.threads
-            .install(|| reduction.add_all(&rows))
-            .map_err(|problem| self.not_finite(&problem, "a sample"))
-    }
-
-    fn not_finite(&self, problem: &NotFinite, pass: &str) -> Error {
-        Error::runtime(
-            format!("output \"{}\"", self.plan.head().output),
-            format!("{problem} in {pass}"),
-        )
-        .with_hint(
-            "the model overflows on this image: check mean, std and the value range that it was \
-             trained with",
-        )
+        let rows = (0..samples.len()).map(row).collect::<Result<Vec<_>>>()?;
+        let has_deterministic = samples.first() == Some(&DETERMINISTIC);
+        let stochastic = usize::from(has_deterministic && !self.options.deterministic);
+        let added = self.threads.install(|| {
+            if has_deterministic {
+                reduction.set_deterministic(&rows[0])?;
+            }
+            reduction.add_all(&rows[stochastic..])
+        });
+        Ok(added.err().map(|problem| BadPass::first(&problem, samples, &rows)))
     }
 
     /// Runs the suffix for these samples of an image. A file with a fixed batch size gets its
@@ -238,23 +267,12 @@ impl Sampler {
         row_samples.resize(rows, DETERMINISTIC);
         let samples = Value::from_i64(&[rows], row_samples)?;
         let keys = Value::from_i64(&[rows], vec![key; rows])?;
-        let mut inputs: Vec<(&str, &Value)> = Vec::new();
-        for (i, name) in self.prefix.names().iter().enumerate() {
-            inputs.push((name, fed.grown[i].as_ref().unwrap_or(&crossed.0[i])));
-        }
-        inputs.extend([(IMAGE_KEY, &keys), (SAMPLE, &samples)]);
-        self.suffix.run(&inputs)
+        self.suffix.run(&feed(self.prefix.names(), crossed, fed, &keys, &samples))
     }
 
     /// The first live pass: every site must run, and rows run together must be what they are
     /// alone; where they are not, a run gets one row.
-    fn check_live(
-        &mut self,
-        runtime: &Runtime,
-        image: &Value,
-        counts: &SiteCounts,
-        types: &[TypedTensor],
-    ) -> Result<()> {
+    fn check_live(&mut self, image: &Value, counts: &SiteCounts) -> Result<()> {
         let crossed = self.prefix.run(&vec![image; self.prefix_rows])?;
         let first = self.run_rows(&crossed, &mut Fed::default(), 0, &[0])?;
         for (site, rows) in self.plan.sites().iter().zip(counts.rows()) {
@@ -276,12 +294,12 @@ impl Sampler {
             )
             .with_hint("export the model with a batch size of 1 or with a dynamic batch axis"));
         }
-        let whole = vec![SiteAxis::Whole; self.plan.sites().len()];
+        self.axes = vec![SiteAxis::Whole; self.plan.sites().len()];
         self.suffix = open_suffix(
             &self.plan,
-            runtime,
+            &self.runtime,
             &self.prefix,
-            (&whole, types),
+            (&self.axes, &self.types),
             &self.options,
         )?
         .1;
@@ -310,6 +328,20 @@ impl Sampler {
         let (first, second, mixed) = (run(&all(0))?, run(&all(1))?, run(&mixed)?);
         Ok(first.axis_of_many(&second, &mixed, rows) == Some(0))
     }
+}
+
+/// What goes into the suffix: the tensors at the cut, grown where rows need it, and each row's
+/// image and sample.
+fn feed<'a>(
+    names: &'a [String],
+    crossed: &'a Crossed,
+    fed: &'a Fed,
+    keys: &'a Value,
+    samples: &'a Value,
+) -> Vec<(&'a str, &'a Value)> {
+    let value = |i: usize| fed.grown[i].as_ref().unwrap_or(&crossed.0[i]);
+    let crossing = names.iter().enumerate().map(|(i, name)| (name.as_str(), value(i)));
+    crossing.chain([(IMAGE_KEY, keys), (SAMPLE, samples)]).collect()
 }
 
 fn session_options(plan: &Plan, options: &SamplingOptions) -> Result<SessionOptions> {

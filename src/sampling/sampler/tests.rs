@@ -408,3 +408,6 @@ fn scores_that_are_said_to_be_what_they_are_not_are_refused() {
     }
     assert!(open("hard-sigmoid", ScoresOption::Probabilities).is_ok());
 }
+
+mod changed;
+mod faults;

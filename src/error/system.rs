@@ -1,0 +1,210 @@
+//! What the system's refusals of files mean, and the way out of each.
+
+use std::io::{Error, ErrorKind};
+
+/// Whether a file was to be read or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Opened, listed or read.
+    Read,
+    /// Created, written or removed.
+    Write,
+}
+
+/// In our words what a refusal means, and the way out.
+type Meaning = (&'static str, &'static str);
+
+/// A message: what it means in our words, then what the system said.
+pub(super) fn message(source: &Error, access: Access) -> String {
+    let said = match meaning(source, access) {
+        Some((words, _)) => format!("{words} ({source})"),
+        None => source.to_string(),
+    };
+    match access {
+        Access::Read => said,
+        Access::Write => format!("cannot write: {said}"),
+    }
+}
+
+/// The way out, where the kind of refusal has one.
+pub(super) fn hint(source: &Error, access: Access) -> Option<&'static str> {
+    meaning(source, access).map(|(_, hint)| hint)
+}
+
+fn meaning(source: &Error, access: Access) -> Option<Meaning> {
+    if has_code(source, TOO_MANY_OPEN) {
+        return Some((
+            "too many files are open",
+            "raise the limit of open files (`ulimit -n 4096`), or use fewer threads: --threads",
+        ));
+    }
+    match access {
+        Access::Read => of_reading(source),
+        Access::Write => of_writing(source),
+    }
+}
+
+fn of_reading(source: &Error) -> Option<Meaning> {
+    let meaning = match source.kind() {
+        ErrorKind::NotFound => (
+            "there is no such file or folder",
+            "check the path; a relative one starts at the working directory",
+        ),
+        ErrorKind::PermissionDenied => {
+            ("no permission to read it", "allow reading (`chmod +r`), or copy it first")
+        }
+        ErrorKind::IsADirectory => ("a folder, where a file is expected", "name a file"),
+        ErrorKind::NotADirectory => {
+            ("a part of the path is a file, not a folder", "check the path")
+        }
+        ErrorKind::InvalidFilename => {
+            ("no name that this file system can have", "check the path")
+        }
+        ErrorKind::InvalidData => (
+            "not the text that is expected there",
+            "save the file as UTF-8 text, or copy it again from its source",
+        ),
+        ErrorKind::OutOfMemory => {
+            ("not enough memory to read it", "close other programs, or use fewer threads")
+        }
+        ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => (
+            "the network share does not answer",
+            "try again once it does, or copy the files to a local disk",
+        ),
+        _ if has_code(source, DEVICE_ERRORS) => (
+            "the disk or network share fails",
+            "copy the file again from its source, and check the disk",
+        ),
+        _ => return None,
+    };
+    Some(meaning)
+}
+
+fn of_writing(source: &Error) -> Option<Meaning> {
+    let meaning = match source.kind() {
+        ErrorKind::StorageFull => (
+            "the disk is full",
+            "make room or name a folder on another disk with -o; fewer --maps, and no npy among \
+             --formats, need less",
+        ),
+        ErrorKind::QuotaExceeded => (
+            "this user's share of the disk is used up",
+            "make room or name a folder on another disk with -o; fewer --maps need less",
+        ),
+        ErrorKind::FileTooLarge => (
+            "larger than this file system or user may have a file",
+            "name a folder on another file system with -o, or raise the limit (`ulimit -f`)",
+        ),
+        ErrorKind::ReadOnlyFilesystem => (
+            "the file system can only be read",
+            "name a folder that can be written with -o",
+        ),
+        ErrorKind::PermissionDenied => (
+            "no permission to write there",
+            "name a folder of your own with -o, or allow writing there (`chmod u+w`)",
+        ),
+        ErrorKind::NotFound => (
+            "its folder is no longer there",
+            "leave the output folder alone while a run goes on, and run again",
+        ),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+            (
+                "another file or folder has the name that is needed",
+                "name another output folder with -o, or rename the image",
+            )
+        }
+        ErrorKind::InvalidFilename => (
+            "the name is too long, or none that this file system can have",
+            "rename the image, or name an output folder with a shorter path with -o",
+        ),
+        ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => {
+            ("the network share does not answer", "name a folder on a local disk with -o")
+        }
+        _ if has_code(source, DEVICE_ERRORS) => (
+            "the disk or network share fails",
+            "name a folder on another disk with -o, and check this one",
+        ),
+        _ => return None,
+    };
+    Some(meaning)
+}
+
+/// Codes that have no kind of their own: of the system, and of the process.
+const TOO_MANY_OPEN: &[i32] = if cfg!(unix) { &[23, 24] } else { &[4] };
+/// Codes of a device that fails.
+const DEVICE_ERRORS: &[i32] = if cfg!(unix) { &[5] } else { &[1117] };
+
+/// Errors that a library wrapped have lost their code, but still end with it.
+fn has_code(source: &Error, codes: &[i32]) -> bool {
+    if let Some(code) = source.raw_os_error() {
+        return codes.contains(&code);
+    }
+    let text = source.to_string();
+    codes.iter().any(|code| text.contains(&format!("(os error {code})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_said_in_our_words_first_with_a_way_out() {
+        let path = Path::new("out/a.png");
+        let cases = [
+            (ErrorKind::StorageFull, "the disk is full", "--maps"),
+            (ErrorKind::QuotaExceeded, "used up", "another disk"),
+            (ErrorKind::FileTooLarge, "larger than", "ulimit -f"),
+            (ErrorKind::ReadOnlyFilesystem, "only be read", "-o"),
+            (ErrorKind::PermissionDenied, "no permission to write", "-o"),
+            (ErrorKind::NotFound, "no longer there", "run again"),
+            (ErrorKind::InvalidFilename, "too long", "rename"),
+            (ErrorKind::NotADirectory, "has the name", "rename"),
+        ];
+        for (kind, words, way_out) in cases {
+            let error = crate::Error::write(path, Error::from(kind));
+            let text = error.to_string();
+            assert!(
+                text.starts_with("out/a.png: cannot write: ") && text.contains(words),
+                "{text}"
+            );
+            assert!(error.hint().is_some_and(|hint| hint.contains(way_out)), "{kind}");
+        }
+        for kind in [
+            ErrorKind::NotFound,
+            ErrorKind::PermissionDenied,
+            ErrorKind::IsADirectory,
+            ErrorKind::InvalidData,
+            ErrorKind::TimedOut,
+        ] {
+            let error = crate::Error::read(path, Error::from(kind));
+            assert!(error.hint().is_some(), "{kind}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn too_many_open_files_and_failing_disks_are_known_by_their_codes() {
+        let wrapped = |code| {
+            let inner = Error::from_raw_os_error(code);
+            Error::new(inner.kind(), format!("at path x: {inner}"))
+        };
+        for (source, words, way_out) in [
+            (Error::from_raw_os_error(24), "too many files", "ulimit -n"),
+            (wrapped(24), "too many files", "ulimit -n"),
+            (wrapped(5), "disk", "another disk"),
+        ] {
+            let error = crate::Error::write(Path::new("a"), source);
+            assert!(error.to_string().contains(words), "{error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains(way_out)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_no_known_kind_is_passed_on_as_it_is() {
+        let error = crate::Error::write(Path::new("a"), Error::other("odd"));
+        assert_eq!(error.to_string(), "a: cannot write: odd");
+        assert_eq!(error.hint(), None);
+    }
+}
