@@ -9,6 +9,7 @@ use super::run::{Job, Summary};
 use super::write::Precision;
 use crate::error::{Error, Result};
 use crate::input::Preprocessing;
+use crate::palette::Palette;
 use crate::reduce::ScoreKind;
 use crate::runtime::Runtime;
 use crate::sampling::Sampler;
@@ -45,7 +46,7 @@ impl Record {
             settings.map(|s| json!({"key": s.key, "value": s.value, "from": s.origin}));
         put("preprocessing", settings.collect());
         put("classes", json!(preprocessing.class_names));
-        put("palette", json!(preprocessing.palette));
+        put("palette", json!(preprocessing.palette.as_ref().map(Palette::colors)));
         put("output", output(sampler, job));
         Ok(Self(record))
     }

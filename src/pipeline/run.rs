@@ -13,7 +13,6 @@ use super::write::{OutputOptions, Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
 use crate::measure::MEASURES;
-use crate::output::class_map::Palette;
 use crate::output::folder::{Earlier, OutputFolder, RECORD};
 use crate::output::table::Table;
 use crate::random::digest_key;
@@ -86,6 +85,7 @@ pub fn predict(
     }
     let sampler = open_sampler(&plan, runtime, job, &preprocessing)?;
     check_class_names(&preprocessing, sampler.scores().n_classes())?;
+    preprocessing.check_palette(sampler.scores().n_classes())?;
     let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
     let earlier = if job.overwrite {
         Earlier::Replace { measures: &measures }
@@ -195,7 +195,7 @@ impl Run<'_> {
             folder,
             options: &job.output,
             class_names: preprocessing.class_names.as_deref(),
-            palette: preprocessing.palette.clone().map(Palette::new).unwrap_or_default(),
+            palette: preprocessing.palette.clone().unwrap_or_default(),
             map,
         };
         let threads = job.sampling.threads;

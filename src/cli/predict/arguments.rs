@@ -120,6 +120,10 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Names of the classes: a line each, or JSON.
     #[arg(long, value_name = "FILE")]
     classes: Option<PathBuf>,
+    /// Colours of the classes: cityscapes, camvid, voc, ade20k, or a file of them [default: by
+    /// the names of the classes].
+    #[arg(long, value_name = "NAME|FILE")]
+    palette: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +250,7 @@ impl PredictArguments {
             std: list(&typed.std),
             channels: typed.channels,
             classes: typed.classes.clone(),
+            palette: typed.palette.clone(),
             task: self.task(),
         }
     }
