@@ -31,7 +31,7 @@ pub fn encode_png(
     let size = (map.width, map.height);
     if n_classes >= WIDE_FROM {
         let data: Vec<u8> = map.classes.iter().flat_map(|id| id.to_be_bytes()).collect();
-        return png_encoder::encode(size, &Pixels::Gray16, &data);
+        return png_encoder::encode(size, &Pixels::Gray16 { none: None }, &data);
     }
     let mut colors = [[0; 3]; 256];
     for (class, color) in (0..n_classes as u16).zip(&mut colors) {

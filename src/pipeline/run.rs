@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
 use crate::measure::MEASURES;
 use crate::output::folder::{Earlier, OutputFolder, RECORD};
+use crate::output::format;
 use crate::output::table::Table;
 use crate::random::digest_key;
 use crate::rewrite::Plan;
@@ -80,6 +81,7 @@ pub fn predict(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
     let Setup { plan, preprocessing } = setup;
+    check_files(job)?;
     if !job.overwrite {
         OutputFolder::refuse_results(&job.folder)?;
     }
@@ -104,6 +106,19 @@ pub fn predict(
     record.finish(started.0, &summary);
     folder.write(RECORD, &record.encode()?)?;
     Ok(summary)
+}
+
+/// Two images of which one would replace the other's maps.
+fn check_files(job: &Job) -> Result<()> {
+    let ids = job.images.iter().map(|image| image.id.as_str());
+    match format::clash(&job.output.formats, &ids) {
+        Some((one, other)) => {
+            let message = format!("maps of \"{one}\" and \"{other}\" have the same name");
+            let hint = "rename one of the images, or leave a format out";
+            Err(Error::setting("--formats", message).with_hint(hint))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Names for another number of classes belong to another model.
