@@ -13,6 +13,8 @@ mod fixture;
 
 /// Layers, forbidden crates, file sizes.
 mod architecture;
+/// Colours as the colour-blind see them.
+mod color_vision;
 /// The program as a user types it: files, messages, exit codes.
 mod command_line;
 /// Same bits whatever the batch, the threads, the order and the other images.
