@@ -19,7 +19,7 @@ mod color_vision;
 mod command_line;
 /// Same bits whatever the batch, the threads, the order and the other images.
 mod determinism;
-/// Formats, sizes and palettes.
+/// Formats, sizes, palettes and lines of JSON.
 mod formats;
 /// What stratified draws gain over independent ones.
 mod gain;
