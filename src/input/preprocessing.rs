@@ -164,8 +164,9 @@ impl Preprocessing {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] (which does not name the image) where the result would not be of
-    /// the size that the model takes, or of more than [`super::MAX_PIXELS`] pixels.
+    /// [`Error::Setting`](crate::Error::Setting) (which does not name the image) where the
+    /// result would not be of the size that the model takes, or of more than
+    /// [`super::MAX_PIXELS`] pixels.
     pub fn apply(&self, image: &RgbImage) -> Result<NetworkInput> {
         let size =
             Size { width: image.width() as usize, height: image.height() as usize };
