@@ -13,12 +13,16 @@ mod fixture;
 
 /// Layers, forbidden crates, file sizes.
 mod architecture;
+/// Colours as the colour-blind see them.
+mod color_vision;
 /// The program as a user types it: files, messages, exit codes.
 mod command_line;
 /// Same bits whatever the batch, the threads, the order and the other images.
 mod determinism;
 /// What goes wrong as a user meets it: messages, ways out, what stays written.
 mod faults;
+/// Formats, sizes, palettes and lines of JSON.
+mod formats;
 /// What stratified draws gain over independent ones.
 mod gain;
 /// Memory against the number of samples.

@@ -1,23 +1,22 @@
 //! `mcdrop predict`: runs what was typed and says how it goes.
 
 mod arguments;
-
-use std::collections::HashSet;
+mod jsonl;
+mod teller;
 
 pub(super) use arguments::PredictArguments;
 
-use super::progress::Progress;
+use self::teller::Teller;
 use super::signals::Signals;
 use super::{End, terminal};
 use crate::error::Result;
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Preprocessing, list_images};
 use crate::onnx::Model;
-use crate::pipeline::{self, Event, Job, Setup, Summary};
-use crate::reduce::ScoreKind;
-use crate::rewrite::{Plan, Scores};
+use crate::pipeline::{self, Event, Job, Setup};
+use crate::rewrite::Plan;
 use crate::runtime::Runtime;
-use crate::sampling::{Sampler, model_input};
+use crate::sampling::model_input;
 
 pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     let runtime = Runtime::find(arguments.machine.ort_lib.as_deref())?;
@@ -60,48 +59,18 @@ fn predict(
     runtime: &Runtime,
     job: &Job,
 ) -> Result<End> {
-    let mut progress = Progress::new(job.images.len());
-    let mut hints = HashSet::new();
     let signals = Signals::new();
-    let result =
-        pipeline::predict(
-            setup,
-            runtime,
-            job,
-            signals.stop(),
-            &mut |event| match event {
-                Event::Started { sampler, kept } => {
-                    // Before, there is nothing to finish, and a signal ends the process as usual.
-                    signals.listen();
-                    progress.skip(kept);
-                    let asked = sampler.options().batch_size;
-                    let rows = sampler.rows();
-                    if let (Some(_), Some(reason)) = (asked, &rows.reason) {
-                        let message = format!("--batch-size is not used: {reason}");
-                        progress.aside(|| terminal::warning(&message));
-                    }
-                    if arguments.verbose {
-                        progress.aside(|| describe_sampler(sampler));
-                    }
-                }
-                Event::Done { .. } => progress.step(),
-                Event::Failed { message, hint, .. } => {
-                    progress.step();
-                    progress.aside(|| {
-                        terminal::warning(&message);
-                        // The same way out for a thousand images is said once.
-                        if let Some(hint) =
-                            hint.filter(|hint| hints.insert((*hint).to_owned()))
-                        {
-                            terminal::hint(hint);
-                        }
-                    });
-                }
-            },
-        );
-    progress.finish();
+    let mut teller = Teller::new(arguments, job);
+    let result = pipeline::predict(setup, runtime, job, signals.stop(), &mut |event| {
+        if let Event::Started { .. } = event {
+            // Before, there is nothing to finish, and a signal ends the process as usual.
+            signals.listen();
+        }
+        teller.tell(&event);
+    });
+    teller.finish();
     let summary = result?;
-    say_how_it_went(job, &summary);
+    teller::sum_up(job, &summary);
     Ok(if summary.stopped {
         End::Stopped(signals.code())
     } else if summary.failed > 0 {
@@ -109,31 +78,6 @@ fn predict(
     } else {
         End::Done
     })
-}
-
-fn say_how_it_went(job: &Job, summary: &Summary) {
-    let total = job.images.len();
-    if summary.stopped {
-        terminal::note(&format!("stopped: {} of {total} images are done", summary.done));
-        terminal::hint("the same command again goes on from there");
-        return;
-    }
-    let images = if total == 1 { "image" } else { "images" };
-    let new = total - summary.kept;
-    let seconds = summary.time.as_secs_f64();
-    let speed = new as f64 / seconds.max(1e-9);
-    let mut text = format!("{total} {images}");
-    match (summary.kept, new) {
-        (0, _) => text += &format!(" in {seconds:.1} s ({speed:.1} images/s)"),
-        (_, 0) => text += ", all done before",
-        (kept, _) => {
-            text += &format!(", {kept} done before, {new} in {seconds:.1} s");
-        }
-    }
-    if summary.failed > 0 {
-        text += &format!(", {} failed", summary.failed);
-    }
-    terminal::note(&format!("{text}: {}/predictions.csv", job.folder.display()));
 }
 
 fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
@@ -166,25 +110,4 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
     for setting in preprocessing.settings() {
         note(format!("{} = {} ({})", setting.key, setting.value, setting.origin));
     }
-}
-
-fn describe_sampler(sampler: &Sampler) {
-    let (scores, head) = (sampler.scores(), sampler.plan().head());
-    let kind = match scores.kind() {
-        ScoreKind::Logits => "logits",
-        ScoreKind::Probabilities => "probabilities",
-    };
-    let how = if head.scores == Scores::ToBeProbed {
-        "by a probe"
-    } else {
-        "by the graph or --scores"
-    };
-    let task = if scores.is_map() { "segmentation" } else { "classification" };
-    let n = scores.n_classes();
-    terminal::note(&format!("{task} of {n} classes; the scores are {kind} ({how})"));
-    let rows = sampler.rows();
-    let reason =
-        rows.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let n = rows.per_run;
-    terminal::note(&format!("{n} {} a run{reason}", if n == 1 { "row" } else { "rows" }));
 }

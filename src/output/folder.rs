@@ -200,8 +200,9 @@ fn is_temporary(name: &str) -> bool {
 }
 
 fn is_ours(name: &str) -> bool {
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    is_temporary(name) || FORMATS.iter().any(|format| Some(format.extension) == ending)
+    let has =
+        |ending: &str| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'));
+    is_temporary(name) || FORMATS.iter().any(|format| has(format.extension))
 }
 
 #[cfg(test)]

@@ -120,6 +120,31 @@ impl Table {
         self.cut().map_err(|error| Error::write(&self.path, error))
     }
 
+    /// Reads the rows at these places, their fields to `each`.
+    ///
+    /// # Errors
+    ///
+    /// When a row cannot be read.
+    pub fn read_at(
+        &mut self,
+        rows: impl Iterator<Item = Span>,
+        mut each: impl FnMut(Vec<String>),
+    ) -> Result<()> {
+        let mut bytes = Vec::new();
+        let read = || {
+            for span in rows {
+                self.file.seek(SeekFrom::Start(span.start))?;
+                bytes.resize(span.length as usize, 0);
+                self.file.read_exact(&mut bytes)?;
+                let fields = records::fields(&bytes, self.n_columns);
+                let fields = fields.ok_or(io::ErrorKind::InvalidData)?;
+                each(fields.iter().map(str::to_owned).collect());
+            }
+            self.cut()
+        };
+        read().map_err(|error| Error::read(&self.path, error))
+    }
+
     /// Makes these rows, in this order, the only ones, and says where they are then. The file
     /// is there as before or as after, whatever happens meanwhile.
     ///

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::files::files;
 use super::record::Record;
 use super::row::hexadecimal;
-use super::run::Job;
+use super::run::{Event, Job};
 use crate::error::{Error, Result};
-use crate::input::sha256_of;
+use crate::input::{ImageFile, sha256_of};
 use crate::measure::MEASURES;
 use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
 use crate::output::table::{Span, Table};
@@ -59,7 +60,7 @@ impl Rows {
         check_images(&finished, folder, job)?;
         folder.sweep(&measures)?;
         let all_there = |row: &Finished| {
-            let files = job.output.files(&job.images[row.image].id, map);
+            let files = files(&job.output, map, &job.images[row.image].id);
             files.iter().all(|(_, file)| folder.holds(file))
         };
         finished.retain(all_there);
@@ -79,6 +80,27 @@ impl Rows {
     /// Number of rows that stay from an earlier run.
     pub(super) fn kept(&self) -> usize {
         self.kept
+    }
+
+    /// Tells of the rows that stay.
+    pub(super) fn tell_kept(
+        &self,
+        table: &mut Table,
+        images: &[ImageFile],
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Result<()> {
+        let kept = || {
+            self.places
+                .iter()
+                .zip(images)
+                .filter_map(|(place, image)| place.map(|place| (place, image)))
+        };
+        let mut ids = kept().map(|(_, image)| &image.id);
+        table.read_at(kept().map(|(place, _)| place), |fields| {
+            if let Some(id) = ids.next() {
+                tell(Event::Kept { id, fields: &fields });
+            }
+        })
     }
 
     /// The images that have no row yet, in order.

@@ -13,8 +13,8 @@ use super::row;
 use super::write::{OutputOptions, Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
-use crate::output::class_map::Palette;
 use crate::output::folder::{OutputFolder, RECORD};
+use crate::output::format;
 use crate::output::table::Table;
 use crate::random::digest_key;
 use crate::rewrite::Plan;
@@ -46,10 +46,19 @@ pub enum Event<'a> {
         /// Number of images that an earlier run has done.
         kept: usize,
     },
+    /// An image was done by an earlier run; told for all of these before the first other.
+    Kept {
+        /// The image's id.
+        id: &'a str,
+        /// The fields of its row, in the order of [`columns`](super::columns).
+        fields: &'a [String],
+    },
     /// An image is done and its row is written.
     Done {
         /// The image's id.
         id: &'a str,
+        /// The fields of its row, in the order of [`columns`](super::columns).
+        fields: &'a [String],
     },
     /// An image failed; its row says why.
     Failed {
@@ -59,6 +68,8 @@ pub enum Event<'a> {
         message: &'a str,
         /// The way out, where one is known.
         hint: Option<&'a str>,
+        /// The fields of its row, in the order of [`columns`](super::columns).
+        fields: &'a [String],
     },
 }
 
@@ -96,8 +107,10 @@ pub fn predict(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
     let Setup { plan, preprocessing } = setup;
+    check_files(job)?;
     let sampler = open_sampler(&plan, runtime, job, &preprocessing)?;
     check_class_names(&preprocessing, sampler.scores().n_classes())?;
+    preprocessing.check_palette(sampler.scores().n_classes())?;
     let map = sampler.scores().is_map();
     let columns = row::columns(&job.output, map);
     let mut record = Record::new(&sampler, runtime, &preprocessing, job)?;
@@ -107,6 +120,7 @@ pub fn predict(
     // A run that is cut short leaves word of what it was.
     folder.write(RECORD, &record.encode()?)?;
     tell(Event::Started { sampler: &sampler, kept: rows.kept() });
+    rows.tell_kept(&mut table, &job.images, tell)?;
     let started = (SystemTime::now(), Instant::now());
     let mut run =
         Run { sampler, folder: &folder, job, preprocessing: &preprocessing, stop };
@@ -123,6 +137,19 @@ pub fn predict(
         folder.write(RECORD, &record.encode()?)?;
     }
     Ok(summary)
+}
+
+/// Two images of which one would replace the other's maps.
+fn check_files(job: &Job) -> Result<()> {
+    let ids = job.images.iter().map(|image| image.id.as_str());
+    match format::clash(&job.output.formats, &ids) {
+        Some((one, other)) => {
+            let message = format!("maps of \"{one}\" and \"{other}\" have the same name");
+            let hint = "rename one of the images, or leave a format out";
+            Err(Error::setting("--formats", message).with_hint(hint))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Names for another number of classes belong to another model.
@@ -227,7 +254,7 @@ impl Run<'_> {
             folder,
             options: &job.output,
             class_names: preprocessing.class_names.as_deref(),
-            palette: preprocessing.palette.clone().map(Palette::new).unwrap_or_default(),
+            palette: preprocessing.palette.clone().unwrap_or_default(),
             map,
         };
         let threads = job.sampling.threads;
@@ -367,14 +394,18 @@ impl Collector<'_, '_> {
                 Row::Filled(fields) => {
                     self.rows.add(image, self.table.append(&fields)?);
                     counts.done += 1;
-                    (self.tell)(Event::Done { id: &file.id });
+                    (self.tell)(Event::Done { id: &file.id, fields: &fields });
                 }
                 Row::Failed { message, hint } => {
                     let fields = row::failed(file, &message, self.n_columns);
                     self.rows.add(image, self.table.append(&fields)?);
                     counts.failed += 1;
-                    let (id, hint) = (&file.id, hint.as_deref());
-                    (self.tell)(Event::Failed { id, message: &message, hint });
+                    (self.tell)(Event::Failed {
+                        id: &file.id,
+                        message: &message,
+                        hint: hint.as_deref(),
+                        fields: &fields,
+                    });
                 }
             }
         }

@@ -1,9 +1,10 @@
 //! What flags and configurations say, one layer each, and which layer decides a key.
 
-use super::classes;
 use super::settings::{Channels, Crop, Interpolation, Options, Preset, Resize, Task};
 use super::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
+use super::{classes, colours};
 use crate::error::Result;
+use crate::palette::Palette;
 
 /// What one source says; later layers win key by key.
 #[derive(Debug, Clone, Default)]
@@ -26,11 +27,12 @@ pub(super) struct Layer {
     pub(super) pad_side: Option<PadSide>,
     pub(super) fill: Option<Fill>,
     pub(super) classes: Option<Vec<String>>,
-    pub(super) palette: Option<Vec<[u8; 3]>>,
+    pub(super) palette: Option<Palette>,
 }
 
 impl Layer {
-    /// The layer of the flags; reads the class names that `--classes` points to.
+    /// The layer of the flags; reads the class names and colours that `--classes` and
+    /// `--palette` point to.
     pub(super) fn of_flags(options: &Options) -> Result<Self> {
         Ok(Self {
             file: None,
@@ -47,6 +49,7 @@ impl Layer {
             pad_side: options.pad_to_multiple.map(|_| PadSide::End),
             fill: options.pad_to_multiple.map(|_| Fill::Reflect),
             classes: options.classes.as_deref().map(classes::read).transpose()?,
+            palette: options.palette.as_deref().map(colours::read).transpose()?,
             ..Self::default()
         })
     }

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::layers::Layer;
 use crate::error::{Error, Result};
+use crate::palette::Palette;
 
 /// Every key that a configuration may hold.
 const KEYS: &[&str] = &[
@@ -97,7 +98,7 @@ fn read_key(layer: &mut Layer, key: &str, value: &Value) -> Result<(), String> {
         "std" => layer.std = Some(numbers(value)?),
         "antialias" => layer.antialias = Some(truth(value)?),
         "classes" => layer.classes = Some(list(value, "names", name)?),
-        "palette" => layer.palette = Some(list(value, "colours", colour)?),
+        "palette" => layer.palette = Some(palette(value)?),
         _ => {}
     }
     Ok(())
@@ -146,6 +147,14 @@ fn list<T>(
 
 fn name(value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| expected("a name", value))
+}
+
+/// The name of a palette, or its colours.
+fn palette(value: &Value) -> Result<Palette, String> {
+    match value.as_str() {
+        Some(name) => Palette::by_name(name),
+        None => list(value, "colours", colour).map(Palette::new),
+    }
 }
 
 fn colour(value: &Value) -> Result<[u8; 3], String> {

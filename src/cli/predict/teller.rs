@@ -1,0 +1,126 @@
+//! What a run says while it goes on, and at its end.
+
+use std::collections::HashSet;
+
+use super::arguments::PredictArguments;
+use super::jsonl::Lines;
+use crate::cli::progress::Progress;
+use crate::cli::terminal;
+use crate::pipeline::{Event, Job, Summary};
+use crate::reduce::ScoreKind;
+use crate::rewrite::Scores;
+use crate::sampling::Sampler;
+
+/// Turns what happens into lines for a person, and rows for a program.
+pub(super) struct Teller<'a> {
+    arguments: &'a PredictArguments,
+    job: &'a Job,
+    progress: Progress,
+    /// What was said once.
+    hints: HashSet<String>,
+    lines: Option<Lines<'a>>,
+}
+
+impl<'a> Teller<'a> {
+    pub(super) fn new(arguments: &'a PredictArguments, job: &'a Job) -> Self {
+        let progress = Progress::new(job.images.len());
+        Self { arguments, job, progress, hints: HashSet::new(), lines: None }
+    }
+
+    pub(super) fn tell(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Started { sampler, kept } => self.started(sampler, *kept),
+            Event::Kept { id, fields } => self.row(id, fields, true),
+            Event::Done { id, fields } => {
+                self.progress.step();
+                self.row(id, fields, true);
+            }
+            Event::Failed { id, message, hint, fields } => {
+                self.progress.step();
+                self.row(id, fields, false);
+                self.progress.aside(|| terminal::warning(message));
+                // The same way out for a thousand images is said once.
+                if let Some(hint) = hint.filter(|hint| !self.hints.contains(*hint)) {
+                    self.hints.insert(hint.to_owned());
+                    self.progress.aside(|| terminal::hint(hint));
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.progress.finish();
+    }
+
+    fn started(&mut self, sampler: &Sampler, kept: usize) {
+        self.progress.skip(kept);
+        let rows = sampler.rows();
+        if let (Some(_), Some(reason)) = (sampler.options().batch_size, &rows.reason) {
+            let message = format!("--batch-size is not used: {reason}");
+            self.progress.aside(|| terminal::warning(&message));
+        }
+        if self.arguments.verbose {
+            self.progress.aside(|| describe_sampler(sampler));
+        }
+        if self.arguments.jsonl() {
+            let map = sampler.scores().is_map();
+            self.lines = Some(Lines::new(&self.job.output, map));
+        }
+    }
+
+    /// Says a row on standard output, where that was asked for.
+    fn row(&mut self, id: &str, fields: &[String], done: bool) {
+        let Some(lines) = &mut self.lines else { return };
+        let mut result = Ok(());
+        self.progress.aside(|| result = lines.row(id, fields, done));
+        if let Err(error) = result {
+            let message = format!("no more rows are written to standard output: {error}");
+            self.progress.aside(|| terminal::warning(&message));
+        }
+    }
+}
+
+/// The last line: how many, how fast, how many failed, and where.
+pub(super) fn sum_up(job: &Job, summary: &Summary) {
+    let total = job.images.len();
+    if summary.stopped {
+        terminal::note(&format!("stopped: {} of {total} images are done", summary.done));
+        terminal::hint("the same command again goes on from there");
+        return;
+    }
+    let images = if total == 1 { "image" } else { "images" };
+    let new = total - summary.kept;
+    let seconds = summary.time.as_secs_f64();
+    let speed = new as f64 / seconds.max(1e-9);
+    let mut text = format!("{total} {images}");
+    match (summary.kept, new) {
+        (0, _) => text += &format!(" in {seconds:.1} s ({speed:.1} images/s)"),
+        (_, 0) => text += ", all done before",
+        (kept, _) => text += &format!(", {kept} done before, {new} in {seconds:.1} s"),
+    }
+    if summary.failed > 0 {
+        text += &format!(", {} failed", summary.failed);
+    }
+    terminal::note(&format!("{text}: {}/predictions.csv", job.folder.display()));
+}
+
+fn describe_sampler(sampler: &Sampler) {
+    let (scores, head) = (sampler.scores(), sampler.plan().head());
+    let kind = match scores.kind() {
+        ScoreKind::Logits => "logits",
+        ScoreKind::Probabilities => "probabilities",
+    };
+    let how = if head.scores == Scores::ToBeProbed {
+        "by a probe"
+    } else {
+        "by the graph or --scores"
+    };
+    let task = if scores.is_map() { "segmentation" } else { "classification" };
+    let n = scores.n_classes();
+    terminal::note(&format!("{task} of {n} classes; the scores are {kind} ({how})"));
+    let rows = sampler.rows();
+    let reason =
+        rows.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let n = rows.per_run;
+    terminal::note(&format!("{n} {} a run{reason}", if n == 1 { "row" } else { "rows" }));
+}
