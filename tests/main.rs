@@ -19,6 +19,8 @@ mod command_line;
 mod determinism;
 /// What stratified draws gain over independent ones.
 mod gain;
+/// Files, folders, patterns and lists as IMAGES, and the rows they become.
+mod inputs;
 /// Memory against the number of samples.
 mod memory;
 /// Measures and probabilities against PyTorch's own dropout.

@@ -11,10 +11,11 @@ use super::record::Record;
 use super::row;
 use super::write::{OutputOptions, Predicted, Writer};
 use crate::error::{Error, Result};
+use crate::input::images::same_but_for_case;
 use crate::input::{ImageFile, Preprocessing};
 use crate::measure::MEASURES;
 use crate::output::class_map::Palette;
-use crate::output::folder::{Earlier, OutputFolder, RECORD};
+use crate::output::folder::{Earlier, OutputFolder, RECORD, tells_case};
 use crate::output::table::Table;
 use crate::random::digest_key;
 use crate::rewrite::Plan;
@@ -81,6 +82,8 @@ pub fn predict(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
     let Setup { plan, preprocessing } = setup;
+    OutputFolder::refuse_file(&job.folder)?;
+    refuse_names_that_meet(job)?;
     if !job.overwrite {
         OutputFolder::refuse_results(&job.folder)?;
     }
@@ -104,6 +107,25 @@ pub fn predict(
     record.finish(started.0, &summary);
     folder.write(RECORD, &record.encode()?)?;
     Ok(summary)
+}
+
+/// Where `A.png` and `a.png` are one name, the maps of one would overwrite the other's.
+fn refuse_names_that_meet(job: &Job) -> Result<()> {
+    match same_but_for_case(&job.images) {
+        Some((a, b)) if !tells_case(&job.folder) => {
+            let (a, b) = (a.path(), b.path());
+            let message = format!(
+                "{} and {} would have results of one name: upper and lower case are the same \
+                 there",
+                a.display(),
+                b.display()
+            );
+            Err(Error::setting("-o", message).with_hint(
+                "give one folder above both as IMAGES, or another disk for -o",
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Names for another number of classes belong to another model.
@@ -147,7 +169,7 @@ fn open_sampler(
         }
         match Sampler::new(plan.clone(), runtime, job.sampling.clone(), size) {
             Err(error @ Error::ImageSize { .. }) => {
-                first_refused = first_refused.or(Some(error.of_image(&file.path)));
+                first_refused = first_refused.or(Some(error.of_image(&file.path())));
             }
             other => return other,
         }
@@ -235,9 +257,9 @@ impl Run<'_> {
     fn sample(&mut self, i: usize, loaded: Loaded) -> Outcome {
         let Loaded { decoded, input } = loaded;
         let key = digest_key(&decoded.sha256);
-        let path = &self.job.images[i].path;
-        let statistics =
-            self.sampler.predict(&input, key).map_err(|error| error.of_image(path))?;
+        let file = &self.job.images[i];
+        let predicted = self.sampler.predict(&input, key);
+        let statistics = predicted.map_err(|error| error.of_image(&file.path()))?;
         let options = self.sampler.options();
         let samples = if options.deterministic { 0 } else { options.samples };
         Ok(Box::new(Predicted { decoded, geometry: input.geometry, statistics, samples }))
@@ -318,13 +340,13 @@ fn collect(
             Row::Filled(fields) => {
                 table.append(&fields)?;
                 done += 1;
-                tell(Event::Done { id: &file.id });
+                tell(Event::Done { id: file.id() });
             }
             Row::Failed { message, hint } => {
                 table.append(&row::failed(file, &message, columns))?;
                 failed += 1;
                 tell(Event::Failed {
-                    id: &file.id,
+                    id: file.id(),
                     message: &message,
                     hint: hint.as_deref(),
                 });
