@@ -172,6 +172,22 @@ fn a_list_keeps_its_order_and_stays_within_the_output_folder() {
 }
 
 #[test]
+fn a_list_may_begin_with_any_number_of_files_that_are_not_there() {
+    let folder = folder(&["a.png"]);
+    let names: Vec<String> = (0..300).map(|i| format!("missing/{i}.png\n")).collect();
+    let mut list = names.concat();
+    let none = predict(folder.path(), &["-"], list.as_bytes());
+    assert_eq!(none.code, 1, "{}", none.stderr);
+    assert!(none.stderr.contains("0.png: no such file"), "{}", none.stderr);
+    assert!(!folder.path().join("out").exists());
+    list.push_str("a.png\n");
+    let ended = predict(folder.path(), &["-"], list.as_bytes());
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    let rows = rows(folder.path());
+    assert_eq!((rows.len(), &rows[300]), (301, &("a.png".to_owned(), false)));
+}
+
+#[test]
 #[cfg(unix)]
 fn maps_of_what_lies_elsewhere_are_written_below_outside() {
     let top = tempfile::tempdir().unwrap();

@@ -156,7 +156,9 @@ fn open_sampler(
 ) -> Result<Sampler> {
     let (mut first_unusable, mut first_refused) = (None, None);
     let mut tried: Vec<(usize, usize)> = Vec::new();
-    for file in job.images.iter().take(MOST_TRIED) {
+    // A list may begin with any number of files that are not there.
+    let is_there = |file: &&ImageFile| file.path().is_file();
+    for file in job.images.iter().filter(is_there).take(MOST_TRIED) {
         let size = match images::load(file, preprocessing) {
             Ok(Loaded { input, .. }) => (input.height, input.width),
             Err(error) => {
@@ -178,8 +180,10 @@ fn open_sampler(
             break;
         }
     }
+    let first_missing =
+        || job.images.first().and_then(|file| images::load(file, preprocessing).err());
     let none = || Error::setting("IMAGES", "there is no image");
-    Err(first_refused.or(first_unusable).unwrap_or_else(none))
+    Err(first_refused.or(first_unusable).or_else(first_missing).unwrap_or_else(none))
 }
 
 /// An image's way to its row: predicted, or failed.

@@ -45,11 +45,8 @@ pub(super) enum Kind {
 }
 
 impl ImageFile {
-    pub(super) fn new(
-        root: &Arc<Root>,
-        id: impl Into<Box<str>>,
-        entry: Option<&Path>,
-    ) -> Self {
+    pub(super) fn new(root: &Arc<Root>, id: &str, entry: Option<&Path>) -> Self {
+        // A copy of just its length: text that grew has room to spare.
         Self { id: id.into(), root: Arc::clone(root), entry: entry.map(Box::from) }
     }
 

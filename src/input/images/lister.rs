@@ -33,7 +33,12 @@ impl<'a> Lister<'a> {
         }
         let mut images = Vec::new();
         for source in sources {
-            images.append(&mut self.one(source)?);
+            let mut more = self.one(source)?;
+            if images.is_empty() {
+                images = more;
+            } else {
+                images.append(&mut more);
+            }
         }
         let repeated = repeats::take_once(&mut images)?;
         images.shrink_to_fit();
@@ -87,7 +92,7 @@ impl<'a> Lister<'a> {
         });
         let name = path.file_name().unwrap_or(path.as_os_str());
         let id = id::of_names(std::iter::once(name));
-        ImageFile::new(&root, id.text, id.escaped.then_some(Path::new(name)))
+        ImageFile::new(&root, &id.text, id.escaped.then_some(Path::new(name)))
     }
 
     fn folder(&mut self, path: &Path) -> Result<Vec<ImageFile>> {
@@ -146,7 +151,7 @@ impl<'a> Lister<'a> {
             } else {
                 placed.id.escaped.then_some(&*placed.absolute)
             };
-            images.push(ImageFile::new(root, placed.id.text, kept));
+            images.push(ImageFile::new(root, &placed.id.text, kept));
         })?;
         if images.is_empty() {
             return Err(Error::setting(name, "there is no path in this list")

@@ -83,7 +83,7 @@ impl Lister<'_> {
 
 fn image(root: &Arc<Root>, relative: &Path) -> ImageFile {
     let id = id::of_names(relative.iter());
-    ImageFile::new(root, id.text, id.escaped.then_some(relative))
+    ImageFile::new(root, &id.text, id.escaped.then_some(relative))
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {
