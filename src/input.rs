@@ -2,7 +2,8 @@
 //! resized, cropped and normalised.
 //!
 //! ```text
-//! a file or folder -> folder (ids and paths) -> decode (8-bit RGB) -> preprocessing (f32)
+//! files, folders, patterns, lists -> images (ids and paths) -> decode (8-bit RGB)
+//!                                                           -> preprocessing (f32)
 //! ```
 //!
 //! Everything here is a pure function of the files read and the settings given, on whichever
@@ -11,12 +12,12 @@
 
 pub mod decode;
 mod digest;
-pub mod folder;
+pub mod images;
 pub mod preprocessing;
 
 pub use decode::{Decoded, read_image};
 pub use digest::sha256_of;
-pub use folder::{ImageFile, list_images};
+pub use images::{ImageFile, Listing, Source, list_images};
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
 
 /// Most pixels that an image may have, before and after resizing. More is taken for a mistake

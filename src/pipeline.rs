@@ -5,6 +5,7 @@
 //! of the images. Every queue is bounded, so memory does not grow with the folder. An image
 //! that fails gets a row that says why.
 
+mod check;
 mod files;
 mod images;
 mod record;

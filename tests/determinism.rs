@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use mcdrop::input::{ImageFile, list_images};
+use mcdrop::input::{ImageFile, Source, list_images};
 use mcdrop::measure::MEASURES;
 use mcdrop::output::format;
 use mcdrop::pipeline::{self, Job, MapSize, OutputOptions, Precision, Setup};
@@ -85,7 +85,8 @@ fn rows_and_maps_do_not_depend_on_batch_threads_order_or_the_other_images() {
         ("digits", "fixtures/digits", 40, 62),
         ("streets", "fixtures/streets/images", 4, 33),
     ] {
-        let all = list_images(&fixture::path(folder), None).unwrap();
+        let all =
+            list_images(&[Source::Path(fixture::path(folder))], None).unwrap().images;
         let step = all.len() / n;
         let images: Vec<ImageFile> = all.into_iter().step_by(step).take(n).collect();
         let options = |batch_size, threads| SamplingOptions {

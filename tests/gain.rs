@@ -1,6 +1,7 @@
 //! What stratified draws gain over independent ones: the error of T = 31 against a reference of
 //! many independent samples.
 
+use mcdrop::input::{Source, list_images};
 use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
 use mcdrop::random::Draws;
 use mcdrop::reduce::Statistics;
@@ -87,9 +88,9 @@ fn check(name: &str, images: &[String], effort: &Effort) {
 
 /// Every seventh digit, strange ones among them.
 fn digits() -> Vec<String> {
-    let all =
-        mcdrop::input::list_images(&fixture::path("fixtures/digits"), None).unwrap();
-    all.iter().step_by(7).map(|file| format!("fixtures/digits/{}", file.id)).collect()
+    let folder = Source::Path(fixture::path("fixtures/digits"));
+    let all = list_images(&[folder], None).unwrap().images;
+    all.iter().step_by(7).map(|file| format!("fixtures/digits/{}", file.id())).collect()
 }
 
 fn streets() -> Vec<String> {

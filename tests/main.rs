@@ -25,6 +25,8 @@ mod faults;
 mod formats;
 /// What stratified draws gain over independent ones.
 mod gain;
+/// Files, folders, patterns and lists as IMAGES, and the rows they become.
+mod inputs;
 /// Memory against the number of samples.
 mod many_images;
 mod memory;

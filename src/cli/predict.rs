@@ -11,7 +11,7 @@ use super::signals::Signals;
 use super::{End, terminal};
 use crate::error::Result;
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
-use crate::input::{Preprocessing, list_images};
+use crate::input::{Listing, Preprocessing, list_images};
 use crate::onnx::Model;
 use crate::pipeline::{self, Event, Job, Setup};
 use crate::rewrite::Plan;
@@ -48,9 +48,34 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     if arguments.verbose {
         describe(&runtime, &plan, &preprocessing);
     }
-    let images = list_images(&arguments.images, Some(&arguments.output))?;
-    let job = arguments.job(images, &preprocessing);
-    predict(arguments, Setup { plan, preprocessing }, &runtime, &job)
+    let listing = list_images(&arguments.sources(), Some(&arguments.output))?;
+    report(&listing);
+    let job = arguments.job(listing.images, &preprocessing);
+    let end = predict(arguments, Setup { plan, preprocessing }, &runtime, &job)?;
+    let all_found = listing.unreadable.is_empty();
+    Ok(if all_found { end } else { End::SomeImagesFailed })
+}
+
+/// Says what was not found, and what was found twice.
+fn report(listing: &Listing) {
+    for error in &listing.unreadable {
+        terminal::warning(&format!("images in this folder are missing: {error}"));
+    }
+    let counted = |n: usize, one: &str, several: &str| match n {
+        0 => {}
+        1 => terminal::note(&format!("1 {one}")),
+        n => terminal::note(&format!("{n} {several}")),
+    };
+    counted(
+        listing.broken_links,
+        "link in a circle or to nothing is left out",
+        "links in a circle or to nothing are left out",
+    );
+    counted(
+        listing.repeated,
+        "image was named again and is taken once",
+        "images were named again and are taken once",
+    );
 }
 
 fn predict(

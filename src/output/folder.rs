@@ -1,8 +1,12 @@
 //! The folder a run writes into: files appear whole or not at all, and never outside it.
 
+mod case;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
+
+pub use case::tells_case;
 
 use super::format::FORMATS;
 use crate::{Error, Result};
@@ -34,10 +38,28 @@ impl OutputFolder {
     ///
     /// # Errors
     ///
-    /// When it cannot be created.
+    /// When it cannot be created, or something else has its name.
     pub fn create(path: &Path) -> Result<Self> {
+        Self::refuse_file(path)?;
         fs::create_dir_all(path).map_err(|error| Error::write(path, error))?;
         Ok(Self { path: path.to_owned() })
+    }
+
+    /// Refuses what is there and is no folder.
+    ///
+    /// # Errors
+    ///
+    /// When it is a file, or a link to nothing.
+    pub fn refuse_file(path: &Path) -> Result<()> {
+        let what = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => return Ok(()),
+            Ok(_) => "a file",
+            Err(_) if path.is_symlink() => "a link to nothing",
+            Err(_) => return Ok(()),
+        };
+        let message =
+            format!("{} is {what}; expected a folder or a new name", path.display());
+        Err(Error::setting("-o", message).with_hint("give the folder for the results"))
     }
 
     /// The folder itself.
@@ -154,9 +176,31 @@ impl OutputFolder {
 
 /// Where the map of one kind for one image lies: `<kind>/<id>.<extension>`.
 ///
-/// The id keeps its own ending, so that `a.jpg` and `a.png` do not meet.
+/// The id keeps its own ending, so that `a.jpg` and `a.png` do not meet. A folder whose name
+/// ends as a map's does, maybe with `_` behind, gets one more `_`: the map of `a.png` is
+/// `a.png.png`, and one of `a.png.png/b.png` would need a folder of that name. So maps of
+/// different ids never meet, where the file system tells their names apart
+/// ([`tells_case`]).
 pub fn map_path(kind: &str, id: &str, extension: &str) -> String {
-    format!("{kind}/{id}.{extension}")
+    let mut path = format!("{kind}/");
+    let mut parts = id.split('/').peekable();
+    while let Some(part) = parts.next() {
+        path.push_str(part);
+        if parts.peek().is_none() {
+            break;
+        }
+        let ending =
+            part.trim_end_matches('_').rsplit_once('.').map(|(_, ending)| ending);
+        if FORMATS.iter().any(|format| {
+            ending.is_some_and(|ending| ending.eq_ignore_ascii_case(format.extension))
+        }) {
+            path.push('_');
+        }
+        path.push('/');
+    }
+    path.push('.');
+    path.push_str(extension);
+    path
 }
 
 /// Refuses paths that lead out of the folder or name no file in it.

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
 use crate::error::Result;
-use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing, read_image};
+use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing};
 
 /// An image, decoded and brought to the network's size.
 pub(super) struct Loaded {
@@ -14,10 +14,10 @@ pub(super) struct Loaded {
 
 /// Reads one image.
 pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
-    let decoded = read_image(&file.path)?;
+    let decoded = file.read()?;
     let input = preprocessing
         .apply(&decoded.image)
-        .map_err(|error| error.of_image(&file.path))?;
+        .map_err(|error| error.of_image(&file.path()))?;
     Ok(Loaded { decoded, input })
 }
 

@@ -60,7 +60,7 @@ impl Rows {
         check_images(&finished, folder, job)?;
         folder.sweep(&measures)?;
         let all_there = |row: &Finished| {
-            let files = files(&job.output, map, &job.images[row.image].id);
+            let files = files(&job.output, map, job.images[row.image].id());
             files.iter().all(|(_, file)| folder.holds(file))
         };
         finished.retain(all_there);
@@ -95,7 +95,7 @@ impl Rows {
                 .zip(images)
                 .filter_map(|(place, image)| place.map(|place| (place, image)))
         };
-        let mut ids = kept().map(|(_, image)| &image.id);
+        let mut ids = kept().map(|(_, image)| image.id());
         table.read_at(kept().map(|(place, _)| place), |fields| {
             if let Some(id) = ids.next() {
                 tell(Event::Kept { id, fields: &fields });
@@ -126,7 +126,7 @@ impl Rows {
 /// The finished rows, in the table's order, and the number of all.
 fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
     let index: HashMap<&str, usize> =
-        job.images.iter().enumerate().map(|(i, image)| (image.id.as_str(), i)).collect();
+        job.images.iter().enumerate().map(|(i, image)| (image.id(), i)).collect();
     let (mut finished, mut n_rows) = (Vec::new(), 0);
     let mut strangers = Vec::new();
     table.read_rows(|fields, place| {
@@ -204,8 +204,8 @@ fn check_images(finished: &[Finished], folder: &OutputFolder, job: &Job) -> Resu
 }
 
 fn check_image(row: &Finished, folder: &OutputFolder, job: &Job) -> Result<()> {
-    let path = &job.images[row.image].path;
-    let message = match sha256_of(path) {
+    let path = job.images[row.image].path();
+    let message = match sha256_of(&path) {
         Ok(hash) if hexadecimal(&hash) == row.sha256 => return Ok(()),
         Ok(hash) => format!(
             "{} has changed since {} was written: sha256 {:.12}... then, {:.12}... now",

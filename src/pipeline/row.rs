@@ -27,7 +27,7 @@ pub fn columns(options: &OutputOptions, map: bool) -> Vec<String> {
 /// The row of an image that was predicted.
 pub(super) fn filled(file: &ImageFile, written: &Written) -> Vec<String> {
     let mut fields =
-        vec![file.id.clone(), written.width.to_string(), written.height.to_string()];
+        vec![file.id().to_owned(), written.width.to_string(), written.height.to_string()];
     match &written.numbers {
         ImageNumbers::Class(class) => fields.extend([
             class.class.to_string(),
@@ -50,7 +50,7 @@ pub(super) fn filled(file: &ImageFile, written: &Written) -> Vec<String> {
 /// The row of an image that failed.
 pub(super) fn failed(file: &ImageFile, message: &str, columns: usize) -> Vec<String> {
     let mut fields = vec![String::new(); columns];
-    fields[0].clone_from(&file.id);
+    file.id().clone_into(&mut fields[0]);
     message.clone_into(&mut fields[columns - 1]);
     fields
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Setup;
+use super::check;
 use super::images::{self, Loaded, Reader};
 use super::record::Record;
 use super::resume::Rows;
@@ -14,7 +15,6 @@ use super::write::{OutputOptions, Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
 use crate::output::folder::{OutputFolder, RECORD};
-use crate::output::format;
 use crate::output::table::Table;
 use crate::random::digest_key;
 use crate::rewrite::Plan;
@@ -107,9 +107,10 @@ pub fn predict(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
     let Setup { plan, preprocessing } = setup;
-    check_files(job)?;
+    OutputFolder::refuse_file(&job.folder)?;
+    check::names(job)?;
     let sampler = open_sampler(&plan, runtime, job, &preprocessing)?;
-    check_class_names(&preprocessing, sampler.scores().n_classes())?;
+    check::class_names(&preprocessing, sampler.scores().n_classes())?;
     preprocessing.check_palette(sampler.scores().n_classes())?;
     let map = sampler.scores().is_map();
     let columns = row::columns(&job.output, map);
@@ -139,33 +140,6 @@ pub fn predict(
     Ok(summary)
 }
 
-/// Two images of which one would replace the other's maps.
-fn check_files(job: &Job) -> Result<()> {
-    let ids = job.images.iter().map(|image| image.id.as_str());
-    match format::clash(&job.output.formats, &ids) {
-        Some((one, other)) => {
-            let message = format!("maps of \"{one}\" and \"{other}\" have the same name");
-            let hint = "rename one of the images, or leave a format out";
-            Err(Error::setting("--formats", message).with_hint(hint))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Names for another number of classes belong to another model.
-fn check_class_names(preprocessing: &Preprocessing, n_classes: usize) -> Result<()> {
-    match preprocessing.class_names.as_ref().map(Vec::len) {
-        Some(n) if n != n_classes => Err(Error::setting(
-            "classes",
-            format!("{n} names are given, but the model has {n_classes} classes"),
-        )
-        .with_hint(
-            "a model with one output channel has two classes, the second its own",
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// Images that are looked at for the probe before a model is given up.
 const MOST_TRIED: usize = 256;
 /// Sizes of images that are tried.
@@ -181,7 +155,9 @@ fn open_sampler(
     let (mut first_unusable, mut first_refused) = (None, None);
     let mut tried: Vec<(usize, usize)> = Vec::new();
     let mut must_be_multiple = 1;
-    for file in job.images.iter().take(MOST_TRIED) {
+    // A list may begin with any number of files that are not there.
+    let is_there = |file: &&ImageFile| file.path().is_file();
+    for file in job.images.iter().filter(is_there).take(MOST_TRIED) {
         let size = match images::load(file, preprocessing) {
             Ok(Loaded { input, .. }) => (input.height, input.width),
             Err(error) => {
@@ -196,7 +172,7 @@ fn open_sampler(
         match Sampler::new(plan.clone(), runtime, job.sampling.clone(), size) {
             Err(error @ Error::ImageSize { multiple, .. }) => {
                 must_be_multiple = multiple.unwrap_or(must_be_multiple);
-                first_refused = first_refused.or(Some(error.of_image(&file.path)));
+                first_refused = first_refused.or(Some(error.of_image(&file.path())));
             }
             other => return other,
         }
@@ -205,8 +181,10 @@ fn open_sampler(
             break;
         }
     }
+    let first_missing =
+        || job.images.first().and_then(|file| images::load(file, preprocessing).err());
     let none = || Error::setting("IMAGES", "there is no image");
-    Err(first_refused.or(first_unusable).unwrap_or_else(none))
+    Err(first_refused.or(first_unusable).or_else(first_missing).unwrap_or_else(none))
 }
 
 /// An image's way to its row: predicted, or failed.
@@ -301,7 +279,7 @@ impl Run<'_> {
         let statistics = self
             .sampler
             .predict(&input, key)
-            .map_err(|error| error.of_image(&file.path))?;
+            .map_err(|error| error.of_image(&file.path()))?;
         let options = self.sampler.options();
         let samples = if options.deterministic { 0 } else { options.samples };
         Ok(Box::new(Predicted { decoded, geometry: input.geometry, statistics, samples }))
@@ -394,14 +372,14 @@ impl Collector<'_, '_> {
                 Row::Filled(fields) => {
                     self.rows.add(image, self.table.append(&fields)?);
                     counts.done += 1;
-                    (self.tell)(Event::Done { id: &file.id, fields: &fields });
+                    (self.tell)(Event::Done { id: file.id(), fields: &fields });
                 }
                 Row::Failed { message, hint } => {
                     let fields = row::failed(file, &message, self.n_columns);
                     self.rows.add(image, self.table.append(&fields)?);
                     counts.failed += 1;
                     (self.tell)(Event::Failed {
-                        id: &file.id,
+                        id: file.id(),
                         message: &message,
                         hint: hint.as_deref(),
                         fields: &fields,

@@ -206,7 +206,7 @@ impl Writer<'_> {
             let classes =
                 resample::classes(&prediction, &map_placement, map_height, map_width);
             let encoded = class_map::encode_png(&classes, n_classes, &self.palette);
-            self.folder.save(&map_path("prediction", &file.id, "png"), encoded)?;
+            self.folder.save(&map_path("prediction", file.id(), "png"), encoded)?;
         }
         for measure in &self.options.maps {
             let Some(map) = map_of(measure) else { continue };
@@ -214,7 +214,7 @@ impl Writer<'_> {
             let heat =
                 HeatMap { map, bound: (measure.bound)(n_classes), ramp: ramp(measure) };
             for format in &self.options.formats {
-                let path = map_path(measure.name, &file.id, format.extension);
+                let path = map_path(measure.name, file.id(), format.extension);
                 self.folder.save(&path, (format.encode)(&heat))?;
             }
         }
@@ -229,7 +229,7 @@ impl Writer<'_> {
             let caption =
                 Caption { name: PREDICTIVE_ENTROPY.name, unit: PREDICTIVE_ENTROPY.unit };
             let encoded = overlay::encode_png(photo, &heat, caption);
-            self.folder.save(&map_path("overlay", &file.id, "png"), encoded)?;
+            self.folder.save(&map_path("overlay", file.id(), "png"), encoded)?;
         }
         Ok(())
     }
@@ -250,15 +250,15 @@ impl Writer<'_> {
             Precision::F32 => npy::encode_f32(&shape, &mean),
             Precision::F16 => npy::encode_f16(&shape, &mean),
         };
-        self.folder.save(&map_path("probabilities", &file.id, "npy"), encoded)?;
+        self.folder.save(&map_path("probabilities", file.id(), "npy"), encoded)?;
         let (class, probability) = statistics.deterministic();
         let ids = class.classes.iter().map(|&id| f32::from(id));
         let values: Vec<f32> = ids.chain(probability.values).collect();
         let encoded = npy::encode_f32(&[2, height, width], &values);
-        self.folder.save(&map_path("deterministic", &file.id, "npy"), encoded)?;
+        self.folder.save(&map_path("deterministic", file.id(), "npy"), encoded)?;
         for (measure, map) in maps {
             let encoded = npy::encode_f32(&[height, width], &map.values);
-            self.folder.save(&map_path(measure.name, &file.id, "npy"), encoded)?;
+            self.folder.save(&map_path(measure.name, file.id(), "npy"), encoded)?;
         }
         Ok(())
     }

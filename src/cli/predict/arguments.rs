@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::input::preprocessing::{
     Channels, Crop, Interpolation, Options, Preset, Resize, Task,
 };
-use crate::input::{ImageFile, Preprocessing};
+use crate::input::{ImageFile, Preprocessing, Source};
 use crate::measure::Measure;
 use crate::output::format::Format;
 use crate::pipeline::{Job, MapSize, OutputOptions, Precision};
@@ -30,8 +30,14 @@ softmax (deterministic_probability) beside them, to compare.")]
 pub(in crate::cli) struct PredictArguments {
     /// The model: an .onnx file with live dropout.
     pub(in crate::cli) model: PathBuf,
-    /// An image, or a folder of them (with its sub-folders).
-    pub(in crate::cli) images: PathBuf,
+    /// Images: files, folders (with their sub-folders), patterns in quotes such as
+    /// 'photos/**/*.jpg', or - for a list on standard input.
+    #[arg(required_unless_present = "manifest")]
+    images: Vec<PathBuf>,
+    /// A list of images instead: a path a line, or NUL-separated, or CSV with a column "path";
+    /// relative to the working directory.
+    #[arg(long, value_name = "FILE", conflicts_with = "images")]
+    manifest: Option<PathBuf>,
     /// The folder for maps, predictions.csv and run.json.
     #[arg(short, long, value_name = "FOLDER")]
     pub(in crate::cli) output: PathBuf,
@@ -248,6 +254,14 @@ impl ScoreArguments {
 }
 
 impl PredictArguments {
+    /// Where images are named.
+    pub(super) fn sources(&self) -> Vec<Source> {
+        match &self.manifest {
+            Some(list) => vec![Source::list(list)],
+            None => self.images.iter().map(|path| Source::images(path)).collect(),
+        }
+    }
+
     pub(super) fn preprocessing_options(&self) -> Options {
         let typed = &self.preprocessing;
         let list =

@@ -165,5 +165,46 @@ fn a_file_in_the_place_of_the_folder_is_an_error() {
     let path = scratch.path().join("file");
     fs::write(&path, "x").unwrap();
     let error = OutputFolder::create(&path).unwrap_err();
-    assert!(error.to_string().contains("cannot write"), "{error}");
+    assert!(error.to_string().contains("is a file; expected a folder"), "{error}");
+    let below = OutputFolder::create(&path.join("out")).unwrap_err();
+    assert!(below.to_string().contains("cannot write"), "{below}");
+}
+
+#[test]
+fn maps_of_different_ids_never_meet_as_file_or_folder() {
+    let names =
+        ["a", "a.png", "a.PNG", "a.npy", "a.png_", "a.png__", "a.png.png", "a_", "b.png"];
+    let mut ids: Vec<String> = names.map(str::to_owned).to_vec();
+    for folder in names {
+        for name in names {
+            ids.push(format!("{folder}/{name}"));
+            ids.push(format!("{folder}/{folder}/{name}"));
+        }
+    }
+    let mut paths: Vec<String> = Vec::new();
+    for id in &ids {
+        paths.extend(["png", "npy"].map(|ending| map_path("overlay", id, ending)));
+    }
+    let all: std::collections::HashSet<&str> = paths.iter().map(String::as_str).collect();
+    assert_eq!(all.len(), paths.len(), "two maps have one name");
+    for path in &paths {
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        for folder in folders {
+            assert!(!all.contains(folder), "{folder} is a map and the folder of {path}");
+        }
+    }
+    assert_eq!(map_path("margin", "a.png/b/c.jpg", "npy"), "margin/a.png_/b/c.jpg.npy");
+    assert_eq!(map_path("margin", "x.jpg/b.v2/c", "png"), "margin/x.jpg/b.v2/c.png");
+}
+
+#[test]
+fn whether_case_is_told_is_found_out_without_writing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("Out");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("name"), "").unwrap();
+    let told = !folder.join("NAME").exists();
+    assert_eq!(tells_case(&folder), told);
+    assert_eq!(tells_case(&folder.join("not/yet/there")), told);
+    assert_eq!(names(scratch.path()), ["Out", "Out/name"]);
 }

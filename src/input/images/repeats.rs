@@ -1,0 +1,118 @@
+//! What was named twice, and what would have one name in the results.
+
+use std::collections::HashSet;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::file::ImageFile;
+use crate::error::{Error, Result};
+
+/// Takes each file once. Returns how many were named again, other than by a pattern.
+///
+/// # Errors
+///
+/// Two files have one id.
+pub(super) fn take_once(images: &mut Vec<ImageFile>) -> Result<usize> {
+    let mut repeated = 0;
+    let mut again = vec![false; images.len()];
+    for (_, later) in pairs(images, ImageFile::place) {
+        again[later] = true;
+        repeated += usize::from(!images[later].is_of_pattern());
+    }
+    drop_marked(images, &again);
+    let mut again = vec![false; images.len()];
+    for (first, later) in pairs(images, |image| image.id().to_owned()) {
+        let (a, b) = (&images[first], &images[later]);
+        let place = |image: &ImageFile| fs::canonicalize(image.path()).ok();
+        if place(a).is_none() || place(a) != place(b) {
+            return Err(one_id(a, b));
+        }
+        again[later] = true;
+        repeated += usize::from(!b.is_of_pattern());
+    }
+    drop_marked(images, &again);
+    Ok(repeated)
+}
+
+fn drop_marked(images: &mut Vec<ImageFile>, marked: &[bool]) {
+    let mut marked = marked.iter();
+    images.retain(|_| !marked.next().is_some_and(|&marked| marked));
+}
+
+fn one_id(a: &ImageFile, b: &ImageFile) -> Error {
+    let (path, other) = (a.path(), b.path());
+    let message = format!(
+        "{} and {} would both be \"{}\" in the results",
+        path.display(),
+        other.display(),
+        a.id()
+    );
+    Error::setting("IMAGES", message).with_hint(if a.is_of_list() && b.is_of_list() {
+        "run from a folder above both, so that the list can name them below it"
+    } else {
+        "give one folder above both, or list the paths with --manifest"
+    })
+}
+
+/// Two images whose ids are the same but for upper and lower case, if there are any.
+///
+/// Where a file system takes such names for one, their maps would overwrite each other.
+pub fn same_but_for_case(images: &[ImageFile]) -> Option<(&ImageFile, &ImageFile)> {
+    let pairs = pairs(images, |image| image.id().to_lowercase());
+    pairs.first().map(|&(first, later)| (&images[first], &images[later]))
+}
+
+/// Images with the same key, each with the first of them; in the order of the first.
+///
+/// Only hashes are kept, and keys made again where hashes are the same: keys of a million
+/// images would take more than the images.
+fn pairs<K: Hash + Eq>(
+    images: &[ImageFile],
+    key: impl Fn(&ImageFile) -> K,
+) -> Vec<(usize, usize)> {
+    let hash = |image: &ImageFile| {
+        let mut hasher = DefaultHasher::new();
+        key(image).hash(&mut hasher);
+        hasher.finish()
+    };
+    let mut hashes: Vec<(u64, usize)> =
+        images.iter().enumerate().map(|(i, image)| (hash(image), i)).collect();
+    hashes.sort_unstable();
+    let mut pairs = Vec::new();
+    for same in hashes.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        let mut firsts: Vec<(K, usize)> = Vec::new();
+        for &(_, i) in same {
+            let key = key(&images[i]);
+            match firsts.iter().find(|(other, _)| *other == key) {
+                Some(&(_, first)) => pairs.push((first, i)),
+                None => firsts.push((key, i)),
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs
+}
+
+/// Gives escaped ids that are another image's as well more of `%25`, until they are not.
+pub(super) fn tell_escaped_apart(images: &mut [ImageFile]) {
+    let escaped: Vec<usize> =
+        (0..images.len()).filter(|&i| images[i].is_escaped()).collect();
+    if escaped.is_empty() {
+        return;
+    }
+    let mut renamed = Vec::new();
+    let mut given: HashSet<String> = HashSet::new();
+    let plain = images.iter().filter(|image| !image.is_escaped());
+    let taken: HashSet<&str> = plain.map(ImageFile::id).collect();
+    for i in escaped {
+        let mut id = images[i].id().to_owned();
+        while taken.contains(&*id) || given.contains(&id) {
+            id = id.replace('%', "%25");
+        }
+        given.insert(id.clone());
+        renamed.push((i, id));
+    }
+    for (i, id) in renamed {
+        images[i].rename(id);
+    }
+}
