@@ -92,6 +92,7 @@ fn resized_size(image: Size, resize: Resize) -> Size {
         | Resize::ShortAtMost { .. }
         | Resize::Long(_)
         | Resize::Fit(_)
+        | Resize::Within(_)
         | Resize::Cover(_)
         | Resize::Near { .. } => image,
         Resize::Exact(size) => size,

@@ -111,6 +111,9 @@ pub enum Resize {
     Long(usize),
     /// As large as fits into this size, the shape kept (letterbox).
     Fit(Size),
+    /// As large as fits into this size, the shape kept, both sides rounded down: the rule of
+    /// Hugging Face's `max_height` with `max_width`.
+    Within(Size),
     /// As small as covers this size, the shape kept.
     Cover(Size),
     /// Near this size, the shape kept, each side a multiple: the rule of DPT.
@@ -131,6 +134,7 @@ impl fmt::Display for Resize {
             Self::ShortAtMost { short, long } => write!(f, "short:{short},long:{long}"),
             Self::Long(side) => write!(f, "long:{side}"),
             Self::Fit(size) => write!(f, "fit:{size}"),
+            Self::Within(size) => write!(f, "within:{size}"),
             Self::Cover(size) => write!(f, "cover:{size}"),
             Self::Near { size, multiple } => write!(f, "near:{size}/{multiple}"),
         }
@@ -147,7 +151,8 @@ impl FromStr for Resize {
         let unknown = || {
             format!(
                 "\"{text}\" is not one of none, WIDTHxHEIGHT (512x256), short:SIDE, \
-                 short:SIDE,long:MOST, long:SIDE, fit:WIDTHxHEIGHT, cover:WIDTHxHEIGHT"
+                 short:SIDE,long:MOST, long:SIDE, fit:WIDTHxHEIGHT, within:WIDTHxHEIGHT, \
+                 cover:WIDTHxHEIGHT, near:WIDTHxHEIGHT/MULTIPLE"
             )
         };
         let Some((rule, rest)) = text.split_once(':') else {
@@ -162,6 +167,7 @@ impl FromStr for Resize {
             },
             "long" => Ok(Self::Long(side(rest)?)),
             "fit" => rest.parse().map(Self::Fit),
+            "within" => rest.parse().map(Self::Within),
             "cover" => rest.parse().map(Self::Cover),
             "near" => {
                 let (size, multiple) = rest.split_once('/').ok_or_else(unknown)?;

@@ -67,7 +67,8 @@ pub enum Fill {
     /// The image, reflected at its border without repeating the border itself; where it is
     /// too small for that, its border's value.
     Reflect,
-    /// A colour, before the mean is subtracted.
+    /// A colour, before the mean is subtracted. It also stands where a crop lacks something,
+    /// which is black otherwise.
     Colour([u8; 3]),
 }
 
