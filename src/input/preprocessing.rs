@@ -12,10 +12,12 @@ mod geometry;
 mod interpolate;
 mod layers;
 mod normalize;
+mod presets;
 mod resize;
 mod scale;
 mod settings;
 mod sidecar;
+mod sources;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -33,9 +35,10 @@ pub use self::settings::{
 pub use self::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
 
 use self::frame::Frame;
-use self::layers::{Chosen, Layer, choose};
+use self::layers::{Chosen, choose};
 use self::normalize::Tables;
 use self::resize::Pixels;
+use self::sources::Gathered;
 use crate::error::{Error, Result};
 
 /// How images become the input of a network, every value settled.
@@ -57,7 +60,8 @@ pub struct Preprocessing {
 /// One value that preprocessing goes by, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Its key in a configuration; its flag is the same after `--`.
+    /// Its key in a configuration; its flag is the same after `--`. `left out` stands for a
+    /// configuration that could not be honoured and did not have to be.
     pub key: &'static str,
     /// The value, as a flag would say it.
     pub value: String,
@@ -85,8 +89,9 @@ pub struct NetworkInput {
 }
 
 impl Preprocessing {
-    /// Settles every value: from `MODEL.toml` beside the model, from the file of `--config`,
-    /// and from the flags, later ones winning key by key.
+    /// Settles every value: from what the model file says of itself, from configurations
+    /// beside the model, from the file of `--config`, and from the flags, later ones winning
+    /// key by key.
     ///
     /// # Errors
     ///
@@ -94,11 +99,7 @@ impl Preprocessing {
     /// contradict each other or what the model takes, or nothing says how pixel values are
     /// scaled.
     pub fn resolve(model: &Path, input: &ModelInput, options: &Options) -> Result<Self> {
-        let mut layers = Vec::new();
-        layers.extend(sidecar::beside(model)?);
-        layers.extend(options.config.as_deref().map(sidecar::read).transpose()?);
-        layers.push(Layer::of_flags(options)?);
-
+        let Gathered { layers, left_out } = sources::gather(model, options)?;
         let channels = scale::channels(&layers, input)?;
         let (mean, std) = scale::mean_and_std(&layers, channels.value, model)?;
         let frame = Frame::plan(&layers, input)?;
@@ -126,6 +127,9 @@ impl Preprocessing {
         }
         if let Some(colours) = &palette {
             list("palette", format!("{} colours", colours.value.len()), &colours.origin);
+        }
+        for error in &left_out {
+            list("left out", error.to_string(), "mean and std are said by hand");
         }
         Ok(Self {
             class_names: classes.map(|names| names.value),

@@ -28,7 +28,7 @@ What the maps mean: predictive_entropy is how unsure the model is in all, mutual
 much its samples disagree. Neither proves that a prediction is right; predictions.csv has the plain
 softmax (deterministic_probability) beside them, to compare.")]
 pub(in crate::cli) struct PredictArguments {
-    /// The model: an .onnx file with live dropout.
+    /// The model: an .onnx file with live dropout, or the folder of an export.
     pub(in crate::cli) model: PathBuf,
     /// An image, or a folder of them (with its sub-folders).
     pub(in crate::cli) images: PathBuf,
@@ -88,13 +88,18 @@ pub(in crate::cli) struct ScoreArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Preprocessing (default: MODEL.toml beside the model)")]
+#[command(
+    next_help_heading = "Preprocessing (default: MODEL.toml and other libraries' files beside the model)"
+)]
 pub(in crate::cli) struct PreprocessingArguments {
-    /// A configuration on top of the one beside the model.
+    /// A configuration on top of those beside the model: TOML, or the JSON of another library.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Mean and standard deviation by name.
-    #[arg(long, value_name = "imagenet|unit|raw")]
+    /// Mean and standard deviation by name; those of torchvision with sizes.
+    #[arg(
+        long,
+        value_name = "imagenet|unit|raw|torchvision-classification|torchvision-segmentation"
+    )]
     preset: Option<Preset>,
     /// Size before the crop.
     #[arg(long, value_name = "none|WxH|short:N")]
@@ -247,6 +252,7 @@ impl PredictArguments {
             channels: typed.channels,
             classes: typed.classes.clone(),
             task: self.task(),
+            ..Options::default()
         }
     }
 

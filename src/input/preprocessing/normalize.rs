@@ -6,33 +6,10 @@
 
 use super::geometry::Geometry;
 use super::resize::Pixels;
-use super::settings::{Channels, Layout, Preset};
+use super::settings::{Channels, Layout};
 
 /// The standard deviation that leaves values in 0..255.
 const RAW: f32 = 1.0 / 255.0;
-
-/// Mean and standard deviation of a preset for these channels; the error is a sentence.
-pub(super) fn preset_mean_and_std(
-    preset: Preset,
-    channels: Channels,
-) -> Result<(Vec<f32>, Vec<f32>), String> {
-    let mut mean = vec![0.485, 0.456, 0.406];
-    let mut std = vec![0.229, 0.224, 0.225];
-    match (preset, channels) {
-        (Preset::Unit, _) => Ok((vec![0.0], vec![1.0])),
-        (Preset::Raw, _) => Ok((vec![0.0], vec![RAW])),
-        (Preset::Imagenet, Channels::Rgb) => Ok((mean, std)),
-        (Preset::Imagenet, Channels::Bgr) => {
-            mean.reverse();
-            std.reverse();
-            Ok((mean, std))
-        }
-        (Preset::Imagenet, Channels::Gray | Channels::Rgba) => {
-            Err("imagenet has a mean for red, green and blue; the input is gray"
-                .to_owned())
-        }
-    }
-}
 
 /// What every 8-bit value becomes, a table a channel.
 #[derive(Debug, Clone)]
@@ -111,13 +88,5 @@ mod tests {
         for (value, result) in tables[0].iter().enumerate() {
             assert_eq!(result.to_bits(), (value as f32).to_bits());
         }
-    }
-
-    #[test]
-    fn the_mean_of_imagenet_follows_its_colour() {
-        let (rgb, _) = preset_mean_and_std(Preset::Imagenet, Channels::Rgb).unwrap();
-        let (bgr, _) = preset_mean_and_std(Preset::Imagenet, Channels::Bgr).unwrap();
-        assert_eq!((rgb[0], rgb[2]), (bgr[2], bgr[0]));
-        assert!(preset_mean_and_std(Preset::Imagenet, Channels::Gray).is_err());
     }
 }

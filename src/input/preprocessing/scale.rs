@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::layers::{Chosen, Layer, choose};
-use super::normalize::preset_mean_and_std;
+use super::presets;
 use super::settings::{Channels, ModelInput};
 use crate::error::{Error, Result};
 
-/// Largest mean that is taken for one of values in 0..1.
-const LARGEST_MEAN: f32 = 1.0;
+/// Largest mean that is taken for one of values in 0..1; a scale of -1..1 makes one above 1.
+const LARGEST_MEAN: f32 = 2.0;
 
 /// Largest standard deviation that is taken for one of values in 0..1.
 const LARGEST_STD: f32 = 10.0;
@@ -89,7 +89,7 @@ fn numbers(
         if let Some(preset) = layer.preset {
             let chosen = Chosen::said(layer, "preset", preset);
             let (mean, std) =
-                preset_mean_and_std(preset, channels).map_err(|message| {
+                presets::mean_and_std(preset, channels).map_err(|message| {
                     Error::setting(&chosen.place, message)
                         .with_hint("say --preset unit or raw, or give --mean and --std")
                 })?;

@@ -35,6 +35,9 @@ pub struct Options {
     pub classes: Option<PathBuf>,
     /// `--task`.
     pub task: Option<Task>,
+    /// What the model file says about itself, by name, as `Model::metadata` gives it; what is
+    /// not known is left alone.
+    pub metadata: Vec<(String, String)>,
 }
 
 /// What a model takes: its image input as the model file declares it.
@@ -229,7 +232,7 @@ pub enum Task {
     Segmentation,
 }
 
-/// Mean and standard deviation by name.
+/// Mean and standard deviation by name; two names stand for the sizes as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// The mean and standard deviation that torchvision's models were trained with.
@@ -238,6 +241,12 @@ pub enum Preset {
     Unit,
     /// Values in 0..255, as they are in the file.
     Raw,
+    /// Everything that torchvision's `ImageClassification` does by default: the shorter side to
+    /// 256, the middle 224 x 224, and `imagenet`.
+    TorchvisionClassification,
+    /// Everything that torchvision's `SemanticSegmentation` does with its weights: the shorter
+    /// side to 520, and `imagenet`.
+    TorchvisionSegmentation,
 }
 
 /// How values between pixels are found.
@@ -314,7 +323,9 @@ pub(super) use named;
 
 named!(Layout: "NCHW" = Nchw, "NHWC" = Nhwc);
 named!(Task: "classification" = Classification, "segmentation" = Segmentation);
-named!(Preset: "imagenet" = Imagenet, "unit" = Unit, "raw" = Raw);
+named!(Preset: "imagenet" = Imagenet, "unit" = Unit, "raw" = Raw,
+    "torchvision-classification" = TorchvisionClassification,
+    "torchvision-segmentation" = TorchvisionSegmentation);
 named!(Interpolation: "nearest" = Nearest, "nearest-exact" = NearestExact, "bilinear" = Bilinear,
     "bicubic" = Bicubic, "lanczos" = Lanczos, "box" = Box, "hamming" = Hamming);
 named!(Channels: "rgb" = Rgb, "bgr" = Bgr, "gray" = Gray, "rgba" = Rgba);

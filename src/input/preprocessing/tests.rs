@@ -2,6 +2,8 @@
 
 #![allow(clippy::float_cmp, reason = "the same bits are what is promised")]
 
+mod foreign;
+mod refusals;
 mod sources;
 mod torchvision;
 
