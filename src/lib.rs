@@ -63,7 +63,7 @@
 //! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
 //! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
 //! | [`random`] | which units a sample drops |
-//! | [`simd`], [`tensor`], [`error`] | instruction sets; planes; errors |
+//! | [`simd`], [`tensor`], [`palette`], [`error`] | instruction sets; planes; colours of classes; errors |
 //!
 //! # What holds everywhere
 //! - A mask is a pure function of seed, site, image, sample and unit ([`random`]). Results do
@@ -88,6 +88,7 @@ pub mod measure;
 pub mod onnx;
 mod operator;
 pub mod output;
+pub mod palette;
 pub mod pipeline;
 pub mod random;
 pub mod reduce;

@@ -8,8 +8,10 @@
 
 pub mod class_map;
 pub mod colormap;
+pub mod float_tiff;
 pub mod folder;
 pub mod format;
+pub mod gray_png;
 pub mod heat_map;
 pub mod npy;
 pub mod overlay;

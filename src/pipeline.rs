@@ -12,7 +12,7 @@ mod run;
 mod write;
 
 pub use run::{Event, Job, Summary, predict};
-pub use write::{OutputOptions, Precision};
+pub use write::{MapSize, OutputOptions, Precision};
 
 use crate::input::Preprocessing;
 use crate::rewrite::Plan;

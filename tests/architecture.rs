@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules by layer, lowest first. A module names only modules of lower layers; peers of a
 /// layer never name each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "tensor"],
+    &["error", "tensor", "palette"],
     &["simd", "operator"],
     &["random"],
     &["onnx", "input", "reduce"],

@@ -7,7 +7,7 @@ use std::path::Path;
 use mcdrop::input::{ImageFile, list_images};
 use mcdrop::measure::MEASURES;
 use mcdrop::output::format;
-use mcdrop::pipeline::{self, Job, OutputOptions, Precision, Setup};
+use mcdrop::pipeline::{self, Job, MapSize, OutputOptions, Precision, Setup};
 use mcdrop::runtime::Runtime;
 use mcdrop::sampling::SamplingOptions;
 
@@ -27,7 +27,8 @@ fn run(
         maps: MEASURES.iter().collect(),
         prediction: true,
         overlay: true,
-        formats: vec![format::find("npy").unwrap(), format::find("png").unwrap()],
+        formats: format::FORMATS.iter().collect(),
+        map_size: MapSize::Image,
         keep_probabilities: Some(Precision::F32),
     };
     let job = Job {

@@ -7,6 +7,7 @@
 //! error at the earliest of the two that can know.
 
 mod classes;
+mod colours;
 mod frame;
 mod geometry;
 mod interpolate;
@@ -35,19 +36,20 @@ pub use self::settings::{
 pub use self::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
 
 use self::frame::Frame;
-use self::layers::{Chosen, choose};
+use self::layers::choose;
 use self::normalize::Tables;
 use self::resize::Pixels;
 use self::sources::Gathered;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::palette::Palette;
 
 /// How images become the input of a network, every value settled.
 #[derive(Debug, Clone)]
 pub struct Preprocessing {
     /// The names of the classes by index, where they are known.
     pub class_names: Option<Vec<String>>,
-    /// The colours of the classes by index, where they are known.
-    pub palette: Option<Vec<[u8; 3]>>,
+    /// The colours of the classes, where they are known.
+    pub palette: Option<Palette>,
     /// What the output is about, where it was said.
     pub task: Option<Task>,
     layout: Layout,
@@ -105,8 +107,7 @@ impl Preprocessing {
         let frame = Frame::plan(&layers, input)?;
         let task = choose(&layers, "task", |layer| layer.task);
         let classes = choose(&layers, "classes", |layer| layer.classes.clone());
-        let palette = choose(&layers, "palette", |layer| layer.palette.clone());
-        check_palette(palette.as_ref(), classes.as_ref())?;
+        let palette = colours::settle(&layers, classes.as_ref())?;
 
         let mut settings = Vec::new();
         let mut list = |key, value: String, origin: &str| {
@@ -126,7 +127,7 @@ impl Preprocessing {
             list("classes", format!("{} names", names.value.len()), &names.origin);
         }
         if let Some(colours) = &palette {
-            list("palette", format!("{} colours", colours.value.len()), &colours.origin);
+            list("palette", colours.value.to_string(), &colours.origin);
         }
         for error in &left_out {
             list("left out", error.to_string(), "mean and std are said by hand");
@@ -146,6 +147,21 @@ impl Preprocessing {
     /// Every value in effect and where it came from.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
+    }
+
+    /// Whether there is a colour for each class, once their number is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`](crate::Error::Setting) where a palette was given and is too short.
+    pub fn check_palette(&self, n_classes: usize) -> Result<()> {
+        let setting = self.settings.iter().find(|setting| setting.key == "palette");
+        match (&self.palette, setting) {
+            (Some(palette), Some(setting)) => {
+                colours::check(palette, &setting.origin, n_classes, "of the model")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Resizes, crops and normalises an image.
@@ -182,30 +198,4 @@ impl Preprocessing {
 fn luma([red, green, blue]: [u8; 3]) -> u8 {
     let [red, green, blue] = [red, green, blue].map(u32::from);
     ((19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16) as u8
-}
-
-fn check_palette(
-    palette: Option<&Chosen<Vec<[u8; 3]>>>,
-    classes: Option<&Chosen<Vec<String>>>,
-) -> Result<()> {
-    let Some(palette) = palette else { return Ok(()) };
-    let colours = palette.value.len();
-    if colours > 255 {
-        return Err(Error::setting(
-            &palette.place,
-            format!("holds {colours} colours, more than the 255 that an image can index"),
-        ));
-    }
-    match classes {
-        Some(classes) if classes.value.len() > colours => Err(Error::setting(
-            &palette.place,
-            format!(
-                "holds {colours} colours for {} classes ({})",
-                classes.value.len(),
-                classes.origin
-            ),
-        )
-        .with_hint("give a colour for each class")),
-        _ => Ok(()),
-    }
 }

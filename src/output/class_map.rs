@@ -3,32 +3,11 @@
 use std::io;
 
 use super::png_encoder::{self, Pixels};
+use crate::palette::Palette;
 use crate::tensor::ClassMap;
 
 /// From this number of classes on, ids no longer fit beside "none" in a byte.
 pub const WIDE_FROM: usize = 255;
-
-/// The colours of classes.
-///
-/// The default is the scheme of the PASCAL VOC annotations, which goes on for any number of
-/// classes: the bits of a class id are dealt out in turn to red, green and blue, highest bits
-/// first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Palette {
-    given: Vec<[u8; 3]>,
-}
-
-impl Palette {
-    /// A palette of the given colours; classes beyond them take the default ones.
-    pub fn new(colors: Vec<[u8; 3]>) -> Self {
-        Self { given: colors }
-    }
-
-    /// The colour of a class.
-    pub fn color(&self, class: u16) -> [u8; 3] {
-        self.given.get(usize::from(class)).copied().unwrap_or_else(|| voc_color(class))
-    }
-}
 
 /// Encodes a class map as a PNG whose pixels are the class ids.
 ///
@@ -52,7 +31,7 @@ pub fn encode_png(
     let size = (map.width, map.height);
     if n_classes >= WIDE_FROM {
         let data: Vec<u8> = map.classes.iter().flat_map(|id| id.to_be_bytes()).collect();
-        return png_encoder::encode(size, &Pixels::Gray16, &data);
+        return png_encoder::encode(size, &Pixels::Gray16 { none: None }, &data);
     }
     let mut colors = [[0; 3]; 256];
     for (class, color) in (0..n_classes as u16).zip(&mut colors) {
@@ -63,22 +42,8 @@ pub fn encode_png(
     png_encoder::encode(size, &Pixels::Indexed(&colors), &data)
 }
 
-fn voc_color(class: u16) -> [u8; 3] {
-    let mut color = [0_u8; 3];
-    let mut rest = class;
-    for shift in (0..8).rev() {
-        for channel in &mut color {
-            *channel |= ((rest & 1) as u8) << shift;
-            rest >>= 1;
-        }
-    }
-    color
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     fn row(classes: Vec<u16>) -> ClassMap {
@@ -101,7 +66,7 @@ mod tests {
         assert_eq!(info.color_type, png::ColorType::Indexed);
         assert_eq!(data, [0, 1, 2, 255]);
         let colors = info.palette.unwrap();
-        assert_eq!(colors[..9], [128, 64, 128, 244, 35, 232, 0, 128, 0]);
+        assert_eq!(colors[..9], [128, 64, 128, 244, 35, 232, 86, 180, 233]);
         let shown = image::load_from_memory(&bytes).unwrap().to_rgba8();
         assert_eq!(shown.get_pixel(1, 0).0, [244, 35, 232, 255]);
         assert_eq!(shown.get_pixel(3, 0).0[3], 0);
@@ -127,24 +92,5 @@ mod tests {
     fn an_id_beyond_the_classes_is_refused() {
         let error = encode_png(&row(vec![0, 3]), 3, &Palette::default()).unwrap_err();
         assert_eq!(error.to_string(), "class 3 in a map of 3 classes");
-    }
-
-    #[test]
-    fn the_default_colours_are_those_of_pascal_voc() {
-        let known = [
-            (0, [0, 0, 0]),
-            (1, [128, 0, 0]),
-            (2, [0, 128, 0]),
-            (7, [128, 128, 128]),
-            (8, [64, 0, 0]),
-            (15, [192, 128, 128]),
-            (20, [0, 64, 128]),
-            (255, [224, 224, 192]),
-        ];
-        for (class, color) in known {
-            assert_eq!(Palette::default().color(class), color, "{class}");
-        }
-        let all: HashSet<_> = (0..=255).map(voc_color).collect();
-        assert_eq!(all.len(), 256);
     }
 }

@@ -187,8 +187,9 @@ fn clear_maps(folder: &Path) -> Result<()> {
 fn is_ours(name: &str) -> bool {
     let temporary =
         name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX);
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    temporary || FORMATS.iter().any(|format| Some(format.extension) == ending)
+    let has =
+        |ending: &str| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'));
+    temporary || FORMATS.iter().any(|format| has(format.extension))
 }
 
 #[cfg(test)]

@@ -26,12 +26,18 @@ impl HeatMap<'_> {
     ///
     /// When the bound is not a positive number.
     pub fn levels(&self) -> io::Result<Vec<u8>> {
-        let bound = self.bound;
-        if !(bound.is_finite() && bound > 0.0) {
-            let message = format!("the scale of a heat map cannot end at {bound}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
+        let bound = self.usable_bound()?;
         Ok(self.map.values.iter().map(|value| colormap::level(*value, bound)).collect())
+    }
+
+    /// The bound, where levels can be counted on a scale that ends there.
+    pub(super) fn usable_bound(&self) -> io::Result<f32> {
+        let bound = self.bound;
+        if bound.is_finite() && bound > 0.0 {
+            return Ok(bound);
+        }
+        let message = format!("the scale of a heat map cannot end at {bound}");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, message))
     }
 }
 

@@ -8,8 +8,8 @@ use png::{BitDepth, ColorType, Compression, Encoder};
 pub(super) enum Pixels<'a> {
     /// One byte a pixel, an index into a palette of 256 colours; index 255 is transparent.
     Indexed(&'a [[u8; 3]; 256]),
-    /// Two bytes a pixel, the high one first.
-    Gray16,
+    /// Two bytes a pixel, the high one first; `none` is the level that is transparent.
+    Gray16 { none: Option<u16> },
     /// Three bytes a pixel.
     Rgb,
 }
@@ -34,9 +34,12 @@ pub(super) fn encode(
             encoder.set_palette(palette.as_flattened());
             encoder.set_trns(const { &transparency() });
         }
-        Pixels::Gray16 => {
+        Pixels::Gray16 { none } => {
             encoder.set_color(ColorType::Grayscale);
             encoder.set_depth(BitDepth::Sixteen);
+            if let Some(level) = none {
+                encoder.set_trns(level.to_be_bytes().to_vec());
+            }
         }
         Pixels::Rgb => encoder.set_color(ColorType::Rgb),
     }

@@ -9,6 +9,8 @@ use super::run::{Job, Summary};
 use super::write::Precision;
 use crate::error::{Error, Result};
 use crate::input::Preprocessing;
+use crate::measure::PREDICTIVE_ENTROPY;
+use crate::palette::Palette;
 use crate::reduce::ScoreKind;
 use crate::runtime::Runtime;
 use crate::sampling::Sampler;
@@ -45,7 +47,7 @@ impl Record {
             settings.map(|s| json!({"key": s.key, "value": s.value, "from": s.origin}));
         put("preprocessing", settings.collect());
         put("classes", json!(preprocessing.class_names));
-        put("palette", json!(preprocessing.palette));
+        put("palette", json!(preprocessing.palette.as_ref().map(Palette::colors)));
         put("output", output(sampler, job));
         Ok(Self(record))
     }
@@ -124,9 +126,15 @@ fn sites(sampler: &Sampler) -> Value {
 fn output(sampler: &Sampler, job: &Job) -> Value {
     let n_classes = sampler.scores().n_classes();
     let options = &job.output;
-    let bounds = options.measures.iter().chain(&options.maps);
+    let overlay = options.overlay.then_some(&PREDICTIVE_ENTROPY);
+    let measures =
+        || options.measures.iter().chain(&options.maps).copied().chain(overlay);
     let bounds: Map<String, Value> =
-        bounds.map(|m| (m.name.to_owned(), json!((m.bound)(n_classes)))).collect();
+        measures().map(|m| (m.name.to_owned(), json!((m.bound)(n_classes)))).collect();
+    let units: Map<String, Value> =
+        measures().map(|m| (m.name.to_owned(), json!(m.unit))).collect();
+    let reading: Map<String, Value> =
+        options.formats.iter().map(|f| (f.name.to_owned(), json!(f.reading))).collect();
     json!({
         "task": if sampler.scores().is_map() { "segmentation" } else { "classification" },
         "n_classes": n_classes,
@@ -135,7 +143,10 @@ fn output(sampler: &Sampler, job: &Job) -> Value {
         "prediction": options.prediction,
         "overlay": options.overlay,
         "formats": options.formats.iter().map(|f| f.name).collect::<Value>(),
+        "reading": reading,
+        "map_size": options.map_size.name(),
         "bounds": bounds,
+        "units": units,
         "keep_probabilities": options.keep_probabilities.map(|precision| match precision {
             Precision::F32 => "f32",
             Precision::F16 => "f16",

@@ -13,8 +13,8 @@ use super::write::{OutputOptions, Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
 use crate::measure::MEASURES;
-use crate::output::class_map::Palette;
 use crate::output::folder::{Earlier, OutputFolder, RECORD};
+use crate::output::format;
 use crate::output::table::Table;
 use crate::random::digest_key;
 use crate::rewrite::Plan;
@@ -81,11 +81,13 @@ pub fn predict(
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
     let Setup { plan, preprocessing } = setup;
+    check_files(job)?;
     if !job.overwrite {
         OutputFolder::refuse_results(&job.folder)?;
     }
     let sampler = open_sampler(&plan, runtime, job, &preprocessing)?;
     check_class_names(&preprocessing, sampler.scores().n_classes())?;
+    preprocessing.check_palette(sampler.scores().n_classes())?;
     let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
     let earlier = if job.overwrite {
         Earlier::Replace { measures: &measures }
@@ -104,6 +106,19 @@ pub fn predict(
     record.finish(started.0, &summary);
     folder.write(RECORD, &record.encode()?)?;
     Ok(summary)
+}
+
+/// Two images of which one would replace the other's maps.
+fn check_files(job: &Job) -> Result<()> {
+    let ids = job.images.iter().map(|image| image.id.as_str());
+    match format::clash(&job.output.formats, &ids) {
+        Some((one, other)) => {
+            let message = format!("maps of \"{one}\" and \"{other}\" have the same name");
+            let hint = "rename one of the images, or leave a format out";
+            Err(Error::setting("--formats", message).with_hint(hint))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Names for another number of classes belong to another model.
@@ -195,7 +210,7 @@ impl Run<'_> {
             folder,
             options: &job.output,
             class_names: preprocessing.class_names.as_deref(),
-            palette: preprocessing.palette.clone().map(Palette::new).unwrap_or_default(),
+            palette: preprocessing.palette.clone().unwrap_or_default(),
             map,
         };
         let threads = job.sampling.threads;

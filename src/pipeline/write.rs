@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile};
 use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
-use crate::output::class_map::{self, Palette};
+use crate::output::class_map;
 use crate::output::colormap::Ramp;
 use crate::output::folder::{OutputFolder, map_path};
 use crate::output::format::Format;
@@ -11,6 +11,7 @@ use crate::output::heat_map::HeatMap;
 use crate::output::npy;
 use crate::output::overlay::{self, Caption, Photo};
 use crate::output::resample::{self, Placement};
+use crate::palette::Palette;
 use crate::reduce::{Needs, Statistics};
 use crate::tensor::Map;
 
@@ -21,6 +22,26 @@ pub enum Precision {
     F32,
     /// 16-bit floating point.
     F16,
+}
+
+/// The size at which class maps and maps of measures are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MapSize {
+    /// The image's, with "none" where the network saw nothing of it.
+    #[default]
+    Image,
+    /// That of the network's input, pixel by pixel as it came out.
+    Network,
+}
+
+impl MapSize {
+    /// Its name in flags and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Network => "network",
+        }
+    }
 }
 
 /// What a run writes.
@@ -36,6 +57,8 @@ pub struct OutputOptions {
     pub overlay: bool,
     /// Formats of the measures' maps.
     pub formats: Vec<&'static Format>,
+    /// The size of class maps and of the measures' maps; overlays have the image's.
+    pub map_size: MapSize,
     /// Whether mean probabilities are kept, and how.
     pub keep_probabilities: Option<Precision>,
 }
@@ -46,6 +69,20 @@ impl OutputOptions {
         let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
         let measures = self.measures.iter().chain(&self.maps).copied().chain(overlay);
         measures.fold(Needs::default(), |needs, measure| needs.union(measure.needs))
+    }
+
+    /// Every measure that some output needs, once.
+    pub(super) fn computed(&self, map: bool) -> Vec<&'static Measure> {
+        let mut computed = self.measures.clone();
+        if map {
+            let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
+            for measure in self.maps.iter().copied().chain(overlay) {
+                if !computed.iter().any(|other| other.name == measure.name) {
+                    computed.push(measure);
+                }
+            }
+        }
+        computed
     }
 }
 
@@ -97,7 +134,8 @@ impl Writer<'_> {
     /// Computes the measures and writes every file of an image.
     pub(super) fn write(&self, file: &ImageFile, image: &Predicted) -> Result<Written> {
         let maps: Vec<(&Measure, Map)> = self
-            .wanted()
+            .options
+            .computed(self.map)
             .into_iter()
             .map(|measure| (measure, measure.map(&image.statistics)))
             .collect();
@@ -128,20 +166,6 @@ impl Writer<'_> {
         })
     }
 
-    /// Every measure that some output needs, once.
-    fn wanted(&self) -> Vec<&'static Measure> {
-        let mut wanted = self.options.measures.clone();
-        if self.map {
-            let overlay = self.options.overlay.then_some(&PREDICTIVE_ENTROPY);
-            for measure in self.options.maps.iter().copied().chain(overlay) {
-                if !wanted.iter().any(|other| other.name == measure.name) {
-                    wanted.push(measure);
-                }
-            }
-        }
-        wanted
-    }
-
     fn numbers(&self, statistics: &Statistics) -> ImageNumbers {
         let (deterministic_class, deterministic_probability) = statistics.deterministic();
         if self.map {
@@ -159,7 +183,7 @@ impl Writer<'_> {
         })
     }
 
-    /// The maps at the image's size.
+    /// The maps at the size that was asked for, and the overlay at the image's.
     fn write_maps<'m>(
         &self,
         file: &ImageFile,
@@ -170,15 +194,23 @@ impl Writer<'_> {
             (image.decoded.image.width() as usize, image.decoded.image.height() as usize);
         let placement = placement(&image.geometry);
         let n_classes = image.statistics.n_classes();
+        let (map_placement, map_height, map_width) = match self.options.map_size {
+            MapSize::Image => (placement, height, width),
+            MapSize::Network => {
+                let statistics = &image.statistics;
+                (Placement::IDENTITY, statistics.height(), statistics.width())
+            }
+        };
         if self.options.prediction {
             let prediction = image.statistics.prediction();
-            let classes = resample::classes(&prediction, &placement, height, width);
+            let classes =
+                resample::classes(&prediction, &map_placement, map_height, map_width);
             let encoded = class_map::encode_png(&classes, n_classes, &self.palette);
             self.folder.save(&map_path("prediction", &file.id, "png"), encoded)?;
         }
         for measure in &self.options.maps {
             let Some(map) = map_of(measure) else { continue };
-            let map = &resample::values(map, &placement, height, width);
+            let map = &resample::values(map, &map_placement, map_height, map_width);
             let heat =
                 HeatMap { map, bound: (measure.bound)(n_classes), ramp: ramp(measure) };
             for format in &self.options.formats {

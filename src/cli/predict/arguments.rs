@@ -12,7 +12,7 @@ use crate::input::preprocessing::{
 use crate::input::{ImageFile, Preprocessing};
 use crate::measure::Measure;
 use crate::output::format::Format;
-use crate::pipeline::{Job, OutputOptions, Precision};
+use crate::pipeline::{Job, MapSize, OutputOptions, Precision};
 use crate::random::Draws;
 use crate::rewrite::ScoresOption;
 use crate::sampling::{Masks, SamplingOptions};
@@ -125,6 +125,10 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Names of the classes: a line each, or JSON.
     #[arg(long, value_name = "FILE")]
     classes: Option<PathBuf>,
+    /// Colours of the classes: cityscapes, camvid, voc, ade20k, or a file of them [default: by
+    /// the names of the classes].
+    #[arg(long, value_name = "NAME|FILE")]
+    palette: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -141,9 +145,12 @@ pub(in crate::cli) struct ResultArguments {
         value_parser = names::maps
     )]
     maps: Maps,
-    /// Formats of the measures' maps: png, npy.
+    /// Formats of the measures' maps: png, png16, tiff, npy.
     #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats)]
     formats: List<&'static Format>,
+    /// Size of the class maps and the measures' maps; overlays have the image's.
+    #[arg(long, value_enum, default_value_t = MapSizeName::Image)]
+    map_size: MapSizeName,
     /// Keep mean probabilities and measures as .npy, for evaluation.
     #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32")]
     keep_probabilities: Option<PrecisionName>,
@@ -190,6 +197,14 @@ enum ScoresName {
     Logits,
     /// Non-negative, summing to 1.
     Probabilities,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MapSizeName {
+    /// The image's, with "none" where the network saw nothing of it.
+    Image,
+    /// The network's input.
+    Network,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -251,6 +266,7 @@ impl PredictArguments {
             std: list(&typed.std),
             channels: typed.channels,
             classes: typed.classes.clone(),
+            palette: typed.palette.clone(),
             task: self.task(),
             ..Options::default()
         }
@@ -272,6 +288,10 @@ impl PredictArguments {
             prediction: results.maps.prediction,
             overlay: results.maps.overlay,
             formats: results.formats.0.clone(),
+            map_size: match results.map_size {
+                MapSizeName::Image => MapSize::Image,
+                MapSizeName::Network => MapSize::Network,
+            },
             keep_probabilities: results.keep_probabilities.map(
                 |precision| match precision {
                     PrecisionName::F32 => Precision::F32,

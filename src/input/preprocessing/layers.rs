@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::classes;
 use super::presets;
 use super::settings::{Channels, Crop, Interpolation, Options, Preset, Resize, Task};
 use super::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
+use super::{classes, colours};
 use crate::error::Result;
+use crate::palette::Palette;
 
 /// What one source says; later layers win key by key.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +32,7 @@ pub(super) struct Layer {
     pub(super) pad_side: Option<PadSide>,
     pub(super) fill: Option<Fill>,
     pub(super) classes: Option<Vec<String>>,
-    pub(super) palette: Option<Vec<[u8; 3]>>,
+    pub(super) palette: Option<Palette>,
 }
 
 /// Where a value comes from.
@@ -49,7 +50,8 @@ impl Layer {
         Self { file: Some(file.into()), ..Self::default() }
     }
 
-    /// The layer of the flags; reads the class names that `--classes` points to.
+    /// The layer of the flags; reads the class names and colours that `--classes` and
+    /// `--palette` point to.
     pub(super) fn of_flags(options: &Options) -> Result<Self> {
         let multiple = options.pad_to_multiple;
         let mut layer = Self {
@@ -67,6 +69,7 @@ impl Layer {
             pad_side: multiple.map(|_| PadSide::End),
             fill: multiple.map(|_| Fill::Reflect),
             classes: options.classes.as_deref().map(classes::read).transpose()?,
+            palette: options.palette.as_deref().map(colours::read).transpose()?,
             ..Self::default()
         };
         if multiple.is_some() {

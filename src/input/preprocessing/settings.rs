@@ -33,6 +33,8 @@ pub struct Options {
     pub channels: Option<Channels>,
     /// `--classes`: a file with the names of the classes.
     pub classes: Option<PathBuf>,
+    /// `--palette`: the name of a palette, or a file with the colours of the classes.
+    pub palette: Option<String>,
     /// `--task`.
     pub task: Option<Task>,
     /// What the model file says about itself, by name, as `Model::metadata` gives it; what is

@@ -8,6 +8,7 @@ use super::layers::Layer;
 use super::presets;
 use super::steps::Fill;
 use crate::error::{Error, Result};
+use crate::palette::Palette;
 
 /// Every key that a configuration may hold.
 const KEYS: &[&str] = &[
@@ -74,7 +75,7 @@ fn read_key(layer: &mut Layer, key: &str, value: &Value) -> Result<(), String> {
         "std" => layer.std = Some(numbers(value)?),
         "antialias" => layer.antialias = Some(truth(value)?),
         "classes" => layer.classes = Some(list(value, "names", name)?),
-        "palette" => layer.palette = Some(list(value, "colours", colour)?),
+        "palette" => layer.palette = Some(palette(value)?),
         _ => {}
     }
     Ok(())
@@ -129,6 +130,14 @@ fn fill(value: &Value) -> Result<Fill, String> {
     match value {
         Value::Array(_) => colour(value).map(Fill::Colour),
         _ => named(value),
+    }
+}
+
+/// The name of a palette, or its colours.
+fn palette(value: &Value) -> Result<Palette, String> {
+    match value.as_str() {
+        Some(name) => Palette::by_name(name),
+        None => list(value, "colours", colour).map(Palette::new),
     }
 }
 

@@ -103,11 +103,14 @@ fn replacing_removes_results_and_leaves_everything_else() {
         "overlay/town/b.png.png",
         "margin/a.jpg.png",
         "margin/a.jpg.npy",
+        "margin/a.jpg.16.png",
+        "margin/a.jpg.tif",
         "probabilities/.mcdrop-x1y2z3.part",
     ];
     let others = [
         "images/c.png",
         "margin/readme.txt",
+        "margin/tif",
         "notes.csv",
         "prediction/sub/mine.xlsx",
         "top.png",

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::error::Error;
 
 /// A folder with a model's sidecar, and the path of that model.
 fn beside(sidecar: &str) -> (tempfile::TempDir, PathBuf) {
@@ -43,7 +44,7 @@ fn later_sources_win_key_by_key() {
     assert_eq!(setting(&settled, "std"), ("0.229,0.224,0.225", preset.as_str()));
     assert_eq!(setting(&settled, "classes"), ("2 names", beside.as_str()));
     assert_eq!(settled.class_names.unwrap(), ["road", "sky"]);
-    assert_eq!(settled.palette.unwrap()[1], [70, 130, 180]);
+    assert_eq!(settled.palette.unwrap().colors()[1], [70, 130, 180]);
     assert_eq!(settled.task, Some(Task::Segmentation));
 }
 
@@ -128,6 +129,10 @@ fn a_sidecar_that_is_wrong_says_where_and_what_is_expected() {
         (
             "palette = [[0, 0, 256]]",
             "model.toml: palette: entry 0: expected [red, green, blue] of 0 to 255, found [0, 0, 256]",
+        ),
+        (
+            "palette = \"pascal\"",
+            "model.toml: palette: \"pascal\" is not one of cityscapes, camvid, voc, ade20k",
         ),
         (
             "preset = \"unit\"\nclasses = [\"a\", \"b\"]\npalette = [[0, 0, 0]]",

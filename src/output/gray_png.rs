@@ -1,0 +1,158 @@
+//! Maps of values as 16-bit gray PNGs: 257 times finer than the heat maps, without colours.
+
+use std::io;
+
+use super::heat_map::HeatMap;
+use super::png_encoder::{self, Pixels};
+
+/// The level of the bound.
+const HIGHEST: u16 = u16::MAX;
+
+/// Encodes a map as a 16-bit gray PNG (colour type 0, bit depth 16, high byte first).
+///
+/// A pixel is `round(65535 * value / bound)`, halves away from zero, values outside the scale
+/// at its ends; so `bound * pixel / 65535` is the value to half a step (`bound / 131070`).
+///
+/// All levels are taken by values, so "none" (NaN) is told apart by the file's `tRNS` chunk,
+/// which is there only if a pixel has no value: pixels of the level in it, fully transparent,
+/// are none. It is the highest level that no value of this map takes, 65535 but for maps that
+/// reach their bound. (Should a map take all 65536 levels, it is 65535 and the values there
+/// are written as 65534.) Pillow gives it as `image.info["transparency"]`.
+///
+/// # Errors
+///
+/// When the bound is not a positive number, or the map is empty or not as large as it says.
+pub fn encode(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
+    let bound = heat.usable_bound()?;
+    let mut levels: Vec<Option<u16>> =
+        heat.map.values.iter().map(|value| level(*value, bound)).collect();
+    let none = if levels.contains(&None) { Some(set_free(&mut levels)) } else { None };
+    let data: Vec<u8> = levels
+        .into_iter()
+        .flat_map(|level| level.or(none).unwrap_or_default().to_be_bytes())
+        .collect();
+    let size = (heat.map.width, heat.map.height);
+    png_encoder::encode(size, &Pixels::Gray16 { none }, &data)
+}
+
+/// The level of a value, none for NaN.
+fn level(value: f32, bound: f32) -> Option<u16> {
+    if value.is_nan() {
+        return None;
+    }
+    // Both are f32, so that the product is exact; infinity and all else beyond ends at the
+    // ends in the conversion.
+    let scaled = f64::from(HIGHEST) * f64::from(value) / f64::from(bound);
+    Some(scaled.round() as u16)
+}
+
+/// A level that no pixel has; if all are taken, the highest, whose pixels move down by one.
+fn set_free(levels: &mut [Option<u16>]) -> u16 {
+    let mut taken = vec![false; usize::from(HIGHEST) + 1];
+    for level in levels.iter().flatten() {
+        taken[usize::from(*level)] = true;
+    }
+    let free = (0..=HIGHEST).rev().find(|level| !taken[usize::from(*level)]);
+    free.unwrap_or_else(|| {
+        for level in levels.iter_mut().flatten() {
+            *level = (*level).min(HIGHEST - 1);
+        }
+        HIGHEST
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::output::colormap::Ramp;
+    use crate::tensor::Map;
+
+    fn file(height: usize, width: usize, values: Vec<f32>, bound: f32) -> Vec<u8> {
+        let map = Map { height, width, values };
+        encode(&HeatMap { map: &map, bound, ramp: Ramp::SquareRoot }).unwrap()
+    }
+
+    /// Header, levels, and the level that is transparent, as the `png` crate reads them.
+    fn decode(bytes: &[u8]) -> (png::Info<'static>, Vec<u16>, Option<u16>) {
+        let mut reader = png::Decoder::new(io::Cursor::new(bytes)).read_info().unwrap();
+        let mut data = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut data).unwrap();
+        let info = reader.info().clone();
+        let levels = data.as_chunks().0.iter().map(|b| u16::from_be_bytes(*b)).collect();
+        let none = info.trns.as_deref().map(|t| u16::from_be_bytes([t[0], t[1]]));
+        (info, levels, none)
+    }
+
+    #[test]
+    fn levels_come_back_and_a_full_map_has_no_transparency() {
+        let values = vec![0.0, 0.5, 2.0, 3.0, -1.0, 2.0 / 65_535.0];
+        let (info, levels, none) = decode(&file(2, 3, values, 2.0));
+        assert_eq!((info.width, info.height), (3, 2));
+        assert_eq!(info.color_type, png::ColorType::Grayscale);
+        assert_eq!(info.bit_depth, png::BitDepth::Sixteen);
+        assert_eq!(levels, [0, 16_384, 65_535, 65_535, 0, 1]);
+        assert_eq!(none, None);
+    }
+
+    #[test]
+    fn pixels_without_a_value_take_a_level_of_their_own() {
+        let (_, levels, none) = decode(&file(1, 3, vec![0.0, f32::NAN, 0.5], 1.0));
+        assert_eq!((levels, none), (vec![0, 65_535, 32_768], Some(65_535)));
+        let (_, levels, none) = decode(&file(1, 3, vec![0.0, f32::NAN, 1.0], 1.0));
+        assert_eq!((levels, none), (vec![0, 65_534, 65_535], Some(65_534)));
+        let (_, levels, none) = decode(&file(1, 2, vec![f32::NAN; 2], 1.0));
+        assert_eq!((levels, none), (vec![65_535; 2], Some(65_535)));
+    }
+
+    #[test]
+    fn a_map_of_all_levels_gives_one_up_for_none() {
+        let mut values: Vec<f32> = (0..=65_535_u16).map(f32::from).collect();
+        values.push(f32::NAN);
+        let (_, levels, none) = decode(&file(1, values.len(), values, 65_535.0));
+        assert_eq!(none, Some(65_535));
+        assert_eq!(levels[65_533..], [65_533, 65_534, 65_534, 65_535]);
+        assert!(levels[..65_535].iter().zip(0_u16..).all(|(level, i)| *level == i));
+    }
+
+    #[test]
+    fn another_reader_shows_gray_and_transparency() {
+        let shown = file(1, 3, vec![0.0, f32::NAN, 1.0], 1.0);
+        let shown = image::load_from_memory(&shown).unwrap();
+        assert_eq!(shown.color(), image::ColorType::La16);
+        let shown = shown.into_luma_alpha16().into_raw();
+        assert_eq!(shown, [0, 65_535, 65_534, 0, 65_535, 65_535]);
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_refused() {
+        let map = Map { height: 1, width: 2, values: vec![0.0; 2] };
+        for bound in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let heat = HeatMap { map: &map, bound, ramp: Ramp::Linear };
+            assert!(encode(&heat).unwrap_err().to_string().contains("cannot end at"));
+        }
+        let map = Map { height: 2, width: 2, values: vec![f32::NAN; 3] };
+        assert!(encode(&HeatMap { map: &map, bound: 1.0, ramp: Ramp::Linear }).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_comes_back_to_half_a_step(
+            parts in prop::collection::vec(prop::option::weighted(0.9, 0.0_f32..=1.0), 1..200),
+            bound in 1e-3_f32..1e3,
+        ) {
+            let values: Vec<f32> =
+                parts.iter().map(|part| part.map_or(f32::NAN, |part| part * bound)).collect();
+            let (_, levels, none) = decode(&file(1, values.len(), values.clone(), bound));
+            for (value, level) in values.iter().zip(levels) {
+                prop_assert_eq!(value.is_nan(), none == Some(level));
+                if !value.is_nan() {
+                    let back = f64::from(bound) * f64::from(level) / 65_535.0;
+                    let step = f64::from(bound) / 65_535.0;
+                    prop_assert!((back - f64::from(*value)).abs() <= 0.5 * step * (1.0 + 1e-9));
+                }
+            }
+        }
+    }
+}

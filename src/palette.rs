@@ -1,0 +1,201 @@
+//! Colours of classes: well-known palettes by name or by the classes' names, files of colours,
+//! and what a class takes that nobody gave a colour.
+
+mod ade20k;
+mod distinct;
+mod street;
+mod text;
+mod voc;
+
+use std::fmt;
+
+/// A palette that is known by a name.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// The name by which it is chosen.
+    pub name: &'static str,
+    /// The classes' names and colours (red, green, blue of 0 to 255), by index.
+    pub classes: &'static [(&'static str, [u8; 3])],
+    /// How many of these, counted from the first, a model has at least: what may be missing
+    /// at the end is a class for pixels without one.
+    pub least: usize,
+}
+
+/// All of them.
+pub const KNOWN: &[Known] = &[
+    Known { name: "cityscapes", classes: &street::CITYSCAPES, least: 19 },
+    Known { name: "camvid", classes: &street::CAMVID, least: 11 },
+    Known { name: "voc", classes: &voc::VOC, least: 21 },
+    Known { name: "ade20k", classes: &ade20k::ADE20K, least: 150 },
+];
+
+impl Known {
+    /// Whether these names are its classes, all in order. Case and space around a name do not
+    /// count.
+    fn is_of(&self, names: &[String]) -> bool {
+        let same = |(name, (known, _)): (&String, &(&str, _))| {
+            name.trim().eq_ignore_ascii_case(known)
+        };
+        (self.least..=self.classes.len()).contains(&names.len())
+            && names.iter().zip(self.classes).all(same)
+    }
+}
+
+/// The colours of classes by index.
+///
+/// Classes beyond the colours given take built-in ones: the first 32 those of a list made to be
+/// told apart also by the colour-blind, all others the scheme of the PASCAL VOC annotations.
+/// The default is a palette of built-in colours alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Palette {
+    name: Option<&'static str>,
+    given: Vec<[u8; 3]>,
+}
+
+impl Palette {
+    /// A palette of these colours (red, green, blue of 0 to 255).
+    pub fn new(colors: Vec<[u8; 3]>) -> Self {
+        Self { name: None, given: colors }
+    }
+
+    /// The palette of this name among [`KNOWN`].
+    ///
+    /// # Errors
+    ///
+    /// A text that lists the names there are.
+    pub fn by_name(name: &str) -> Result<Self, String> {
+        let known = KNOWN.iter().find(|known| known.name == name);
+        known.map(Self::known).ok_or_else(|| {
+            let names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
+            format!("\"{name}\" is not one of {}", names.join(", "))
+        })
+    }
+
+    /// The palette whose classes are exactly these, where there is one.
+    pub fn of_classes(names: &[String]) -> Option<Self> {
+        KNOWN.iter().find(|known| known.is_of(names)).map(Self::known)
+    }
+
+    /// Reads a list of colours: a line each, `RED,GREEN,BLUE` of 0 to 255 or `#rrggbb`; or
+    /// JSON, a list of `[red, green, blue]` or of `"#rrggbb"`.
+    ///
+    /// # Errors
+    ///
+    /// A text that says where it is something else.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        text::parse(text).map(Self::new)
+    }
+
+    fn known(known: &Known) -> Self {
+        let colors = known.classes.iter().map(|(_, color)| *color).collect();
+        Self { name: Some(known.name), given: colors }
+    }
+
+    /// The colours given, without the built-in ones.
+    pub fn colors(&self) -> &[[u8; 3]] {
+        &self.given
+    }
+
+    /// The colour of a class.
+    pub fn color(&self, class: u16) -> [u8; 3] {
+        let at = usize::from(class);
+        let given = self.given.get(at).or(distinct::DISTINCT.get(at));
+        given.copied().unwrap_or_else(|| voc::voc_color(class))
+    }
+}
+
+/// Its name, or the number of its colours.
+impl fmt::Display for Palette {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{} colours", self.given.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn names(known: &Known, n: usize) -> Vec<String> {
+        known.classes[..n].iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn every_palette_is_found_by_its_name_and_by_its_classes() {
+        for known in KNOWN {
+            let palette = Palette::by_name(known.name).unwrap();
+            assert_eq!(palette.to_string(), known.name);
+            for n in known.least..=known.classes.len() {
+                assert_eq!(Palette::of_classes(&names(known, n)), Some(palette.clone()));
+            }
+            assert_eq!(Palette::of_classes(&names(known, known.least - 1)), None);
+        }
+        let error = Palette::by_name("citiscapes").unwrap_err();
+        assert!(error.ends_with("one of cityscapes, camvid, voc, ade20k"), "{error}");
+    }
+
+    #[test]
+    fn only_exactly_the_same_classes_count() {
+        let mut classes = names(&KNOWN[0], 19);
+        classes[6] = " Traffic Light ".to_owned();
+        assert!(Palette::of_classes(&classes).is_some());
+        classes[6] = "traffic lights".to_owned();
+        assert_eq!(Palette::of_classes(&classes), None);
+        let mut swapped = names(&KNOWN[0], 19);
+        swapped.swap(3, 4);
+        assert_eq!(Palette::of_classes(&swapped), None);
+        let mut more = names(&KNOWN[0], 19);
+        more.push("void".to_owned());
+        assert_eq!(Palette::of_classes(&more), None);
+        assert_eq!(Palette::of_classes(&[]), None);
+    }
+
+    #[test]
+    fn known_colours_are_the_published_ones() {
+        let color = |name: &str, class| Palette::by_name(name).unwrap().color(class);
+        assert_eq!(color("cityscapes", 0), [128, 64, 128]);
+        assert_eq!(color("cityscapes", 18), [119, 11, 32]);
+        assert_eq!(color("camvid", 4), [60, 40, 222]);
+        assert_eq!(color("camvid", 11), [0, 0, 0]);
+        assert_eq!(color("ade20k", 2), [6, 230, 230]);
+        assert_eq!(color("ade20k", 69), [194, 255, 0]);
+        assert_eq!(color("ade20k", 149), [92, 0, 255]);
+        let voc = [
+            (0, [0, 0, 0]),
+            (1, [128, 0, 0]),
+            (7, [128, 128, 128]),
+            (8, [64, 0, 0]),
+            (15, [192, 128, 128]),
+            (20, [0, 64, 128]),
+        ];
+        for (class, expected) in voc {
+            assert_eq!(color("voc", class), expected, "{class}");
+        }
+        assert_eq!(voc::voc_color(255), [224, 224, 192]);
+    }
+
+    #[test]
+    fn every_known_class_has_one_name() {
+        for known in KNOWN {
+            let distinct: HashSet<_> =
+                known.classes.iter().map(|(name, _)| name).collect();
+            assert_eq!(distinct.len(), known.classes.len(), "{}", known.name);
+        }
+    }
+
+    #[test]
+    fn classes_beyond_the_colours_given_take_built_in_ones_that_all_differ() {
+        let palette = Palette::new(vec![[9, 9, 9]]);
+        assert_eq!(palette.color(0), [9, 9, 9]);
+        assert_eq!(palette.color(1), [230, 159, 0]);
+        assert_eq!(palette.color(32), voc::voc_color(32));
+        assert_eq!(palette.to_string(), "1 colours");
+        let all: HashSet<_> =
+            (0..254).map(|class| Palette::default().color(class)).collect();
+        assert_eq!(all.len(), 254);
+    }
+}

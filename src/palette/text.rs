@@ -1,0 +1,128 @@
+//! Reads lists of colours.
+
+use serde_json::Value;
+
+/// Colours in the order of the classes.
+pub(super) fn parse(text: &str) -> Result<Vec<[u8; 3]>, String> {
+    let colors = if text.trim_start().starts_with('[') {
+        json(text)?
+    } else if text.trim_start().starts_with('{') {
+        return Err("a JSON table; expected a list of colours".to_owned());
+    } else {
+        lines(text)?
+    };
+    if colors.is_empty() { Err("no colours in it".to_owned()) } else { Ok(colors) }
+}
+
+fn lines(text: &str) -> Result<Vec<[u8; 3]>, String> {
+    let color = |(i, line): (usize, &str)| {
+        color(line.trim()).ok_or_else(|| {
+            let shown: String = line.trim().chars().take(40).collect();
+            format!("line {}: {} \"{shown}\"", i + 1, expected())
+        })
+    };
+    text.trim_end().lines().enumerate().map(color).collect()
+}
+
+fn json(text: &str) -> Result<Vec<[u8; 3]>, String> {
+    let list: Vec<Value> = serde_json::from_str(text)
+        .map_err(|error| format!("not a JSON list: {error}"))?;
+    let color = |(i, value): (usize, &Value)| {
+        let color = match value {
+            Value::String(text) => hexadecimal(text),
+            Value::Array(parts) => three(
+                parts
+                    .iter()
+                    .map(|part| part.as_u64().and_then(|part| u8::try_from(part).ok())),
+            ),
+            _ => None,
+        };
+        color.ok_or_else(|| {
+            let shown: String = value.to_string().chars().take(40).collect();
+            format!("entry {i}: {} {shown}", expected())
+        })
+    };
+    list.iter().enumerate().map(color).collect()
+}
+
+fn expected() -> &'static str {
+    "expected red, green, blue of 0 to 255 or #rrggbb, found"
+}
+
+fn color(text: &str) -> Option<[u8; 3]> {
+    hexadecimal(text)
+        .or_else(|| three(text.split(',').map(|part| part.trim().parse().ok())))
+}
+
+fn hexadecimal(text: &str) -> Option<[u8; 3]> {
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let [_, red, green, blue] = u32::from_str_radix(digits, 16).ok()?.to_be_bytes();
+    Some([red, green, blue])
+}
+
+fn three(parts: impl Iterator<Item = Option<u8>>) -> Option<[u8; 3]> {
+    parts.take(4).collect::<Option<Vec<u8>>>()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn colours_are_read_from_lines_and_from_json() {
+        let expected = Ok(vec![[128, 64, 128], [244, 35, 232]]);
+        assert_eq!(parse("128,64,128\r\n244, 35, 232\n\n"), expected);
+        assert_eq!(parse("#804080\n#F423e8"), expected);
+        assert_eq!(parse("[[128, 64, 128], [244, 35, 232]]"), expected);
+        assert_eq!(parse(" [\"#804080\", \"#f423e8\"]"), expected);
+    }
+
+    #[test]
+    fn what_is_no_colour_is_an_error_that_says_where() {
+        let error = |text: &str| parse(text).unwrap_err();
+        for empty in ["", "\n\n", "[]"] {
+            assert_eq!(error(empty), "no colours in it", "{empty:?}");
+        }
+        for line in [
+            "1,2", "1,2,3,4", "1,2,256", "1,2,-3", "1,2,x", "#12345", "#12345g",
+            "#+12345", "804080", "é", "#éé12",
+        ] {
+            let found = error(&format!("0,0,0\n{line}"));
+            assert!(found.starts_with("line 2: ") && found.contains(line), "{found}");
+        }
+        assert!(error("0,0,0\n\n1,1,1").starts_with("line 2: "));
+        for entry in
+            ["[1, 2]", "[1, 2, 3, 4]", "[1, 2, 2.5]", "[1, 2, 256]", "7", "\"red\""]
+        {
+            let found = error(&format!("[[0, 0, 0], {entry}]"));
+            assert!(found.starts_with("entry 1: "), "{found}");
+        }
+        assert!(error("[[1, 2, 3]").starts_with("not a JSON list: "));
+        assert!(error("{\"a\": 1}").contains("expected a list"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC{0,40}|[\\[\\]\",#0-9a-f\n ]{0,40}") {
+            if let Ok(colors) = parse(&text) {
+                prop_assert!(!colors.is_empty());
+            }
+        }
+
+        #[test]
+        fn colours_that_were_written_are_read_back(colors: Vec<[u8; 3]>) {
+            prop_assume!(!colors.is_empty());
+            let json = serde_json::to_string(&colors).unwrap();
+            prop_assert_eq!(parse(&json).unwrap(), colors.clone());
+            let lines = colors.iter().map(|[r, g, b]| format!("{r},{g},{b}\n"));
+            prop_assert_eq!(parse(&lines.collect::<String>()).unwrap(), colors.clone());
+            let lines = colors.iter().map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}\n"));
+            prop_assert_eq!(parse(&lines.collect::<String>()).unwrap(), colors);
+        }
+    }
+}
