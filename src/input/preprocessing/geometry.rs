@@ -93,6 +93,7 @@ fn resized_size(image: Size, resize: Resize) -> Size {
         | Resize::Long(_)
         | Resize::Fit(_)
         | Resize::Within(_)
+        | Resize::Bounds { .. }
         | Resize::Cover(_)
         | Resize::Near { .. } => image,
         Resize::Exact(size) => size,

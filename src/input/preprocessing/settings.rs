@@ -119,6 +119,14 @@ pub enum Resize {
     /// As large as fits into this size, the shape kept, both sides rounded down: the rule of
     /// Hugging Face's `max_height` with `max_width`.
     Within(Size),
+    /// As large as keeps the longer side within `long` and the shorter one within `short`, the
+    /// shape kept, sides rounded to the nearest, halves up: the rule of mmcv's `keep_ratio`.
+    Bounds {
+        /// Largest longer side.
+        long: usize,
+        /// Largest shorter side.
+        short: usize,
+    },
     /// As small as covers this size, the shape kept.
     Cover(Size),
     /// Near this size, the shape kept, each side a multiple: the rule of DPT.
@@ -140,6 +148,7 @@ impl fmt::Display for Resize {
             Self::Long(side) => write!(f, "long:{side}"),
             Self::Fit(size) => write!(f, "fit:{size}"),
             Self::Within(size) => write!(f, "within:{size}"),
+            Self::Bounds { long, short } => write!(f, "bounds:{long}x{short}"),
             Self::Cover(size) => write!(f, "cover:{size}"),
             Self::Near { size, multiple } => write!(f, "near:{size}/{multiple}"),
         }
@@ -157,7 +166,7 @@ impl FromStr for Resize {
             format!(
                 "\"{text}\" is not one of none, WIDTHxHEIGHT (512x256), short:SIDE, \
                  short:SIDE,long:MOST, long:SIDE, fit:WIDTHxHEIGHT, within:WIDTHxHEIGHT, \
-                 cover:WIDTHxHEIGHT, near:WIDTHxHEIGHT/MULTIPLE"
+                 bounds:LONGxSHORT, cover:WIDTHxHEIGHT, near:WIDTHxHEIGHT/MULTIPLE"
             )
         };
         let Some((rule, rest)) = text.split_once(':') else {
@@ -173,6 +182,10 @@ impl FromStr for Resize {
             "long" => Ok(Self::Long(side(rest)?)),
             "fit" => rest.parse().map(Self::Fit),
             "within" => rest.parse().map(Self::Within),
+            "bounds" => {
+                let (long, short) = rest.split_once('x').ok_or_else(unknown)?;
+                Ok(Self::Bounds { long: side(long)?, short: side(short)? })
+            }
             "cover" => rest.parse().map(Self::Cover),
             "near" => {
                 let (size, multiple) = rest.split_once('/').ok_or_else(unknown)?;

@@ -153,13 +153,12 @@ impl Steps {
             ((width, Some(height)), false) => {
                 Resize::Exact(checked(&transform, key, width, height)?)
             }
-            // The longer side of the image is measured against the longer number.
-            ((width, Some(height)), true) if width == height => {
-                Resize::Fit(checked(&transform, key, width, height)?)
-            }
-            (_, true) => {
-                let message = "keep_ratio with two different sides is not supported";
-                return Err(transform.error(key, message));
+            // The larger number is for the longer side of the image, whichever that is.
+            ((first, Some(second)), true) => {
+                let size = checked(&transform, key, first, second)?;
+                let (long, short) =
+                    (size.width.max(size.height), size.width.min(size.height));
+                Resize::Bounds { long, short }
             }
         });
         self.layer.interpolation =
@@ -206,7 +205,7 @@ impl Steps {
         let pad = match (transform.side("size_divisor")?, transform.get("size")) {
             (Some(divisor), None) => Pad::Multiple(divisor),
             (None, Some(_)) => match two_sides(&transform, "size")? {
-                (width, Some(height)) => {
+                (height, Some(width)) => {
                     Pad::To(checked(&transform, "size", width, height)?)
                 }
                 (side, None) => Pad::To(checked(&transform, "size", side, side)?),

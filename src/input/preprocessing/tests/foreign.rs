@@ -309,6 +309,15 @@ fn a_pipeline_of_mmdeploy_is_read() {
 }
 
 #[test]
+fn the_keep_ratio_of_mmdeploy_measures_the_longer_side_by_the_larger_number() {
+    let pipeline = PIPELINE.replace("\"keep_ratio\": false", "\"keep_ratio\": true");
+    let folder = folder(&[("pipeline.json", pipeline.as_str())]);
+    let model = folder.path().join("model.onnx");
+    let settled = Preprocessing::resolve(&model, &RGB_ANY, &Options::default()).unwrap();
+    assert_eq!(setting(&settled, "resize").0, "bounds:64x32");
+}
+
+#[test]
 fn sidecars_win_over_other_files_and_flags_over_all() {
     let files = [
         ("preprocessor_config.json", VIT),

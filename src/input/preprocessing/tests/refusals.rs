@@ -212,8 +212,8 @@ fn other_libraries_files_are_refused_by_what_is_not_supported() {
         ),
         (
             "pipeline.json",
-            pipeline(r#"{"type": "Resize", "size": [3, 4], "keep_ratio": true}"#),
-            "size: keep_ratio with two different sides is not supported",
+            pipeline(r#"{"type": "Resize", "size": [3, 4], "backend": "turbo"}"#),
+            "backend: \"turbo\" is not one of cv2, pillow",
         ),
         (
             "deploy.json",
