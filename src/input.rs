@@ -2,7 +2,7 @@
 //! resized, cropped and normalised.
 //!
 //! ```text
-//! a file or folder -> folder (ids and paths) -> decode (8-bit RGB) -> preprocessing (f32)
+//! a file or folder -> folder (ids and paths) -> decode (a picture) -> preprocessing (f32)
 //! ```
 //!
 //! Everything here is a pure function of the files read and the settings given, on whichever
@@ -11,12 +11,14 @@
 
 pub mod decode;
 pub mod folder;
+pub mod picture;
 pub mod preprocessing;
 
-pub use decode::{Decoded, read_image};
+pub use decode::{Decoded, ReadOptions, read_image};
 pub use folder::{ImageFile, list_images};
+pub use picture::Picture;
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
 
-/// Most pixels that an image may have, before and after resizing. More is taken for a mistake
+/// Most pixels that an image may have, before and after resizing, unless said otherwise. More is taken for a mistake
 /// or for a file made to exhaust memory.
 pub const MAX_PIXELS: u64 = 200_000_000;

@@ -23,5 +23,7 @@ mod formats;
 mod gain;
 /// Memory against the number of samples.
 mod memory;
+/// Padding counts for nothing.
+mod padding;
 /// Measures and probabilities against PyTorch's own dropout.
 mod reference;

@@ -15,9 +15,9 @@ pub(super) struct Loaded {
 
 /// Reads one image.
 pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
-    let decoded = read_image(&file.path)?;
+    let decoded = read_image(&file.path, preprocessing.reading())?;
     let input = preprocessing
-        .apply(&decoded.image)
+        .apply(&decoded.picture)
         .map_err(|error| error.of_image(&file.path))?;
     Ok(Loaded { decoded, input })
 }

@@ -24,9 +24,13 @@ struct Frame {
     crop: Option<usize>,
 }
 
-/// The numbers that torchvision's models were trained with.
-const IMAGENET: Scale =
-    Scale::EachChannel { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+/// The mean that torchvision's models were trained with.
+pub(super) const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+
+/// The standard deviation that torchvision's models were trained with.
+pub(super) const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+const IMAGENET: Scale = Scale::EachChannel { mean: IMAGENET_MEAN, std: IMAGENET_STD };
 
 /// The sizes are those of torchvision's `ImageClassification` and `SemanticSegmentation` as
 /// its weights use them most.

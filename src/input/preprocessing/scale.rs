@@ -23,6 +23,7 @@ pub(super) fn channels(layers: &[Layer], input: &ModelInput) -> Result<Chosen<Ch
     let chosen = match (chosen, count) {
         (Some(chosen), _) => chosen,
         (None, 1) => Chosen::unsaid(Channels::Gray, super::frame::MODEL_INPUT),
+        (None, 4) => Chosen::unsaid(Channels::Rgba, super::frame::MODEL_INPUT),
         (None, _) => Chosen::unsaid(Channels::Rgb, "default"),
     };
     if chosen.value.count() == count {
@@ -39,7 +40,8 @@ pub(super) fn channels(layers: &[Layer], input: &ModelInput) -> Result<Chosen<Ch
     Err(Error::setting(place, message).with_hint(match count {
         1 => "say --channels gray",
         3 => "say --channels rgb or bgr",
-        _ => "only models with 3 channels (rgb, bgr) or 1 (gray) are supported",
+        4 => "say --channels rgba",
+        _ => "only models with 3 channels (rgb, bgr), 1 (gray) or 4 (rgba) are supported",
     }))
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::steps::Exif;
 use crate::input::MAX_PIXELS;
 
 /// What the flags said; what is `None` is left to the configuration and the defaults.
@@ -25,6 +26,10 @@ pub struct Options {
     /// `--pad-to-multiple`: both sides are brought to a multiple by reflection at the right
     /// and the bottom.
     pub pad_to_multiple: Option<usize>,
+    /// `--exif`.
+    pub exif: Option<Exif>,
+    /// `--max-pixels`: most pixels that an image may have, before and after resizing.
+    pub max_pixels: Option<u64>,
     /// `--mean`: one number, or one a channel, of values in 0..1.
     pub mean: Option<Vec<f32>>,
     /// `--std`: one number, or one a channel, of values in 0..1.

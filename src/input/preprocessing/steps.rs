@@ -30,6 +30,15 @@ pub enum CropRule {
     HuggingFace4,
 }
 
+/// Whether EXIF orientation is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exif {
+    /// The image is turned the right way up.
+    Apply,
+    /// Pixels stay as they lie in the file.
+    Ignore,
+}
+
 /// What becomes of transparency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alpha {
@@ -74,6 +83,7 @@ pub enum Fill {
 
 named!(Resampler: "torchvision" = Torchvision, "pillow" = Pillow, "opencv" = Opencv, "float" = Float);
 named!(CropRule: "torchvision" = Torchvision, "huggingface" = HuggingFace, "huggingface4" = HuggingFace4);
+named!(Exif: "apply" = Apply, "ignore" = Ignore);
 named!(Alpha: "drop" = Drop, "white" = White);
 named!(PadSide: "end" = End, "centre" = Centre);
 

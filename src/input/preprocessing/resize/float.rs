@@ -1,0 +1,71 @@
+//! Resizes floating-point values: nothing is rounded to 8 bits.
+//!
+//! With bilinear and bicubic this is torchvision's `resize` with `float32` tensors, to the last
+//! bits: positions and weights are computed in f32 as torch does it (in f64 they differ by
+//! 1e-4 with large images). Lanczos, box and Hamming are the filters of Pillow.
+//!
+//! Source: PyTorch `aten/src/ATen/native/cpu/UpSampleKernel.cpp`.
+
+use super::Pixels;
+use super::mix::{self, Floating};
+use crate::input::preprocessing::interpolate::{self, Kernel, Taps};
+use crate::input::preprocessing::settings::Size;
+
+/// Resizes with the kernels for antialiasing and without; a direction that keeps its length is
+/// left alone.
+pub(super) fn resize(image: Pixels<f32>, size: Size, how: Reach) -> Pixels<f32> {
+    let narrow = if image.size.width == size.width {
+        image
+    } else {
+        mix::columns(Floating, &image, &how.taps(image.size.width, size.width))
+    };
+    if narrow.size.height == size.height {
+        narrow
+    } else {
+        mix::rows(Floating, &narrow, &how.taps(narrow.size.height, size.height))
+    }
+}
+
+/// A kernel that grows with the reduction, or does not.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reach {
+    /// With antialiasing.
+    Growing(Kernel),
+    /// Without.
+    Fixed(Kernel),
+}
+
+impl Reach {
+    fn taps(self, from: usize, to: usize) -> Vec<Taps<f32>> {
+        let scale = from as f32 / to as f32;
+        match self {
+            Self::Growing(kernel) => {
+                (0..to).map(|i| growing(i, from, scale, kernel)).collect()
+            }
+            Self::Fixed(kernel) => {
+                let centre = |i| f64::from(scale * (i as f32 + 0.5) - 0.5);
+                let taps = interpolate::fixed_reach(from, (0..to).map(centre), kernel);
+                taps.map(|taps| taps.map(|weight| weight as f32)).collect()
+            }
+        }
+    }
+}
+
+fn growing(i: usize, from: usize, scale: f32, kernel: Kernel) -> Taps<f32> {
+    let widening = scale.max(1.0);
+    let reach = kernel.reach as f32 * widening;
+    let centre = (f64::from(scale) * (i as f64 + 0.5)) as f32;
+    let first = (f64::from(centre - reach) + 0.5).max(0.0) as usize;
+    let end = ((f64::from(centre + reach) + 0.5) as usize).min(from);
+    let inverse = 1.0 / widening;
+    let weight = |at: usize| {
+        let distance = (f64::from(at as f32 - centre) + 0.5) * f64::from(inverse);
+        (kernel.weight)(f64::from(distance as f32)) as f32
+    };
+    let mut weights: Vec<f32> = (first..end).map(weight).collect();
+    let sum: f32 = weights.iter().sum();
+    for weight in &mut weights {
+        *weight /= sum;
+    }
+    Taps { first, weights }
+}
