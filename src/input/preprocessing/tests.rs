@@ -2,6 +2,7 @@
 
 #![allow(clippy::float_cmp, reason = "the same bits are what is promised")]
 
+mod configurations;
 mod foreign;
 mod refusals;
 mod sources;

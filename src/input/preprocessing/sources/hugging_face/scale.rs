@@ -52,6 +52,11 @@ pub(super) fn read(reading: &Reading<'_>, layer: &mut Layer) -> Result<()> {
             scale.offset = 1.0;
         }
     }
+    if reading.rule() == Rule::Float && do_normalize.value && !do_rescale.value {
+        let message =
+            "cannot be done to levels of 0 to 255: the class scales before it resizes";
+        return Err(reading.fields.error("do_normalize", message));
+    }
     let std = reading.value("image_std", Fields::numbers, |p| Some(p.std.to_vec()))?;
     let mut decides = do_rescale;
     if do_normalize.value {
