@@ -6,9 +6,11 @@
 mod arithmetic;
 mod class;
 mod frame;
+mod model_types;
 mod processors;
 mod refused;
 mod scale;
+mod sides;
 
 use serde_json::Value;
 

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::processors::{Processor, by_class, class_of};
+use super::model_types::class_of;
+use super::processors::{Processor, by_class};
 use super::{Context, refused};
 use crate::error::Result;
 use crate::input::preprocessing::sources::fields::Fields;
