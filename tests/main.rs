@@ -17,6 +17,8 @@ mod architecture;
 mod command_line;
 /// Same bits whatever the batch, the threads, the order and the other images.
 mod determinism;
+/// Folders as exporters leave them.
+mod exports;
 /// Formats, sizes and palettes.
 mod formats;
 /// What stratified draws gain over independent ones.
