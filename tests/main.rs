@@ -21,5 +21,7 @@ mod determinism;
 mod gain;
 /// Memory against the number of samples.
 mod memory;
+/// Padding counts for nothing.
+mod padding;
 /// Measures and probabilities against PyTorch's own dropout.
 mod reference;
