@@ -42,7 +42,6 @@ PILLOW = {
 }
 OPENCV = {
     "nearest": cv2.INTER_NEAREST,
-    "nearest-exact": cv2.INTER_NEAREST_EXACT,
     "bilinear": cv2.INTER_LINEAR,
     "bicubic": cv2.INTER_CUBIC,
 }
