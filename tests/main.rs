@@ -23,6 +23,8 @@ mod exports;
 mod formats;
 /// What stratified draws gain over independent ones.
 mod gain;
+/// Images of floating point, limits and orientation.
+mod image_kinds;
 /// Memory against the number of samples.
 mod memory;
 /// Padding counts for nothing.

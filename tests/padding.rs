@@ -17,12 +17,12 @@ use crate::fixture;
 const WIDTH: u32 = 300;
 const HEIGHT: u32 = 200;
 
-/// Part of a street, of a size that is no multiple of 32.
-fn part_of_a_street(path: &Path) {
-    let street = fs::read_dir(fixture::path("fixtures/streets/images")).unwrap().next();
-    let street = image::open(street.unwrap().unwrap().path()).unwrap();
-    assert!(street.width() >= WIDTH && street.height() >= HEIGHT);
-    street.crop_imm(7, 3, WIDTH, HEIGHT).save(path).unwrap();
+/// A street of a size that is no multiple of 32.
+fn odd_street(path: &Path) {
+    let street =
+        image::open(fixture::path("fixtures/streets/images/strange_00.png")).unwrap();
+    let filter = image::imageops::FilterType::Triangle;
+    street.resize_exact(WIDTH, HEIGHT, filter).save(path).unwrap();
 }
 
 /// A measure at the pixels of the image, in f64, from the library's own statistics.
@@ -63,7 +63,7 @@ fn largest_patch(values: &[f64]) -> f64 {
 fn predict(folder: &Path, more: &[&str]) -> HashMap<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
     command.arg("predict").arg(fixture::path("models/streets.onnx"));
-    command.arg(folder.join("part.png")).arg("-o").arg(folder.join("out"));
+    command.arg(folder.join("street.png")).arg("-o").arg(folder.join("out"));
     let status =
         command.args(["--overwrite", "--pad-to-multiple", "32"]).args(more).status();
     assert!(status.unwrap().success());
@@ -74,8 +74,8 @@ fn predict(folder: &Path, more: &[&str]) -> HashMap<String, String> {
 #[test]
 fn padding_counts_neither_in_maps_nor_in_the_numbers_of_a_row() {
     let folder = tempfile::tempdir().unwrap();
-    let image = folder.path().join("part.png");
-    part_of_a_street(&image);
+    let image = folder.path().join("street.png");
+    odd_street(&image);
     let row = predict(folder.path(), &["--keep-probabilities"]);
     assert_eq!((row["width"].as_str(), row["height"].as_str()), ("300", "200"));
     for measure in [&PREDICTIVE_ENTROPY, &MUTUAL_INFORMATION] {
@@ -96,7 +96,7 @@ fn padding_counts_neither_in_maps_nor_in_the_numbers_of_a_row() {
     }
     for map in ["prediction", "predictive_entropy", "mutual_information"] {
         let map =
-            image::open(folder.path().join(format!("out/{map}/part.png.png"))).unwrap();
+            image::open(folder.path().join(format!("out/{map}/street.png.png"))).unwrap();
         assert_eq!((map.width(), map.height()), (WIDTH, HEIGHT));
     }
     for (file, shape) in [
@@ -105,7 +105,7 @@ fn padding_counts_neither_in_maps_nor_in_the_numbers_of_a_row() {
         ("predictive_entropy", "(200, 300)"),
     ] {
         let bytes =
-            fs::read(folder.path().join(format!("out/{file}/part.png.npy"))).unwrap();
+            fs::read(folder.path().join(format!("out/{file}/street.png.npy"))).unwrap();
         let header = String::from_utf8_lossy(&bytes[..128]).into_owned();
         assert!(header.contains(shape), "{header}");
     }

@@ -14,25 +14,36 @@ pub(super) struct Kernel {
     pub(super) reach: f64,
     /// The weight at a distance.
     pub(super) weight: fn(f64) -> f64,
+    /// The same in single precision, with the rounding of PyTorch.
+    pub(super) single: fn(f32) -> f32,
 }
 
 /// Weights falling linearly.
-pub(super) const LINEAR: Kernel = Kernel { reach: 1.0, weight: linear };
+pub(super) const LINEAR: Kernel =
+    Kernel { reach: 1.0, weight: linear, single: |x| (1.0 - x.abs()).max(0.0) };
 
 /// Keys' cubic with a = -0.75: torchvision's choice without antialiasing, and OpenCV's.
-pub(super) const CUBIC: Kernel = Kernel { reach: 2.0, weight: |x| cubic(-0.75, x) };
+pub(super) const CUBIC: Kernel = Kernel {
+    reach: 2.0,
+    weight: |x| cubic(-0.75, x),
+    single: |x| single_cubic(-0.75, x),
+};
 
 /// Keys' cubic with a = -0.5 (Catmull-Rom), torchvision's and Pillow's choice with antialiasing.
-pub(super) const CATMULL_ROM: Kernel = Kernel { reach: 2.0, weight: |x| cubic(-0.5, x) };
+pub(super) const CATMULL_ROM: Kernel =
+    Kernel { reach: 2.0, weight: |x| cubic(-0.5, x), single: |x| single_cubic(-0.5, x) };
 
 /// The mean of what is left out.
-pub(super) const BOX: Kernel = Kernel { reach: 0.5, weight: boxed };
+pub(super) const BOX: Kernel =
+    Kernel { reach: 0.5, weight: boxed, single: |x| boxed(f64::from(x)) as f32 };
 
 /// Hamming's window over one lobe of the sinc.
-pub(super) const HAMMING: Kernel = Kernel { reach: 1.0, weight: hamming };
+pub(super) const HAMMING: Kernel =
+    Kernel { reach: 1.0, weight: hamming, single: |x| hamming(f64::from(x)) as f32 };
 
 /// Lanczos' window over three lobes of the sinc.
-pub(super) const LANCZOS: Kernel = Kernel { reach: 3.0, weight: lanczos };
+pub(super) const LANCZOS: Kernel =
+    Kernel { reach: 3.0, weight: lanczos, single: |x| lanczos(f64::from(x)) as f32 };
 
 fn linear(distance: f64) -> f64 {
     (1.0 - distance.abs()).max(0.0)
@@ -49,14 +60,31 @@ fn cubic(a: f64, distance: f64) -> f64 {
     }
 }
 
+/// Rounding of the parts shows in the sixth place, so it has to be the same: each product and
+/// the sum after it are rounded once.
+fn single_cubic(a: f32, distance: f32) -> f32 {
+    let x = distance.abs();
+    if x < 1.0 {
+        ((a + 2.0).mul_add(x, -(a + 3.0)) * x).mul_add(x, 1.0)
+    } else if x < 2.0 {
+        let inner = a.mul_add(x, -5.0 * a).mul_add(x, 8.0 * a);
+        inner.mul_add(x, -4.0 * a)
+    } else {
+        0.0
+    }
+}
+
 /// Halves belong to the new pixel before them, so that each old one counts once.
 fn boxed(distance: f64) -> f64 {
     if distance > -0.5 && distance <= 0.5 { 1.0 } else { 0.0 }
 }
 
+/// Pillow's constants are in single precision, which shows in the last bit of a weight.
 fn hamming(distance: f64) -> f64 {
+    const SHARE: f64 = 0.54_f32 as f64;
+    const SWING: f64 = 0.46_f32 as f64;
     let x = distance.abs();
-    if x < 1.0 { sinc(x) * (0.54 + 0.46 * (x * PI).cos()) } else { 0.0 }
+    if x < 1.0 { sinc(x) * (SHARE + SWING * (x * PI).cos()) } else { 0.0 }
 }
 
 fn lanczos(distance: f64) -> f64 {

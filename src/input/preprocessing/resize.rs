@@ -5,7 +5,7 @@
 //! | [`torchvision`] | `uint8` tensors | bit for bit |
 //! | [`pillow`] | 8-bit images | bit for bit |
 //! | [`opencv`] | 8-bit arrays | bit for bit; cubic to one level in few values |
-//! | [`float`] | `float32` tensors | to 1e-6 |
+//! | [`float`] | `float32` tensors | to 1e-6 (5e-6 without antialiasing) |
 
 mod float;
 mod mix;
@@ -67,16 +67,16 @@ impl Method {
 
     /// Whether the library has such an interpolation; the error is a sentence and a way out.
     pub(super) fn check(self) -> Result<(), (String, &'static str)> {
-        use Interpolation::{Box, Hamming, Lanczos};
+        use Interpolation::{Box, Hamming, Lanczos, NearestExact};
         let Self { resampler, interpolation, .. } = self;
         match (resampler, interpolation) {
             (Resampler::Torchvision | Resampler::Float, Box | Hamming) => Err((
                 format!("torchvision has no interpolation \"{interpolation}\""),
                 "take bilinear, bicubic or lanczos, or the resampler pillow, which has it",
             )),
-            (Resampler::Opencv, Lanczos | Box | Hamming) => Err((
+            (Resampler::Opencv, NearestExact | Lanczos | Box | Hamming) => Err((
                 format!("{interpolation} with the resampler opencv is not supported"),
-                "take nearest, nearest-exact, bilinear or bicubic, or the resampler pillow",
+                "take nearest, bilinear or bicubic, or the resampler pillow, which has it",
             )),
             _ => Ok(()),
         }
@@ -128,7 +128,6 @@ impl Method {
         let exact = self.interpolation == Interpolation::NearestExact;
         match self.resampler {
             Resampler::Pillow => nearest::pillow,
-            Resampler::Opencv if exact => nearest::opencv_exact,
             Resampler::Opencv => nearest::opencv,
             Resampler::Torchvision | Resampler::Float if exact => {
                 nearest::torchvision_exact

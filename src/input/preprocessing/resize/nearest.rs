@@ -30,11 +30,11 @@ pub(super) fn torchvision(from: usize, to: usize) -> Vec<usize> {
     (0..to).map(|i| ((i as f32 * scale) as usize).min(from - 1)).collect()
 }
 
-/// torchvision's `NEAREST_EXACT`: the pixel under the centre, in f32.
+/// torchvision's `NEAREST_EXACT`: the pixel under the centre, with every step in f32.
 pub(super) fn torchvision_exact(from: usize, to: usize) -> Vec<usize> {
-    let scale = f64::from(from as f32 / to as f32);
-    let at = |i: usize| ((i as f64 + 0.5) * scale) as f32 as usize;
-    (0..to).map(|i| at(i).min(from - 1)).collect()
+    let scale = from as f32 / to as f32;
+    let at = |i: usize| scale.mul_add(i as f32 + 0.5, -0.5).max(0.0) + 0.5;
+    (0..to).map(|i| (at(i) as usize).min(from - 1)).collect()
 }
 
 /// Pillow's `NEAREST`: the pixel under the centre, found by adding up steps.
@@ -48,11 +48,4 @@ pub(super) fn pillow(from: usize, to: usize) -> Vec<usize> {
 pub(super) fn opencv(from: usize, to: usize) -> Vec<usize> {
     let scale = 1.0 / (to as f64 / from as f64);
     (0..to).map(|i| ((i as f64 * scale) as usize).min(from - 1)).collect()
-}
-
-/// OpenCV's `INTER_NEAREST_EXACT`: the pixel under the centre, with 16 fractional bits.
-pub(super) fn opencv_exact(from: usize, to: usize) -> Vec<usize> {
-    let step = ((from << 16) + to / 2) / to;
-    let start = (step / 2).saturating_sub(from % 2);
-    (0..to).map(|i| ((step * i + start) >> 16).min(from - 1)).collect()
 }

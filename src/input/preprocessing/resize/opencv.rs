@@ -3,7 +3,7 @@
 //! `INTER_LINEAR` has weights with 11 fractional bits and drops bits of the sums of columns
 //! before rows are mixed; the result is OpenCV's bit for bit. `INTER_CUBIC` is computed in
 //! floating point and rounded once, as builds for x86-64 do it with images that are not
-//! narrower than four pixels; below one value in a thousand differs, by one level, because
+//! narrower than four pixels; about two values in a thousand differ, by one level, because
 //! sums are rounded in another order.
 //!
 //! Source: OpenCV `modules/imgproc/src/resize.cpp`.
@@ -21,9 +21,6 @@ pub(super) fn resize(
 ) -> Result<Pixels, String> {
     match how {
         Interpolation::Nearest => Ok(nearest::pick(image, size, nearest::opencv)),
-        Interpolation::NearestExact => {
-            Ok(nearest::pick(image, size, nearest::opencv_exact))
-        }
         Interpolation::Bilinear => Ok(linear(image, size)),
         Interpolation::Bicubic => Ok(cubic(image, size)),
         other => Err(format!("{other} with OpenCV's arithmetic is not supported")),
