@@ -1,8 +1,8 @@
-"""Makes fixtures/preprocessing: small images of every format, and what torchvision and Pillow make of them.
+"""Makes fixtures/preprocessing: small images of every format, and what torchvision, Pillow and OpenCV make of them.
 
     python models/preprocessing.py
 
-Needs torch, torchvision, pillow and numpy, on a processor with AVX2 or on 64-bit ARM: elsewhere torchvision
+Needs torch, torchvision, pillow, opencv-python-headless and numpy, on a processor with AVX2 or on 64-bit ARM: elsewhere torchvision
 resizes uint8 tensors in floating point and rounds, which gives other values. The tests of src/input read what
 this writes and need none of it.
 """
@@ -14,6 +14,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torchvision
@@ -22,11 +23,35 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
+from preprocessing_tiff import write_tiffs
+
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "preprocessing"
 MODES = {
     "nearest": InterpolationMode.NEAREST,
     "bilinear": InterpolationMode.BILINEAR,
     "bicubic": InterpolationMode.BICUBIC,
+}
+MORE_MODES = {"nearest-exact": InterpolationMode.NEAREST_EXACT, "lanczos": InterpolationMode.LANCZOS}
+PILLOW = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+OPENCV = {
+    "nearest": cv2.INTER_NEAREST,
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+}
+SIZES = {
+    "rgb.png": [(224, 224), (32, 32), (31, 17), (122, 94), (60, 46), (7, 5), (1, 1), (61, 20), (20, 47), (300, 2), (60, 44), (60, 45), (30, 1)],
+    "gray.png": [(224, 224), (32, 32), (15, 101)],
+    "strip.png": [(8, 8), (200, 5), (1409, 1)],
+    "tall.png": [(3, 4), (17, 100)],
+    "column.png": [(8, 8), (1, 7), (3, 29)],
+    "dot.png": [(5, 3)],
 }
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
@@ -148,28 +173,51 @@ def sha256(array):
 
 
 def resize_cases(images):
-    targets = {
-        "rgb.png": [(224, 224), (32, 32), (31, 17), (122, 94), (60, 46), (7, 5), (1, 1), (61, 20), (20, 47), (300, 2)],
-        "gray.png": [(224, 224), (32, 32), (15, 101)],
-        "strip.png": [(8, 8), (200, 5), (1409, 1)],
-        "tall.png": [(3, 4), (17, 100)],
-        "column.png": [(8, 8), (1, 7), (3, 29)],
-        "dot.png": [(5, 3)],
-    }
-    for name, sizes in targets.items():
+    """Every library's resized pixels: their hash, or themselves where only the library's build has the last word."""
+    for name, sizes in SIZES.items():
         channels = "gray" if name == "gray.png" else "rgb"
+        source = tensor(images[name], channels)
+        array = np.ascontiguousarray(source.permute(1, 2, 0).numpy())
+        image = Image.fromarray(array[:, :, 0] if channels == "gray" else array)
         for width, height in sizes:
+            case = {"image": name, "channels": channels, "size": f"{width}x{height}"}
             for mode, antialias in [(mode, a) for mode in MODES for a in ([True, False] if mode != "nearest" else [False])]:
-                pixels = functional.resize(
-                    tensor(images[name], channels), [height, width], interpolation=MODES[mode], antialias=antialias
-                )
+                pixels = functional.resize(source, [height, width], interpolation=MODES[mode], antialias=antialias)
+                yield case | {"interpolation": mode, "antialias": antialias, "sha256": sha256(pixels.permute(1, 2, 0).numpy())}
+            for mode in MORE_MODES:
+                pixels = functional.resize(source, [height, width], interpolation=MORE_MODES[mode], antialias=True)
+                yield case | {"interpolation": mode, "antialias": True, "sha256": sha256(pixels.permute(1, 2, 0).numpy())}
+            for mode in PILLOW:
+                pixels = np.asarray(image.resize((width, height), PILLOW[mode]))
+                yield case | {"resampler": "pillow", "interpolation": mode, "antialias": True, "sha256": sha256(pixels)}
+            for mode in OPENCV:
+                pixels = cv2.resize(array, (width, height), interpolation=OPENCV[mode])
+                value = {"sha256": sha256(pixels)}
+                if mode == "bicubic":
+                    if width * height > 4000:
+                        continue
+                    value = {"pixels": pixels.tobytes().hex()}
+                yield case | {"resampler": "opencv", "interpolation": mode, "antialias": False} | value
+
+
+def float_cases(images):
+    """Values of 0..1 resized by torchvision in floating point, at some places."""
+    for name, sizes in SIZES.items():
+        source = tensor(images[name], "gray" if name == "gray.png" else "rgb")
+        source = source * torch.tensor(1 / 255)
+        for width, height in sizes:
+            for mode, antialias in [("bilinear", True), ("bilinear", False), ("bicubic", True), ("bicubic", False)]:
+                values = functional.resize(source, [height, width], interpolation=MODES[mode], antialias=antialias)
+                values = values.permute(1, 2, 0).contiguous().reshape(-1).numpy()
+                random = np.random.default_rng(7)
+                places = sorted({int(random.integers(len(values))) for _ in range(24)})
                 yield {
                     "image": name,
-                    "channels": channels,
+                    "channels": "gray" if name == "gray.png" else "rgb",
                     "size": f"{width}x{height}",
                     "interpolation": mode,
                     "antialias": antialias,
-                    "sha256": sha256(pixels.permute(1, 2, 0).numpy()),
+                    "samples": [[at, float(values[at])] for at in places],
                 }
 
 
@@ -221,7 +269,7 @@ def main():
     images = write_images()
 
     def write(name, rows):
-        made_with = f"torch {torch.__version__}, torchvision {torchvision.__version__}, pillow {Image.__version__}"
+        made_with = f"torch {torch.__version__}, torchvision {torchvision.__version__}, pillow {Image.__version__}, opencv {cv2.__version__}"
         lines = ",\n".join("    " + json.dumps(row) for row in rows)
         text = f'{{\n  "made_by": "models/preprocessing.py",\n  "made_with": "{made_with}",\n  "cases": [\n{lines}\n  ]\n}}\n'
         (FOLDER / name).write_text(text)
@@ -233,7 +281,9 @@ def main():
         return case | ({"rgb": pixels.tobytes().hex()} if name.endswith(".jpg") else {"sha256": sha256(pixels)})
 
     write("images.json", [image_case(name, pixels) for name, pixels in images.items()])
+    write("bands.json", write_tiffs(FOLDER))
     write("resize.json", resize_cases(images))
+    write("floats.json", float_cases(images))
     write("pipelines.json", pipeline_cases(images))
 
 

@@ -71,7 +71,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),
         Command::Completions(arguments) => {
-            manual::print_completions(&mut Cli::command(), &arguments)
+            Ok(manual::print_completions(&mut Cli::command(), &arguments))
         }
     };
     match result {

@@ -2,7 +2,7 @@
 //! resized, cropped and normalised.
 //!
 //! ```text
-//! files, folders, patterns, lists -> images (ids and paths) -> decode (8-bit RGB)
+//! files, folders, patterns, lists -> images (ids and paths) -> decode (a picture)
 //!                                                           -> preprocessing (f32)
 //! ```
 //!
@@ -13,13 +13,15 @@
 pub mod decode;
 mod digest;
 pub mod images;
+pub mod picture;
 pub mod preprocessing;
 
-pub use decode::{Decoded, read_image};
+pub use decode::{Decoded, ReadOptions, read_image};
 pub use digest::sha256_of;
 pub use images::{ImageFile, Listing, Source, list_images};
+pub use picture::Picture;
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
 
-/// Most pixels that an image may have, before and after resizing. More is taken for a mistake
-/// or for a file made to exhaust memory.
+/// Most pixels that an image may have, before and after resizing, unless said otherwise. More
+/// is taken for a mistake or for a file made to exhaust memory.
 pub const MAX_PIXELS: u64 = 200_000_000;

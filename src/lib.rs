@@ -24,8 +24,9 @@
 //! let plan = Plan::new(Model::open(file)?, None, ScoresOption::Auto)?;
 //! let preprocessing = Preprocessing::resolve(file, &model_input(&plan)?, &Options::default())?;
 //!
-//! let photo = read_image(Path::new("fixtures/digits/7/0001.png"))?;
-//! let image = preprocessing.apply(&photo.image)?;
+//! let file = Path::new("fixtures/digits/7/0001.png");
+//! let photo = read_image(file, preprocessing.reading())?;
+//! let image = preprocessing.apply(&photo.picture)?;
 //! let options = SamplingOptions { samples: 62, seed: 7, ..SamplingOptions::default() };
 //! let mut sampler = Sampler::new(plan, &runtime, options, (image.height, image.width))?;
 //! let statistics = sampler.predict(&image, digest_key(&photo.sha256))?;

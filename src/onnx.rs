@@ -8,6 +8,7 @@ mod constant;
 mod cut_short;
 mod external;
 mod file;
+mod find;
 mod foreign;
 mod graph;
 pub(crate) mod proto;
@@ -15,6 +16,8 @@ pub(crate) mod proto;
 pub(crate) use constant::{float_scalar, int_values};
 pub(crate) use external::ExternalData;
 pub(crate) use graph::{GraphIndex, bodies, captured_names, node_label};
+
+pub use find::find_model;
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +54,18 @@ impl Model {
         let name = self.shell.producer_name.as_deref().unwrap_or_default();
         let version = self.shell.producer_version.as_deref().unwrap_or_default();
         format!("{name} {version}").trim().to_owned()
+    }
+
+    /// What exporters wrote into the file about the model, name and text, in the file's order.
+    /// Nothing of it is checked.
+    pub fn metadata(&self) -> Vec<(String, String)> {
+        let entries = self.shell.metadata_props.iter();
+        entries
+            .map(|entry| {
+                let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                (text(&entry.key), text(&entry.value))
+            })
+            .collect()
     }
 
     /// Version of the standard operator set, 0 where the file imports none.

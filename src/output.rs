@@ -8,6 +8,7 @@
 
 pub mod class_map;
 pub mod colormap;
+pub mod crop;
 pub mod float_tiff;
 pub mod folder;
 pub mod format;

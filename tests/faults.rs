@@ -242,7 +242,7 @@ fn a_place_that_cannot_be_written_is_refused_before_the_work() {
     let digits = model("models/digits.onnx");
     for (place, message) in [
         ("/proc/mcdrop", "cannot write: "),
-        ("images/a.png", "cannot write: another file or folder has the name"),
+        ("images/a.png", "is a file; expected a folder or a new name"),
         ("images/a.png/out", "cannot write: "),
     ] {
         let ended = run(folder.path(), &["predict", &digits, "images", "-o", place]);

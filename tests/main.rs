@@ -19,19 +19,27 @@ mod color_vision;
 mod command_line;
 /// Same bits whatever the batch, the threads, the order and the other images.
 mod determinism;
+/// Folders as exporters leave them.
+mod exports;
 /// What goes wrong as a user meets it: messages, ways out, what stays written.
 mod faults;
 /// Formats, sizes, palettes and lines of JSON.
 mod formats;
 /// What stratified draws gain over independent ones.
 mod gain;
+/// Images of floating point, limits and orientation.
+mod image_kinds;
 /// Files, folders, patterns and lists as IMAGES, and the rows they become.
 mod inputs;
-/// Memory against the number of samples.
+/// A folder of many images, some of them broken in every way.
 mod many_images;
+/// Memory against the number of samples.
 mod memory;
 /// Models that were cut or changed at random.
 mod model_faults;
+/// Padding counts for nothing.
+mod padding;
 /// Measures and probabilities against PyTorch's own dropout.
 mod reference;
+/// Runs that are killed, stopped, starved of disk space, and started again.
 mod resume;

@@ -160,9 +160,7 @@ fn steady(seen: &[Seen], n: usize) {
     };
     let (early, late) = (rate(first, second), rate(second, last));
     let (before, after) = (most(0, second), most(second, last));
-    eprintln!(
-        "{n} images: {early:.0} then {late:.0} images/s; {before} then {after} KiB"
-    );
+    println!("{n} images: {early:.0} then {late:.0} images/s; {before} then {after} KiB");
     assert!(after as f64 <= 1.05 * before as f64, "memory grew: {before} to {after} KiB");
     // Other processes have their share of the machine now and then.
     assert!((0.5..2.0).contains(&(late / early)), "{early:.0} then {late:.0} images/s");

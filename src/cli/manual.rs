@@ -51,9 +51,9 @@ pub(super) fn print_page(mut program: Command, typed: &ManArguments) -> Result<E
 pub(super) fn print_completions(
     program: &mut Command,
     typed: &CompletionsArguments,
-) -> Result<End> {
+) -> End {
     let mut script = Vec::new();
     clap_complete::generate(typed.shell, program, "mcdrop", &mut script);
     terminal::bytes(&script);
-    Ok(End::Done)
+    End::Done
 }

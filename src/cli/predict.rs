@@ -12,7 +12,7 @@ use super::{End, terminal};
 use crate::error::Result;
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Listing, Preprocessing, list_images};
-use crate::onnx::Model;
+use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Event, Job, Setup};
 use crate::rewrite::Plan;
 use crate::runtime::Runtime;
@@ -20,7 +20,8 @@ use crate::sampling::model_input;
 
 pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     let runtime = Runtime::find(arguments.machine.ort_lib.as_deref())?;
-    let model = Model::open(&arguments.model)?;
+    let file = find_model(&arguments.model)?;
+    let model = Model::open(&file)?;
     if model.unknown_bytes() > 0 {
         let bytes = model.unknown_bytes();
         terminal::warning(&format!(
@@ -30,11 +31,9 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     let output_name = arguments.scores.output_name.as_deref();
     let plan = Plan::new(model, output_name, arguments.scores.option())?;
     let input = model_input(&plan)?;
-    let preprocessing = Preprocessing::resolve(
-        &arguments.model,
-        &input,
-        &arguments.preprocessing_options(),
-    )?;
+    let mut options = arguments.preprocessing_options();
+    options.metadata = plan.model().metadata();
+    let preprocessing = Preprocessing::resolve(&file, &input, &options)?;
     for inert in plan.inert() {
         terminal::warning(&format!("this dropout stays off: {inert}"));
     }

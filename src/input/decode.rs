@@ -1,17 +1,23 @@
-//! Reads one image file: its hash, and its pixels as 8-bit RGB.
+//! Reads one image file: its hash, and its pixels.
 //!
-//! The format is told from the content, never from the name. EXIF orientation is applied,
-//! alpha is dropped (not blended), gray and palettes become RGB, 16 bits become 8 by v / 257
-//! rounded. Pixels of floating point are refused: what range they span is not known.
+//! The format is told from the content, never from the name. EXIF orientation is applied
+//! unless it is to be ignored, alpha is dropped or laid on white, gray and palettes become RGB,
+//! 16 bits become 8 by v / 257 rounded. A model of four channels gets the four bands of the
+//! file. CMYK is converted by the plain formula, without a colour profile; TIFFs with a palette
+//! are refused. Values of floating point (TIFF of one, three or four bands) stay as they are.
 //!
 //! Of several frames or pages the first is read. A file that ends early is an error, also where
 //! decoders would fill in the rest. Decoders of JPEG may differ by a few levels, and by more at
 //! saturated edges, because they enlarge the colour planes in different ways; other formats
 //! come out the same everywhere.
 
+mod integer;
 mod jpeg;
+mod orient;
 #[cfg(test)]
 mod tests;
+mod tiff;
+mod tiff_tag;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -19,23 +25,46 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{
-    DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader,
-    Limits, Pixel, RgbImage,
-};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
 
 use super::MAX_PIXELS;
+use super::picture::Picture;
+use super::preprocessing::{Alpha, Channels, Exif};
 use crate::error::{Error, Result};
 
 /// Largest file that is read.
 const MOST_BYTES: u64 = 2 << 30;
 
+/// What is wanted of an image file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Most pixels that an image may have.
+    pub max_pixels: u64,
+    /// Whether EXIF orientation is applied.
+    pub exif: Exif,
+    /// What the model takes: with [`Channels::Rgba`] four bands as they are, else colours.
+    pub channels: Channels,
+    /// What becomes of transparency where colours are wanted.
+    pub alpha: Alpha,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            max_pixels: MAX_PIXELS,
+            exif: Exif::Apply,
+            channels: Channels::Rgb,
+            alpha: Alpha::Drop,
+        }
+    }
+}
+
 /// An image file's pixels and hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
     /// The pixels, the right way up.
-    pub image: RgbImage,
+    pub picture: Picture,
     /// SHA-256 of the file's bytes.
     pub sha256: [u8; 32],
 }
@@ -45,17 +74,13 @@ pub struct Decoded {
 /// # Errors
 ///
 /// [`Error::Read`] where the file cannot be read; [`Error::Image`] where it is no image of a
-/// known format, is damaged or incomplete, or has more than [`MAX_PIXELS`] pixels.
-pub fn read_image(path: &Path) -> Result<Decoded> {
+/// known format, is damaged or incomplete, has more pixels than allowed, holds values that are
+/// not finite, or has not the bands that the model takes.
+pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     let bytes = read_bytes(path)?;
     let sha256 = Sha256::digest(&bytes).into();
-    // A defect of a decoder concerns this image and not the others.
-    let decoded =
-        catch_unwind(AssertUnwindSafe(|| decode(&bytes))).unwrap_or_else(|_| {
-            Err(Refusal { message: "the decoder failed".to_owned(), hint: SAVE_AGAIN })
-        });
-    match decoded {
-        Ok(image) => Ok(Decoded { image, sha256 }),
+    match decode(&bytes, options) {
+        Ok(picture) => Ok(Decoded { picture, sha256 }),
         Err(refusal) => Err(Error::image(path, refusal.message).with_hint(refusal.hint)),
     }
 }
@@ -71,7 +96,9 @@ const FORMATS: &str = "JPEG, PNG, TIFF, BMP, WebP and PNM (PBM, PGM, PPM, PAM) a
 const SAVE_AGAIN: &str = "the file is damaged or incomplete: copy it again from its source, \
                           or open it in an image program and save it again";
 const CONVERT: &str = "convert the image to 8-bit or 16-bit gray or RGB";
-const TOO_LARGE: &str = "cut the image into parts or make it smaller first";
+const TOO_LARGE: &str =
+    "cut the image into parts, make it smaller, or raise --max-pixels";
+const TOO_LARGE_A_FILE: &str = "cut the image into parts or make it smaller first";
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let read = || {
@@ -88,12 +115,19 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let bytes = read().map_err(|error| Error::read(path, error))?;
     if bytes.len() as u64 > MOST_BYTES {
         let message = format!("is larger than {} GiB", MOST_BYTES >> 30);
-        return Err(Error::image(path, message).with_hint(TOO_LARGE));
+        return Err(Error::image(path, message).with_hint(TOO_LARGE_A_FILE));
     }
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<RgbImage, Refusal> {
+/// A defect of a decoder concerns this image and not the others.
+fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refusal> {
+    catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, options))).unwrap_or_else(
+        |_| Err(Refusal { message: "the decoder failed".to_owned(), hint: SAVE_AGAIN }),
+    )
+}
+
+fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal {
             message: "the file is empty".to_owned(),
@@ -103,6 +137,9 @@ fn decode(bytes: &[u8]) -> Result<RgbImage, Refusal> {
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| Refusal { message: error.to_string(), hint: SAVE_AGAIN })?;
+    if is_big_tiff(bytes) {
+        reader.set_format(ImageFormat::Tiff);
+    }
     let Some(format) = reader.format() else {
         let message = "the content is not that of an image in a known format".to_owned();
         return Err(Refusal { message, hint: FORMATS });
@@ -111,25 +148,43 @@ fn decode(bytes: &[u8]) -> Result<RgbImage, Refusal> {
         let message = "JPEG: the file ends before the image does".to_owned();
         return Err(Refusal { message, hint: SAVE_AGAIN });
     }
+    if format == ImageFormat::Tiff
+        && let Some(picture) = tiff::read(bytes, options)?
+    {
+        return Ok(picture);
+    }
     // The largest that is allowed, at 16 bits and four channels, with as much to work in.
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_PIXELS * 16);
+    limits.max_alloc = Some(options.max_pixels.saturating_mul(16));
     reader.limits(limits);
     let refusal = |error: ImageError| refusal(format, &error);
     let mut decoder = reader.into_decoder().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels == 0 || pixels > MAX_PIXELS {
-        let message = format!(
-            "{width}x{height} pixels; expected at least one and at most {MAX_PIXELS}"
-        );
-        return Err(Refusal { message, hint: TOO_LARGE });
-    }
-    // What EXIF says besides is of no concern, so EXIF that cannot be read is none.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    check_pixels(width.into(), height.into(), options.max_pixels)?;
+    let orientation = match options.exif {
+        // What EXIF says besides is of no concern, so EXIF that cannot be read is none.
+        Exif::Apply => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+        Exif::Ignore => Orientation::NoTransforms,
+    };
     let mut image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
     image.apply_orientation(orientation);
-    to_rgb(image)
+    integer::to_picture(image, options)
+}
+
+/// `BigTIFF`, which the image library reads but does not know by its first bytes.
+fn is_big_tiff(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b")
+}
+
+/// Refuses an image before its pixels are decoded.
+fn check_pixels(width: u64, height: u64, most: u64) -> Result<(), Refusal> {
+    let pixels = width * height;
+    if pixels > 0 && pixels <= most {
+        return Ok(());
+    }
+    let message =
+        format!("{width}x{height} pixels; expected at least one and at most {most}");
+    Err(Refusal { message, hint: TOO_LARGE })
 }
 
 fn refusal(format: ImageFormat, error: &ImageError) -> Refusal {
@@ -150,28 +205,4 @@ fn refusal(format: ImageFormat, error: &ImageError) -> Refusal {
         error => format!("{name}: {}", error.to_string().replace('\n', " ")),
     };
     Refusal { message, hint }
-}
-
-fn to_rgb(image: DynamicImage) -> Result<RgbImage, Refusal> {
-    match image {
-        DynamicImage::ImageRgb8(image) => Ok(image),
-        DynamicImage::ImageLuma8(_)
-        | DynamicImage::ImageLumaA8(_)
-        | DynamicImage::ImageRgba8(_) => Ok(image.into_rgb8()),
-        DynamicImage::ImageLuma16(image) => Ok(to_8_bits(&image)),
-        DynamicImage::ImageLumaA16(image) => Ok(to_8_bits(&image)),
-        DynamicImage::ImageRgb16(image) => Ok(to_8_bits(&image)),
-        DynamicImage::ImageRgba16(image) => Ok(to_8_bits(&image)),
-        other => Err(Refusal {
-            message: format!("pixels of kind {:?} are not supported", other.color()),
-            hint: CONVERT,
-        }),
-    }
-}
-
-fn to_8_bits<P: Pixel<Subpixel = u16>>(image: &ImageBuffer<P, Vec<u16>>) -> RgbImage {
-    let byte = |value: u16| ((u32::from(value) + 128) / 257) as u8;
-    RgbImage::from_fn(image.width(), image.height(), |x, y| {
-        image::Rgb(image.get_pixel(x, y).to_rgb().0.map(byte))
-    })
 }

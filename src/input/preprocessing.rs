@@ -6,6 +6,9 @@
 //! [`Preprocessing::apply`] then does the same to each image. What a model does not take is an
 //! error at the earliest of the two that can know.
 
+mod apply;
+mod arrange;
+mod bands;
 mod classes;
 mod colours;
 mod frame;
@@ -13,17 +16,19 @@ mod geometry;
 mod interpolate;
 mod layers;
 mod normalize;
+mod presets;
 mod resize;
 mod scale;
 mod settings;
 mod sidecar;
+mod sizes;
+mod sources;
 mod steps;
+mod takes;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
-
-use image::RgbImage;
 
 pub use self::frame::MODEL_INPUT;
 pub use self::geometry::Geometry;
@@ -31,12 +36,13 @@ pub use self::settings::{
     Channels, Crop, Interpolation, Layout, ModelInput, Options, Preset, Resize, Size,
     Task,
 };
-pub use self::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
+pub use self::steps::{Alpha, CropRule, Exif, Fill, Pad, PadSide, Resampler};
 
 use self::frame::Frame;
-use self::layers::{Layer, choose};
-use self::normalize::Tables;
-use self::resize::Pixels;
+use self::layers::{Chosen, choose};
+use self::normalize::Scaling;
+use self::sources::Gathered;
+use super::decode::ReadOptions;
 use crate::error::Result;
 use crate::palette::Palette;
 
@@ -52,14 +58,16 @@ pub struct Preprocessing {
     layout: Layout,
     channels: Channels,
     frame: Frame,
-    tables: Tables,
+    scaling: Scaling,
+    reading: ReadOptions,
     settings: Vec<Setting>,
 }
 
 /// One value that preprocessing goes by, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Its key in a configuration; its flag is the same after `--`.
+    /// Its key in a configuration; its flag is the same after `--`. `left out` stands for a
+    /// configuration that could not be honoured and did not have to be.
     pub key: &'static str,
     /// The value, as a flag would say it.
     pub value: String,
@@ -87,8 +95,9 @@ pub struct NetworkInput {
 }
 
 impl Preprocessing {
-    /// Settles every value: from `MODEL.toml` beside the model, from the file of `--config`,
-    /// and from the flags, later ones winning key by key.
+    /// Settles every value: from what the model file says of itself, from configurations
+    /// beside the model, from the file of `--config`, and from the flags, later ones winning
+    /// key by key.
     ///
     /// # Errors
     ///
@@ -96,14 +105,12 @@ impl Preprocessing {
     /// contradict each other or what the model takes, or nothing says how pixel values are
     /// scaled.
     pub fn resolve(model: &Path, input: &ModelInput, options: &Options) -> Result<Self> {
-        let mut layers = Vec::new();
-        layers.extend(sidecar::beside(model)?);
-        layers.extend(options.config.as_deref().map(sidecar::read).transpose()?);
-        layers.push(Layer::of_flags(options)?);
-
+        let Gathered { layers, left_out } = sources::gather(model, options)?;
         let channels = scale::channels(&layers, input)?;
         let (mean, std) = scale::mean_and_std(&layers, channels.value, model)?;
-        let frame = Frame::plan(&layers, input)?;
+        let alpha = choose(&layers, "alpha", |layer| layer.alpha);
+        let reading = reading(options, channels.value, alpha.as_ref());
+        let frame = Frame::plan(&layers, input, reading.max_pixels)?;
         let task = choose(&layers, "task", |layer| layer.task);
         let classes = choose(&layers, "classes", |layer| layer.classes.clone());
         let palette = colours::settle(&layers, classes.as_ref())?;
@@ -117,6 +124,14 @@ impl Preprocessing {
         }
         list("layout", input.layout.to_string(), MODEL_INPUT);
         list("channels", channels.value.to_string(), &channels.origin);
+        let said = |is: bool, flag| if is { flag } else { "default" };
+        let exif = said(options.exif.is_some(), "--exif");
+        list("exif", reading.exif.to_string(), exif);
+        let max_pixels = said(options.max_pixels.is_some(), "--max-pixels");
+        list("max_pixels", reading.max_pixels.to_string(), max_pixels);
+        if let Some(alpha) = &alpha {
+            list("alpha", alpha.value.to_string(), &alpha.origin);
+        }
         for (key, value, origin) in frame.settings() {
             list(key, value, origin);
         }
@@ -128,6 +143,9 @@ impl Preprocessing {
         if let Some(colours) = &palette {
             list("palette", colours.value.to_string(), &colours.origin);
         }
+        for error in &left_out {
+            list("left out", error.to_string(), "mean and std are said by hand");
+        }
         Ok(Self {
             class_names: classes.map(|names| names.value),
             palette: palette.map(|colours| colours.value),
@@ -135,7 +153,8 @@ impl Preprocessing {
             layout: input.layout,
             channels: channels.value,
             frame,
-            tables: Tables::new(&mean.value, &std.value),
+            scaling: Scaling::new(&mean.value, &std.value),
+            reading,
             settings,
         })
     }
@@ -159,40 +178,18 @@ impl Preprocessing {
             _ => Ok(()),
         }
     }
-
-    /// Resizes, crops and normalises an image.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`](crate::Error::Setting) (which does not name the image) where the
-    /// result would not be of the size that the model takes, or of more than
-    /// [`super::MAX_PIXELS`] pixels.
-    pub fn apply(&self, image: &RgbImage) -> Result<NetworkInput> {
-        let size =
-            Size { width: image.width() as usize, height: image.height() as usize };
-        let geometry = self.frame.geometry(size)?;
-        let pixels = Pixels {
-            size,
-            channels: self.channels.count(),
-            values: match self.channels {
-                Channels::Rgb | Channels::Bgr | Channels::Rgba => image.as_raw().clone(),
-                Channels::Gray => {
-                    image.as_raw().as_chunks().0.iter().copied().map(luma).collect()
-                }
-            },
-        };
-        let resized = self.frame.resize(pixels, &geometry)?;
-        Ok(NetworkInput {
-            values: self.tables.apply(&resized, &geometry, self.channels, self.layout),
-            height: geometry.height,
-            width: geometry.width,
-            geometry,
-        })
-    }
 }
 
-/// The integer formula of Pillow's `convert("L")`; gray stays what it was.
-fn luma([red, green, blue]: [u8; 3]) -> u8 {
-    let [red, green, blue] = [red, green, blue].map(u32::from);
-    ((19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16) as u8
+fn reading(
+    options: &Options,
+    channels: Channels,
+    alpha: Option<&Chosen<Alpha>>,
+) -> ReadOptions {
+    let default = ReadOptions::default();
+    ReadOptions {
+        max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
+        exif: options.exif.unwrap_or(default.exif),
+        channels,
+        alpha: alpha.map_or(default.alpha, |alpha| alpha.value),
+    }
 }

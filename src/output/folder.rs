@@ -137,7 +137,7 @@ impl OutputFolder {
         let record = self.path.join(RECORD);
         match fs::remove_file(&record) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::write(&record, error));
+                Err(Error::write(&record, error))
             }
             _ => self.remove(measures, is_ours),
         }

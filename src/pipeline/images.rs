@@ -14,9 +14,9 @@ pub(super) struct Loaded {
 
 /// Reads one image.
 pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
-    let decoded = file.read()?;
+    let decoded = file.read(preprocessing.reading())?;
     let input = preprocessing
-        .apply(&decoded.image)
+        .apply(&decoded.picture)
         .map_err(|error| error.of_image(&file.path()))?;
     Ok(Loaded { decoded, input })
 }

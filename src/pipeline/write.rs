@@ -5,6 +5,7 @@ use crate::input::{Decoded, Geometry, ImageFile};
 use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
 use crate::output::class_map;
 use crate::output::colormap::Ramp;
+use crate::output::crop::Part;
 use crate::output::folder::{OutputFolder, map_path};
 use crate::output::format::Format;
 use crate::output::heat_map::HeatMap;
@@ -133,11 +134,12 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     /// Computes the measures and writes every file of an image.
     pub(super) fn write(&self, file: &ImageFile, image: &Predicted) -> Result<Written> {
+        let part = self.part(image);
         let maps: Vec<(&Measure, Map)> = self
             .options
             .computed(self.map)
             .into_iter()
-            .map(|measure| (measure, measure.map(&image.statistics)))
+            .map(|measure| (measure, part.of_map(measure.map(&image.statistics))))
             .collect();
         let map_of = |wanted: &Measure| {
             maps.iter()
@@ -157,19 +159,31 @@ impl Writer<'_> {
         }
         self.keep_probabilities(file, image, &maps)?;
         Ok(Written {
-            width: image.decoded.image.width() as usize,
-            height: image.decoded.image.height() as usize,
-            numbers: self.numbers(&image.statistics),
+            width: image.decoded.picture.width,
+            height: image.decoded.picture.height,
+            numbers: self.numbers(image),
             measures: columns,
             samples: image.samples,
             sha256: image.decoded.sha256,
         })
     }
 
-    fn numbers(&self, statistics: &Statistics) -> ImageNumbers {
+    /// The part of the network's plane that shows the image: what counts and is kept.
+    fn part(&self, image: &Predicted) -> Part {
+        let (height, width) = (image.statistics.height(), image.statistics.width());
+        if !self.map {
+            return Part { rows: 0..height, columns: 0..width };
+        }
+        let (rows, columns) = image.geometry.valid();
+        Part { rows, columns }
+    }
+
+    fn numbers(&self, image: &Predicted) -> ImageNumbers {
+        let statistics = &image.statistics;
         let (deterministic_class, deterministic_probability) = statistics.deterministic();
         if self.map {
-            let deterministic_probability = image_level::mean(&deterministic_probability);
+            let probability = self.part(image).of_map(deterministic_probability);
+            let deterministic_probability = image_level::mean(&probability);
             return ImageNumbers::Map { deterministic_probability };
         }
         let class = statistics.prediction().classes[0];
@@ -190,19 +204,18 @@ impl Writer<'_> {
         image: &Predicted,
         map_of: &impl Fn(&Measure) -> Option<&'m Map>,
     ) -> Result<()> {
-        let (width, height) =
-            (image.decoded.image.width() as usize, image.decoded.image.height() as usize);
+        let (width, height) = (image.decoded.picture.width, image.decoded.picture.height);
         let placement = placement(&image.geometry);
         let n_classes = image.statistics.n_classes();
         let (map_placement, map_height, map_width) = match self.options.map_size {
             MapSize::Image => (placement, height, width),
             MapSize::Network => {
-                let statistics = &image.statistics;
-                (Placement::IDENTITY, statistics.height(), statistics.width())
+                let part = self.part(image);
+                (Placement::IDENTITY, part.rows.len(), part.columns.len())
             }
         };
         if self.options.prediction {
-            let prediction = image.statistics.prediction();
+            let prediction = self.part(image).of_classes(image.statistics.prediction());
             let classes =
                 resample::classes(&prediction, &map_placement, map_height, map_width);
             let encoded = class_map::encode_png(&classes, n_classes, &self.palette);
@@ -225,7 +238,8 @@ impl Writer<'_> {
                 bound: (PREDICTIVE_ENTROPY.bound)(n_classes),
                 ramp: Ramp::Linear,
             };
-            let photo = Photo { height, width, rgb: image.decoded.image.as_raw() };
+            let rgb = &image.decoded.picture.to_rgb8();
+            let photo = Photo { height, width, rgb };
             let caption =
                 Caption { name: PREDICTIVE_ENTROPY.name, unit: PREDICTIVE_ENTROPY.unit };
             let encoded = overlay::encode_png(photo, &heat, caption);
@@ -234,7 +248,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Mean probabilities, the pass without dropout and the measures, at the network's size.
+    /// Mean probabilities, the pass without dropout and the measures, at the network's size
+    /// less padding.
     fn keep_probabilities(
         &self,
         file: &ImageFile,
@@ -243,17 +258,20 @@ impl Writer<'_> {
     ) -> Result<()> {
         let Some(precision) = self.options.keep_probabilities else { return Ok(()) };
         let statistics = &image.statistics;
-        let (height, width) = (statistics.height(), statistics.width());
+        let part = self.part(image);
+        let whole = (statistics.height(), statistics.width());
+        let (height, width) = (part.rows.len(), part.columns.len());
         let shape = [statistics.n_classes(), height, width];
-        let mean = statistics.mean();
+        let mean = part.of_planes(statistics.mean(), whole);
         let encoded = match precision {
             Precision::F32 => npy::encode_f32(&shape, &mean),
             Precision::F16 => npy::encode_f16(&shape, &mean),
         };
         self.folder.save(&map_path("probabilities", file.id(), "npy"), encoded)?;
         let (class, probability) = statistics.deterministic();
-        let ids = class.classes.iter().map(|&id| f32::from(id));
-        let values: Vec<f32> = ids.chain(probability.values).collect();
+        let ids = part.of_classes(class).classes;
+        let ids = ids.into_iter().map(f32::from);
+        let values: Vec<f32> = ids.chain(part.of_map(probability).values).collect();
         let encoded = npy::encode_f32(&[2, height, width], &values);
         self.folder.save(&map_path("deterministic", file.id(), "npy"), encoded)?;
         for (measure, map) in maps {
@@ -268,11 +286,13 @@ fn ramp(measure: &Measure) -> Ramp {
     if measure.mostly_small { Ramp::SquareRoot } else { Ramp::Linear }
 }
 
+/// Where the image lies in the part of the network's plane that shows it.
 fn placement(geometry: &Geometry) -> Placement {
+    let (rows, columns) = geometry.valid();
     Placement {
         scale_x: geometry.resized_width as f64 / geometry.image_width as f64,
         scale_y: geometry.resized_height as f64 / geometry.image_height as f64,
-        left: geometry.left as f64,
-        top: geometry.top as f64,
+        left: (geometry.left + columns.start.cast_signed()) as f64,
+        top: (geometry.top + rows.start.cast_signed()) as f64,
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::names::{self, List, Maps};
 use crate::error::Result;
 use crate::input::preprocessing::{
-    Channels, Crop, Interpolation, Options, Preset, Resize, Task,
+    Channels, Crop, Exif, Interpolation, Options, Preset, Resize, Task,
 };
 use crate::input::{ImageFile, Preprocessing, Source};
 use crate::measure::Measure;
@@ -16,6 +16,9 @@ use crate::pipeline::{Job, MapSize, OutputOptions, Precision};
 use crate::random::Draws;
 use crate::rewrite::ScoresOption;
 use crate::sampling::{Masks, SamplingOptions};
+
+/// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
+const MOST_PIXELS: u64 = 1 << 40;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -28,7 +31,7 @@ What the maps mean: predictive_entropy is how unsure the model is in all, mutual
 much its samples disagree. Neither proves that a prediction is right; predictions.csv has the plain
 softmax (deterministic_probability) beside them, to compare.")]
 pub(in crate::cli) struct PredictArguments {
-    /// The model: an .onnx file with live dropout.
+    /// The model: an .onnx file with live dropout, or the folder of an export.
     pub(in crate::cli) model: PathBuf,
     /// Images: files, folders (with their sub-folders), patterns in quotes such as
     /// 'photos/**/*.jpg', or - for a list on standard input.
@@ -94,13 +97,18 @@ pub(in crate::cli) struct ScoreArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Preprocessing (default: MODEL.toml beside the model)")]
+#[command(
+    next_help_heading = "Preprocessing (default: MODEL.toml and other libraries' files beside the model)"
+)]
 pub(in crate::cli) struct PreprocessingArguments {
-    /// A configuration on top of the one beside the model.
+    /// A configuration on top of those beside the model: TOML, or the JSON of another library.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Mean and standard deviation by name.
-    #[arg(long, value_name = "imagenet|unit|raw")]
+    /// Mean and standard deviation by name; those of torchvision with sizes.
+    #[arg(
+        long,
+        value_name = "imagenet|unit|raw|torchvision-classification|torchvision-segmentation"
+    )]
     preset: Option<Preset>,
     /// Size before the crop.
     #[arg(long, value_name = "none|WxH|short:N")]
@@ -114,6 +122,15 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Whether shrinking averages over the pixels that it leaves out.
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
     antialias: Option<bool>,
+    /// Bring both sides to a multiple by reflecting the right and the lower border.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pad_to_multiple: Option<u32>,
+    /// Whether images are turned as their EXIF orientation says [default: apply].
+    #[arg(long, value_name = "apply|ignore")]
+    exif: Option<Exif>,
+    /// Most pixels of an image, before and after resizing [default: 200000000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS))]
+    max_pixels: Option<u64>,
     /// Mean to subtract, of values in 0..1: one number, or one a channel.
     #[arg(long, value_name = "M,M,M", value_parser = names::numbers, allow_hyphen_values = true)]
     mean: Option<List<f32>>,
@@ -121,7 +138,7 @@ pub(in crate::cli) struct PreprocessingArguments {
     #[arg(long, value_name = "S,S,S", value_parser = names::numbers, allow_hyphen_values = true)]
     std: Option<List<f32>>,
     /// Order of the channels.
-    #[arg(long, value_name = "rgb|bgr|gray")]
+    #[arg(long, value_name = "rgb|bgr|gray|rgba")]
     channels: Option<Channels>,
     /// Names of the classes: a line each, or JSON.
     #[arg(long, value_name = "FILE")]
@@ -273,13 +290,16 @@ impl PredictArguments {
             crop: typed.crop,
             interpolation: typed.interpolation,
             antialias: typed.antialias,
-            pad_to_multiple: None,
+            pad_to_multiple: typed.pad_to_multiple.map(|multiple| multiple as usize),
+            exif: typed.exif,
+            max_pixels: typed.max_pixels,
             mean: list(&typed.mean),
             std: list(&typed.std),
             channels: typed.channels,
             classes: typed.classes.clone(),
             palette: typed.palette.clone(),
             task: self.task(),
+            ..Options::default()
         }
     }
 

@@ -92,16 +92,17 @@ pub(super) fn sum_up(job: &Job, summary: &Summary) {
     let new = total - summary.kept;
     let seconds = summary.time.as_secs_f64();
     let speed = new as f64 / seconds.max(1e-9);
-    let mut text = format!("{total} {images}");
-    match (summary.kept, new) {
-        (0, _) => text += &format!(" in {seconds:.1} s ({speed:.1} images/s)"),
-        (_, 0) => text += ", all done before",
-        (kept, _) => text += &format!(", {kept} done before, {new} in {seconds:.1} s"),
-    }
-    if summary.failed > 0 {
-        text += &format!(", {} failed", summary.failed);
-    }
-    terminal::note(&format!("{text}: {}/predictions.csv", job.folder.display()));
+    let how = match (summary.kept, new) {
+        (0, _) => format!(" in {seconds:.1} s ({speed:.1} images/s)"),
+        (_, 0) => ", all done before".to_owned(),
+        (kept, _) => format!(", {kept} done before, {new} in {seconds:.1} s"),
+    };
+    let failed = match summary.failed {
+        0 => String::new(),
+        n => format!(", {n} failed"),
+    };
+    let folder = job.folder.display();
+    terminal::note(&format!("{total} {images}{how}{failed}: {folder}/predictions.csv"));
 }
 
 fn describe_sampler(sampler: &Sampler) {

@@ -1,19 +1,25 @@
 //! Every format, and files that are not what they should be.
 
+mod bands;
+
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
+use crate::input::picture::Values;
 
 fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/preprocessing")
 }
 
 fn fixture_names() -> Vec<String> {
-    cases().iter().map(|case| case["image"].as_str().unwrap().to_owned()).collect()
+    let more = ["float-rgb.tif", "float-planes.tif", "pages.tif", "planes.tif"];
+    let names = cases();
+    let names = names.iter().map(|case| case["image"].as_str().unwrap());
+    names.chain(more).map(str::to_owned).collect()
 }
 
 fn cases() -> Vec<Value> {
@@ -29,9 +35,17 @@ fn bytes_of_hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
+fn decoded(bytes: &[u8]) -> Result<Picture, Refusal> {
+    decode(bytes, &ReadOptions::default())
+}
+
+fn read(path: &Path) -> Result<Decoded> {
+    read_image(path, &ReadOptions::default())
+}
+
 fn message(bytes: &[u8]) -> String {
-    match decode(bytes) {
-        Ok(image) => format!("{}x{}", image.width(), image.height()),
+    match decoded(bytes) {
+        Ok(picture) => format!("{}x{}", picture.width, picture.height),
         Err(refusal) => refusal.message,
     }
 }
@@ -50,8 +64,9 @@ fn every_format_gives_the_pixels_that_pillow_gives() {
     assert!(cases.len() >= 25);
     for case in &cases {
         let name = case["image"].as_str().unwrap();
-        let read = read_image(&fixtures().join(name)).unwrap();
-        let size = (u64::from(read.image.width()), u64::from(read.image.height()));
+        let read = read(&fixtures().join(name)).unwrap();
+        let size = (read.picture.width as u64, read.picture.height as u64);
+        let Values::U8(found) = &read.picture.values else { panic!("{name} is 8-bit") };
         let expected_size = (&case["width"], &case["height"]);
         assert_eq!(size.0, expected_size.0.as_u64().unwrap(), "{name}");
         assert_eq!(size.1, expected_size.1.as_u64().unwrap(), "{name}");
@@ -61,15 +76,14 @@ fn every_format_gives_the_pixels_that_pillow_gives() {
             "{name}"
         );
         if let Some(expected) = case["rgb"].as_str() {
-            let furthest = read
-                .image
+            let furthest = found
                 .iter()
                 .zip(bytes_of_hex(expected))
                 .map(|(found, expected)| found.abs_diff(expected))
                 .max();
             assert!(furthest.unwrap() <= 4, "{name} is off by {furthest:?}");
         } else {
-            let hash: [u8; 32] = Sha256::digest(read.image.as_raw()).into();
+            let hash: [u8; 32] = Sha256::digest(found).into();
             assert_eq!(
                 hash[..],
                 bytes_of_hex(case["sha256"].as_str().unwrap()),
@@ -85,8 +99,8 @@ fn the_content_tells_the_format_and_not_the_name() {
     let path = folder.path().join("really-a-png.jpg");
     fs::copy(fixtures().join("rgb.png"), &path).unwrap();
     assert_eq!(
-        read_image(&path).unwrap().image,
-        read_image(&fixtures().join("rgb.png")).unwrap().image
+        read(&path).unwrap().picture,
+        read(&fixtures().join("rgb.png")).unwrap().picture
     );
 }
 
@@ -111,16 +125,13 @@ fn files_that_are_no_images_are_errors_with_a_way_out() {
     ] {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
-        let error = read_image(&path).unwrap_err();
+        let error = read(&path).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         assert!(error.to_string().contains(name), "{error}");
         assert!(error.hint().is_some(), "{error}");
     }
-    assert!(matches!(
-        read_image(&folder.path().join("gone.png")),
-        Err(Error::Read { .. })
-    ));
-    assert!(matches!(read_image(folder.path()), Err(Error::Image { .. })));
+    assert!(matches!(read(&folder.path().join("gone.png")), Err(Error::Read { .. })));
+    assert!(matches!(read(folder.path()), Err(Error::Image { .. })));
 }
 
 #[test]
@@ -129,15 +140,15 @@ fn images_that_would_exhaust_memory_are_refused_before_they_are_decoded() {
     assert!(message(&bmp_of(20_000, 20_000)).starts_with("20000x20000 pixels; expected"));
     for (width, height) in [(0, 0), (0, 7), (0x7fff_ffff, 0x7fff_ffff), (1, 0x8000_0000)]
     {
-        assert!(decode(&bmp_of(width, height)).is_err());
+        assert!(decoded(&bmp_of(width, height)).is_err());
     }
     for header in ["P6 60000 60000 255\n", "P5 4294967295 4294967295 65535\n", "P4 0 9\n"]
     {
-        assert!(decode(header.as_bytes()).is_err(), "{header}");
+        assert!(decoded(header.as_bytes()).is_err(), "{header}");
     }
     let mut png = fs::read(fixtures().join("rgb16.png")).unwrap();
     png[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
-    assert!(decode(&png).is_err());
+    assert!(decoded(&png).is_err());
 }
 
 #[test]
@@ -145,10 +156,10 @@ fn a_file_cut_short_is_an_error_or_was_complete_already() {
     // Where numbers are written in digits, nobody can tell that the last one lost a digit.
     for name in fixture_names().into_iter().filter(|name| name != "hundred.pgm") {
         let bytes = fs::read(fixtures().join(&name)).unwrap();
-        let whole = decode(&bytes).ok();
+        let whole = decoded(&bytes).ok();
         let step = (bytes.len() / 400).max(1);
         for length in (0..bytes.len()).step_by(step) {
-            if let Ok(image) = decode(&bytes[..length]) {
+            if let Ok(image) = decoded(&bytes[..length]) {
                 assert!(Some(&image) == whole.as_ref(), "{name} cut to {length} bytes");
             }
         }
@@ -169,18 +180,6 @@ fn an_embedded_preview_does_not_make_a_jpeg_complete() {
     assert_eq!(message(&with_preview), "37x23");
 }
 
-#[test]
-fn pixels_of_floating_point_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("float.tif");
-    DynamicImage::new_rgb32f(3, 2).save(&path).unwrap();
-    let error = read_image(&path).unwrap_err();
-    assert!(
-        error.to_string().ends_with("pixels of kind Rgb32F are not supported"),
-        "{error}"
-    );
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -195,7 +194,9 @@ proptest! {
             let at = at.index(bytes.len()) % 200.min(bytes.len());
             bytes[at] = value;
         }
-        let _ = decode(&bytes);
+        let _ = decoded(&bytes);
+        let four = ReadOptions { channels: Channels::Rgba, ..ReadOptions::default() };
+        let _ = decode(&bytes, &four);
     }
 
     #[test]
@@ -207,6 +208,6 @@ proptest! {
         ]),
         rest in prop::collection::vec(any::<u8>(), 0..300),
     ) {
-        let _ = decode(&[magic, &rest].concat());
+        let _ = decoded(&[magic, &rest].concat());
     }
 }

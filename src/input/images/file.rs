@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::id;
 use crate::error::{Error, Result};
-use crate::input::decode::{Decoded, read_image};
+use crate::input::decode::{Decoded, ReadOptions, read_image};
 
 /// An image that was listed.
 ///
@@ -67,9 +67,9 @@ impl ImageFile {
     /// # Errors
     ///
     /// As [`read_image`]; [`Error::Image`] also where there is no such file, or no longer.
-    pub fn read(&self) -> Result<Decoded> {
+    pub fn read(&self, options: &ReadOptions) -> Result<Decoded> {
         let path = self.path();
-        read_image(&path).map_err(|error| match &error {
+        read_image(&path, options).map_err(|error| match &error {
             Error::Read { source, .. } if is_missing(source) => self.missing(&path),
             Error::Image { .. } if path.is_dir() => {
                 Error::image(&path, "is a folder; a list names files")

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::input::ReadOptions;
 
 mod ids;
 mod lists;
@@ -190,11 +191,14 @@ fn a_file_that_is_gone_or_cut_short_since_it_was_listed_says_so() {
     image("a.png");
     image("b.png");
     let listing = listed(&[folder.path().to_owned()], None).unwrap();
-    assert!(listing.images.iter().all(|image| image.read().is_ok()));
+    assert!(
+        listing.images.iter().all(|image| image.read(&ReadOptions::default()).is_ok())
+    );
     fs::remove_file(folder.path().join("a.png")).unwrap();
     let bytes = fs::read(folder.path().join("b.png")).unwrap();
     fs::write(folder.path().join("b.png"), &bytes[..bytes.len() / 2]).unwrap();
-    let errors = [0, 1].map(|i| listing.images[i].read().unwrap_err());
+    let errors =
+        [0, 1].map(|i| listing.images[i].read(&ReadOptions::default()).unwrap_err());
     assert!(
         errors[0]
             .to_string()
@@ -207,10 +211,13 @@ fn a_file_that_is_gone_or_cut_short_since_it_was_listed_says_so() {
     );
     assert!(errors.iter().all(|error| error.hint().is_some()));
     fs::write(folder.path().join("b.png"), [&bytes[..], &bytes[..]].concat()).unwrap();
-    assert!(listing.images[1].read().is_ok(), "bytes behind an image are no part of it");
+    assert!(
+        listing.images[1].read(&ReadOptions::default()).is_ok(),
+        "bytes behind an image are no part of it"
+    );
     fs::remove_file(folder.path().join("b.png")).unwrap();
     fs::create_dir(folder.path().join("b.png")).unwrap();
-    let error = listing.images[1].read().unwrap_err().to_string();
+    let error = listing.images[1].read(&ReadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("is a folder"), "{error}");
 }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::sidecar;
+use super::sources::read_text;
 use crate::error::{Error, Result};
 
 /// Reads the class names in this file, in the order of their indices.
 pub(super) fn read(path: &Path) -> Result<Vec<String>> {
-    let text = sidecar::read_text(path).map_err(|error| Error::read(path, error))?;
+    let text = read_text(path).map_err(|error| Error::read(path, error))?;
     parse(&text).map_err(|message| {
         Error::setting(format!("--classes {}", path.display()), message).with_hint(
             "expected one name a line, a JSON list, or JSON like {\"0\": \"road\", ...}",
@@ -50,7 +50,8 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-fn list(names: &[Value]) -> Result<Vec<String>, String> {
+/// The names of a list.
+pub(super) fn list(names: &[Value]) -> Result<Vec<String>, String> {
     if names.is_empty() {
         return Err("no names in it".to_owned());
     }
@@ -61,7 +62,8 @@ fn list(names: &[Value]) -> Result<Vec<String>, String> {
     names.iter().enumerate().map(name).collect()
 }
 
-fn by_index(table: &Map<String, Value>) -> Result<Vec<String>, String> {
+/// The names of a table from index to name, by index; a gap is an error.
+pub(super) fn by_index(table: &Map<String, Value>) -> Result<Vec<String>, String> {
     let mut names = vec![Value::Null; table.len()];
     for (key, value) in table {
         let place = key.parse().ok().and_then(|index: usize| names.get_mut(index));

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::layers::{Chosen, Layer, choose};
-use super::sidecar;
+use super::sources::read_text;
 use crate::error::{Error, Result};
 use crate::palette::{KNOWN, Palette};
 
@@ -28,7 +28,7 @@ pub(super) fn read(name_or_file: &str) -> Result<Palette> {
          like [[128, 64, 128], ...]",
         names.join(", ")
     );
-    let text = sidecar::read_text(path).map_err(|error| match error.kind() {
+    let text = read_text(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
             let message = format!("\"{name_or_file}\" is neither a palette nor a file");
             Error::setting("--palette", message).with_hint(hint.as_str())

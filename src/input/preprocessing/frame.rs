@@ -1,11 +1,12 @@
-//! Resize and crop, checked against the size that the model takes.
+//! Resize, crop and padding, checked against the size that the model takes.
 
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Steps};
 use super::layers::{Chosen, Layer, choose};
-use super::resize::{self, Pixels};
+use super::resize::{Method, Pixels};
 use super::settings::{Crop, Interpolation, ModelInput, Resize, Size};
+use super::steps::{CropRule, Fill, Pad, PadSide, Resampler};
+use super::takes::Takes;
 use crate::error::{Error, Result};
-use crate::input::MAX_PIXELS;
 
 /// Where a value comes from that the model file fixes.
 pub const MODEL_INPUT: &str = "the model's input";
@@ -18,70 +19,88 @@ const DEFAULT: &str = "default";
 pub(super) struct Frame {
     resize: Chosen<Resize>,
     interpolation: Chosen<Interpolation>,
+    resampler: Chosen<Resampler>,
     antialias: Chosen<bool>,
     crop: Chosen<Crop>,
+    crop_rule: Chosen<CropRule>,
+    pad: Chosen<Pad>,
+    pad_side: Chosen<PadSide>,
+    fill: Chosen<Fill>,
     takes: Takes,
+    max_pixels: u64,
 }
 
 impl Frame {
     /// Refuses what can give no image that the model takes.
-    pub(super) fn plan(layers: &[Layer], input: &ModelInput) -> Result<Self> {
+    pub(super) fn plan(
+        layers: &[Layer],
+        input: &ModelInput,
+        max_pixels: u64,
+    ) -> Result<Self> {
         let takes = Takes { width: input.width, height: input.height };
-        let crop = choose(layers, "crop", |layer| layer.crop)
-            .unwrap_or_else(|| Chosen::unsaid(Crop::None, DEFAULT));
+        let crop = or_default(choose(layers, "crop", |layer| layer.crop), Crop::None);
+        let pad = or_default(choose(layers, "pad", |layer| layer.pad), Pad::None);
+        let pad = by_its_flag(pad);
         let resize = choose(layers, "resize", |layer| layer.resize)
-            .unwrap_or_else(|| resize_unsaid(takes, crop.value));
-        match (crop.value, resize.value) {
-            (Crop::Centre(size), _) => takes.check_setting(&crop.place, size)?,
-            (Crop::None, Resize::Exact(size)) => {
-                takes.check_setting(&resize.place, size)?;
-            }
-            (Crop::None, Resize::Short(_)) => {
-                if let Some(size) = takes.exactly() {
-                    let message = format!(
-                        "{} leaves the longer side to the image, but the model's input is \
-                         fixed at {size}",
-                        resize.value
-                    );
-                    return Err(Error::setting(&resize.place, message).with_hint(
-                        format!("add --crop {size}, or say --resize {size}"),
-                    ));
-                }
-            }
-            (Crop::None, Resize::None) => {}
-            (Crop::None, other) => {
-                return Err(Error::setting(
-                    &resize.place,
-                    format!("{other} is not supported"),
-                ));
-            }
-        }
-        let interpolation = choose(layers, "interpolation", |layer| layer.interpolation)
-            .unwrap_or_else(|| Chosen::unsaid(Interpolation::Bilinear, DEFAULT));
-        let antialias = if interpolation.value == Interpolation::Nearest {
-            Chosen::unsaid(false, "nearest has none")
-        } else {
-            choose(layers, "antialias", |layer| layer.antialias)
-                .unwrap_or_else(|| Chosen::unsaid(true, DEFAULT))
+            .unwrap_or_else(|| resize_unsaid(takes, crop.value, pad.value));
+        takes.check(&resize, &crop, &pad)?;
+        let interpolation = or_default(
+            choose(layers, "interpolation", |layer| layer.interpolation),
+            Interpolation::Bilinear,
+        );
+        let resampler = or_default(
+            choose(layers, "resampler", |layer| layer.resampler),
+            Resampler::Torchvision,
+        );
+        let antialias = antialias(layers, &resampler, &interpolation)?;
+        let frame = Self {
+            crop_rule: or_default(
+                choose(layers, "crop_rule", |layer| layer.crop_rule),
+                CropRule::Torchvision,
+            ),
+            pad_side: or_default(
+                choose(layers, "pad_side", |layer| layer.pad_side),
+                PadSide::End,
+            ),
+            fill: or_default(choose(layers, "fill", |layer| layer.fill), Fill::Zero),
+            resize,
+            interpolation,
+            resampler,
+            antialias,
+            crop,
+            pad,
+            takes,
+            max_pixels,
         };
-        Ok(Self { resize, interpolation, antialias, crop, takes })
+        frame.method().check().map_err(|(message, hint)| {
+            Error::setting(&frame.interpolation.place, message).with_hint(hint)
+        })?;
+        Ok(frame)
     }
 
     /// Key, value and origin of what is in effect.
     pub(super) fn settings(&self) -> Vec<(&'static str, String, &str)> {
-        let mut list =
-            vec![("resize", self.resize.value.to_string(), self.resize.origin.as_str())];
+        let mut list = Vec::new();
+        list.push(entry("resize", &self.resize));
         if self.resize.value != Resize::None {
-            let interpolation = &self.interpolation;
-            list.push((
-                "interpolation",
-                interpolation.value.to_string(),
-                &interpolation.origin,
-            ));
+            list.push(entry("resampler", &self.resampler));
+            list.push(entry("interpolation", &self.interpolation));
             let antialias = if self.antialias.value { "yes" } else { "no" };
             list.push(("antialias", antialias.to_owned(), &self.antialias.origin));
         }
-        list.push(("crop", self.crop.value.to_string(), &self.crop.origin));
+        list.push(entry("crop", &self.crop));
+        if self.crop.value != Crop::None {
+            list.push(entry("crop_rule", &self.crop_rule));
+        }
+        list.push(entry("pad", &self.pad));
+        if self.pad.value != Pad::None {
+            list.push(entry("pad_side", &self.pad_side));
+        }
+        let colour =
+            self.crop.value != Crop::None && matches!(self.fill.value, Fill::Colour(_));
+        if self.pad.value != Pad::None || colour {
+            list.push(entry("fill", &self.fill));
+        }
         list
     }
 
@@ -90,83 +109,126 @@ impl Frame {
         if image.pixels() == 0 {
             return Err(Error::setting("image", "has no pixels"));
         }
-        let geometry = Geometry::new(image, self.resize.value, self.crop.value);
-        let resized = geometry.resized();
-        // The columns are done first, so this is what lies between the passes.
-        let between = Size { width: resized.width, height: image.height };
-        if resized.pixels().max(between.pixels()) > MAX_PIXELS {
-            return Err(Error::setting(
-                &self.resize.place,
-                format!("{image} to {resized} takes more than {MAX_PIXELS} pixels"),
-            )
-            .with_hint("leave this image out, or choose another --resize"));
-        }
-        let seen = geometry.seen();
-        if !self.takes.takes(seen) {
-            let message = format!("takes {}, the image comes out at {seen}", self.takes);
-            return Err(Error::setting(MODEL_INPUT, message).with_hint(
-                match self.takes.exactly() {
-                    Some(size) => {
-                        format!("say --resize {size} to stretch images to that size")
-                    }
-                    None => "say --resize WIDTHxHEIGHT to stretch images to one size"
-                        .to_owned(),
-                },
-            ));
-        }
+        let geometry = Geometry::new(image, &self.steps()).map_err(|cropped| {
+            let message = format!(
+                "the image comes out at {cropped}, larger than {}",
+                self.pad.value
+            );
+            Error::setting(&self.pad.place, message).with_hint(format!(
+                "leave this image out, or bring it to that size first: --resize fit:{}",
+                self.pad.value
+            ))
+        })?;
+        self.check_pixels(image, &geometry)?;
+        self.takes.check_image(geometry.seen())?;
         Ok(geometry)
     }
 
-    pub(super) fn resize(&self, image: Pixels, geometry: &Geometry) -> Result<Pixels> {
-        let (interpolation, antialias) = (self.interpolation.value, self.antialias.value);
-        resize::resize(image, geometry.resized(), interpolation, antialias)
+    fn check_pixels(&self, image: Size, geometry: &Geometry) -> Result<()> {
+        let resized = geometry.resized();
+        // The columns are done first, so this is what lies between the passes.
+        let between = Size { width: resized.width, height: image.height };
+        let most = resized.pixels().max(between.pixels());
+        let (place, size) = if most > self.max_pixels {
+            (&self.resize.place, resized)
+        } else if geometry.seen().pixels() > self.max_pixels {
+            (&self.pad.place, geometry.seen())
+        } else {
+            return Ok(());
+        };
+        let message =
+            format!("{image} to {size} takes more than {} pixels", self.max_pixels);
+        Err(Error::setting(place, message).with_hint(
+            "leave this image out, choose another --resize, or raise --max-pixels",
+        ))
+    }
+
+    /// What padding is made of.
+    pub(super) fn fill(&self) -> Fill {
+        self.fill.value
+    }
+
+    /// How pixels are resized.
+    pub(super) fn method(&self) -> Method {
+        Method {
+            resampler: self.resampler.value,
+            interpolation: self.interpolation.value,
+            antialias: self.antialias.value,
+        }
+    }
+
+    pub(super) fn resize(&self, image: Pixels, size: Size) -> Result<Pixels> {
+        self.method()
+            .resize(image, size)
             .map_err(|message| Error::setting(&self.resize.place, message))
+    }
+
+    fn steps(&self) -> Steps {
+        Steps {
+            resize: self.resize.value,
+            crop: self.crop.value,
+            crop_rule: self.crop_rule.value,
+            pad: self.pad.value,
+            pad_side: self.pad_side.value,
+        }
     }
 }
 
-/// With a crop said and no resize, cropping is all that is meant.
-fn resize_unsaid(takes: Takes, crop: Crop) -> Chosen<Resize> {
-    match (takes.exactly(), crop) {
-        (Some(size), Crop::None) => Chosen::unsaid(Resize::Exact(size), MODEL_INPUT),
+fn entry<'a, T: ToString>(
+    key: &'static str,
+    chosen: &'a Chosen<T>,
+) -> (&'static str, String, &'a str) {
+    (key, chosen.value.to_string(), &chosen.origin)
+}
+
+fn or_default<T>(chosen: Option<Chosen<T>>, default: T) -> Chosen<T> {
+    chosen.unwrap_or_else(|| Chosen::unsaid(default, DEFAULT))
+}
+
+/// The flag for padding has another name than the key.
+fn by_its_flag(pad: Chosen<Pad>) -> Chosen<Pad> {
+    if pad.origin != "--pad" {
+        return pad;
+    }
+    let flag = "--pad-to-multiple".to_owned();
+    Chosen { value: pad.value, origin: flag.clone(), place: flag }
+}
+
+/// With a crop or a padding to a size said and no resize, that is all that is meant.
+fn resize_unsaid(takes: Takes, crop: Crop, pad: Pad) -> Chosen<Resize> {
+    match (takes.exactly(), crop, pad) {
+        (Some(size), Crop::None, Pad::None | Pad::Multiple(_)) => {
+            Chosen::unsaid(Resize::Exact(size), MODEL_INPUT)
+        }
         _ => Chosen::unsaid(Resize::None, DEFAULT),
     }
 }
 
-/// The size that the model's input is fixed at, as far as it is.
-#[derive(Debug, Clone, Copy)]
-struct Takes {
-    width: Option<usize>,
-    height: Option<usize>,
-}
-
-impl Takes {
-    fn exactly(self) -> Option<Size> {
-        self.width.zip(self.height).map(|(width, height)| Size { width, height })
-    }
-
-    fn takes(self, size: Size) -> bool {
-        self.width.is_none_or(|width| width == size.width)
-            && self.height.is_none_or(|height| height == size.height)
-    }
-
-    fn check_setting(self, place: &str, size: Size) -> Result<()> {
-        if self.takes(size) {
-            return Ok(());
+/// Refuses to be asked for what the library does not do.
+fn antialias(
+    layers: &[Layer],
+    resampler: &Chosen<Resampler>,
+    interpolation: &Chosen<Interpolation>,
+) -> Result<Chosen<bool>> {
+    let said = choose(layers, "antialias", |layer| layer.antialias);
+    let (resampler, interpolation) = (resampler.value, interpolation.value);
+    let Some(always) = Method::antialias_of(resampler, interpolation) else {
+        return Ok(or_default(said, true));
+    };
+    let nearest =
+        matches!(interpolation, Interpolation::Nearest | Interpolation::NearestExact);
+    match said {
+        _ if nearest => Ok(Chosen::unsaid(false, "nearest has none")),
+        Some(said) if said.value != always => {
+            let word = if always { "always" } else { "never" };
+            let message = format!(
+                "{interpolation} with the resampler {resampler} {word} antialiases"
+            );
+            Err(Error::setting(said.place, message)
+                .with_hint("leave antialias out, or take the resampler torchvision"))
         }
-        let message = format!("gives {size}, but the model's input is fixed at {self}");
-        let hint =
-            "leave resize and crop out, and images are stretched to the model's size";
-        Err(Error::setting(place, message).with_hint(hint))
-    }
-}
-
-impl std::fmt::Display for Takes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.width, self.height) {
-            (Some(width), Some(height)) => Size { width, height }.fmt(f),
-            (Some(width), None) => write!(f, "a width of {width}"),
-            (None, Some(height)) => write!(f, "a height of {height}"),
-            (None, None) => f.write_str("any size"),
-        }
+        said => Ok(said.unwrap_or_else(|| {
+            Chosen::unsaid(always, &format!("resampler {resampler}"))
+        })),
     }
 }

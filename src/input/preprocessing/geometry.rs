@@ -1,13 +1,20 @@
 //! Where the pixels of an image end up in the network's input.
 
+use std::ops::Range;
+
 use super::settings::{Crop, Resize, Size};
+use super::sizes;
+use super::steps::{CropRule, Pad, PadSide};
 
 /// How image pixels and network pixels correspond.
 ///
 /// The image of `image_width` x `image_height` pixels was resized to `resized_width` x
-/// `resized_height`; of that, the part of `width` x `height` whose first pixel is at (`left`,
-/// `top`) went to the network. A negative `left` or `top`, or a part that reaches beyond the
-/// far side, was filled with zeros (black).
+/// `resized_height`; a crop of `cropped_width` x `cropped_height` was taken from that (black
+/// where it reaches beyond the image), and padding was added around it: the crop begins at
+/// (`padding_left`, `padding_top`) of the network's `width` x `height`.
+///
+/// `left` and `top` are where the network's first pixel lies in the resized image. They are
+/// negative where something was added before the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     /// Columns of the image.
@@ -18,37 +25,84 @@ pub struct Geometry {
     pub resized_width: usize,
     /// Rows after resizing.
     pub resized_height: usize,
-    /// First column, in the resized image, of what the network saw.
+    /// The network's first column, in columns of the resized image.
     pub left: isize,
-    /// First row, in the resized image, of what the network saw.
+    /// The network's first row, in rows of the resized image.
     pub top: isize,
     /// Columns of the network's input.
     pub width: usize,
     /// Rows of the network's input.
     pub height: usize,
+    /// Columns of padding before the crop.
+    pub padding_left: usize,
+    /// Rows of padding above the crop.
+    pub padding_top: usize,
+    /// Columns of the crop.
+    pub cropped_width: usize,
+    /// Rows of the crop.
+    pub cropped_height: usize,
+}
+
+/// What is done to an image before its values are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steps {
+    pub(super) resize: Resize,
+    pub(super) crop: Crop,
+    pub(super) crop_rule: CropRule,
+    pub(super) pad: Pad,
+    pub(super) pad_side: PadSide,
 }
 
 impl Geometry {
-    pub(super) fn new(image: Size, resize: Resize, crop: Crop) -> Self {
-        let resized = resized_size(image, resize);
-        let (left, top, seen) = match crop {
-            Crop::None => (0, 0, resized),
-            Crop::Centre(seen) => (
-                centre_offset(resized.width, seen.width),
-                centre_offset(resized.height, seen.height),
-                seen,
-            ),
-        };
+    /// Of an image of this size that the network sees pixel for pixel.
+    pub fn of_whole(width: usize, height: usize) -> Self {
         Self {
+            image_width: width,
+            image_height: height,
+            resized_width: width,
+            resized_height: height,
+            left: 0,
+            top: 0,
+            width,
+            height,
+            padding_left: 0,
+            padding_top: 0,
+            cropped_width: width,
+            cropped_height: height,
+        }
+    }
+
+    /// The error is the size that is larger than the one to pad to.
+    pub(super) fn new(image: Size, steps: &Steps) -> Result<Self, Size> {
+        let resized = sizes::resized(image, steps.resize);
+        let cropped = match steps.crop {
+            Crop::None => resized,
+            Crop::Centre(cropped) => cropped,
+        };
+        let offset = |image, crop| crop_offset(image, crop, steps.crop_rule);
+        let seen = padded_size(cropped, steps.pad);
+        let lacking = seen.width.checked_sub(cropped.width);
+        let (lacking_width, lacking_height) =
+            lacking.zip(seen.height.checked_sub(cropped.height)).ok_or(cropped)?;
+        let before = |lacking: usize| match steps.pad_side {
+            PadSide::End => 0,
+            PadSide::Centre => lacking / 2,
+        };
+        let (padding_left, padding_top) = (before(lacking_width), before(lacking_height));
+        Ok(Self {
             image_width: image.width,
             image_height: image.height,
             resized_width: resized.width,
             resized_height: resized.height,
-            left,
-            top,
+            left: offset(resized.width, cropped.width) - padding_left.cast_signed(),
+            top: offset(resized.height, cropped.height) - padding_top.cast_signed(),
             width: seen.width,
             height: seen.height,
-        }
+            padding_left,
+            padding_top,
+            cropped_width: cropped.width,
+            cropped_height: cropped.height,
+        })
     }
 
     pub(super) fn resized(&self) -> Size {
@@ -59,11 +113,26 @@ impl Geometry {
         Size { width: self.width, height: self.height }
     }
 
+    /// Rows and columns of the network's input that show the image: no black around a crop, no
+    /// padding. Neither is empty.
+    pub fn valid(&self) -> (Range<usize>, Range<usize>) {
+        let along = |first: isize, padding: usize, cropped: usize, resized: usize| {
+            let start = padding.max((-first).max(0).cast_unsigned());
+            let end = (padding + cropped)
+                .min((resized.cast_signed() - first).max(0).cast_unsigned());
+            start..end
+        };
+        (
+            along(self.top, self.padding_top, self.cropped_height, self.resized_height),
+            along(self.left, self.padding_left, self.cropped_width, self.resized_width),
+        )
+    }
+
     /// The place in the network's input of a place in the image. Whole numbers are centres of
     /// pixels on both sides: (0, 0) is the centre of the first pixel, (-0.5, -0.5) its corner.
     ///
-    /// The result lies outside `-0.5 .. width - 0.5` (rows alike) where the network did not
-    /// see that place.
+    /// The result lies more than half a pixel outside [`Self::valid`] where the network did
+    /// not see that place.
     pub fn to_network(&self, x: f32, y: f32) -> (f32, f32) {
         let along = |at: f32, image: usize, resized: usize, first: isize| {
             let scale = resized as f64 / image as f64;
@@ -77,99 +146,40 @@ impl Geometry {
 
     /// Whether the network saw all of the image.
     pub fn covers_all(&self) -> bool {
-        let covers = |first: isize, seen: usize, resized: usize| {
-            first <= 0 && first + seen.cast_signed() >= resized.cast_signed()
-        };
-        covers(self.left, self.width, self.resized_width)
-            && covers(self.top, self.height, self.resized_height)
+        let (rows, columns) = self.valid();
+        (columns.len(), rows.len()) == (self.resized_width, self.resized_height)
     }
 }
 
-/// torchvision's rule: with one side given, the longer side is rounded down.
-fn resized_size(image: Size, resize: Resize) -> Size {
-    match resize {
-        Resize::None
-        | Resize::ShortAtMost { .. }
-        | Resize::Long(_)
-        | Resize::Fit(_)
-        | Resize::Cover(_)
-        | Resize::Near { .. } => image,
-        Resize::Exact(size) => size,
-        Resize::Short(side) if image.width <= image.height => {
-            Size { width: side, height: side * image.height / image.width }
-        }
-        Resize::Short(side) => {
-            Size { width: side * image.width / image.height, height: side }
+fn padded_size(cropped: Size, pad: Pad) -> Size {
+    match pad {
+        Pad::None => cropped,
+        Pad::To(size) => size,
+        Pad::Multiple(multiple) => {
+            let side = |side: usize| side.next_multiple_of(multiple.max(1));
+            Size { width: side(cropped.width), height: side(cropped.height) }
         }
     }
 }
 
-/// torchvision's rule: half of the difference, halves rounded to even; where the image is the
-/// smaller one, half of what is missing, rounded down, is added before it.
-fn centre_offset(image: usize, crop: usize) -> isize {
+/// Where a crop from the middle begins; negative where the image is the smaller one.
+///
+/// Sources: torchvision `center_crop`; transformers `TorchvisionBackend.center_crop` (also of
+/// version 4's fast processors) and, for [`CropRule::HuggingFace4`], `image_transforms.center_crop`.
+fn crop_offset(image: usize, crop: usize, rule: CropRule) -> isize {
     if crop > image {
-        return -((crop - image) / 2).cast_signed();
+        let lacking = crop - image;
+        return -(match rule {
+            CropRule::Torchvision | CropRule::HuggingFace => lacking / 2,
+            CropRule::HuggingFace4 => lacking.div_ceil(2),
+        })
+        .cast_signed();
     }
     let surplus = image - crop;
     let half = surplus / 2;
-    let up = usize::from(surplus % 2 == 1 && half % 2 == 1);
-    (half + up).cast_signed()
+    let up = rule == CropRule::Torchvision && surplus % 2 == 1 && half % 2 == 1;
+    (half + usize::from(up)).cast_signed()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn the_longer_side_is_rounded_down() {
-        let size = |width, height| Size { width, height };
-        let short = |image| resized_size(image, Resize::Short(256));
-        assert_eq!(short(size(640, 427)), size(383, 256));
-        assert_eq!(short(size(427, 640)), size(256, 383));
-        assert_eq!(short(size(1, 1)), size(256, 256));
-        assert_eq!(short(size(1, 7)), size(256, 1792));
-    }
-
-    #[test]
-    fn centre_crops_round_half_to_even() {
-        // Python: int(round(d / 2.0)) for d = 33, 35, and (crop - image) // 2 when padding.
-        assert_eq!(centre_offset(257, 224), 16);
-        assert_eq!(centre_offset(259, 224), 18);
-        assert_eq!(centre_offset(224, 224), 0);
-        assert_eq!(centre_offset(221, 224), -1);
-        assert_eq!(centre_offset(1, 224), -111);
-    }
-
-    #[test]
-    fn corners_map_to_corners() {
-        let image = Size { width: 100, height: 50 };
-        let resize = Resize::Exact(Size { width: 10, height: 20 });
-        let whole = Geometry::new(image, resize, Crop::None);
-        assert_eq!(whole.to_network(-0.5, -0.5), (-0.5, -0.5));
-        assert_eq!(whole.to_network(99.5, 49.5), (9.5, 19.5));
-        assert!(whole.covers_all());
-        let crop = Crop::Centre(Size { width: 6, height: 24 });
-        let part = Geometry::new(image, resize, crop);
-        assert_eq!(part.to_network(-0.5, -0.5), (-2.5, 1.5));
-        assert!(!part.covers_all());
-    }
-
-    proptest! {
-        #[test]
-        fn the_middle_of_the_image_stays_in_the_middle(
-            width in 1_usize..3000, height in 1_usize..3000, side in 1_usize..600,
-            crop_width in 1_usize..600, crop_height in 1_usize..600,
-        ) {
-            let crop = Crop::Centre(Size { width: crop_width, height: crop_height });
-            let geometry =
-                Geometry::new(Size { width, height }, Resize::Short(side), crop);
-            prop_assert!(geometry.resized_width.min(geometry.resized_height) == side);
-            let (x, y) = geometry
-                .to_network((width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0);
-            prop_assert!((x - (crop_width as f32 - 1.0) / 2.0).abs() <= 0.51);
-            prop_assert!((y - (crop_height as f32 - 1.0) / 2.0).abs() <= 0.51);
-        }
-    }
-}
+mod tests;

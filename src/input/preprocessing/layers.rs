@@ -1,5 +1,8 @@
 //! What flags and configurations say, one layer each, and which layer decides a key.
 
+use std::collections::BTreeMap;
+
+use super::presets;
 use super::settings::{Channels, Crop, Interpolation, Options, Preset, Resize, Task};
 use super::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
 use super::{classes, colours};
@@ -11,6 +14,8 @@ use crate::palette::Palette;
 pub(super) struct Layer {
     /// The configuration file as given; `None` for the flags.
     pub(super) file: Option<String>,
+    /// Where single keys come from, if there is more to say than the file or the flag.
+    pub(super) sources: BTreeMap<&'static str, Source>,
     pub(super) task: Option<Task>,
     pub(super) preset: Option<Preset>,
     pub(super) channels: Option<Channels>,
@@ -30,11 +35,26 @@ pub(super) struct Layer {
     pub(super) palette: Option<Palette>,
 }
 
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Source {
+    /// As the list of settings shows it: `streets.toml`, `--mean`, `default`.
+    pub(super) origin: String,
+    /// As an error shows it: `streets.toml: mean`, `--mean`.
+    pub(super) place: String,
+}
+
 impl Layer {
+    /// The layer of a file (as it was given) that says nothing yet.
+    pub(super) fn of_file(file: impl Into<String>) -> Self {
+        Self { file: Some(file.into()), ..Self::default() }
+    }
+
     /// The layer of the flags; reads the class names and colours that `--classes` and
     /// `--palette` point to.
     pub(super) fn of_flags(options: &Options) -> Result<Self> {
-        Ok(Self {
+        let multiple = options.pad_to_multiple;
+        let mut layer = Self {
             file: None,
             task: options.task,
             preset: options.preset,
@@ -45,13 +65,48 @@ impl Layer {
             interpolation: options.interpolation,
             antialias: options.antialias,
             crop: options.crop,
-            pad: options.pad_to_multiple.map(Pad::Multiple),
-            pad_side: options.pad_to_multiple.map(|_| PadSide::End),
-            fill: options.pad_to_multiple.map(|_| Fill::Reflect),
+            pad: multiple.map(Pad::Multiple),
+            pad_side: multiple.map(|_| PadSide::End),
+            fill: multiple.map(|_| Fill::Reflect),
             classes: options.classes.as_deref().map(classes::read).transpose()?,
             palette: options.palette.as_deref().map(colours::read).transpose()?,
             ..Self::default()
-        })
+        };
+        if multiple.is_some() {
+            for key in ["pad", "pad_side", "fill"] {
+                layer.comes_from(key, "--pad-to-multiple", "--pad-to-multiple");
+            }
+        }
+        presets::spell_out(&mut layer);
+        Ok(layer)
+    }
+
+    /// Says where the value of a key comes from.
+    pub(super) fn comes_from(
+        &mut self,
+        key: &'static str,
+        origin: impl Into<String>,
+        place: impl Into<String>,
+    ) {
+        let source = Source { origin: origin.into(), place: place.into() };
+        self.sources.insert(key, source);
+    }
+
+    /// Where the value of this key comes from.
+    pub(super) fn source(&self, key: &str) -> Source {
+        if let Some(source) = self.sources.get(key) {
+            return source.clone();
+        }
+        if let Some(file) = &self.file {
+            return Source { origin: file.clone(), place: format!("{file}: {key}") };
+        }
+        let flag = format!("--{}", key.replace('_', "-"));
+        Source { origin: flag.clone(), place: flag }
+    }
+
+    /// Whether this layer alone settles how pixel values are scaled.
+    pub(super) fn says_the_scale(&self) -> bool {
+        self.preset.is_some() || (self.mean.is_some() && self.std.is_some())
     }
 }
 
@@ -67,13 +122,8 @@ pub(super) struct Chosen<T> {
 
 impl<T> Chosen<T> {
     pub(super) fn said(layer: &Layer, key: &str, value: T) -> Self {
-        let flag = format!("--{key}");
-        match &layer.file {
-            Some(file) => {
-                Self { value, origin: file.clone(), place: format!("{file}: {key}") }
-            }
-            None => Self { value, origin: flag.clone(), place: flag },
-        }
+        let Source { origin, place } = layer.source(key);
+        Self { value, origin, place }
     }
 
     pub(super) fn unsaid(value: T, origin: &str) -> Self {

@@ -1,123 +1,113 @@
-//! Turns 8-bit pixels into the numbers that the network takes.
+//! Turns pixels into the numbers that the network takes.
 //!
-//! A value v becomes `(v * (1 / 255) - mean) / std` in f32, in the order and with the rounding
-//! of torchvision's `ToDtype(float32, scale=True)` and `Normalize`. There are 256 values, so a
-//! table of each channel holds them all.
+//! An 8-bit value v becomes `(v * (1 / 255) - mean) / std` in f32, in the order and with the
+//! rounding of torchvision's `ToDtype(float32, scale=True)` and `Normalize`. There are 256
+//! values, so a table of each channel holds them all. A value of a floating-point file is taken
+//! as it is: `(v - mean) / std`.
 
-use super::geometry::Geometry;
-use super::resize::Pixels;
-use super::settings::{Channels, Layout, Preset};
+use super::presets::{IMAGENET_MEAN, IMAGENET_STD};
+use super::settings::Preset;
 
 /// The standard deviation that leaves values in 0..255.
 const RAW: f32 = 1.0 / 255.0;
 
-/// Mean and standard deviation of a preset for these channels; the error is a sentence.
-pub(super) fn preset_mean_and_std(
-    preset: Preset,
-    channels: Channels,
-) -> Result<(Vec<f32>, Vec<f32>), String> {
-    let mut mean = vec![0.485, 0.456, 0.406];
-    let mut std = vec![0.229, 0.224, 0.225];
-    match (preset, channels) {
-        (Preset::Unit, _) => Ok((vec![0.0], vec![1.0])),
-        (Preset::Raw, _) => Ok((vec![0.0], vec![RAW])),
-        (Preset::Imagenet, Channels::Rgb) => Ok((mean, std)),
-        (Preset::Imagenet, Channels::Bgr) => {
-            mean.reverse();
-            std.reverse();
-            Ok((mean, std))
-        }
-        (Preset::Imagenet, Channels::Gray | Channels::Rgba) => {
-            Err("imagenet has a mean for red, green and blue; the input is gray"
-                .to_owned())
-        }
-    }
+/// Mean and standard deviation of each channel, and what every 8-bit value becomes.
+#[derive(Debug, Clone)]
+pub(super) struct Scaling {
+    mean: Vec<f32>,
+    std: Vec<f32>,
+    tables: Vec<[f32; 256]>,
 }
 
-/// What every 8-bit value becomes, a table a channel.
-#[derive(Debug, Clone)]
-pub(super) struct Tables(Vec<[f32; 256]>);
-
-impl Tables {
-    /// `mean` and `std` hold one number a channel.
+impl Scaling {
+    /// `mean` and `std` hold one number a channel, for values in 0..1.
     pub(super) fn new(mean: &[f32], std: &[f32]) -> Self {
         let table = |(mean, std): (&f32, &f32)| {
             std::array::from_fn(|value| {
                 let value = value as f32;
-                if *mean == 0.0 && std.to_bits() == RAW.to_bits() {
-                    value
-                } else {
-                    (value * (1.0 / 255.0) - mean) / std
-                }
+                if is_raw(*mean, *std) { value } else { (value * RAW - mean) / std }
             })
         };
-        Self(mean.iter().zip(std).map(table).collect())
+        let tables = mean.iter().zip(std).map(table).collect();
+        Self { mean: mean.to_vec(), std: std.to_vec(), tables }
     }
 
-    /// The part of the image that the network sees, in the network's order.
-    pub(super) fn apply(
-        &self,
-        image: &Pixels,
-        geometry: &Geometry,
-        channels: Channels,
-        layout: Layout,
-    ) -> Vec<f32> {
-        let Self(tables) = self;
-        let count = tables.len();
-        let pixels = geometry.width * geometry.height;
-        let (pixel_step, channel_step) = match layout {
-            Layout::Nchw => (1, pixels),
-            Layout::Nhwc => (count, 1),
+    /// An 8-bit value as the network takes it.
+    #[inline]
+    pub(super) fn byte(&self, channel: usize, value: u8) -> f32 {
+        self.tables[channel][usize::from(value)]
+    }
+
+    /// A value of 0..1, which came from 8 bits, as the network takes it.
+    #[inline]
+    pub(super) fn unit(&self, channel: usize, value: f32) -> f32 {
+        (value - self.mean[channel]) / self.std[channel]
+    }
+
+    /// A value of a floating-point file as the network takes it.
+    #[inline]
+    pub(super) fn float(&self, channel: usize, value: f32) -> f32 {
+        let (mean, std) = (self.mean[channel], self.std[channel]);
+        if is_raw(mean, std) { value } else { (value - mean) / std }
+    }
+
+    /// The preset whose numbers these are and which is for values of 0..1 alone.
+    pub(super) fn preset_of_unit_values(&self) -> Option<Preset> {
+        let all = |mean: &[f32], std: &[f32]| {
+            bits(&self.mean).eq(bits(mean)) && bits(&self.std).eq(bits(std))
         };
-        let (rows, first_row) = shared(geometry.top, geometry.height, image.size.height);
-        let (columns, first_column) =
-            shared(geometry.left, geometry.width, image.size.width);
-        let mut values = vec![0.0; pixels * count];
-        for (channel, table) in tables.iter().enumerate() {
-            let source =
-                if channels == Channels::Bgr { count - 1 - channel } else { channel };
-            let plane = values[channel * channel_step..].iter_mut().step_by(pixel_step);
-            if rows.len() < geometry.height || columns.len() < geometry.width {
-                plane.take(pixels).for_each(|value| *value = table[0]);
-            }
-            for (row, network_row) in rows.clone().zip(first_row..) {
-                let from = (row * image.size.width + columns.start) * count + source;
-                let to = (network_row * geometry.width + first_column) * pixel_step
-                    + channel * channel_step;
-                let new = values[to..].iter_mut().step_by(pixel_step).take(columns.len());
-                let old = image.values[from..].iter().step_by(count);
-                new.zip(old).for_each(|(new, old)| *new = table[usize::from(*old)]);
-            }
+        let mut reversed = (IMAGENET_MEAN, IMAGENET_STD);
+        reversed.0.reverse();
+        reversed.1.reverse();
+        let count = self.mean.len();
+        if all(&IMAGENET_MEAN, &IMAGENET_STD) || all(&reversed.0, &reversed.1) {
+            Some(Preset::Imagenet)
+        } else if all(&vec![0.0; count], &vec![1.0; count]) {
+            Some(Preset::Unit)
+        } else {
+            None
         }
-        values
     }
 }
 
-/// Of `seen` positions from `first` on those that exist among `size`, and at which of the
-/// seen positions they begin.
-fn shared(first: isize, seen: usize, size: usize) -> (std::ops::Range<usize>, usize) {
-    let start = first.max(0) as usize;
-    let end = (first + seen.cast_signed()).clamp(0, size.cast_signed()) as usize;
-    (start..end.max(start), (-first).max(0) as usize)
+/// A file's 8-bit value `v` as one of 0..1.
+#[inline]
+pub(super) fn unit_of_byte(value: u8) -> f32 {
+    f32::from(value) * RAW
+}
+
+fn is_raw(mean: f32, std: f32) -> bool {
+    mean == 0.0 && std.to_bits() == RAW.to_bits()
+}
+
+fn bits(values: &[f32]) -> impl Iterator<Item = u32> {
+    values.iter().map(|value| value.to_bits())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::presets;
+    use super::super::settings::Channels;
     use super::*;
 
     #[test]
     fn raw_leaves_values_as_they_are() {
-        let Tables(tables) = Tables::new(&[0.0], &[RAW]);
-        for (value, result) in tables[0].iter().enumerate() {
-            assert_eq!(result.to_bits(), (value as f32).to_bits());
+        let scaling = Scaling::new(&[0.0], &[RAW]);
+        for value in 0..=255 {
+            let expected = f32::from(value).to_bits();
+            assert_eq!(scaling.byte(0, value).to_bits(), expected);
+            assert_eq!(scaling.float(0, f32::from(value)).to_bits(), expected);
         }
     }
 
     #[test]
-    fn the_mean_of_imagenet_follows_its_colour() {
-        let (rgb, _) = preset_mean_and_std(Preset::Imagenet, Channels::Rgb).unwrap();
-        let (bgr, _) = preset_mean_and_std(Preset::Imagenet, Channels::Bgr).unwrap();
-        assert_eq!((rgb[0], rgb[2]), (bgr[2], bgr[0]));
-        assert!(preset_mean_and_std(Preset::Imagenet, Channels::Gray).is_err());
+    fn presets_for_values_of_0_to_1_are_known_by_their_numbers() {
+        let (mean, std) = presets::mean_and_std(Preset::Imagenet, Channels::Bgr).unwrap();
+        let scaling = Scaling::new(&mean, &std);
+        assert_eq!(scaling.preset_of_unit_values(), Some(Preset::Imagenet));
+        let unit = Scaling::new(&[0.0; 4], &[1.0; 4]);
+        assert_eq!(unit.preset_of_unit_values(), Some(Preset::Unit));
+        assert_eq!(Scaling::new(&[0.0], &[RAW]).preset_of_unit_values(), None);
+        assert_eq!(Scaling::new(&[0.5], &[0.5]).preset_of_unit_values(), None);
     }
 }

@@ -1,126 +1,141 @@
-//! Resizes 8-bit pixels as torchvision's `resize` does with `uint8` tensors, bit for bit.
+//! Resizes pixels with the arithmetic of a library: the same file gives the same numbers.
 //!
-//! With antialiasing this is a convolution whose filter widens with the reduction, columns
-//! first, then rows, 8 bits in between. Without it the filter keeps its size
-//! ([`super::interpolate`]). `nearest` takes the pixel at `floor(i * scale)`, torchvision's
-//! `NEAREST` (not Pillow's, which takes the one under the centre).
-//!
-//! References: torchvision `transforms.v2.functional.resize`; the arithmetic (16-bit weights,
-//! rounding after each pass) comes from Pillow-SIMD.
+//! | arithmetic | of what | agrees |
+//! |---|---|---|
+//! | [`torchvision`] | `uint8` tensors | bit for bit |
+//! | [`pillow`] | 8-bit images | bit for bit |
+//! | [`opencv`] | 8-bit arrays | bit for bit; cubic to one level in few values |
+//! | [`float`] | `float32` tensors | to 1e-6 (5e-6 without antialiasing) |
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+mod float;
+mod mix;
+mod nearest;
+mod opencv;
+mod pillow;
+mod torchvision;
 
 use super::interpolate::{self, Kernel};
 use super::settings::{Interpolation, Size};
+use super::steps::Resampler;
 
-/// 8-bit pixels, `channels` values a pixel, row by row.
+/// Pixels, `channels` values each, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pixels {
+pub(super) struct Pixels<T = u8> {
     /// Columns and rows.
     pub(super) size: Size,
-    /// Values a pixel: 3 or 1.
+    /// Values a pixel: 1, 3 or 4.
     pub(super) channels: usize,
     /// `size.height * size.width * channels` values.
-    pub(super) values: Vec<u8>,
+    pub(super) values: Vec<T>,
 }
 
-/// Resizes to `size`; no pixel changes where the size is the same.
-///
-/// The error is a sentence of the resizing library; it does not arise for the sizes and
-/// channels that this module is given.
-pub(super) fn resize(
-    image: Pixels,
-    size: Size,
-    interpolation: Interpolation,
-    antialias: bool,
-) -> Result<Pixels, String> {
-    if image.size == size {
-        return Ok(image);
-    }
-    match interpolation {
-        Interpolation::Nearest => Ok(nearest(&image, size)),
-        Interpolation::Bilinear if antialias => {
-            convolve(image, size, FilterType::Bilinear, interpolate::LINEAR)
-        }
-        Interpolation::Bicubic if antialias => {
-            convolve(image, size, FilterType::CatmullRom, interpolate::CATMULL_ROM)
-        }
-        Interpolation::Bilinear => {
-            Ok(interpolate::resize(&image, size, interpolate::LINEAR))
-        }
-        Interpolation::NearestExact
-        | Interpolation::Lanczos
-        | Interpolation::Box
-        | Interpolation::Hamming => Err(format!("{interpolation} is not supported")),
-        Interpolation::Bicubic => {
-            Ok(interpolate::resize(&image, size, interpolate::CUBIC))
-        }
+impl<T> Pixels<T> {
+    /// The same pixels with other values.
+    pub(super) fn map<V>(self, value: impl Fn(T) -> V) -> Pixels<V> {
+        let values = self.values.into_iter().map(value).collect();
+        Pixels { size: self.size, channels: self.channels, values }
     }
 }
 
-/// From this reduction on the resizing library keeps a bit less of its weights than torchvision.
-const EXTREME: usize = 64;
-
-/// One call for both axes would do the rows first: overshoots are clipped between the passes,
-/// so the order shows.
-fn convolve(
-    image: Pixels,
-    size: Size,
-    filter: FilterType,
-    kernel: Kernel,
-) -> Result<Pixels, String> {
-    let narrow = Size { width: size.width, height: image.size.height };
-    let narrow = if image.size.width / size.width >= EXTREME {
-        interpolate::reduce_width(&image, size.width, kernel)
-    } else {
-        convolve_axis(image, narrow, filter)?
-    };
-    if narrow.size.height / size.height >= EXTREME {
-        Ok(interpolate::reduce_height(&narrow, size.height, kernel))
-    } else {
-        convolve_axis(narrow, size, filter)
-    }
+/// How pixels are resized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Method {
+    /// Whose arithmetic.
+    pub(super) resampler: Resampler,
+    /// Which filter.
+    pub(super) interpolation: Interpolation,
+    /// Whether it widens with the reduction.
+    pub(super) antialias: bool,
 }
 
-fn convolve_axis(
-    image: Pixels,
-    size: Size,
-    filter: FilterType,
-) -> Result<Pixels, String> {
-    if image.size == size {
-        return Ok(image);
-    }
-    let kind = if image.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
-    let (width, height) = (image.size.width as u32, image.size.height as u32);
-    let source = ImageRef::new(width, height, &image.values, kind)
-        .map_err(|error| error.to_string())?;
-    let mut target = Image::new(size.width as u32, size.height as u32, kind);
-    let options =
-        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false);
-    Resizer::new()
-        .resize(&source, &mut target, &options)
-        .map_err(|error| error.to_string())?;
-    Ok(Pixels { size, channels: image.channels, values: target.into_vec() })
-}
-
-fn nearest(image: &Pixels, size: Size) -> Pixels {
-    let columns = nearest_indices(image.size.width, size.width);
-    let rows = nearest_indices(image.size.height, size.height);
-    let channels = image.channels;
-    let mut values = Vec::with_capacity(size.width * size.height * channels);
-    for row in rows {
-        let start = row * image.size.width * channels;
-        for &column in &columns {
-            let at = start + column * channels;
-            values.extend_from_slice(&image.values[at..at + channels]);
+impl Method {
+    /// Whether the library antialiases always (`Some(true)`), never, or as asked (`None`).
+    pub(super) fn antialias_of(
+        resampler: Resampler,
+        interpolation: Interpolation,
+    ) -> Option<bool> {
+        match (resampler, interpolation) {
+            (_, Interpolation::Nearest | Interpolation::NearestExact)
+            | (Resampler::Opencv, _) => Some(false),
+            (Resampler::Pillow, _)
+            | (_, Interpolation::Lanczos | Interpolation::Box | Interpolation::Hamming) => {
+                Some(true)
+            }
+            _ => None,
         }
     }
-    Pixels { size, channels, values }
+
+    /// Whether the library has such an interpolation; the error is a sentence and a way out.
+    pub(super) fn check(self) -> Result<(), (String, &'static str)> {
+        use Interpolation::{Box, Hamming, Lanczos, NearestExact};
+        let Self { resampler, interpolation, .. } = self;
+        match (resampler, interpolation) {
+            (Resampler::Torchvision | Resampler::Float, Box | Hamming) => Err((
+                format!("torchvision has no interpolation \"{interpolation}\""),
+                "take bilinear, bicubic or lanczos, or the resampler pillow, which has it",
+            )),
+            (Resampler::Opencv, NearestExact | Lanczos | Box | Hamming) => Err((
+                format!("{interpolation} with the resampler opencv is not supported"),
+                "take nearest, bilinear or bicubic, or the resampler pillow, which has it",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Resizes 8-bit pixels to `size`; no pixel changes where the size is the same.
+    ///
+    /// The error is a sentence; it does not arise with what [`Self::check`] lets through.
+    /// [`Resampler::Float`] is for [`Self::resize_floats`] and counts as torchvision here.
+    pub(super) fn resize(self, image: Pixels, size: Size) -> Result<Pixels, String> {
+        let Self { resampler, interpolation, antialias } = self;
+        if image.size == size {
+            return Ok(image);
+        }
+        match resampler {
+            Resampler::Torchvision | Resampler::Float => {
+                torchvision::resize(image, size, interpolation, antialias)
+            }
+            Resampler::Pillow => Ok(pillow::resize(image, size, interpolation)),
+            Resampler::Opencv => opencv::resize(&image, size, interpolation),
+        }
+    }
+
+    /// Resizes floating-point pixels to `size`. What the library has beside arithmetic is kept:
+    /// which pixel is the nearest, and whether it antialiases.
+    pub(super) fn resize_floats(self, image: Pixels<f32>, size: Size) -> Pixels<f32> {
+        if image.size == size {
+            return image;
+        }
+        match self.reach() {
+            Some(reach) => float::resize(image, size, reach),
+            None => nearest::pick(&image, size, self.nearest()),
+        }
+    }
+
+    fn reach(self) -> Option<float::Reach> {
+        let kernel: Kernel = match (self.interpolation, self.antialias) {
+            (Interpolation::Bicubic, false) => interpolate::CUBIC,
+            (other, _) => pillow::kernel(other)?,
+        };
+        Some(if self.antialias {
+            float::Reach::Growing(kernel)
+        } else {
+            float::Reach::Fixed(kernel)
+        })
+    }
+
+    fn nearest(self) -> fn(usize, usize) -> Vec<usize> {
+        let exact = self.interpolation == Interpolation::NearestExact;
+        match self.resampler {
+            Resampler::Pillow => nearest::pillow,
+            Resampler::Opencv => nearest::opencv,
+            Resampler::Torchvision | Resampler::Float if exact => {
+                nearest::torchvision_exact
+            }
+            Resampler::Torchvision | Resampler::Float => nearest::torchvision,
+        }
+    }
 }
 
-/// In f32, as torchvision computes them: with large sizes f64 gives other indices.
-fn nearest_indices(from: usize, to: usize) -> Vec<usize> {
-    let scale = from as f32 / to as f32;
-    (0..to).map(|i| ((i as f32 * scale) as usize).min(from - 1)).collect()
-}
+#[cfg(test)]
+mod tests;

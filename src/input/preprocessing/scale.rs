@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::layers::{Chosen, Layer, choose};
-use super::normalize::preset_mean_and_std;
+use super::presets;
 use super::settings::{Channels, ModelInput};
 use crate::error::{Error, Result};
 
-/// Largest mean that is taken for one of values in 0..1.
-const LARGEST_MEAN: f32 = 1.0;
+/// Largest mean that is taken for one of values in 0..1; a scale of -1..1 makes one above 1.
+const LARGEST_MEAN: f32 = 2.0;
 
 /// Largest standard deviation that is taken for one of values in 0..1.
 const LARGEST_STD: f32 = 10.0;
@@ -23,6 +23,7 @@ pub(super) fn channels(layers: &[Layer], input: &ModelInput) -> Result<Chosen<Ch
     let chosen = match (chosen, count) {
         (Some(chosen), _) => chosen,
         (None, 1) => Chosen::unsaid(Channels::Gray, super::frame::MODEL_INPUT),
+        (None, 4) => Chosen::unsaid(Channels::Rgba, super::frame::MODEL_INPUT),
         (None, _) => Chosen::unsaid(Channels::Rgb, "default"),
     };
     if chosen.value.count() == count {
@@ -39,7 +40,8 @@ pub(super) fn channels(layers: &[Layer], input: &ModelInput) -> Result<Chosen<Ch
     Err(Error::setting(place, message).with_hint(match count {
         1 => "say --channels gray",
         3 => "say --channels rgb or bgr",
-        _ => "only models with 3 channels (rgb, bgr) or 1 (gray) are supported",
+        4 => "say --channels rgba",
+        _ => "only models with 3 channels (rgb, bgr), 1 (gray) or 4 (rgba) are supported",
     }))
 }
 
@@ -89,7 +91,7 @@ fn numbers(
         if let Some(preset) = layer.preset {
             let chosen = Chosen::said(layer, "preset", preset);
             let (mean, std) =
-                preset_mean_and_std(preset, channels).map_err(|message| {
+                presets::mean_and_std(preset, channels).map_err(|message| {
                     Error::setting(&chosen.place, message)
                         .with_hint("say --preset unit or raw, or give --mean and --std")
                 })?;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::steps::Exif;
 use crate::input::MAX_PIXELS;
 
 /// What the flags said; what is `None` is left to the configuration and the defaults.
@@ -25,6 +26,10 @@ pub struct Options {
     /// `--pad-to-multiple`: both sides are brought to a multiple by reflection at the right
     /// and the bottom.
     pub pad_to_multiple: Option<usize>,
+    /// `--exif`.
+    pub exif: Option<Exif>,
+    /// `--max-pixels`: most pixels that an image may have, before and after resizing.
+    pub max_pixels: Option<u64>,
     /// `--mean`: one number, or one a channel, of values in 0..1.
     pub mean: Option<Vec<f32>>,
     /// `--std`: one number, or one a channel, of values in 0..1.
@@ -37,6 +42,9 @@ pub struct Options {
     pub palette: Option<String>,
     /// `--task`.
     pub task: Option<Task>,
+    /// What the model file says about itself, by name, as `Model::metadata` gives it; what is
+    /// not known is left alone.
+    pub metadata: Vec<(String, String)>,
 }
 
 /// What a model takes: its image input as the model file declares it.
@@ -113,6 +121,17 @@ pub enum Resize {
     Long(usize),
     /// As large as fits into this size, the shape kept (letterbox).
     Fit(Size),
+    /// As large as fits into this size, the shape kept, both sides rounded down: the rule of
+    /// Hugging Face's `max_height` with `max_width`.
+    Within(Size),
+    /// As large as keeps the longer side within `long` and the shorter one within `short`, the
+    /// shape kept, sides rounded to the nearest, halves up: the rule of mmcv's `keep_ratio`.
+    Bounds {
+        /// Largest longer side.
+        long: usize,
+        /// Largest shorter side.
+        short: usize,
+    },
     /// As small as covers this size, the shape kept.
     Cover(Size),
     /// Near this size, the shape kept, each side a multiple: the rule of DPT.
@@ -133,6 +152,8 @@ impl fmt::Display for Resize {
             Self::ShortAtMost { short, long } => write!(f, "short:{short},long:{long}"),
             Self::Long(side) => write!(f, "long:{side}"),
             Self::Fit(size) => write!(f, "fit:{size}"),
+            Self::Within(size) => write!(f, "within:{size}"),
+            Self::Bounds { long, short } => write!(f, "bounds:{long}x{short}"),
             Self::Cover(size) => write!(f, "cover:{size}"),
             Self::Near { size, multiple } => write!(f, "near:{size}/{multiple}"),
         }
@@ -149,7 +170,8 @@ impl FromStr for Resize {
         let unknown = || {
             format!(
                 "\"{text}\" is not one of none, WIDTHxHEIGHT (512x256), short:SIDE, \
-                 short:SIDE,long:MOST, long:SIDE, fit:WIDTHxHEIGHT, cover:WIDTHxHEIGHT"
+                 short:SIDE,long:MOST, long:SIDE, fit:WIDTHxHEIGHT, within:WIDTHxHEIGHT, \
+                 bounds:LONGxSHORT, cover:WIDTHxHEIGHT, near:WIDTHxHEIGHT/MULTIPLE"
             )
         };
         let Some((rule, rest)) = text.split_once(':') else {
@@ -164,6 +186,11 @@ impl FromStr for Resize {
             },
             "long" => Ok(Self::Long(side(rest)?)),
             "fit" => rest.parse().map(Self::Fit),
+            "within" => rest.parse().map(Self::Within),
+            "bounds" => {
+                let (long, short) = rest.split_once('x').ok_or_else(unknown)?;
+                Ok(Self::Bounds { long: side(long)?, short: side(short)? })
+            }
             "cover" => rest.parse().map(Self::Cover),
             "near" => {
                 let (size, multiple) = rest.split_once('/').ok_or_else(unknown)?;
@@ -225,7 +252,7 @@ pub enum Task {
     Segmentation,
 }
 
-/// Mean and standard deviation by name.
+/// Mean and standard deviation by name; two names stand for the sizes as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// The mean and standard deviation that torchvision's models were trained with.
@@ -234,6 +261,12 @@ pub enum Preset {
     Unit,
     /// Values in 0..255, as they are in the file.
     Raw,
+    /// Everything that torchvision's `ImageClassification` does by default: the shorter side to
+    /// 256, the middle 224 x 224, and `imagenet`.
+    TorchvisionClassification,
+    /// Everything that torchvision's `SemanticSegmentation` does with its weights: the shorter
+    /// side to 520, and `imagenet`.
+    TorchvisionSegmentation,
 }
 
 /// How values between pixels are found.
@@ -310,7 +343,9 @@ pub(super) use named;
 
 named!(Layout: "NCHW" = Nchw, "NHWC" = Nhwc);
 named!(Task: "classification" = Classification, "segmentation" = Segmentation);
-named!(Preset: "imagenet" = Imagenet, "unit" = Unit, "raw" = Raw);
+named!(Preset: "imagenet" = Imagenet, "unit" = Unit, "raw" = Raw,
+    "torchvision-classification" = TorchvisionClassification,
+    "torchvision-segmentation" = TorchvisionSegmentation);
 named!(Interpolation: "nearest" = Nearest, "nearest-exact" = NearestExact, "bilinear" = Bilinear,
     "bicubic" = Bicubic, "lanczos" = Lanczos, "box" = Box, "hamming" = Hamming);
 named!(Channels: "rgb" = Rgb, "bgr" = Bgr, "gray" = Gray, "rgba" = Rgba);

@@ -1,13 +1,12 @@
-//! Reads a configuration: the TOML file beside the model, or the one that `--config` names.
+//! Reads a TOML configuration: the sidecar beside the model, or one that `--config` names.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
 use std::str::FromStr;
 
 use toml::{Table, Value};
 
 use super::layers::Layer;
+use super::presets;
+use super::steps::Fill;
 use crate::error::{Error, Result};
 use crate::palette::Palette;
 
@@ -21,48 +20,19 @@ const KEYS: &[&str] = &[
     "resize",
     "interpolation",
     "antialias",
+    "resampler",
     "crop",
+    "crop_rule",
+    "alpha",
+    "pad",
+    "pad_side",
+    "fill",
     "classes",
     "palette",
 ];
 
-/// Most bytes of a configuration or a class list.
-const MOST_BYTES: u64 = 16 << 20;
-
-/// The configuration beside the model, if there is one.
-pub(super) fn beside(model: &Path) -> Result<Option<Layer>> {
-    let path = model.with_extension("toml");
-    match read_text(&path) {
-        Ok(text) => parse(&path, &text).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::read(&path, error)),
-    }
-}
-
-/// The configuration in this file.
-pub(super) fn read(path: &Path) -> Result<Layer> {
-    let text = read_text(path).map_err(|error| Error::read(path, error))?;
-    parse(path, &text)
-}
-
-/// Reads a file of text, without a byte order mark.
-pub(super) fn read_text(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        let message = format!("is larger than {} MiB", MOST_BYTES >> 20);
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8 text"))?;
-    Ok(match text.strip_prefix('\u{feff}') {
-        Some(text) => text.to_owned(),
-        None => text,
-    })
-}
-
-fn parse(path: &Path, text: &str) -> Result<Layer> {
-    let file = path.display().to_string();
+/// What the text of this file says.
+pub(super) fn parse(file: &str, text: &str) -> Result<Layer> {
     if text.trim_start().starts_with('{') {
         return Err(Error::setting(file, "is JSON; expected TOML")
             .with_hint("write its values into a TOML file, or give them as flags"));
@@ -71,9 +41,9 @@ fn parse(path: &Path, text: &str) -> Result<Layer> {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.map_or(1, |text| text.matches('\n').count() + 1);
         let message = error.message().replace('\n', ", ");
-        Error::setting(file.clone(), format!("line {line}: {message}"))
+        Error::setting(file, format!("line {line}: {message}"))
     })?;
-    let mut layer = Layer { file: Some(file.clone()), ..Layer::default() };
+    let mut layer = Layer::of_file(file);
     for (key, value) in &table {
         read_key(&mut layer, key, value)
             .map_err(|message| Error::setting(format!("{file}: {key}"), message))?;
@@ -82,6 +52,7 @@ fn parse(path: &Path, text: &str) -> Result<Layer> {
         return Err(Error::setting(file, format!("there is no setting \"{key}\""))
             .with_hint(format!("the settings are {}", KEYS.join(", "))));
     }
+    presets::spell_out(&mut layer);
     Ok(layer)
 }
 
@@ -93,7 +64,13 @@ fn read_key(layer: &mut Layer, key: &str, value: &Value) -> Result<(), String> {
         "channels" => layer.channels = Some(named(value)?),
         "resize" => layer.resize = Some(named(value)?),
         "interpolation" => layer.interpolation = Some(named(value)?),
+        "resampler" => layer.resampler = Some(named(value)?),
         "crop" => layer.crop = Some(named(value)?),
+        "crop_rule" => layer.crop_rule = Some(named(value)?),
+        "alpha" => layer.alpha = Some(named(value)?),
+        "pad" => layer.pad = Some(named(value)?),
+        "pad_side" => layer.pad_side = Some(named(value)?),
+        "fill" => layer.fill = Some(fill(value)?),
         "mean" => layer.mean = Some(numbers(value)?),
         "std" => layer.std = Some(numbers(value)?),
         "antialias" => layer.antialias = Some(truth(value)?),
@@ -147,6 +124,13 @@ fn list<T>(
 
 fn name(value: &Value) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| expected("a name", value))
+}
+
+fn fill(value: &Value) -> Result<Fill, String> {
+    match value {
+        Value::Array(_) => colour(value).map(Fill::Colour),
+        _ => named(value),
+    }
 }
 
 /// The name of a palette, or its colours.

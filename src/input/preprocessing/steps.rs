@@ -30,6 +30,15 @@ pub enum CropRule {
     HuggingFace4,
 }
 
+/// Whether EXIF orientation is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exif {
+    /// The image is turned the right way up.
+    Apply,
+    /// Pixels stay as they lie in the file.
+    Ignore,
+}
+
 /// What becomes of transparency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alpha {
@@ -67,12 +76,14 @@ pub enum Fill {
     /// The image, reflected at its border without repeating the border itself; where it is
     /// too small for that, its border's value.
     Reflect,
-    /// A colour, before the mean is subtracted.
+    /// A colour, before the mean is subtracted. It also stands where a crop lacks something,
+    /// which is black otherwise.
     Colour([u8; 3]),
 }
 
 named!(Resampler: "torchvision" = Torchvision, "pillow" = Pillow, "opencv" = Opencv, "float" = Float);
 named!(CropRule: "torchvision" = Torchvision, "huggingface" = HuggingFace, "huggingface4" = HuggingFace4);
+named!(Exif: "apply" = Apply, "ignore" = Ignore);
 named!(Alpha: "drop" = Drop, "white" = White);
 named!(PadSide: "end" = End, "centre" = Centre);
 

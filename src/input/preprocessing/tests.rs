@@ -2,7 +2,11 @@
 
 #![allow(clippy::float_cmp, reason = "the same bits are what is promised")]
 
+mod configurations;
+mod foreign;
+mod refusals;
 mod sources;
+mod surroundings;
 mod torchvision;
 
 use std::path::PathBuf;
@@ -10,7 +14,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::input::read_image;
+use crate::input::picture::{Picture, Values};
+use crate::input::{MAX_PIXELS, ReadOptions, read_image};
 
 const RGB_ANY: ModelInput =
     ModelInput { layout: Layout::Nchw, channels: 3, height: None, width: None };
@@ -19,8 +24,13 @@ fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/preprocessing")
 }
 
-fn image(name: &str) -> RgbImage {
-    read_image(&fixtures().join(name)).unwrap().image
+fn image(name: &str) -> Picture {
+    read_image(&fixtures().join(name), &ReadOptions::default()).unwrap().picture
+}
+
+fn bytes(picture: &Picture) -> &[u8] {
+    let Values::U8(values) = &picture.values else { panic!("8-bit values") };
+    values
 }
 
 fn with_preset(preset: Preset) -> Options {
@@ -38,7 +48,7 @@ fn setting<'a>(settled: &'a Preprocessing, key: &str) -> (&'a str, &'a str) {
 
 #[test]
 fn presets_span_the_ranges_they_name() {
-    let image = RgbImage::from_raw(2, 1, vec![0, 128, 255, 255, 0, 7]).unwrap();
+    let image = Picture::rgb(2, 1, vec![0, 128, 255, 255, 0, 7]);
     let values = |preset| {
         resolve(&RGB_ANY, &with_preset(preset)).unwrap().apply(&image).unwrap().values
     };
@@ -98,9 +108,9 @@ fn channels_have_to_be_as_many_as_the_model_takes() {
         format!("{error}; {}", error.hint().unwrap())
     };
     assert_eq!(
-        error(4, None),
-        "channels: rgb has 3 channels, but the model's input has 4; only models with 3 \
-         channels (rgb, bgr) or 1 (gray) are supported"
+        error(2, None),
+        "channels: rgb has 3 channels, but the model's input has 2; only models with 3 \
+         channels (rgb, bgr), 1 (gray) or 4 (rgba) are supported"
     );
     assert_eq!(
         error(3, Some(Channels::Gray)),
@@ -110,7 +120,8 @@ fn channels_have_to_be_as_many_as_the_model_takes() {
     let settled = resolve(&one, &with_preset(Preset::Raw)).unwrap();
     assert_eq!(setting(&settled, "channels"), ("gray", "the model's input"));
     let gray = image("gray.png");
-    let expected: Vec<f32> = gray.pixels().map(|pixel| f32::from(pixel[0])).collect();
+    let expected: Vec<f32> =
+        bytes(&gray).iter().step_by(3).map(|value| f32::from(*value)).collect();
     assert_eq!(settled.apply(&gray).unwrap().values, expected);
 }
 
@@ -119,9 +130,9 @@ fn an_image_too_long_to_resize_is_an_error() {
     let options =
         Options { resize: Some(Resize::Short(60_000)), ..with_preset(Preset::Unit) };
     let settled = resolve(&RGB_ANY, &options).unwrap();
-    let error = settled.apply(&RgbImage::new(1, 4)).unwrap_err().to_string();
+    let error = settled.apply(&Picture::rgb(1, 4, vec![0; 12])).unwrap_err().to_string();
     assert_eq!(error, "--resize: 1x4 to 60000x240000 takes more than 200000000 pixels");
-    assert!(settled.apply(&RgbImage::new(0, 0)).is_err());
+    assert!(settled.apply(&Picture::rgb(0, 0, vec![])).is_err());
 }
 
 fn any_frame() -> impl Strategy<Value = Options> {
@@ -156,10 +167,10 @@ proptest! {
     #[test]
     fn images_of_one_colour_keep_it_at_every_size(
         options in any_frame(),
-        (width, height) in prop_oneof![(1_u32..40, 1_u32..40), (Just(1), 1_u32..300), (1_u32..300, Just(1))],
+        (width, height) in prop_oneof![(1_usize..40, 1_usize..40), (Just(1), 1_usize..300), (1_usize..300, Just(1))],
         colour in any::<[u8; 3]>(),
     ) {
-        let image = RgbImage::from_pixel(width, height, image::Rgb(colour));
+        let image = Picture::rgb(width, height, colour.repeat(width * height));
         let made = resolve(&RGB_ANY, &options).unwrap().apply(&image).unwrap();
         prop_assert_eq!(made.values.len(), 3 * made.width * made.height);
         let geometry = made.geometry;

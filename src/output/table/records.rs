@@ -33,7 +33,7 @@ impl<R: BufRead + Seek> Records<R> {
             if line.last() != Some(&b'\n') {
                 return Ok(None);
             }
-            quoted ^= line.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+            quoted = line.iter().fold(quoted, |quoted, byte| quoted ^ (*byte == b'"'));
             if !quoted {
                 let length = self.record.len() as u64;
                 let span = Span { start: self.whole, length };

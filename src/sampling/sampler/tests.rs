@@ -346,16 +346,7 @@ fn the_first_31_of_62_samples_are_those_of_31() {
 }
 
 fn no_geometry(height: usize, width: usize) -> crate::input::Geometry {
-    crate::input::Geometry {
-        image_width: width,
-        image_height: height,
-        resized_width: width,
-        resized_height: height,
-        left: 0,
-        top: 0,
-        width,
-        height,
-    }
+    crate::input::Geometry::of_whole(width, height)
 }
 
 #[test]

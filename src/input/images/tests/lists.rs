@@ -1,5 +1,6 @@
 use super::super::list;
 use super::*;
+use crate::input::ReadOptions;
 
 fn entries(content: &[u8]) -> Result<Vec<String>> {
     let mut entries = Vec::new();
@@ -108,7 +109,9 @@ fn a_list_keeps_its_order_and_what_is_not_there() {
     let above = format!("outside{}/x.png", working.parent().unwrap().display());
     let ids: Vec<&str> = images.iter().map(ImageFile::id).collect();
     assert_eq!(ids, ["b.png", "a.png", "there.png", &above, "outside/nowhere/c.png"]);
-    let hint = |i: usize| images[i].read().unwrap_err().hint().unwrap().to_owned();
+    let hint = |i: usize| {
+        images[i].read(&ReadOptions::default()).unwrap_err().hint().unwrap().to_owned()
+    };
     assert!(hint(1).contains("relative to the working directory; where"), "{}", hint(1));
     let there = format!("but {} exists", lists.join("there.png").display());
     assert!(hint(2).contains(&there), "{}", hint(2));

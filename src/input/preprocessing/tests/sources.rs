@@ -152,7 +152,7 @@ fn unknown_keys_are_answered_with_the_known_ones() {
     assert_eq!(
         error.hint().unwrap(),
         "the settings are task, preset, channels, mean, std, resize, interpolation, \
-         antialias, crop, classes, palette"
+         antialias, resampler, crop, crop_rule, alpha, pad, pad_side, fill, classes, palette"
     );
 }
 

@@ -1,0 +1,100 @@
+//! Images of 8 and 16 bits: bands wanted, transparency, 8 bits.
+
+use image::{DynamicImage, ImageBuffer, Pixel};
+
+use super::{CONVERT, ReadOptions, Refusal};
+use crate::input::picture::{Picture, Values};
+use crate::input::preprocessing::{Alpha, Channels};
+
+/// The pixels as red, green and blue, or as the four bands that a model takes.
+pub(super) fn to_picture(
+    image: DynamicImage,
+    options: &ReadOptions,
+) -> Result<Picture, Refusal> {
+    let image = to_8_bits(image)?;
+    let bands = usize::from(image.color().channel_count());
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    if options.channels == Channels::Rgba {
+        let DynamicImage::ImageRgba8(image) = image else {
+            return Err(wrong_bands(bands, options.channels));
+        };
+        let values = Values::U8(image.into_raw());
+        return Ok(Picture { width, height, bands: 4, values });
+    }
+    let transparent = image.color().has_alpha() && options.alpha == Alpha::White;
+    let values = if transparent {
+        let on_white = |[red, green, blue, alpha]: [u8; 4]| {
+            [red, green, blue].map(|value| over_white(value, alpha))
+        };
+        let pixels = image.into_rgba8().into_raw();
+        pixels.as_chunks().0.iter().copied().flat_map(on_white).collect()
+    } else {
+        image.into_rgb8().into_raw()
+    };
+    Ok(Picture::rgb(width, height, values))
+}
+
+/// An image whose bands are not those that the model takes.
+pub(super) fn wrong_bands(found: usize, wanted: Channels) -> Refusal {
+    let band = if found == 1 { "band" } else { "bands" };
+    let message = format!(
+        "the image has {found} {band}, but the model takes {} ({wanted})",
+        wanted.count()
+    );
+    let hint = match wanted {
+        Channels::Rgba => {
+            "a model of four channels takes RGBA images (PNG, WebP) or TIFFs of four bands"
+        }
+        _ => "images of one band (gray) or three (red, green, blue) are taken",
+    };
+    Refusal { message, hint }
+}
+
+fn to_8_bits(image: DynamicImage) -> Result<DynamicImage, Refusal> {
+    match image {
+        DynamicImage::ImageLuma8(_)
+        | DynamicImage::ImageLumaA8(_)
+        | DynamicImage::ImageRgb8(_)
+        | DynamicImage::ImageRgba8(_) => Ok(image),
+        DynamicImage::ImageLuma16(image) => {
+            Ok(divided::<_, image::Luma<u8>>(&image).into())
+        }
+        DynamicImage::ImageLumaA16(image) => {
+            Ok(divided::<_, image::LumaA<u8>>(&image).into())
+        }
+        DynamicImage::ImageRgb16(image) => {
+            Ok(divided::<_, image::Rgb<u8>>(&image).into())
+        }
+        DynamicImage::ImageRgba16(image) => {
+            Ok(divided::<_, image::Rgba<u8>>(&image).into())
+        }
+        other => Err(Refusal {
+            message: format!("pixels of kind {:?} are not supported", other.color()),
+            hint: CONVERT,
+        }),
+    }
+}
+
+fn divided<From, To>(image: &ImageBuffer<From, Vec<u16>>) -> ImageBuffer<To, Vec<u8>>
+where
+    From: Pixel<Subpixel = u16>,
+    To: Pixel<Subpixel = u8>,
+{
+    let values = image.as_raw().iter().map(|value| byte(*value)).collect();
+    // The number of values is right for the size: both kinds of pixel have the same bands.
+    ImageBuffer::from_raw(image.width(), image.height(), values)
+        .unwrap_or_else(|| ImageBuffer::new(image.width(), image.height()))
+}
+
+/// A 16-bit value in 8 bits, rounded.
+pub(super) fn byte(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
+}
+
+/// A value laid on white, with the rounding of Pillow's `alpha_composite`.
+fn over_white(value: u8, alpha: u8) -> u8 {
+    const PRECISION: u32 = 7;
+    let [value, alpha] = [value, alpha].map(u32::from);
+    let mixed = (value * alpha + 255 * (255 - alpha) + 0x80) << PRECISION;
+    ((((mixed >> 8) + mixed) >> 8) >> PRECISION) as u8
+}

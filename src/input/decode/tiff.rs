@@ -1,0 +1,245 @@
+//! TIFFs that the image library does not read or reads without some of their bands: floating
+//! point, and four bands of any kind.
+//!
+//! Strips and tiles, bands together or (in strips) apart, and `BigTIFF` are read; of several pages
+//! the first. Palettes are refused: a model is trained on colours, and few such files hold any.
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::tags::{PhotometricInterpretation, PlanarConfiguration, SampleFormat, Tag};
+use tiff::{ColorType, TiffError, TiffFormatError};
+
+use super::integer::{byte, wrong_bands};
+use super::orient::orient;
+use super::tiff_tag::set_tag;
+use super::{CONVERT, ReadOptions, Refusal, SAVE_AGAIN, TOO_LARGE, check_pixels};
+use crate::input::picture::{Picture, Values};
+use crate::input::preprocessing::{Channels, Exif};
+
+/// The picture, or `None` where the image library reads such a file as well.
+pub(super) fn read(
+    bytes: &[u8],
+    options: &ReadOptions,
+) -> Result<Option<Picture>, Refusal> {
+    let mut decoder = open(bytes, options)?;
+    let (width, height) = decoder.dimensions().map_err(refusal)?;
+    check_pixels(width.into(), height.into(), options.max_pixels)?;
+    let photometric = tag(&mut decoder, Tag::PhotometricInterpretation)?;
+    if photometric == Some(PhotometricInterpretation::RGBPalette.to_u16()) {
+        return Err(Refusal {
+            message: "TIFF: a palette instead of colours".to_owned(),
+            hint: CONVERT,
+        });
+    }
+    let is_float =
+        tag(&mut decoder, Tag::SampleFormat)? == Some(SampleFormat::IEEEFP.to_u16());
+    let samples = tag(&mut decoder, Tag::SamplesPerPixel)?.unwrap_or(1);
+    let apart = tag(&mut decoder, Tag::PlanarConfiguration)?
+        == Some(PlanarConfiguration::Planar.to_u16());
+    let tiled = tag(&mut decoder, Tag::TileWidth)?.is_some();
+    if apart && tiled && samples > 1 {
+        return Err(Refusal {
+            message: "TIFF: bands apart from each other in tiles".to_owned(),
+            hint: "save the image with the bands of a pixel together, or in strips",
+        });
+    }
+    let all_bands = options.channels == Channels::Rgba && samples == 4;
+    let gray =
+        matches!(decoder.colortype().map_err(refusal)?, ColorType::Multiband { .. });
+    if !(is_float || all_bands || gray) {
+        return Ok(None);
+    }
+    let rgb = PhotometricInterpretation::RGB.to_u16();
+    if all_bands && photometric == Some(rgb) {
+        // The decoder leaves out what an RGB image has beside its colours; of gray bands it
+        // keeps all.
+        let mut copy = bytes.to_vec();
+        let gray = PhotometricInterpretation::BlackIsZero.to_u16();
+        if set_tag(&mut copy, Tag::PhotometricInterpretation.to_u16(), gray).is_none() {
+            return Err(damaged());
+        }
+        let mut decoder = open(&copy, options)?;
+        return picture(&mut decoder, options).map(Some);
+    }
+    picture(&mut decoder, options).map(Some)
+}
+
+type BytesDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
+
+/// What the file's own bytes bound needs no more room than they do; values need up to 32
+/// bytes a pixel.
+fn open<'a>(bytes: &'a [u8], options: &ReadOptions) -> Result<BytesDecoder<'a>, Refusal> {
+    let mut limits = Limits::default();
+    limits.ifd_value_size = bytes.len();
+    limits.intermediate_buffer_size = bytes.len();
+    let most = options.max_pixels.saturating_mul(32);
+    limits.decoding_buffer_size = usize::try_from(most).unwrap_or(usize::MAX);
+    let decoder = Decoder::new(Cursor::new(bytes)).map_err(refusal)?;
+    Ok(decoder.with_limits(limits))
+}
+
+fn picture(
+    decoder: &mut BytesDecoder<'_>,
+    options: &ReadOptions,
+) -> Result<Picture, Refusal> {
+    let (width, height) = decoder.dimensions().map_err(refusal)?;
+    let color = decoder.colortype().map_err(refusal)?;
+    let bands = usize::from(color.num_samples());
+    if let (ColorType::CMYK(_) | ColorType::CMYKA(_), Channels::Rgba) =
+        (color, options.channels)
+    {
+        let message = "TIFF: CMYK, where four bands are expected".to_owned();
+        return Err(Refusal { message, hint: CONVERT });
+    }
+    let keep = kept_bands(color, options.channels)
+        .ok_or_else(|| wrong_bands(bands, options.channels))?;
+    let orientation = match options.exif {
+        Exif::Apply => tag(decoder, Tag::Orientation)?
+            .and_then(|value| Orientation::from_exif(value.try_into().ok()?))
+            .unwrap_or(Orientation::NoTransforms),
+        Exif::Ignore => Orientation::NoTransforms,
+    };
+    let (width, height) = (width as usize, height as usize);
+    let shape = Shape { pixels: width * height, bands, keep };
+    let values = match samples(decoder, shape)? {
+        DecodingResult::U8(values) => Values::U8(values),
+        DecodingResult::U16(values) => Values::U8(values.into_iter().map(byte).collect()),
+        DecodingResult::F32(values) => Values::F32(values),
+        DecodingResult::F16(values) => {
+            Values::F32(values.into_iter().map(f32::from).collect())
+        }
+        DecodingResult::F64(values) => {
+            Values::F32(values.into_iter().map(|value| value as f32).collect())
+        }
+        _ => {
+            return Err(Refusal {
+                message: "TIFF: signed or wide whole numbers are not supported"
+                    .to_owned(),
+                hint: CONVERT,
+            });
+        }
+    };
+    let size = (width, height);
+    let (values, (width, height)) = match values {
+        Values::U8(values) => {
+            let (values, size) = orient(values, size, keep, orientation);
+            (Values::U8(values), size)
+        }
+        Values::F32(values) => {
+            check_finite(&values, width, keep)?;
+            let (values, size) = orient(values, size, keep, orientation);
+            (Values::F32(values), size)
+        }
+    };
+    Ok(Picture { width, height, bands: keep, values })
+}
+
+/// How many of an image's bands are for a model; none where it has not what the model takes.
+fn kept_bands(color: ColorType, wanted: Channels) -> Option<usize> {
+    let bands = color.num_samples();
+    match (color, wanted) {
+        (ColorType::CMYK(_) | ColorType::CMYKA(_) | ColorType::YCbCr(_), _) => None,
+        (_, Channels::Rgba) => (bands == 4).then_some(4),
+        (ColorType::Gray(_) | ColorType::GrayA(_), _) => Some(1),
+        (ColorType::RGB(_) | ColorType::RGBA(_), _) => Some(3),
+        (ColorType::Multiband { .. }, _) => (bands == 3).then_some(3),
+        _ => None,
+    }
+}
+
+/// What an image's samples are, and how many of each pixel are kept.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    pixels: usize,
+    bands: usize,
+    keep: usize,
+}
+
+/// The samples that are kept, those of a pixel together.
+fn samples(
+    decoder: &mut BytesDecoder<'_>,
+    shape: Shape,
+) -> Result<DecodingResult, Refusal> {
+    let mut buffer = DecodingResult::U8(Vec::new());
+    let layout = decoder.read_image_to_buffer(&mut buffer).map_err(refusal)?;
+    let apart = layout.planes > 1;
+    let kept = match buffer {
+        DecodingResult::U8(values) => shape.kept(values, apart).map(DecodingResult::U8),
+        DecodingResult::U16(values) => shape.kept(values, apart).map(DecodingResult::U16),
+        DecodingResult::F16(values) => shape.kept(values, apart).map(DecodingResult::F16),
+        DecodingResult::F32(values) => shape.kept(values, apart).map(DecodingResult::F32),
+        DecodingResult::F64(values) => shape.kept(values, apart).map(DecodingResult::F64),
+        other => Some(other),
+    };
+    kept.ok_or_else(damaged)
+}
+
+impl Shape {
+    /// Planes one after the other become pixels; bands beyond those kept go. None where the
+    /// decoder gave another number of values than the file promised.
+    fn kept<T: Copy>(self, values: Vec<T>, apart: bool) -> Option<Vec<T>> {
+        if values.len() != self.pixels * self.bands {
+            return None;
+        }
+        if apart {
+            let of_pixel =
+                |pixel: usize| (0..self.keep).map(move |band| band * self.pixels + pixel);
+            let all = (0..self.pixels).flat_map(of_pixel);
+            return Some(all.map(|at| values[at]).collect());
+        }
+        if self.keep == self.bands {
+            return Some(values);
+        }
+        let pixels = values.chunks_exact(self.bands);
+        Some(pixels.flat_map(|pixel| &pixel[..self.keep]).copied().collect())
+    }
+}
+
+fn check_finite(values: &[f32], width: usize, bands: usize) -> Result<(), Refusal> {
+    let Some(at) = values.iter().position(|value| !value.is_finite()) else {
+        return Ok(());
+    };
+    let pixel = at / bands;
+    Err(Refusal {
+        message: format!(
+            "the value at column {}, row {} is {}; expected finite numbers",
+            pixel % width,
+            pixel / width,
+            values[at]
+        ),
+        hint: "replace missing values by a number before the image is predicted",
+    })
+}
+
+/// A whole number of a tag, the first where there are several.
+fn tag(decoder: &mut BytesDecoder<'_>, tag: Tag) -> Result<Option<u16>, Refusal> {
+    let values = decoder.find_tag_unsigned_vec::<u16>(tag).map_err(refusal)?;
+    Ok(values.and_then(|values| values.first().copied()))
+}
+
+fn damaged() -> Refusal {
+    let message = "TIFF: the file does not hold the values that it promises".to_owned();
+    Refusal { message, hint: SAVE_AGAIN }
+}
+
+fn refusal(error: TiffError) -> Refusal {
+    let hint = match &error {
+        TiffError::UnsupportedError(_) => CONVERT,
+        TiffError::LimitsExceeded => TOO_LARGE,
+        _ => SAVE_AGAIN,
+    };
+    let message = match error {
+        TiffError::IoError(error)
+            if error.kind() == std::io::ErrorKind::UnexpectedEof =>
+        {
+            "TIFF: the file ends before the image does".to_owned()
+        }
+        TiffError::FormatError(TiffFormatError::InvalidDimensions(width, height)) => {
+            format!("TIFF: {width}x{height} pixels; expected at least one")
+        }
+        error => format!("TIFF: {}", error.to_string().replace('\n', " ")),
+    };
+    Refusal { message, hint }
+}

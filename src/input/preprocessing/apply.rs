@@ -1,0 +1,95 @@
+//! From a picture to the network's input, step by step.
+
+use super::arrange::Arrangement;
+use super::normalize::unit_of_byte;
+use super::settings::Size;
+use super::steps::Resampler;
+use super::{Geometry, NetworkInput, Preprocessing, bands};
+use crate::error::{Error, Result};
+use crate::input::decode::ReadOptions;
+use crate::input::picture::{Picture, Values};
+
+impl Preprocessing {
+    /// How image files are to be read for [`Self::apply`].
+    pub fn reading(&self) -> &ReadOptions {
+        &self.reading
+    }
+
+    /// Resizes, crops, normalises and pads an image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] (which does not name the image) where the image has not the bands
+    /// that the model takes, holds values that the preset is not for, or would not come out at
+    /// the size that the model takes, or at more pixels than allowed.
+    pub fn apply(&self, picture: &Picture) -> Result<NetworkInput> {
+        let size = Size { width: picture.width, height: picture.height };
+        if picture.values.len() as u64 != size.pixels() * picture.bands as u64 {
+            let found = picture.values.len();
+            let message = format!("{found} values for {size} pixels");
+            return Err(Error::setting("image", message));
+        }
+        let geometry = self.frame.geometry(size)?;
+        let resized = geometry.resized();
+        let (scaling, arrangement) = (&self.scaling, self.arrangement());
+        let values = match &picture.values {
+            Values::U8(values) => {
+                let pixels = bands::chosen(values, picture, self.channels, bands::luma)?;
+                if self.frame.method().resampler == Resampler::Float {
+                    let units = pixels.map(unit_of_byte);
+                    let resized = self.frame.method().resize_floats(units, resized);
+                    arrangement.arrange(&resized, &geometry, scaling, |channel, value| {
+                        scaling.unit(channel, value)
+                    })
+                } else {
+                    let resized = self.frame.resize(pixels, resized)?;
+                    arrangement.arrange(&resized, &geometry, scaling, |channel, value| {
+                        scaling.byte(channel, value)
+                    })
+                }
+            }
+            Values::F32(values) => {
+                self.check_range(values)?;
+                let pixels =
+                    bands::chosen(values, picture, self.channels, bands::float_luma)?;
+                let resized = self.frame.method().resize_floats(pixels, resized);
+                arrangement.arrange(&resized, &geometry, scaling, |channel, value| {
+                    scaling.float(channel, value)
+                })
+            }
+        };
+        let Geometry { width, height, .. } = geometry;
+        Ok(NetworkInput { values, height, width, geometry })
+    }
+
+    fn arrangement(&self) -> Arrangement {
+        Arrangement {
+            layout: self.layout,
+            channels: self.channels,
+            fill: self.frame.fill(),
+        }
+    }
+
+    /// Refuses values of a floating-point file that the preset is not for, or that are none.
+    fn check_range(&self, values: &[f32]) -> Result<()> {
+        // Rounding on the way may have left values a bit outside.
+        const SLACK: f32 = 1e-3;
+        let found = |is_wrong: &dyn Fn(f32) -> bool| {
+            values.iter().copied().find(|value| is_wrong(*value))
+        };
+        if let Some(value) = found(&|value| !value.is_finite()) {
+            let message = format!("holds {value}; expected finite numbers");
+            return Err(Error::setting("image", message));
+        }
+        let Some(preset) = self.scaling.preset_of_unit_values() else { return Ok(()) };
+        let range = -SLACK..=1.0 + SLACK;
+        let Some(value) = found(&|value| !range.contains(&value)) else { return Ok(()) };
+        let message = format!(
+            "holds {value} in floating point, but {preset} is for values from 0 to 1"
+        );
+        Err(Error::setting("image", message).with_hint(
+            "say --preset raw for values as they are in the file, or give the --mean and \
+             --std of its values",
+        ))
+    }
+}

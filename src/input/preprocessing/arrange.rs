@@ -1,0 +1,172 @@
+//! Lays pixels out in the network's order, with what crop and padding add around them.
+
+use std::ops::Range;
+
+use super::geometry::Geometry;
+use super::normalize::Scaling;
+use super::resize::Pixels;
+use super::settings::{Channels, Layout};
+use super::steps::Fill;
+
+/// Order and surroundings of the network's input.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrangement {
+    /// Where the channels are.
+    pub(super) layout: Layout,
+    /// What they are.
+    pub(super) channels: Channels,
+    /// What padding is made of.
+    pub(super) fill: Fill,
+}
+
+impl Arrangement {
+    /// The network's input from the resized image; `number` turns a value of a channel of the
+    /// network into what the network takes.
+    pub(super) fn arrange<T: Copy>(
+        self,
+        image: &Pixels<T>,
+        geometry: &Geometry,
+        scaling: &Scaling,
+        number: impl Fn(usize, T) -> f32,
+    ) -> Vec<f32> {
+        let count = self.channels.count();
+        let pixels = geometry.width * geometry.height;
+        let (pixel_step, channel_step) = match self.layout {
+            Layout::Nchw => (1, pixels),
+            Layout::Nhwc => (count, 1),
+        };
+        let (rows, columns) = geometry.valid();
+        let old_row = (rows.start.cast_signed() + geometry.top).cast_unsigned();
+        let old_column = (columns.start.cast_signed() + geometry.left).cast_unsigned();
+        let whole = rows.len() == geometry.height && columns.len() == geometry.width;
+        let mut values = vec![0.0; pixels * count];
+        for channel in 0..count {
+            let source = match self.channels {
+                Channels::Bgr => count - 1 - channel,
+                _ => channel,
+            };
+            let plane = &mut values[channel * channel_step..];
+            let mut plane = Plane { values: plane, step: pixel_step, geometry };
+            if !whole {
+                self.surround(&mut plane, scaling, channel, source);
+            }
+            for (row, old_row) in rows.clone().zip(old_row..) {
+                let from = (old_row * image.size.width + old_column) * count + source;
+                let old = image.values[from..].iter().step_by(count);
+                let new = plane.line(row, columns.clone());
+                new.zip(old).for_each(|(new, old)| *new = number(channel, *old));
+            }
+            if !whole && self.fill == Fill::Reflect {
+                plane.reflect();
+            }
+        }
+        values
+    }
+
+    /// What stands where there is no image: the colour or black, and zero in the padding.
+    fn surround(
+        self,
+        plane: &mut Plane<'_>,
+        scaling: &Scaling,
+        channel: usize,
+        source: usize,
+    ) {
+        let geometry = plane.geometry;
+        let colour = match self.fill {
+            Fill::Colour(colour) => scaling.byte(channel, self.part(colour, source)),
+            Fill::Zero | Fill::Reflect => scaling.byte(channel, 0),
+        };
+        let padding = if self.fill == Fill::Zero { 0.0 } else { colour };
+        for row in 0..geometry.height {
+            plane.line(row, 0..geometry.width).for_each(|value| *value = padding);
+        }
+        let (rows, columns) = cropped(geometry);
+        for row in rows {
+            plane.line(row, columns.clone()).for_each(|value| *value = colour);
+        }
+    }
+
+    /// One channel of a colour: its luma for gray, opaque for a fourth band.
+    fn part(self, colour: [u8; 3], source: usize) -> u8 {
+        match self.channels {
+            Channels::Gray => super::bands::luma(colour),
+            _ => colour.get(source).copied().unwrap_or(u8::MAX),
+        }
+    }
+}
+
+/// One channel of the network's input.
+struct Plane<'a> {
+    values: &'a mut [f32],
+    /// From one pixel to the next.
+    step: usize,
+    geometry: &'a Geometry,
+}
+
+impl Plane<'_> {
+    fn line(
+        &mut self,
+        row: usize,
+        columns: Range<usize>,
+    ) -> impl Iterator<Item = &mut f32> {
+        let start = (row * self.geometry.width + columns.start) * self.step;
+        self.values[start..].iter_mut().step_by(self.step).take(columns.len())
+    }
+
+    /// Fills the padding from the crop.
+    fn reflect(&mut self) {
+        let (rows, columns) = cropped(self.geometry);
+        let (width, height) = (self.geometry.width, self.geometry.height);
+        let row_of = reflected(&rows, height);
+        let column_of = reflected(&columns, width);
+        let step = self.step;
+        for row in 0..height {
+            let inside = rows.contains(&row);
+            for column in
+                (0..width).filter(|column| !(inside && columns.contains(column)))
+            {
+                let from = (row_of[row] * width + column_of[column]) * step;
+                self.values[(row * width + column) * step] = self.values[from];
+            }
+        }
+    }
+}
+
+/// Rows and columns of the crop in the network's input.
+fn cropped(geometry: &Geometry) -> (Range<usize>, Range<usize>) {
+    let Geometry { padding_left, padding_top, cropped_width, cropped_height, .. } =
+        *geometry;
+    (
+        padding_top..padding_top + cropped_height,
+        padding_left..padding_left + cropped_width,
+    )
+}
+
+/// For each of `size` positions the one within `kept` that it shows.
+fn reflected(kept: &Range<usize>, size: usize) -> Vec<usize> {
+    let (start, last) = (kept.start, kept.end - 1);
+    let too_small = start.max(size - kept.end) >= kept.len();
+    let shown = |at: usize| match at {
+        at if at < start && too_small => start,
+        at if at < start => 2 * start - at,
+        at if at > last && too_small => last,
+        at if at > last => 2 * last - at,
+        at => at,
+    };
+    (0..size).map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_border_is_not_repeated_where_the_image_is_large_enough() {
+        assert_eq!(reflected(&(2..5), 7), [4, 3, 2, 3, 4, 3, 2]);
+        assert_eq!(reflected(&(0..4), 6), [0, 1, 2, 3, 2, 1]);
+        assert_eq!(reflected(&(0..4), 7), [0, 1, 2, 3, 2, 1, 0]);
+        assert_eq!(reflected(&(0..4), 8), [0, 1, 2, 3, 3, 3, 3, 3]);
+        assert_eq!(reflected(&(1..2), 3), [1, 1, 1]);
+        assert_eq!(reflected(&(0..3), 3), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,54 @@
+//! Which bands of a picture become the channels that are resized.
+
+use super::resize::Pixels;
+use super::settings::{Channels, Size};
+use crate::error::{Error, Result};
+use crate::input::picture::Picture;
+
+/// The values of a picture as many channels as the model takes, red first; `luma` makes gray
+/// of red, green and blue.
+pub(super) fn chosen<T: Copy>(
+    values: &[T],
+    picture: &Picture,
+    channels: Channels,
+    luma: fn([T; 3]) -> T,
+) -> Result<Pixels<T>> {
+    let values = match (picture.bands, channels) {
+        (3, Channels::Rgb | Channels::Bgr)
+        | (1, Channels::Gray)
+        | (4, Channels::Rgba) => values.to_vec(),
+        (3, Channels::Gray) => values.as_chunks().0.iter().copied().map(luma).collect(),
+        (1, Channels::Rgb | Channels::Bgr) => {
+            values.iter().flat_map(|value| [*value; 3]).collect()
+        }
+        (bands, _) => {
+            let message = format!(
+                "has {bands} {}, but the model takes {} ({channels})",
+                if bands == 1 { "band" } else { "bands" },
+                channels.count()
+            );
+            return Err(Error::setting("image", message).with_hint(
+                "read the image with the options that the preprocessing asks for",
+            ));
+        }
+    };
+    let size = Size { width: picture.width, height: picture.height };
+    Ok(Pixels { size, channels: channels.count(), values })
+}
+
+/// Shares of red, green and blue in gray, of 65,536.
+const LUMA: [u16; 3] = [19_595, 38_470, 7_471];
+
+/// The integer formula of Pillow's `convert("L")`; gray stays what it was.
+pub(super) fn luma([red, green, blue]: [u8; 3]) -> u8 {
+    let [red, green, blue] = [red, green, blue].map(u32::from);
+    let shares = LUMA.map(u32::from);
+    ((shares[0] * red + shares[1] * green + shares[2] * blue + 32_768) >> 16) as u8
+}
+
+/// The same formula without rounding.
+pub(super) fn float_luma(rgb: [f32; 3]) -> f32 {
+    let parts = rgb.iter().zip(LUMA);
+    let sum: f64 = parts.map(|(value, share)| f64::from(*value) * f64::from(share)).sum();
+    (sum / 65_536.0) as f32
+}

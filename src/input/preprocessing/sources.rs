@@ -1,0 +1,250 @@
+//! Which configurations there are, and in which order they count.
+//!
+//! What lies in the model file comes first, then the files beside it that other libraries
+//! wrote, then the sidecar, the file of `--config` and the flags: later ones win key by key.
+
+mod fields;
+mod folders;
+mod hugging_face;
+mod mmdeploy;
+mod python_literal;
+mod timm;
+mod ultralytics;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::layers::Layer;
+use super::settings::Options;
+use super::sidecar;
+use crate::error::{Error, Result};
+use fields::Fields;
+use folders::Folders;
+use hugging_face::Context;
+
+/// Most bytes of a configuration or a class list.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// The way out of a configuration that cannot be honoured.
+const INSTEAD: &str = "say how images are prepared in a TOML file (MODEL.toml beside the \
+                       model, or --config FILE) or by flags; once mean and std or a preset are \
+                       said there, this file is left out";
+
+/// Everything that was said, lowest first.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) layers: Vec<Layer>,
+    /// Why configurations were left out, since the scale was said by hand.
+    pub(super) left_out: Vec<Error>,
+}
+
+/// Reads all that says something about this model's preprocessing.
+pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
+    let folders = Folders::around(model);
+    let inside = format!("{}'s metadata", model.display());
+    let mut found: Vec<Result<Layer>> = Vec::new();
+    found.extend(ultralytics::read(&inside, &options.metadata));
+    beside(&folders, &mut found);
+
+    let mut by_hand = Vec::new();
+    if let Some(path) = folders.sidecar() {
+        by_hand.push(sidecar::parse(&path.display().to_string(), &read(&path)?)?);
+    }
+    if let Some(path) = &options.config {
+        by_hand.extend(config(path)?);
+    }
+    by_hand.push(Layer::of_flags(options)?);
+
+    let scale_is_said = by_hand.iter().any(Layer::says_the_scale);
+    let (mut layers, mut left_out) = (Vec::new(), Vec::new());
+    for source in found {
+        match source {
+            Ok(layer) => layers.push(layer),
+            Err(error) if scale_is_said => left_out.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    layers.extend(by_hand);
+    Ok(Gathered { layers, left_out })
+}
+
+/// A JSON file.
+struct Document {
+    file: String,
+    table: Map<String, Value>,
+}
+
+impl Document {
+    fn read(path: &Path) -> Result<Self> {
+        let file = path.display().to_string();
+        Self::parse(file, &read(path)?)
+    }
+
+    fn parse(file: String, text: &str) -> Result<Self> {
+        match fields::object(text) {
+            Ok(table) => Ok(Self { file, table }),
+            Err(message) => Err(Error::setting(file, message).with_hint(INSTEAD)),
+        }
+    }
+
+    fn fields(&self) -> Fields<'_> {
+        Fields { file: &self.file, table: &self.table }
+    }
+}
+
+/// What the files beside the model say; those of a form that is not known say nothing.
+fn beside(folders: &Folders, found: &mut Vec<Result<Layer>>) {
+    let mut open = |name: &str| {
+        let document = Document::read(&folders.find(name)?);
+        document.map_err(|error| found.push(Err(error))).ok()
+    };
+    let pipeline = open("pipeline.json");
+    let deploy = open("deploy.json");
+    let model = open("config.json");
+    let nested = open("processor_config.json");
+    let plain = open("preprocessor_config.json");
+
+    if let Some(fields) =
+        pipeline.as_ref().map(Document::fields).filter(mmdeploy::is_pipeline)
+    {
+        found.push(mmdeploy::pixels(fields));
+    }
+    if let Some(fields) =
+        deploy.as_ref().map(Document::fields).filter(mmdeploy::is_deploy)
+    {
+        found.extend(mmdeploy::task(fields).transpose());
+    }
+    let model = model.as_ref().map(Document::fields);
+    let of_timm = model.filter(timm::is_config);
+    let nested = nested.as_ref().map(Document::fields);
+    match processor(nested, plain.as_ref().map(Document::fields)) {
+        Err(error) => found.push(Err(error)),
+        Ok(Some((fields, _))) if hugging_face::is_timm_wrapper(&fields) => {
+            found.push(match of_timm {
+                Some(model) => timm::pixels(model),
+                None => timm_wrapper(fields),
+            });
+        }
+        Ok(Some((fields, is_nested))) => {
+            found.push(hugging_face::pixels(fields, &Context { is_nested, model }));
+        }
+        Ok(None) => found.extend(of_timm.map(timm::pixels)),
+    }
+    if let Some(model) = model {
+        let labels = match hugging_face::labels(model) {
+            Ok(None) if of_timm.is_some() => timm::labels(model),
+            labels => labels,
+        };
+        found.extend(labels.transpose());
+    }
+}
+
+/// The image processor of a folder, and whether it was found inside a `processor_config.json`.
+fn processor<'a>(
+    nested: Option<Fields<'a>>,
+    plain: Option<Fields<'a>>,
+) -> Result<Option<(Fields<'a>, bool)>> {
+    if let Some(nested) = nested
+        && let Some(inner) = nested.below("image_processor")?
+    {
+        return Ok(Some((inner, true)));
+    }
+    Ok(plain.map(|plain| (plain, false)))
+}
+
+/// What older files of the wrapper keep: timm's configuration, settled.
+fn timm_wrapper(fields: Fields<'_>) -> Result<Layer> {
+    if timm::is_config(&fields) {
+        return timm::pixels(fields);
+    }
+    match fields.below("data_config")? {
+        Some(settled) => timm::pixels(settled),
+        None => Err(fields
+            .error(
+                "image_processor_type",
+                "leaves all to timm, but no config.json of timm is there",
+            )
+            .with_hint(
+                "put timm's config.json beside the model, or say the values by hand",
+            )),
+    }
+}
+
+/// What the file of `--config` says: a sidecar, or any of the JSON files, told by content.
+fn config(path: &Path) -> Result<Vec<Layer>> {
+    let (file, text) = (path.display().to_string(), read(path)?);
+    if !text.trim_start().starts_with('{') {
+        return Ok(vec![sidecar::parse(&file, &text)?]);
+    }
+    let document = Document::parse(file, &text)?;
+    let fields = document.fields();
+    if mmdeploy::is_pipeline(&fields) {
+        return Ok(vec![mmdeploy::pixels(fields)?]);
+    }
+    if mmdeploy::is_deploy(&fields) {
+        return Ok(mmdeploy::task(fields)?.into_iter().collect());
+    }
+    if let Some(layer) = ultralytics::read(fields.file, &texts(&fields)) {
+        return Ok(vec![layer?]);
+    }
+    if timm::is_config(&fields) {
+        let labels = timm::labels(fields)?;
+        return Ok([timm::pixels(fields)?].into_iter().chain(labels).collect());
+    }
+    let has = |keys: &[&str]| keys.iter().any(|key| fields.get(key).is_some());
+    let nested = fields.table.get("image_processor").is_some_and(Value::is_object);
+    let is_processor = has(&["image_processor_type", "feature_extractor_type"])
+        || has(&["do_resize", "do_rescale", "do_normalize", "image_mean"]);
+    if nested || is_processor {
+        let companion = path.with_file_name("config.json");
+        let is_there = companion != path && companion.is_file();
+        let companion = is_there.then(|| Document::read(&companion)).transpose()?;
+        let inner = if nested { fields.below("image_processor")? } else { None };
+        let model = companion.as_ref().map(Document::fields);
+        let context = Context { is_nested: nested, model };
+        return Ok(vec![hugging_face::pixels(inner.unwrap_or(fields), &context)?]);
+    }
+    if let Some(labels) = hugging_face::labels(fields)? {
+        return Ok(vec![labels]);
+    }
+    Err(Error::setting(fields.file, "is JSON of no form that is known").with_hint(
+        "expected the preprocessor_config.json, processor_config.json or config.json of \
+         Hugging Face or timm, the pipeline.json of mmdeploy, or a TOML sidecar",
+    ))
+}
+
+/// The entries of an object that are text.
+fn texts(fields: &Fields<'_>) -> Vec<(String, String)> {
+    let text =
+        |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    fields.table.iter().filter_map(text).collect()
+}
+
+fn read(path: &Path) -> Result<String> {
+    read_text(path).map_err(|error| Error::read(path, error))
+}
+
+/// Reads a file of text, without a byte order mark.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    let wrong = |message| Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return wrong(format!("is larger than {} MiB", MOST_BYTES >> 20));
+    }
+    let Ok(text) = String::from_utf8(bytes) else {
+        return wrong("is not UTF-8 text".to_owned());
+    };
+    if text.starts_with("version https://git-lfs") {
+        let message =
+            "is a Git LFS pointer, not the file itself; fetch it with git lfs pull";
+        return wrong(message.to_owned());
+    }
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
+}

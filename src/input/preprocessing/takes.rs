@@ -1,0 +1,111 @@
+//! The size that the model fixes, and what resize, crop and padding make of an image for it.
+
+use std::fmt;
+
+use super::frame::MODEL_INPUT;
+use super::layers::Chosen;
+use super::settings::{Crop, Resize, Size};
+use super::steps::Pad;
+use crate::error::{Error, Result};
+
+/// The size that the model's input is fixed at, as far as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Takes {
+    /// Columns, where they are fixed.
+    pub(super) width: Option<usize>,
+    /// Rows, where they are fixed.
+    pub(super) height: Option<usize>,
+}
+
+impl Takes {
+    /// The size, where both sides are fixed.
+    pub(super) fn exactly(self) -> Option<Size> {
+        self.width.zip(self.height).map(|(width, height)| Size { width, height })
+    }
+
+    /// Refuses steps that cannot, or need not, come out at the model's size.
+    pub(super) fn check(
+        self,
+        resize: &Chosen<Resize>,
+        crop: &Chosen<Crop>,
+        pad: &Chosen<Pad>,
+    ) -> Result<()> {
+        let before_pad = match (crop.value, resize.value) {
+            (Crop::Centre(size), _) => Some((&crop.place, size)),
+            (Crop::None, Resize::Exact(size)) => Some((&resize.place, size)),
+            (Crop::None, _) => None,
+        };
+        match (pad.value, before_pad) {
+            (Pad::To(to), Some((place, size)))
+                if size.width > to.width || size.height > to.height =>
+            {
+                let message = format!("{size} cannot be padded to {to}");
+                Err(Error::setting(place, message)
+                    .with_hint("give a smaller size here, or a larger one to pad to"))
+            }
+            (Pad::To(size), _) => self.check_size(&pad.place, size),
+            (Pad::None, Some((place, size))) => self.check_size(place, size),
+            (Pad::Multiple(multiple), Some((_, size))) => {
+                let side = |side: usize| side.next_multiple_of(multiple.max(1));
+                let size = Size { width: side(size.width), height: side(size.height) };
+                self.check_size(&pad.place, size)
+            }
+            (_, None) if resize.value == Resize::None => Ok(()),
+            (_, None) => self.check_open(resize),
+        }
+    }
+
+    /// A resize that leaves a side to the image suits no fixed size.
+    fn check_open(self, resize: &Chosen<Resize>) -> Result<()> {
+        let Some(size) = self.exactly() else { return Ok(()) };
+        let side = match resize.value {
+            Resize::Short(_) | Resize::ShortAtMost { .. } => "the longer side",
+            Resize::Long(_) => "the shorter side",
+            _ => "a side",
+        };
+        let message = format!(
+            "{} leaves {side} to the image, but the model's input is fixed at {size}",
+            resize.value
+        );
+        Err(Error::setting(&resize.place, message)
+            .with_hint(format!("add --crop {size}, or say --resize {size}")))
+    }
+
+    fn takes(self, size: Size) -> bool {
+        self.width.is_none_or(|width| width == size.width)
+            && self.height.is_none_or(|height| height == size.height)
+    }
+
+    fn check_size(self, place: &str, size: Size) -> Result<()> {
+        if self.takes(size) {
+            return Ok(());
+        }
+        let message = format!("gives {size}, but the model's input is fixed at {self}");
+        let hint = "leave resize, crop and padding out, and images are stretched to the \
+                    model's size";
+        Err(Error::setting(place, message).with_hint(hint))
+    }
+
+    /// Refuses an image that comes out at another size than the model's.
+    pub(super) fn check_image(self, size: Size) -> Result<()> {
+        if self.takes(size) {
+            return Ok(());
+        }
+        let message = format!("takes {self}, the image comes out at {size}");
+        Err(Error::setting(MODEL_INPUT, message).with_hint(match self.exactly() {
+            Some(size) => format!("say --resize {size} to stretch images to that size"),
+            None => "say --resize WIDTHxHEIGHT to stretch images to one size".to_owned(),
+        }))
+    }
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.width, self.height) {
+            (Some(width), Some(height)) => Size { width, height }.fmt(f),
+            (Some(width), None) => write!(f, "a width of {width}"),
+            (None, Some(height)) => write!(f, "a height of {height}"),
+            (None, None) => f.write_str("any size"),
+        }
+    }
+}
