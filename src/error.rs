@@ -14,6 +14,10 @@ use system::Access;
 /// Result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What is expected of ONNX Runtime and of ourselves, and nobody else can mend.
+const REPORT: &str = "this should not happen: please report it, with what `mcdrop doctor` says \
+                      and how the model was made";
+
 /// An error with what it concerns and, where one is known, a way out ([`Error::hint`]).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -241,8 +245,8 @@ impl Error {
             | Self::Image { hint, .. }
             | Self::ImageSize { hint, .. }
             | Self::Setting { hint, .. }
-            | Self::RuntimeMissing { hint, .. }
-            | Self::Runtime { hint, .. } => hint.as_deref(),
+            | Self::RuntimeMissing { hint, .. } => hint.as_deref(),
+            Self::Runtime { hint, .. } => Some(hint.as_deref().unwrap_or(REPORT)),
         }
     }
 }

@@ -135,20 +135,22 @@ fn unchanged_models_can_be_cut() {
     }
 }
 
-/// Small groups of bytes that nest: bodies in bodies, each the attribute of a node.
+/// A field of bytes or of another message, as protocol buffers encode it.
+fn field(number: usize, content: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for mut value in [number << 3 | 2, content.len()] {
+        while value >= 128 {
+            bytes.push((value % 128 + 128) as u8);
+            value /= 128;
+        }
+        bytes.push(value as u8);
+    }
+    bytes.extend(content);
+    bytes
+}
+
 #[test]
 fn bodies_that_nest_without_end_are_an_error() {
-    let field = |tag: u8, content: &[u8]| {
-        let mut bytes = vec![tag << 3 | 2];
-        let mut length = content.len();
-        while length >= 128 {
-            bytes.push((length % 128 + 128) as u8);
-            length /= 128;
-        }
-        bytes.push(length as u8);
-        bytes.extend(content);
-        bytes
-    };
     let mut graph = Vec::new();
     for _ in 0..5000 {
         // graph.node.attribute.g
@@ -156,4 +158,39 @@ fn bodies_that_nest_without_end_are_an_error() {
     }
     let content = [&[8, 8][..], &field(7, &graph)].concat();
     assert!(opened(&content).is_err());
+}
+
+#[test]
+fn functions_that_call_each_other_twice_are_searched_once() {
+    let mut content = bytes("fixtures/traps/low-resolution.onnx");
+    let name = |i: usize| format!("f{i}");
+    let call = |i: usize| [field(4, name(i).as_bytes()), field(7, b"own")].concat();
+    for i in 0..30 {
+        let twice = [field(7, &call(i + 1)), field(7, &call(i + 1))].concat();
+        let function = [field(1, name(i).as_bytes()), twice, field(10, b"own")].concat();
+        content.extend(field(25, &function));
+    }
+    // The graph gets one node more, behind which no dropout lies.
+    let caller = [call(0), field(1, b"image"), field(2, b"logits")].concat();
+    content.extend(field(7, &field(1, &caller)));
+    // 2^30 calls would not end.
+    let message = opened(&content).unwrap_err();
+    assert!(message.contains("no live dropout"), "{message}");
+}
+
+#[test]
+fn a_long_graph_in_reverse_order_is_looked_through_soon() {
+    let mut content = bytes("fixtures/traps/low-resolution.onnx");
+    let mut nodes = Vec::new();
+    for i in (0..60_000).rev() {
+        let (from, to) = (format!("t{i}"), format!("t{}", i + 1));
+        let node = [
+            field(1, if i == 0 { b"stem.weight" } else { from.as_bytes() }),
+            field(2, to.as_bytes()),
+            field(4, b"Neg"),
+        ];
+        nodes.extend(field(1, &node.concat()));
+    }
+    content.extend(field(7, &nodes));
+    assert_eq!(opened(&content), Ok(1));
 }

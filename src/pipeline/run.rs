@@ -227,8 +227,10 @@ impl Run<'_> {
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(job.sampling.threads).build();
         let writer = Writer {
-            threads: pool
-                .map_err(|e| Error::runtime("starting threads", e.to_string()))?,
+            threads: pool.map_err(|e| {
+                Error::runtime("starting threads", e.to_string())
+                    .with_hint("use fewer: --threads 1; or raise the limit, `ulimit -u`")
+            })?,
             folder,
             options: &job.output,
             class_names: preprocessing.class_names.as_deref(),

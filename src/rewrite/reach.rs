@@ -89,24 +89,37 @@ impl<'a> Reach<'a> {
     /// The nodes whose every input is an initializer or written by a node of the set itself;
     /// `always` holds whatever it reads.
     fn closed_over(&self, always: impl Fn(usize) -> bool) -> HashSet<usize> {
-        let mut found: HashSet<usize> = HashSet::new();
-        loop {
-            let before = found.len();
-            for node in 0..self.reads.len() {
-                let fed = |name: &&str| {
-                    self.index.initializers.contains_key(*name)
-                        || self
-                            .index
-                            .producer_index(name)
-                            .is_some_and(|i| found.contains(&i))
-                };
-                if always(node) || self.reads[node].iter().all(fed) {
-                    found.insert(node);
-                }
-            }
-            if found.len() == before {
-                return found;
+        let is_open = |name: &str| !self.index.initializers.contains_key(name);
+        let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+        // How many inputs of each node are not known to be fed; those of the graph never are.
+        let mut waits: Vec<usize> = vec![0; self.reads.len()];
+        for (node, names) in self.reads.iter().enumerate() {
+            for &name in names.iter().filter(|name| is_open(name)) {
+                readers.entry(name).or_default().push(node);
+                waits[node] += 1;
             }
         }
+        let mut found: HashSet<usize> = HashSet::new();
+        let mut open: Vec<usize> =
+            (0..waits.len()).filter(|&node| waits[node] == 0 || always(node)).collect();
+        while let Some(node) = open.pop() {
+            if !found.insert(node) {
+                continue;
+            }
+            let outputs: HashSet<&str> =
+                self.graph.node[node].output.iter().map(String::as_str).collect();
+            for name in outputs {
+                if self.index.producer_index(name) != Some(node) {
+                    continue;
+                }
+                for &reader in readers.get(name).into_iter().flatten() {
+                    waits[reader] -= 1;
+                    if waits[reader] == 0 {
+                        open.push(reader);
+                    }
+                }
+            }
+        }
+        found
     }
 }

@@ -227,33 +227,47 @@ fn refuse_hidden(model: &Model, node: &proto::Node) -> Result<()> {
 }
 
 /// The name of the first node, this one or one in its bodies and functions, that is wanted.
-pub(super) fn find_inside(
-    model: &Model,
-    node: &proto::Node,
-    wanted: &dyn Fn(&proto::Node) -> bool,
+pub(super) fn find_inside<'a>(
+    model: &'a Model,
+    node: &'a proto::Node,
+    wanted: &'a dyn Fn(&proto::Node) -> bool,
 ) -> Option<String> {
     /// Bodies nest less deep than this in any real file.
     const DEEPEST: usize = 32;
-    fn search(
-        model: &Model,
-        node: &proto::Node,
-        wanted: &dyn Fn(&proto::Node) -> bool,
-        depth: usize,
-    ) -> Option<String> {
-        if depth > DEEPEST || wanted(node) {
-            return Some(node_label(node).to_owned());
-        }
-        let domain = |name: &Option<String>| name.clone().unwrap_or_default();
-        // Functions of one name may differ in their overload: each might be the one.
-        let functions = model.shell.functions.iter().filter(|function| {
-            function.name == node.op_type
-                && domain(&function.domain) == domain(&node.domain)
-        });
-        let inner = bodies(node).flat_map(|body| &body.node);
-        let mut inner = inner.chain(functions.flat_map(|function| &function.node));
-        inner.find_map(|node| search(model, node, wanted, depth + 1))
+    struct Search<'a> {
+        model: &'a Model,
+        wanted: &'a dyn Fn(&proto::Node) -> bool,
+        /// Functions that hold nothing wanted: each is searched once, however often it is called.
+        searched: HashSet<*const proto::Function>,
     }
-    search(model, node, wanted, 0)
+    impl<'a> Search<'a> {
+        fn node(&mut self, node: &'a proto::Node, depth: usize) -> Option<String> {
+            if depth > DEEPEST || (self.wanted)(node) {
+                return Some(node_label(node).to_owned());
+            }
+            let domain = |name: &Option<String>| name.clone().unwrap_or_default();
+            for node in bodies(node).flat_map(|body| &body.node) {
+                if let Some(found) = self.node(node, depth + 1) {
+                    return Some(found);
+                }
+            }
+            // Functions of one name may differ in their overload: each might be the one.
+            for function in &self.model.shell.functions {
+                let is_called = function.name == node.op_type
+                    && domain(&function.domain) == domain(&node.domain);
+                if !is_called || !self.searched.insert(std::ptr::from_ref(function)) {
+                    continue;
+                }
+                for node in &function.node {
+                    if let Some(found) = self.node(node, depth + 1) {
+                        return Some(found);
+                    }
+                }
+            }
+            None
+        }
+    }
+    Search { model, wanted, searched: HashSet::new() }.node(node, 0)
 }
 
 fn no_site(model: &Model, survey: &Survey) -> Error {

@@ -1,12 +1,12 @@
 //! The loop: rows of a run, their scores into the sums.
 
+mod live;
 mod not_finite;
 
 use std::sync::Arc;
 
 use not_finite::BadPass;
 
-use super::axis::Numbers;
 use super::image::{self, Batch};
 use super::model_input;
 use super::options::{Masks, SamplingOptions};
@@ -74,7 +74,8 @@ impl Sampler {
         if !(1..=Reduction::MAX_SAMPLES).contains(&(options.samples as usize)) {
             let most = Reduction::MAX_SAMPLES;
             let message = format!("{} is not between 1 and {most}", options.samples);
-            return Err(Error::setting("--samples", message));
+            return Err(Error::setting("--samples", message)
+                .with_hint("31, the default, is one stratified block"));
         }
         let input = model_input(&plan)?;
         let session_options = session_options(&plan, &options)?;
@@ -101,8 +102,10 @@ impl Sampler {
         let rows = Rows::choose(&probed, batch, &options);
         let threads =
             rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-        let threads =
-            threads.map_err(|e| Error::runtime("starting threads", e.to_string()))?;
+        let threads = threads.map_err(|e| {
+            Error::runtime("starting threads", e.to_string())
+                .with_hint("use fewer: --threads 1; or raise the limit, `ulimit -u`")
+        })?;
         let Probed { crossings, axes, types, .. } = probed;
         let (counts, suffix) =
             open_suffix(&plan, runtime, &prefix, (&axes, &types), &options)?;
@@ -268,65 +271,6 @@ impl Sampler {
         let samples = Value::from_i64(&[rows], row_samples)?;
         let keys = Value::from_i64(&[rows], vec![key; rows])?;
         self.suffix.run(&feed(self.prefix.names(), crossed, fed, &keys, &samples))
-    }
-
-    /// The first live pass: every site must run, and rows run together must be what they are
-    /// alone; where they are not, a run gets one row.
-    fn check_live(&mut self, image: &Value, counts: &SiteCounts) -> Result<()> {
-        let crossed = self.prefix.run(&vec![image; self.prefix_rows])?;
-        let first = self.run_rows(&crossed, &mut Fed::default(), 0, &[0])?;
-        for (site, rows) in self.plan.sites().iter().zip(counts.rows()) {
-            if rows == 0 {
-                return Err(Error::node(
-                    site.node.clone(),
-                    "this dropout was found in the graph but did not run: its samples would all be equal",
-                )
-                .with_hint("this is a fault of the cut: please report the model's structure"));
-            }
-        }
-        if self.rows.per_run == 1 || self.rows_are_independent(&crossed, &first[0])? {
-            return Ok(());
-        }
-        if self.prefix_rows > 1 {
-            return Err(Error::model(
-                self.plan.model().path(),
-                "the images of a run change each other's results, and the file has a fixed batch",
-            )
-            .with_hint("export the model with a batch size of 1 or with a dynamic batch axis"));
-        }
-        self.axes = vec![SiteAxis::Whole; self.plan.sites().len()];
-        self.suffix = open_suffix(
-            &self.plan,
-            &self.runtime,
-            &self.prefix,
-            (&self.axes, &self.types),
-            &self.options,
-        )?
-        .1;
-        self.crossings = vec![Crossing::Shared; self.crossings.len()];
-        let reason = "rows run together differed from rows run alone".to_owned();
-        self.rows = Rows { per_run: 1, reason: Some(reason) };
-        Ok(())
-    }
-}
-
-impl Sampler {
-    /// Whether rows of a run with masks are what they are alone; `first` is a run of sample 0.
-    fn rows_are_independent(&mut self, crossed: &Crossed, first: &Value) -> Result<bool> {
-        let (first, rows) = (Numbers::new(first)?, self.prefix_rows);
-        let mut run = |samples: &[i64]| -> Result<Numbers> {
-            Numbers::new(&self.run_rows(crossed, &mut Fed::default(), 0, samples)?[0])
-        };
-        if rows == 1 {
-            let (off, second) = (run(&[DETERMINISTIC])?, run(&[1])?);
-            let together = run(&[DETERMINISTIC, 0, 1])?;
-            return Ok(together.are_those_of(&[&off, &first, &second]));
-        }
-        let all = |sample| vec![sample; rows];
-        let mut mixed = all(0);
-        mixed[1] = 1;
-        let (first, second, mixed) = (run(&all(0))?, run(&all(1))?, run(&mixed)?);
-        Ok(first.axis_of_many(&second, &mixed, rows) == Some(0))
     }
 }
 

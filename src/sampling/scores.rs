@@ -79,6 +79,9 @@ impl ScoreLayout {
                 "the model's output",
                 format!("its sizes changed to {shape:?}"),
             )
+            .with_hint(
+                "export the model with dynamic height and width, or use --resize WxH",
+            )
         };
         let (rows, channels) =
             (shape.first().copied().unwrap_or(0), shape.get(1).copied());
