@@ -38,7 +38,7 @@ Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 some images failed, 130 or 14
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Show this page; `mcdrop help COMMAND` shows all options of a command.
+    /// Show this page; all options: mcdrop help COMMAND.
     #[arg(short, long, global = true, action = ArgAction::HelpShort)]
     help: Option<bool>,
 }

@@ -27,6 +27,8 @@ mod faults;
 mod formats;
 /// What stratified draws gain over independent ones.
 mod gain;
+/// What the program says about itself: help on a screen, manual pages, completions.
+mod help;
 /// Images of floating point, limits and orientation.
 mod image_kinds;
 /// Files, folders, patterns and lists as IMAGES, and the rows they become.

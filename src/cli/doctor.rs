@@ -10,6 +10,10 @@ use crate::runtime::Runtime;
 use crate::simd::Isa;
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mcdrop doctor
+  mcdrop doctor --ort-lib /opt/onnxruntime/lib")]
 pub(super) struct DoctorArguments {
     /// The ONNX Runtime library to look at, or a folder that holds it.
     #[arg(long, value_name = "FILE")]

@@ -20,34 +20,45 @@ use crate::sampling::{Masks, SamplingOptions};
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
 
-#[derive(Debug, Args)]
-#[command(after_help = "\
+const EXAMPLES: &str = "\
 Examples:
   mcdrop predict model.onnx images -o out --preset imagenet
-  mcdrop predict model.onnx photo.jpg -o out --samples 62 --seed 7
-  mcdrop predict model.onnx images -o out --maps none --measures predictive_entropy
+  mcdrop predict optimum-folder/ photos -o out
+  mcdrop predict unet.onnx scans -o out --preset unit --pad-to-multiple 32
+  find . -name '*.png' | mcdrop predict model.onnx - -o out --jsonl
+A run that was stopped goes on with the same command.
+All options, formats and measures: mcdrop help predict";
 
+const MEANING: &str = "\
 What the maps mean: predictive_entropy is how unsure the model is in all, mutual_information how
 much its samples disagree. Neither proves that a prediction is right; predictions.csv has the plain
-softmax (deterministic_probability) beside them, to compare.")]
+softmax (deterministic_probability) beside them, to compare.
+
+Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 finished but some images failed (each named in
+predictions.csv), 130 or 143 stopped by a signal.";
+
+/// Shown among the options used most, not under its group's heading.
+const FIRST: Option<&str> = None;
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
 pub(in crate::cli) struct PredictArguments {
-    /// The model: an .onnx file with live dropout, or the folder of an export.
+    /// An .onnx file with live dropout, or the folder of an export.
     pub(in crate::cli) model: PathBuf,
-    /// Images: files, folders (with their sub-folders), patterns in quotes such as
-    /// 'photos/**/*.jpg', or - for a list on standard input.
+    /// Files, folders, patterns ('a/**/*.jpg'), - for a list on stdin.
     #[arg(required_unless_present = "manifest")]
     images: Vec<PathBuf>,
     /// A list of images instead: a path a line, or NUL-separated, or CSV with a column "path";
     /// relative to the working directory.
-    #[arg(long, value_name = "FILE", conflicts_with = "images")]
+    #[arg(long, value_name = "FILE", conflicts_with = "images", hide_short_help = true)]
     manifest: Option<PathBuf>,
-    /// The folder for maps, predictions.csv and run.json.
+    /// Folder for maps, predictions.csv and run.json.
     #[arg(short, long, value_name = "FOLDER")]
     pub(in crate::cli) output: PathBuf,
-    /// Replace the results of an earlier run in that folder.
+    /// Replace the results of an earlier run there.
     #[arg(long)]
     pub(in crate::cli) overwrite: bool,
-    /// Say what was found, decided and used, and where each setting came from.
+    /// Say what was decided, and where settings came from.
     #[arg(short, long)]
     pub(in crate::cli) verbose: bool,
     #[command(flatten)]
@@ -65,34 +76,34 @@ pub(in crate::cli) struct PredictArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sampling")]
 pub(in crate::cli) struct SamplingArguments {
-    /// Stochastic passes an image; multiples of 31 make full stratified blocks.
-    #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    /// Passes an image, best a multiple of 31.
+    #[arg(long, help_heading = FIRST, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     samples: u32,
     /// Seed of the masks; a negative one is its two's complement.
-    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true, value_parser = seed)]
+    #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true, value_parser = seed, hide_short_help = true)]
     seed: u64,
     /// How the samples of a unit go together.
-    #[arg(long, value_enum, default_value_t = DrawsName::Stratified)]
+    #[arg(long, value_enum, default_value_t = DrawsName::Stratified, hide_short_help = true)]
     draws: DrawsName,
     /// Whether each image has masks of its own.
-    #[arg(long, value_enum, default_value_t = MasksName::PerImage)]
+    #[arg(long, value_enum, default_value_t = MasksName::PerImage, hide_short_help = true)]
     masks: MasksName,
     /// All dropouts off: one pass, no samples.
-    #[arg(long, conflicts_with = "samples")]
+    #[arg(long, conflicts_with = "samples", hide_short_help = true)]
     deterministic: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model output")]
 pub(in crate::cli) struct ScoreArguments {
-    /// The graph output that holds the class scores.
-    #[arg(long, value_name = "NAME")]
+    /// The output that holds the class scores.
+    #[arg(long, value_name = "NAME", help_heading = FIRST)]
     pub(in crate::cli) output_name: Option<String>,
     /// What the scores are.
-    #[arg(long, value_enum, default_value_t = ScoresName::Auto)]
+    #[arg(long, value_enum, default_value_t = ScoresName::Auto, hide_short_help = true)]
     scores: ScoresName,
     /// What the output is about [default: by its rank].
-    #[arg(long, value_name = "classification|segmentation|auto", value_parser = task)]
+    #[arg(long, value_name = "classification|segmentation|auto", value_parser = task, hide_short_help = true)]
     task: Option<TaskChoice>,
 }
 
@@ -102,50 +113,50 @@ pub(in crate::cli) struct ScoreArguments {
 )]
 pub(in crate::cli) struct PreprocessingArguments {
     /// A configuration on top of those beside the model: TOML, or the JSON of another library.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     config: Option<PathBuf>,
-    /// Mean and standard deviation by name; those of torchvision with sizes.
+    /// Value range: imagenet, unit (0..1), raw (0..255); or all of
+    /// torchvision-classification, torchvision-segmentation.
     #[arg(
         long,
-        value_name = "imagenet|unit|raw|torchvision-classification|torchvision-segmentation"
-    )]
+        value_name = "NAME", help_heading = FIRST)]
     preset: Option<Preset>,
-    /// Size before the crop.
-    #[arg(long, value_name = "none|WxH|short:N")]
+    /// WIDTHxHEIGHT, short:SIDE, none, or another rule of the sidecar.
+    #[arg(long, value_name = "SIZE", help_heading = FIRST)]
     resize: Option<Resize>,
     /// Part of the middle that the network sees.
-    #[arg(long, value_name = "WxH")]
+    #[arg(long, value_name = "WxH", hide_short_help = true)]
     crop: Option<Crop>,
     /// How pixels are found when resizing.
-    #[arg(long, value_name = "nearest|bilinear|bicubic")]
+    #[arg(long, value_name = "nearest|bilinear|bicubic", hide_short_help = true)]
     interpolation: Option<Interpolation>,
     /// Whether shrinking averages over the pixels that it leaves out.
-    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no, hide_short_help = true)]
     antialias: Option<bool>,
-    /// Bring both sides to a multiple by reflecting the right and the lower border.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    /// Pad sides to a multiple of N; maps are cropped back.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096), help_heading = FIRST)]
     pad_to_multiple: Option<u32>,
     /// Whether images are turned as their EXIF orientation says [default: apply].
-    #[arg(long, value_name = "apply|ignore")]
+    #[arg(long, value_name = "apply|ignore", hide_short_help = true)]
     exif: Option<Exif>,
     /// Most pixels of an image, before and after resizing [default: 200000000].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS), hide_short_help = true)]
     max_pixels: Option<u64>,
     /// Mean to subtract, of values in 0..1: one number, or one a channel.
-    #[arg(long, value_name = "M,M,M", value_parser = names::numbers, allow_hyphen_values = true)]
+    #[arg(long, value_name = "M,M,M", value_parser = names::numbers, allow_hyphen_values = true, hide_short_help = true)]
     mean: Option<List<f32>>,
     /// Standard deviation to divide by.
-    #[arg(long, value_name = "S,S,S", value_parser = names::numbers, allow_hyphen_values = true)]
+    #[arg(long, value_name = "S,S,S", value_parser = names::numbers, allow_hyphen_values = true, hide_short_help = true)]
     std: Option<List<f32>>,
     /// Order of the channels.
-    #[arg(long, value_name = "rgb|bgr|gray|rgba")]
+    #[arg(long, value_name = "rgb|bgr|gray|rgba", hide_short_help = true)]
     channels: Option<Channels>,
     /// Names of the classes: a line each, or JSON.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = FIRST)]
     classes: Option<PathBuf>,
     /// Colours of the classes: cityscapes, camvid, voc, ade20k, or a file of them [default: by
     /// the names of the classes].
-    #[arg(long, value_name = "NAME|FILE")]
+    #[arg(long, value_name = "NAME|FILE", hide_short_help = true)]
     palette: Option<String>,
 }
 
@@ -153,27 +164,27 @@ pub(in crate::cli) struct PreprocessingArguments {
 #[command(next_help_heading = "Results")]
 pub(in crate::cli) struct ResultArguments {
     /// Measures in predictions.csv.
-    #[arg(long, value_name = "LIST", default_value = "all", value_parser = names::measures)]
+    #[arg(long, value_name = "LIST", default_value = "all", value_parser = names::measures, hide_short_help = true)]
     measures: List<&'static Measure>,
-    /// Maps to write: prediction, overlay, and measures by name.
+    /// none, prediction, overlay, measures by name [default: prediction,
+    /// predictive_entropy,mutual_information,overlay].
     #[arg(
         long,
-        value_name = "LIST|none",
+        value_name = "LIST",
         default_value = "prediction,predictive_entropy,mutual_information,overlay",
-        value_parser = names::maps
-    )]
+        value_parser = names::maps, hide_default_value = true, help_heading = FIRST)]
     maps: Maps,
-    /// Formats of the measures' maps: png, png16, tiff, npy.
-    #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats)]
+    /// Of maps of measures: png, png16, tiff, npy.
+    #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats, help_heading = FIRST)]
     formats: List<&'static Format>,
     /// Size of the class maps and the measures' maps; overlays have the image's.
-    #[arg(long, value_enum, default_value_t = MapSizeName::Image)]
+    #[arg(long, value_enum, default_value_t = MapSizeName::Image, hide_short_help = true)]
     map_size: MapSizeName,
-    /// Also write each row as a line of JSON to standard output, as soon as it is done.
-    #[arg(long)]
+    /// Also print each row as a line of JSON.
+    #[arg(long, help_heading = FIRST)]
     jsonl: bool,
     /// Keep mean probabilities and measures as .npy, for evaluation.
-    #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32")]
+    #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32", hide_short_help = true)]
     keep_probabilities: Option<PrecisionName>,
 }
 
@@ -181,16 +192,16 @@ pub(in crate::cli) struct ResultArguments {
 #[command(next_help_heading = "Machine")]
 pub(in crate::cli) struct MachineArguments {
     /// Rows (samples of an image) in a run of the sampled part [default: by --memory].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096), hide_short_help = true)]
     batch_size: Option<u32>,
     /// Threads for the model, reading and writing [default: one a core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024), hide_short_help = true)]
     threads: Option<u32>,
     /// What the rows of a run may take, as estimated; small runs stay in the caches.
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = names::memory)]
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = names::memory, hide_short_help = true)]
     memory: usize,
     /// The ONNX Runtime library, or a folder that holds it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(in crate::cli) ort_lib: Option<PathBuf>,
 }
 
