@@ -2,7 +2,9 @@
 //!
 //! The walk goes from the output back along tensors that hold such values, until a node makes
 //! them of finite ones. What lies beside that way is not looked at: minus infinity that a
-//! softmax has turned into 0 is how attention is masked, and no fault.
+//! softmax has turned into 0 is how attention is masked, and no fault. NaN that went into a
+//! comparison is: the runtime's `MaxPool` makes the lowest finite number of it, over which the
+//! next layer overflows.
 
 use std::collections::HashMap;
 
@@ -42,6 +44,10 @@ impl Counts {
         }
     }
 }
+
+/// Operators that pass on the larger or smaller of two values, and so may lose NaN.
+const COMPARISONS: [&str; 7] =
+    ["MaxPool", "Relu", "Clip", "Max", "Min", "ReduceMax", "ReduceMin"];
 
 /// The end of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +90,15 @@ pub(super) fn walk<'a>(
         let own = count(&tensor);
         let step = Step { node, tensor: tensor.clone(), counts: own, reader };
         let bad = node.inputs.iter().filter(|input| count(input).all() > 0);
-        match bad.min_by_key(|input| count(input).rank(own.nan > 0)) {
+        let swallowed = || {
+            let comparisons = node.inputs.iter().filter_map(|input| writer(input));
+            let mut inputs = comparisons
+                .filter(|node| COMPARISONS.contains(&node.operator.as_str()))
+                .flat_map(|node| &node.inputs);
+            inputs.find(|input| count(input).nan > 0)
+        };
+        let followed = bad.min_by_key(|input| count(input).rank(own.nan > 0));
+        match followed.or_else(swallowed) {
             None => return End::Node(step),
             Some(input) => tensor.clone_from(input),
         }
@@ -154,6 +168,20 @@ mod tests {
         let counts =
             [("m", LOW), ("o", HIGH), ("s", Counts { low: 7, ..HIGH }), ("y", NAN)];
         assert_eq!(found(&nodes, &counts), "overflow");
+    }
+
+    #[test]
+    fn nan_that_a_comparison_swallows_before_an_overflow_is_followed_through_it() {
+        let through = |operator: &str| {
+            let pool = WatchedNode {
+                operator: operator.to_owned(),
+                ..node("pool", &["e"], "p")
+            };
+            let nodes = [node("exp", &["x"], "e"), pool, node("conv", &["p"], "y")];
+            found(&nodes, &[("e", NAN), ("y", HIGH)])
+        };
+        assert_eq!(through("MaxPool"), "exp");
+        assert_eq!(through("Softmax"), "conv");
     }
 
     #[test]
