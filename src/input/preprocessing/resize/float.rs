@@ -51,7 +51,10 @@ impl Reach {
 }
 
 fn fixed(i: usize, from: usize, scale: f32, kernel: Kernel) -> Taps<f32> {
-    let centre = scale.mul_add(i as f32 + 0.5, -0.5);
+    let at = i as f32 + 0.5;
+    // torch's linear code rounds the product, its cubic code does not.
+    let centre =
+        if kernel.reach > 1.0 { scale.mul_add(at, -0.5) } else { scale * at - 0.5 };
     let (before, share) = (centre.floor(), centre - centre.floor());
     let (reach, last) = (kernel.reach as isize, from.cast_signed() - 1);
     let start = before as isize + 1 - reach;

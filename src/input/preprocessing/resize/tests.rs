@@ -220,10 +220,9 @@ proptest! {
     }
 }
 
-/// Milliseconds of each arithmetic for a photograph.
+/// No arithmetic takes a tenth of a second for a photograph of 1920x1280.
 #[test]
 #[ignore = "measures time"]
-#[allow(clippy::print_stdout, reason = "the figures are what it is for")]
 fn photographs_are_resized_in_little_time() {
     let size = Size { width: 1920, height: 1280 };
     let values = (0..size.width * size.height * 3).map(|i| (i * 7919 % 251) as u8);
@@ -257,10 +256,8 @@ fn photographs_are_resized_in_little_time() {
                     }
                     least = least.min(start.elapsed().as_secs_f64() * 1e3);
                 }
-                println!(
-                    "{resampler} {interpolation} antialias={antialias}: {least:.1} ms"
-                );
-                assert!(least < 1000.0, "{least} ms");
+                let what = format!("{resampler} {interpolation} antialias={antialias}");
+                assert!(least < 100.0, "{what}: {least:.1} ms");
             }
         }
     }
