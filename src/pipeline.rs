@@ -5,12 +5,15 @@
 //! of the images. Every queue is bounded, so memory does not grow with the folder. An image
 //! that fails gets a row that says why.
 
+mod files;
 mod images;
 mod record;
 mod row;
 mod run;
 mod write;
 
+pub use files::files;
+pub use row::columns;
 pub use run::{Event, Job, Summary, predict};
 pub use write::{MapSize, OutputOptions, Precision};
 

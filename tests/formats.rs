@@ -1,8 +1,9 @@
-//! Formats, sizes and palettes, from the program's own files.
+//! Formats, sizes, palettes and lines of JSON, from the program's own files.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,6 +13,7 @@ use crate::fixture;
 struct Ended {
     code: i32,
     stderr: String,
+    stdout: String,
 }
 
 fn command(folder: &Path) -> Command {
@@ -25,6 +27,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Ended {
     Ended {
         code: output.status.code().unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
     }
 }
 
@@ -41,6 +44,17 @@ fn street(more: &[&str]) -> (TempDir, Ended) {
         ["predict", &model, &image, "-o", "out", "--samples", "3", "--threads", "1"];
     let ended = run(folder.path(), &[&start, more].concat());
     (folder, ended)
+}
+
+/// A folder `images` with two digits in it.
+fn digits() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("images")).unwrap();
+    for digit in ["0", "1"] {
+        let from = fixture::path("fixtures/digits").join(digit).join("0001.png");
+        fs::copy(from, folder.path().join(format!("images/{digit}.png"))).unwrap();
+    }
+    folder
 }
 
 /// The values of a two-dimensional `.npy` of f32.
@@ -70,6 +84,17 @@ fn png(path: &Path) -> (Vec<u8>, Option<Vec<u8>>) {
 
 fn record(out: &Path) -> Value {
     serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap()
+}
+
+/// All files of a run but the table and the record.
+fn maps(out: &Path) -> BTreeSet<String> {
+    let files = walkdir::WalkDir::new(out).into_iter().map(Result::unwrap);
+    let files = files.filter(|entry| entry.file_type().is_file());
+    files
+        .map(|entry| entry.path().strip_prefix(out).unwrap().display().to_string())
+        .map(|path| path.replace('\\', "/"))
+        .filter(|path| !["predictions.csv", "run.json"].contains(&path.as_str()))
+        .collect()
 }
 
 #[test]
@@ -199,4 +224,98 @@ fn a_palette_that_is_too_short_for_a_model_without_class_names_is_refused() {
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(ended.stderr.contains("2 colours for 8 classes"), "{}", ended.stderr);
     assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn each_row_is_a_line_of_json_with_the_files_of_its_image() {
+    let formats = ["--formats", "png16,png,tiff", "--keep-probabilities", "--jsonl"];
+    let (folder, ended) = street(&formats);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let out = folder.path().join("out");
+    let lines: Vec<Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1);
+    let files = lines[0]["maps"].as_object().unwrap();
+    let listed: BTreeSet<String> =
+        files.values().map(|path| path.as_str().unwrap().to_owned()).collect();
+    assert_eq!(listed.len(), files.len());
+    assert_eq!(listed, maps(&out));
+    assert_eq!(files["prediction"], "prediction/street_00.png.png");
+    assert_eq!(files["predictive_entropy"], "predictive_entropy/street_00.png.16.png");
+    assert_eq!(files["predictive_entropy.tif"], "predictive_entropy/street_00.png.tif");
+    assert_eq!(files["margin"], "margin/street_00.png.npy");
+
+    let mut table = csv::Reader::from_path(out.join("predictions.csv")).unwrap();
+    let header = table.headers().unwrap().clone();
+    let row = table.records().next().unwrap().unwrap();
+    let object = lines[0].as_object().unwrap();
+    let keys: Vec<&str> = object.keys().map(String::as_str).collect();
+    assert_eq!(keys, header.iter().chain(["maps"]).collect::<Vec<_>>());
+    for (key, field) in header.iter().zip(&row) {
+        match &object[key] {
+            Value::Null => assert!(field.is_empty(), "{key}"),
+            Value::String(text) => assert_eq!(text, field, "{key}"),
+            number => {
+                let number = number.as_f64().unwrap();
+                assert!((number - field.parse::<f64>().unwrap()).abs() < 1e-12, "{key}");
+            }
+        }
+    }
+    assert!(object["width"].is_u64() && object["sha256"].is_string());
+}
+
+#[test]
+fn a_failed_image_has_a_line_too_and_a_classification_no_maps() {
+    let folder = digits();
+    fs::write(folder.path().join("images/broken.png"), "x").unwrap();
+    let model = below("models/digits.onnx");
+    let arguments = ["predict", &model, "images", "-o", "out", "--jsonl"];
+    let ended = run(folder.path(), &arguments);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    let lines: Vec<Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let paths: Vec<_> = lines.iter().map(|line| line["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["0.png", "1.png", "broken.png"]);
+    assert_eq!(lines[0]["class"], 0);
+    assert_eq!(lines[1]["class_name"], "1");
+    assert!(lines.iter().all(|line| line["maps"].as_object().unwrap().is_empty()));
+    assert!(lines[0]["error"].is_null() && lines[0]["predictive_entropy"].is_f64());
+    assert!(lines[2]["error"].is_string() && lines[2]["predictive_entropy"].is_null());
+}
+
+#[test]
+fn that_nobody_reads_the_lines_stops_nothing_and_is_not_mentioned() {
+    let folder = digits();
+    let model = below("models/digits.onnx");
+    let mut child = command(folder.path())
+        .args(["predict", &model, "images", "-o", "out", "--jsonl"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(!stderr.contains("warning") && !stderr.contains("pipe"), "{stderr}");
+    let table = fs::read_to_string(folder.path().join("out/predictions.csv")).unwrap();
+    assert_eq!(table.lines().count(), 3);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn that_the_lines_have_no_room_is_said_once_and_stops_nothing() {
+    let folder = digits();
+    let model = below("models/digits.onnx");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command(folder.path())
+        .args(["predict", &model, "images", "-o", "out", "--jsonl"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert_eq!(stderr.matches("no more rows are written to standard output").count(), 1);
+    let table = fs::read_to_string(folder.path().join("out/predictions.csv")).unwrap();
+    assert_eq!(table.lines().count(), 3);
 }

@@ -13,13 +13,15 @@ mod fixture;
 
 /// Layers, forbidden crates, file sizes.
 mod architecture;
+/// Colours as the colour-blind see them.
+mod color_vision;
 /// The program as a user types it: files, messages, exit codes.
 mod command_line;
 /// Same bits whatever the batch, the threads, the order and the other images.
 mod determinism;
 /// Folders as exporters leave them.
 mod exports;
-/// Formats, sizes and palettes.
+/// Formats, sizes, palettes and lines of JSON.
 mod formats;
 /// What stratified draws gain over independent ones.
 mod gain;

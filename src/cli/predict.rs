@@ -1,11 +1,13 @@
 //! `mcdrop predict`: runs what was typed and says how it goes.
 
 mod arguments;
+mod jsonl;
 
 use std::collections::HashSet;
 
 pub(super) use arguments::PredictArguments;
 
+use self::jsonl::Lines;
 use super::progress::Progress;
 use super::{End, terminal};
 use crate::error::Result;
@@ -60,6 +62,7 @@ fn predict(
 ) -> Result<End> {
     let mut progress = Progress::new(job.images.len());
     let mut hints = HashSet::new();
+    let mut lines = None;
     let result = pipeline::predict(setup, runtime, job, &mut |event| match event {
         Event::Started(sampler) => {
             let asked = sampler.options().batch_size;
@@ -71,10 +74,17 @@ fn predict(
             if arguments.verbose {
                 progress.aside(|| describe_sampler(sampler));
             }
+            if arguments.jsonl() {
+                lines = Some(Lines::new(&job.output, sampler.scores().is_map()));
+            }
         }
-        Event::Done { .. } => progress.step(),
-        Event::Failed { message, hint, .. } => {
+        Event::Done { id, fields } => {
             progress.step();
+            say_row(&progress, lines.as_mut(), id, fields, true);
+        }
+        Event::Failed { id, message, hint, fields } => {
+            progress.step();
+            say_row(&progress, lines.as_mut(), id, fields, false);
             progress.aside(|| {
                 terminal::warning(&message);
                 // The same way out for a thousand images is said once.
@@ -100,6 +110,24 @@ fn predict(
         total as f64 / seconds.max(1e-9)
     ));
     Ok(if summary.failed > 0 { End::SomeImagesFailed } else { End::Done })
+}
+
+/// Says a row on standard output, where that was asked for.
+fn say_row(
+    progress: &Progress,
+    lines: Option<&mut Lines<'_>>,
+    id: &str,
+    fields: &[String],
+    done: bool,
+) {
+    let Some(lines) = lines else { return };
+    progress.aside(|| {
+        if let Err(error) = lines.row(id, fields, done) {
+            terminal::warning(&format!(
+                "no more rows are written to standard output: {error}"
+            ));
+        }
+    });
 }
 
 fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {

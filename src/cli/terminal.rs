@@ -28,6 +28,13 @@ pub(super) fn note(message: &impl Display) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
+/// A line of data, with the system when this returns.
+pub(super) fn data(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
 /// A line of what was asked for.
 pub(super) fn line(text: &impl Display) {
     let _ = writeln!(io::stdout(), "{text}");

@@ -21,10 +21,23 @@ const STRIP_BYTES: usize = 256 << 10;
 /// Bytes of a value.
 const VALUE_BYTES: usize = size_of::<f32>();
 
-/// Encodes a map as a TIFF file of one page: little-endian, 32-bit IEEE floating point, one
-/// sample a pixel, strips of Deflate with the floating-point predictor.
+/// Encodes a map as a TIFF file of one page. Every value comes back bit for bit, NaN ("none")
+/// included.
 ///
-/// Every value comes back bit for bit, NaN ("none") included.
+/// The file is in the byte order of the machine (`II` and 42 where that is little-endian), the
+/// strips before the one directory, which has these tags and no others:
+///
+/// | tag | value |
+/// |---|---|
+/// | 256, 257 | width and height, `LONG` |
+/// | 258 | 32 bits a sample |
+/// | 259 | 8: each strip is a zlib stream |
+/// | 262 | 1: 0 is black |
+/// | 273, 279 | offsets and lengths of the strips, `LONG` |
+/// | 277 | one sample a pixel |
+/// | 278 | rows of a strip: as many as fill 256 KiB, at least one |
+/// | 317 | 3: in a strip, each row is the highest bytes of all values, then the next ones down to the lowest, each byte as its difference to the one before |
+/// | 339 | 3: IEEE floating point |
 ///
 /// # Errors
 ///

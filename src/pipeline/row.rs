@@ -4,8 +4,9 @@ use super::write::{ImageNumbers, OutputOptions, Written};
 use crate::input::ImageFile;
 use crate::output::table::shortest;
 
-/// The header: which columns a run has, by its task and measures.
-pub(super) fn columns(options: &OutputOptions, map: bool) -> Vec<String> {
+/// The columns of the table of rows, in order: by what is written, and by whether there are
+/// scores for each pixel.
+pub fn columns(options: &OutputOptions, map: bool) -> Vec<String> {
     let mut columns = vec!["path", "width", "height"];
     if !map {
         columns.extend(["class", "class_name", "probability", "deterministic_class"]);

@@ -45,6 +45,8 @@ pub enum Event<'a> {
     Done {
         /// The image's id.
         id: &'a str,
+        /// The fields of its row, in the order of [`columns`](super::columns).
+        fields: &'a [String],
     },
     /// An image failed; its row says why.
     Failed {
@@ -54,6 +56,8 @@ pub enum Event<'a> {
         message: &'a str,
         /// The way out, where one is known.
         hint: Option<&'a str>,
+        /// The fields of its row, in the order of [`columns`](super::columns).
+        fields: &'a [String],
     },
 }
 
@@ -333,15 +337,17 @@ fn collect(
             Row::Filled(fields) => {
                 table.append(&fields)?;
                 done += 1;
-                tell(Event::Done { id: &file.id });
+                tell(Event::Done { id: &file.id, fields: &fields });
             }
             Row::Failed { message, hint } => {
-                table.append(&row::failed(file, &message, columns))?;
+                let fields = row::failed(file, &message, columns);
+                table.append(&fields)?;
                 failed += 1;
                 tell(Event::Failed {
                     id: &file.id,
                     message: &message,
                     hint: hint.as_deref(),
+                    fields: &fields,
                 });
             }
         }

@@ -163,6 +163,9 @@ pub(in crate::cli) struct ResultArguments {
     /// Size of the class maps and the measures' maps; overlays have the image's.
     #[arg(long, value_enum, default_value_t = MapSizeName::Image)]
     map_size: MapSizeName,
+    /// Also write each row as a line of JSON to standard output, as soon as it is done.
+    #[arg(long)]
+    jsonl: bool,
     /// Keep mean probabilities and measures as .npy, for evaluation.
     #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32")]
     keep_probabilities: Option<PrecisionName>,
@@ -284,6 +287,11 @@ impl PredictArguments {
             task: self.task(),
             ..Options::default()
         }
+    }
+
+    /// Whether rows go to standard output as well.
+    pub(super) fn jsonl(&self) -> bool {
+        self.results.jsonl
     }
 
     fn task(&self) -> Option<Task> {
