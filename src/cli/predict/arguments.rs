@@ -121,8 +121,7 @@ pub(in crate::cli) struct PreprocessingArguments {
         long,
         value_name = "NAME", help_heading = FIRST)]
     preset: Option<Preset>,
-    /// WIDTHxHEIGHT, short:SIDE, none, or another rule of the sidecar.
-    #[arg(long, value_name = "SIZE", help_heading = FIRST)]
+    #[arg(help = "WIDTHxHEIGHT, short:SIDE, none, or another rule of the sidecar", long, value_name = "SIZE", help_heading = FIRST)]
     resize: Option<Resize>,
     /// Part of the middle that the network sees.
     #[arg(long, value_name = "WxH", hide_short_help = true)]
@@ -166,9 +165,8 @@ pub(in crate::cli) struct ResultArguments {
     /// Measures in predictions.csv.
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = names::measures, hide_short_help = true)]
     measures: List<&'static Measure>,
-    /// none, prediction, overlay, measures by name [default: prediction,
-    /// predictive_entropy,mutual_information,overlay].
     #[arg(
+        help = "none, prediction, overlay, measures by name [default: prediction,predictive_entropy,mutual_information,overlay]",
         long,
         value_name = "LIST",
         default_value = "prediction,predictive_entropy,mutual_information,overlay",
