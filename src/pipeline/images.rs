@@ -1,9 +1,10 @@
 //! Decoding ahead of the model, in order and with bounded memory.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing};
 
 /// An image, decoded and brought to the network's size.
@@ -14,11 +15,28 @@ pub(super) struct Loaded {
 
 /// Reads one image.
 pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
-    let decoded = file.read(preprocessing.reading())?;
-    let input = preprocessing
-        .apply(&decoded.picture)
-        .map_err(|error| error.of_image(&file.path()))?;
-    Ok(Loaded { decoded, input })
+    guarded(file, || {
+        let decoded = file.read(preprocessing.reading())?;
+        let input = preprocessing
+            .apply(&decoded.picture)
+            .map_err(|error| error.of_image(&file.path()))?;
+        Ok(Loaded { decoded, input })
+    })
+}
+
+/// A fault of the program that shows with one image fails that image, not the others. What
+/// `work` holds is thrown away with it.
+pub(super) fn guarded<T>(
+    file: &ImageFile,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::image(
+            &file.path(),
+            "mcdrop failed on this image; the fault is its own",
+        )
+        .with_hint("please report it, with the image if you can"))
+    })
 }
 
 /// Threads that decode: more would hold more images ready than a model can use.

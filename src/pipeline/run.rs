@@ -267,7 +267,10 @@ impl Run<'_> {
     ) {
         for (i, file) in files.iter().enumerate() {
             let Some(loaded) = reader.next() else { return };
-            let outcome = loaded.and_then(|loaded| self.sample(file, loaded));
+            let sampled = loaded.and_then(|loaded| {
+                images::guarded(file, || self.sample(file, loaded, go_on))
+            });
+            let Some(outcome) = sampled.transpose() else { return };
             let gone = outcomes[i % outcomes.len()].send(outcome).is_err();
             if gone || !go_on() {
                 return;
@@ -275,16 +278,24 @@ impl Run<'_> {
         }
     }
 
-    fn sample(&mut self, file: &ImageFile, loaded: Loaded) -> Outcome {
+    /// `None` where it was given up.
+    fn sample(
+        &mut self,
+        file: &ImageFile,
+        loaded: Loaded,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Box<Predicted>>> {
         let Loaded { decoded, input } = loaded;
         let key = digest_key(&decoded.sha256);
         let statistics = self
             .sampler
-            .predict(&input, key)
+            .predict_while(&input, key, go_on)
             .map_err(|error| error.of_image(&file.path()))?;
+        let Some(statistics) = statistics else { return Ok(None) };
         let options = self.sampler.options();
         let samples = if options.deterministic { 0 } else { options.samples };
-        Ok(Box::new(Predicted { decoded, geometry: input.geometry, statistics, samples }))
+        let geometry = input.geometry;
+        Ok(Some(Box::new(Predicted { decoded, geometry, statistics, samples })))
     }
 }
 
@@ -306,7 +317,9 @@ fn start_writers<'scope>(
             {
                 let row = match outcome {
                     Ok(image) => {
-                        match writer.threads.install(|| writer.write(file, &image)) {
+                        let write =
+                            || writer.threads.install(|| writer.write(file, &image));
+                        match images::guarded(file, write) {
                             Ok(written) => Ok(Row::Filled(row::filled(file, &written))),
                             Err(error) => of_one_image(error),
                         }

@@ -161,6 +161,21 @@ impl Sampler {
         image: &NetworkInput,
         image_key: u64,
     ) -> Result<Statistics> {
+        let finished = self.predict_while(image, image_key, &|| true)?;
+        finished.ok_or_else(|| Error::runtime("sampling", "was stopped"))
+    }
+
+    /// As [`Sampler::predict`], but gives up between two runs of the sampled part, with
+    /// `None`, once `go_on` says no.
+    ///
+    /// # Errors
+    /// As [`Sampler::predict`].
+    pub fn predict_while(
+        &mut self,
+        image: &NetworkInput,
+        image_key: u64,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Statistics>> {
         let size = (image.height, image.width);
         let tensor = image::tensor(&self.plan, &self.input, image.values.clone(), size)?;
         let crossed = match self.prefix.run(&vec![&tensor; self.prefix_rows]) {
@@ -184,6 +199,9 @@ impl Sampler {
         let all: Vec<i64> = (DETERMINISTIC..samples).collect();
         let mut fed = Fed::default();
         for chunk in all.chunks(self.rows.per_run) {
+            if !go_on() {
+                return Ok(None);
+            }
             let run = self.run_rows(&crossed, &mut fed, key, chunk);
             let run = run.and_then(|outputs| {
                 check_not_empty(outputs.first())?;
@@ -204,7 +222,7 @@ impl Sampler {
                 return Err(self.not_finite(&bad, (&tensor, &crossed, key)));
             }
         }
-        Ok(reduction.finish())
+        Ok(Some(reduction.finish()))
     }
 
     /// The error of an image of a size that a run failed for, with one that the model takes.

@@ -166,7 +166,7 @@ pub(in crate::cli) struct ResultArguments {
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = names::measures, hide_short_help = true)]
     measures: List<&'static Measure>,
     #[arg(
-        help = "none, prediction, overlay, measures by name [default: prediction,predictive_entropy,mutual_information,overlay]",
+        help = "none, prediction, overlay, measures by name [default: prediction, predictive_entropy, mutual_information, overlay]",
         long,
         value_name = "LIST",
         default_value = "prediction,predictive_entropy,mutual_information,overlay",
