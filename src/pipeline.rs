@@ -6,8 +6,10 @@
 //! that fails gets a row that says why.
 
 mod check;
+mod collect;
 mod files;
 mod images;
+mod open;
 mod record;
 mod resume;
 mod row;

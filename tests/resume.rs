@@ -350,6 +350,17 @@ fn what_differs_from_the_run_before_is_named_and_nothing_is_touched() {
         .arg(model)
         .args(["images", "-o", "out"]);
     refused(&renamed.output().unwrap(), &["the model is another one"]);
+    let retrained = scene.path("retrained.onnx");
+    let mut bytes = fs::read(fixture::path("models/streets.onnx")).unwrap();
+    let weights = bytes.len() / 2;
+    bytes[weights] ^= 1;
+    fs::write(&retrained, bytes).unwrap();
+    fs::copy(fixture::path("models/streets.toml"), retrained.with_extension("toml"))
+        .unwrap();
+    let mut other = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
+    other.current_dir(scene.folder.path()).arg("predict").arg(&retrained);
+    other.args(["images", "-o", "out", "--formats", "png,npy"]);
+    refused(&other.output().unwrap(), &["the model is another one"]);
 
     let image = scene.path("images/00.png");
     let bytes = fs::read(&image).unwrap();
@@ -398,4 +409,100 @@ fn an_image_whose_maps_are_gone_is_done_again() {
     let again = scene.run("out", &[]);
     assert!(text(&again).contains("1 done before, 2 in"), "{}", text(&again));
     assert_same(&scene.files("out"), &whole);
+}
+
+#[test]
+fn a_model_by_another_name_a_larger_limit_and_an_image_twice_in_the_table_change_nothing()
+{
+    let scene = Scene::new(3);
+    assert!(scene.run("out", &[]).status.success());
+    let whole = scene.files("out");
+    let table = scene.path("out/predictions.csv");
+    let rows = fs::read_to_string(&table).unwrap();
+    let last = rows.lines().last().unwrap().to_owned();
+    fs::write(&table, format!("{rows}{last}\nno row\n")).unwrap();
+    for name in ["onnx", "toml"] {
+        let from = fixture::path("models/streets").with_extension(name);
+        fs::copy(from, scene.path("renamed").with_extension(name)).unwrap();
+    }
+    let again = Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+        .current_dir(scene.folder.path())
+        .args(["predict", "renamed.onnx", "images", "-o", "out", "--formats", "png,npy"])
+        .args(["--max-pixels", "300000000"])
+        .output()
+        .unwrap();
+    assert!(text(&again).contains("3 images, all done before"), "{}", text(&again));
+    let mut found = scene.files("out");
+    let mut expected = whole;
+    // The record says which model, by which name.
+    for files in [&mut found, &mut expected] {
+        files.remove("run.json");
+    }
+    assert_same(&found, &expected);
+}
+
+#[test]
+fn a_refused_run_does_not_touch_a_torn_row_or_a_table_that_is_not_its_own() {
+    let scene = Scene::new(2);
+    assert!(scene.run("out", &[]).status.success());
+    let table = scene.path("out/predictions.csv");
+    let torn = fs::read_to_string(&table).unwrap() + "b c/01.png,64,\"32";
+    fs::write(&table, &torn).unwrap();
+    refused(&scene.run("out", &["--seed", "1"]), &["seed was 0"]);
+    assert_eq!(fs::read_to_string(&table).unwrap(), torn);
+    fs::create_dir(scene.path("mine")).unwrap();
+    fs::write(scene.path("mine/predictions.csv"), "my notes").unwrap();
+    refused(&scene.run("mine", &[]), &["has other columns"]);
+    assert_eq!(
+        fs::read_to_string(scene.path("mine/predictions.csv")).unwrap(),
+        "my notes"
+    );
+}
+
+#[test]
+fn every_file_that_a_run_writes_is_looked_for_when_it_goes_on() {
+    let scene = Scene::new(1);
+    let all = [
+        "--formats",
+        "png,png16,tiff,npy",
+        "--map-size",
+        "network",
+        "--keep-probabilities",
+        "--overwrite",
+    ];
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
+        command.current_dir(scene.folder.path()).arg("predict");
+        command.arg(fixture::path("models/streets.onnx")).args(["images", "-o", "out"]);
+        command.args(more).output().unwrap()
+    };
+    assert!(run(&all).status.success());
+    let whole = scene.files("out");
+    for file in whole.keys().filter(|file| file.contains('/')) {
+        fs::remove_file(scene.path("out").join(file)).unwrap();
+        let again = run(&all[..all.len() - 1]);
+        assert!(text(&again).contains("1 image in"), "{file}: {}", text(&again));
+        assert_same(&scene.files("out"), &whole);
+    }
+    let meet = run(&["--formats", "npy", "--keep-probabilities", "--overwrite"]);
+    assert_eq!(meet.status.code(), Some(2), "{}", text(&meet));
+    assert!(text(&meet).contains("--map-size network"), "{}", text(&meet));
+}
+
+#[test]
+fn images_among_the_results_are_refused_before_anything_is_removed() {
+    let scene = Scene::new(1);
+    assert!(scene.run("out", &[]).status.success());
+    let before = scene.files("out");
+    let model = fixture::path("models/streets.onnx");
+    let ended = Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+        .current_dir(scene.folder.path())
+        .arg("predict")
+        .arg(model)
+        .args(["out/overlay", "-o", "out", "--overwrite"])
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{}", text(&ended));
+    assert!(text(&ended).contains("lies where results are written"), "{}", text(&ended));
+    assert_same(&scene.files("out"), &before);
 }

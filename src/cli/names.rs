@@ -82,7 +82,19 @@ pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {
         let format = FORMATS.iter().find(|format| format.name == name);
         format.ok_or_else(|| format!("\"{name}\" is no format; there are {}", known()))
     };
-    names(text).map(find).collect::<Result<Vec<_>, _>>().map(List)
+    let mut list: Vec<&'static Format> = Vec::new();
+    for name in names(text) {
+        let format = find(name)?;
+        if !list.iter().any(|other| other.name == format.name) {
+            list.push(format);
+        }
+    }
+    if list.is_empty() {
+        return Err(
+            "the list of formats is empty; for no maps at all say --maps none".to_owned()
+        );
+    }
+    Ok(List(list))
 }
 
 /// A number of bytes: `2G`, `512M`, `100K` (powers of 1024) or plain.

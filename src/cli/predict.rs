@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     let job = arguments.job(listing.images, &preprocessing);
     let end = predict(arguments, Setup { plan, preprocessing }, &runtime, &job)?;
     let all_found = listing.unreadable.is_empty();
-    Ok(if all_found { end } else { End::SomeImagesFailed })
+    Ok(if end == End::Done && !all_found { End::SomeImagesFailed } else { end })
 }
 
 /// Says what was not found, and what was found twice.

@@ -64,7 +64,9 @@ pub(super) fn look(content: &[u8]) -> Option<Foreign> {
     if is_tensors {
         return found("weights in safetensors format", EXPORT);
     }
-    if holds(b"saved_model_main_op") || holds(b"serving_default") {
+    // Its first field is a version that is always 1; models of ONNX begin with 3 or more there.
+    let is_old = content.starts_with(&[8, 1]);
+    if is_old && (holds(b"saved_model_main_op") || holds(b"serving_default")) {
         return found("a TensorFlow SavedModel", "convert its folder with tf2onnx");
     }
     if content.starts_with(b"\n") && holds(b"Placeholder") {

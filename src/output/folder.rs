@@ -1,12 +1,8 @@
 //! The folder a run writes into: files appear whole or not at all, and never outside it.
 
-mod case;
-
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
-
-pub use case::tells_case;
 
 use super::format::FORMATS;
 use crate::{Error, Result};
@@ -121,6 +117,12 @@ impl OutputFolder {
         }
     }
 
+    /// Whether names in it that differ only in case are two; it must hold a [`TABLE`].
+    pub fn tells_case(&self) -> bool {
+        let same = self.path.join(TABLE.to_ascii_uppercase());
+        !same.exists()
+    }
+
     /// Whether there is a file at `relative` with something in it.
     pub fn holds(&self, relative: &str) -> bool {
         let there = fs::symlink_metadata(self.path.join(relative));
@@ -180,7 +182,7 @@ impl OutputFolder {
 /// ends as a map's does, maybe with `_` behind, gets one more `_`: the map of `a.png` is
 /// `a.png.png`, and one of `a.png.png/b.png` would need a folder of that name. So maps of
 /// different ids never meet, where the file system tells their names apart
-/// ([`tells_case`]).
+/// ([`OutputFolder::tells_case`]).
 pub fn map_path(kind: &str, id: &str, extension: &str) -> String {
     let mut path = format!("{kind}/");
     let mut parts = id.split('/').peekable();

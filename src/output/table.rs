@@ -88,35 +88,47 @@ impl Table {
         written.map_err(|error| Error::write(&self.path, error))
     }
 
-    /// Reads the rows that are there, each with its place, to `each`; what is torn at the end
-    /// is cut off, and what is not a row of this table left out. A table without a whole header
-    /// has no rows and is started anew.
+    /// Reads the rows that are there, each with its place, to `each`, and says how many whole
+    /// records there are. What is torn at the end is passed over, and so is what is no row of
+    /// this table. Nothing is changed.
     ///
     /// # Errors
     ///
-    /// When it has another header, cannot be read or cut, or `each` fails.
-    pub fn read_rows(
+    /// When it has another header, or cannot be read.
+    pub(crate) fn read_rows(
         &mut self,
-        mut each: impl FnMut(&csv::StringRecord, Span) -> Result<()>,
-    ) -> Result<()> {
+        mut each: impl FnMut(&csv::StringRecord, Span),
+    ) -> Result<usize> {
         let path = self.path.clone();
         let read = |error| Error::read(&path, error);
         let file = self.file.try_clone().map_err(read)?;
         let mut records = Records::new(BufReader::new(file)).map_err(read)?;
-        match records.next().map_err(read)? {
-            None => return self.start(),
-            Some((header, _)) if header == self.header => {}
-            Some(_) => {
-                let message = format!("{} has other columns", path.display());
-                return Err(Error::setting("-o", message).with_hint(folder::ANOTHER));
-            }
+        let is_ours = match records.next().map_err(read)? {
+            Some((header, _)) => header == self.header,
+            // A run that was killed at once leaves a part of the header, or nothing.
+            None => self.header.starts_with(records.torn()),
+        };
+        if !is_ours {
+            let message = format!("{} has other columns", path.display());
+            return Err(Error::setting("-o", message).with_hint(folder::ANOTHER));
         }
+        let mut n_records = 0;
         while let Some((record, span)) = records.next().map_err(read)? {
+            n_records += 1;
             if let Some(fields) = records::fields(record, self.n_columns) {
-                each(&fields, span)?;
+                each(&fields, span);
             }
         }
         self.length = records.whole();
+        Ok(n_records)
+    }
+
+    /// Cuts off what [`Table::read_rows`] found torn at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn cut_torn(&mut self) -> Result<()> {
         self.cut().map_err(|error| Error::write(&self.path, error))
     }
 
@@ -176,6 +188,10 @@ impl Table {
         drop(writer);
         // Claimed before it has the name, so that no other process comes between.
         let _ = new.as_file().try_lock();
+        if !cfg!(unix) {
+            // Elsewhere a file that is open cannot be replaced.
+            self.file = new.as_file().try_clone()?;
+        }
         self.file = new.persist(&self.path)?;
         self.length = length;
         Ok(places)
@@ -223,7 +239,6 @@ fn is_the_file_at(file: &File, path: &Path) -> bool {
     matches!((file, path), (Ok(file), Ok(path)) if file == path)
 }
 
-/// Elsewhere a file that is open cannot be replaced.
 #[cfg(not(unix))]
 fn is_the_file_at(_: &File, path: &Path) -> bool {
     path.exists()

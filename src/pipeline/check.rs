@@ -1,16 +1,20 @@
 //! What forbids a run before its first image.
 
+use std::path::PathBuf;
+
 use super::run::Job;
+use super::write::{MapSize, OutputOptions};
 use crate::error::{Error, Result};
 use crate::input::images::same_but_for_case;
 use crate::input::{ImageFile, Preprocessing};
-use crate::output::folder::tells_case;
+use crate::measure::MEASURES;
+use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
 
-/// Images whose results would have one name.
+/// Images whose results would have one name, or that are where results are put.
 pub(super) fn names(job: &Job) -> Result<()> {
     refuse_maps_that_meet(job)?;
-    refuse_names_that_meet(job)
+    refuse_images_among_results(job)
 }
 
 /// Two images of which one would replace the other's maps.
@@ -26,10 +30,34 @@ fn refuse_maps_that_meet(job: &Job) -> Result<()> {
     }
 }
 
+/// `--overwrite` removes what lies in the folders of maps.
+fn refuse_images_among_results(job: &Job) -> Result<()> {
+    let Ok(folder) = job.folder.canonicalize() else { return Ok(()) };
+    let measures = MEASURES.iter().map(|measure| measure.name);
+    let kinds: Vec<PathBuf> =
+        KINDS.iter().copied().chain(measures).map(|kind| folder.join(kind)).collect();
+    // Images come folder by folder.
+    let mut last = (PathBuf::new(), PathBuf::new());
+    for image in &job.images {
+        let path = image.path();
+        let Some(parent) = path.parent() else { continue };
+        if last.0 != parent {
+            let real = parent.canonicalize().unwrap_or_default();
+            last = (parent.to_owned(), real);
+        }
+        if kinds.iter().any(|kind| last.1.starts_with(kind)) {
+            let message = format!("{} lies where results are written", path.display());
+            return Err(Error::setting("-o", message)
+                .with_hint("choose another folder for the results"));
+        }
+    }
+    Ok(())
+}
+
 /// Where `A.png` and `a.png` are one name, the maps of one would overwrite the other's.
-fn refuse_names_that_meet(job: &Job) -> Result<()> {
+pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
     match same_but_for_case(&job.images) {
-        Some((a, b)) if !tells_case(&job.folder) => {
+        Some((a, b)) if !folder.tells_case() => {
             let (a, b) = (a.path(), b.path());
             let message = format!(
                 "{} and {} would have results of one name: upper and lower case are the same \
@@ -43,6 +71,22 @@ fn refuse_names_that_meet(job: &Job) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Maps at the image's size and kept arrays at the network's cannot have one name.
+pub(super) fn kept_arrays(options: &OutputOptions, map: bool) -> Result<()> {
+    let writes_npy = options.formats.iter().any(|format| format.extension == "npy");
+    let meet = options.keep_probabilities.is_some()
+        && options.map_size == MapSize::Image
+        && writes_npy
+        && !options.maps.is_empty();
+    if !(map && meet) {
+        return Ok(());
+    }
+    let message = "npy is the image's size, and --keep-probabilities writes the same files at \
+                   the network's";
+    Err(Error::setting("--formats", message)
+        .with_hint("leave npy out, or add --map-size network"))
 }
 
 /// Names for another number of classes belong to another model.

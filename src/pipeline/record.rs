@@ -93,6 +93,8 @@ impl Record {
 /// Values of a record on which results do not depend.
 const INDECISIVE: &[&str] = &[
     "model.path",
+    "preprocessing.max_pixels",
+    "preprocessing.left out",
     "model.prefix_nodes",
     "model.suffix_nodes",
     "runtime.library",
@@ -113,7 +115,11 @@ fn decisive(record: &Value) -> BTreeMap<String, Value> {
         match value {
             Value::Object(inner) => {
                 let keyed = |(key, value): (&String, &Value)| {
-                    (format!("{group}.{key}"), value.clone())
+                    let key = format!("{group}.{key}");
+                    let is_model = key == "model.files";
+                    let value =
+                        if is_model { without_names(value) } else { value.clone() };
+                    (key, value)
                 };
                 values.extend(inner.iter().map(keyed));
             }
@@ -137,6 +143,12 @@ fn decisive(record: &Value) -> BTreeMap<String, Value> {
     values
 }
 
+/// A model is what is in its files, whatever they are called.
+fn without_names(files: &Value) -> Value {
+    let files = files.as_array().map(Vec::as_slice).unwrap_or_default();
+    files.iter().map(|file| file["sha256"].clone()).collect()
+}
+
 fn difference(key: &str, before: Option<&Value>, now: Option<&Value>) -> String {
     let key = key.rsplit('.').next().unwrap_or(key);
     let short = |value: Option<&Value>| match value {
@@ -146,8 +158,8 @@ fn difference(key: &str, before: Option<&Value>, now: Option<&Value>) -> String 
     };
     let short = |value| short(value).filter(|text| text.len() <= 80);
     match (short(before), short(now)) {
-        (Some(before), Some(now)) => format!("{key} was {before}, is {now} now"),
         _ if key == "files" => "the model is another one".to_owned(),
+        (Some(before), Some(now)) => format!("{key} was {before}, is {now} now"),
         _ => format!("{key} are others"),
     }
 }

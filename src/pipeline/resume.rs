@@ -50,7 +50,7 @@ impl Rows {
             table.start()?;
             return Ok(rows);
         }
-        let (mut finished, n_rows) = read(table, job)?;
+        let (mut finished, n_records) = read(table, job)?;
         if finished.is_empty() {
             table.start()?;
             folder.sweep(&measures)?;
@@ -58,13 +58,14 @@ impl Rows {
         }
         refuse_other_run(folder, record)?;
         check_images(&finished, folder, job)?;
+        table.cut_torn()?;
         folder.sweep(&measures)?;
         let all_there = |row: &Finished| {
             let files = files(&job.output, map, job.images[row.image].id());
             files.iter().all(|(_, file)| folder.holds(file))
         };
         finished.retain(all_there);
-        if finished.len() < n_rows {
+        if finished.len() < n_records {
             let places: Vec<Span> = finished.iter().map(|row| row.place).collect();
             for (row, place) in finished.iter_mut().zip(table.keep(&places)?) {
                 row.place = place;
@@ -123,33 +124,35 @@ impl Rows {
     }
 }
 
-/// The finished rows, in the table's order, and the number of all.
+/// The finished rows, in the table's order, and the number of all records.
 fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
     let index: HashMap<&str, usize> =
         job.images.iter().enumerate().map(|(i, image)| (image.id(), i)).collect();
-    let (mut finished, mut n_rows) = (Vec::new(), 0);
-    let mut strangers = Vec::new();
-    table.read_rows(|fields, place| {
-        n_rows += 1;
+    let mut finished = Vec::new();
+    let mut is_finished = vec![false; job.images.len()];
+    let (mut first_stranger, mut more) = (None, 0);
+    let n_records = table.read_rows(|fields, place| {
         let last = fields.len() - 1;
         if !fields[last].is_empty() {
-            return Ok(());
+            return;
         }
         match index.get(&fields[0]) {
+            // Where two rows are of one image, the first counts.
+            Some(&image) if is_finished[image] => {}
             Some(&image) => {
+                is_finished[image] = true;
                 let sha256 = fields[last - 1].to_owned();
                 finished.push(Finished { image, place, sha256 });
             }
-            None => strangers.push(fields[0].to_owned()),
+            None if first_stranger.is_none() => {
+                first_stranger = Some(fields[0].to_owned());
+            }
+            None => more += 1,
         }
-        Ok(())
     })?;
-    let Some(first) = strangers.first() else { return Ok((finished, n_rows)) };
+    let Some(first) = first_stranger else { return Ok((finished, n_records)) };
     let folder = job.folder.display();
-    let others = match strangers.len() {
-        1 => String::new(),
-        n => format!(" and {} more", n - 1),
-    };
+    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
     let message = format!(
         "{folder} holds results of images that are not given now: {first}{others}"
     );

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Setup;
 use super::check;
+use super::collect::{Collector, Counts, Outcome, start_writers};
 use super::images::{self, Loaded, Reader};
+use super::open::open_sampler;
 use super::record::Record;
 use super::resume::Rows;
 use super::row;
@@ -17,7 +19,6 @@ use crate::input::{ImageFile, Preprocessing};
 use crate::output::folder::{OutputFolder, RECORD};
 use crate::output::table::Table;
 use crate::random::digest_key;
-use crate::rewrite::Plan;
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, SamplingOptions};
 
@@ -113,10 +114,12 @@ pub fn predict(
     check::class_names(&preprocessing, sampler.scores().n_classes())?;
     preprocessing.check_palette(sampler.scores().n_classes())?;
     let map = sampler.scores().is_map();
+    check::kept_arrays(&job.output, map)?;
     let columns = row::columns(&job.output, map);
     let mut record = Record::new(&sampler, runtime, &preprocessing, job)?;
     let folder = OutputFolder::create(&job.folder)?;
     let mut table = Table::claim(&folder, &columns)?;
+    check::case(job, &folder)?;
     let mut rows = Rows::begin(&mut table, &folder, &record, job, map)?;
     // A run that is cut short leaves word of what it was.
     folder.write(RECORD, &record.encode()?)?;
@@ -140,75 +143,12 @@ pub fn predict(
     Ok(summary)
 }
 
-/// Images that are looked at for the probe before a model is given up.
-const MOST_TRIED: usize = 256;
-/// Sizes of images that are tried.
-const MOST_SIZES: usize = 8;
-
-/// A sampler, probed with the size of the first image that can be read and that the model takes.
-fn open_sampler(
-    plan: &Plan,
-    runtime: &Runtime,
-    job: &Job,
-    preprocessing: &Preprocessing,
-) -> Result<Sampler> {
-    let (mut first_unusable, mut first_refused) = (None, None);
-    let mut tried: Vec<(usize, usize)> = Vec::new();
-    let mut must_be_multiple = 1;
-    // A list may begin with any number of files that are not there.
-    let is_there = |file: &&ImageFile| file.path().is_file();
-    for file in job.images.iter().filter(is_there).take(MOST_TRIED) {
-        let size = match images::load(file, preprocessing) {
-            Ok(Loaded { input, .. }) => (input.height, input.width),
-            Err(error) => {
-                first_unusable = first_unusable.or(Some(error));
-                continue;
-            }
-        };
-        let fits = |side: usize| side.is_multiple_of(must_be_multiple);
-        if tried.contains(&size) || !(fits(size.0) && fits(size.1)) {
-            continue;
-        }
-        match Sampler::new(plan.clone(), runtime, job.sampling.clone(), size) {
-            Err(error @ Error::ImageSize { multiple, .. }) => {
-                must_be_multiple = multiple.unwrap_or(must_be_multiple);
-                first_refused = first_refused.or(Some(error.of_image(&file.path())));
-            }
-            other => return other,
-        }
-        tried.push(size);
-        if tried.len() == MOST_SIZES {
-            break;
-        }
-    }
-    let first_missing =
-        || job.images.first().and_then(|file| images::load(file, preprocessing).err());
-    let none = || Error::setting("IMAGES", "there is no image");
-    Err(first_refused.or(first_unusable).or_else(first_missing).unwrap_or_else(none))
-}
-
-/// An image's way to its row: predicted, or failed.
-type Outcome = Result<Box<Predicted>>;
-
-/// A row on its way to the table.
-enum Row {
-    Filled(Vec<String>),
-    Failed { message: String, hint: Option<String> },
-}
-
 struct Run<'a> {
     sampler: Sampler,
     folder: &'a OutputFolder,
     job: &'a Job,
     preprocessing: &'a Preprocessing,
     stop: &'a AtomicBool,
-}
-
-/// Numbers of images done and failed, and whether any are left.
-struct Counts {
-    done: usize,
-    failed: usize,
-    stopped: bool,
 }
 
 impl Run<'_> {
@@ -296,113 +236,5 @@ impl Run<'_> {
         let samples = if options.deterministic { 0 } else { options.samples };
         let geometry = input.geometry;
         Ok(Some(Box::new(Predicted { decoded, geometry, statistics, samples })))
-    }
-}
-
-/// Threads that write: each holds the sums of two images.
-const MOST_WRITERS: usize = 2;
-
-fn start_writers<'scope>(
-    scope: &'scope std::thread::Scope<'scope, '_>,
-    files: &'scope [&'scope ImageFile],
-    writer: &'scope Writer<'scope>,
-    threads: usize,
-) -> (Vec<SyncSender<Outcome>>, Vec<Receiver<Result<Row>>>) {
-    let threads = threads.clamp(1, MOST_WRITERS.min(files.len().max(1)));
-    let start = |first: usize| {
-        let (send_outcome, outcomes) = sync_channel::<Outcome>(1);
-        let (send_row, rows) = sync_channel(1);
-        scope.spawn(move || {
-            for (file, outcome) in files.iter().skip(first).step_by(threads).zip(outcomes)
-            {
-                let row = match outcome {
-                    Ok(image) => {
-                        let write =
-                            || writer.threads.install(|| writer.write(file, &image));
-                        match images::guarded(file, write) {
-                            Ok(written) => Ok(Row::Filled(row::filled(file, &written))),
-                            Err(error) => of_one_image(error),
-                        }
-                    }
-                    Err(error) => Ok(failed(&error)),
-                };
-                if send_row.send(row).is_err() {
-                    return;
-                }
-            }
-        });
-        (send_outcome, rows)
-    };
-    (0..threads).map(start).unzip()
-}
-
-fn failed(error: &Error) -> Row {
-    Row::Failed { message: error.to_string(), hint: error.hint().map(str::to_owned) }
-}
-
-/// A file that cannot be written because of its own name is its image's matter; a full disk or
-/// a folder that is gone stops the run.
-fn of_one_image(error: Error) -> Result<Row> {
-    use std::io::ErrorKind;
-    let of_its_name = matches!(
-        &error,
-        Error::Write { source, .. } if matches!(
-            source.kind(),
-            ErrorKind::InvalidFilename
-                | ErrorKind::InvalidInput
-                | ErrorKind::AlreadyExists
-                | ErrorKind::NotADirectory
-                | ErrorKind::IsADirectory
-        )
-    );
-    if of_its_name { Ok(failed(&error)) } else { Err(error) }
-}
-
-/// Appends rows in the order of the images.
-struct Collector<'a, 'b> {
-    table: &'a mut Table,
-    rows: &'a mut Rows,
-    n_columns: usize,
-    tell: &'a mut (dyn FnMut(Event<'_>) + Send + 'b),
-}
-
-impl Collector<'_, '_> {
-    fn collect(
-        &mut self,
-        files: &[&ImageFile],
-        pending: &[usize],
-        written: &[Receiver<Result<Row>>],
-        stop: &AtomicBool,
-    ) -> Result<Counts> {
-        let mut counts = Counts { done: self.rows.kept(), failed: 0, stopped: false };
-        for (i, (file, &image)) in files.iter().zip(pending).enumerate() {
-            let Ok(row) = written[i % written.len()].recv() else {
-                if stop.load(Ordering::Relaxed) {
-                    counts.stopped = true;
-                    return Ok(counts);
-                }
-                return Err(Error::runtime("writing rows", "a thread ended early"));
-            };
-            match row? {
-                Row::Filled(fields) => {
-                    self.rows.add(image, self.table.append(&fields)?);
-                    counts.done += 1;
-                    (self.tell)(Event::Done { id: file.id(), fields: &fields });
-                }
-                Row::Failed { message, hint } => {
-                    let fields = row::failed(file, &message, self.n_columns);
-                    self.rows.add(image, self.table.append(&fields)?);
-                    counts.failed += 1;
-                    (self.tell)(Event::Failed {
-                        id: file.id(),
-                        message: &message,
-                        hint: hint.as_deref(),
-                        fields: &fields,
-                    });
-                }
-            }
-        }
-        self.rows.put_in_order(self.table)?;
-        Ok(counts)
     }
 }

@@ -85,7 +85,11 @@ pub(super) fn sum_up(job: &Job, summary: &Summary) {
     let total = job.images.len();
     if summary.stopped {
         terminal::note(&format!("stopped: {} of {total} images are done", summary.done));
-        terminal::hint("the same command again goes on from there");
+        terminal::hint(if job.overwrite {
+            "the same command without --overwrite goes on from there"
+        } else {
+            "the same command again goes on from there"
+        });
         return;
     }
     let images = if total == 1 { "image" } else { "images" };

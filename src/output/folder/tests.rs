@@ -198,13 +198,13 @@ fn maps_of_different_ids_never_meet_as_file_or_folder() {
 }
 
 #[test]
-fn whether_case_is_told_is_found_out_without_writing() {
+fn whether_case_is_told_is_seen_by_the_tables_name() {
     let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path().join("Out");
-    fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("name"), "").unwrap();
-    let told = !folder.join("NAME").exists();
-    assert_eq!(tells_case(&folder), told);
-    assert_eq!(tells_case(&folder.join("not/yet/there")), told);
-    assert_eq!(names(scratch.path()), ["Out", "Out/name"]);
+    let folder = OutputFolder::create(scratch.path()).unwrap();
+    folder.write(TABLE, b"").unwrap();
+    let told = fs::write(scratch.path().join("x"), "").is_ok()
+        && !scratch.path().join("X").exists();
+    assert_eq!(folder.tells_case(), told);
+    folder.write(&TABLE.to_ascii_uppercase(), b"").unwrap();
+    assert!(!folder.tells_case(), "as on a disk that gives the same file by both names");
 }

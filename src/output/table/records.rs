@@ -1,6 +1,6 @@
 //! Finds the whole rows of a table that may end anywhere.
 
-use std::io::{self, BufRead, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 /// Where a row is in the table's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -8,6 +8,10 @@ pub struct Span {
     pub(super) start: u64,
     pub(super) length: u64,
 }
+
+/// Longest record that is read; after a longer one there are no more. A row has a path, an error
+/// and some hundred numbers.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// Reads a file record by record: up to a line feed that is not between quotes.
 pub(super) struct Records<R> {
@@ -28,7 +32,8 @@ impl<R: BufRead + Seek> Records<R> {
         let mut quoted = false;
         loop {
             let before = self.record.len();
-            self.file.read_until(b'\n', &mut self.record)?;
+            let room = MOST_BYTES.saturating_sub(before as u64);
+            self.file.by_ref().take(room).read_until(b'\n', &mut self.record)?;
             let line = &self.record[before..];
             if line.last() != Some(&b'\n') {
                 return Ok(None);
@@ -41,6 +46,11 @@ impl<R: BufRead + Seek> Records<R> {
                 return Ok(Some((&self.record, span)));
             }
         }
+    }
+
+    /// What was read of a record that is not whole; where there was none, nothing.
+    pub(super) fn torn(&self) -> &[u8] {
+        &self.record
     }
 
     /// Bytes of the records that were whole.

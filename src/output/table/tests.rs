@@ -29,11 +29,10 @@ fn reread(content: &[u8]) -> (Vec<String>, Vec<u8>) {
     let mut table = table(scratch.path(), &["path", "error"]);
     let mut rows = Vec::new();
     table
-        .read_rows(|fields, _| {
-            rows.push(fields.iter().collect::<Vec<_>>().join("|"));
-            Ok(())
-        })
+        .read_rows(|fields, _| rows.push(fields.iter().collect::<Vec<_>>().join("|")))
         .unwrap();
+    assert_eq!(fs::read(scratch.path().join(TABLE)).unwrap(), content, "not changed yet");
+    table.cut_torn().unwrap();
     (rows, fs::read(scratch.path().join(TABLE)).unwrap())
 }
 
@@ -102,7 +101,7 @@ fn wherever_a_table_was_cut_its_whole_rows_are_read_and_the_rest_is_gone() {
         let complete = ends.iter().filter(|end| **end <= length).count();
         let (found, left) = reread(&whole[..length]);
         assert_eq!(found, rows[..complete.saturating_sub(1)], "cut at {length}");
-        let expected = ends[complete.saturating_sub(1)];
+        let expected = if complete == 0 { 0 } else { ends[complete - 1] };
         assert_eq!(left, whole[..expected], "cut at {length}");
     }
 }
@@ -118,9 +117,21 @@ fn a_table_with_other_columns_is_refused() {
     let (scratch, held) = scratch_table(&["path", "margin"]);
     drop(held);
     let mut other = table(scratch.path(), &["path", "error"]);
-    let error = other.read_rows(|_, _| Ok(())).unwrap_err();
+    let error = other.read_rows(|_, _| ()).unwrap_err();
     assert!(error.to_string().contains("has other columns"), "{error}");
     assert_eq!(text(&scratch), "path,margin\n");
+}
+
+#[test]
+fn a_file_that_never_was_a_table_is_refused_and_stays() {
+    for content in ["my own notes", "\"path,error\n", "path;error\n1;2\n"] {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::write(scratch.path().join(TABLE), content).unwrap();
+        let mut table = table(scratch.path(), &["path", "error"]);
+        let error = table.read_rows(|_, _| ()).unwrap_err();
+        assert!(error.to_string().contains("has other columns"), "{error}");
+        assert_eq!(text(&scratch), content);
+    }
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! Behind the model: files are written on threads of their own, rows in the order of the images.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use super::images;
+use super::resume::Rows;
+use super::row;
+use super::run::Event;
+use super::write::{Predicted, Writer};
+use crate::error::{Error, Result};
+use crate::input::ImageFile;
+use crate::output::table::Table;
+
+/// An image's way to its row: predicted, or failed.
+pub(super) type Outcome = Result<Box<Predicted>>;
+
+/// A row on its way to the table.
+pub(super) enum Row {
+    Filled(Vec<String>),
+    Failed { message: String, hint: Option<String> },
+}
+
+/// Numbers of images done and failed, and whether any are left.
+pub(super) struct Counts {
+    pub(super) done: usize,
+    pub(super) failed: usize,
+    pub(super) stopped: bool,
+}
+
+/// Threads that write: each holds the sums of two images.
+const MOST_WRITERS: usize = 2;
+
+pub(super) fn start_writers<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    files: &'scope [&'scope ImageFile],
+    writer: &'scope Writer<'scope>,
+    threads: usize,
+) -> (Vec<SyncSender<Outcome>>, Vec<Receiver<Result<Row>>>) {
+    let threads = threads.clamp(1, MOST_WRITERS.min(files.len().max(1)));
+    let start = |first: usize| {
+        let (send_outcome, outcomes) = sync_channel::<Outcome>(1);
+        let (send_row, rows) = sync_channel(1);
+        scope.spawn(move || {
+            for (file, outcome) in files.iter().skip(first).step_by(threads).zip(outcomes)
+            {
+                let row = match outcome {
+                    Ok(image) => {
+                        let write =
+                            || writer.threads.install(|| writer.write(file, &image));
+                        match images::guarded(file, write) {
+                            Ok(written) => Ok(Row::Filled(row::filled(file, &written))),
+                            Err(error) => of_one_image(error),
+                        }
+                    }
+                    Err(error) => Ok(failed(&error)),
+                };
+                if send_row.send(row).is_err() {
+                    return;
+                }
+            }
+        });
+        (send_outcome, rows)
+    };
+    (0..threads).map(start).unzip()
+}
+
+fn failed(error: &Error) -> Row {
+    Row::Failed { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+}
+
+/// A file that cannot be written because of its own name is its image's matter; a full disk or
+/// a folder that is gone stops the run.
+fn of_one_image(error: Error) -> Result<Row> {
+    use std::io::ErrorKind;
+    let of_its_name = matches!(
+        &error,
+        Error::Write { source, .. } if matches!(
+            source.kind(),
+            ErrorKind::InvalidFilename
+                | ErrorKind::InvalidInput
+                | ErrorKind::AlreadyExists
+                | ErrorKind::NotADirectory
+                | ErrorKind::IsADirectory
+        )
+    );
+    if of_its_name { Ok(failed(&error)) } else { Err(error) }
+}
+
+/// Appends rows in the order of the images.
+pub(super) struct Collector<'a, 'b> {
+    pub(super) table: &'a mut Table,
+    pub(super) rows: &'a mut Rows,
+    pub(super) n_columns: usize,
+    pub(super) tell: &'a mut (dyn FnMut(Event<'_>) + Send + 'b),
+}
+
+impl Collector<'_, '_> {
+    pub(super) fn collect(
+        &mut self,
+        files: &[&ImageFile],
+        pending: &[usize],
+        written: &[Receiver<Result<Row>>],
+        stop: &AtomicBool,
+    ) -> Result<Counts> {
+        let mut counts = Counts { done: self.rows.kept(), failed: 0, stopped: false };
+        for (i, (file, &image)) in files.iter().zip(pending).enumerate() {
+            let Ok(row) = written[i % written.len()].recv() else {
+                if stop.load(Ordering::Relaxed) {
+                    counts.stopped = true;
+                    return Ok(counts);
+                }
+                return Err(Error::runtime("writing rows", "a thread ended early"));
+            };
+            match row? {
+                Row::Filled(fields) => {
+                    self.rows.add(image, self.table.append(&fields)?);
+                    counts.done += 1;
+                    (self.tell)(Event::Done { id: file.id(), fields: &fields });
+                }
+                Row::Failed { message, hint } => {
+                    let fields = row::failed(file, &message, self.n_columns);
+                    self.rows.add(image, self.table.append(&fields)?);
+                    counts.failed += 1;
+                    (self.tell)(Event::Failed {
+                        id: file.id(),
+                        message: &message,
+                        hint: hint.as_deref(),
+                        fields: &fields,
+                    });
+                }
+            }
+        }
+        self.rows.put_in_order(self.table)?;
+        Ok(counts)
+    }
+}

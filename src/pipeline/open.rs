@@ -1,0 +1,56 @@
+//! Opening the model for the images of a job.
+
+use super::images::{self, Loaded};
+use super::run::Job;
+use crate::error::{Error, Result};
+use crate::input::{ImageFile, Preprocessing};
+use crate::rewrite::Plan;
+use crate::runtime::Runtime;
+use crate::sampling::Sampler;
+
+/// Images that are looked at for the probe before a model is given up.
+const MOST_TRIED: usize = 256;
+/// Sizes of images that are tried.
+const MOST_SIZES: usize = 8;
+
+/// A sampler, probed with the size of the first image that can be read and that the model takes.
+pub(super) fn open_sampler(
+    plan: &Plan,
+    runtime: &Runtime,
+    job: &Job,
+    preprocessing: &Preprocessing,
+) -> Result<Sampler> {
+    let (mut first_unusable, mut first_refused) = (None, None);
+    let mut tried: Vec<(usize, usize)> = Vec::new();
+    let mut must_be_multiple = 1;
+    // A list may begin with any number of files that are not there.
+    let is_there = |file: &&ImageFile| file.path().is_file();
+    for file in job.images.iter().filter(is_there).take(MOST_TRIED) {
+        let size = match images::load(file, preprocessing) {
+            Ok(Loaded { input, .. }) => (input.height, input.width),
+            Err(error) => {
+                first_unusable = first_unusable.or(Some(error));
+                continue;
+            }
+        };
+        let fits = |side: usize| side.is_multiple_of(must_be_multiple);
+        if tried.contains(&size) || !(fits(size.0) && fits(size.1)) {
+            continue;
+        }
+        match Sampler::new(plan.clone(), runtime, job.sampling.clone(), size) {
+            Err(error @ Error::ImageSize { multiple, .. }) => {
+                must_be_multiple = multiple.unwrap_or(must_be_multiple);
+                first_refused = first_refused.or(Some(error.of_image(&file.path())));
+            }
+            other => return other,
+        }
+        tried.push(size);
+        if tried.len() == MOST_SIZES {
+            break;
+        }
+    }
+    let first_missing =
+        || job.images.first().and_then(|file| images::load(file, preprocessing).err());
+    let none = || Error::setting("IMAGES", "there is no image");
+    Err(first_refused.or(first_unusable).or_else(first_missing).unwrap_or_else(none))
+}
