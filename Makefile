@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint doc verify clean
+.PHONY: help setup build demo test check fmt lint doc verify fuzz clean
 
 RUNTIME := 1.32.0
 STAMP := .ort/.onnxruntime-$(RUNTIME)
@@ -60,6 +60,28 @@ check: fmt lint doc test ## What CI runs
 
 verify: build ## The long checks, by hand: figures stand beside their claims
 	cargo test --release --locked -- --ignored --nocapture
+
+# Inputs are led by what they reach in the code: stable Rust, with the counters of LLVM. The
+# program itself is built along and never run, so it need not find them.
+FUZZ_TARGETS ?= image configuration manifest table model
+SECONDS ?= 600
+FUZZ_HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
+  -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
+  -Clink-arg=-Wl,--unresolved-symbols=ignore-all
+
+fuzz: setup ## Give readers of files strangers' bytes, 10 minutes a target (SECONDS=600; a C++ compiler)
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo test --locked --target $(FUZZ_HOST) --target-dir target/fuzz \
+	  --test fuzz --no-run
+	@for target in $(FUZZ_TARGETS); do \
+	  program=$$(ls -t target/fuzz/$(FUZZ_HOST)/debug/deps/fuzz-* | grep -v '\.d$$' | head -1); \
+	  mkdir -p target/fuzz/corpus/$$target; \
+	  FUZZ_TARGET=$$target FUZZ_SEEDS=target/fuzz/corpus/$$target/seeds $$program \
+	    target/fuzz/corpus/$$target -max_total_time=$(SECONDS) -timeout=20 -rss_limit_mb=2048 \
+	    -max_len=32768 -print_final_stats=1 -verbosity=1 \
+	    -artifact_prefix=target/fuzz/$$target- || exit 1; \
+	done
 
 clean: ## Remove what was built and fetched
 	rm -rf target .ort out out-digits

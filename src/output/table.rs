@@ -95,7 +95,7 @@ impl Table {
     /// # Errors
     ///
     /// When it has another header, or cannot be read.
-    pub(crate) fn read_rows(
+    pub fn read_rows(
         &mut self,
         mut each: impl FnMut(&csv::StringRecord, Span),
     ) -> Result<usize> {

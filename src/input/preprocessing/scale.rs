@@ -13,6 +13,9 @@ const LARGEST_MEAN: f32 = 2.0;
 /// Largest standard deviation that is taken for one of values in 0..1.
 const LARGEST_STD: f32 = 10.0;
 
+/// Smallest standard deviation: with less, inputs could become larger than an f32 holds.
+const SMALLEST_STD: f32 = 1e-6;
+
 /// Numbers that were chosen, with their origin.
 type Numbers = Chosen<Vec<f32>>;
 
@@ -65,7 +68,7 @@ pub(super) fn mean_and_std(
     check(&std, |std| std > 0.0, "is not a standard deviation: expected more than 0")?;
     check(
         &std,
-        |std| std <= LARGEST_STD,
+        |std| (SMALLEST_STD..=LARGEST_STD).contains(&std),
         "is not the standard deviation of values in 0..1",
     )?;
     Ok((mean, std))

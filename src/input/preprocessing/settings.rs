@@ -72,7 +72,7 @@ pub struct Size {
 impl Size {
     /// Number of pixels.
     pub fn pixels(self) -> u64 {
-        self.width as u64 * self.height as u64
+        (self.width as u64).saturating_mul(self.height as u64)
     }
 }
 

@@ -97,12 +97,13 @@ impl Document {
 
 /// What the files beside the model say; those of a form that is not known say nothing.
 fn beside(folders: &Folders, found: &mut Vec<Result<Layer>>) {
+    // Files of these names may be anybody's.
+    let read = |name: &str| Document::read(&folders.find(name)?).ok();
+    let (pipeline, deploy) = (read("pipeline.json"), read("deploy.json"));
     let mut open = |name: &str| {
         let document = Document::read(&folders.find(name)?);
         document.map_err(|error| found.push(Err(error))).ok()
     };
-    let pipeline = open("pipeline.json");
-    let deploy = open("deploy.json");
     let model = open("config.json");
     let nested = open("processor_config.json");
     let plain = open("preprocessor_config.json");

@@ -414,3 +414,17 @@ fn presets_of_torchvision_say_sizes_as_well() {
     assert_eq!(setting(&settled, "resize").0, "short:520");
     assert_eq!(setting(&settled, "crop").0, "none");
 }
+
+#[test]
+fn a_colour_of_mmdeploys_padding_is_blue_green_and_red() {
+    let pad = r#"{"type": "Pad", "size_divisor": 32, "pad_val": [1, 2, 3],
+        "padding_mode": "constant", "pad_to_square": false}"#;
+    let pipeline = PIPELINE.replacen(
+        "{\"type\": \"Normalize\"",
+        &format!("{pad}, {{\"type\": \"Normalize\""),
+        1,
+    );
+    assert_ne!(pipeline, PIPELINE);
+    let settled = resolved(&[("pipeline.json", pipeline.as_str())], &Options::default());
+    assert_eq!(setting(&settled.unwrap(), "fill").0, "3,2,1");
+}

@@ -212,6 +212,18 @@ fn other_libraries_files_are_refused_by_what_is_not_supported() {
         ),
         (
             "pipeline.json",
+            pipeline(r#"{"type": "Pad", "size_divisor": 32, "padding_mode": "reflect"}"#),
+            "padding_mode: Pad with \"reflect\" is not supported",
+        ),
+        (
+            "pipeline.json",
+            pipeline(
+                r#"{"type": "CenterCrop", "crop_size": 3, "efficientnet_style": true}"#,
+            ),
+            "efficientnet_style: CenterCrop with true is not supported",
+        ),
+        (
+            "pipeline.json",
             pipeline(r#"{"type": "Resize", "size": [3, 4], "backend": "turbo"}"#),
             "backend: \"turbo\" is not one of cv2, pillow",
         ),

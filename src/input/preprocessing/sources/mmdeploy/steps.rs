@@ -1,5 +1,7 @@
 //! The transforms of a pipeline, in their order.
 
+use serde_json::Value;
+
 use crate::error::Result;
 use crate::input::MAX_PIXELS;
 use crate::input::preprocessing::layers::Layer;
@@ -19,6 +21,34 @@ const WITHOUT_EFFECT: &[&str] = &[
     "Collect",
     "PackInputs",
 ];
+
+/// The keys of transforms that are honoured here. Of others nothing is known, and only a value
+/// that switches nothing on is passed over.
+const KEYS: &[(&str, &[&str])] = &[
+    ("Resize", &["size", "scale", "keep_ratio", "interpolation", "backend"]),
+    ("CenterCrop", &["crop_size"]),
+    ("Pad", &["size", "size_divisor", "pad_val"]),
+    ("Normalize", &["mean", "std", "to_rgb"]),
+];
+
+fn refuse_unknown_keys(name: &str, transform: &Fields<'_>) -> Result<()> {
+    let Some((_, known)) = KEYS.iter().find(|(known, _)| *known == name) else {
+        return Ok(());
+    };
+    let is_unknown = |(key, value): &(&String, &Value)| {
+        let is_off = value.is_null() || **value == Value::Bool(false);
+        *key != "type" && !known.contains(&key.as_str()) && !is_off
+    };
+    match transform.table.iter().find(is_unknown) {
+        None => Ok(()),
+        // What these say is what is done without them.
+        Some((key, value)) if key == "padding_mode" && value == "constant" => Ok(()),
+        Some((key, value)) => {
+            let message = format!("{name} with {value} is not supported");
+            Err(transform.error(key, message))
+        }
+    }
+}
 
 /// What was read so far; the order of transforms has to be that of the steps here.
 pub(super) struct Steps {
@@ -44,6 +74,7 @@ impl Steps {
 
     pub(super) fn add(&mut self, transform: Fields<'_>) -> Result<()> {
         let name = transform.text("type")?.unwrap_or("");
+        refuse_unknown_keys(name, &transform)?;
         match name {
             "Resize" => {
                 self.follow(&transform, 0, "Resize")?;
@@ -164,7 +195,8 @@ impl Steps {
             .collect();
         let colour = match levels.as_deref() {
             Some([level]) => [*level; 3],
-            Some([red, green, blue]) => [*red, *green, *blue],
+            // The library reads images as blue, green, red, and Normalize turns them.
+            Some([blue, green, red]) => [*red, *green, *blue],
             _ => {
                 let message = "expected one or three numbers of 0 to 255".to_owned();
                 return Err(transform.error("pad_val", message));
