@@ -11,6 +11,7 @@ mod predict;
 mod progress;
 mod signals;
 mod terminal;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -66,7 +67,11 @@ enum End {
 
 /// Parses the process's arguments, runs the command and reports how it ended.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let typed = match Cli::try_parse() {
+        Ok(typed) => typed,
+        Err(error) => return usage::answer(&error),
+    };
+    let result = match typed.command {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),

@@ -37,6 +37,8 @@ mod inputs;
 mod many_images;
 /// Memory against the number of samples.
 mod memory;
+/// What can be typed wrong, with the exact answer to each.
+mod misuse;
 /// Models that were cut or changed at random.
 mod model_faults;
 /// Padding counts for nothing.

@@ -42,7 +42,7 @@ pub(super) fn measures(text: &str) -> Result<List<&'static Measure>, String> {
         }
     }
     if list.is_empty() {
-        Err("the list of measures is empty".to_owned())
+        Err(format!("the list of measures is empty; there are all, {}", known_measures()))
     } else {
         Ok(List(list))
     }
@@ -90,9 +90,7 @@ pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {
         }
     }
     if list.is_empty() {
-        return Err(
-            "the list of formats is empty; for no maps at all say --maps none".to_owned()
-        );
+        return Err(format!("the list of formats is empty; there are {}", known()));
     }
     Ok(List(list))
 }
@@ -114,12 +112,27 @@ pub(super) fn memory(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("\"{text}\" is not a size like 2G, 512M or 100K"))
 }
 
+/// A whole number from 1 to `MOST`, which the type can hold.
+pub(super) fn from_1_to<const MOST: u64, T: TryFrom<u64>>(
+    text: &str,
+) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
+}
+
 /// Numbers separated by commas.
 pub(super) fn numbers(text: &str) -> Result<List<f32>, String> {
     let number = |part: &str| {
         part.parse::<f32>().map_err(|_| format!("\"{part}\" is not a number"))
     };
-    names(text).map(number).collect::<Result<Vec<_>, _>>().map(List)
+    let list = names(text).map(number).collect::<Result<Vec<_>, _>>()?;
+    if list.is_empty() {
+        Err("there is no number in it".to_owned())
+    } else {
+        Ok(List(list))
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +146,19 @@ mod tests {
         assert_eq!(memory("1000"), Ok(1000));
         assert!(memory("").is_err() && memory("0").is_err() && memory("lots").is_err());
         assert!(memory("99999999999999999999G").is_err());
+    }
+
+    #[test]
+    fn whole_numbers_are_within_their_range() {
+        assert_eq!(from_1_to::<31, u32>("31"), Ok(31));
+        for wrong in ["0", "32", "-1", "1.5", "", "many", "99999999999999999999999"] {
+            assert!(from_1_to::<31, u32>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_is_refused() {
+        assert!(formats("").is_err() && numbers(" , ").is_err() && measures("").is_err());
     }
 
     #[test]

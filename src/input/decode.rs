@@ -11,6 +11,7 @@
 //! saturated edges, because they enlarge the colour planes in different ways; other formats
 //! come out the same everywhere.
 
+mod foreign;
 mod integer;
 mod jpeg;
 mod orient;
@@ -141,8 +142,7 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
         reader.set_format(ImageFormat::Tiff);
     }
     let Some(format) = reader.format() else {
-        let message = "the content is not that of an image in a known format".to_owned();
-        return Err(Refusal { message, hint: FORMATS });
+        return Err(foreign::refusal(bytes));
     };
     if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
         let message = "JPEG: the file ends before the image does".to_owned();

@@ -41,7 +41,8 @@ pub fn find_model(path: &Path) -> Result<PathBuf> {
     }
     let message = format!("a folder without an .onnx file in it or in {BELOW}/ below it");
     Err(Error::model(path, message).with_hint(
-        "a checkpoint has to be exported first, with torch.onnx.export or optimum-cli",
+        "the model comes first, then the images; a checkpoint has to be exported before, with \
+         torch.onnx.export or optimum-cli",
     ))
 }
 

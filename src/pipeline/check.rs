@@ -91,14 +91,17 @@ pub(super) fn kept_arrays(options: &OutputOptions, map: bool) -> Result<()> {
 
 /// Names for another number of classes belong to another model.
 pub(super) fn class_names(preprocessing: &Preprocessing, n_classes: usize) -> Result<()> {
-    match preprocessing.class_names.as_ref().map(Vec::len) {
-        Some(n) if n != n_classes => Err(Error::setting(
-            "classes",
-            format!("{n} names are given, but the model has {n_classes} classes"),
-        )
-        .with_hint(
-            "a model with one output channel has two classes, the second its own",
-        )),
-        _ => Ok(()),
+    let Some(n) = preprocessing.class_names.as_ref().map(Vec::len) else { return Ok(()) };
+    if n == n_classes {
+        return Ok(());
     }
+    let mut settings = preprocessing.settings().iter();
+    let origin = settings.find(|setting| setting.key == "classes");
+    let origin = origin.map_or("classes", |setting| setting.origin.as_str());
+    let message = format!("{n} names are given, but the model has {n_classes} classes");
+    Err(Error::setting(origin, message).with_hint(if (n, n_classes) == (1, 2) {
+        "a model with one output channel has two classes, the second its own"
+    } else {
+        "give a name for each class with --classes FILE, a line each"
+    }))
 }

@@ -21,6 +21,7 @@ pub(super) fn open_sampler(
     preprocessing: &Preprocessing,
 ) -> Result<Sampler> {
     let (mut first_unusable, mut first_refused) = (None, None);
+    let mut n_unusable = 0;
     let mut tried: Vec<(usize, usize)> = Vec::new();
     let mut must_be_multiple = 1;
     // A list may begin with any number of files that are not there.
@@ -30,6 +31,7 @@ pub(super) fn open_sampler(
             Ok(Loaded { input, .. }) => (input.height, input.width),
             Err(error) => {
                 first_unusable = first_unusable.or(Some(error));
+                n_unusable += 1;
                 continue;
             }
         };
@@ -51,6 +53,24 @@ pub(super) fn open_sampler(
     }
     let first_missing =
         || job.images.first().and_then(|file| images::load(file, preprocessing).err());
-    let none = || Error::setting("IMAGES", "there is no image");
+    let none = || {
+        Error::setting("IMAGES", "there is no image").with_hint("name files or folders")
+    };
+    let first_unusable = first_unusable.map(|error| and_more(error, n_unusable - 1));
     Err(first_refused.or(first_unusable).or_else(first_missing).unwrap_or_else(none))
+}
+
+/// The error of one image, where more cannot be used, either.
+fn and_more(mut error: Error, n: usize) -> Error {
+    if let Error::Image { message, .. } = &mut error {
+        match n {
+            0 => {}
+            1 => message.push_str("; 1 more image cannot be used, either"),
+            n => {
+                let more = format!("; {n} more images cannot be used, either");
+                message.push_str(&more);
+            }
+        }
+    }
+    error
 }

@@ -61,12 +61,14 @@ impl Runtime {
                         return Ok(Self { environment, path: file, version, tried });
                     }
                     Err(message) => {
-                        tried.push(format!("  {}: {message}", file.display()));
+                        let named_by = place.named_by;
+                        tried.push(format!("  {}{named_by}: {message}", file.display()));
                     }
                 }
             }
             if place.files().is_empty() {
-                tried.push(format!("  {}: {}", place.path.display(), place.why_empty()));
+                let (path, named_by) = (place.path.display(), place.named_by);
+                tried.push(format!("  {path}{named_by}: {}", place.why_empty()));
             }
         }
         Err(Error::RuntimeMissing { tried, hint: Some(HINT.to_owned()) })
@@ -110,6 +112,8 @@ impl Runtime {
 struct Place {
     path: PathBuf,
     by_name: bool,
+    /// What named it, where the user did.
+    named_by: &'static str,
 }
 
 impl Place {
@@ -138,13 +142,15 @@ fn is_library(path: &Path) -> bool {
 }
 
 fn places(library: Option<&Path>) -> Vec<Place> {
-    let place = |path: PathBuf| Place { path, by_name: false };
+    let place = |path: PathBuf| Place { path, by_name: false, named_by: "" };
     let from_variable =
         || std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty());
-    if let Some(path) =
-        library.map(Path::to_owned).or_else(|| from_variable().map(PathBuf::from))
-    {
-        return vec![place(std::path::absolute(&path).unwrap_or(path))];
+    let named = library.map(|path| (path.to_owned(), " (--ort-lib)"));
+    let named =
+        named.or_else(|| from_variable().map(|path| (path.into(), " (ORT_DYLIB_PATH)")));
+    if let Some((path, named_by)) = named {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        return vec![Place { path, by_name: false, named_by }];
     }
     let executable = std::env::current_exe().and_then(std::fs::canonicalize).ok();
     let above = executable.iter().flat_map(|path| path.ancestors().skip(1));
@@ -160,9 +166,11 @@ fn places(library: Option<&Path>) -> Vec<Place> {
         } else {
             &["libonnxruntime.so.1", "libonnxruntime.so"]
         };
-        places.extend(
-            names.iter().map(|name| Place { path: PathBuf::from(name), by_name: true }),
-        );
+        places.extend(names.iter().map(|name| Place {
+            path: PathBuf::from(name),
+            by_name: true,
+            named_by: "",
+        }));
     }
     places
 }
@@ -224,7 +232,10 @@ type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
 fn version(file: &Path) -> Result<String, String> {
     // SAFETY: loading a library runs its initialisers. The file was named by the user, or lies
     // where only the user's own installations put ONNX Runtime, never beside data.
-    let library = unsafe { libloading::Library::new(file) }.map_err(|e| e.to_string())?;
+    let library = unsafe { libloading::Library::new(file) }.map_err(|error| {
+        let said = std::error::Error::source(&error).map(ToString::to_string);
+        format!("cannot be loaded: {}", said.unwrap_or_else(|| error.to_string()))
+    })?;
     // SAFETY: every ONNX Runtime library exports this function with this type.
     let base = unsafe { library.get::<GetApiBase>(b"OrtGetApiBase") }.map_err(|_| {
         "not an ONNX Runtime library: it does not export OrtGetApiBase".to_owned()

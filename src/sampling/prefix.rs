@@ -27,7 +27,9 @@ impl Prefix {
     ) -> Result<Self> {
         let encoded = plan.prefix();
         let session = encoded
-            .map(|model| Session::open(runtime, "prefix", &model, options))
+            .map(|model| {
+                Session::open(runtime, "model up to its first dropout", &model, options)
+            })
             .transpose()?;
         let outputs = session.as_ref().map(Session::outputs).unwrap_or_default();
         let by_name: HashMap<&str, usize> = outputs

@@ -53,8 +53,12 @@ impl<'a> Probe<'a> {
         noise: [Value; 2],
     ) -> Result<Self> {
         let model = plan.suffix(&prefix.cut_inputs(), SuffixKind::Probe);
-        let suffix =
-            Session::open(runtime, "suffix with its dropouts off", &model, options)?;
+        let suffix = Session::open(
+            runtime,
+            "model from its first dropout on, with dropout off",
+            &model,
+            options,
+        )?;
         Ok(Self { plan, prefix, suffix, noise })
     }
 

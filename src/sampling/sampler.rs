@@ -337,7 +337,8 @@ fn open_suffix(
         sites: Some(Arc::clone(&counts)),
         ..session_options(plan, options)?
     };
-    let session = Session::open(runtime, "suffix", &model, &options)?;
+    let session =
+        Session::open(runtime, "model from its first dropout on", &model, &options)?;
     Ok((counts, session))
 }
 

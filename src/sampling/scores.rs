@@ -111,8 +111,9 @@ fn channels_last(
 
 fn refuse_rows(plan: &Plan, shape: &[usize], rows: usize) -> Error {
     let first = shape.first().copied().unwrap_or(0);
+    let plural = if rows == 1 { "" } else { "s" };
     let message = format!(
-        "it has {first} rows for {rows} image(s): pixels or tokens in the batch axis"
+        "it has {first} rows for {rows} image{plural}: pixels or tokens in the batch axis"
     );
     Error::output(&plan.head().output, message)
         .with_hint("export the model with scores [N,C] or [N,C,H,W], N being the images")

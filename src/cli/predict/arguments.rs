@@ -77,7 +77,7 @@ pub(in crate::cli) struct PredictArguments {
 #[command(next_help_heading = "Sampling")]
 pub(in crate::cli) struct SamplingArguments {
     /// Passes an image, best a multiple of 31.
-    #[arg(long, help_heading = FIRST, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    #[arg(long, help_heading = FIRST, value_name = "N", default_value_t = 31, value_parser = names::from_1_to::<65_535, u32>)]
     samples: u32,
     /// Seed of the masks; a negative one is its two's complement.
     #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true, value_parser = seed, hide_short_help = true)]
@@ -133,13 +133,13 @@ pub(in crate::cli) struct PreprocessingArguments {
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no, hide_short_help = true)]
     antialias: Option<bool>,
     /// Pad sides to a multiple of N; maps are cropped back.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096), help_heading = FIRST)]
+    #[arg(long, value_name = "N", value_parser = names::from_1_to::<4096, u32>, help_heading = FIRST)]
     pad_to_multiple: Option<u32>,
     /// Whether images are turned as their EXIF orientation says [default: apply].
     #[arg(long, value_name = "apply|ignore", hide_short_help = true)]
     exif: Option<Exif>,
     /// Most pixels of an image, before and after resizing [default: 200000000].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_PIXELS), hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = names::from_1_to::<MOST_PIXELS, u64>, hide_short_help = true)]
     max_pixels: Option<u64>,
     /// Mean to subtract, of values in 0..1: one number, or one a channel.
     #[arg(long, value_name = "M,M,M", value_parser = names::numbers, allow_hyphen_values = true, hide_short_help = true)]
@@ -190,10 +190,10 @@ pub(in crate::cli) struct ResultArguments {
 #[command(next_help_heading = "Machine")]
 pub(in crate::cli) struct MachineArguments {
     /// Rows (samples of an image) in a run of the sampled part [default: by --memory].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096), hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = names::from_1_to::<4096, u32>, hide_short_help = true)]
     batch_size: Option<u32>,
     /// Threads for the model, reading and writing [default: one a core].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024), hide_short_help = true)]
+    #[arg(long, value_name = "N", value_parser = names::from_1_to::<1024, u32>, hide_short_help = true)]
     threads: Option<u32>,
     /// What the rows of a run may take, as estimated; small runs stay in the caches.
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = names::memory, hide_short_help = true)]
@@ -265,7 +265,8 @@ fn task(text: &str) -> Result<TaskChoice, String> {
     if text == "auto" {
         return Ok(TaskChoice(None));
     }
-    text.parse().map(|task| TaskChoice(Some(task)))
+    let named = text.parse().map(|task| TaskChoice(Some(task)));
+    named.map_err(|message: String| format!("{message}, auto"))
 }
 
 impl ScoreArguments {

@@ -109,12 +109,9 @@ fn files_that_are_no_images_are_errors_with_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes, expected) in [
         ("empty.png", &b""[..], "the file is empty"),
-        ("zero.png", b"\0", "the content is not that of an image in a known format"),
-        (
-            "text.jpg",
-            b"hello, I am a text\n",
-            "the content is not that of an image in a known format",
-        ),
+        ("bytes.png", b"\0\x01", "the content is not that of an image in a known format"),
+        ("zero.png", b"\0", "all its bytes are 0"),
+        ("text.jpg", b"hello, I am a text\n", "no image: it is text"),
         (
             "moving.png",
             b"GIF89a\x01\0\x01\0\0\0\0;",

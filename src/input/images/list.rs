@@ -196,6 +196,12 @@ impl Read for Rationed<'_> {
     }
 }
 
+/// Whether a record that begins at this byte has a quote that is never closed.
+fn is_left_open(content: &[u8], begin: u64) -> bool {
+    let rest = content.get(begin as usize..).unwrap_or_default();
+    rest.iter().fold(false, |open, &byte| open ^ (byte == b'"'))
+}
+
 fn table(
     name: &str,
     content: &[u8],
@@ -217,11 +223,20 @@ fn table(
             return Ok(());
         }
         let line = fields.position().map_or(line, |position| position.line() as usize);
-        if reader.position().byte() - begin > MOST_LINE as u64 {
+        let end = reader.position().byte();
+        if end - begin > MOST_LINE as u64 {
             return Err(too_long(name, line));
         }
         if !std::mem::take(&mut is_header) {
             match fields.get(column) {
+                // Such a record takes the rest of the list for its path.
+                Some(path)
+                    if path.contains(&b'\n')
+                        && end == content.len() as u64
+                        && is_left_open(content, begin) =>
+                {
+                    return Err(at(name, line, "has a quote that is never closed"));
+                }
                 Some(path) if !path.is_empty() => entry(name, line, path, take)?,
                 _ => return Err(at(name, line, "has nothing in the column \"path\"")),
             }

@@ -128,8 +128,9 @@ fn one_a_channel(mut numbers: Numbers, channels: Channels) -> Result<Numbers> {
         several if several.len() == count => {}
         several => {
             let found = several.len();
+            let plural = if count == 1 { "" } else { "s" };
             let message =
-                format!("{found} numbers for the {count} channels of {channels}");
+                format!("{found} numbers for the {count} channel{plural} of {channels}");
             return Err(Error::setting(numbers.place, message)
                 .with_hint("give one number, or one for each channel"));
         }

@@ -86,11 +86,7 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let side = |text: &str| text.trim().parse::<u32>().ok().filter(|side| *side > 0);
-        let size = text.split_once(['x', 'X']).and_then(|(width, height)| {
-            Some(Self { width: side(width)? as usize, height: side(height)? as usize })
-        });
-        let size = size.ok_or_else(|| {
+        let size = sides(text).ok_or_else(|| {
             format!("\"{text}\" is not a size; expected WIDTHxHEIGHT, as in 512x256")
         })?;
         if size.pixels() > MAX_PIXELS {
@@ -98,6 +94,13 @@ impl FromStr for Size {
         }
         Ok(size)
     }
+}
+
+/// Two sides that are not 0, whatever their product.
+fn sides(text: &str) -> Option<Size> {
+    let side = |text: &str| text.trim().parse::<u32>().ok().filter(|side| *side > 0);
+    let (width, height) = text.split_once(['x', 'X'])?;
+    Some(Size { width: side(width)? as usize, height: side(height)? as usize })
 }
 
 /// How an image is brought to another size.
@@ -175,7 +178,14 @@ impl FromStr for Resize {
             )
         };
         let Some((rule, rest)) = text.split_once(':') else {
-            return text.parse().map(Self::Exact).map_err(|_: String| unknown());
+            return match text.parse::<u32>() {
+                Ok(side) => Err(format!(
+                    "\"{text}\" is one side; expected two, as in {side}x{side}, or \
+                     short:{side} for the shorter one"
+                )),
+                Err(_) if sides(text).is_none() => Err(unknown()),
+                Err(_) => text.parse().map(Self::Exact),
+            };
         };
         match rule {
             "short" => match rest.split_once(",long:") {

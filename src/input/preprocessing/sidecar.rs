@@ -10,6 +10,10 @@ use super::steps::Fill;
 use crate::error::{Error, Result};
 use crate::palette::Palette;
 
+/// The way out where a file is not written as it should be.
+const FORM: &str = "a sidecar is written as in task = \"segmentation\", resize = \"512x256\", mean = \
+                    [0.485, 0.456, 0.406], antialias = true";
+
 /// Every key that a configuration may hold.
 const KEYS: &[&str] = &[
     "task",
@@ -41,12 +45,13 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Layer> {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.map_or(1, |text| text.matches('\n').count() + 1);
         let message = error.message().replace('\n', ", ");
-        Error::setting(file, format!("line {line}: {message}"))
+        Error::setting(file, format!("line {line}: {message}")).with_hint(FORM)
     })?;
     let mut layer = Layer::of_file(file);
     for (key, value) in &table {
-        read_key(&mut layer, key, value)
-            .map_err(|message| Error::setting(format!("{file}: {key}"), message))?;
+        read_key(&mut layer, key, value).map_err(|message| {
+            Error::setting(format!("{file}: {key}"), message).with_hint(FORM)
+        })?;
     }
     if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
         return Err(Error::setting(file, format!("there is no setting \"{key}\""))

@@ -195,7 +195,7 @@ fn sizes_that_no_number_can_count_are_errors() {
     };
     let preprocessing = resolve(&RGB_ANY, &options).unwrap();
     let bands = 3;
-    let values = crate::input::picture::Values::U8(vec![7; 10_000 * bands]);
+    let values = Values::U8(vec![7; 10_000 * bands]);
     let picture = Picture { width: 1, height: 10_000, bands, values };
     let error = preprocessing.apply(&picture).unwrap_err();
     assert!(error.to_string().contains("pixels"), "{error}");

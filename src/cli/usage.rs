@@ -1,0 +1,87 @@
+//! What the parser refuses, said as every other error is: what is wrong, then the way out.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, error::ErrorKind};
+
+use super::{Cli, terminal};
+
+/// What the parser calls a way out.
+const TIP: &str = "tip: ";
+/// A way out that is none: it is about values that look like flags.
+const NO_WAY_OUT: &str = "to pass '";
+/// The parser's last line, which does not say of what.
+const LAST: &str = "For more information";
+
+/// Prints what the parser has to say: pages that were asked for, or what is wrong.
+pub(super) fn answer(error: &clap::Error) -> ExitCode {
+    let page = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if page {
+        // A reader that has gone is no error.
+        let _ = error.print();
+    } else {
+        let command = std::env::args().nth(1);
+        terminal::note(&reworded(&error.to_string(), command.as_deref()));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn reworded(text: &str, command: Option<&str>) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut hints: Vec<String> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        match line.trim_start().strip_prefix(TIP) {
+            Some(tip) if tip.starts_with(NO_WAY_OUT) => {}
+            Some(tip) => hints.push(format!("hint: {tip}")),
+            None if line.starts_with(LAST) => {}
+            None => lines.push(line.to_owned()),
+        }
+    }
+    if hints.is_empty() {
+        hints.push(format!("hint: {}", options(command)));
+    }
+    lines.append(&mut hints);
+    lines.join("\n")
+}
+
+/// Where the options of what was typed are explained.
+fn options(command: Option<&str>) -> String {
+    let program = Cli::command();
+    let known = program.get_subcommands().map(clap::Command::get_name);
+    match command.and_then(|name| known.into_iter().find(|known| *known == name)) {
+        Some("predict") => "`mcdrop predict --help` shows the options used most, with \
+                            examples, and `mcdrop help predict` all"
+            .to_owned(),
+        Some(name) => format!("`mcdrop {name} --help` shows what it takes"),
+        None => "`mcdrop --help` shows the commands, with examples".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_similar_name_is_the_way_out_and_else_the_page_of_the_command() {
+        let similar = "error: no '--sample'\n\n  tip: try '--samples'\n\nUsage: a b\n\nFor more \
+                       information, try '--help'.\n";
+        assert_eq!(
+            reworded(similar, Some("predict")),
+            "error: no '--sample'\nUsage: a b\nhint: try '--samples'"
+        );
+        let other =
+            "error: no '--gpu'\n\n  tip: to pass '--gpu' as a value, use '-- --gpu'\n";
+        for (command, page) in
+            [("predict", "`mcdrop help predict`"), ("doctor", "`mcdrop doctor --help`")]
+        {
+            let text = reworded(other, Some(command));
+            assert!(text.contains(page) && !text.contains("value"), "{text}");
+        }
+        assert!(reworded(other, Some("x")).contains("`mcdrop --help`"));
+    }
+}
