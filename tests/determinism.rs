@@ -28,7 +28,7 @@ fn run(
         maps: MEASURES.iter().collect(),
         prediction: true,
         overlay: true,
-        formats: format::FORMATS.iter().collect(),
+        formats: format::FORMATS.iter().filter(|format| format.name != "npy").collect(),
         map_size: MapSize::Image,
         keep_probabilities: Some(Precision::F32),
     };
