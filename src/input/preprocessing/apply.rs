@@ -20,8 +20,9 @@ impl Preprocessing {
     /// # Errors
     ///
     /// [`Error::Setting`] (which does not name the image) where the image has not the bands
-    /// that the model takes, holds values that the preset is not for, or would not come out at
-    /// the size that the model takes, or at more pixels than allowed.
+    /// that the model takes, holds values that the preset is not for or that would not stay
+    /// finite, or would not come out at the size that the model takes, or at more pixels than
+    /// allowed.
     pub fn apply(&self, picture: &Picture) -> Result<NetworkInput> {
         let size = Size { width: picture.width, height: picture.height };
         if picture.values.len() as u64 != size.pixels() * picture.bands as u64 {
@@ -53,9 +54,14 @@ impl Preprocessing {
                 let pixels =
                     bands::chosen(values, picture, self.channels, bands::float_luma)?;
                 let resized = self.frame.method().resize_floats(pixels, resized);
-                arrangement.arrange(&resized, &geometry, scaling, |channel, value| {
-                    scaling.float(channel, value)
-                })
+                let arranged = arrangement.arrange(
+                    &resized,
+                    &geometry,
+                    scaling,
+                    |channel, value| scaling.float(channel, value),
+                );
+                check_finite(&arranged)?;
+                arranged
             }
         };
         let Geometry { width, height, .. } = geometry;
@@ -92,4 +98,15 @@ impl Preprocessing {
              --std of its values",
         ))
     }
+}
+
+/// Refuses values of a floating-point file that were finite and no longer are.
+fn check_finite(values: &[f32]) -> Result<()> {
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    let message = "holds values that are too large: resized and scaled by mean and std they \
+                   are no longer finite";
+    Err(Error::setting("image", message)
+        .with_hint("divide the values of the file, and mean and std by as much"))
 }

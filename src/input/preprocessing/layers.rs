@@ -6,7 +6,7 @@ use super::presets;
 use super::settings::{Channels, Crop, Interpolation, Options, Preset, Resize, Task};
 use super::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
 use super::{classes, colours};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::palette::Palette;
 
 /// What one source says; later layers win key by key.
@@ -44,6 +44,9 @@ pub(super) struct Source {
     pub(super) place: String,
 }
 
+/// As in a sidecar; sides of images are not much longer.
+const LARGEST_MULTIPLE: usize = u16::MAX as usize;
+
 impl Layer {
     /// The layer of a file (as it was given) that says nothing yet.
     pub(super) fn of_file(file: impl Into<String>) -> Self {
@@ -72,7 +75,13 @@ impl Layer {
             palette: options.palette.as_deref().map(colours::read).transpose()?,
             ..Self::default()
         };
-        if multiple.is_some() {
+        if let Some(multiple) = multiple {
+            if !(1..=LARGEST_MULTIPLE).contains(&multiple) {
+                let message =
+                    format!("{multiple} is not between 1 and {LARGEST_MULTIPLE}");
+                return Err(Error::setting("--pad-to-multiple", message)
+                    .with_hint("give what the network's sides must be a multiple of"));
+            }
             for key in ["pad", "pad_side", "fill"] {
                 layer.comes_from(key, "--pad-to-multiple", "--pad-to-multiple");
             }

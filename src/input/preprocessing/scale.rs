@@ -13,8 +13,8 @@ const LARGEST_MEAN: f32 = 2.0;
 /// Largest standard deviation that is taken for one of values in 0..1.
 const LARGEST_STD: f32 = 10.0;
 
-/// Smallest standard deviation: with less, inputs could become larger than an f32 holds.
-const SMALLEST_STD: f32 = 1e-6;
+/// Smallest standard deviation: divided by less, values of 0..1 would soon be infinite.
+const SMALLEST_STD: f32 = 1e-30;
 
 /// Numbers that were chosen, with their origin.
 type Numbers = Chosen<Vec<f32>>;
@@ -68,8 +68,13 @@ pub(super) fn mean_and_std(
     check(&std, |std| std > 0.0, "is not a standard deviation: expected more than 0")?;
     check(
         &std,
-        |std| (SMALLEST_STD..=LARGEST_STD).contains(&std),
+        |std| std <= LARGEST_STD,
         "is not the standard deviation of values in 0..1",
+    )?;
+    check(
+        &std,
+        |std| std >= SMALLEST_STD,
+        "is so small that values divided by it are not finite",
     )?;
     Ok((mean, std))
 }

@@ -24,7 +24,7 @@ pub struct Options {
     /// `--antialias`.
     pub antialias: Option<bool>,
     /// `--pad-to-multiple`: both sides are brought to a multiple by reflection at the right
-    /// and the bottom.
+    /// and the bottom. 1 to 65,535.
     pub pad_to_multiple: Option<usize>,
     /// `--exif`.
     pub exif: Option<Exif>,
@@ -70,7 +70,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// Number of pixels.
+    /// Number of pixels, where it is a number of 64 bits; else the largest of these.
     pub fn pixels(self) -> u64 {
         (self.width as u64).saturating_mul(self.height as u64)
     }

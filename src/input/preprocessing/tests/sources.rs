@@ -111,6 +111,10 @@ fn a_sidecar_that_is_wrong_says_where_and_what_is_expected() {
             "model.toml: std: NaN is not a standard deviation: expected more than 0",
         ),
         (
+            "mean = 0.5\nstd = 1e-38",
+            "model.toml: std: 0.00000000000000000000000000000000000001 is so small that",
+        ),
+        (
             "mean = 123.675\nstd = 1",
             "model.toml: mean: 123.675 is not the mean of values in 0..1",
         ),

@@ -94,6 +94,20 @@ fn the_flag_for_padding_reflects_at_the_right_and_the_bottom() {
 }
 
 #[test]
+fn a_multiple_that_no_side_can_have_is_refused() {
+    for multiple in [0, 65_536, 1 << 32, usize::MAX] {
+        let options =
+            Options { pad_to_multiple: Some(multiple), ..with_preset(Preset::Raw) };
+        let error = resolve(&GRAY, &options).unwrap_err();
+        let expected =
+            format!("--pad-to-multiple: {multiple} is not between 1 and 65535");
+        assert_eq!(error.to_string(), expected);
+    }
+    let huge = size(usize::MAX, 3);
+    assert_eq!(huge.pixels(), u64::MAX);
+}
+
+#[test]
 fn what_the_model_fixes_can_be_met_by_padding() {
     let input = ModelInput { height: Some(64), width: Some(64), ..GRAY };
     let refused = |layer| settled(layer, &input).unwrap_err().to_string();
@@ -191,6 +205,29 @@ fn presets_for_0_to_1_refuse_floats_beyond() {
     }
     let raw = resolve(&RGB_ANY, &with_preset(Preset::Raw)).unwrap();
     assert!(raw.apply(&floats(1, 3, &[0.0, f32::NAN, 0.0])).is_err());
+}
+
+#[test]
+fn floats_that_would_not_stay_finite_are_refused() {
+    let settled = |interpolation| {
+        let layer = Layer {
+            resize: Some(Resize::Exact(size(8, 1))),
+            interpolation: Some(interpolation),
+            ..Layer::default()
+        };
+        let mut settled = settled(layer, &GRAY).unwrap();
+        settled.scaling = Scaling::new(&[0.0], &[0.1]);
+        settled
+    };
+    let nearest = settled(Interpolation::Nearest);
+    assert!(nearest.apply(&floats(2, 1, &[1e37, -1e37])).is_ok());
+    let error = nearest.apply(&floats(2, 1, &[1e38, 0.0])).unwrap_err();
+    assert!(error.to_string().contains("too large"), "{error}");
+    assert!(error.hint().is_some());
+    // Cubic filters go beyond the values at an edge.
+    let edge = floats(2, 1, &[3.3e37, 0.0]);
+    assert!(nearest.apply(&edge).is_ok());
+    assert!(settled(Interpolation::Bicubic).apply(&edge).is_err());
 }
 
 #[test]
