@@ -15,6 +15,7 @@ mod foreign;
 mod integer;
 mod jpeg;
 mod orient;
+mod png;
 #[cfg(test)]
 mod tests;
 mod tiff;
@@ -146,6 +147,13 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
     };
     if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
         let message = "JPEG: the file ends before the image does".to_owned();
+        return Err(Refusal { message, hint: SAVE_AGAIN });
+    }
+    if format == ImageFormat::Png
+        && let Some(length) = png::torn_palette(bytes)
+    {
+        let message =
+            format!("PNG: a palette of {length} bytes; expected three for each colour");
         return Err(Refusal { message, hint: SAVE_AGAIN });
     }
     if format == ImageFormat::Tiff

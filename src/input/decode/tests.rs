@@ -163,6 +163,42 @@ fn a_file_cut_short_is_an_error_or_was_complete_already() {
     }
 }
 
+/// A PNG of one pixel with a palette of these bytes.
+fn png_with_palette(palette: &[u8]) -> Vec<u8> {
+    let mut pixels =
+        flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    io::Write::write_all(&mut pixels, &[0, 0]).unwrap();
+    let pixels = pixels.finish().unwrap();
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (kind, content) in [
+        (b"IHDR", [0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0].as_slice()),
+        (b"PLTE", palette),
+        (b"IDAT", &pixels),
+        (b"IEND", &[]),
+    ] {
+        let checked = [kind.as_slice(), content].concat();
+        let mut sum = flate2::Crc::new();
+        sum.update(&checked);
+        bytes.extend((content.len() as u32).to_be_bytes());
+        bytes.extend(checked);
+        bytes.extend(sum.sum().to_be_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_palette_of_png_that_ends_within_a_colour_is_named() {
+    let Values::U8(pixel) = decoded(&png_with_palette(&[7, 8, 9])).ok().unwrap().values
+    else {
+        panic!("8-bit values");
+    };
+    assert_eq!(pixel, [7, 8, 9]);
+    assert_eq!(
+        message(&png_with_palette(&[7, 8, 9, 10])),
+        "PNG: a palette of 4 bytes; expected three for each colour"
+    );
+}
+
 #[test]
 fn an_embedded_preview_does_not_make_a_jpeg_complete() {
     let bytes = fs::read(fixtures().join("progressive.jpg")).unwrap();
