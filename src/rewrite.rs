@@ -9,6 +9,7 @@
 //!
 //! Nothing here computes a tensor; which axis of a tensor is the batch is not known here.
 
+mod channels;
 mod cut;
 mod output;
 mod reach;

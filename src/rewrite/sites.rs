@@ -33,7 +33,8 @@ pub struct Survey {
 }
 
 const EXPORT_HINT: &str = "export with dropout alive and the rest in evaluation mode: \
-    model.eval(), then .train() on the dropout modules alone, then torch.onnx.export with \
+    model.eval(), then .train() on the dropout modules alone (for F.dropout(x, training=\
+    self.training): module.training = True on the module that calls it), then torch.onnx.export with \
     dynamo=False and training=torch.onnx.TrainingMode.PRESERVE (or with dynamo=True)";
 
 const RANDOM: [&str; 6] = [

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use prost::Message as _;
 
+use super::channels;
 use super::cut::Cut;
 use super::output::{self, Head, ScoresOption};
 use super::reach::Reach;
@@ -65,7 +66,13 @@ impl Plan {
         output_name: Option<&str>,
         scores: ScoresOption,
     ) -> Result<Self> {
-        let image = single_input(&model)?;
+        let mut image = single_input(&model)?;
+        if let Some([_, open @ None, _, last]) = image.dimensions.as_deref_mut()
+            && last.is_none()
+        {
+            // Optimum leaves all four open.
+            *open = channels::of_image(&model.graph, &image.name);
+        }
         let head = output::choose(&model, output_name, scores)?;
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();

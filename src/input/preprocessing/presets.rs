@@ -91,7 +91,8 @@ pub(super) fn spell_out(layer: &mut Layer) {
         layer.antialias = Some(true);
     }
     if fill_in("resampler", layer.resampler.is_none()) {
-        layer.resampler = Some(Resampler::Torchvision);
+        // `weights.transforms()` of an image that was opened with Pillow.
+        layer.resampler = Some(Resampler::Pillow);
     }
     if fill_in("crop_rule", layer.crop_rule.is_none()) {
         layer.crop_rule = Some(CropRule::Torchvision);

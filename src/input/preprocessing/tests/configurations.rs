@@ -151,7 +151,11 @@ impl Case {
     /// The pipelines that torchvision has for these weights.
     fn preset(&mut self) {
         let weights = self.expected["weights"].as_str().unwrap();
-        let resampler = if self.library() == "pillow" { "pillow" } else { "torchvision" };
+        // Images that Pillow opened are what the presets are for; tensors are not.
+        let resampler = match self.library() {
+            "pillow" => "",
+            _ => "resampler = \"torchvision\"",
+        };
         let preset = if weights.starts_with("DeepLab") {
             "segmentation"
         } else {
@@ -162,9 +166,7 @@ impl Case {
             "EfficientNet_B0_Weights.IMAGENET1K_V1" => "interpolation = \"bicubic\"",
             _ => "",
         };
-        let sidecar = format!(
-            "preset = \"torchvision-{preset}\"\nresampler = \"{resampler}\"\n{more}\n"
-        );
+        let sidecar = format!("preset = \"torchvision-{preset}\"\n{resampler}\n{more}\n");
         fs::write(self.folder.path().join("model.toml"), sidecar).unwrap();
     }
 
