@@ -1,5 +1,6 @@
 //! mmdeploy: the `pipeline.json` and the `deploy.json` beside a model.
 
+mod keys;
 mod steps;
 
 use serde_json::Value;

@@ -1,7 +1,6 @@
 //! The transforms of a pipeline, in their order.
 
-use serde_json::Value;
-
+use super::keys;
 use crate::error::Result;
 use crate::input::MAX_PIXELS;
 use crate::input::preprocessing::layers::Layer;
@@ -12,43 +11,6 @@ use crate::input::preprocessing::sources::fields::{Fields, side};
 use crate::input::preprocessing::steps::{
     Alpha, CropRule, Fill, Pad, PadSide, Resampler,
 };
-
-/// Transforms that change no pixel.
-const WITHOUT_EFFECT: &[&str] = &[
-    "LoadImageFromFile",
-    "ImageToTensor",
-    "DefaultFormatBundle",
-    "Collect",
-    "PackInputs",
-];
-
-/// The keys of transforms that are honoured here. Of others nothing is known, and only a value
-/// that switches nothing on is passed over.
-const KEYS: &[(&str, &[&str])] = &[
-    ("Resize", &["size", "scale", "keep_ratio", "interpolation", "backend"]),
-    ("CenterCrop", &["crop_size"]),
-    ("Pad", &["size", "size_divisor", "pad_val"]),
-    ("Normalize", &["mean", "std", "to_rgb"]),
-];
-
-fn refuse_unknown_keys(name: &str, transform: &Fields<'_>) -> Result<()> {
-    let Some((_, known)) = KEYS.iter().find(|(known, _)| *known == name) else {
-        return Ok(());
-    };
-    let is_unknown = |(key, value): &(&String, &Value)| {
-        let is_off = value.is_null() || **value == Value::Bool(false);
-        *key != "type" && !known.contains(&key.as_str()) && !is_off
-    };
-    match transform.table.iter().find(is_unknown) {
-        None => Ok(()),
-        // What these say is what is done without them.
-        Some((key, value)) if key == "padding_mode" && value == "constant" => Ok(()),
-        Some((key, value)) => {
-            let message = format!("{name} with {value} is not supported");
-            Err(transform.error(key, message))
-        }
-    }
-}
 
 /// What was read so far; the order of transforms has to be that of the steps here.
 pub(super) struct Steps {
@@ -73,9 +35,8 @@ impl Steps {
     }
 
     pub(super) fn add(&mut self, transform: Fields<'_>) -> Result<()> {
-        let name = transform.text("type")?.unwrap_or("");
-        refuse_unknown_keys(name, &transform)?;
-        match name {
+        keys::check(&transform)?;
+        match transform.text("type")?.unwrap_or("") {
             "Resize" => {
                 self.follow(&transform, 0, "Resize")?;
                 self.resize(transform)
@@ -89,11 +50,7 @@ impl Steps {
                 self.pad(transform)
             }
             "Normalize" => self.normalize(transform),
-            known if WITHOUT_EFFECT.contains(&known) => Ok(()),
-            other => {
-                let message = format!("\"{other}\" is not supported");
-                Err(transform.error("transforms", message))
-            }
+            _ => Ok(()),
         }
     }
 
