@@ -4,8 +4,9 @@ use super::geometry::{Geometry, Steps};
 use super::layers::{Chosen, Layer, choose};
 use super::resize::{Method, Pixels};
 use super::settings::{Crop, Interpolation, ModelInput, Resize, Size};
+use super::sizes::resized;
 use super::steps::{CropRule, Fill, Pad, PadSide, Resampler};
-use super::takes::Takes;
+use super::takes::{Takes, check_sizes};
 use crate::error::{Error, Result};
 
 /// Where a value comes from that the model file fixes.
@@ -43,6 +44,7 @@ impl Frame {
         let pad = by_its_flag(pad);
         let resize = choose(layers, "resize", |layer| layer.resize)
             .unwrap_or_else(|| resize_unsaid(takes, crop.value, pad.value));
+        check_sizes(&resize, &crop, &pad, max_pixels)?;
         takes.check(&resize, &crop, &pad)?;
         let interpolation = or_default(
             choose(layers, "interpolation", |layer| layer.interpolation),
@@ -109,6 +111,7 @@ impl Frame {
         if image.pixels() == 0 {
             return Err(Error::setting("image", "has no pixels"));
         }
+        self.check_resized(image)?;
         let geometry = Geometry::new(image, &self.steps()).map_err(|cropped| {
             let message = format!(
                 "the image comes out at {cropped}, larger than {}",
@@ -119,28 +122,30 @@ impl Frame {
                 self.pad.value
             ))
         })?;
-        self.check_pixels(image, &geometry)?;
+        if geometry.seen().pixels() > self.max_pixels {
+            return Err(self.too_large(image, geometry.seen(), &self.pad.place));
+        }
         self.takes.check_image(geometry.seen())?;
         Ok(geometry)
     }
 
-    fn check_pixels(&self, image: Size, geometry: &Geometry) -> Result<()> {
-        let resized = geometry.resized();
+    /// Before anything is computed from the new size, which knows no bound until here.
+    fn check_resized(&self, image: Size) -> Result<()> {
+        let resized = resized(image, self.resize.value);
         // The columns are done first, so this is what lies between the passes.
         let between = Size { width: resized.width, height: image.height };
-        let most = resized.pixels().max(between.pixels());
-        let (place, size) = if most > self.max_pixels {
-            (&self.resize.place, resized)
-        } else if geometry.seen().pixels() > self.max_pixels {
-            (&self.pad.place, geometry.seen())
-        } else {
+        if resized.pixels().max(between.pixels()) <= self.max_pixels {
             return Ok(());
-        };
+        }
+        Err(self.too_large(image, resized, &self.resize.place))
+    }
+
+    fn too_large(&self, image: Size, size: Size, place: &str) -> Error {
         let message =
             format!("{image} to {size} takes more than {} pixels", self.max_pixels);
-        Err(Error::setting(place, message).with_hint(
+        Error::setting(place, message).with_hint(
             "leave this image out, choose another --resize, or raise --max-pixels",
-        ))
+        )
     }
 
     /// What padding is made of.

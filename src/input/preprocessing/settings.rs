@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::steps::Exif;
-use crate::input::MAX_PIXELS;
+
+/// Most pixels of a size: what two sides of 16 bits make. How many a run allows is checked once
+/// every value is settled.
+const MOST_PIXELS: u64 = 1 << 32;
 
 /// What the flags said; what is `None` is left to the configuration and the defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -89,8 +92,8 @@ impl FromStr for Size {
         let size = sides(text).ok_or_else(|| {
             format!("\"{text}\" is not a size; expected WIDTHxHEIGHT, as in 512x256")
         })?;
-        if size.pixels() > MAX_PIXELS {
-            return Err(format!("{size} has more than {MAX_PIXELS} pixels"));
+        if size.pixels() > MOST_PIXELS {
+            return Err(format!("{size} has more than {MOST_PIXELS} pixels"));
         }
         Ok(size)
     }

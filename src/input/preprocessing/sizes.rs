@@ -87,7 +87,7 @@ fn near(image: Size, size: Size, multiple: usize) -> Size {
     let scale = if (1.0 - across).abs() < (1.0 - down).abs() { across } else { down };
     let side = |side: usize| {
         let steps = (scale * side as f64 / multiple as f64).round_ties_even() as usize;
-        steps.max(1) * multiple
+        steps.max(1).saturating_mul(multiple)
     };
     Size { width: side(image.width), height: side(image.height) }
 }

@@ -99,6 +99,37 @@ impl Takes {
     }
 }
 
+/// Refuses sizes that would be too large for any image.
+pub(super) fn check_sizes(
+    resize: &Chosen<Resize>,
+    crop: &Chosen<Crop>,
+    pad: &Chosen<Pad>,
+    most: u64,
+) -> Result<()> {
+    let resized = match resize.value {
+        Resize::Exact(size) | Resize::Cover(size) => Some((size, &resize.place)),
+        _ => None,
+    };
+    let cropped = match crop.value {
+        Crop::Centre(size) => Some((size, &crop.place)),
+        Crop::None => None,
+    };
+    let padded = match pad.value {
+        Pad::To(size) => Some((size, &pad.place)),
+        Pad::None | Pad::Multiple(_) => None,
+    };
+    let mut sizes = [resized, cropped, padded].into_iter().flatten();
+    match sizes.find(|(size, _)| size.pixels() > most) {
+        None => Ok(()),
+        Some((size, place)) => {
+            Err(Error::setting(place, format!("{size} has more than {most} pixels"))
+                .with_hint(
+                    "say a smaller size with --resize and --crop, or raise --max-pixels",
+                ))
+        }
+    }
+}
+
 impl fmt::Display for Takes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.width, self.height) {

@@ -4,6 +4,7 @@
 
 mod configurations;
 mod foreign;
+mod limits;
 mod refusals;
 mod sources;
 mod surroundings;
@@ -185,18 +186,4 @@ proptest! {
             }
         }
     }
-}
-
-#[test]
-fn sizes_that_no_number_can_count_are_errors() {
-    let options = Options {
-        resize: Some("cover:200000000x1".parse().unwrap()),
-        ..with_preset(Preset::Unit)
-    };
-    let preprocessing = resolve(&RGB_ANY, &options).unwrap();
-    let bands = 3;
-    let values = Values::U8(vec![7; 10_000 * bands]);
-    let picture = Picture { width: 1, height: 10_000, bands, values };
-    let error = preprocessing.apply(&picture).unwrap_err();
-    assert!(error.to_string().contains("pixels"), "{error}");
 }

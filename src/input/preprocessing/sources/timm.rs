@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::fields::{Fields, side};
 use crate::error::Result;
-use crate::input::MAX_PIXELS;
 use crate::input::preprocessing::classes;
 use crate::input::preprocessing::layers::Layer;
 use crate::input::preprocessing::settings::{Crop, Interpolation, Resize, Size};
@@ -162,11 +161,7 @@ fn pair(sides: &[Value]) -> Result<Size, String> {
     let [height, width] = sides else {
         return Err("expected [channels, height, width]".to_owned());
     };
-    let size = Size { height: side(height)?, width: side(width)? };
-    if size.pixels() > MAX_PIXELS {
-        return Err(format!("{size} has more than {MAX_PIXELS} pixels"));
-    }
-    Ok(size)
+    Ok(Size { height: side(height)?, width: side(width)? })
 }
 
 /// The size before the crop.
@@ -177,7 +172,7 @@ fn scaled(fields: Fields<'_>, size: Size, part: f64) -> Result<Size> {
     };
     let scaled = scaled(size.width).zip(scaled(size.height));
     let scaled = scaled.map(|(width, height)| Size { width, height });
-    scaled.filter(|size| size.pixels() <= MAX_PIXELS).ok_or_else(|| {
+    scaled.ok_or_else(|| {
         fields.error("crop_pct", format!("{part} makes no size out of {size}"))
     })
 }

@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::fields::{kind, side};
 use super::{INSTEAD, python_literal};
 use crate::error::{Error, Result};
-use crate::input::MAX_PIXELS;
 use crate::input::preprocessing::classes;
 use crate::input::preprocessing::layers::Layer;
 use crate::input::preprocessing::settings::{
@@ -110,12 +109,7 @@ impl Entries<'_> {
             },
             number => side(number).map(|side| Size { width: side, height: side }),
         };
-        let size = size.map_err(|message| self.error("imgsz", message))?;
-        if size.pixels() > MAX_PIXELS {
-            let message = format!("{size} has more than {MAX_PIXELS} pixels");
-            return Err(self.error("imgsz", message));
-        }
-        Ok(size)
+        size.map_err(|message| self.error("imgsz", message))
     }
 
     fn names(&self) -> Result<Vec<String>> {

@@ -82,7 +82,7 @@ fn a_sidecar_that_is_wrong_says_where_and_what_is_expected() {
         ),
         (
             "crop = \"99999x99999\"",
-            "model.toml: crop: 99999x99999 has more than 200000000 pixels",
+            "model.toml: crop: 99999x99999 has more than 4294967296 pixels",
         ),
         (
             "resize = \"short:0\"",

@@ -5,7 +5,6 @@ use super::processors::Rule;
 use super::sides::{Sides, by_rule, sides, sides_of};
 use super::{Reading, Said};
 use crate::error::Result;
-use crate::input::MAX_PIXELS;
 use crate::input::preprocessing::layers::Layer;
 use crate::input::preprocessing::settings::{Crop, Interpolation, Resize, Size};
 use crate::input::preprocessing::sources::fields::{Fields, kind};
@@ -38,7 +37,6 @@ fn resize(
     }
     let size = sides(reading)?;
     let (resize, crop) = by_rule(reading, &size)?;
-    check_pixels(reading, resize)?;
     layer.resize = Some(resize);
     reading.note(layer, "resize", &size);
     if let Some(side) = crop {
@@ -61,19 +59,6 @@ fn resize(
     reading.note(layer, "interpolation", &resample);
     reading.note(layer, "antialias", &resample);
     Ok(crop.is_some())
-}
-
-fn check_pixels(reading: &Reading<'_>, resize: Resize) -> Result<()> {
-    let (Resize::Exact(size) | Resize::Within(size) | Resize::Near { size, multiple: _ }) =
-        resize
-    else {
-        return Ok(());
-    };
-    if size.pixels() <= MAX_PIXELS {
-        return Ok(());
-    }
-    let message = format!("{size} has more than {MAX_PIXELS} pixels");
-    Err(reading.fields.error("size", message))
 }
 
 /// Pillow's number for a filter, or its name.
@@ -132,7 +117,7 @@ fn crop(reading: &Reading<'_>, layer: &mut Layer, crops_already: bool) -> Result
 fn exact(fields: &Fields<'_>, key: &str) -> Result<Option<Size>> {
     let Some(value) = fields.get(key) else { return Ok(None) };
     match sides_of(value, true) {
-        Ok(Sides::Exact(size)) if size.pixels() <= MAX_PIXELS => Ok(Some(size)),
+        Ok(Sides::Exact(size)) => Ok(Some(size)),
         Err(message) => Err(fields.error(key, message)),
         Ok(_) => {
             let message = format!("expected a height and a width, found {value}");

@@ -2,7 +2,6 @@
 
 use super::keys;
 use crate::error::Result;
-use crate::input::MAX_PIXELS;
 use crate::input::preprocessing::layers::Layer;
 use crate::input::preprocessing::settings::{
     Channels, Crop, Interpolation, Resize, Size,
@@ -80,15 +79,10 @@ impl Steps {
         let key = if transform.get("size").is_some() { "size" } else { "scale" };
         self.layer.resize = Some(match (two_sides(&transform, key)?, keeps) {
             ((side, None), _) => Resize::Short(side),
-            ((width, Some(height)), false) => {
-                Resize::Exact(checked(&transform, key, width, height)?)
-            }
+            ((width, Some(height)), false) => Resize::Exact(Size { width, height }),
             // The larger number is for the longer side of the image, whichever that is.
             ((first, Some(second)), true) => {
-                let size = checked(&transform, key, first, second)?;
-                let (long, short) =
-                    (size.width.max(size.height), size.width.min(size.height));
-                Resize::Bounds { long, short }
+                Resize::Bounds { long: first.max(second), short: first.min(second) }
             }
         });
         self.layer.interpolation =
@@ -125,8 +119,7 @@ impl Steps {
             (height, Some(width)) => (width, height),
             (side, None) => (side, side),
         };
-        let size = checked(&transform, "crop_size", width, height)?;
-        self.layer.crop = Some(Crop::Centre(size));
+        self.layer.crop = Some(Crop::Centre(Size { width, height }));
         self.note("crop", "CenterCrop");
         Ok(())
     }
@@ -135,10 +128,8 @@ impl Steps {
         let pad = match (transform.side("size_divisor")?, transform.get("size")) {
             (Some(divisor), None) => Pad::Multiple(divisor),
             (None, Some(_)) => match two_sides(&transform, "size")? {
-                (height, Some(width)) => {
-                    Pad::To(checked(&transform, "size", width, height)?)
-                }
-                (side, None) => Pad::To(checked(&transform, "size", side, side)?),
+                (height, Some(width)) => Pad::To(Size { width, height }),
+                (side, None) => Pad::To(Size { width: side, height: side }),
             },
             _ => {
                 let message = "Pad takes a size or a size_divisor";
@@ -224,18 +215,4 @@ fn two_sides(transform: &Fields<'_>, key: &str) -> Result<(usize, Option<usize>)
         }
         Some(_) => Err(wrong("expected one number, or two".to_owned())),
     }
-}
-
-fn checked(
-    transform: &Fields<'_>,
-    key: &str,
-    width: usize,
-    height: usize,
-) -> Result<Size> {
-    let size = Size { width, height };
-    if size.pixels() > MAX_PIXELS {
-        let message = format!("{size} has more than {MAX_PIXELS} pixels");
-        return Err(transform.error(key, message));
-    }
-    Ok(size)
 }
