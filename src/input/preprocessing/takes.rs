@@ -35,6 +35,9 @@ impl Takes {
             (Crop::None, Resize::Exact(size)) => Some((&resize.place, size)),
             (Crop::None, _) => None,
         };
+        let check_size = |place: &str, size| {
+            self.check_size(place, size, || self.way_out(resize, crop, pad))
+        };
         match (pad.value, before_pad) {
             (Pad::To(to), Some((place, size)))
                 if size.width > to.width || size.height > to.height =>
@@ -43,12 +46,12 @@ impl Takes {
                 Err(Error::setting(place, message)
                     .with_hint("give a smaller size here, or a larger one to pad to"))
             }
-            (Pad::To(size), _) => self.check_size(&pad.place, size),
-            (Pad::None, Some((place, size))) => self.check_size(place, size),
+            (Pad::To(size), _) => check_size(&pad.place, size),
+            (Pad::None, Some((place, size))) => check_size(place, size),
             (Pad::Multiple(multiple), Some((_, size))) => {
                 let side = |side: usize| side.next_multiple_of(multiple.max(1));
                 let size = Size { width: side(size.width), height: side(size.height) };
-                self.check_size(&pad.place, size)
+                check_size(&pad.place, size)
             }
             (_, None) if resize.value == Resize::None => Ok(()),
             (_, None) => self.check_open(resize),
@@ -76,14 +79,50 @@ impl Takes {
             && self.height.is_none_or(|height| height == size.height)
     }
 
-    fn check_size(self, place: &str, size: Size) -> Result<()> {
+    fn check_size(
+        self,
+        place: &str,
+        size: Size,
+        way_out: impl Fn() -> String,
+    ) -> Result<()> {
         if self.takes(size) {
             return Ok(());
         }
         let message = format!("gives {size}, but the model's input is fixed at {self}");
-        let hint = "leave resize, crop and padding out, and images are stretched to the \
-                    model's size";
-        Err(Error::setting(place, message).with_hint(hint))
+        Err(Error::setting(place, message).with_hint(way_out()))
+    }
+
+    /// How images are stretched to the model's size: what flags said can be left out, while
+    /// what a file says stands until something else is said.
+    fn way_out(
+        self,
+        resize: &Chosen<Resize>,
+        crop: &Chosen<Crop>,
+        pad: &Chosen<Pad>,
+    ) -> String {
+        let is_of_file = |is_none: bool, origin: &str| {
+            !is_none && !origin.starts_with("--") && origin != MODEL_INPUT
+        };
+        let is_padded = is_of_file(pad.value == Pad::None, &pad.origin);
+        let is_said = is_of_file(resize.value == Resize::None, &resize.origin)
+            || is_of_file(crop.value == Crop::None, &crop.origin);
+        let size = match self.exactly() {
+            Some(size) => size.to_string(),
+            None => format!("WIDTHxHEIGHT with {self}"),
+        };
+        if is_padded {
+            format!(
+                "say resize = \"{size}\", crop = \"none\" and pad = \"none\" in a TOML file \
+                 that --config names, and images are stretched to the model's size"
+            )
+        } else if is_said {
+            format!(
+                "say --resize {size} --crop none, and images are stretched to the model's size"
+            )
+        } else {
+            "leave resize, crop and padding out, and images are stretched to the model's size"
+                .to_owned()
+        }
     }
 
     /// Refuses an image that comes out at another size than the model's.

@@ -1,5 +1,8 @@
-//! Sizes: how large they may be.
+//! Sizes: how large they may be, and the way out of those that the model does not take.
 
+use std::fs;
+
+use super::foreign::folder;
 use super::*;
 
 #[test]
@@ -47,4 +50,44 @@ fn sizes_are_held_to_the_limit_of_the_run() {
         Some("--resize: 8x8 has more than 63 pixels".to_owned())
     );
     assert!("65536x65537".parse::<Size>().is_err());
+}
+
+#[test]
+fn the_way_out_of_a_files_wrong_size_is_one() {
+    let input = ModelInput { height: Some(224), width: Some(224), ..RGB_ANY };
+    let resolved = |json: &str, options: &Options| {
+        let folder = folder(&[("preprocessor_config.json", json)]);
+        let mut options = options.clone();
+        options.config = options.config.map(|config| folder.path().join(config));
+        let pads = "resize = \"224x224\"\ncrop = \"none\"\npad = \"none\"\n";
+        fs::write(folder.path().join("hint.toml"), pads).unwrap();
+        Preprocessing::resolve(&folder.path().join("model.onnx"), &input, &options)
+    };
+    let hint = |json: &str, options: &Options| {
+        resolved(json, options).unwrap_err().hint().unwrap().to_owned()
+    };
+    let cropping = r#"{"image_processor_type": "CLIPImageProcessor", "crop_size": 256}"#;
+    let expected =
+        "say --resize 224x224 --crop none, and images are stretched to the model's size";
+    assert_eq!(hint(cropping, &Options::default()), expected);
+    let stretched = Options {
+        resize: Some("224x224".parse().unwrap()),
+        crop: Some(Crop::None),
+        ..Options::default()
+    };
+    assert!(resolved(cropping, &stretched).is_ok());
+
+    let padding = r#"{"image_processor_type": "ViTImageProcessor", "do_pad": true,
+                      "pad_size": {"height": 256, "width": 256}}"#;
+    let found = hint(padding, &stretched);
+    assert!(
+        found.starts_with("say resize = \"224x224\", crop = \"none\" and pad"),
+        "{found}"
+    );
+    let config = Some(PathBuf::from("hint.toml"));
+    assert!(resolved(padding, &Options { config, ..Options::default() }).is_ok());
+
+    let flags = Options { crop: Some("64x64".parse().unwrap()), ..Options::default() };
+    let plain = r#"{"image_processor_type": "ViTImageProcessor", "do_resize": false}"#;
+    assert!(hint(plain, &flags).starts_with("leave resize, crop and padding out"));
 }
