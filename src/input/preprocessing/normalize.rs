@@ -5,7 +5,7 @@
 //! values, so a table of each channel holds them all. A value of a floating-point file is taken
 //! as it is: `(v - mean) / std`.
 
-use super::presets::{IMAGENET_MEAN, IMAGENET_STD};
+use super::presets::{IMAGENET_MEAN, IMAGENET_STD, single_precision};
 use super::settings::Preset;
 
 /// The standard deviation that leaves values in 0..255.
@@ -56,11 +56,13 @@ impl Scaling {
         let all = |mean: &[f32], std: &[f32]| {
             bits(&self.mean).eq(bits(mean)) && bits(&self.std).eq(bits(std))
         };
-        let mut reversed = (IMAGENET_MEAN, IMAGENET_STD);
+        let (mean, std) =
+            (single_precision(IMAGENET_MEAN), single_precision(IMAGENET_STD));
+        let mut reversed = (mean, std);
         reversed.0.reverse();
         reversed.1.reverse();
         let count = self.mean.len();
-        if all(&IMAGENET_MEAN, &IMAGENET_STD) || all(&reversed.0, &reversed.1) {
+        if all(&mean, &std) || all(&reversed.0, &reversed.1) {
             Some(Preset::Imagenet)
         } else if all(&vec![0.0; count], &vec![1.0; count]) {
             Some(Preset::Unit)

@@ -25,12 +25,20 @@ struct Frame {
 }
 
 /// The mean that torchvision's models were trained with.
-pub(super) const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+pub(super) const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 
 /// The standard deviation that torchvision's models were trained with.
-pub(super) const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+pub(super) const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
-const IMAGENET: Scale = Scale::EachChannel { mean: IMAGENET_MEAN, std: IMAGENET_STD };
+const IMAGENET: Scale = Scale::EachChannel {
+    mean: single_precision(IMAGENET_MEAN),
+    std: single_precision(IMAGENET_STD),
+};
+
+/// Numbers as networks take them.
+pub(super) const fn single_precision([a, b, c]: [f64; 3]) -> [f32; 3] {
+    [a as f32, b as f32, c as f32]
+}
 
 /// The sizes are those of torchvision's `ImageClassification` and `SemanticSegmentation` as
 /// its weights use them most.

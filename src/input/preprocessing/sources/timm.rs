@@ -10,14 +10,12 @@ use super::fields::{Fields, side};
 use crate::error::Result;
 use crate::input::preprocessing::classes;
 use crate::input::preprocessing::layers::Layer;
+use crate::input::preprocessing::presets::{IMAGENET_MEAN, IMAGENET_STD};
 use crate::input::preprocessing::settings::{Crop, Interpolation, Resize, Size};
 use crate::input::preprocessing::steps::{Alpha, CropRule, Fill, Pad, Resampler};
 
 /// Size over size before the crop.
 const CROP_PCT: f64 = 0.875;
-
-/// The mean and standard deviation where none are said.
-const IMAGENET: ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 
 /// Whether a file is timm's.
 pub(super) fn is_config(fields: &Fields<'_>) -> bool {
@@ -38,8 +36,8 @@ pub(super) fn pixels(root: Fields<'_>) -> Result<Layer> {
         Some(part) => part,
     };
     let scaled = scaled(fields, size, part)?;
-    let mean = numbers(fields, "mean", &IMAGENET.0)?;
-    let std = numbers(fields, "std", &IMAGENET.1)?;
+    let mean = numbers(fields, "mean", &IMAGENET_MEAN)?;
+    let std = numbers(fields, "std", &IMAGENET_STD)?;
     layer.crop = Some(Crop::Centre(size));
     layer.resize = Some(match fields.text("crop_mode")?.unwrap_or("center") {
         "squash" => Resize::Exact(scaled),

@@ -3,6 +3,7 @@
 //! The defaults are those of transformers 5.23, module `models/*/image_processing_*.py`; files
 //! that leave a key out mean them.
 
+use crate::input::preprocessing::presets::{IMAGENET_MEAN, IMAGENET_STD};
 use crate::input::preprocessing::settings::Interpolation;
 
 /// What a processor does where its file is silent; all resize, rescale and normalise, none pads.
@@ -60,8 +61,6 @@ pub(super) enum Rule {
 }
 
 const HALF: [f64; 3] = [0.5, 0.5, 0.5];
-const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
-const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 const CLIP_MEAN: [f64; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 const CLIP_STD: [f64; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
 
