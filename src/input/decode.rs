@@ -4,13 +4,15 @@
 //! unless it is to be ignored, alpha is dropped or laid on white, gray and palettes become RGB,
 //! 16 bits become 8 by v / 257 rounded. A model of four channels gets the four bands of the
 //! file. CMYK is converted by the plain formula, without a colour profile; TIFFs with a palette
-//! are refused. Values of floating point (TIFF of one, three or four bands) stay as they are.
+//! are refused. Values of floating point (TIFF of one, three or four bands) stay as they are; laid
+//! on white they have to lie in 0..1, where white is 1.
 //!
 //! Of several frames or pages the first is read. A file that ends early is an error, also where
 //! decoders would fill in the rest. Decoders of JPEG may differ by a few levels, and by more at
 //! saturated edges, because they enlarge the colour planes in different ways; other formats
 //! come out the same everywhere.
 
+mod alpha;
 mod foreign;
 mod integer;
 mod jpeg;

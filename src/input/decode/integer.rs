@@ -2,6 +2,7 @@
 
 use image::{DynamicImage, ImageBuffer, Pixel};
 
+use super::alpha::laid_on_white;
 use super::{CONVERT, ReadOptions, Refusal};
 use crate::input::picture::{Picture, Values};
 use crate::input::preprocessing::{Alpha, Channels};
@@ -23,11 +24,7 @@ pub(super) fn to_picture(
     }
     let transparent = image.color().has_alpha() && options.alpha == Alpha::White;
     let values = if transparent {
-        let on_white = |[red, green, blue, alpha]: [u8; 4]| {
-            [red, green, blue].map(|value| over_white(value, alpha))
-        };
-        let pixels = image.into_rgba8().into_raw();
-        pixels.as_chunks().0.iter().copied().flat_map(on_white).collect()
+        laid_on_white(&image.into_rgba8().into_raw())
     } else {
         image.into_rgb8().into_raw()
     };
@@ -89,12 +86,4 @@ where
 /// A 16-bit value in 8 bits, rounded.
 pub(super) fn byte(value: u16) -> u8 {
     ((u32::from(value) + 128) / 257) as u8
-}
-
-/// A value laid on white, with the rounding of Pillow's `alpha_composite`.
-fn over_white(value: u8, alpha: u8) -> u8 {
-    const PRECISION: u32 = 7;
-    let [value, alpha] = [value, alpha].map(u32::from);
-    let mixed = (value * alpha + 255 * (255 - alpha) + 0x80) << PRECISION;
-    ((((mixed >> 8) + mixed) >> 8) >> PRECISION) as u8
 }

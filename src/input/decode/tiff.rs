@@ -8,15 +8,18 @@ use std::io::Cursor;
 
 use image::metadata::Orientation;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
-use tiff::tags::{PhotometricInterpretation, PlanarConfiguration, SampleFormat, Tag};
+use tiff::tags::{
+    ExtraSamples, PhotometricInterpretation, PlanarConfiguration, SampleFormat, Tag,
+};
 use tiff::{ColorType, TiffError, TiffFormatError};
 
+use super::alpha::{floats_on_white, laid_on_white};
 use super::integer::{byte, wrong_bands};
 use super::orient::orient;
 use super::tiff_tag::set_tag;
 use super::{CONVERT, ReadOptions, Refusal, SAVE_AGAIN, TOO_LARGE, check_pixels};
 use crate::input::picture::{Picture, Values};
-use crate::input::preprocessing::{Channels, Exif};
+use crate::input::preprocessing::{Alpha, Channels, Exif};
 
 /// The picture, or `None` where the image library reads such a file as well.
 pub(super) fn read(
@@ -93,8 +96,12 @@ fn picture(
         let message = "TIFF: CMYK, where four bands are expected".to_owned();
         return Err(Refusal { message, hint: CONVERT });
     }
-    let keep = kept_bands(color, options.channels)
+    let colours = kept_bands(color, options.channels)
         .ok_or_else(|| wrong_bands(bands, options.channels))?;
+    let on_white = options.alpha == Alpha::White
+        && options.channels != Channels::Rgba
+        && matches!(color, ColorType::RGBA(_));
+    let keep = colours + usize::from(on_white);
     let orientation = match options.exif {
         Exif::Apply => tag(decoder, Tag::Orientation)?
             .and_then(|value| Orientation::from_exif(value.try_into().ok()?))
@@ -124,16 +131,22 @@ fn picture(
     let size = (width, height);
     let (values, (width, height)) = match values {
         Values::U8(values) => {
-            let (values, size) = orient(values, size, keep, orientation);
+            let values = if on_white { laid_on_white(&values) } else { values };
+            let (values, size) = orient(values, size, colours, orientation);
             (Values::U8(values), size)
         }
-        Values::F32(values) => {
+        Values::F32(mut values) => {
             check_finite(&values, width, keep)?;
-            let (values, size) = orient(values, size, keep, orientation);
+            if on_white {
+                let extra = tag(decoder, Tag::ExtraSamples)?;
+                let is_multiplied = extra == Some(ExtraSamples::AssociatedAlpha.to_u16());
+                values = floats_on_white(&values, is_multiplied)?;
+            }
+            let (values, size) = orient(values, size, colours, orientation);
             (Values::F32(values), size)
         }
     };
-    Ok(Picture { width, height, bands: keep, values })
+    Ok(Picture { width, height, bands: colours, values })
 }
 
 /// How many of an image's bands are for a model; none where it has not what the model takes.

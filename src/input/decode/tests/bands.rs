@@ -86,6 +86,76 @@ fn transparent_images_are_laid_on_white_where_that_is_asked_for() {
     assert_eq!(opaque, read(&fixtures().join("rgb.png")).unwrap());
 }
 
+/// A TIFF of red, green, blue and alpha in floating point; alpha is of this kind of extra band.
+fn float_with_alpha(kind: u16, values: &[f32]) -> Vec<u8> {
+    let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let width = (values.len() / 4) as u32;
+    let tags: [(u16, u32); 11] = [
+        (256, width),
+        (257, 1),
+        (258, 32),
+        (259, 1),
+        (262, 2),
+        (273, 8),
+        (277, 4),
+        (278, 1),
+        (279, data.len() as u32),
+        (338, u32::from(kind)),
+        (339, 3),
+    ];
+    let mut bytes = b"II\x2a\0".to_vec();
+    bytes.extend((8 + data.len() as u32).to_le_bytes());
+    bytes.extend(data);
+    let lists = bytes.len() as u32 + 2 + 12 * tags.len() as u32 + 4;
+    bytes.extend((tags.len() as u16).to_le_bytes());
+    for (tag, value) in tags {
+        let is_list = tag == 258 || tag == 339;
+        bytes.extend(tag.to_le_bytes());
+        let is_wide = matches!(tag, 273 | 279);
+        bytes.extend((if is_wide { 4_u16 } else { 3 }).to_le_bytes());
+        bytes.extend((if is_list { 4_u32 } else { 1 }).to_le_bytes());
+        let place = if tag == 339 { lists + 8 } else { lists };
+        bytes.extend((if is_list { place } else { value }).to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    bytes.extend([32_u16, 32, 32, 32, 3, 3, 3, 3].iter().flat_map(|n| n.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn floats_with_alpha_are_laid_on_white_or_refused() {
+    let white = ReadOptions { alpha: Alpha::White, ..ReadOptions::default() };
+    let read = |kind, values: &[f32], options: &ReadOptions| {
+        let picture = decode(&float_with_alpha(kind, values), options);
+        picture.map(|picture| (picture.bands, picture.values)).map_err(|r| r.message)
+    };
+    let values = [0.5, 0.0, 1.0, 0.25, 0.1, 0.2, 0.3, 1.0];
+    let of = |values: &[f32]| Ok((3, Values::F32(values.to_vec())));
+    let [associated, unassociated] = [1, 2];
+    let dropped = ReadOptions::default();
+    assert_eq!(
+        read(unassociated, &values, &dropped),
+        of(&[0.5, 0.0, 1.0, 0.1, 0.2, 0.3])
+    );
+    assert_eq!(
+        read(unassociated, &values, &white),
+        of(&[0.875, 0.75, 1.0, 0.1, 0.2, 0.3])
+    );
+    assert_eq!(
+        read(associated, &[0.125, 0.0, 0.25, 0.25], &white),
+        of(&[0.875, 0.75, 1.0])
+    );
+    assert_eq!(
+        read(unassociated, &[700.0, 0.0, 0.0, 1.0], &white).unwrap_err(),
+        "holds 700 in floating point, but transparency laid on white is for values from 0 to 1"
+    );
+    let unspecified = 0;
+    assert_eq!(
+        read(unspecified, &[700.0, 0.0, 0.0, 0.5], &white),
+        of(&[700.0, 0.0, 0.0])
+    );
+}
+
 #[test]
 fn orientation_can_be_ignored() {
     let options = ReadOptions { exif: Exif::Ignore, ..ReadOptions::default() };
