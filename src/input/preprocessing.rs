@@ -41,7 +41,7 @@ pub use self::steps::{Alpha, CropRule, Exif, Fill, Pad, PadSide, Resampler};
 use self::frame::Frame;
 use self::layers::{Chosen, choose};
 use self::normalize::Scaling;
-use self::sources::Gathered;
+use self::sources::{Gathered, LeftOut};
 use super::decode::ReadOptions;
 use crate::error::Result;
 use crate::palette::Palette;
@@ -107,7 +107,7 @@ impl Preprocessing {
     pub fn resolve(model: &Path, input: &ModelInput, options: &Options) -> Result<Self> {
         let Gathered { layers, left_out } = sources::gather(model, options)?;
         let channels = scale::channels(&layers, input)?;
-        let (mean, std) = scale::mean_and_std(&layers, channels.value, model)?;
+        let (mean, std) = scale::mean_and_std(&layers, channels.value, model, &left_out)?;
         let alpha = choose(&layers, "alpha", |layer| layer.alpha);
         let reading = reading(options, channels.value, alpha.as_ref());
         let frame = Frame::plan(&layers, input, reading.max_pixels)?;
@@ -143,8 +143,8 @@ impl Preprocessing {
         if let Some(colours) = &palette {
             list("palette", colours.value.to_string(), &colours.origin);
         }
-        for error in &left_out {
-            list("left out", error.to_string(), "mean and std are said by hand");
+        for LeftOut { error, why } in &left_out {
+            list("left out", error.to_string(), why);
         }
         Ok(Self {
             class_names: classes.map(|names| names.value),

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::layers::{Chosen, Layer, choose};
 use super::presets;
 use super::settings::{Channels, ModelInput};
+use super::sources::LeftOut;
 use crate::error::{Error, Result};
 
 /// Largest mean that is taken for one of values in 0..1; a scale of -1..1 makes one above 1.
@@ -53,6 +54,7 @@ pub(super) fn mean_and_std(
     layers: &[Layer],
     channels: Channels,
     model: &Path,
+    left_out: &[LeftOut],
 ) -> Result<(Numbers, Numbers)> {
     let mean = numbers(layers, "mean", channels, |layer| layer.mean.clone())?;
     let std = numbers(layers, "std", channels, |layer| layer.std.clone())?;
@@ -60,7 +62,7 @@ pub(super) fn mean_and_std(
         (Some(mean), Some(std)) => (mean, std),
         (Some(mean), None) => return Err(alone(&mean.place, "std")),
         (None, Some(std)) => return Err(alone(&std.place, "mean")),
-        (None, None) => return Err(nothing_said(model)),
+        (None, None) => return Err(nothing_said(model, left_out)),
     };
     let mean = one_a_channel(mean, channels)?;
     let std = one_a_channel(std, channels)?;
@@ -116,11 +118,14 @@ fn alone(place: &str, missing: &str) -> Error {
         .with_hint(format!("give --{missing} too, or a --preset for both"))
 }
 
-fn nothing_said(model: &Path) -> Error {
+fn nothing_said(model: &Path, left_out: &[LeftOut]) -> Error {
+    let others =
+        left_out.iter().map(|other| format!("; not recognised: {}", other.error));
+    let others: String = others.collect();
     let message = "nothing says how pixel values are scaled for this model";
     Error::setting(model.display().to_string(), message).with_hint(format!(
         "say --preset imagenet (what most torchvision models take), --preset unit (0..1) or \
-         --preset raw (0..255); or give --mean and --std; or write one of these into {}",
+         --preset raw (0..255); or give --mean and --std; or write one of these into {}{others}",
         model.with_extension("toml").display()
     ))
 }

@@ -3,6 +3,7 @@
 //! What lies in the model file comes first, then the files beside it that other libraries
 //! wrote, then the sidecar, the file of `--config` and the flags: later ones win key by key.
 
+mod beside;
 mod fields;
 mod folders;
 mod hugging_face;
@@ -21,6 +22,7 @@ use super::layers::Layer;
 use super::settings::Options;
 use super::sidecar;
 use crate::error::{Error, Result};
+use beside::Beside;
 use fields::Fields;
 use folders::Folders;
 use hugging_face::Context;
@@ -37,17 +39,25 @@ const INSTEAD: &str = "say how images are prepared in a TOML file (MODEL.toml be
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) layers: Vec<Layer>,
-    /// Why configurations were left out, since the scale was said by hand.
-    pub(super) left_out: Vec<Error>,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+/// A configuration that did not have to be honoured.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    /// What would be answered to it.
+    pub(super) error: Error,
+    /// Why that does not matter.
+    pub(super) why: &'static str,
 }
 
 /// Reads all that says something about this model's preprocessing.
 pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
     let folders = Folders::around(model);
     let inside = format!("{}'s metadata", model.display());
-    let mut found: Vec<Result<Layer>> = Vec::new();
-    found.extend(ultralytics::read(&inside, &options.metadata));
-    beside(&folders, &mut found);
+    let Beside { found, unrecognised } = Beside::read(&folders);
+    let metadata = ultralytics::read(&inside, &options.metadata);
+    let found = metadata.into_iter().chain(found);
 
     let mut by_hand = Vec::new();
     if let Some(path) = folders.sidecar() {
@@ -59,16 +69,21 @@ pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
     by_hand.push(Layer::of_flags(options)?);
 
     let scale_is_said = by_hand.iter().any(Layer::says_the_scale);
-    let (mut layers, mut left_out) = (Vec::new(), Vec::new());
+    let left_out = |why| move |error| LeftOut { error, why };
+    let unrecognised = unrecognised.into_iter().map(left_out("not recognised"));
+    let mut left_outs: Vec<LeftOut> = unrecognised.collect();
+    let mut layers = Vec::new();
     for source in found {
         match source {
             Ok(layer) => layers.push(layer),
-            Err(error) if scale_is_said => left_out.push(error),
+            Err(error) if scale_is_said => {
+                left_outs.push(left_out("mean and std are said by hand")(error));
+            }
             Err(error) => return Err(error),
         }
     }
     layers.extend(by_hand);
-    Ok(Gathered { layers, left_out })
+    Ok(Gathered { layers, left_out: left_outs })
 }
 
 /// A JSON file.
@@ -92,85 +107,6 @@ impl Document {
 
     fn fields(&self) -> Fields<'_> {
         Fields { file: &self.file, table: &self.table }
-    }
-}
-
-/// What the files beside the model say; those of a form that is not known say nothing.
-fn beside(folders: &Folders, found: &mut Vec<Result<Layer>>) {
-    // Files of these names may be anybody's.
-    let read = |name: &str| Document::read(&folders.find(name)?).ok();
-    let (pipeline, deploy) = (read("pipeline.json"), read("deploy.json"));
-    let mut open = |name: &str| {
-        let document = Document::read(&folders.find(name)?);
-        document.map_err(|error| found.push(Err(error))).ok()
-    };
-    let model = open("config.json");
-    let nested = open("processor_config.json");
-    let plain = open("preprocessor_config.json");
-
-    if let Some(fields) =
-        pipeline.as_ref().map(Document::fields).filter(mmdeploy::is_pipeline)
-    {
-        found.push(mmdeploy::pixels(fields));
-    }
-    if let Some(fields) =
-        deploy.as_ref().map(Document::fields).filter(mmdeploy::is_deploy)
-    {
-        found.extend(mmdeploy::task(fields).transpose());
-    }
-    let model = model.as_ref().map(Document::fields);
-    let of_timm = model.filter(timm::is_config);
-    let nested = nested.as_ref().map(Document::fields);
-    match processor(nested, plain.as_ref().map(Document::fields)) {
-        Err(error) => found.push(Err(error)),
-        Ok(Some((fields, _))) if hugging_face::is_timm_wrapper(&fields) => {
-            found.push(match of_timm {
-                Some(model) => timm::pixels(model),
-                None => timm_wrapper(fields),
-            });
-        }
-        Ok(Some((fields, is_nested))) => {
-            found.push(hugging_face::pixels(fields, &Context { is_nested, model }));
-        }
-        Ok(None) => found.extend(of_timm.map(timm::pixels)),
-    }
-    if let Some(model) = model {
-        let labels = match hugging_face::labels(model) {
-            Ok(None) if of_timm.is_some() => timm::labels(model),
-            labels => labels,
-        };
-        found.extend(labels.transpose());
-    }
-}
-
-/// The image processor of a folder, and whether it was found inside a `processor_config.json`.
-fn processor<'a>(
-    nested: Option<Fields<'a>>,
-    plain: Option<Fields<'a>>,
-) -> Result<Option<(Fields<'a>, bool)>> {
-    if let Some(nested) = nested
-        && let Some(inner) = nested.below("image_processor")?
-    {
-        return Ok(Some((inner, true)));
-    }
-    Ok(plain.map(|plain| (plain, false)))
-}
-
-/// What older files of the wrapper keep: timm's configuration, settled.
-fn timm_wrapper(fields: Fields<'_>) -> Result<Layer> {
-    if timm::is_config(&fields) {
-        return timm::pixels(fields);
-    }
-    match fields.below("data_config")? {
-        Some(settled) => timm::pixels(settled),
-        None => Err(fields
-            .error(
-                "image_processor_type",
-                "leaves all to timm, but no config.json of timm is there",
-            )
-            .with_hint(
-                "put timm's config.json beside the model, or say the values by hand",
-            )),
     }
 }
 

@@ -111,11 +111,56 @@ fn broken_files_are_named() {
         ),
         (huge.as_str(), "is larger than 16 MiB"),
     ] {
-        for file in ["preprocessor_config.json", "config.json", "processor_config.json"] {
+        for file in ["preprocessor_config.json", "processor_config.json"] {
             let (error, _) = refused(&[(file, content)], &Options::default());
             assert!(error.contains(&format!("{file}: ")), "{error}");
             assert!(error.contains(expected), "{expected:?} is not in {error:?}");
         }
+        let files = [("preprocessor_config.json", VIT), ("config.json", content)];
+        let (error, _) = refused(&files, &Options::default());
+        assert!(error.contains("config.json: ") && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn files_of_other_programs_stop_no_run() {
+    let metadata = [("task", "classify"), ("imgsz", "8"), ("names", "['a']")];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let options = Options { metadata: metadata.to_vec(), ..Options::default() };
+    let huge = format!("{{\"a\": \"{}\"}}", "x".repeat(17 << 20));
+    for name in ["config.json", "pipeline.json", "deploy.json"] {
+        for content in ["", "[1, 2]", "3", "// ours\n{}", "<html></html>", huge.as_str()]
+        {
+            let settled = resolved(&[(name, content)], &options).unwrap();
+            let (value, origin) = setting(&settled, "left out");
+            assert!(value.contains(&format!("{name}: ")), "{value}");
+            assert_eq!(origin, "not recognised");
+            let (error, hint) = refused(&[(name, content)], &Options::default());
+            assert!(
+                error.contains("nothing says how pixel values are scaled"),
+                "{error}"
+            );
+            assert!(hint.contains(&format!("{name}: ")), "{hint}");
+        }
+        for content in ["{}", r#"{"steps": [{"type": "Resize"}], "task": 3}"#] {
+            let settled = resolved(&[(name, content)], &options).unwrap();
+            assert!(settled.settings().iter().all(|setting| setting.key != "left out"));
+        }
+    }
+}
+
+#[test]
+fn a_broken_file_that_shows_whose_it_is_stops_the_run() {
+    for (name, content) in [
+        ("config.json", r#"{"model_type": "vit", "id2label": {"0": "a""#),
+        ("config.json", r#"{"architecture": "x", "pretrained_cfg": {"mean": [0.5,"#),
+        ("pipeline.json", r#"{"pipeline": {"tasks": [{"transforms": ["#),
+        ("deploy.json", r#"{"task": "Segmentor", "customs": [], }"#),
+    ] {
+        let (error, _) = refused(&[(name, content)], &Options::default());
+        assert!(error.contains(&format!("{name}: not valid JSON")), "{error}");
+        let settled = resolved(&[(name, content)], &with_preset(Preset::Unit)).unwrap();
+        assert_eq!(setting(&settled, "left out").1, "mean and std are said by hand");
     }
 }
 
