@@ -43,6 +43,12 @@ fn what_an_image_is_refused_for_says_the_way_out() {
             "unit is for values from 0 to 1",
             "--preset raw",
         ),
+        (
+            "rgb.png",
+            &["--mean", "1500", "--std", "700"],
+            "--mean: 1500 is not the mean of values in 0..1",
+            "divided by 255",
+        ),
         ("rgb.png", &["--max-pixels", "2866"], "61x47 pixels", "--max-pixels"),
         (
             "rgb.png",
@@ -59,6 +65,8 @@ fn what_an_image_is_refused_for_says_the_way_out() {
         assert!(said.contains(image), "{said}");
     }
     assert!(predict("rgb.png", &out, &["--max-pixels", "4096"]).status.success());
+    let reflectance = ["--mean", "1500", "--std", "700"];
+    assert!(predict("float-rgb.tif", &out, &reflectance).status.success());
 }
 
 #[test]

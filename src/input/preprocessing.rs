@@ -59,6 +59,8 @@ pub struct Preprocessing {
     channels: Channels,
     frame: Frame,
     scaling: Scaling,
+    /// Why images of 8 bits cannot be scaled like this.
+    unfit_for_levels: Option<scale::Unfit>,
     reading: ReadOptions,
     settings: Vec<Setting>,
 }
@@ -154,6 +156,7 @@ impl Preprocessing {
             channels: channels.value,
             frame,
             scaling: Scaling::new(&mean.value, &std.value),
+            unfit_for_levels: scale::Unfit::of(&mean, &std),
             reading,
             settings,
         })

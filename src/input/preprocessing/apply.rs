@@ -20,9 +20,9 @@ impl Preprocessing {
     /// # Errors
     ///
     /// [`Error::Setting`] (which does not name the image) where the image has not the bands
-    /// that the model takes, holds values that the preset is not for or that would not stay
-    /// finite, or would not come out at the size that the model takes, or at more pixels than
-    /// allowed.
+    /// that the model takes, holds values that the preset or the mean is not for or that would
+    /// not stay finite, or would not come out at the size that the model takes, or at more
+    /// pixels than allowed.
     pub fn apply(&self, picture: &Picture) -> Result<NetworkInput> {
         let size = Size { width: picture.width, height: picture.height };
         if picture.values.len() as u64 != size.pixels() * picture.bands as u64 {
@@ -35,6 +35,9 @@ impl Preprocessing {
         let (scaling, arrangement) = (&self.scaling, self.arrangement());
         let values = match &picture.values {
             Values::U8(values) => {
+                if let Some(unfit) = &self.unfit_for_levels {
+                    return Err(unfit.error());
+                }
                 let pixels = bands::chosen(values, picture, self.channels, bands::luma)?;
                 if self.frame.method().resampler == Resampler::Float {
                     let units = pixels.map(unit_of_byte);

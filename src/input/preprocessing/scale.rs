@@ -17,6 +17,9 @@ const LARGEST_STD: f32 = 10.0;
 /// Smallest standard deviation: divided by less, values of 0..1 would soon be infinite.
 const SMALLEST_STD: f32 = 1e-30;
 
+/// The way out of numbers for another range.
+const DIVIDE: &str = "numbers for values in 0..255 have to be divided by 255";
+
 /// Numbers that were chosen, with their origin.
 type Numbers = Chosen<Vec<f32>>;
 
@@ -66,12 +69,11 @@ pub(super) fn mean_and_std(
     };
     let mean = one_a_channel(mean, channels)?;
     let std = one_a_channel(std, channels)?;
-    check(&mean, |mean| mean.abs() <= LARGEST_MEAN, "is not the mean of values in 0..1")?;
-    check(&std, |std| std > 0.0, "is not a standard deviation: expected more than 0")?;
+    check(&mean, f32::is_finite, "is not a mean: expected a finite number")?;
     check(
         &std,
-        |std| std <= LARGEST_STD,
-        "is not the standard deviation of values in 0..1",
+        |std| std.is_finite() && std > 0.0,
+        "is not a standard deviation: expected more than 0",
     )?;
     check(
         &std,
@@ -79,6 +81,44 @@ pub(super) fn mean_and_std(
         "is so small that values divided by it are not finite",
     )?;
     Ok((mean, std))
+}
+
+/// A mean or standard deviation that values in 0..1 do not have: it suits images of floating
+/// point alone, whose values may be any.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unfit {
+    place: String,
+    message: String,
+}
+
+impl Unfit {
+    /// The first such number of these, where there is one.
+    pub(super) fn of(mean: &Numbers, std: &Numbers) -> Option<Self> {
+        let found = |numbers: &Numbers, what: &str, largest: f32| {
+            let number = numbers.value.iter().find(|number| number.abs() > largest)?;
+            let message = format!("{number} is not the {what} of values in 0..1");
+            Some(Self { place: numbers.place.clone(), message })
+        };
+        found(mean, "mean", LARGEST_MEAN)
+            .or_else(|| found(std, "standard deviation", LARGEST_STD))
+    }
+
+    /// What is answered to an image of 8 or 16 bits.
+    pub(super) fn error(&self) -> Error {
+        Error::setting(&self.place, &self.message).with_hint(DIVIDE)
+    }
+}
+
+/// Refuses what a file of another library says of the scale, where its images of 8 bits cannot
+/// have it: none of them is for images of floating point.
+pub(super) fn check_levels(layer: Layer) -> Result<Layer> {
+    let said = |key, numbers: &Option<Vec<f32>>| {
+        Chosen::said(&layer, key, numbers.clone().unwrap_or_default())
+    };
+    match Unfit::of(&said("mean", &layer.mean), &said("std", &layer.std)) {
+        Some(unfit) => Err(unfit.error()),
+        None => Ok(layer),
+    }
 }
 
 /// Numbers with commas between, as a flag takes them.
@@ -153,12 +193,11 @@ fn check(
     is_right: impl Fn(f32) -> bool,
     otherwise: &str,
 ) -> Result<()> {
-    match numbers.value.iter().find(|number| !(number.is_finite() && is_right(**number)))
-    {
+    match numbers.value.iter().find(|number| !is_right(**number)) {
         None => Ok(()),
         Some(number) => {
             Err(Error::setting(&numbers.place, format!("{number} {otherwise}"))
-                .with_hint("numbers for values in 0..255 have to be divided by 255"))
+                .with_hint(DIVIDE))
         }
     }
 }

@@ -33,9 +33,10 @@ pub struct Options {
     pub exif: Option<Exif>,
     /// `--max-pixels`: most pixels that an image may have, before and after resizing.
     pub max_pixels: Option<u64>,
-    /// `--mean`: one number, or one a channel, of values in 0..1.
+    /// `--mean`: one number, or one a channel, of values in 0..1; of the values themselves
+    /// where images are of floating point.
     pub mean: Option<Vec<f32>>,
-    /// `--std`: one number, or one a channel, of values in 0..1.
+    /// `--std`: like `mean`.
     pub std: Option<Vec<f32>>,
     /// `--channels`.
     pub channels: Option<Channels>,

@@ -19,6 +19,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::layers::Layer;
+use super::scale::check_levels;
 use super::settings::Options;
 use super::sidecar;
 use crate::error::{Error, Result};
@@ -74,7 +75,7 @@ pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
     let mut left_outs: Vec<LeftOut> = unrecognised.collect();
     let mut layers = Vec::new();
     for source in found {
-        match source {
+        match source.and_then(check_levels) {
             Ok(layer) => layers.push(layer),
             Err(error) if scale_is_said => {
                 left_outs.push(left_out("mean and std are said by hand")(error));
@@ -117,7 +118,11 @@ fn config(path: &Path) -> Result<Vec<Layer>> {
         return Ok(vec![sidecar::parse(&file, &text)?]);
     }
     let document = Document::parse(file, &text)?;
-    let fields = document.fields();
+    foreign(path, document.fields())?.into_iter().map(check_levels).collect()
+}
+
+/// What a JSON file of another library says.
+fn foreign(path: &Path, fields: Fields<'_>) -> Result<Vec<Layer>> {
     if mmdeploy::is_pipeline(&fields) {
         return Ok(vec![mmdeploy::pixels(fields)?]);
     }

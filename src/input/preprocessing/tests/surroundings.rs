@@ -188,6 +188,31 @@ fn values_of_a_floating_point_file_are_taken_as_they_are() {
 }
 
 #[test]
+fn a_mean_beyond_0_to_1_suits_images_of_floating_point_alone() {
+    let scaled = |mean, std| {
+        let options = Options {
+            mean: Some(vec![mean]),
+            std: Some(vec![std]),
+            ..Options::default()
+        };
+        resolve(&GRAY, &options).unwrap()
+    };
+    let reflectance = scaled(1500.0, 700.0);
+    let image = floats(2, 1, &[1500.0, 2900.0]);
+    assert_eq!(reflectance.apply(&image).unwrap().values, [0.0, 2.0]);
+    for (mean, std, message) in [
+        (123.675, 1.0, "--mean: 123.675 is not the mean of values in 0..1"),
+        (-3.0, 1.0, "--mean: -3 is not the mean of values in 0..1"),
+        (0.0, 58.4, "--std: 58.4 is not the standard deviation of values in 0..1"),
+    ] {
+        let error = scaled(mean, std).apply(&gray(1, 1, &[7])).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert!(error.hint().unwrap().contains("divided by 255"));
+    }
+    assert!(scaled(-2.0, 10.0).apply(&gray(1, 1, &[7])).is_ok());
+}
+
+#[test]
 fn presets_for_0_to_1_refuse_floats_beyond() {
     for preset in [Preset::Unit, Preset::Imagenet] {
         let settled = resolve(&RGB_ANY, &with_preset(preset)).unwrap();
