@@ -93,10 +93,10 @@ LEGACY = [
      {"outputs": ("logits", "aux")}),
     ("mask-output", nets.MaskOutput, 1, "refused",
      "the mask, the second output of Dropout, is used as a value", {}),
-    ("bernoulli", nets.BernoulliMask, 0, "refused", "the mask comes from Bernoulli", {}),
-    ("inert", nets.AttentionDropout, 0, "refused",
+    ("bernoulli", nets.BernoulliMask, 1, "right", "the mask comes from Bernoulli", {}),
+    ("inert", nets.AttentionDropout, 1, "right",
      "a Dropout without training_mode: scaled_dot_product_attention of the legacy exporter", {}),
-    ("batch-norm-training", nets.WithBatchNorm, 1, "refused",
+    ("batch-norm-training", nets.WithBatchNorm, 1, "right",
      "BatchNormalization in training form: TrainingMode.TRAINING",
      {"training": torch.onnx.TrainingMode.TRAINING}),
     ("no-dropout", nets.Base, 0, "refused", "exported in eval mode: no dropout is left",
@@ -150,7 +150,7 @@ def shared_ratio(path):
     dynamo(nets.TwoSites, path)
 
 
-@trap("random-uniform.onnx", 0, "refused", "nn.Dropout(inplace=True) of dynamo: RandomUniformLike")
+@trap("random-uniform.onnx", 1, "right", "nn.Dropout(inplace=True) of dynamo: RandomUniformLike")
 def random_uniform(path):
     dynamo(lambda: nets.Base(inplace=True), path)
 

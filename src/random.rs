@@ -1,6 +1,7 @@
 #![doc = include_str!("docs/masks.md")]
 
 mod apply;
+mod noise;
 mod squares;
 mod words;
 
@@ -10,8 +11,10 @@ mod tests;
 use sha2::{Digest, Sha256};
 
 pub use apply::{
-    apply_words, apply_words_f16, apply_words_f16_in_place, apply_words_in_place,
+    Applied, apply_to_all, apply_to_all_f16, apply_words, apply_words_f16,
+    apply_words_f16_in_place, apply_words_in_place,
 };
+pub use noise::{gaussian, uniform};
 pub use squares::{absorb, squares32};
 pub use words::{MaskTable, independent_words};
 
@@ -57,6 +60,14 @@ impl Draws {
         match self {
             Self::Stratified => (sample / BLOCK as u32, sample % BLOCK as u32),
             Self::Independent => (sample, 0),
+        }
+    }
+
+    /// Samples that share a key.
+    pub fn samples_of_a_turn(self) -> u32 {
+        match self {
+            Self::Stratified => BLOCK as u32,
+            Self::Independent => 1,
         }
     }
 

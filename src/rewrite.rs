@@ -9,14 +9,21 @@
 //!
 //! Nothing here computes a tensor; which axis of a tensor is the batch is not known here.
 
+mod apply;
 mod channels;
+mod choose;
 mod cut;
 mod output;
+mod prepare;
 mod reach;
-mod sites;
+mod recognise;
+mod repair;
+mod site;
 mod split;
 
+pub use choose::SiteOptions;
 pub use output::{Head, Scores, ScoresOption};
-pub use sites::{Site, Survey};
+pub use prepare::Survey;
+pub use site::{Kind, Site, Unit};
 pub use split::{Plan, SiteAxis};
 pub(crate) use split::{SuffixKind, TypedTensor, Watched, WatchedNode};

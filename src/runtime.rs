@@ -7,6 +7,7 @@
 
 mod dropout;
 mod library;
+mod noise;
 mod refusal;
 mod session;
 mod value;

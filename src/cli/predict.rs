@@ -125,8 +125,11 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
     }
     for (i, site) in plan.sites().iter().enumerate() {
         note(format!(
-            "site {i}: node \"{}\", ratio {}, tensor \"{}\"",
-            site.node, site.ratio, site.tensor
+            "site {i}: node \"{}\", {}, {}, tensor \"{}\"",
+            site.node,
+            site.kind.name(),
+            site.ratio.map_or("no ratio".to_owned(), |ratio| format!("ratio {ratio}")),
+            site.tensor
         ));
     }
     let (prefix, suffix) = plan.node_counts();

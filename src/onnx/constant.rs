@@ -45,7 +45,7 @@ fn constant_tensor<'a>(
     let mut name = name.to_owned();
     // A cyclic graph must not keep us here: no chain is longer than the graph.
     for _ in 0..=model.graph.node.len() {
-        if let Some(tensor) = index.initializers.get(name.as_str()) {
+        if let Some(tensor) = index.initializer(&name) {
             return Some(Constant::Tensor(tensor));
         }
         let node = index.producer(&name)?;
@@ -67,6 +67,37 @@ fn constant_node(node: &proto::Node) -> Option<Constant<'_>> {
         "value_ints" => Some(Constant::Ints(attribute.ints.clone())),
         _ => None,
     }
+}
+
+/// The values of a floating-point tensor with at most `most` elements, as f32.
+pub(crate) fn tensor_values(
+    model: &Model,
+    tensor: &proto::Tensor,
+    most: usize,
+) -> Option<Vec<f32>> {
+    let sizes =
+        tensor.dims.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX));
+    let count = sizes.fold(1, usize::saturating_mul);
+    if count > most {
+        return None;
+    }
+    let bytes = raw(model, tensor);
+    let values: Vec<f32> = match (tensor.data_type?, bytes.as_deref()) {
+        (1, Some(b)) => {
+            b.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)).collect()
+        }
+        (1, None) => tensor.float_data.clone(),
+        (10, Some(b)) => {
+            let chunks = b.as_chunks::<2>().0.iter();
+            chunks.map(|c| f16::from_le_bytes(*c).to_f32()).collect()
+        }
+        (11, Some(b)) => {
+            b.as_chunks::<8>().0.iter().map(|c| f64::from_le_bytes(*c) as f32).collect()
+        }
+        (11, None) => tensor.double_data.iter().map(|&value| value as f32).collect(),
+        _ => return single(model, tensor).map(|value| vec![value]),
+    };
+    (values.len() == count).then_some(values)
 }
 
 fn raw(model: &Model, tensor: &proto::Tensor) -> Option<bytes::Bytes> {

@@ -10,10 +10,19 @@ pub(crate) struct GraphIndex<'a> {
     graph: &'a proto::Graph,
     producers: HashMap<&'a str, usize>,
     pub(crate) initializers: HashMap<&'a str, &'a proto::Tensor>,
+    outer: Option<&'a GraphIndex<'a>>,
 }
 
 impl<'a> GraphIndex<'a> {
     pub(crate) fn new(graph: &'a proto::Graph) -> Self {
+        Self::inside(graph, None)
+    }
+
+    /// The index of a body, whose nodes also read what is written around it.
+    pub(crate) fn inside(
+        graph: &'a proto::Graph,
+        outer: Option<&'a GraphIndex<'a>>,
+    ) -> Self {
         let mut producers = HashMap::new();
         for (i, node) in graph.node.iter().enumerate() {
             for output in node.output.iter().filter(|name| !name.is_empty()) {
@@ -23,15 +32,42 @@ impl<'a> GraphIndex<'a> {
         let named = graph.initializer.iter();
         let initializers =
             named.filter_map(|t| t.name.as_deref().map(|name| (name, t))).collect();
-        Self { graph, producers, initializers }
+        Self { graph, producers, initializers, outer }
     }
 
+    /// The node of this graph that writes a tensor.
     pub(crate) fn producer_index(&self, tensor: &str) -> Option<usize> {
         self.producers.get(tensor).copied()
     }
 
+    /// The node that writes a tensor, of this graph or of one around it.
     pub(crate) fn producer(&self, tensor: &str) -> Option<&'a proto::Node> {
-        self.producer_index(tensor).map(|i| &self.graph.node[i])
+        match self.producer_index(tensor) {
+            Some(i) => Some(&self.graph.node[i]),
+            None if self.initializers.contains_key(tensor) => None,
+            None => self.outer.and_then(|outer| outer.producer(tensor)),
+        }
+    }
+
+    /// An initializer of this graph or of one around it.
+    pub(crate) fn initializer(&self, tensor: &str) -> Option<&'a proto::Tensor> {
+        match self.initializers.get(tensor) {
+            Some(found) => Some(found),
+            None if self.producers.contains_key(tensor) => None,
+            None => self.outer.and_then(|outer| outer.initializer(tensor)),
+        }
+    }
+
+    /// What the file says about a tensor's type: as input, output or value of this graph or of
+    /// one around it.
+    pub(crate) fn described(&self, tensor: &str) -> Option<super::ValueDescription> {
+        let graph = self.graph;
+        let values = graph.value_info.iter().chain(&graph.input).chain(&graph.output);
+        let own = values.into_iter().find(|value| value.name.as_deref() == Some(tensor));
+        match own {
+            Some(value) => Some(super::describe(value)),
+            None => self.outer.and_then(|outer| outer.described(tensor)),
+        }
     }
 }
 

@@ -208,7 +208,8 @@ fn sites(sampler: &Sampler) -> Value {
             "node": site.node,
             "tensor": site.tensor,
             "ratio": site.ratio,
-            "unit": "element",
+            "kind": site.kind.name(),
+            "unit": site.unit.name(),
             "key": format!("{:016x}", site.key),
         })
     });

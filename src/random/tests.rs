@@ -226,15 +226,15 @@ proptest! {
             .collect();
         for isa in Isa::supported() {
             let mut y = vec![7.0; x.len()];
-            apply_words_with(isa, (&words, bit), scale, &x, &mut y);
+            apply_words_with(isa, (&words, bit), Applied::scaled(scale), &x, &mut y);
             prop_assert_eq!(y.iter().map(|y| y.to_bits()).collect::<Vec<_>>(), &expected[..]);
             y.copy_from_slice(&x);
-            apply_words_in_place_with(isa, (&words, bit), scale, &mut y);
+            apply_words_in_place_with(isa, (&words, bit), Applied::scaled(scale), &mut y);
             prop_assert_eq!(y.iter().map(|y| y.to_bits()).collect::<Vec<_>>(), &expected[..]);
         }
         let x16: Vec<f16> = x.iter().map(|&x| f16::from_f32(x)).collect();
         let mut y16 = vec![f16::ONE; x.len()];
-        apply_words_f16(&words, bit, scale, &x16, &mut y16);
+        apply_words_f16(&words, bit, Applied::scaled(scale), &x16, &mut y16);
         for (i, y) in y16.iter().enumerate() {
             let kept = f16::from_f32(f32::from(x16[i]) * scale);
             if is_dropped(i) {
@@ -254,4 +254,24 @@ fn independent_words_leave_other_bits_alone() {
     assert!(
         words.iter().any(|word| word & 8 == 0) && words.iter().any(|word| word & 8 != 0)
     );
+}
+
+#[test]
+fn alpha_dropout_replaces_scales_and_shifts_on_every_isa() {
+    let applied = Applied { scale: 0.86, shift: 0.45, dropped: -1.06 };
+    let words: Vec<u32> = (0..100).map(|i| u32::from(i % 3 == 0) << 4).collect();
+    let x: Vec<f32> = (0..100).map(|i| i as f32 - 50.0).collect();
+    for isa in Isa::supported() {
+        let mut y = vec![0.0; 100];
+        apply_words_with(isa, (&words, 4), applied, &x, &mut y);
+        for i in 0..100 {
+            let expected = if i % 3 == 0 { -1.06 } else { x[i] * 0.86 + 0.45 };
+            assert_eq!(y[i].to_bits(), f32::to_bits(expected), "{i}");
+        }
+    }
+    let mut all = x.clone();
+    apply_to_all(false, applied, &mut all);
+    assert_eq!(all[7].to_bits(), f32::to_bits(x[7] * 0.86 + 0.45));
+    apply_to_all(true, applied, &mut all);
+    assert!(all.iter().all(|value| value.to_bits() == (-1.06_f32).to_bits()));
 }

@@ -4,13 +4,16 @@ use std::collections::{BTreeSet, HashSet};
 
 use prost::Message as _;
 
+use super::apply::node;
 use super::channels;
+use super::choose::SiteOptions;
 use super::cut::Cut;
-use super::output::{self, Head, ScoresOption};
+use super::output::{Head, ScoresOption};
+use super::prepare::{self, Active, Prepared, Survey};
 use super::reach::Reach;
-use super::sites::{self, Site, Survey};
+use super::site::Site;
 use crate::error::{Error, Result};
-use crate::onnx::{Model, ValueDescription, captured_names, proto};
+use crate::onnx::{Model, ValueDescription, bodies, captured_names, proto};
 use crate::operator::{self, IMAGE_KEY, SAMPLE};
 use crate::random::Draws;
 
@@ -36,8 +39,8 @@ pub(crate) struct TypedTensor {
 pub(crate) enum SuffixKind<'a> {
     /// All off, their inputs added as outputs: for the probe of axes.
     Probe,
-    /// Ours. `types` are those of the sites' inputs: the runtime cannot infer them through our
-    /// operator, and some of its fusions need them.
+    /// Ours. `axes` are those of all draws; `types` are those of what the probed ones write: the
+    /// runtime cannot infer them through our operator, and some of its fusions need them.
     Sampling { axes: &'a [SiteAxis], types: &'a [TypedTensor], seed: u64, draws: Draws },
 }
 
@@ -47,6 +50,8 @@ pub struct Plan {
     model: Model,
     head: Head,
     survey: Survey,
+    sites: Vec<Site>,
+    active: Vec<Active>,
     image: ValueDescription,
     prefix: BTreeSet<usize>,
     suffix: BTreeSet<usize>,
@@ -66,6 +71,19 @@ impl Plan {
         output_name: Option<&str>,
         scores: ScoresOption,
     ) -> Result<Self> {
+        Self::with_sites(model, output_name, scores, &SiteOptions::default())
+    }
+
+    /// As [`Plan::new`], with a choice of sites.
+    ///
+    /// # Errors
+    /// As [`Plan::new`], and if the choice fits no site.
+    pub fn with_sites(
+        model: Model,
+        output_name: Option<&str>,
+        scores: ScoresOption,
+        options: &SiteOptions,
+    ) -> Result<Self> {
         let mut image = single_input(&model)?;
         if let Some([_, open @ None, _, last]) = image.dimensions.as_deref_mut()
             && last.is_none()
@@ -73,13 +91,16 @@ impl Plan {
             // Optimum leaves all four open.
             *open = channels::of_image(&model.graph, &image.name);
         }
-        let head = output::choose(&model, output_name, scores)?;
+        let Prepared { model, head, survey, sites, active } =
+            prepare::prepare(model, output_name, scores, options)?;
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();
         let needed = reach.needed([head.tensor.as_str()]);
-        let survey = sites::survey(&model, &needed, &constant)?;
-        let start: HashSet<usize> =
-            survey.sites.iter().map(|site| site.position).collect();
+        let start: HashSet<usize> = needed
+            .iter()
+            .copied()
+            .filter(|&i| holds_a_draw(&model.graph.node[i]))
+            .collect();
         let moved = reach.downstream(&start, false);
         if !reach
             .index
@@ -99,7 +120,18 @@ impl Plan {
         let (cuts, shapes) =
             (cut.tensors.into_iter().collect(), cut.shapes.into_iter().collect());
         drop(reach);
-        Ok(Self { model, head, survey, image, prefix, suffix, cuts, shapes })
+        Ok(Self {
+            model,
+            head,
+            survey,
+            sites,
+            active,
+            image,
+            prefix,
+            suffix,
+            cuts,
+            shapes,
+        })
     }
 
     /// The model that was cut.
@@ -112,14 +144,35 @@ impl Plan {
         &self.head
     }
 
-    /// The live dropouts that reach the output, in graph order.
+    /// The sites that draw, in graph order.
     pub fn sites(&self) -> &[Site] {
-        &self.survey.sites
+        &self.sites
+    }
+
+    /// Everything random that was found, and what was repaired.
+    pub fn survey(&self) -> &Survey {
+        &self.survey
     }
 
     /// Dropout nodes behind the output that do nothing, each with the reason.
     pub fn inert(&self) -> &[String] {
         &self.survey.inert
+    }
+
+    /// The draws, by their number.
+    pub(crate) fn active(&self) -> &[Active] {
+        &self.active
+    }
+
+    /// The numbers of the draws whose row axis a probe can show, in the order of its outputs.
+    pub(crate) fn probed(&self) -> Vec<usize> {
+        (0..self.active.len()).filter(|&i| self.active[i].is_outside).collect()
+    }
+
+    /// The name of the node of a draw.
+    pub(crate) fn node_of(&self, number: usize) -> &str {
+        let site = self.active.get(number).and_then(|active| self.sites.get(active.site));
+        site.map_or("", |site| site.node.as_str())
     }
 
     /// The model's input.
@@ -132,7 +185,20 @@ impl Plan {
         (self.prefix.len(), self.suffix.len())
     }
 
-    /// Whether some operator mixes what the rows of a run share, whatever the shapes say.
+    /// Why a run must have one row, whatever the shapes say: an operator takes its scale from
+    /// all rows, or a draw is of weights that all rows share.
+    pub(crate) fn rows_share(&self) -> Option<String> {
+        if let Some(site) = self.sites.iter().find(|site| prepare::shares_a_draw(site)) {
+            let node = &site.node;
+            return Some(format!(
+                "node \"{node}\" drops weights, which all rows of a run share"
+            ));
+        }
+        let operator = self.rows_share_a_scale()?;
+        Some(format!("node \"{operator}\" takes its scale from all rows of a run"))
+    }
+
+    /// The first operator of the suffix that takes its scale from the whole batch.
     pub(crate) fn rows_share_a_scale(&self) -> Option<String> {
         let dynamic = |node: &proto::Node| {
             node.op_type
@@ -140,7 +206,9 @@ impl Plan {
                 .is_some_and(|name| name.starts_with("DynamicQuantize"))
         };
         let nodes = self.suffix.iter().map(|&i| &self.model.graph.node[i]);
-        nodes.into_iter().find_map(|node| sites::find_inside(&self.model, node, &dynamic))
+        nodes
+            .into_iter()
+            .find_map(|node| prepare::find_inside(&self.model, node, &dynamic))
     }
 
     /// Tensors that cross from the prefix to the suffix; the graph input may be one.
@@ -174,21 +242,16 @@ impl Plan {
     /// The suffix, with inputs as ONNX Runtime described the prefix's outputs.
     pub(crate) fn suffix(&self, inputs: &[TypedTensor], kind: SuffixKind) -> Vec<u8> {
         let mut outputs = vec![self.head.tensor.clone()];
-        let mut nodes: Vec<proto::Node> = Vec::with_capacity(self.suffix.len());
-        let mut ordinal = 0;
-        for &position in &self.suffix {
-            let original = &self.model.graph.node[position];
-            match self.sites().get(ordinal).filter(|site| site.position == position) {
-                None => nodes.push(original.clone()),
-                Some(site) => {
-                    nodes.push(replacement(original, site, ordinal, kind));
-                    if matches!(kind, SuffixKind::Probe) {
-                        let name = format!("mcdrop::site::{ordinal}");
-                        nodes.push(node("Identity", &[&site.input], &name));
-                        outputs.push(name);
-                    }
-                    ordinal += 1;
-                }
+        let mut nodes: Vec<proto::Node> =
+            self.suffix.iter().map(|&i| self.model.graph.node[i].clone()).collect();
+        draw::finish(&mut nodes, &self.active, kind);
+        if matches!(kind, SuffixKind::Probe) {
+            for (i, number) in self.probed().into_iter().enumerate() {
+                let active = &self.active[number];
+                let seen = if active.is_noise() { &active.output } else { &active.input };
+                let name = format!("mcdrop::site::{i}");
+                nodes.push(node("Identity", &[seen], &name));
+                outputs.push(name);
             }
         }
         let mut values: Vec<proto::ValueInfo> = inputs.iter().map(typed).collect();
@@ -205,12 +268,13 @@ impl Plan {
         let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
         let mut graph = self.graph("suffix", nodes, values, &outputs);
         if let SuffixKind::Sampling { types, .. } = kind {
-            let sites = self.sites().iter().zip(types);
-            let written =
-                sites.filter(|(site, _)| !outputs.contains(&site.tensor.as_str()));
-            graph.value_info = written
-                .map(|(site, of)| {
-                    typed(&TypedTensor { name: site.tensor.clone(), ..of.clone() })
+            let written = self.probed().into_iter().map(|i| &self.active[i].output);
+            let described = written.zip(types);
+            let described =
+                described.filter(|(output, _)| !outputs.contains(&output.as_str()));
+            graph.value_info = described
+                .map(|(output, of)| {
+                    typed(&TypedTensor { name: output.clone(), ..of.clone() })
                 })
                 .collect();
         }
@@ -296,54 +360,10 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
     Err(Error::model(model.path(), message).with_hint(hint))
 }
 
-fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
-    proto::Node {
-        op_type: Some(kind.to_owned()),
-        input: inputs.iter().map(|&name| name.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        name: Some(output.to_owned()),
-        ..proto::Node::default()
-    }
-}
-
-fn replacement(
-    dropout: &proto::Node,
-    site: &Site,
-    ordinal: usize,
-    kind: SuffixKind,
-) -> proto::Node {
-    let SuffixKind::Sampling { axes, seed, draws, .. } = kind else {
-        return node("Identity", &[&site.input], &site.tensor);
-    };
-    let int = |name: &str, value: i64| proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(2),
-        i: Some(value),
-        ..proto::Attribute::default()
-    };
-    let axis = match axes.get(ordinal) {
-        Some(SiteAxis::Rows(axis)) => *axis as i64,
-        _ => -1,
-    };
-    let ratio = proto::Attribute {
-        name: Some(operator::RATIO.to_owned()),
-        r#type: Some(1),
-        f: Some(site.ratio),
-        ..proto::Attribute::default()
-    };
-    proto::Node {
-        domain: Some(operator::DOMAIN.to_owned()),
-        name: dropout.name.clone(),
-        attribute: vec![
-            int(operator::AXIS, axis),
-            int(operator::INDEPENDENT, i64::from(draws == Draws::Independent)),
-            int(operator::ORDINAL, ordinal as i64),
-            ratio,
-            int(operator::SEED, seed.cast_signed()),
-            int(operator::SITE, site.key.cast_signed()),
-        ],
-        ..node(operator::NAME, &[&site.input, IMAGE_KEY, SAMPLE], &site.tensor)
-    }
+/// Whether a node, or one in its bodies, is a draw of ours.
+fn holds_a_draw(node: &proto::Node) -> bool {
+    node.domain.as_deref() == Some(operator::DOMAIN)
+        || bodies(node).any(|body| body.node.iter().any(holds_a_draw))
 }
 
 fn typed(input: &TypedTensor) -> proto::ValueInfo {
@@ -367,6 +387,7 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
     }
 }
 
+mod draw;
 #[cfg(test)]
 mod uncut;
 mod watched;

@@ -9,6 +9,7 @@
     reason = "ONNX Runtime hands out input and output that may be one buffer"
 )]
 
+pub(super) mod groups;
 mod layout;
 
 use std::sync::Arc;
@@ -21,10 +22,11 @@ use ort::operator::{
 };
 use ort::value::{PrimitiveTensorElementType, TensorElementType};
 
+use groups::{Drawing, Group, Groups, missing};
 use layout::{Layout, Run, TILE};
 
-use crate::operator::{self, AXIS, INDEPENDENT, ORDINAL, RATIO, SEED, SITE};
-use crate::random::{self, Draws, MaskTable, Stream};
+use crate::operator::{self, MASK_AXES, RATIO, VALUES};
+use crate::random::{self, Applied, Draws, MaskTable};
 
 /// How many rows each site has dropped from so far.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl SiteCounts {
         self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect()
     }
 
-    fn add(&self, ordinal: usize, rows: usize) {
+    pub(super) fn add(&self, ordinal: usize, rows: usize) {
         if let Some(count) = self.0.get(ordinal) {
             count.fetch_add(rows as u64, Ordering::Relaxed);
         }
@@ -60,37 +62,47 @@ pub(super) fn add_to(
         counts: Arc::clone(counts),
         element: std::marker::PhantomData,
     };
-    domain.add(single)?.add(half)
+    let noise = super::noise::NoiseOperator { counts: Arc::clone(counts) };
+    domain.add(single)?.add(half)?.add(noise)
 }
 
 /// An element type that dropout is applied to.
 trait Element: PrimitiveTensorElementType + Copy + Send + Sync + 'static {
     const TYPE: TensorElementType;
-    fn apply(words: &[u32], bit: u32, scale: f32, x: &[Self], y: &mut [Self]);
-    fn apply_in_place(words: &[u32], bit: u32, scale: f32, x: &mut [Self]);
+    fn apply(words: &[u32], bit: u32, applied: Applied, x: &mut [Self]);
+    fn apply_from(words: &[u32], bit: u32, applied: Applied, x: &[Self], y: &mut [Self]);
+    fn apply_to_all(dropped: bool, applied: Applied, x: &mut [Self]);
 }
 
 impl Element for f32 {
     const TYPE: TensorElementType = TensorElementType::Float32;
 
-    fn apply(words: &[u32], bit: u32, scale: f32, x: &[Self], y: &mut [Self]) {
-        random::apply_words(words, bit, scale, x, y);
+    fn apply(words: &[u32], bit: u32, applied: Applied, x: &mut [Self]) {
+        random::apply_words_in_place(words, bit, applied, x);
     }
 
-    fn apply_in_place(words: &[u32], bit: u32, scale: f32, x: &mut [Self]) {
-        random::apply_words_in_place(words, bit, scale, x);
+    fn apply_from(words: &[u32], bit: u32, applied: Applied, x: &[Self], y: &mut [Self]) {
+        random::apply_words(words, bit, applied, x, y);
+    }
+
+    fn apply_to_all(dropped: bool, applied: Applied, x: &mut [Self]) {
+        random::apply_to_all(dropped, applied, x);
     }
 }
 
 impl Element for f16 {
     const TYPE: TensorElementType = TensorElementType::Float16;
 
-    fn apply(words: &[u32], bit: u32, scale: f32, x: &[Self], y: &mut [Self]) {
-        random::apply_words_f16(words, bit, scale, x, y);
+    fn apply(words: &[u32], bit: u32, applied: Applied, x: &mut [Self]) {
+        random::apply_words_f16_in_place(words, bit, applied, x);
     }
 
-    fn apply_in_place(words: &[u32], bit: u32, scale: f32, x: &mut [Self]) {
-        random::apply_words_f16_in_place(words, bit, scale, x);
+    fn apply_from(words: &[u32], bit: u32, applied: Applied, x: &[Self], y: &mut [Self]) {
+        random::apply_words_f16(words, bit, applied, x, y);
+    }
+
+    fn apply_to_all(dropped: bool, applied: Applied, x: &mut [Self]) {
+        random::apply_to_all_f16(dropped, applied, x);
     }
 }
 
@@ -105,15 +117,11 @@ impl<T: Element> Operator for DropoutOperator<T> {
     const INPLACES: &[(u32, u32)] = &[(0, 0)];
 
     fn name(&self) -> &str {
-        operator::NAME
+        operator::DROPOUT
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        [
-            OperatorInput::required(T::TYPE),
-            OperatorInput::required(TensorElementType::Int64),
-            OperatorInput::required(TensorElementType::Int64),
-        ]
+        [OperatorInput::required(T::TYPE)].into_iter().chain(groups::inputs())
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
@@ -124,32 +132,28 @@ impl<T: Element> Operator for DropoutOperator<T> {
         &self,
         context: &KernelContext<'attr>,
     ) -> ort::Result<BoxedKernel<'attr>> {
-        let int = |name: &str| {
-            let value = context.get::<i64>(name);
-            value.ok_or_else(|| {
-                ort::Error::new(format!("attribute \"{name}\" is missing"))
-            })
-        };
         let ratio = context.get::<f32>(RATIO).unwrap_or(f32::NAN);
         let threshold = random::threshold(ratio).ok_or_else(|| {
             ort::Error::new(format!("dropout ratio {ratio} is outside [0, 1)"))
         })?;
-        let draws =
-            if int(INDEPENDENT)? == 1 { Draws::Independent } else { Draws::Stratified };
+        let [scale, shift, dropped] =
+            context.get::<Vec<f32>>(VALUES).unwrap_or_default()[..]
+        else {
+            return Err(ort::Error::new("three values are expected"));
+        };
+        let axes = context.get::<Vec<i64>>(MASK_AXES).unwrap_or_default();
+        let drawing = Drawing::new(context)?;
+        let ordinal = drawing.ordinal;
         let site = SiteKernel {
-            stream: Stream {
-                draws,
-                seed: int(SEED)?.cast_unsigned(),
-                site: int(SITE)?.cast_unsigned(),
-                image: 0,
-                iteration: 0,
-            },
-            axis: usize::try_from(int(AXIS)?).ok(),
+            drawing,
+            mask_axes: axes
+                .split_first()
+                .filter(|(some, _)| **some == 1)
+                .map(|(_, a)| a.to_vec()),
             threshold,
-            scale: random::keep_scale(ratio),
+            applied: Applied { scale, shift, dropped },
             table: MaskTable::new(threshold),
         };
-        let ordinal = usize::try_from(int(ORDINAL)?).unwrap_or(usize::MAX);
         let counts = Arc::clone(&self.counts);
         Ok(Box::new(move |context: &ComputeContext| {
             let rows = site.compute::<T>(context)?;
@@ -159,40 +163,25 @@ impl<T: Element> Operator for DropoutOperator<T> {
     }
 }
 
-/// Neighbouring rows with one image and one turn, which share their words.
-struct Group {
-    image: u64,
-    turn: u32,
-    /// Row and bit of each.
-    rows: Vec<(usize, u32)>,
-}
-
 struct SiteKernel {
-    stream: Stream,
-    axis: Option<usize>,
+    drawing: Drawing,
+    mask_axes: Option<Vec<i64>>,
     threshold: u64,
-    scale: f32,
+    applied: Applied,
     table: MaskTable,
 }
 
 impl SiteKernel {
     fn compute<T: Element>(&self, context: &ComputeContext) -> ort::Result<usize> {
-        let missing = || ort::Error::new("an input of the dropout operator is missing");
-        let keys = context.input(1)?.ok_or_else(missing)?;
-        let samples = context.input(2)?.ok_or_else(missing)?;
-        let (_, keys) = keys.try_extract_tensor::<i64>()?;
-        let (_, samples) = samples.try_extract_tensor::<i64>()?;
+        let Groups { live, off, rows } = self.drawing.groups(context)?;
         let data = context.input(0)?.ok_or_else(missing)?;
         let (shape, x) = data.try_extract_tensor::<T>()?;
         let (dimensions, length, x) = (shape.to_vec(), x.len(), x.as_ptr());
         let mut output = context.output(0, dimensions.clone())?.ok_or_else(missing)?;
         let y = output.try_extract_tensor_mut::<T>()?.1.as_mut_ptr();
-        if keys.len() != samples.len() {
-            return Err(ort::Error::new("image keys and samples differ in number"));
-        }
-        let layout =
-            Layout::new(&dimensions, self.axis, keys.len()).map_err(ort::Error::new)?;
-        let (groups, off) = self.groups(keys, samples)?;
+        let axes = self.mask_axes.as_deref();
+        let layout = Layout::new(&dimensions, self.drawing.axis, axes, rows)
+            .map_err(ort::Error::new)?;
         let buffers = Buffers { x, y, length, in_place: std::ptr::eq(x, y.cast_const()) };
         if !buffers.in_place {
             for &row in &off {
@@ -203,39 +192,12 @@ impl SiteKernel {
             }
         }
         let tasks = layout.tasks();
-        context.par_for(groups.len() * tasks.len(), 0, |task| {
+        context.par_for(live.len() * tasks.len(), 0, |task| {
             let (run, from, to) = tasks[task % tasks.len()];
-            let group = &groups[task / tasks.len()];
+            let group = &live[task / tasks.len()];
             self.apply(group, &layout, (&layout.runs[run], from, to), &buffers);
         })?;
-        Ok(keys.len() - off.len())
-    }
-
-    /// Rows by what they share, and the rows of the deterministic pass.
-    fn groups(
-        &self,
-        keys: &[i64],
-        samples: &[i64],
-    ) -> ort::Result<(Vec<Group>, Vec<usize>)> {
-        let (mut groups, mut off): (Vec<Group>, _) = (Vec::new(), Vec::new());
-        for (row, (&key, &sample)) in keys.iter().zip(samples).enumerate() {
-            if sample < 0 {
-                off.push(row);
-                continue;
-            }
-            let sample = u32::try_from(sample)
-                .map_err(|_| ort::Error::new("sample is too large"))?;
-            let (turn, bit) = self.stream.draws.place(sample);
-            let image = key.cast_unsigned();
-            match groups
-                .last_mut()
-                .filter(|group| group.image == image && group.turn == turn)
-            {
-                Some(group) => group.rows.push((row, bit)),
-                None => groups.push(Group { image, turn, rows: vec![(row, bit)] }),
-            }
-        }
-        Ok((groups, off))
+        Ok(rows - off.len())
     }
 
     fn apply<T: Element>(
@@ -246,17 +208,33 @@ impl SiteKernel {
         buffers: &Buffers<T>,
     ) {
         let mut words = [0; TILE];
-        let words = &mut words[..to - from];
-        let key = Stream { image: group.image, ..self.stream }.key(group.turn);
-        let unit = (run.first_unit + from) as u64;
-        match self.stream.draws {
-            Draws::Stratified => self.table.words(key, unit, words),
-            Draws::Independent => {
-                random::independent_words(self.threshold, key, unit, 0, words);
+        let units = if run.is_one_unit { 1 } else { to - from };
+        let unit = run.first_unit + if run.is_one_unit { 0 } else { from };
+        let words = &mut words[..units];
+        self.draw(group, unit as u64, words);
+        for &(row, bit) in &group.rows {
+            let start = layout.place(run, row) + from;
+            if run.is_one_unit {
+                let dropped = words[0] >> bit & 1 == 1;
+                buffers.apply_to_all(start, to - from, dropped, self.applied);
+            } else {
+                buffers.apply(start, words, bit, self.applied);
             }
         }
-        for &(row, bit) in &group.rows {
-            buffers.apply(layout.place(run, row) + from, words, bit, self.scale);
+    }
+
+    fn draw(&self, group: &Group, first_unit: u64, words: &mut [u32]) {
+        match group.stream.draws {
+            Draws::Stratified => self.table.words(group.key(), first_unit, words),
+            Draws::Independent => {
+                random::independent_words(
+                    self.threshold,
+                    group.key(),
+                    first_unit,
+                    0,
+                    words,
+                );
+            }
         }
     }
 }
@@ -276,14 +254,23 @@ unsafe impl<T: Send + Sync> Sync for Buffers<T> {}
 unsafe impl<T: Send> Send for Buffers<T> {}
 
 impl<T: Element> Buffers<T> {
-    fn apply(&self, start: usize, words: &[u32], bit: u32, scale: f32) {
+    fn apply(&self, start: usize, words: &[u32], bit: u32, applied: Applied) {
         // SAFETY: a task's tile of a run and row is its own, and the value ends here.
         let y = unsafe { self.output(start, words.len()) };
         if self.in_place {
-            T::apply_in_place(words, bit, scale, y);
+            T::apply(words, bit, applied, y);
         } else {
-            T::apply(words, bit, scale, self.input(start, words.len()), y);
+            T::apply_from(words, bit, applied, self.input(start, words.len()), y);
         }
+    }
+
+    fn apply_to_all(&self, start: usize, length: usize, dropped: bool, applied: Applied) {
+        // SAFETY: as in `apply`.
+        let y = unsafe { self.output(start, length) };
+        if !self.in_place {
+            y.copy_from_slice(self.input(start, length));
+        }
+        T::apply_to_all(dropped, applied, y);
     }
 
     fn copy(&self, start: usize, length: usize) {

@@ -71,12 +71,9 @@ impl<'a> Probe<'a> {
         let proof = self.prove_two_rows([&alone, &other], &alone_outputs);
         let one_row =
             |reason: String| Proof { reason: Some(reason), ..self.whole(&alone) };
-        let proof = match (self.plan.rows_share_a_scale(), proof) {
-            (Some(operator), _) => one_row(format!(
-                "node \"{operator}\" takes its scale from all rows of a run"
-            )),
+        let proof = match (self.plan.rows_share(), proof) {
             (None, Ok(proof)) => proof,
-            (None, Err(reason)) => one_row(reason),
+            (Some(reason), _) | (None, Err(reason)) => one_row(reason),
         };
         self.result(proof, alone_outputs, 1, row_bytes)
     }
@@ -164,20 +161,25 @@ impl<'a> Probe<'a> {
         if axis(0)? != Some(0) {
             return Err(refused(format!("output \"{}\"", self.plan.head().output)));
         }
-        let site = |(i, site): (usize, &crate::rewrite::Site)| {
-            let found = axis(i + 1)?;
-            found
-                .map(SiteAxis::Rows)
-                .ok_or_else(|| refused(format!("dropout \"{}\"", site.node)))
-        };
-        self.plan.sites().iter().enumerate().map(site).collect()
+        let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
+        for (i, number) in self.plan.probed().into_iter().enumerate() {
+            let found = if self.plan.active()[number].is_noise() {
+                same[i + 1].shape().first().filter(|&&size| size == rows).map(|_| 0)
+            } else {
+                axis(i + 1)?
+            };
+            let name = self.plan.node_of(number);
+            let found = found.ok_or_else(|| refused(format!("dropout \"{name}\"")))?;
+            axes[number] = SiteAxis::Rows(found);
+        }
+        Ok(axes)
     }
 
     /// Every tensor as it is, every site over its whole tensor.
     fn whole(&self, alone: &Crossed) -> Proof {
         Proof {
             crossings: vec![Crossing::Shared; alone.0.len()],
-            axes: vec![SiteAxis::Whole; self.plan.sites().len()],
+            axes: vec![SiteAxis::Whole; self.plan.active().len()],
             reason: None,
         }
     }
@@ -213,25 +215,29 @@ impl<'a> Probe<'a> {
             self.run_suffix_sharing(alone, other, &crossings).map_err(text)?;
         let two_outputs =
             self.run_suffix_sharing(alone, &both, &crossings).map_err(text)?;
-        let mut axes = Vec::new();
-        let alone_outputs = outputs.iter().zip(&other_outputs);
-        for (i, ((one, other), two)) in alone_outputs.zip(&two_outputs).enumerate() {
-            match (i, axis_of_two([one, other], two).map_err(text)?) {
-                (0, Some(0)) => {}
-                (0, _) => {
-                    return Err(
-                        "the rows of a run could not be told apart at the output"
-                            .to_owned(),
-                    );
-                }
-                (_, Some(axis)) => axes.push(SiteAxis::Rows(axis)),
-                (_, None) => {
-                    let site = &self.plan.sites()[i - 1].node;
-                    return Err(format!(
-                        "the batch axis of dropout \"{site}\" could not be proven"
-                    ));
-                }
-            }
+        let first = axis_of_two([&outputs[0], &other_outputs[0]], &two_outputs[0]);
+        if first.map_err(text)? != Some(0) {
+            return Err(
+                "the rows of a run could not be told apart at the output".to_owned()
+            );
+        }
+        // Those in bodies cannot be looked at; the first live pass shows whether it holds.
+        let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
+        for (i, number) in self.plan.probed().into_iter().enumerate() {
+            let [one, other, two] =
+                [&outputs[i + 1], &other_outputs[i + 1], &two_outputs[i + 1]];
+            let found = if self.plan.active()[number].is_noise() {
+                axis_that_doubles(one, two)
+            } else {
+                axis_of_two([one, other], two).map_err(text)?
+            };
+            let Some(axis) = found else {
+                let node = self.plan.node_of(number);
+                return Err(format!(
+                    "the batch axis of dropout \"{node}\" could not be proven"
+                ));
+            };
+            axes[number] = SiteAxis::Rows(axis);
         }
         Ok(Proof { crossings, axes, reason: None })
     }
@@ -283,6 +289,17 @@ struct Proof {
 fn axis_of_two([one, other]: [&Value; 2], two: &Value) -> Result<Option<usize>> {
     let (other, two) = (Numbers::new(other)?, Numbers::new(two)?);
     Ok(Numbers::new(one)?.axis_of_two(&other, &two))
+}
+
+/// The one axis of which two rows have twice the size.
+fn axis_that_doubles(one: &Value, two: &Value) -> Option<usize> {
+    let (one, two) = (one.shape(), two.shape());
+    let grown: Vec<usize> =
+        (0..one.len().min(two.len())).filter(|&i| one[i] != two[i]).collect();
+    match grown[..] {
+        [axis] if two[axis] == 2 * one[axis] => Some(axis),
+        _ => None,
+    }
 }
 
 fn cut_crossing(alone: [&Value; 2], two: &Value) -> Result<Option<Crossing>> {

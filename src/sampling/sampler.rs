@@ -329,7 +329,7 @@ fn open_suffix(
     (axes, types): (&[SiteAxis], &[TypedTensor]),
     options: &SamplingOptions,
 ) -> Result<(Arc<SiteCounts>, Session)> {
-    let counts = Arc::new(SiteCounts::new(plan.sites().len()));
+    let counts = Arc::new(SiteCounts::new(plan.active().len()));
     let kind =
         SuffixKind::Sampling { axes, types, seed: options.seed, draws: options.draws };
     let model = plan.suffix(&prefix.cut_inputs(), kind);

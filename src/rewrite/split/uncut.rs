@@ -1,38 +1,44 @@
-//! The model as it was, its dropouts made visible: what tests compare the cut with.
+//! The model as it was, its draws made visible: what tests compare the cut with.
 
 use super::*;
 
 impl Plan {
-    /// The whole model with each site a product with an input `mask::TENSOR` of this element
-    /// type (f32, cast where the site is not), or without masks the sites off and their
-    /// inputs added as outputs.
+    /// The whole model with each dropout outside of bodies a product with an input
+    /// `mask::TENSOR` of this element type (f32, cast where the site is not), or without masks
+    /// the draws off and what they drop from added as outputs.
     pub(crate) fn uncut(&self, masks: Option<&[i32]>) -> Vec<u8> {
         let mut graph = self.model.graph.clone();
         let mut outputs = vec![self.head.tensor.clone()];
         let mut extra = Vec::new();
-        for (i, site) in self.sites().iter().enumerate() {
-            let at = site.position;
-            match masks {
-                None => {
-                    graph.node[at] = node("Identity", &[&site.input], &site.tensor);
-                    outputs.push(site.input.clone());
-                }
-                Some(types) => {
+        match masks {
+            None => {
+                draw::finish(&mut graph.node, &self.active, SuffixKind::Probe);
+                let probed = self.probed().into_iter();
+                outputs.extend(probed.map(|number| self.active[number].input.clone()));
+            }
+            Some(types) => {
+                for (number, kind) in self.probed().into_iter().zip(types) {
+                    let active = &self.active[number];
+                    let at = graph.node.iter().position(|node| {
+                        node.domain.as_deref() == Some(operator::DOMAIN)
+                            && node.output.first() == Some(&active.output)
+                    });
+                    let Some(at) = at else { continue };
                     let (mask, cast) = (
-                        format!("mask::{}", site.tensor),
-                        format!("cast::{}", site.tensor),
+                        format!("mask::{}", active.output),
+                        format!("cast::{}", active.output),
                     );
                     let to = proto::Attribute {
                         name: Some("to".to_owned()),
                         r#type: Some(2),
-                        i: Some(i64::from(types[i])),
+                        i: Some(i64::from(*kind)),
                         ..proto::Attribute::default()
                     };
                     extra.push(proto::Node {
                         attribute: vec![to],
                         ..node("Cast", &[&mask], &cast)
                     });
-                    graph.node[at] = node("Mul", &[&site.input, &cast], &site.tensor);
+                    graph.node[at] = node("Mul", &[&active.input, &cast], &active.output);
                     let tensor = proto::TensorType { elem_type: Some(1), shape: None };
                     let value = Some(proto::TypeValue::Tensor(tensor));
                     graph.input.push(proto::ValueInfo {
@@ -48,10 +54,10 @@ impl Plan {
         self.with_outputs(graph, &outputs)
     }
 
-    /// The whole model with its own dropouts, the first one's output added.
-    pub(crate) fn native(&self) -> Vec<u8> {
-        let outputs = [self.head.tensor.clone(), self.sites()[0].tensor.clone()];
-        self.with_outputs(self.model.graph.clone(), &outputs)
+    /// The whole file with its own dropouts, the first one's output added.
+    pub(crate) fn native(&self, file: &Model) -> Vec<u8> {
+        let outputs = [self.head.tensor.clone(), self.active[0].output.clone()];
+        self.with_outputs(file.graph.clone(), &outputs)
     }
 
     fn with_outputs(&self, mut graph: proto::Graph, outputs: &[String]) -> Vec<u8> {

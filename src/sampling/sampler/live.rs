@@ -19,10 +19,11 @@ impl Sampler {
     ) -> Result<()> {
         let crossed = self.prefix.run(&vec![image; self.prefix_rows])?;
         let first = self.run_rows(&crossed, &mut Fed::default(), 0, &[0])?;
-        for (site, rows) in self.plan.sites().iter().zip(counts.rows()) {
-            if rows == 0 {
+        for (number, rows) in counts.rows().into_iter().enumerate() {
+            // One in the branch of a condition may stand where this image does not go.
+            if rows == 0 && self.plan.active()[number].is_outside {
                 return Err(Error::node(
-                    site.node.clone(),
+                    self.plan.node_of(number),
                     "this dropout was found in the graph but did not run: its samples would all be equal",
                 )
                 .with_hint("this is a fault of the cut: please report the model's structure"));
@@ -38,7 +39,7 @@ impl Sampler {
             )
             .with_hint("export the model with a batch size of 1 or with a dynamic batch axis"));
         }
-        self.axes = vec![SiteAxis::Whole; self.plan.sites().len()];
+        self.axes = vec![SiteAxis::Whole; self.plan.active().len()];
         self.suffix = open_suffix(
             &self.plan,
             &self.runtime,

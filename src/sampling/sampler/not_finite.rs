@@ -159,7 +159,7 @@ struct Side<'a> {
 impl Side<'_> {
     fn run(&self, model: &[u8]) -> Result<Vec<Value>> {
         let Sampler { plan, options, runtime, .. } = self.sampler;
-        let counts = Arc::new(SiteCounts::new(plan.sites().len()));
+        let counts = Arc::new(SiteCounts::new(plan.active().len()));
         let options =
             SessionOptions { sites: Some(counts), ..session_options(plan, options)? };
         Session::open(runtime, "model with its tensors watched", model, &options)?

@@ -90,13 +90,14 @@ impl Uncut {
     fn mask(&self, site: &Site, i: usize, draws: Draws, sample: i64) -> (String, Value) {
         let image = KEY.cast_unsigned();
         let stream = Stream { draws, seed: 7, site: site.key, image, iteration: 0 };
-        let threshold = random::threshold(site.ratio).unwrap();
+        let ratio = site.ratio.unwrap();
+        let threshold = random::threshold(ratio).unwrap();
         let shape = &self.shapes[i];
         let units = shape.iter().product::<usize>() / self.rows;
         let factor = |unit: usize| match u32::try_from(sample) {
             Err(_) => 1.0,
             Ok(t) if random::dropped(&stream, threshold, t, unit as u64) => 0.0,
-            Ok(_) => random::keep_scale(site.ratio),
+            Ok(_) => random::keep_scale(ratio),
         };
         let values = (0..units * self.rows).map(|i| factor(i % units)).collect();
         (format!("mask::{}", site.tensor), Value::from_f32(shape, values).unwrap())
@@ -307,7 +308,13 @@ fn the_native_dropout_comes_out_dead_or_correlated() {
         // With that optimiser off the kernel is live, but re-seeded with consecutive integers:
         // far too many units do not change over 20 runs (independent: 2 in a million).
         let kept = SessionOptions { keep_dropout: true, ..options };
-        let mut native = Session::open(&runtime, "model", &plan.native(), &kept).unwrap();
+        let mut native = Session::open(
+            &runtime,
+            "model",
+            &plan.native(&Model::open(&fixture(name)).unwrap()),
+            &kept,
+        )
+        .unwrap();
         let runs: Vec<Vec<f64>> =
             (0..20).map(|_| run(&mut native)[1].numbers().unwrap()).collect();
         let units: Vec<usize> = (0..runs[0].len())
@@ -316,7 +323,7 @@ fn the_native_dropout_comes_out_dead_or_correlated() {
         let constant =
             units.iter().filter(|&&i| runs.iter().all(|run| run[i] != 0.0)).count();
         let share = constant as f64 / units.len() as f64;
-        let independent = (1.0 - f64::from(plan.sites()[0].ratio)).powi(20);
+        let independent = (1.0 - f64::from(plan.sites()[0].ratio.unwrap())).powi(20);
         assert!(share > independent + 0.005, "{name}: {share} of the units never drop");
     }
 }

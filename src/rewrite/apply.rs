@@ -1,0 +1,275 @@
+//! Draws put in place: each application becomes a node of ours, or what it is without randomness.
+//!
+//! Ours know nothing of rows, seeds and sessions yet; [`Plan`](super::Plan) adds that.
+
+use bytes::Bytes;
+
+use super::site::{Application, Draw, Found, Source};
+use crate::onnx::{captured_names, proto};
+use crate::operator;
+
+/// How an application is put in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// As a node of ours with this number.
+    Ours(usize),
+    /// As it is without randomness.
+    Off,
+}
+
+/// The graph with every application in place.
+pub(super) fn apply(
+    graph: &mut proto::Graph,
+    found: &[Found],
+    place: &dyn Fn(usize, usize) -> Place,
+) {
+    let mut all: Vec<(&Found, &Application, Place)> = Vec::new();
+    for (i, found) in found.iter().enumerate() {
+        let each = found.applications.iter().enumerate();
+        all.extend(each.map(|(j, application)| (found, application, place(i, j))));
+    }
+    for (_, application, _) in &all {
+        rewire(graph, application);
+    }
+    // From the last node to the first, so that no position moves before it is used.
+    all.sort_by_key(|(_, application, _)| std::cmp::Reverse(order(application)));
+    for (found, application, place) in all {
+        let Some(graph) = descend(graph, &application.steps) else { continue };
+        let nodes = nodes(found, application, place);
+        match &application.readers {
+            None if application.at < graph.node.len() => {
+                graph.node.splice(application.at..=application.at, nodes);
+            }
+            Some(_) if application.at <= graph.node.len() => {
+                graph.node.splice(application.at..application.at, nodes);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where a node stands in the file. A node's bodies come behind it and before the next; what is
+/// put in before a node comes before it.
+fn order(application: &Application) -> Vec<(usize, u8, usize, usize)> {
+    let steps = application.steps.iter();
+    let mut order: Vec<_> =
+        steps.map(|&(node, attribute, body)| (node, 2, attribute, body)).collect();
+    order.push((application.at, u8::from(application.readers.is_none()), 0, 0));
+    order
+}
+
+fn descend<'a>(
+    graph: &'a mut proto::Graph,
+    steps: &[(usize, usize, usize)],
+) -> Option<&'a mut proto::Graph> {
+    let mut graph = graph;
+    for &(node, attribute, number) in steps {
+        let attribute = graph.node.get_mut(node)?.attribute.get_mut(attribute)?;
+        let mut bodies =
+            attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+        graph = bodies.nth(number)?;
+    }
+    Some(graph)
+}
+
+/// Lets the readers of an inserted draw read what it writes.
+fn rewire(graph: &mut proto::Graph, application: &Application) {
+    let (Some(readers), Source::Values(input)) =
+        (&application.readers, &application.input)
+    else {
+        return;
+    };
+    let Some(graph) = descend(graph, &application.steps) else { return };
+    for &reader in readers {
+        let read =
+            graph.node.get_mut(reader).into_iter().flat_map(|node| &mut node.input);
+        for name in read.filter(|name| *name == input) {
+            application.output.clone_into(name);
+        }
+    }
+}
+
+fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::Node> {
+    let output = &application.output;
+    let label = &found.site.node;
+    match &application.input {
+        Source::Values(input) => vec![match place {
+            Place::Off => named(label, node("Identity", &[input], output)),
+            Place::Ours(number) => {
+                ours(operator::DROPOUT, label, application, (input, output), number)
+            }
+        }],
+        Source::Like(tensor, kind) => {
+            let shape = format!("mcdrop::shape::{output}");
+            let mut nodes = vec![node("Shape", &[tensor], &shape)];
+            nodes.extend(noise(found, application, place, (&shape, *kind)));
+            nodes
+        }
+        Source::Shape(sizes, kind) => {
+            let shape = format!("mcdrop::shape::{output}");
+            let mut nodes = vec![constant(&shape, sizes)];
+            nodes.extend(noise(found, application, place, (&shape, *kind)));
+            nodes
+        }
+        Source::Bernoulli(tensor, kind) => {
+            bernoulli(found, application, place, tensor, *kind)
+        }
+    }
+}
+
+/// Noise of a shape, cast to the type that the file's own had.
+fn noise(
+    found: &Found,
+    application: &Application,
+    place: Place,
+    (shape, kind): (&str, i32),
+) -> Vec<proto::Node> {
+    let output = &application.output;
+    let label = &found.site.node;
+    let single =
+        if kind == 1 { output.clone() } else { format!("mcdrop::noise::{output}") };
+    let drawn = match place {
+        Place::Ours(number) => {
+            ours(operator::NOISE, label, application, (shape, &single), number)
+        }
+        Place::Off => {
+            let value = match found.draw {
+                Draw::Uniform { off, .. } => off,
+                Draw::Normal { mean, .. } => mean,
+                Draw::Dropout(_) => 0.0,
+            };
+            named(label, filled(shape, value, &single))
+        }
+    };
+    let mut nodes = vec![drawn];
+    if kind != 1 {
+        nodes.push(cast(&single, kind, output));
+    }
+    nodes
+}
+
+/// 1 where a uniform number lies below the probability, else 0.
+fn bernoulli(
+    found: &Found,
+    application: &Application,
+    place: Place,
+    probability: &str,
+    kind: i32,
+) -> Vec<proto::Node> {
+    let output = &application.output;
+    let name = |step: &str| format!("mcdrop::{step}::{output}");
+    let inner = Application { output: name("uniform"), ..application.clone() };
+    let mut nodes = vec![node("Shape", &[probability], &name("shape"))];
+    nodes.extend(noise(found, &inner, place, (&name("shape"), 1)));
+    nodes.push(cast(probability, 1, &name("probability")));
+    nodes.push(node("Less", &[&name("uniform"), &name("probability")], &name("below")));
+    nodes.push(cast(&name("below"), kind, output));
+    nodes
+}
+
+fn ours(
+    operator: &str,
+    label: &str,
+    application: &Application,
+    (input, output): (&str, &str),
+    number: usize,
+) -> proto::Node {
+    let mut inputs = vec![input];
+    inputs.extend(application.iteration.as_deref());
+    let ours = proto::Node {
+        domain: Some(operator::DOMAIN.to_owned()),
+        attribute: vec![int(operator::ORDINAL, number as i64)],
+        ..node(operator, &inputs, output)
+    };
+    named(label, ours)
+}
+
+fn named(label: &str, node: proto::Node) -> proto::Node {
+    proto::Node { name: Some(label.to_owned()), ..node }
+}
+
+/// A tensor of a shape with one value.
+pub(super) fn filled(shape: &str, value: f32, output: &str) -> proto::Node {
+    let tensor = proto::Tensor {
+        dims: vec![1],
+        data_type: Some(1),
+        raw_data: Some(Bytes::copy_from_slice(&value.to_le_bytes())),
+        ..proto::Tensor::default()
+    };
+    let attribute = proto::Attribute {
+        name: Some("value".to_owned()),
+        r#type: Some(4),
+        t: Some(tensor),
+        ..proto::Attribute::default()
+    };
+    proto::Node {
+        attribute: vec![attribute],
+        ..node("ConstantOfShape", &[shape], output)
+    }
+}
+
+fn constant(output: &str, sizes: &[i64]) -> proto::Node {
+    let bytes: Vec<u8> = sizes.iter().flat_map(|size| size.to_le_bytes()).collect();
+    let tensor = proto::Tensor {
+        dims: vec![sizes.len() as i64],
+        data_type: Some(7),
+        raw_data: Some(Bytes::from(bytes)),
+        ..proto::Tensor::default()
+    };
+    let attribute = proto::Attribute {
+        name: Some("value".to_owned()),
+        r#type: Some(4),
+        t: Some(tensor),
+        ..proto::Attribute::default()
+    };
+    proto::Node { attribute: vec![attribute], ..node("Constant", &[], output) }
+}
+
+fn cast(input: &str, kind: i32, output: &str) -> proto::Node {
+    proto::Node {
+        attribute: vec![int("to", i64::from(kind))],
+        ..node("Cast", &[input], output)
+    }
+}
+
+/// A node of a standard operator, named after what it writes.
+pub(super) fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
+    proto::Node {
+        op_type: Some(kind.to_owned()),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        name: Some(output.to_owned()),
+        ..proto::Node::default()
+    }
+}
+
+/// An attribute that holds an integer.
+pub(super) fn int(name: &str, value: i64) -> proto::Attribute {
+    proto::Attribute {
+        name: Some(name.to_owned()),
+        r#type: Some(2),
+        i: Some(value),
+        ..proto::Attribute::default()
+    }
+}
+
+/// Removes nodes that nothing needs, in bodies too: what is left of replaced masks may not even
+/// run.
+pub(super) fn remove_dead(graph: &mut proto::Graph) {
+    for body in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
+        let bodies = body.g.as_deref_mut().into_iter().chain(&mut body.graphs);
+        bodies.for_each(remove_dead);
+    }
+    let mut wanted: std::collections::HashSet<String> =
+        graph.output.iter().filter_map(|value| value.name.clone()).collect();
+    let mut kept: Vec<bool> = vec![false; graph.node.len()];
+    // Nodes come after what they read: one pass from the last to the first finds all.
+    for (i, node) in graph.node.iter().enumerate().rev() {
+        kept[i] = node.output.iter().any(|name| wanted.contains(name));
+        if kept[i] {
+            wanted.extend(captured_names(node).into_iter().map(str::to_owned));
+        }
+    }
+    let mut kept = kept.into_iter();
+    graph.node.retain(|_| kept.next().unwrap_or(true));
+}

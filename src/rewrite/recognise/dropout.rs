@@ -1,0 +1,149 @@
+//! `Dropout` nodes: live or inert and why, of activations, of weights, of ones that make a mask.
+
+use super::super::site::{
+    Application, Draw, Found, Kind, Mask, Site, Source, Unit, Values,
+};
+use super::follow::{self, Tracked};
+use super::{Scope, module, random, shape};
+use crate::error::{Error, Result};
+use crate::onnx::{float_scalar, node_label, proto};
+
+/// The site of a `Dropout` node.
+///
+/// # Errors
+/// If its ratio is known and outside [0, 1).
+pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<Found> {
+    let ratio = ratio(scope, node);
+    if let Some(ratio) = ratio.filter(|ratio| !(0.0..1.0).contains(ratio)) {
+        let message = format!("its dropout ratio {ratio} is outside [0, 1)");
+        let error = Error::node(node_label(node), message);
+        return Err(error.with_hint(
+            "a ratio of 1 drops everything: export the model with a smaller one",
+        ));
+    }
+    let (live, reason) = liveness(scope, node, ratio);
+    let data = node.input.first().map(String::as_str).unwrap_or_default();
+    let ones = scope.fill_value(data) == Some(1.0);
+    let mut found = match (ones, ratio) {
+        (true, Some(ratio)) => of_ones(scope, at, node, ratio)
+            .unwrap_or_else(|| own(scope, at, node, Some(ratio))),
+        _ => own(scope, at, node, ratio),
+    };
+    found.site.ratio = ratio;
+    found.site.live = live;
+    found.site.reason = found.site.reason.filter(|_| live).or(reason);
+    if let Some(problem) =
+        unknown(scope, node, ratio).or_else(|| mask_is_read(scope, node))
+    {
+        found.refused = Some(problem);
+    }
+    Ok(found)
+}
+
+/// The ratio: attribute of old operator sets, input of new ones, 0.5 where it is left out.
+fn ratio(scope: &Scope, node: &proto::Node) -> Option<f32> {
+    if scope.model.opset() < 12 {
+        let attribute =
+            node.attribute.iter().find(|a| a.name.as_deref() == Some("ratio"));
+        return Some(attribute.and_then(|a| a.f).unwrap_or(0.5));
+    }
+    match node.input.get(1).filter(|name| !name.is_empty()) {
+        None => Some(0.5),
+        Some(name) => float_scalar(scope.model, scope.index, name),
+    }
+}
+
+/// Whether the node drops by the specification, and why not.
+fn liveness(
+    scope: &Scope,
+    node: &proto::Node,
+    ratio: Option<f32>,
+) -> (bool, Option<String>) {
+    let inert = |reason: &str| (false, Some(reason.to_owned()));
+    if scope.model.opset() < 12 {
+        return inert("dropout of an operator set below 12 never drops");
+    }
+    let Some(mode) = node.input.get(2).filter(|name| !name.is_empty()) else {
+        return inert("it has no training_mode input");
+    };
+    match float_scalar(scope.model, scope.index, mode) {
+        Some(0.0) => inert("its training_mode is false"),
+        _ if ratio == Some(0.0) => inert("its ratio is 0"),
+        _ => (true, None),
+    }
+}
+
+/// Why the sampler cannot tell what the node does.
+fn unknown(
+    scope: &Scope,
+    node: &proto::Node,
+    ratio: Option<f32>,
+) -> Option<(String, &'static str)> {
+    let mode = node.input.get(2).filter(|name| !name.is_empty());
+    let computed = mode
+        .filter(|_| scope.model.opset() >= 12)
+        .filter(|mode| float_scalar(scope.model, scope.index, mode).is_none());
+    match (computed, ratio) {
+        (Some(mode), _) => Some((
+            format!(
+                "its training_mode \"{mode}\" is computed or fed at run time, so whether it \
+                 drops is unknown"
+            ),
+            "export the model with training_mode as a constant true",
+        )),
+        (None, None) => Some((
+            "its ratio is computed at run time".to_owned(),
+            "export the model with a constant ratio",
+        )),
+        _ => None,
+    }
+}
+
+fn mask_is_read(scope: &Scope, node: &proto::Node) -> Option<(String, &'static str)> {
+    let mask = node.output.get(1).filter(|name| !name.is_empty())?;
+    let (_, reader) = scope.readers(mask).next()?;
+    let reader = node_label(reader);
+    Some((
+        format!("its mask output is read by node \"{reader}\", which is not supported"),
+        "use the dropped tensor alone",
+    ))
+}
+
+/// The node itself: of an activation or of weights.
+fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> Found {
+    let name = |names: &[String]| names.first().cloned().unwrap_or_default();
+    let (input, output) = (name(&node.input), name(&node.output));
+    let constant = scope.is_constant(&input);
+    let kind = if constant { Kind::WeightDropout } else { Kind::Dropout };
+    let mut site =
+        Site::new(node_label(node), kind, Unit::Element, scope.full_name(&output));
+    site.module = module::of(node);
+    let application = Application {
+        steps: scope.steps.clone(),
+        at,
+        input: Source::Values(input),
+        output,
+        values: Values::of_dropout(ratio.unwrap_or(0.0)),
+        iteration: scope.iteration.map(str::to_owned),
+        readers: None,
+    };
+    Found {
+        site,
+        draw: Draw::Dropout(Mask::default()),
+        applications: vec![application],
+        refused: None,
+    }
+}
+
+/// Ones that are dropped to make a mask: Dropout2d and the like by hand.
+fn of_ones(scope: &Scope, at: usize, node: &proto::Node, ratio: f32) -> Option<Found> {
+    let (input, output) = (node.input.first()?, node.output.first()?);
+    let scale = f64::from(Values::of_dropout(ratio).scale);
+    let start = Tracked::Two { yes: 0.0, no: scale, probability: f64::from(ratio) };
+    let followed = follow::follow(scope, at, output, start);
+    if followed.escaped.is_some() || followed.applied.is_empty() {
+        return None;
+    }
+    let shape = shape::of_tensor(scope, input);
+    random::applied(scope, node, &followed, &shape, Some(ratio))
+}

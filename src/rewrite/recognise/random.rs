@@ -1,0 +1,275 @@
+//! Random tensors: masks of every make where that can be shown, noise otherwise.
+
+use super::super::site::{
+    Application, Draw, Found, Kind, Mask, Site, Source, Unit, Values,
+};
+use super::follow::{self, Escape, Followed, Line, Tracked};
+use super::shape::{self, Shape};
+use super::{Scope, module};
+use crate::onnx::{node_label, proto};
+use crate::random::keep_scale;
+
+/// The site of a node that draws random numbers.
+pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Found {
+    let Some(start) = start(scope, node) else { return noise(scope, at, node, None) };
+    let output = node.output.first().map(String::as_str).unwrap_or_default();
+    let followed = follow::follow(scope, at, output, start);
+    if followed.escaped.is_none() && !followed.applied.is_empty() {
+        let shape = shape::of_draw(scope, node);
+        if let Some(found) = applied(scope, node, &followed, &shape, None) {
+            return found;
+        }
+    }
+    noise(scope, at, node, followed.escaped)
+}
+
+/// What the node's tensor holds, where constants decide that.
+fn start<'a>(scope: &Scope, node: &proto::Node) -> Option<Tracked<'a>> {
+    let number = |name: &str, otherwise: f32| float(node, name).unwrap_or(otherwise);
+    match node.op_type.as_deref()? {
+        "RandomUniform" | "RandomUniformLike" => {
+            let (low, high) = (number("low", 0.0), number("high", 1.0));
+            Some(Tracked::Uniform { low: f64::from(low), high: f64::from(high) })
+        }
+        "Bernoulli" => {
+            let probability = scope.fill_value(node.input.first()?)?;
+            let probability = f64::from(probability);
+            Some(Tracked::Two { yes: 1.0, no: 0.0, probability })
+        }
+        _ => None,
+    }
+}
+
+fn float(node: &proto::Node, name: &str) -> Option<f32> {
+    node.attribute.iter().find(|a| a.name.as_deref() == Some(name))?.f
+}
+
+fn int(node: &proto::Node, name: &str) -> Option<i64> {
+    node.attribute.iter().find(|a| a.name.as_deref() == Some(name))?.i
+}
+
+/// A mask that is applied to tensors; `None` where it is no dropout, or which axes it has is
+/// not known.
+pub(super) fn applied(
+    scope: &Scope,
+    source: &proto::Node,
+    followed: &Followed,
+    shape: &Shape,
+    ratio: Option<f32>,
+) -> Option<Found> {
+    let mut applications = Vec::new();
+    let mut common: Option<(f32, Mask)> = None;
+    for &(tensor, tracked) in &followed.applied {
+        let Tracked::Applied { x, node, .. } = tracked else { return None };
+        let (own, values) = values(tracked)?;
+        let ratio = ratio.unwrap_or(own);
+        let mask = Mask { axes: shape::axes(scope, shape, x)? };
+        match &common {
+            None => common = Some((ratio, mask)),
+            Some((r, m))
+                if r.to_bits() == ratio.to_bits()
+                    && m.axes.is_some() == mask.axes.is_some() => {}
+            Some(_) => return None,
+        }
+        let (x, values) = before(scope, x, values, ratio);
+        applications.push(Application {
+            steps: scope.steps.clone(),
+            at: node,
+            input: Source::Values(x.to_owned()),
+            output: tensor.to_owned(),
+            values: exact(values, ratio),
+            iteration: scope.iteration.map(str::to_owned),
+            readers: None,
+        });
+    }
+    let (ratio, mask) = common?;
+    let last = applications.last()?;
+    let node = &scope.graph.node[last.at];
+    let unit = unit(&mask);
+    let weights = applications
+        .iter()
+        .all(|a| matches!(&a.input, Source::Values(name) if scope.is_constant(name)));
+    let kind = match () {
+        () if weights => Kind::WeightDropout,
+        () if last.values.dropped != 0.0 => Kind::AlphaDropout,
+        () if unit == Unit::Row => Kind::StochasticDepth,
+        () => Kind::Dropout,
+    };
+    let mut site = Site::new(node_label(node), kind, unit, scope.full_name(&last.output));
+    site.module = module::of(source).or_else(|| module::of(node));
+    site.ratio = Some(ratio);
+    if ratio == 0.0 {
+        site.live = false;
+        site.reason = Some("its ratio is 0".to_owned());
+    }
+    Some(Found { site, draw: Draw::Dropout(mask), applications, refused: None })
+}
+
+/// Which share is dropped, and what becomes of values.
+fn values(tracked: Tracked) -> Option<(f32, Values)> {
+    let Tracked::Applied { yes, no, probability, .. } = tracked else { return None };
+    let (kept, dropped, share) = match (yes.0 == 0.0, no.0 == 0.0) {
+        (true, false) => (no, yes, tidy(probability, false)),
+        (false, true) => (yes, no, tidy(probability, true)),
+        _ => return None,
+    };
+    let Line(scale, shift) = kept;
+    let values =
+        Values { scale: scale as f32, shift: shift as f32, dropped: dropped.1 as f32 };
+    ((0.0..1.0).contains(&share)).then_some((share, values))
+}
+
+/// The ratio that an author would have written: of a keep probability in f32, the shortest
+/// decimal that gives it.
+fn tidy(probability: f64, is_kept: bool) -> f32 {
+    if !is_kept {
+        return probability as f32;
+    }
+    let decimals = (1..=7).map(|digits| {
+        let unit = 10_f64.powi(digits);
+        ((1.0 - probability) * unit).round() / unit
+    });
+    let same =
+        |ratio: &f64| ((1.0 - ratio) as f32).to_bits() == (probability as f32).to_bits();
+    decimals.into_iter().find(same).unwrap_or(1.0 - probability) as f32
+}
+
+/// The factor of plain dropout to the last bit, where the graph's own is that up to rounding.
+fn exact(values: Values, ratio: f32) -> Values {
+    let scale = keep_scale(ratio);
+    let close = (values.scale / scale - 1.0).abs() < 1e-6;
+    if close { Values { scale, ..values } } else { values }
+}
+
+/// A division by the keep probability that comes before the mask, as in the stochastic depth
+/// of transformers, belongs to the dropout.
+fn before<'a>(
+    scope: &Scope<'a>,
+    x: &'a str,
+    values: Values,
+    ratio: f32,
+) -> (&'a str, Values) {
+    let unchanged = (x, values);
+    let (Some(node), 1.0) = (scope.index.producer(x), values.scale) else {
+        return unchanged;
+    };
+    let [a, b] = &node.input[..] else { return unchanged };
+    let factor = match node.op_type.as_deref() {
+        Some("Div") => scope.fill_value(b).map(|c| (a, 1.0 / c)),
+        Some("Mul") => scope
+            .fill_value(b)
+            .map(|c| (a, c))
+            .or_else(|| scope.fill_value(a).map(|c| (b, c))),
+        _ => None,
+    };
+    match factor {
+        Some((x, scale))
+            if ratio > 0.0 && (scale / keep_scale(ratio) - 1.0).abs() < 1e-3 =>
+        {
+            (x, Values { scale, ..values })
+        }
+        _ => unchanged,
+    }
+}
+
+fn unit(mask: &Mask) -> Unit {
+    match mask.axes.as_deref() {
+        Some([]) => Unit::Row,
+        Some([_]) => Unit::Channel,
+        _ => Unit::Element,
+    }
+}
+
+/// Random numbers that stay numbers.
+fn noise(scope: &Scope, at: usize, node: &proto::Node, escaped: Option<Escape>) -> Found {
+    let output = node.output.first().cloned().unwrap_or_default();
+    let block = escaped.and_then(|escape| block(scope, node, escape));
+    let kind = if block.is_some() { Kind::DropBlock } else { Kind::Noise };
+    let mut site =
+        Site::new(node_label(node), kind, Unit::Element, scope.full_name(&output));
+    site.module = module::of(node);
+    site.ratio = block.flatten();
+    let (draw, refused) = draw(node, kind);
+    let application = Application {
+        steps: scope.steps.clone(),
+        at,
+        input: source(scope, node),
+        output,
+        values: Values::of_dropout(0.0),
+        iteration: scope.iteration.map(str::to_owned),
+        readers: None,
+    };
+    Found { site, draw, applications: vec![application], refused }
+}
+
+fn draw(node: &proto::Node, kind: Kind) -> (Draw, Option<(String, &'static str)>) {
+    let number = |name: &str, otherwise: f32| float(node, name).unwrap_or(otherwise);
+    match node.op_type.as_deref().unwrap_or_default() {
+        "RandomNormal" | "RandomNormalLike" => {
+            let (mean, scale) = (number("mean", 0.0), number("scale", 1.0));
+            (Draw::Normal { mean, scale }, None)
+        }
+        "Multinomial" => {
+            let problem = "it draws class numbers (Multinomial), which cannot be sampled";
+            let hint = "export the model without the sampling of classes";
+            (
+                Draw::Uniform { low: 0.0, high: 1.0, off: 0.5 },
+                Some((problem.to_owned(), hint)),
+            )
+        }
+        _ => {
+            let (low, high) = (number("low", 0.0), number("high", 1.0));
+            // A seed of a block is a number below a small limit: without randomness, none is.
+            let off =
+                if kind == Kind::DropBlock { high } else { f32::midpoint(low, high) };
+            (Draw::Uniform { low, high, off }, None)
+        }
+    }
+}
+
+fn source(scope: &Scope, node: &proto::Node) -> Source {
+    let written = int(node, "dtype").and_then(|number| i32::try_from(number).ok());
+    let input = node.input.first().cloned().unwrap_or_default();
+    match node.op_type.as_deref().unwrap_or_default() {
+        "RandomUniform" | "RandomNormal" => {
+            let shape =
+                node.attribute.iter().find(|a| a.name.as_deref() == Some("shape"));
+            let shape = shape.map(|a| a.ints.clone()).unwrap_or_default();
+            Source::Shape(shape, written.unwrap_or(1))
+        }
+        operator => {
+            let described = scope.index.described(&input).map(|value| value.element_type);
+            let known = written.or(described).filter(|&number| number != 0).unwrap_or(1);
+            if operator == "Bernoulli" {
+                Source::Bernoulli(input, known)
+            } else {
+                Source::Like(input, known)
+            }
+        }
+    }
+}
+
+/// Whether what leaves the draw grows into blocks (`MaxPool`) before any layer; then with the
+/// share of seeds where that is constant.
+#[expect(clippy::option_option, reason = "no blocks, blocks, blocks with a known share")]
+fn block(scope: &Scope, node: &proto::Node, escape: Escape) -> Option<Option<f32>> {
+    let Escape::Node(_) = escape else { return None };
+    let mut open: Vec<&str> = node.output.iter().map(String::as_str).collect();
+    let mut share = None;
+    for _ in 0..24 {
+        let tensor = open.pop()?;
+        for (_, reader) in scope.readers(tensor) {
+            match reader.op_type.as_deref().unwrap_or_default() {
+                "MaxPool" => return Some(share),
+                "Less" => {
+                    let limit = reader.input.get(1).and_then(|c| scope.fill_value(c));
+                    share = share.or(limit);
+                }
+                "Conv" | "Gemm" | "MatMul" | "ConvTranspose" => continue,
+                _ => {}
+            }
+            open.extend(reader.output.iter().map(String::as_str));
+        }
+    }
+    None
+}

@@ -1,0 +1,181 @@
+//! What shape a draw has, as far as the file says: which axes are 1 decides what is drawn for
+//! at once.
+
+use super::Scope;
+use crate::onnx::{Model, int_values, proto, tensor_values};
+
+/// A shape, as far as it is known.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shape<'a> {
+    /// That of this tensor.
+    Of(&'a str),
+    /// Sizes, `None` for one that varies.
+    Sizes(Vec<Option<i64>>),
+    Unknown,
+}
+
+/// The shape of the tensor that a random node writes.
+pub(super) fn of_draw<'a>(scope: &Scope<'a>, node: &'a proto::Node) -> Shape<'a> {
+    match (node.op_type.as_deref(), node.input.first()) {
+        (Some("RandomUniform" | "RandomNormal"), _) => {
+            let shape =
+                node.attribute.iter().find(|a| a.name.as_deref() == Some("shape"));
+            match shape {
+                Some(shape) => {
+                    Shape::Sizes(shape.ints.iter().copied().map(Some).collect())
+                }
+                None => Shape::Unknown,
+            }
+        }
+        (_, Some(like)) => of_tensor(scope, like),
+        (_, None) => Shape::Unknown,
+    }
+}
+
+/// The shape of a tensor: that of the tensor it was made from, or its sizes.
+pub(super) fn of_tensor<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
+    if let Some(tensor) = scope.index.initializer(name) {
+        return Shape::Sizes(tensor.dims.iter().copied().map(Some).collect());
+    }
+    let Some(node) = scope.index.producer(name) else { return Shape::Of(name) };
+    let input = |i: usize| node.input.get(i).map(String::as_str);
+    match (node.op_type.as_deref().unwrap_or_default(), input(0), input(1)) {
+        ("ConstantOfShape", Some(sizes), _) => of_sizes(scope, sizes),
+        ("Expand", Some(value), Some(sizes)) => match of_sizes(scope, sizes) {
+            Shape::Sizes(sizes) => Shape::Sizes(expanded(scope, value, sizes)),
+            other => other,
+        },
+        ("Identity" | "Cast", Some(value), _) => of_tensor(scope, value),
+        ("Constant", _, _) => match node.attribute.iter().find_map(|a| a.t.as_ref()) {
+            Some(t) => Shape::Sizes(t.dims.iter().copied().map(Some).collect()),
+            None => Shape::Sizes(Vec::new()),
+        },
+        _ => Shape::Of(name),
+    }
+}
+
+/// What `Expand` makes: an axis that the sizes leave at 1 keeps the value's own.
+fn expanded(scope: &Scope, value: &str, mut sizes: Vec<Option<i64>>) -> Vec<Option<i64>> {
+    let Some(own) = known(scope, &of_tensor(scope, value)) else { return sizes };
+    for (size, own) in sizes.iter_mut().rev().zip(own.iter().rev()) {
+        if *size == Some(1) {
+            *size = *own;
+        }
+    }
+    sizes
+}
+
+/// The shape that a tensor of sizes stands for.
+fn of_sizes<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
+    let node = scope.index.producer(name);
+    if let Some(node) = node
+        && node.op_type.as_deref() == Some("Shape")
+        && node.attribute.is_empty()
+        && let Some(tensor) = node.input.first()
+    {
+        return Shape::Of(tensor);
+    }
+    match sizes(scope, name, 0) {
+        Some(sizes) => Shape::Sizes(sizes),
+        None => Shape::Unknown,
+    }
+}
+
+/// The numbers in a tensor of sizes.
+fn sizes(scope: &Scope, name: &str, depth: usize) -> Option<Vec<Option<i64>>> {
+    if depth > 16 {
+        return None;
+    }
+    if let Some(values) = int_values(scope.model, scope.index, name) {
+        return Some(values.into_iter().map(Some).collect());
+    }
+    let node = scope.index.producer(name)?;
+    let first = node.input.first()?;
+    match node.op_type.as_deref()? {
+        "Concat" => {
+            let parts = node.input.iter().map(|part| sizes(scope, part, depth + 1));
+            Some(parts.collect::<Option<Vec<_>>>()?.concat())
+        }
+        "Identity" | "Cast" => sizes(scope, first, depth + 1),
+        // One number of a shape, whichever: it varies.
+        "Gather" | "Unsqueeze" | "Squeeze" | "Reshape" => {
+            let count = match node.op_type.as_deref()? {
+                "Gather" => {
+                    int_values(scope.model, scope.index, node.input.get(1)?)?.len()
+                }
+                _ => sizes(scope, first, depth + 1)?.len(),
+            };
+            Some(vec![None; count])
+        }
+        "Shape" => {
+            let at = |name: &str| {
+                let found =
+                    node.attribute.iter().find(|a| a.name.as_deref() == Some(name));
+                found.and_then(|a| a.i)
+            };
+            let of = known(scope, &Shape::Of(first));
+            let rank = of.as_ref().map(|sizes| sizes.len() as i64);
+            let place =
+                |at: i64| if at < 0 { rank.map(|rank| rank + at) } else { Some(at) };
+            let start = place(at("start").unwrap_or(0))?;
+            let end = at("end").map_or(rank, place)?;
+            let all = of.unwrap_or_default();
+            let count =
+                usize::try_from(end.checked_sub(start)?).ok().filter(|&n| n < 64)?;
+            let start = usize::try_from(start).ok()?;
+            Some((start..start + count).map(|i| all.get(i).copied().flatten()).collect())
+        }
+        "Slice" => {
+            let number = |i: usize| -> Option<i64> {
+                int_values(scope.model, scope.index, node.input.get(i)?)?.first().copied()
+            };
+            let all = sizes(scope, first, depth + 1)?;
+            let place = |at: i64| at.clamp(-(all.len() as i64), all.len() as i64);
+            let from = |at: i64| if at < 0 { at + all.len() as i64 } else { at };
+            let (start, end) = (from(place(number(1)?)), from(place(number(2)?)));
+            all.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+                .map(<[_]>::to_vec)
+        }
+        _ => None,
+    }
+}
+
+/// The sizes of a shape, where the file says how many there are.
+fn known(scope: &Scope, shape: &Shape) -> Option<Vec<Option<i64>>> {
+    match shape {
+        Shape::Sizes(sizes) => Some(sizes.clone()),
+        Shape::Of(tensor) => {
+            if let Some(tensor) = scope.index.initializer(tensor) {
+                return Some(tensor.dims.iter().copied().map(Some).collect());
+            }
+            let described = scope.index.described(tensor)?.dimensions?;
+            Some(described.iter().map(|size| size.map(|n| n as i64)).collect())
+        }
+        Shape::Unknown => None,
+    }
+}
+
+/// The axes of `x` along which a mask of this shape varies, the first one (the images) left
+/// out; `Some(None)` where it varies along all. `None` where that is not known.
+#[expect(clippy::option_option, reason = "not known, all axes, some axes")]
+pub(super) fn axes(scope: &Scope, shape: &Shape, x: &str) -> Option<Option<Vec<i64>>> {
+    if *shape == Shape::Of(x) || *shape == of_tensor(scope, x) {
+        return Some(None);
+    }
+    let sizes = known(scope, shape)?;
+    let rank =
+        known(scope, &of_tensor(scope, x)).map_or(sizes.len(), |sizes| sizes.len());
+    let has_images_axis = sizes.len() == rank;
+    let axes: Vec<i64> = (0..sizes.len())
+        .filter(|&axis| sizes[axis] != Some(1) && (axis > 0 || !has_images_axis))
+        .map(|axis| axis as i64 - sizes.len() as i64)
+        .collect();
+    Some((axes.len() + 1 != rank).then_some(axes))
+}
+
+/// The one value that all elements of a small tensor have.
+pub(super) fn filled(model: &Model, tensor: &proto::Tensor) -> Option<f32> {
+    let values = tensor_values(model, tensor, 1 << 12)?;
+    let first = *values.first()?;
+    values.iter().all(|value| value.to_bits() == first.to_bits()).then_some(first)
+}

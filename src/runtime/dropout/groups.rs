@@ -1,0 +1,121 @@
+//! Rows of a run by what their draws share.
+
+use ort::operator::{ComputeContext, KernelContext};
+use ort::value::TensorElementType;
+
+use crate::operator::{AXIS, INDEPENDENT, ORDINAL, SEED, SITE};
+use crate::random::{Draws, Stream};
+
+/// What every operator that draws has: its stream, and where its rows are.
+pub(in crate::runtime) struct Drawing {
+    pub(in crate::runtime) stream: Stream,
+    pub(in crate::runtime) axis: Option<usize>,
+    pub(in crate::runtime) ordinal: usize,
+}
+
+/// Neighbouring rows with one image and one turn, which share their words.
+pub(in crate::runtime) struct Group {
+    pub(in crate::runtime) stream: Stream,
+    pub(in crate::runtime) turn: u32,
+    /// Row and bit of each.
+    pub(in crate::runtime) rows: Vec<(usize, u32)>,
+}
+
+/// The rows of a run.
+pub(in crate::runtime) struct Groups {
+    pub(in crate::runtime) live: Vec<Group>,
+    /// Rows of the deterministic pass.
+    pub(in crate::runtime) off: Vec<usize>,
+    /// How many there are.
+    pub(in crate::runtime) rows: usize,
+}
+
+impl Drawing {
+    pub(in crate::runtime) fn new(context: &KernelContext<'_>) -> ort::Result<Self> {
+        let int = |name: &str| {
+            let value = context.get::<i64>(name);
+            value.ok_or_else(|| {
+                ort::Error::new(format!("attribute \"{name}\" is missing"))
+            })
+        };
+        let draws =
+            if int(INDEPENDENT)? == 1 { Draws::Independent } else { Draws::Stratified };
+        Ok(Self {
+            stream: Stream {
+                draws,
+                seed: int(SEED)?.cast_unsigned(),
+                site: int(SITE)?.cast_unsigned(),
+                image: 0,
+                iteration: 0,
+            },
+            axis: usize::try_from(int(AXIS)?).ok(),
+            ordinal: usize::try_from(int(ORDINAL)?).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// The rows of a run: image keys and samples are inputs 1 and 2, the trip of the loop around
+    /// is input 3 where there is one.
+    pub(in crate::runtime) fn groups(
+        &self,
+        context: &ComputeContext,
+    ) -> ort::Result<Groups> {
+        let keys = context.input(1)?.ok_or_else(missing)?;
+        let samples = context.input(2)?.ok_or_else(missing)?;
+        let (_, keys) = keys.try_extract_tensor::<i64>()?;
+        let (_, samples) = samples.try_extract_tensor::<i64>()?;
+        if keys.len() != samples.len() {
+            return Err(ort::Error::new("image keys and samples differ in number"));
+        }
+        let iteration = iteration(context)?;
+        let (mut live, mut off): (Vec<Group>, _) = (Vec::new(), Vec::new());
+        for (row, (&key, &sample)) in keys.iter().zip(samples).enumerate() {
+            if sample < 0 {
+                off.push(row);
+                continue;
+            }
+            let sample = u32::try_from(sample)
+                .map_err(|_| ort::Error::new("sample is too large"))?;
+            let (turn, bit) = self.stream.draws.place(sample);
+            let stream = Stream { image: key.cast_unsigned(), iteration, ..self.stream };
+            match live
+                .last_mut()
+                .filter(|group| group.stream.image == stream.image && group.turn == turn)
+            {
+                Some(group) => group.rows.push((row, bit)),
+                None => live.push(Group { stream, turn, rows: vec![(row, bit)] }),
+            }
+        }
+        Ok(Groups { live, off, rows: keys.len() })
+    }
+}
+
+/// The trip of the loop around; 0 outside of loops.
+fn iteration(context: &ComputeContext) -> ort::Result<u32> {
+    if context.num_inputs()? < 4 {
+        return Ok(0);
+    }
+    let Some(trip) = context.input(3)? else { return Ok(0) };
+    let trip = trip.try_extract_tensor::<i64>()?.1.first().copied();
+    u32::try_from(trip.unwrap_or(0))
+        .map_err(|_| ort::Error::new("the loop runs too often"))
+}
+
+impl Group {
+    pub(in crate::runtime) fn key(&self) -> u64 {
+        self.stream.key(self.turn)
+    }
+}
+
+/// The types of the inputs behind the first.
+pub(in crate::runtime) fn inputs() -> [ort::operator::OperatorInput; 3] {
+    use ort::operator::OperatorInput;
+    [
+        OperatorInput::required(TensorElementType::Int64),
+        OperatorInput::required(TensorElementType::Int64),
+        OperatorInput::optional(TensorElementType::Int64),
+    ]
+}
+
+pub(in crate::runtime) fn missing() -> ort::Error {
+    ort::Error::new("an input of the operator is missing")
+}
