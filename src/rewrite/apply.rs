@@ -111,6 +111,9 @@ fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::N
             nodes.extend(noise(found, application, place, (&shape, *kind)));
             nodes
         }
+        Source::Masked(like, kind, values) => {
+            masked(found, application, place, (like, *kind, values))
+        }
         Source::Bernoulli(tensor, kind) => {
             bernoulli(found, application, place, tensor, *kind)
         }
@@ -119,7 +122,8 @@ fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::N
 
 /// The name of the node that draws: the file's own where it is replaced, since names are unique.
 fn label<'a>(found: &'a Found, application: &'a Application) -> &'a str {
-    let is_first = found.applications.first().is_some_and(|first| first.at == application.at);
+    let is_first =
+        found.applications.first().is_some_and(|first| first.at == application.at);
     if is_first && application.readers.is_none() {
         &found.site.node
     } else {
@@ -155,6 +159,35 @@ fn noise(
     if kind != 1 {
         nodes.push(cast(&single, kind, output));
     }
+    nodes
+}
+
+/// Ones that are dropped from, and what they are multiplied with.
+fn masked(
+    found: &Found,
+    application: &Application,
+    place: Place,
+    (like, kind, values): (&str, i32, &str),
+) -> Vec<proto::Node> {
+    let output = &application.output;
+    let name = |step: &str| format!("mcdrop::{step}::{output}");
+    let label = label(found, application);
+    let (ones, mask) = (name("ones"), name("mask"));
+    let mut nodes = vec![
+        node("Shape", &[like], &name("shape")),
+        filled(&name("shape"), 1.0, &ones),
+        match place {
+            Place::Ours(number) => {
+                ours(operator::DROPOUT, &mask, application, (&ones, &mask), number)
+            }
+            Place::Off => node("Identity", &[&ones], &mask),
+        },
+    ];
+    let factor = if kind == 1 { mask } else { name("factor") };
+    if kind != 1 {
+        nodes.push(cast(&name("mask"), kind, &factor));
+    }
+    nodes.push(named(label, node("Mul", &[values, &factor], output)));
     nodes
 }
 

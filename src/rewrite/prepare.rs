@@ -134,6 +134,11 @@ fn put_in_place(
             let shape = |output: &str| format!("mcdrop::shape::{output}");
             let (input, output) = match &application.input {
                 Source::Values(name) => (name.clone(), application.output.clone()),
+                Source::Masked(..) => {
+                    let name =
+                        |step: &str| format!("mcdrop::{step}::{}", application.output);
+                    (name("ones"), name("mask"))
+                }
                 Source::Bernoulli(..) => {
                     let uniform = format!("mcdrop::uniform::{}", application.output);
                     (format!("mcdrop::shape::{}", application.output), uniform)

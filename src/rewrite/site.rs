@@ -164,6 +164,9 @@ pub(crate) enum Source {
     Like(String, i32),
     /// Noise of a fixed shape, of this ONNX element type.
     Shape(Vec<i64>, i32),
+    /// A mask of the shape of this tensor, which has the ONNX element type, and that the values
+    /// are multiplied by.
+    Masked(String, i32, String),
     /// 1 with the probabilities that this tensor holds, else 0, of this ONNX element type.
     Bernoulli(String, i32),
 }

@@ -59,11 +59,13 @@ pub(super) fn applied(
 ) -> Option<Found> {
     let mut applications = Vec::new();
     let mut common: Option<(f32, Mask)> = None;
+    let like = source.input.first();
     for &(tensor, tracked) in &followed.applied {
         let Tracked::Applied { x, node, .. } = tracked else { return None };
         let (own, values) = values(tracked)?;
         let ratio = ratio.unwrap_or(own);
-        let mask = Mask { axes: shape::axes(scope, shape, x)? };
+        let axes = shape::axes(scope, shape, x);
+        let mask = Mask { axes: axes.clone().unwrap_or_default() };
         match &common {
             None => common = Some((ratio, mask)),
             Some((r, m))
@@ -75,7 +77,15 @@ pub(super) fn applied(
         applications.push(Application {
             steps: scope.steps.clone(),
             at: node,
-            input: Source::Values(x.to_owned()),
+            input: match (axes, like) {
+                (Some(_), _) => Source::Values(x.to_owned()),
+                // Which of the values' axes the mask has shows when it runs.
+                (None, Some(like)) if is_plain(values) => {
+                    let known = scope.index.described(x).map_or(1, |x| x.element_type);
+                    Source::Masked(like.clone(), known.max(1), x.to_owned())
+                }
+                (None, _) => return None,
+            },
             output: tensor.to_owned(),
             values: exact(values, ratio),
             iteration: scope.iteration.map(str::to_owned),
@@ -86,9 +96,10 @@ pub(super) fn applied(
     let last = applications.last()?;
     let node = &scope.graph.node[last.at];
     let unit = unit(&mask);
-    let weights = applications
-        .iter()
-        .all(|a| matches!(&a.input, Source::Values(name) if scope.is_constant(name)));
+    let weights = applications.iter().all(|a| match &a.input {
+        Source::Values(name) | Source::Masked(_, _, name) => scope.is_constant(name),
+        _ => false,
+    });
     let kind = match () {
         () if weights => Kind::WeightDropout,
         () if last.values.dropped != 0.0 => Kind::AlphaDropout,
@@ -176,6 +187,10 @@ fn before<'a>(
         }
         _ => unchanged,
     }
+}
+
+fn is_plain(values: Values) -> bool {
+    values.shift == 0.0 && values.dropped == 0.0
 }
 
 fn unit(mask: &Mask) -> Unit {

@@ -45,12 +45,50 @@ pub(super) fn of_tensor<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
             Shape::Sizes(sizes) => Shape::Sizes(expanded(scope, value, sizes)),
             other => other,
         },
-        ("Identity" | "Cast", Some(value), _) => of_tensor(scope, value),
+        (operator, Some(value), None) if KEEPERS.contains(&operator) => {
+            of_tensor(scope, value)
+        }
+        ("Add" | "Sub" | "Mul" | "Div", Some(a), Some(b)) => match (
+            scope.fill_value(a).is_some() && is_scalar(scope, a),
+            scope.fill_value(b).is_some() && is_scalar(scope, b),
+        ) {
+            (false, true) => of_tensor(scope, a),
+            (true, false) => of_tensor(scope, b),
+            _ => Shape::Of(name),
+        },
         ("Constant", _, _) => match node.attribute.iter().find_map(|a| a.t.as_ref()) {
             Some(t) => Shape::Sizes(t.dims.iter().copied().map(Some).collect()),
             None => Shape::Sizes(Vec::new()),
         },
         _ => Shape::Of(name),
+    }
+}
+
+/// Operators that keep the shape of their one input.
+const KEEPERS: [&str; 13] = [
+    "Identity",
+    "Cast",
+    "Relu",
+    "LeakyRelu",
+    "Sigmoid",
+    "Tanh",
+    "Gelu",
+    "HardSwish",
+    "HardSigmoid",
+    "Elu",
+    "Selu",
+    "Softmax",
+    "Neg",
+];
+
+fn is_scalar(scope: &Scope, name: &str) -> bool {
+    let of_one = |tensor: &proto::Tensor| tensor.dims.iter().all(|&size| size == 1);
+    match (scope.index.initializer(name), scope.index.producer(name)) {
+        (Some(tensor), _) => of_one(tensor),
+        (None, Some(node)) => {
+            node.attribute.iter().find_map(|a| a.t.as_ref()).is_none_or(of_one)
+        }
+        (None, None) => false,
     }
 }
 

@@ -408,4 +408,5 @@ fn scores_that_are_said_to_be_what_they_are_not_are_refused() {
 }
 
 mod changed;
+mod exports;
 mod faults;
