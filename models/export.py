@@ -2,7 +2,7 @@
 
 The recipe is the one for any model of your own: everything in eval mode (BatchNorm must use its
 running statistics), then the dropout modules alone back in train mode, and an exporter that keeps
-the mode it is given. Used by digits.py, streets.py and traps.py.
+the mode it is given. Used by digits.py, streets.py, traps.py and exports.py.
 """
 
 import json
@@ -27,32 +27,42 @@ def keep_dropout_alive(model):
 
 
 def export_legacy(model, example, path, axes, outputs=("logits",), opset=17,
-                  training=torch.onnx.TrainingMode.PRESERVE):
+                  training=torch.onnx.TrainingMode.PRESERVE, **options):
     """TorchScript exporter. `axes`: the names of the input's and outputs' dynamic axes."""
     names = ["image", *outputs]
     torch.onnx.export(
         model, (example,), str(path), dynamo=False, training=training, opset_version=opset,
         input_names=names[:1], output_names=names[1:],
-        dynamic_axes={name: axes for name in names} if axes else None)
+        dynamic_axes={name: axes for name in names} if axes else None, **options)
 
 
-def export_dynamo(model, example, path, dynamic_shapes=None, external_data=True):
+def export_dynamo(model, example, path, dynamic_shapes=None, external_data=True,
+                  outputs=("logits",), **options):
     """torch.export based exporter, with its default opset and its default external data file."""
     torch.onnx.export(
         model, (example,), str(path), dynamo=True, input_names=["image"],
-        output_names=["logits"], dynamic_shapes=dynamic_shapes, external_data=external_data,
-        verbose=False)
+        output_names=list(outputs), dynamic_shapes=dynamic_shapes, external_data=external_data,
+        verbose=False, **options)
     drop_stack_traces(path)
 
 
 def drop_stack_traces(path):
     """Removes the stack traces that dynamo attaches to nodes: they name a machine's folders."""
     model = onnx.load(path, load_external_data=False)
-    for node in model.graph.node:
+    for node in nodes_within(model.graph):
         kept = [p for p in node.metadata_props if p.key != "pkg.torch.onnx.stack_trace"]
         del node.metadata_props[:]
         node.metadata_props.extend(kept)
     Path(path).write_bytes(model.SerializeToString())
+
+
+def nodes_within(graph):
+    """The nodes of a graph in order; behind an If or a Loop the nodes of its bodies."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for body in ([attribute.g] if attribute.HasField("g") else attribute.graphs):
+                yield from nodes_within(body)
 
 
 def load_weights(model, path):

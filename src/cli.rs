@@ -5,11 +5,13 @@
 //! some images failed, 130 and 143 stopped by a signal.
 
 mod doctor;
+//mod inspect;
 mod manual;
 mod names;
 mod predict;
 mod progress;
 mod signals;
+mod sites;
 mod terminal;
 mod usage;
 
@@ -28,6 +30,7 @@ use crate::error::Error;
     after_help = "\
 Examples:
   mcdrop predict model.onnx images -o out --preset imagenet
+  mcdrop inspect model.onnx    what is random in a model
   mcdrop predict --help        the options used most, with examples
   mcdrop help predict          all options
   mcdrop doctor                which ONNX Runtime is used
@@ -48,6 +51,8 @@ struct Cli {
 enum Command {
     /// Sample a model on images; write class maps, uncertainty maps and predictions.csv.
     Predict(Box<predict::PredictArguments>),
+    /// Show what is random in a model, where dropout could go, and what it would cost.
+    //Inspect(Box<inspect::InspectArguments>),
     /// Show which ONNX Runtime is found, where, and what works.
     Doctor(doctor::DoctorArguments),
     /// Print the manual page of a command.
@@ -73,6 +78,7 @@ pub fn main() -> ExitCode {
     };
     let result = match typed.command {
         Command::Predict(arguments) => predict::run(&arguments),
+        //Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),
         Command::Completions(arguments) => {

@@ -13,7 +13,7 @@ mod foreign;
 mod graph;
 pub(crate) mod proto;
 
-pub(crate) use constant::{float_scalar, int_values, tensor_values};
+pub(crate) use constant::{first_values, float_scalar, int_values, tensor_values};
 pub(crate) use external::ExternalData;
 pub(crate) use graph::{GraphIndex, bodies, captured_names, node_label};
 

@@ -10,9 +10,12 @@
 //! Nothing here computes a tensor; which axis of a tensor is the batch is not known here.
 
 mod apply;
+mod candidates;
 mod channels;
 mod choose;
 mod cut;
+mod insert;
+mod inspect;
 mod output;
 mod prepare;
 mod reach;
@@ -20,10 +23,14 @@ mod recognise;
 mod repair;
 mod site;
 mod split;
+mod suspect;
 
+pub use candidates::{Candidate, Place};
 pub use choose::SiteOptions;
+pub use inspect::{Inspection, Verdict, inspect};
 pub use output::{Head, Scores, ScoresOption};
 pub use prepare::Survey;
 pub use site::{Kind, Site, Unit};
 pub use split::{Plan, SiteAxis};
 pub(crate) use split::{SuffixKind, TypedTensor, Watched, WatchedNode};
+pub use suspect::{Suspicion, Warning};

@@ -14,7 +14,7 @@ use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Listing, Preprocessing, list_images};
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Event, Job, Setup};
-use crate::rewrite::Plan;
+use crate::rewrite::{Plan, Site};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
 
@@ -29,14 +29,13 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
         ));
     }
     let output_name = arguments.scores.output_name.as_deref();
-    let plan = Plan::new(model, output_name, arguments.scores.option())?;
+    let sites = arguments.sites.options();
+    let plan = Plan::with_sites(model, output_name, arguments.scores.option(), &sites)?;
     let input = model_input(&plan)?;
     let mut options = arguments.preprocessing_options();
     options.metadata = plan.model().metadata();
     let preprocessing = Preprocessing::resolve(&file, &input, &options)?;
-    for inert in plan.inert() {
-        terminal::warning(&format!("this dropout stays off: {inert}"));
-    }
+    warn(&plan);
     let stretched = |s: &&Setting| s.key == "resize" && s.origin == MODEL_INPUT;
     if let Some(size) = preprocessing.settings().iter().find(stretched) {
         terminal::note(&format!(
@@ -53,6 +52,38 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     let end = predict(arguments, Setup { plan, preprocessing }, &runtime, &job)?;
     let all_found = listing.unreadable.is_empty();
     Ok(if end == End::Done && !all_found { End::SomeImagesFailed } else { end })
+}
+
+/// Says what of the file was not taken as it is.
+fn warn(plan: &Plan) {
+    let survey = plan.survey();
+    let others =
+        |n: usize| if n > 1 { format!(" and {} more", n - 1) } else { String::new() };
+    if let Some(first) = plan.inert().first() {
+        terminal::warning(&format!(
+            "this dropout stays off: {first}{}",
+            others(plan.inert().len())
+        ));
+        terminal::hint(
+            "wake it with --only PATTERN or --ratio NODE=P; `mcdrop inspect` lists all",
+        );
+    }
+    let woken: Vec<&Site> = plan.sites().iter().filter(|site| !site.live).collect();
+    if let Some(first) = woken.first() {
+        terminal::note(&format!(
+            "no dropout of the file is live: woken are node \"{}\" ({}){}",
+            first.node,
+            first.reason.as_deref().unwrap_or_default(),
+            others(woken.len())
+        ));
+    }
+    if let Some(first) = survey.batch_norm_training.first() {
+        terminal::warning(&format!(
+            "batch normalisation in training form uses its running statistics now, which may \
+             hold the export's dummy batch: node \"{first}\"{}",
+            others(survey.batch_norm_training.len())
+        ));
+    }
 }
 
 /// Says what was not found, and what was found twice.

@@ -100,6 +100,27 @@ pub(crate) fn tensor_values(
     (values.len() == count).then_some(values)
 }
 
+/// The first values of a tensor of f32 or f16, at most `most`, without reading the others.
+pub(crate) fn first_values(
+    model: &Model,
+    tensor: &proto::Tensor,
+    most: usize,
+) -> Option<Vec<f32>> {
+    let bytes = raw(model, tensor);
+    match (tensor.data_type?, bytes.as_deref()) {
+        (1, Some(b)) => {
+            let chunks = b.as_chunks::<4>().0.iter().take(most);
+            Some(chunks.map(|c| f32::from_le_bytes(*c)).collect())
+        }
+        (1, None) => Some(tensor.float_data.iter().copied().take(most).collect()),
+        (10, Some(b)) => {
+            let chunks = b.as_chunks::<2>().0.iter().take(most);
+            Some(chunks.map(|c| f16::from_le_bytes(*c).to_f32()).collect())
+        }
+        _ => None,
+    }
+}
+
 fn raw(model: &Model, tensor: &proto::Tensor) -> Option<bytes::Bytes> {
     match &tensor.raw_data {
         Some(bytes) if !bytes.is_empty() => Some(bytes.clone()),

@@ -91,7 +91,7 @@ fn rewire(graph: &mut proto::Graph, application: &Application) {
 
 fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::Node> {
     let output = &application.output;
-    let label = &found.site.node;
+    let label = label(found, application);
     match &application.input {
         Source::Values(input) => vec![match place {
             Place::Off => named(label, node("Identity", &[input], output)),
@@ -117,6 +117,16 @@ fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::N
     }
 }
 
+/// The name of the node that draws: the file's own where it is replaced, since names are unique.
+fn label<'a>(found: &'a Found, application: &'a Application) -> &'a str {
+    let is_first = found.applications.first().is_some_and(|first| first.at == application.at);
+    if is_first && application.readers.is_none() {
+        &found.site.node
+    } else {
+        &application.output
+    }
+}
+
 /// Noise of a shape, cast to the type that the file's own had.
 fn noise(
     found: &Found,
@@ -125,7 +135,7 @@ fn noise(
     (shape, kind): (&str, i32),
 ) -> Vec<proto::Node> {
     let output = &application.output;
-    let label = &found.site.node;
+    let label = label(found, application);
     let single =
         if kind == 1 { output.clone() } else { format!("mcdrop::noise::{output}") };
     let drawn = match place {

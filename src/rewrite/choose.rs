@@ -92,12 +92,12 @@ pub(super) fn choose(found: &mut [Found], options: &SiteOptions) -> Result<Vec<u
             return Err(matches_nothing(pattern, &names));
         }
     }
-    let some_live = found.iter().any(|found| found.site.live);
+    let some_live = found.iter().any(|found| found.site.live && !found.is_inserted);
     let wakes = !some_live && options.insert.is_empty();
     let mut chosen = Vec::new();
     for (i, found) in found.iter_mut().enumerate() {
         let is_in = |patterns: &[Pattern]| patterns.iter().any(|p| p.fits(&found.site));
-        let wanted = if only.is_empty() {
+        let wanted = if only.is_empty() || found.is_inserted {
             found.site.live || wakes || is_in(&named)
         } else {
             is_in(&only)

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::apply::{self, Place};
 use super::choose::{self, SiteOptions};
+use super::insert;
 use super::output::{self, Head, ScoresOption};
 use super::reach::Reach;
 use super::recognise;
@@ -72,6 +73,7 @@ pub(super) fn prepare(
     let batch_norm_training = repair::batch_norm(&mut model);
     let head = output::choose(&model, output_name, scores)?;
     let mut found = recognise::recognise(&model)?;
+    found.extend(insert::sites(&model, &head.tensor, options)?);
     let chosen = choose::choose(&mut found, options)?;
     let reach = Reach::new(&model.graph);
     let needed = reach.needed([head.tensor.as_str()]);

@@ -177,6 +177,8 @@ pub(crate) struct Found {
     pub(crate) applications: Vec<Application>,
     /// Why the sampler cannot run it, with the way out.
     pub(crate) refused: Option<(String, &'static str)>,
+    /// Whether the user put it in.
+    pub(crate) is_inserted: bool,
 }
 
 impl Site {

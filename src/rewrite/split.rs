@@ -185,6 +185,16 @@ impl Plan {
         (self.prefix.len(), self.suffix.len())
     }
 
+    /// Positions of the nodes that are run, once an image or for every sample.
+    pub fn needed_nodes(&self) -> impl Iterator<Item = usize> {
+        self.prefix.union(&self.suffix).copied()
+    }
+
+    /// Positions of the nodes that run for every sample.
+    pub fn suffix_nodes(&self) -> impl Iterator<Item = usize> {
+        self.suffix.iter().copied()
+    }
+
     /// Why a run must have one row, whatever the shapes say: an operator takes its scale from
     /// all rows, or a draw is of weights that all rows share.
     pub(crate) fn rows_share(&self) -> Option<String> {

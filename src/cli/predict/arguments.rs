@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::names::{self, List, Maps};
+use crate::cli::sites::SiteArguments;
 use crate::error::Result;
 use crate::input::preprocessing::{
     Channels, Crop, Exif, Interpolation, Options, Preset, Resize, Task,
@@ -63,6 +64,8 @@ pub(in crate::cli) struct PredictArguments {
     pub(in crate::cli) verbose: bool,
     #[command(flatten)]
     pub(in crate::cli) sampling: SamplingArguments,
+    #[command(flatten)]
+    pub(in crate::cli) sites: SiteArguments,
     #[command(flatten)]
     pub(in crate::cli) scores: ScoreArguments,
     #[command(flatten)]

@@ -64,6 +64,16 @@ pub struct ModelInput {
     pub width: Option<usize>,
 }
 
+impl ModelInput {
+    /// The sizes of its tensor for images of a size, in its own order of axes.
+    pub fn sizes(&self, images: usize, height: usize, width: usize) -> Vec<usize> {
+        match self.layout {
+            Layout::Nchw => vec![images, self.channels, height, width],
+            Layout::Nhwc => vec![images, height, width, self.channels],
+        }
+    }
+}
+
 /// A number of columns and rows, written `WIDTHxHEIGHT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {

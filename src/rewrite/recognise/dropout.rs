@@ -132,6 +132,7 @@ fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> Foun
         draw: Draw::Dropout(Mask::default()),
         applications: vec![application],
         refused: None,
+        is_inserted: false,
     }
 }
 

@@ -102,7 +102,13 @@ pub(super) fn applied(
         site.live = false;
         site.reason = Some("its ratio is 0".to_owned());
     }
-    Some(Found { site, draw: Draw::Dropout(mask), applications, refused: None })
+    Some(Found {
+        site,
+        draw: Draw::Dropout(mask),
+        applications,
+        refused: None,
+        is_inserted: false,
+    })
 }
 
 /// Which share is dropped, and what becomes of values.
@@ -199,7 +205,7 @@ fn noise(scope: &Scope, at: usize, node: &proto::Node, escaped: Option<Escape>) 
         iteration: scope.iteration.map(str::to_owned),
         readers: None,
     };
-    Found { site, draw, applications: vec![application], refused }
+    Found { site, draw, applications: vec![application], refused, is_inserted: false }
 }
 
 fn draw(node: &proto::Node, kind: Kind) -> (Draw, Option<(String, &'static str)>) {

@@ -1,0 +1,132 @@
+//! `mcdrop inspect`: what is random in a model, what is not, and what it will cost.
+
+mod json;
+mod text;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::sites::SiteArguments;
+use super::{End, terminal};
+use crate::cost::{Costs, costs};
+use crate::error::{Error, Result};
+use crate::onnx::{Model, find_model};
+use crate::rewrite::{self, Inspection};
+use crate::runtime::Runtime;
+use crate::sampling::model_input;
+
+const EXAMPLES: &str = "\
+Examples:
+  mcdrop inspect model.onnx
+  mcdrop inspect model.onnx --json
+  mcdrop inspect model.onnx --insert head --ratio 0.2
+  mcdrop inspect segmenter.onnx --size 1024x512";
+
+const MEANING: &str = "\
+Verdicts, the first that holds: suspect (see the warnings), live (some site draws), inert (there are
+sites, none draws), none (nothing random).
+Kinds: dropout, alpha_dropout, stochastic_depth, drop_block, weight_dropout, noise.
+Units: element, channel, row. Places: head, linear, attention, residual, decoder.
+Warnings: frozen_mask, frozen_weight, merged_passes, class_ids, stripped_quantised.
+
+--json prints one object: model, opset, producer, output, size, multiply_adds, verdict,
+sites: [{id, node, module, kind, ratio, unit, live, reproducible, reason, tensor, reaches_output,
+used}], batch_norm_training: [node], candidates: [{node, place, share, tensor}], suffix_share (of
+the multiply-adds, what every sample repeats), warnings: [{kind, node, evidence}], refused (why it
+cannot be sampled, or null). What is not known is null.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
+pub(super) struct InspectArguments {
+    /// An .onnx file, or the folder of an export.
+    model: PathBuf,
+    /// Print one JSON object, for scripts.
+    #[arg(long)]
+    json: bool,
+    /// List all sites and candidates.
+    #[arg(short, long)]
+    verbose: bool,
+    /// Image size that costs are for, where the model leaves it open [default: 224x224].
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// The output that holds the class scores.
+    #[arg(long, value_name = "NAME")]
+    output_name: Option<String>,
+    #[command(flatten)]
+    sites: SiteArguments,
+    /// The ONNX Runtime library, or a folder that holds it.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    ort_lib: Option<PathBuf>,
+}
+
+/// Width and height.
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let number = |text: &str| text.parse().ok().filter(|n| (1..=65_536).contains(n));
+    let sides = text.split_once('x').map(|(width, height)| (number(width), number(height)));
+    match sides {
+        Some((Some(width), Some(height))) => Ok((width, height)),
+        _ => Err(format!("\"{text}\" is no size: expected WIDTHxHEIGHT, such as 512x256")),
+    }
+}
+
+/// What costs were computed, and for which input.
+pub(super) struct Cost {
+    /// Multiply-adds of the file's nodes.
+    file: Costs,
+    /// Of the nodes that are run: prefix, and what a sample repeats.
+    suffix_share: Option<f64>,
+}
+
+pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
+    let file = find_model(&arguments.model)?;
+    let model = Model::open(&file)?;
+    let options = arguments.sites.options();
+    let found = rewrite::inspect(&model, arguments.output_name.as_deref(), &options)?;
+    // A choice that fits no site is a mistake in what was typed, not a property of the file.
+    if matches!(found.plan, Err(Error::Setting { .. })) && !options.is_default() {
+        return found.plan.map(|_| End::Done);
+    }
+    let cost = cost(arguments, &model, &found);
+    if arguments.json {
+        terminal::line(&json::report(&model, &found, cost.as_ref().ok()));
+    } else {
+        text::report(&model, &found, cost.as_ref(), arguments.verbose);
+    }
+    Ok(End::Done)
+}
+
+fn cost(arguments: &InspectArguments, model: &Model, found: &Inspection) -> Result<Cost> {
+    let runtime = Runtime::find(arguments.ort_lib.as_deref())?;
+    let size = input_size(arguments, model, found);
+    let file = costs(model, &runtime, &size)?;
+    let suffix_share = match &found.plan {
+        Err(_) => None,
+        Ok(plan) => {
+            let run = costs(plan.model(), &runtime, &size)?;
+            let (all, repeated) = (run.of(plan.needed_nodes()), run.of(plan.suffix_nodes()));
+            (all > 0).then(|| repeated as f64 / all as f64)
+        }
+    };
+    Ok(Cost { file, suffix_share })
+}
+
+/// One image of the size that the file fixes, or that was said.
+fn input_size(
+    arguments: &InspectArguments,
+    model: &Model,
+    found: &Inspection,
+) -> Vec<usize> {
+    let (width, height) = arguments.size.unwrap_or((224, 224));
+    let inputs = model.inputs();
+    let declared = inputs.first().and_then(|input| input.dimensions.clone());
+    let declared = declared.unwrap_or_default();
+    let known = found.plan.as_ref().ok().and_then(|plan| model_input(plan).ok());
+    if let Some(input) = known {
+        let (height, width) = (input.height.unwrap_or(height), input.width.unwrap_or(width));
+        return input.sizes(1, height, width);
+    }
+    let otherwise = [1, 3, height, width];
+    let sizes = declared.iter().enumerate();
+    sizes.map(|(i, size)| size.unwrap_or(otherwise.get(i).copied().unwrap_or(1))).collect()
+}

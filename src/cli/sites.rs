@@ -1,0 +1,67 @@
+//! Options that say which sites draw, shared by the commands that open a model.
+
+use clap::{Args, ValueEnum};
+
+use crate::rewrite::{SiteOptions, Unit};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Dropout")]
+pub(in crate::cli) struct SiteArguments {
+    /// Put dropout in: head, decoder, attention, residual, linear, blocks, or a node before
+    /// which it goes (repeat it, or separate by commas).
+    #[arg(long, value_name = "PLACE", value_delimiter = ',')]
+    insert: Vec<String>,
+    /// Share of the units that is dropped, of all sites or of those that a pattern names;
+    /// wakes inert ones [default: the file's; 0.1 where inserted].
+    #[arg(long, value_name = "[NODE=]P", value_parser = ratio)]
+    ratio: Vec<(Option<String>, f32)>,
+    /// Only sites that the pattern names draw (node, module or tensor; * and ?), also inert
+    /// ones.
+    #[arg(long, value_name = "PATTERN", hide_short_help = true)]
+    only: Vec<String>,
+    /// Sites that the pattern names stay off.
+    #[arg(long, value_name = "PATTERN", hide_short_help = true)]
+    except: Vec<String>,
+    /// What inserted dropout drops at once [default: element].
+    #[arg(long, value_enum, requires = "insert", hide_short_help = true)]
+    unit: Option<UnitName>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum UnitName {
+    /// Every element for itself.
+    Element,
+    /// Whole channels (features of a linear layer).
+    Channel,
+}
+
+fn ratio(text: &str) -> Result<(Option<String>, f32), String> {
+    let (pattern, number) = match text.rsplit_once('=') {
+        Some((pattern, number)) => (Some(pattern.to_owned()), number),
+        None => (None, text),
+    };
+    let ratio: f32 = number.parse().map_err(|_| {
+        format!("\"{number}\" is no ratio: expected P or NODE=P, such as 0.1")
+    })?;
+    if (0.0..1.0).contains(&ratio) {
+        Ok((pattern, ratio))
+    } else {
+        Err(format!("{ratio} is outside [0, 1): a ratio is the share that is dropped"))
+    }
+}
+
+impl SiteArguments {
+    /// What was said.
+    pub(in crate::cli) fn options(&self) -> SiteOptions {
+        SiteOptions {
+            only: self.only.clone(),
+            except: self.except.clone(),
+            ratios: self.ratio.clone(),
+            insert: self.insert.clone(),
+            unit: self.unit.map(|unit| match unit {
+                UnitName::Element => Unit::Element,
+                UnitName::Channel => Unit::Channel,
+            }),
+        }
+    }
+}
