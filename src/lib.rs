@@ -60,7 +60,7 @@
 //! |---|---|
 //! | [`cli`] | flags, messages, exit codes; the only one that prints |
 //! | [`pipeline`] | a folder: reading ahead, sampling, writing behind, in order |
-//! | [`sampling`], [`output`] | the loop over samples; files and pictures |
+//! | [`sampling`], [`output`], [`cost`] | the loop over samples; files and pictures; multiply-adds |
 //! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
 //! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
 //! | [`random`] | which units a sample drops |
@@ -83,6 +83,7 @@
 //!   Computer Vision?*, NIPS; arXiv 1703.04977.
 
 pub mod cli;
+pub mod cost;
 pub mod error;
 pub mod input;
 pub mod measure;

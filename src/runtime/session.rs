@@ -23,6 +23,9 @@ pub(crate) struct SessionOptions {
     pub(crate) external: Option<PathBuf>,
     /// Where the dropout operator counts; `None` for a graph that has none.
     pub(crate) sites: Option<Arc<SiteCounts>>,
+    /// Whether the optimiser stops at its basic level, which folds constants: enough where only
+    /// shapes are asked for.
+    pub(crate) basic: bool,
     /// Whether the optimiser that deletes live `Dropout` nodes is switched off.
     #[cfg(test)]
     pub(crate) keep_dropout: bool,
@@ -94,8 +97,13 @@ impl Session {
 }
 
 fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBuilder> {
+    let level = if options.basic {
+        GraphOptimizationLevel::Level1
+    } else {
+        GraphOptimizationLevel::All
+    };
     let mut builder = OrtSession::builder(&runtime.environment)?
-        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_optimization_level(level)?
         .with_intra_threads(options.threads.max(1))?
         // Threads that spin after a run take the cores from decoding, reducing and writing.
         .with_intra_op_spinning(false)?;

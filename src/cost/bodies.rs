@@ -1,0 +1,225 @@
+//! What a node holds inside, as graphs of their own: the bodies of control flow, and functions.
+
+use std::collections::{HashMap, HashSet};
+
+use super::count::Part;
+use super::tensors::{Tensor, Tensors};
+use crate::onnx::{GraphIndex, Model, bodies, captured_names, int_values, proto};
+
+/// How often a body runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turns {
+    Known(u64),
+    /// Counted as one.
+    Unknown,
+}
+
+/// A graph inside a node, and how often it runs.
+pub(super) struct Inside {
+    pub(super) part: Part,
+    pub(super) turns: Turns,
+}
+
+/// The graph around a node: what a body may read.
+pub(super) struct Around<'a> {
+    pub(super) model: &'a Model,
+    pub(super) part: &'a Part,
+    pub(super) tensors: &'a Tensors,
+}
+
+/// Loops that mean "until it is done" have this many turns at most.
+const ENDLESS: i64 = i32::MAX as i64;
+
+impl Around<'_> {
+    /// The bodies of a node. The sizes of what a loop hands on are those that it starts with.
+    pub(super) fn bodies(&self, node: &proto::Node) -> Vec<Inside> {
+        let captured = captured_names(node);
+        let operator = node.op_type.as_deref().unwrap_or_default();
+        let each = bodies(node).map(|body| {
+            let (input, turns) = match operator {
+                "If" => (Vec::new(), Turns::Known(1)),
+                "Loop" => self.of_loop(node, body),
+                "Scan" => self.of_scan(node, body),
+                _ => (Vec::new(), Turns::Unknown),
+            };
+            let graph = self.graph(body, input, captured.iter().copied());
+            Inside { part: Part { graph, opsets: self.part.opsets.clone() }, turns }
+        });
+        each.collect()
+    }
+
+    /// A body with its inputs typed, and with what it reads from outside.
+    fn graph<'n>(
+        &self,
+        body: &proto::Graph,
+        input: Vec<proto::ValueInfo>,
+        captured: impl Iterator<Item = &'n str>,
+    ) -> proto::Graph {
+        let mut own: HashSet<&str> = HashSet::new();
+        own.extend(body.input.iter().filter_map(|value| value.name.as_deref()));
+        own.extend(body.initializer.iter().filter_map(|tensor| tensor.name.as_deref()));
+        own.extend(
+            body.node.iter().flat_map(|node| node.output.iter().map(String::as_str)),
+        );
+        let mut graph = proto::Graph {
+            name: Some("body".to_owned()),
+            initializer: body.initializer.clone(),
+            sparse_initializer: body.sparse_initializer.clone(),
+            input,
+            ..proto::Graph::default()
+        };
+        let index = GraphIndex::new(&self.part.graph);
+        for name in captured.filter(|name| !own.contains(name)) {
+            self.bring(&index, name, name, &mut graph);
+        }
+        graph.node.extend(body.node.iter().cloned());
+        graph
+    }
+
+    /// Gives a graph inside a tensor from outside: its content where it is a constant.
+    fn bring(
+        &self,
+        index: &GraphIndex,
+        outside: &str,
+        inside: &str,
+        graph: &mut proto::Graph,
+    ) {
+        let is_constant = |node: &&proto::Node| {
+            node.op_type.as_deref() == Some("Constant") && node.output.len() == 1
+        };
+        if let Some(tensor) = index.initializers.get(outside) {
+            let name = Some(inside.to_owned());
+            graph.initializer.push(proto::Tensor { name, ..(*tensor).clone() });
+        } else if let Some(constant) = index.producer(outside).filter(is_constant) {
+            let output = vec![inside.to_owned()];
+            graph.node.push(proto::Node { output, ..constant.clone() });
+        } else if let Some(tensor) = self.tensors.get(outside) {
+            graph.input.push(tensor.declared(inside));
+        }
+    }
+
+    fn of_loop(
+        &self,
+        node: &proto::Node,
+        body: &proto::Graph,
+    ) -> (Vec<proto::ValueInfo>, Turns) {
+        let scalar = |element_type| Tensor { element_type, dimensions: Vec::new() };
+        let started =
+            node.input.iter().skip(2).map(|name| self.tensors.get(name).cloned());
+        let given = [Some(scalar(INT64)), Some(scalar(BOOL))].into_iter().chain(started);
+        let index = GraphIndex::new(&self.part.graph);
+        let most = node.input.first().filter(|name| !name.is_empty());
+        let most = most.and_then(|name| int_values(self.model, &index, name));
+        let turns = match most.as_deref() {
+            Some(&[most]) if most < ENDLESS => Turns::Known(most.max(0).cast_unsigned()),
+            _ => Turns::Unknown,
+        };
+        (typed(body, given), turns)
+    }
+
+    /// Since operator set 9: the inputs are what is handed on, then what is scanned along an
+    /// axis, which is the first unless `scan_input_axes` says otherwise.
+    fn of_scan(
+        &self,
+        node: &proto::Node,
+        body: &proto::Graph,
+    ) -> (Vec<proto::ValueInfo>, Turns) {
+        let attribute =
+            |name: &str| node.attribute.iter().find(|a| a.name.as_deref() == Some(name));
+        let scanned = attribute("num_scan_inputs").and_then(|a| a.i).unwrap_or(0);
+        let scanned = usize::try_from(scanned).unwrap_or(usize::MAX);
+        let first = node.input.len().saturating_sub(scanned);
+        let axes = attribute("scan_input_axes").map_or(&[][..], |a| a.ints.as_slice());
+        let mut turns = Turns::Unknown;
+        let mut given = Vec::new();
+        for (i, name) in node.input.iter().enumerate() {
+            let mut tensor = self.tensors.get(name).cloned();
+            if let (Some(number), Some(tensor)) = (i.checked_sub(first), &mut tensor) {
+                let axis = axes.get(number).copied().unwrap_or(0);
+                let from = if axis < 0 { tensor.dimensions.len() as i64 } else { 0 };
+                let axis = usize::try_from(axis.saturating_add(from)).ok();
+                if let Some(axis) = axis.filter(|&axis| axis < tensor.dimensions.len())
+                    && let Some(length) = tensor.dimensions.remove(axis)
+                {
+                    turns = Turns::Known(length as u64);
+                }
+            }
+            given.push(tensor);
+        }
+        (typed(body, given.into_iter()), turns)
+    }
+
+    /// The function that a node calls, with the call's inputs and attributes in their places.
+    pub(super) fn function(
+        &self,
+        functions: &[proto::Function],
+        node: &proto::Node,
+    ) -> Option<Part> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let called = |function: &&proto::Function| {
+            text(&function.name) == text(&node.op_type)
+                && text(&function.domain) == text(&node.domain)
+                && text(&function.overload) == text(&node.overload)
+        };
+        let function = functions.iter().find(called)?;
+        let mut attributes: HashMap<&str, &proto::Attribute> = HashMap::new();
+        for attribute in function.attribute_proto.iter().chain(&node.attribute) {
+            attributes.insert(attribute.name.as_deref().unwrap_or_default(), attribute);
+        }
+        let mut graph =
+            proto::Graph { name: Some("function".to_owned()), ..proto::Graph::default() };
+        let index = GraphIndex::new(&self.part.graph);
+        let mut missing: HashSet<&str> = HashSet::new();
+        for (i, formal) in function.input.iter().enumerate() {
+            match node.input.get(i).filter(|name| !name.is_empty()) {
+                Some(actual) => self.bring(&index, actual, formal, &mut graph),
+                None => _ = missing.insert(formal),
+            }
+        }
+        let mut nodes = function.node.clone();
+        fill(&mut nodes, &attributes, &missing);
+        graph.node.extend(nodes);
+        Some(Part { graph, opsets: function.opset_import.clone() })
+    }
+}
+
+/// `TensorProto.DataType`: i64 and bool.
+const INT64: i32 = 7;
+const BOOL: i32 = 9;
+
+fn typed(
+    body: &proto::Graph,
+    given: impl Iterator<Item = Option<Tensor>>,
+) -> Vec<proto::ValueInfo> {
+    let pairs = body.input.iter().zip(given);
+    let typed = pairs.filter_map(|(value, tensor)| {
+        Some(tensor?.declared(value.name.as_deref().unwrap_or_default()))
+    });
+    typed.collect()
+}
+
+/// Puts a call's attributes where a function's nodes refer to them, and empties the names of
+/// inputs that it does not give.
+fn fill(
+    nodes: &mut [proto::Node],
+    attributes: &HashMap<&str, &proto::Attribute>,
+    missing: &HashSet<&str>,
+) {
+    for node in nodes {
+        for name in node.input.iter_mut().filter(|name| missing.contains(name.as_str())) {
+            name.clear();
+        }
+        node.attribute.retain_mut(|attribute| {
+            let Some(refers) = attribute.ref_attr_name.take() else { return true };
+            let Some(&given) = attributes.get(refers.as_str()) else { return false };
+            let name = attribute.name.take();
+            *attribute = proto::Attribute { name, ..given.clone() };
+            true
+        });
+        for attribute in &mut node.attribute {
+            let bodies =
+                attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+            bodies.for_each(|body| fill(&mut body.node, attributes, missing));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! From a graph without weights to the multiply-adds of its nodes, and of what is inside them.
+
+use std::collections::{BTreeSet, HashSet};
+
+use prost::Message as _;
+
+use super::bodies::{Around, Inside, Turns};
+use super::formula::multiply_adds;
+use super::tensors::{Tensor, Tensors};
+use crate::error::Result;
+use crate::onnx::{Model, node_label, proto};
+use crate::operator;
+use crate::runtime::{Runtime, Session, SessionOptions};
+
+/// How many bodies and calls of functions are opened, and how deep: those of exports are few.
+const MOST_INSIDE: usize = 500;
+const DEEPEST: usize = 12;
+
+/// A graph whose inputs are typed, and the operator sets that it uses.
+pub(super) struct Part {
+    pub(super) graph: proto::Graph,
+    pub(super) opsets: Vec<proto::OperatorSetId>,
+}
+
+/// What a graph costs.
+pub(super) struct Counted {
+    /// By the position of a node.
+    pub(super) nodes: Vec<u64>,
+    pub(super) tensors: Tensors,
+}
+
+/// Counts graphs of one model.
+pub(super) struct Counter<'a> {
+    model: &'a Model,
+    runtime: &'a Runtime,
+    functions: Vec<proto::Function>,
+    /// Bodies and calls that may still be opened.
+    left: usize,
+    depth: usize,
+    unknown: BTreeSet<String>,
+}
+
+impl<'a> Counter<'a> {
+    pub(super) fn new(
+        model: &'a Model,
+        runtime: &'a Runtime,
+        functions: Vec<proto::Function>,
+    ) -> Self {
+        let unknown = BTreeSet::new();
+        Self { model, runtime, functions, left: MOST_INSIDE, depth: 0, unknown }
+    }
+
+    /// Nodes that could not be counted, sorted.
+    pub(super) fn into_unknown(self) -> Vec<String> {
+        self.unknown.into_iter().collect()
+    }
+
+    /// Opens a graph and counts its nodes; `within` comes before the names of those that cannot
+    /// be counted.
+    pub(super) fn count(&mut self, part: &Part, within: &str) -> Result<Counted> {
+        let tensors = self.tensors(part)?;
+        let shapes = |name: &str| tensors.get(name)?.sizes();
+        let mut nodes = Vec::with_capacity(part.graph.node.len());
+        for node in &part.graph.node {
+            let label = format!("{within}{}", node_label(node));
+            let around = Around { model: self.model, part, tensors: &tensors };
+            let mut inside = around.bodies(node);
+            let call = around.function(&self.functions, node);
+            let is_call = call.is_some();
+            inside.extend(call.map(|part| Inside { part, turns: Turns::Known(1) }));
+            let mut cost = match multiply_adds(node, &shapes) {
+                // What a function's name says is not what it does.
+                _ if is_call => 0,
+                Some(cost) => cost,
+                None => {
+                    self.unknown.insert(label.clone());
+                    0
+                }
+            };
+            for inside in inside {
+                cost = cost.saturating_add(self.inside(&inside, &label));
+            }
+            nodes.push(cost);
+        }
+        Ok(Counted { nodes, tensors })
+    }
+
+    /// What a body or function costs in all its turns.
+    fn inside(&mut self, inside: &Inside, label: &str) -> u64 {
+        if self.left == 0 || self.depth == DEEPEST {
+            self.unknown.insert(label.to_owned());
+            return 0;
+        }
+        self.left -= 1;
+        self.depth += 1;
+        let counted = self.count(&inside.part, &format!("{label}/"));
+        self.depth -= 1;
+        let Ok(counted) = counted else {
+            self.unknown.insert(label.to_owned());
+            return 0;
+        };
+        let once = counted.nodes.iter().fold(0, |sum: u64, &n| sum.saturating_add(n));
+        match inside.turns {
+            Turns::Known(turns) => once.saturating_mul(turns),
+            Turns::Unknown => {
+                if once > 0 {
+                    self.unknown.insert(label.to_owned());
+                }
+                once
+            }
+        }
+    }
+
+    /// Every tensor of a graph as ONNX Runtime infers it.
+    fn tensors(&self, part: &Part) -> Result<Tensors> {
+        let mut tensors = Tensors::new();
+        for tensor in &part.graph.initializer {
+            let name = tensor.name.clone().unwrap_or_default();
+            tensors.insert(name, Tensor::of_file(tensor));
+        }
+        for value in &part.graph.input {
+            let name = value.name.clone().unwrap_or_default();
+            tensors.extend(Tensor::of_declaration(value).map(|tensor| (name, tensor)));
+        }
+        let mut once = HashSet::new();
+        let outputs = part.graph.node.iter().flat_map(|node| &node.output);
+        let outputs: Vec<&String> =
+            outputs.filter(|name| !name.is_empty() && once.insert(*name)).collect();
+        if outputs.is_empty() {
+            return Ok(tensors);
+        }
+        let model = self.without_weights(part, &outputs).encode_to_vec();
+        let options = SessionOptions { basic: true, ..SessionOptions::default() };
+        let session =
+            Session::open(self.runtime, "model without its weights", &model, &options)?;
+        for output in session.outputs() {
+            let tensor = Tensor {
+                element_type: output.element_type,
+                dimensions: output.dimensions,
+            };
+            tensors.insert(output.name, tensor);
+        }
+        Ok(tensors)
+    }
+
+    fn without_weights(&self, part: &Part, outputs: &[&String]) -> proto::Model {
+        let output = |name: &&String| proto::ValueInfo {
+            name: Some((*name).clone()),
+            ..proto::ValueInfo::default()
+        };
+        let graph = proto::Graph {
+            output: outputs.iter().map(output).collect(),
+            ..part.graph.clone()
+        };
+        let ours =
+            |set: &&proto::OperatorSetId| set.domain.as_deref() == Some(operator::DOMAIN);
+        // Before IR version 4 every initializer had to be an input.
+        let ir_version = self.model.shell.ir_version.map(|version| version.max(4));
+        proto::Model {
+            ir_version,
+            opset_import: part.opsets.iter().filter(|set| !ours(set)).cloned().collect(),
+            graph: Some(graph),
+            functions: self.functions.clone(),
+            ..proto::Model::default()
+        }
+    }
+}

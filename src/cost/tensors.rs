@@ -1,0 +1,78 @@
+//! What is known of a tensor: its element type and sizes.
+
+use std::collections::HashMap;
+
+use crate::onnx::proto;
+
+/// Tensors of a graph by name.
+pub(super) type Tensors = HashMap<String, Tensor>;
+
+/// Element type and sizes of a tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tensor {
+    /// ONNX element type, 0 where it is not known.
+    pub(super) element_type: i32,
+    /// `None` for a size that is not known. No axes: a scalar, or nothing is known.
+    pub(super) dimensions: Vec<Option<usize>>,
+}
+
+impl Tensor {
+    /// What a tensor of the file says about itself.
+    pub(super) fn of_file(tensor: &proto::Tensor) -> Self {
+        let dimensions = tensor.dims.iter().map(|&size| usize::try_from(size).ok());
+        Self {
+            element_type: tensor.data_type.unwrap_or(0),
+            dimensions: dimensions.collect(),
+        }
+    }
+
+    /// Its sizes, where all are known.
+    pub(super) fn sizes(&self) -> Option<Vec<usize>> {
+        self.dimensions.iter().copied().collect()
+    }
+
+    /// The tensor as a graph declares its inputs.
+    pub(super) fn declared(&self, name: &str) -> proto::ValueInfo {
+        let dimension = |size: &Option<usize>| proto::Dimension {
+            value: size.map(|size| proto::DimensionValue::Value(size as i64)),
+            ..proto::Dimension::default()
+        };
+        let tensor = proto::TensorType {
+            elem_type: Some(self.element_type),
+            shape: Some(proto::TensorShape {
+                dim: self.dimensions.iter().map(dimension).collect(),
+            }),
+        };
+        proto::ValueInfo {
+            name: Some(name.to_owned()),
+            r#type: Some(proto::Type {
+                value: Some(proto::TypeValue::Tensor(tensor)),
+                ..proto::Type::default()
+            }),
+            ..proto::ValueInfo::default()
+        }
+    }
+
+    /// What a graph declares of one of its inputs; `None` for what is no tensor.
+    pub(super) fn of_declaration(value: &proto::ValueInfo) -> Option<Self> {
+        let Some(proto::TypeValue::Tensor(tensor)) = &value.r#type.as_ref()?.value else {
+            return None;
+        };
+        let size = |dimension: &proto::Dimension| match dimension.value {
+            Some(proto::DimensionValue::Value(size)) => usize::try_from(size).ok(),
+            _ => None,
+        };
+        let shape = tensor.shape.as_ref();
+        Some(Self {
+            element_type: tensor.elem_type.unwrap_or(0),
+            dimensions: shape
+                .map(|s| s.dim.iter().map(size).collect())
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// A product of sizes, as large as it may get.
+pub(super) fn product<'a>(sizes: impl IntoIterator<Item = &'a usize>) -> u64 {
+    sizes.into_iter().fold(1, |all, &size| all.saturating_mul(size as u64))
+}
