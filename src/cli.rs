@@ -5,7 +5,7 @@
 //! some images failed, 130 and 143 stopped by a signal.
 
 mod doctor;
-//mod inspect;
+mod inspect;
 mod manual;
 mod names;
 mod predict;
@@ -52,7 +52,7 @@ enum Command {
     /// Sample a model on images; write class maps, uncertainty maps and predictions.csv.
     Predict(Box<predict::PredictArguments>),
     /// Show what is random in a model, where dropout could go, and what it would cost.
-    //Inspect(Box<inspect::InspectArguments>),
+    Inspect(Box<inspect::InspectArguments>),
     /// Show which ONNX Runtime is found, where, and what works.
     Doctor(doctor::DoctorArguments),
     /// Print the manual page of a command.
@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
     };
     let result = match typed.command {
         Command::Predict(arguments) => predict::run(&arguments),
-        //Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),
         Command::Completions(arguments) => {

@@ -63,10 +63,13 @@ pub(super) struct InspectArguments {
 /// Width and height.
 fn size(text: &str) -> Result<(usize, usize), String> {
     let number = |text: &str| text.parse().ok().filter(|n| (1..=65_536).contains(n));
-    let sides = text.split_once('x').map(|(width, height)| (number(width), number(height)));
+    let sides =
+        text.split_once('x').map(|(width, height)| (number(width), number(height)));
     match sides {
         Some((Some(width), Some(height))) => Ok((width, height)),
-        _ => Err(format!("\"{text}\" is no size: expected WIDTHxHEIGHT, such as 512x256")),
+        _ => {
+            Err(format!("\"{text}\" is no size: expected WIDTHxHEIGHT, such as 512x256"))
+        }
     }
 }
 
@@ -104,7 +107,8 @@ fn cost(arguments: &InspectArguments, model: &Model, found: &Inspection) -> Resu
         Err(_) => None,
         Ok(plan) => {
             let run = costs(plan.model(), &runtime, &size)?;
-            let (all, repeated) = (run.of(plan.needed_nodes()), run.of(plan.suffix_nodes()));
+            let (all, repeated) =
+                (run.of(plan.needed_nodes()), run.of(plan.suffix_nodes()));
             (all > 0).then(|| repeated as f64 / all as f64)
         }
     };
@@ -123,10 +127,13 @@ fn input_size(
     let declared = declared.unwrap_or_default();
     let known = found.plan.as_ref().ok().and_then(|plan| model_input(plan).ok());
     if let Some(input) = known {
-        let (height, width) = (input.height.unwrap_or(height), input.width.unwrap_or(width));
+        let (height, width) =
+            (input.height.unwrap_or(height), input.width.unwrap_or(width));
         return input.sizes(1, height, width);
     }
     let otherwise = [1, 3, height, width];
     let sizes = declared.iter().enumerate();
-    sizes.map(|(i, size)| size.unwrap_or(otherwise.get(i).copied().unwrap_or(1))).collect()
+    sizes
+        .map(|(i, size)| size.unwrap_or(otherwise.get(i).copied().unwrap_or(1)))
+        .collect()
 }

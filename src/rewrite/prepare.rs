@@ -243,7 +243,9 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
         }
     };
     Error::model(model.path(), format!("the model has no live dropout: {inert}"))
-        .with_hint(EXPORT_HINT)
+        .with_hint(format!(
+            "put it in, --insert head for instance (`mcdrop inspect` lists places); or {EXPORT_HINT}"
+        ))
 }
 
 /// Whether a site shares one draw among all rows of a run, whatever the shapes.

@@ -37,7 +37,8 @@ pub(super) fn report(model: &Model, found: &Inspection, cost: Option<&Cost>) -> 
         })
     });
     let all = cost.map(|cost| cost.file.total());
-    let share = |nodes: u64| all.filter(|all| *all > 0).map(|all| nodes as f64 / all as f64);
+    let share =
+        |nodes: u64| all.filter(|all| *all > 0).map(|all| nodes as f64 / all as f64);
     let candidates = found.candidates.iter().map(|candidate| {
         json!({
             "node": candidate.node,

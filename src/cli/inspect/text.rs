@@ -2,7 +2,7 @@
 
 use super::Cost;
 use crate::cli::terminal;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::onnx::Model;
 use crate::rewrite::{Candidate, Inspection, Place, Site, Verdict};
 
@@ -12,7 +12,7 @@ const MOST: usize = 12;
 pub(super) fn report(
     model: &Model,
     found: &Inspection,
-    cost: std::result::Result<&Cost, &Error>,
+    cost: Result<&Cost, &Error>,
     verbose: bool,
 ) {
     let most = if verbose { usize::MAX } else { MOST };
@@ -57,7 +57,10 @@ fn verdict(found: &Inspection) {
         Verdict::Inert => "there is dropout, and it does nothing in this file",
         Verdict::None => "nothing in the model is random",
     };
-    line(&format!("verdict: {} ({text}; {live} live, {inert} inert)", found.verdict.name()));
+    line(&format!(
+        "verdict: {} ({text}; {live} live, {inert} inert)",
+        found.verdict.name()
+    ));
 }
 
 fn sites(found: &Inspection, most: usize) {
@@ -91,7 +94,8 @@ fn sites(found: &Inspection, most: usize) {
     }
     rest(found.sites.len(), most, "sites");
     let plan = found.plan.iter();
-    let inserted = plan.flat_map(|plan| plan.survey().sites.iter().skip(found.sites.len()));
+    let inserted =
+        plan.flat_map(|plan| plan.survey().sites.iter().skip(found.sites.len()));
     for site in inserted.take(most) {
         line(&format!(
             "    +  {} of {}s, ratio {}, {}",
@@ -109,7 +113,7 @@ fn rest(all: usize, most: usize, what: &str) {
     }
 }
 
-fn costs(cost: std::result::Result<&Cost, &Error>) {
+fn costs(cost: Result<&Cost, &Error>) {
     let cost = match cost {
         Ok(cost) => cost,
         Err(error) => {
@@ -138,7 +142,9 @@ fn candidates(all: &[Candidate], cost: Option<&Cost>, most: usize) {
     if all.is_empty() {
         return;
     }
-    line("places for dropout (--insert PLACE or NODE; the share that every sample would repeat):");
+    line(
+        "places for dropout (--insert PLACE or NODE; the share that every sample would repeat):",
+    );
     let mut shown = 0;
     for place in Place::ALL {
         let here = all.iter().filter(|candidate| candidate.place == place);
