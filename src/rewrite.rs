@@ -8,6 +8,8 @@
 //! and not those of the prefix.
 //!
 //! Nothing here computes a tensor; which axis of a tensor is the batch is not known here.
+//!
+#![doc = include_str!("docs/sites.md")]
 
 mod apply;
 mod candidates;

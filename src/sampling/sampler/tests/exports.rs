@@ -304,3 +304,56 @@ fn samples_of_every_export_have_the_mean_and_variance_of_pytorchs_own() {
     );
     assert!(compared > 80, "{compared}");
 }
+
+#[test]
+fn dropout_can_be_put_in_at_every_place_of_a_stripped_export() {
+    use crate::rewrite::{Place, Unit};
+    let expected = table("expected.json");
+    let (mut wrong, mut tried) = (Vec::new(), std::collections::BTreeMap::new());
+    for (name, entry) in table("exports.json") {
+        if !name.starts_with("eval-") && name != "channels-last.onnx" {
+            continue;
+        }
+        let output = entry["output"].as_str();
+        let found =
+            rewrite::inspect(&open(&name), output, &SiteOptions::default()).unwrap();
+        for (candidate, unit) in
+            found.candidates.iter().flat_map(|c| [(c, Unit::Element), (c, Unit::Channel)])
+        {
+            let options = SiteOptions {
+                insert: vec![candidate.node.clone()],
+                ratios: vec![(None, 0.5)],
+                unit: Some(unit),
+                ..SiteOptions::default()
+            };
+            let mut case = match Case::new(&name, &entry, &expected[&name], &options) {
+                Ok(case) => case,
+                // Attention weights have no channels.
+                Err(_)
+                    if candidate.place == Place::Attention && unit == Unit::Channel =>
+                {
+                    continue;
+                }
+                Err(error) => {
+                    wrong.push(format!("{name}: {} {unit:?}: {error}", candidate.node));
+                    continue;
+                }
+            };
+            let rows = case.run(0, &(-1..31).collect::<Vec<_>>());
+            let eval = numbers(&expected[&name]["eval"]);
+            let own = &eval[..eval.len() / case.images.len()];
+            let far = rows[0].iter().zip(own).map(|(a, b)| (f64::from(*a) - b).abs());
+            let far = far.fold(0.0, f64::max);
+            let moves =
+                rows[1..].iter().any(|row| largest_difference(&rows[0], row) > 1e-5);
+            if far > 1e-5 || !moves {
+                let node = &candidate.node;
+                wrong
+                    .push(format!("{name}: {node} {unit:?}: {far} away, moves: {moves}"));
+            }
+            *tried.entry(candidate.place).or_insert(0) += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(Place::ALL.iter().all(|place| tried.contains_key(place)), "{tried:?}");
+}
