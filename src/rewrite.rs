@@ -14,6 +14,7 @@ mod candidates;
 mod channels;
 mod choose;
 mod cut;
+mod inline;
 mod insert;
 mod inspect;
 mod output;

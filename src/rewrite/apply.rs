@@ -119,7 +119,8 @@ fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::N
 
 /// The name of the node that draws: the file's own where it is replaced, since names are unique.
 fn label<'a>(found: &'a Found, application: &'a Application) -> &'a str {
-    let is_first = found.applications.first().is_some_and(|first| first.at == application.at);
+    let is_first =
+        found.applications.first().is_some_and(|first| first.at == application.at);
     if is_first && application.readers.is_none() {
         &found.site.node
     } else {
