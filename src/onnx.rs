@@ -15,7 +15,9 @@ pub(crate) mod proto;
 
 pub(crate) use constant::{first_values, float_scalar, int_values, tensor_values};
 pub(crate) use external::ExternalData;
-pub(crate) use graph::{GraphIndex, bodies, captured_names, node_label};
+pub(crate) use graph::{
+    GraphIndex, bodies, captured_names, function_label, node_label, normal_domain,
+};
 
 pub use find::find_model;
 

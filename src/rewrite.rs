@@ -16,6 +16,7 @@ mod candidates;
 mod channels;
 mod choose;
 mod cut;
+mod inline;
 mod insert;
 mod inspect;
 mod output;

@@ -79,6 +79,21 @@ pub(crate) fn node_label(node: &proto::Node) -> &str {
     }
 }
 
+/// A domain of operators, by the one name that the standard one has here: none.
+pub(crate) fn normal_domain(domain: Option<&str>) -> &str {
+    match domain {
+        None | Some("ai.onnx") => "",
+        Some(domain) => domain,
+    }
+}
+
+/// The name that people know a function by: `domain::name`.
+pub(crate) fn function_label(function: &proto::Function) -> String {
+    let domain = normal_domain(function.domain.as_deref());
+    let name = function.name.as_deref().unwrap_or_default();
+    if domain.is_empty() { name.to_owned() } else { format!("{domain}::{name}") }
+}
+
 /// What a node reads: its inputs, and what the bodies of `If`, `Loop` and `Scan` take from
 /// outside.
 pub(crate) fn captured_names(node: &proto::Node) -> BTreeSet<&str> {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::apply::{self, Place};
 use super::choose::{self, SiteOptions};
+use super::inline;
 use super::insert;
 use super::output::{self, Head, ScoresOption};
 use super::reach::Reach;
@@ -69,7 +70,12 @@ pub(super) fn prepare(
     scores: ScoresOption,
     options: &SiteOptions,
 ) -> Result<Prepared> {
-    refuse_functions(&model)?;
+    let opset = model.opset();
+    inline::functions(&mut model, &|node| {
+        recognise::is_random(node)
+            || recognise::is_dropout(node)
+            || repair::may_train(node, opset)
+    })?;
     let batch_norm_training = repair::batch_norm(&mut model);
     let head = output::choose(&model, output_name, scores)?;
     let mut found = recognise::recognise(&model)?;
@@ -180,36 +186,6 @@ fn put_in_place(
     });
     apply::remove_dead(graph);
     active
-}
-
-/// Functions that hold randomness.
-fn refuse_functions(model: &Model) -> Result<()> {
-    let holds =
-        |node: &proto::Node| recognise::is_random(node) || recognise::is_dropout(node);
-    let random: HashSet<(&str, &str)> = model
-        .shell
-        .functions
-        .iter()
-        .filter(|function| any_node(&function.node, &holds, 0))
-        .map(|function| {
-            (
-                function.domain.as_deref().unwrap_or_default(),
-                function.name.as_deref().unwrap_or_default(),
-            )
-        })
-        .collect();
-    let calls = |node: &proto::Node| {
-        let name = node.op_type.as_deref().unwrap_or_default();
-        random.contains(&(node.domain.as_deref().unwrap_or_default(), name))
-    };
-    match model.graph.node.iter().find(|node| calls(node)) {
-        None => Ok(()),
-        Some(node) => Err(Error::node(
-            node_label(node),
-            "the function that it calls holds randomness, which cannot be sampled there yet",
-        )
-        .with_hint("export the model without functions around its dropout")),
-    }
 }
 
 fn any_node(

@@ -39,3 +39,13 @@ pub(super) fn is_training(node: &proto::Node, opset: i64) -> bool {
         && node.op_type.as_deref() == Some("BatchNormalization")
         && (mode.and_then(|a| a.i) == Some(1) || (opset < 14 && outputs > 1))
 }
+
+/// Whether a node of a function may do so in one of its calls, which say the mode.
+pub(super) fn may_train(node: &proto::Node, opset: i64) -> bool {
+    let mode = node.attribute.iter().find(|a| a.name.as_deref() == Some("training_mode"));
+    let is_said_by_calls = mode.is_some_and(|a| a.ref_attr_name.is_some());
+    is_training(node, opset)
+        || (is_said_by_calls
+            && super::recognise::is_standard(node)
+            && node.op_type.as_deref() == Some("BatchNormalization"))
+}

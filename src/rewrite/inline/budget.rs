@@ -1,0 +1,61 @@
+//! How large a file may become: a few functions that call each other twice make any number of
+//! nodes.
+
+use prost::Message as _;
+
+use super::each_node;
+use crate::error::{Error, Result};
+use crate::onnx::{node_label, proto};
+
+/// More nodes than any network has.
+const MOST_NODES: usize = 1_000_000;
+/// Bytes that may be added, beside what the functions hold themselves.
+const MOST_BYTES: usize = 256 << 20;
+
+pub(super) struct Budget {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Budget {
+    pub(super) fn of(functions: &[proto::Function]) -> Self {
+        let own = functions.iter().map(prost::Message::encoded_len).sum::<usize>();
+        Self { nodes: MOST_NODES, bytes: MOST_BYTES.saturating_add(2 * own) }
+    }
+
+    /// Takes off what copying a function needs at least: its lists are gone through for each
+    /// call.
+    pub(super) fn enter(
+        &mut self,
+        call: &proto::Node,
+        function: &proto::Function,
+    ) -> Result<()> {
+        self.take(call, 0, function.encoded_len())
+    }
+
+    /// Takes a node and those in its bodies off.
+    pub(super) fn charge(
+        &mut self,
+        call: &proto::Node,
+        node: &proto::Node,
+    ) -> Result<()> {
+        let mut count = 0;
+        each_node(std::slice::from_ref(node), &mut |_| count += 1);
+        self.take(call, count, node.encoded_len())
+    }
+
+    fn take(&mut self, call: &proto::Node, nodes: usize, bytes: usize) -> Result<()> {
+        let left = self.nodes.checked_sub(nodes).zip(self.bytes.checked_sub(bytes));
+        let Some((nodes, bytes)) = left else {
+            let message = format!(
+                "with the functions that it calls the model has more than {MOST_NODES} nodes, or \
+                 {} MiB of them",
+                MOST_BYTES >> 20
+            );
+            return Err(Error::node(node_label(call), message)
+                .with_hint("export the model without functions around its dropout"));
+        };
+        (self.nodes, self.bytes) = (nodes, bytes);
+        Ok(())
+    }
+}

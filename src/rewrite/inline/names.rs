@@ -1,0 +1,106 @@
+//! Names that nothing else in a model has.
+
+use std::collections::{HashMap, HashSet};
+
+use super::each_node;
+use crate::onnx::{bodies, proto};
+
+pub(super) struct Names {
+    /// Tensors of the graph and its bodies, and those that were added.
+    taken: HashSet<String>,
+    /// Tensors of bodies inside functions, which keep their names where nothing has the same.
+    local: HashSet<String>,
+    nodes: HashSet<String>,
+    calls: HashSet<String>,
+    /// The number to try next after a name.
+    next: HashMap<String, usize>,
+}
+
+impl Names {
+    pub(super) fn new(graph: &proto::Graph, functions: &[proto::Function]) -> Self {
+        let mut taken = HashSet::new();
+        in_graph(graph, &mut taken);
+        let mut local = HashSet::new();
+        for function in functions {
+            let defaults = function.attribute_proto.iter();
+            let defaults =
+                defaults.flat_map(|a| a.g.as_deref().into_iter().chain(&a.graphs));
+            let held = function.node.iter().flat_map(bodies);
+            held.chain(defaults).for_each(|body| in_graph(body, &mut local));
+        }
+        let mut nodes = HashSet::new();
+        each_node(&graph.node, &mut |node| nodes.extend(node.name.clone()));
+        Self { taken, local, nodes, calls: HashSet::new(), next: HashMap::new() }
+    }
+
+    /// Whether a tensor outside of functions has this name.
+    pub(super) fn is_taken(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
+    /// A name for a tensor.
+    pub(super) fn tensor(&mut self, wanted: String) -> String {
+        let Self { taken, local, next, .. } = self;
+        let name =
+            unused(next, wanted, |name| taken.contains(name) || local.contains(name));
+        taken.insert(name.clone());
+        name
+    }
+
+    /// A name for a node.
+    pub(super) fn node(&mut self, wanted: String) -> String {
+        let name = unused(&mut self.next, wanted, |name| self.nodes.contains(name));
+        self.nodes.insert(name.clone());
+        name
+    }
+
+    /// A name for a call, before the names of all that stood in it.
+    pub(super) fn call(&mut self, label: &str) -> String {
+        let name =
+            unused(&mut self.next, label.to_owned(), |name| self.calls.contains(name));
+        self.calls.insert(name.clone());
+        name
+    }
+}
+
+/// The name itself, or the first with a number that is free.
+fn unused(
+    next: &mut HashMap<String, usize>,
+    wanted: String,
+    is_used: impl Fn(&str) -> bool,
+) -> String {
+    if !is_used(&wanted) {
+        return wanted;
+    }
+    let mut number = next.get(&wanted).copied().unwrap_or(1);
+    loop {
+        let name = format!("{wanted}_{number}");
+        number += 1;
+        if !is_used(&name) {
+            next.insert(wanted, number);
+            return name;
+        }
+    }
+}
+
+fn in_graph(graph: &proto::Graph, names: &mut HashSet<String>) {
+    names.extend(defined(graph).map(str::to_owned));
+    // What is read and never written must not be written by a function either.
+    names.extend(graph.node.iter().flat_map(|node| node.input.iter().cloned()));
+    names.extend(graph.output.iter().filter_map(|value| value.name.clone()));
+    for body in graph.node.iter().flat_map(bodies) {
+        in_graph(body, names);
+    }
+}
+
+/// The tensors that a graph defines itself.
+pub(super) fn defined(graph: &proto::Graph) -> impl Iterator<Item = &str> {
+    let inputs = graph.input.iter().filter_map(|value| value.name.as_deref());
+    let constants = graph.initializer.iter().filter_map(|tensor| tensor.name.as_deref());
+    let sparse = graph.sparse_initializer.iter();
+    let sparse = sparse.filter_map(|tensor| tensor.values.as_ref()?.name.as_deref());
+    let written =
+        graph.node.iter().flat_map(|node| node.output.iter().map(String::as_str));
+    let all = inputs.chain(constants).chain(sparse).chain(written);
+    all.filter(|name| !name.is_empty())
+}
