@@ -63,7 +63,8 @@ impl Costs {
 }
 
 /// Counts a model's multiply-adds where its input has this size (the batch first, 1 for one
-/// image), whatever size the file declares. Nothing is run, and no weight is read.
+/// image), whatever size the file declares. Nothing is run, and no weight is read. That a model
+/// is counted at a size does not mean that it runs at it: only what shapes contradict is found.
 ///
 /// # Errors
 /// If the model has not one input, the input has another number of axes, or ONNX Runtime refuses

@@ -155,11 +155,13 @@ impl Around<'_> {
         functions: &[proto::Function],
         node: &proto::Node,
     ) -> Option<Part> {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let same = |a: &Option<String>, b: &Option<String>| {
+            a.as_deref().unwrap_or_default() == b.as_deref().unwrap_or_default()
+        };
         let called = |function: &&proto::Function| {
-            text(&function.name) == text(&node.op_type)
-                && text(&function.domain) == text(&node.domain)
-                && text(&function.overload) == text(&node.overload)
+            same(&function.name, &node.op_type)
+                && same(&function.domain, &node.domain)
+                && same(&function.overload, &node.overload)
         };
         let function = functions.iter().find(called)?;
         let mut attributes: HashMap<&str, &proto::Attribute> = HashMap::new();

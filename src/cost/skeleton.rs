@@ -1,5 +1,7 @@
 //! Models without weights: what ONNX Runtime needs to infer shapes, and no more.
 
+use std::collections::HashMap;
+
 use super::stand_in::stand_in;
 use super::tensors::Tensor;
 use crate::onnx::{Model, proto};
@@ -8,16 +10,21 @@ use crate::onnx::{Model, proto};
 /// matter are larger.
 const SMALL: u64 = 4096;
 
-/// Inputs that stand for what a body cannot hold: weights, and the output of random operators.
-#[derive(Debug, Default)]
-pub(super) struct Lifted(Vec<proto::ValueInfo>);
+/// Inputs of the outermost graph that stand for what is not to be computed: weights inside
+/// bodies, and the output of random operators.
+#[derive(Debug)]
+pub(super) struct Lifted {
+    inputs: Vec<proto::ValueInfo>,
+    /// Whether the nodes at hand can read such inputs: those of functions cannot.
+    can: bool,
+}
 
 impl Lifted {
-    /// The name of a new input of the outermost graph.
-    pub(super) fn input(&mut self, tensor: &Tensor) -> String {
-        let name = format!("mcdrop::stand_in::{}", self.0.len());
-        self.0.push(tensor.declared(&name));
-        name
+    /// The name of a new input.
+    pub(super) fn input(&mut self, tensor: &Tensor) -> Option<String> {
+        let name = format!("mcdrop::stand_in::{}", self.inputs.len());
+        self.inputs.push(tensor.declared(&name));
+        self.can.then_some(name)
     }
 }
 
@@ -28,8 +35,8 @@ pub(super) fn of_graph(
     graph: &proto::Graph,
     mut input: Vec<proto::ValueInfo>,
 ) -> proto::Graph {
-    let mut lifted = Lifted::default();
-    let node = nodes(model, &graph.node, &mut lifted);
+    let mut lifted = Lifted { inputs: Vec::new(), can: true };
+    let node = nodes(model, &graph.node, &graph.initializer, &mut lifted);
     let mut initializer = Vec::new();
     for tensor in &graph.initializer {
         match kept(model, tensor) {
@@ -43,7 +50,7 @@ pub(super) fn of_graph(
             weight(&tensor)
         }));
     }
-    input.extend(lifted.0);
+    input.extend(lifted.inputs);
     proto::Graph {
         name: Some("shapes".to_owned()),
         node,
@@ -53,25 +60,37 @@ pub(super) fn of_graph(
     }
 }
 
-/// The model's functions without what stands in the way of opening them. They can hold no large
-/// weights: all that they read is handed to them.
+/// The model's functions without what stands in the way of opening them; constants in them stay,
+/// for a function cannot read what it is not handed.
 pub(super) fn functions(model: &Model) -> Vec<proto::Function> {
-    let functions = model.shell.functions.iter();
-    let without_values = |function: &proto::Function| proto::Function {
-        node: nodes(model, &function.node, &mut Lifted::default()),
-        value_info: Vec::new(),
-        ..function.clone()
+    let without_values = |function: &proto::Function| {
+        let mut lifted = Lifted { inputs: Vec::new(), can: false };
+        let node = nodes(model, &function.node, &[], &mut lifted);
+        proto::Function { node, value_info: Vec::new(), ..function.clone() }
     };
-    functions.map(without_values).collect()
+    model.shell.functions.iter().map(without_values).collect()
 }
 
-fn nodes(model: &Model, nodes: &[proto::Node], lifted: &mut Lifted) -> Vec<proto::Node> {
-    let each = nodes.iter().map(|node| {
-        if let Some(tensor) = constant(node) {
-            return constant_node(model, node, tensor, lifted);
-        }
-        if let Some(other) = stand_in(node, lifted) {
-            return other;
+fn nodes(
+    model: &Model,
+    nodes: &[proto::Node],
+    initializers: &[proto::Tensor],
+    lifted: &mut Lifted,
+) -> Vec<proto::Node> {
+    let mut constants: HashMap<&str, &proto::Tensor> = HashMap::new();
+    constants.extend(initializers.iter().filter_map(|t| Some((t.name.as_deref()?, t))));
+    constants.extend(
+        nodes.iter().filter_map(|n| Some((n.output.first()?.as_str(), constant(n)?))),
+    );
+    let mut each = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let other = match constant(node) {
+            Some(tensor) => constant_node(model, node, tensor, lifted),
+            None => stand_in(node, &constants, lifted),
+        };
+        if let Some(other) = other {
+            each.push(other);
+            continue;
         }
         let mut node = node.clone();
         for attribute in &mut node.attribute {
@@ -79,9 +98,9 @@ fn nodes(model: &Model, nodes: &[proto::Node], lifted: &mut Lifted) -> Vec<proto
                 attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
             bodies.for_each(|body| *body = of_body(model, body, lifted));
         }
-        node
-    });
-    each.collect()
+        each.push(node);
+    }
+    each
 }
 
 /// A body; its large weights are read from outside. What it declares of its inputs and outputs
@@ -89,16 +108,16 @@ fn nodes(model: &Model, nodes: &[proto::Node], lifted: &mut Lifted) -> Vec<proto
 fn of_body(model: &Model, body: &proto::Graph, lifted: &mut Lifted) -> proto::Graph {
     let (mut node, mut initializer) = (Vec::new(), Vec::new());
     for tensor in &body.initializer {
-        match kept(model, tensor) {
-            Some(tensor) => initializer.push(tensor),
-            None => {
-                let outside = lifted.input(&Tensor::of_file(tensor));
-                let name = tensor.name.clone().unwrap_or_default();
-                node.push(identity(outside, vec![name]));
-            }
+        if let Some(tensor) = kept(model, tensor) {
+            initializer.push(tensor);
+        } else if let Some(outside) = lifted.input(&Tensor::of_file(tensor)) {
+            let name = tensor.name.clone().unwrap_or_default();
+            node.push(identity(outside, vec![name]));
+        } else {
+            initializer.push(tensor.clone());
         }
     }
-    node.extend(nodes(model, &body.node, lifted));
+    node.extend(nodes(model, &body.node, &body.initializer, lifted));
     let mut body = proto::Graph {
         name: body.name.clone(),
         node,
@@ -124,24 +143,23 @@ fn constant(node: &proto::Node) -> Option<&proto::Tensor> {
     is_constant.then(|| node.attribute.iter().find_map(|a| a.t.as_ref())).flatten()
 }
 
+/// A small constant with its content, or what stands for a large one; `None` where it stays.
 fn constant_node(
     model: &Model,
     node: &proto::Node,
     tensor: &proto::Tensor,
     lifted: &mut Lifted,
-) -> proto::Node {
+) -> Option<proto::Node> {
     let Some(tensor) = kept(model, tensor) else {
-        let outside = lifted.input(&Tensor::of_file(tensor));
-        return proto::Node {
-            name: node.name.clone(),
-            ..identity(outside, node.output.clone())
-        };
+        let outside = lifted.input(&Tensor::of_file(tensor))?;
+        let name = node.name.clone();
+        return Some(proto::Node { name, ..identity(outside, node.output.clone()) });
     };
     let mut node = node.clone();
     for attribute in node.attribute.iter_mut().filter(|a| a.t.is_some()) {
         attribute.t = Some(tensor.clone());
     }
-    node
+    Some(node)
 }
 
 fn identity(input: String, output: Vec<String>) -> proto::Node {
