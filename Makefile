@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint doc verify fuzz clean
+.PHONY: help setup build demo test check fmt lint doc verify fuzz clean check-python python-checks
 
 RUNTIME := 1.32.0
 STAMP := .ort/.onnxruntime-$(RUNTIME)
@@ -16,7 +16,7 @@ PLATFORM := $(or \
 PYTHON ?= python3
 
 help: ## Show what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Fetch ONNX Runtime's library (pinned by hash) into .ort
 
@@ -61,6 +61,20 @@ check: fmt lint doc test ## What CI runs
 verify: build ## The long checks, by hand: figures stand beside their claims
 	cargo test --release --locked -- --ignored --nocapture
 
+# Converted models in the ONNX Runtime of Python, with default options: no code of ours runs.
+PYTHON_STAMP := .python/.checks
+
+python-checks: $(PYTHON_STAMP)
+
+$(PYTHON_STAMP): .config/python-checks.txt
+	rm -rf .python
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary=:all: --target .python -r .config/python-checks.txt
+	@touch $@
+
+check-python: build python-checks ## Check converted models in Python (fetches wheels pinned by hash)
+	PYTHONPATH=.python $(PYTHON) tests/python/check_converted.py $(MCDROP)
+
 # Inputs are led by what they reach in the code: stable Rust, with the counters of LLVM. The
 # program itself is built along and never run, so it need not find them.
 FUZZ_TARGETS ?= image configuration manifest table model
@@ -84,4 +98,4 @@ fuzz: setup ## Give readers of files strangers' bytes, 10 minutes a target (SECO
 	done
 
 clean: ## Remove what was built and fetched
-	rm -rf target .ort out out-digits
+	rm -rf target .ort .python out out-digits

@@ -4,6 +4,7 @@
 //! everything else to standard error. Exit codes: 0 all done, 1 failed, 2 usage, 3 finished but
 //! some images failed, 130 and 143 stopped by a signal.
 
+mod convert;
 mod doctor;
 mod inspect;
 mod manual;
@@ -31,6 +32,7 @@ use crate::error::Error;
 Examples:
   mcdrop predict model.onnx images -o out --preset imagenet
   mcdrop inspect model.onnx    what is random in a model
+  mcdrop convert model.onnx -o live.onnx
   mcdrop predict --help        the options used most, with examples
   mcdrop help predict          all options
   mcdrop doctor                which ONNX Runtime is used
@@ -53,6 +55,8 @@ enum Command {
     Predict(Box<predict::PredictArguments>),
     /// Show what is random in a model, where dropout could go, and what it would cost.
     Inspect(Box<inspect::InspectArguments>),
+    /// Write a model that draws its masks itself, in any ONNX Runtime.
+    Convert(Box<convert::ConvertArguments>),
     /// Show which ONNX Runtime is found, where, and what works.
     Doctor(doctor::DoctorArguments),
     /// Print the manual page of a command.
@@ -79,6 +83,8 @@ pub fn main() -> ExitCode {
     let result = match typed.command {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        //Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),
         Command::Completions(arguments) => {

@@ -59,7 +59,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | flags, messages, exit codes; the only one that prints |
-//! | [`pipeline`] | a folder: reading ahead, sampling, writing behind, in order |
+//! | [`pipeline`], [`convert`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself |
 //! | [`sampling`], [`output`], [`cost`] | the loop over samples; files and pictures; multiply-adds |
 //! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
 //! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
@@ -83,6 +83,7 @@
 //!   Computer Vision?*, NIPS; arXiv 1703.04977.
 
 pub mod cli;
+pub mod convert;
 pub mod cost;
 pub mod error;
 pub mod input;

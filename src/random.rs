@@ -24,7 +24,7 @@ pub use words::{MaskTable, independent_words};
 pub const BLOCK: usize = 31;
 
 /// The word from which every key starts.
-const KEY_START: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(crate) const KEY_START: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// How the samples of one unit go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,7 +72,7 @@ impl Draws {
     }
 
     /// The word that tells the two apart in a key.
-    fn tag(self) -> u32 {
+    pub(crate) fn tag(self) -> u32 {
         match self {
             Self::Stratified => 1,
             Self::Independent => 2,

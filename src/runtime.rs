@@ -14,5 +14,5 @@ mod value;
 
 pub(crate) use dropout::SiteCounts;
 pub use library::Runtime;
-pub(crate) use session::{Described, Session, SessionOptions};
+pub(crate) use session::{Described, Optimization, Session, SessionOptions};
 pub(crate) use value::Value;

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["onnx", "input", "reduce"],
     &["runtime", "rewrite", "measure"],
     &["sampling", "output", "cost"],
-    &["pipeline"],
+    &["pipeline", "convert"],
     &["cli"],
 ];
 

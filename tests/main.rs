@@ -17,6 +17,8 @@ mod architecture;
 mod color_vision;
 /// The program as a user types it: files, messages, exit codes.
 mod command_line;
+/// Models that draw their masks themselves.
+mod convert;
 /// Same bits whatever the batch, the threads, the order and the other images.
 mod determinism;
 /// Folders as exporters leave them.

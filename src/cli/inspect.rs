@@ -83,7 +83,7 @@ pub(super) struct Cost {
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let file = find_model(&arguments.model)?;
-    let model = Model::open(&file)?;
+    let model = rewrite::restore(Model::open(&file)?)?;
     let options = arguments.sites.options();
     let found = rewrite::inspect(&model, arguments.output_name.as_deref(), &options)?;
     // A choice that fits no site is a mistake in what was typed, not a property of the file.

@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
 }
 
 /// Says what of the file was not taken as it is.
-fn warn(plan: &Plan) {
+pub(super) fn warn(plan: &Plan) {
     let survey = plan.survey();
     let others =
         |n: usize| if n > 1 { format!(" and {} more", n - 1) } else { String::new() };

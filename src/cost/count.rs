@@ -10,7 +10,7 @@ use super::tensors::{Tensor, Tensors};
 use crate::error::Result;
 use crate::onnx::{Model, node_label, proto};
 use crate::operator;
-use crate::runtime::{Runtime, Session, SessionOptions};
+use crate::runtime::{Optimization, Runtime, Session, SessionOptions};
 
 /// How many bodies and calls of functions are opened, and how deep: those of exports are few.
 const MOST_INSIDE: usize = 500;
@@ -130,7 +130,10 @@ impl<'a> Counter<'a> {
             return Ok(tensors);
         }
         let model = self.without_weights(part, &outputs).encode_to_vec();
-        let options = SessionOptions { basic: true, ..SessionOptions::default() };
+        let options = SessionOptions {
+            optimization: Optimization::Basic,
+            ..SessionOptions::default()
+        };
         let session =
             Session::open(self.runtime, "model without its weights", &model, &options)?;
         for output in session.outputs() {

@@ -64,7 +64,7 @@ impl ExternalData {
     }
 
     /// Each location and the file it stands for.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
         self.files.iter().map(|(location, path)| (location.as_str(), path.as_path()))
     }
 

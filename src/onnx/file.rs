@@ -56,6 +56,11 @@ impl Model {
         proto::Model { graph: Some(graph), ..self.shell.clone() }
     }
 
+    /// The bytes of a model's messages.
+    pub(crate) fn encode_messages(model: &proto::Model) -> Vec<u8> {
+        model.encode_to_vec()
+    }
+
     /// Name and SHA-256 of the model file and of each file of external data, as `sha256sum`
     /// prints them. Reads the files whole.
     ///

@@ -111,6 +111,7 @@ fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::N
             nodes.extend(noise(found, application, place, (&shape, *kind)));
             nodes
         }
+        Source::Sizes(sizes) => noise(found, application, place, (sizes, 1)),
         Source::Masked(like, kind, values) => {
             masked(found, application, place, (like, *kind, values))
         }

@@ -6,6 +6,7 @@ use super::candidates::{self, Candidate};
 use super::choose::SiteOptions;
 use super::output::{self, ScoresOption};
 use super::reach::Reach;
+use super::restore::restore;
 use super::site::Site;
 use super::suspect::{self, Warning};
 use super::{Plan, recognise, repair};
@@ -72,7 +73,7 @@ pub fn inspect(
     options: &SiteOptions,
 ) -> Result<Inspection> {
     let plan = Plan::with_sites(file.clone(), output_name, ScoresOption::Auto, options);
-    let mut model = file.clone();
+    let mut model = restore(file.clone())?;
     let batch_norm_training = repair::batch_norm(&mut model);
     let found = recognise::recognise(&model)?;
     let sites: Vec<Site> = found.iter().map(|found| found.site.clone()).collect();

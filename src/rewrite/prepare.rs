@@ -139,7 +139,9 @@ fn put_in_place(
             numbers.insert((i, j), active.len());
             let shape = |output: &str| format!("mcdrop::shape::{output}");
             let (input, output) = match &application.input {
-                Source::Values(name) => (name.clone(), application.output.clone()),
+                Source::Values(name) | Source::Sizes(name) => {
+                    (name.clone(), application.output.clone())
+                }
                 Source::Masked(..) => {
                     let name =
                         |step: &str| format!("mcdrop::{step}::{}", application.output);

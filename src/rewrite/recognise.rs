@@ -8,6 +8,7 @@ mod dropout;
 mod follow;
 mod module;
 mod random;
+mod restored;
 mod shape;
 
 use std::collections::HashSet;
@@ -79,6 +80,8 @@ fn in_graph(scope: &Scope, found: &mut Vec<Found>) -> Result<()> {
             found.push(dropout::site(scope, at, node)?);
         } else if is_random(node) {
             found.push(random::site(scope, at, node));
+        } else if restored::is_restored(node) {
+            restored::add(found, restored::site(scope, at, node)?);
         }
         if scope.steps.len() >= DEEPEST {
             continue;

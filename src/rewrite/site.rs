@@ -164,6 +164,8 @@ pub(crate) enum Source {
     Like(String, i32),
     /// Noise of a fixed shape, of this ONNX element type.
     Shape(Vec<i64>, i32),
+    /// Noise of the sizes that this tensor holds.
+    Sizes(String),
     /// A mask of the shape of this tensor, which has the ONNX element type, and that the values
     /// are multiplied by.
     Masked(String, i32, String),

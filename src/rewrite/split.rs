@@ -11,6 +11,7 @@ use super::cut::Cut;
 use super::output::{Head, ScoresOption};
 use super::prepare::{self, Active, Prepared, Survey};
 use super::reach::Reach;
+use super::restore::restore;
 use super::site::Site;
 use crate::error::{Error, Result};
 use crate::onnx::{Model, ValueDescription, bodies, captured_names, proto};
@@ -84,6 +85,7 @@ impl Plan {
         scores: ScoresOption,
         options: &SiteOptions,
     ) -> Result<Self> {
+        let model = restore(model)?;
         let mut image = single_input(&model)?;
         if let Some([_, open @ None, _, last]) = image.dimensions.as_deref_mut()
             && last.is_none()
@@ -398,6 +400,7 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
 }
 
 mod draw;
+mod tail;
 #[cfg(test)]
 mod uncut;
 mod watched;

@@ -1,6 +1,6 @@
 //! Sessions: a graph, ready to run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ort::operator::OperatorDomain;
@@ -14,6 +14,35 @@ use super::refusal;
 use super::value::{Value, onnx_number};
 use crate::error::{Error, Result};
 
+/// What ONNX Runtime may change in a graph before it runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Optimization {
+    /// Nothing.
+    Off,
+    /// What holds for every device.
+    Basic,
+    /// Fusions of operators.
+    Extended,
+    /// Everything, layouts among it: what it does where nothing is said.
+    #[default]
+    All,
+}
+
+impl Optimization {
+    pub(crate) const EACH: [Self; 4] =
+        [Self::Off, Self::Basic, Self::Extended, Self::All];
+
+    /// The name in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Off => "no",
+            Self::Basic => "basic",
+            Self::Extended => "extended",
+            Self::All => "all",
+        }
+    }
+}
+
 /// How sessions are opened.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SessionOptions {
@@ -23,9 +52,10 @@ pub(crate) struct SessionOptions {
     pub(crate) external: Option<PathBuf>,
     /// Where the dropout operator counts; `None` for a graph that has none.
     pub(crate) sites: Option<Arc<SiteCounts>>,
-    /// Whether the optimiser stops at its basic level, which folds constants: enough where only
-    /// shapes are asked for.
-    pub(crate) basic: bool,
+    pub(crate) optimization: Optimization,
+    /// Where the graph that is run is written to.
+    #[cfg(test)]
+    pub(crate) optimized: Option<PathBuf>,
     /// Whether the optimiser that deletes live `Dropout` nodes is switched off.
     #[cfg(test)]
     pub(crate) keep_dropout: bool,
@@ -79,6 +109,20 @@ impl Session {
         Ok(Self { inner, what })
     }
 
+    /// Opens a model file as any program would, with its external data beside it.
+    pub(crate) fn open_file(
+        runtime: &Runtime,
+        what: &'static str,
+        file: &Path,
+        options: &SessionOptions,
+    ) -> Result<Self> {
+        let refused =
+            |e: ort::Error| refusal::of_opening(what, runtime.version(), &e.to_string());
+        let mut builder = builder(runtime, options).map_err(refused)?;
+        let inner = builder.commit_from_file(file).map_err(refused)?;
+        Ok(Self { inner, what })
+    }
+
     pub(crate) fn outputs(&self) -> Vec<Described> {
         self.inner.outputs().iter().map(describe).collect()
     }
@@ -97,19 +141,23 @@ impl Session {
 }
 
 fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBuilder> {
-    let level = if options.basic {
-        GraphOptimizationLevel::Level1
-    } else {
-        GraphOptimizationLevel::All
-    };
     let mut builder = OrtSession::builder(&runtime.environment)?
-        .with_optimization_level(level)?
+        .with_optimization_level(match options.optimization {
+            Optimization::Off => GraphOptimizationLevel::Disable,
+            Optimization::Basic => GraphOptimizationLevel::Level1,
+            Optimization::Extended => GraphOptimizationLevel::Level2,
+            Optimization::All => GraphOptimizationLevel::All,
+        })?
         .with_intra_threads(options.threads.max(1))?
         // Threads that spin after a run take the cores from decoding, reducing and writing.
         .with_intra_op_spinning(false)?;
     #[cfg(test)]
     if options.keep_dropout {
         builder = builder.with_disabled_optimizers("EliminateDropout")?;
+    }
+    #[cfg(test)]
+    if let Some(file) = &options.optimized {
+        builder = builder.with_optimized_model_path(file)?;
     }
     if let Some(folder) = &options.external {
         builder = builder.with_config_entry(

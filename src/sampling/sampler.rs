@@ -1,6 +1,7 @@
 //! The loop: rows of a run, their scores into the sums.
 
 mod live;
+mod noise_rows;
 mod not_finite;
 
 use std::sync::Arc;

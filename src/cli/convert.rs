@@ -1,0 +1,140 @@
+//! `mcdrop convert`: a model that draws its masks itself.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::names;
+use super::sites::SiteArguments;
+use super::{End, terminal};
+use crate::convert::{self, Conversion, ConvertOptions};
+use crate::error::Result;
+use crate::onnx::{Model, find_model};
+use crate::random::Draws;
+use crate::rewrite::{Plan, ScoresOption};
+use crate::runtime::Runtime;
+
+const EXAMPLES: &str = "\
+Examples:
+  mcdrop convert model.onnx -o live.onnx
+  mcdrop convert model.onnx -o live.onnx --ratio 0.2 --verify
+  mcdrop convert plain.onnx -o live.onnx --insert head --ratio 0.1";
+
+const MEANING: &str = "\
+The file is standard ONNX. It has new inputs: sample (int64, one for each image of the run, or one
+for all; -1 is the pass without dropout), and two that may be left out and are 0 then: seed (int64)
+and image_key (int64, for each image, or one for all). Feed an image T times with samples 0 to T - 1.
+The masks are those of `mcdrop predict --masks shared`, bit by bit. Below operator set 11 the masks
+themselves are inputs: mask/NODE, 0 or 1 / (1 - ratio), 1 for the pass without dropout.
+
+Each site keeps a node mcdrop/NODE, which no optimiser of ONNX Runtime removes; the entry \"mcdrop\" of
+the file's metadata is JSON with all of them. `inspect` and `predict` read such files.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
+pub(super) struct ConvertArguments {
+    /// An .onnx file with dropout, or the folder of an export.
+    model: PathBuf,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    overwrite: bool,
+    /// Check more: each site by itself, all samples of two blocks.
+    #[arg(long)]
+    verify: bool,
+    /// Say what was decided.
+    #[arg(short, long)]
+    verbose: bool,
+    /// How the samples of a unit go together.
+    #[arg(long, value_enum, default_value_t = DrawsName::Stratified)]
+    draws: DrawsName,
+    /// Image size to check with, where the model leaves it open [default: 224x224].
+    #[arg(long, value_name = "WxH", value_parser = names::size)]
+    size: Option<(usize, usize)>,
+    /// The output that holds the class scores.
+    #[arg(long, value_name = "NAME")]
+    output_name: Option<String>,
+    #[command(flatten)]
+    sites: SiteArguments,
+    /// The ONNX Runtime library, or a folder that holds it.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    ort_lib: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DrawsName {
+    /// In blocks of 31, each unit dropped its due number of times.
+    Stratified,
+    /// Each sample for itself.
+    Independent,
+}
+
+pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
+    let runtime = Runtime::find(arguments.ort_lib.as_deref())?;
+    let model = Model::open(&find_model(&arguments.model)?)?;
+    if model.unknown_bytes() > 0 {
+        terminal::warning(&format!(
+            "{} bytes of the model belong to fields newer than IR 14 and are left out",
+            model.unknown_bytes()
+        ));
+    }
+    let output_name = arguments.output_name.as_deref();
+    let sites = arguments.sites.options();
+    let plan = Plan::with_sites(model, output_name, ScoresOption::Auto, &sites)?;
+    super::predict::warn(&plan);
+    let defaults = ConvertOptions::default();
+    let options = ConvertOptions {
+        draws: match arguments.draws {
+            DrawsName::Stratified => Draws::Stratified,
+            DrawsName::Independent => Draws::Independent,
+        },
+        size: arguments.size.map_or(defaults.size, |(width, height)| (height, width)),
+        verify: arguments.verify,
+        overwrite: arguments.overwrite,
+        ..defaults
+    };
+    let made = convert::convert(plan, &runtime, &options, &arguments.output)?;
+    report(arguments, &made);
+    Ok(End::Done)
+}
+
+fn report(arguments: &ConvertArguments, made: &Conversion) {
+    if let Some(reason) = &made.one_image {
+        terminal::warning(&format!("a run of it takes one image: {reason}"));
+    }
+    if made.masks_are_given {
+        terminal::warning(&"operator sets below 11 cannot draw masks: they are inputs");
+        terminal::hint("for masks drawn in the file, export with opset_version=17");
+    }
+    let checked = made.checked;
+    if arguments.verbose || arguments.verify {
+        for node in &made.nodes {
+            terminal::note(&format!("node {node}"));
+        }
+        for path in &made.data {
+            terminal::note(&format!("data {}", path.display()));
+        }
+        terminal::note(&format!(
+            "{} passes at {} optimisation levels differ from the sampler's by at most {:.1e} of \
+             the largest value{}",
+            checked.passes,
+            checked.levels,
+            checked.difference,
+            match checked.sites_alone {
+                0 => String::new(),
+                n => format!("; each of {n} sites alone changes the output"),
+            }
+        ));
+    }
+    terminal::note(&format!(
+        "{}: {} live, inputs {}",
+        arguments.output.display(),
+        match made.nodes.len() {
+            1 => "1 dropout".to_owned(),
+            n => format!("{n} dropouts"),
+        },
+        made.inputs.join(", ")
+    ));
+}

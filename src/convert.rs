@@ -1,0 +1,145 @@
+//! A model with live dropout as standard ONNX: it draws its masks itself, in any ONNX Runtime.
+//!
+//! Each draw is put in place by integer operators that compute the masks of
+//! [`random`](crate::random) bit by bit from three inputs: the sample of each image of the run
+//! (-1 for the deterministic pass), a seed and image keys, of which the last two may be left
+//! out. What is written is run first, at every optimisation level, and compared with what the
+//! sampler makes of the file.
+
+mod assemble;
+mod builder;
+mod check;
+mod dropout;
+mod generator;
+mod given;
+mod keys;
+mod layout;
+mod masks;
+mod noise;
+mod place;
+mod says;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+
+use std::path::{Path, PathBuf};
+
+pub use check::Checked;
+
+use check::Check;
+
+use crate::error::Result;
+use crate::random::Draws;
+use crate::rewrite::{Converted, Plan};
+use crate::runtime::Runtime;
+use crate::sampling::{Masks, Sampler, SamplingOptions, model_input};
+
+/// How a model is converted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConvertOptions {
+    /// How the samples of a unit go together.
+    pub draws: Draws,
+    /// Height and width of the noise images that the result is checked with, where the model
+    /// leaves them open.
+    pub size: (usize, usize),
+    /// Whether more is checked: each site by itself, and all samples of a block.
+    pub verify: bool,
+    /// Whether a file that is there is replaced.
+    pub overwrite: bool,
+    /// Threads of ONNX Runtime.
+    pub threads: usize,
+}
+
+impl Default for ConvertOptions {
+    fn default() -> Self {
+        Self {
+            draws: Draws::Stratified,
+            size: (224, 224),
+            verify: false,
+            overwrite: false,
+            threads: SamplingOptions::default().threads,
+        }
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone)]
+pub struct Conversion {
+    /// Names of the nodes that draw, one for each tensor that is dropped from.
+    pub nodes: Vec<String>,
+    /// Names of the inputs that were added.
+    pub inputs: Vec<String>,
+    /// Whether the masks are inputs, since the operator set is too old to draw them.
+    pub masks_are_given: bool,
+    /// Why a run takes one image; `None` where it takes any number.
+    pub one_image: Option<String>,
+    /// Files of external data that were put beside the file.
+    pub data: Vec<PathBuf>,
+    /// What the checks found.
+    pub checked: Checked,
+}
+
+/// Converts a model and writes it to `target`, whole or not at all.
+///
+/// # Errors
+/// If the model cannot be sampled, the target is there already, or the result does not give what
+/// the sampler gives.
+pub fn convert(
+    plan: Plan,
+    runtime: &Runtime,
+    options: &ConvertOptions,
+    target: &Path,
+) -> Result<Conversion> {
+    write::refuse_target(plan.model(), target, options.overwrite)?;
+    let input = model_input(&plan)?;
+    let (height, width) = options.size;
+    let size = (input.height.unwrap_or(height), input.width.unwrap_or(width));
+    let sampling = SamplingOptions {
+        draws: options.draws,
+        masks: Masks::Shared,
+        batch_size: Some(3),
+        threads: options.threads,
+        ..SamplingOptions::default()
+    };
+    let mut sampler = Sampler::new(plan, runtime, sampling, size)?;
+    let threads = options.threads;
+    if sampler.plan().model().opset() < assemble::FIRST_OPSET {
+        given::refuse(sampler.plan())?;
+    }
+    let mut made = make(&sampler, options, false, target)?;
+    let (part, entry) = &made;
+    let check = Check::new(&mut sampler, runtime, entry, (size, threads));
+    if !check.keeps_images_apart(part.path())? {
+        made = make(&sampler, options, true, target)?;
+    }
+    let (part, entry) = made;
+    let check = Check::new(&mut sampler, runtime, &entry, (size, threads));
+    let checked = check.run_all(part.path(), options)?;
+    let one_image = (entry.rows == Converted::ONE).then(|| {
+        sampler.rows().reason.clone().unwrap_or_else(|| "its batch size is 1".to_owned())
+    });
+    let data = part.finish(target)?;
+    Ok(Conversion {
+        nodes: entry.sites.iter().map(|site| site.node.clone()).collect(),
+        inputs: entry.inputs.all().map(str::to_owned).collect(),
+        masks_are_given: entry.inputs.sample.is_none(),
+        one_image,
+        data,
+        checked,
+    })
+}
+
+/// Converts and writes under a name that does not last.
+fn make(
+    sampler: &Sampler,
+    options: &ConvertOptions,
+    one: bool,
+    target: &Path,
+) -> Result<(write::Part, Converted)> {
+    let (model, entry) = assemble::assemble(sampler, options.draws, one);
+    let source = sampler.plan().model();
+    let part = write::Part::write(source, &model, (target, options.overwrite))?;
+    Ok((part, entry))
+}

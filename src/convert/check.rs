@@ -1,0 +1,334 @@
+//! What was converted is run, at every optimisation level, against the sampler's own rows.
+
+use super::ConvertOptions;
+use super::assemble::assemble_site;
+use super::masks;
+use crate::error::{Error, Result};
+use crate::onnx::Model;
+use crate::rewrite::{Converted, TypedTensor};
+use crate::runtime::{Optimization, Runtime, Session, SessionOptions, Value};
+use crate::sampling::Sampler;
+
+/// What running the result has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Checked {
+    /// Optimisation levels at which it was run.
+    pub levels: usize,
+    /// Passes that were compared with the sampler's.
+    pub passes: usize,
+    /// The largest difference of a value, as a share of the largest value.
+    pub difference: f32,
+    /// Sites that were shown to change the output by themselves.
+    pub sites_alone: usize,
+}
+
+/// An image key as a file has one.
+const KEY: i64 = 0x0123_4567_89ab_cdef;
+
+/// A file against the sampler that it was made with.
+pub(super) struct Check<'a> {
+    sampler: &'a mut Sampler,
+    runtime: &'a Runtime,
+    entry: &'a Converted,
+    size: (usize, usize),
+    threads: usize,
+    tolerance: f32,
+    tail: Option<Session>,
+    checked: Checked,
+}
+
+/// One row: the number of its noise image, and its sample.
+type Row = (u64, i64);
+
+impl<'a> Check<'a> {
+    pub(super) fn new(
+        sampler: &'a mut Sampler,
+        runtime: &'a Runtime,
+        entry: &'a Converted,
+        (size, threads): ((usize, usize), usize),
+    ) -> Self {
+        let tolerance = tolerance(sampler.plan().model());
+        let checked = Checked::default();
+        Self { sampler, runtime, entry, size, threads, tolerance, tail: None, checked }
+    }
+
+    /// Whether images of one run do not change each other's scores.
+    pub(super) fn keeps_images_apart(mut self, file: &std::path::Path) -> Result<bool> {
+        if self.entry.rows == Converted::ONE || self.entry.inputs.sample.is_none() {
+            return Ok(true);
+        }
+        let mut session = self.open(file, Optimization::All)?;
+        let rows = [(0, 0), (1, 1)];
+        let expected = self.expected(&rows, 0)?;
+        // A model that cannot take two images fails here, and says so in a way of its own.
+        let Ok(found) = self.run(&mut session, &rows, 0) else { return Ok(false) };
+        Ok(self.largest(&expected, &found) <= self.tolerance)
+    }
+
+    /// All comparisons.
+    ///
+    /// # Errors
+    /// If the file cannot be run, or gives something else than the sampler.
+    pub(super) fn run_all(
+        mut self,
+        file: &std::path::Path,
+        options: &ConvertOptions,
+    ) -> Result<Checked> {
+        if self.entry.inputs.sample.is_none() {
+            return self.run_given(file);
+        }
+        let rows: Vec<Row> = [-1, 0, 1, 31].map(|sample| (0, sample)).to_vec();
+        let expected = self.expected(&rows, 0)?;
+        for level in Optimization::EACH {
+            let mut session = self.open(file, level)?;
+            let found = self.run(&mut session, &rows, 0)?;
+            self.compare(&expected, &found, &rows, level)?;
+            self.checked.levels += 1;
+        }
+        let mut session = self.open(file, Optimization::All)?;
+        let rows: Vec<Row> = if options.verify {
+            (-1..62).map(|sample| (1, sample)).collect()
+        } else {
+            vec![(1, 2)]
+        };
+        let expected = self.expected(&rows, KEY)?;
+        for (rows, expected) in rows.chunks(8).zip(expected.chunks(8)) {
+            let found = self.run(&mut session, rows, KEY)?;
+            self.compare(expected, &found, rows, Optimization::All)?;
+        }
+        if options.verify {
+            self.sites_alone(options)?;
+        }
+        Ok(self.checked)
+    }
+
+    /// Where masks are inputs.
+    fn run_given(mut self, file: &std::path::Path) -> Result<Checked> {
+        let image = self.sampler.noise(0, self.size)?;
+        let rows: Vec<Row> = [-1, 0, 1].map(|sample| (0, sample)).to_vec();
+        let expected = self.expected(&rows, 0)?;
+        let batch = self.batch().unwrap_or(1);
+        for level in Optimization::EACH {
+            let mut session = self.open(file, level)?;
+            for (row, expected) in rows.iter().zip(&expected) {
+                let masks = masks::given(self.sampler, (&image, batch), row.1)?;
+                let names = self.entry.inputs.masks.iter().map(String::as_str);
+                let images = Value::stack(&vec![&image; batch], 0)?;
+                let mut fed = vec![(self.sampler.plan().image().name.as_str(), &images)];
+                fed.extend(names.zip(&masks));
+                let outputs = session.run(&fed)?;
+                let found = self.chosen(&session, outputs, batch, 1)?;
+                self.compare(&[expected.clone()], &found, &[*row], level)?;
+            }
+            self.checked.levels += 1;
+        }
+        Ok(self.checked)
+    }
+
+    fn open(&self, file: &std::path::Path, level: Optimization) -> Result<Session> {
+        let options = SessionOptions {
+            threads: self.threads,
+            optimization: level,
+            ..SessionOptions::default()
+        };
+        Session::open_file(self.runtime, "converted model", file, &options)
+    }
+
+    /// Images of a run that the file fixes.
+    fn batch(&self) -> Option<usize> {
+        let sizes = self.sampler.plan().image().dimensions.as_ref()?;
+        sizes.first().copied().flatten()
+    }
+
+    /// The output of each row as the sampler has it.
+    fn expected(&mut self, rows: &[Row], key: i64) -> Result<Vec<Vec<f32>>> {
+        let mut expected = Vec::new();
+        for group in rows.chunk_by(|a, b| a.0 == b.0) {
+            let image = self.sampler.noise(group[0].0, self.size)?;
+            let samples: Vec<i64> = group.iter().map(|row| row.1).collect();
+            for (scores, count) in self.sampler.scores_of(&image, key, &samples)? {
+                let output = self.through_tail(scores)?;
+                let all = output.shape().first().copied().unwrap_or(1);
+                expected.extend(split(&output, all, count)?);
+            }
+        }
+        Ok(expected)
+    }
+
+    /// What the operators that the sampler leaves out make of scores.
+    fn through_tail(&mut self, scores: Value) -> Result<Value> {
+        let described = TypedTensor {
+            name: String::new(),
+            element_type: scores.element_type()?,
+            dimensions: vec![None; scores.shape().len()],
+        };
+        let Some(model) = self.sampler.plan().tail(&described) else { return Ok(scores) };
+        if self.tail.is_none() {
+            let options = SessionOptions::default();
+            let session =
+                Session::open(self.runtime, "model from its scores on", &model, &options)?;
+            self.tail = Some(session);
+        }
+        let name = self.sampler.plan().head().tensor.clone();
+        let outputs = match &mut self.tail {
+            Some(session) => session.run(&[(name.as_str(), &scores)])?,
+            None => vec![scores],
+        };
+        outputs
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::runtime("the check", "the scores lead to no output"))
+    }
+
+    /// The chosen output of each row, run together where the file allows.
+    fn run(
+        &self,
+        session: &mut Session,
+        rows: &[Row],
+        key: i64,
+    ) -> Result<Vec<Vec<f32>>> {
+        let most = if self.entry.rows == Converted::ONE { 1 } else { rows.len() };
+        let batch = self.batch().unwrap_or(most);
+        let added = &self.entry.inputs;
+        let (Some(sample), Some(image_key)) = (&added.sample, &added.image_key) else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        for rows in rows.chunks(batch) {
+            let batch = self.batch().unwrap_or(rows.len());
+            let padded = (0..batch).map(|i| rows[i.min(rows.len() - 1)]);
+            let padded: Vec<Row> = padded.collect();
+            let images = padded.iter().map(|row| self.sampler.noise(row.0, self.size));
+            let images = images.collect::<Result<Vec<Value>>>()?;
+            let images = Value::stack(&images.iter().collect::<Vec<_>>(), 0)?;
+            let samples: Vec<i64> = padded.iter().map(|row| row.1).collect();
+            let samples = Value::from_i64(&[batch], samples)?;
+            let keys = Value::from_i64(&[1], vec![key])?;
+            let mut fed = vec![
+                (self.sampler.plan().image().name.as_str(), &images),
+                (sample.as_str(), &samples),
+            ];
+            // Left out, it is 0.
+            if key != 0 {
+                fed.push((image_key.as_str(), &keys));
+            }
+            let outputs = session.run(&fed)?;
+            found.extend(self.chosen(session, outputs, batch, rows.len())?);
+        }
+        Ok(found)
+    }
+
+    fn chosen(
+        &self,
+        session: &Session,
+        outputs: Vec<Value>,
+        batch: usize,
+        count: usize,
+    ) -> Result<Vec<Vec<f32>>> {
+        let name = &self.sampler.plan().head().output;
+        let place = session.outputs().iter().position(|output| output.name == *name);
+        let output = place.and_then(|place| outputs.into_iter().nth(place));
+        let missing = || Error::output(name.clone(), "the converted model does not give it");
+        split(&output.ok_or_else(missing)?, batch, count)
+    }
+
+    fn largest(&self, expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
+        let rows = expected.iter().zip(found);
+        let each = rows.map(|(expected, found)| difference(expected, found));
+        let worst = each.fold(0.0, f32::max);
+        if expected.len() == found.len() { worst } else { f32::INFINITY }
+    }
+
+    fn compare(
+        &mut self,
+        expected: &[Vec<f32>],
+        found: &[Vec<f32>],
+        rows: &[Row],
+        level: Optimization,
+    ) -> Result<()> {
+        let largest = self.largest(expected, found);
+        self.checked.passes += rows.len();
+        self.checked.difference = self.checked.difference.max(largest);
+        if largest <= self.tolerance {
+            return Ok(());
+        }
+        let each = expected.iter().zip(found).zip(rows);
+        let mut wrong = each.filter(|((a, b), _)| difference(a, b) > self.tolerance);
+        let sample = wrong.next().map_or(-1, |(_, row)| row.1);
+        Err(Error::output(
+            self.sampler.plan().head().output.clone(),
+            format!(
+                "sample {sample} of the converted model differs from the sampler's by {largest} \
+                 of the largest value, with {} optimisation; nothing was written",
+                level.name()
+            ),
+        )
+        .with_hint(
+            "this is a fault of the conversion: please report the model's structure; \
+             `mcdrop predict` does not need it",
+        ))
+    }
+
+    /// Each site alone must change the output in some sample of a block.
+    fn sites_alone(&mut self, options: &ConvertOptions) -> Result<()> {
+        let rows: Vec<Row> = (-1..31).map(|sample| (0, sample)).collect();
+        for site in 0..self.sampler.plan().sites().len() {
+            let one = self.entry.rows == Converted::ONE;
+            let (model, _) = assemble_site(self.sampler, options.draws, one, Some(site));
+            let plan = self.sampler.plan();
+            let session = SessionOptions {
+                threads: self.threads,
+                external: plan.model().external.real_folder().map(Into::into),
+                ..SessionOptions::default()
+            };
+            let mut model = model;
+            plan.model().external.rename(&mut model);
+            let bytes = Model::encode_messages(&model);
+            let what = "converted model with one site";
+            let mut session = Session::open(self.runtime, what, &bytes, &session)?;
+            let found = self.run(&mut session, &rows, 0)?;
+            let (off, on) = found.split_first().unwrap_or((&found[0], &[]));
+            let ratio = plan.sites()[site].ratio;
+            if ratio != Some(0.0) && on.iter().all(|row| row == off) {
+                let node = plan.sites()[site].node.clone();
+                let message = "its draws change nothing in the output of 31 samples";
+                return Err(Error::node(node, message).with_hint(
+                    "leave it out with --except, or look at what its tensor is for",
+                ));
+            }
+            self.checked.sites_alone += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Rows of a tensor as f32, those that count.
+fn split(output: &Value, rows: usize, count: usize) -> Result<Vec<Vec<f32>>> {
+    let values = output.to_f32()?;
+    let length = (values.len() / rows.max(1)).max(1);
+    Ok(values.chunks(length).take(count).map(<[f32]>::to_vec).collect())
+}
+
+/// The largest difference as a share of the largest value; equal where both are not finite.
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    if a.len() != b.len() {
+        return f32::INFINITY;
+    }
+    let finite = a.iter().filter(|value| value.is_finite());
+    let largest = finite.fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
+    let each = a.iter().zip(b).map(|(x, y)| match (x.is_finite(), y.is_finite()) {
+        (true, true) => (x - y).abs() / largest,
+        _ if x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan() => 0.0,
+        _ => f32::INFINITY,
+    });
+    each.fold(0.0, f32::max)
+}
+
+/// What rounding may change: more where values are coarse anyway.
+fn tolerance(model: &Model) -> f32 {
+    let is_coarse = model.graph.initializer.iter().any(|t| t.data_type == Some(10))
+        || model.graph.node.iter().any(|node| {
+            node.op_type.as_deref().is_some_and(|kind| kind.contains("Quantize"))
+        });
+    if is_coarse { 3e-2 } else { 1e-4 }
+}

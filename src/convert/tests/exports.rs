@@ -1,0 +1,67 @@
+//! Every way in which dropout reaches a file, converted.
+
+use super::*;
+
+#[test]
+fn every_export_with_live_sites_is_converted_or_refused_with_a_reason() {
+    let text = std::fs::read_to_string(fixture("fixtures/exports/exports.json")).unwrap();
+    let table: serde_json::Map<String, Json> = serde_json::from_str(&text).unwrap();
+    let (mut wrong, mut refused, mut right) = (Vec::new(), Vec::new(), 0);
+    for (name, entry) in table {
+        let sites = entry["sites"].as_array().unwrap();
+        if !sites.iter().any(|site| site["live"] == true) {
+            continue;
+        }
+        let path = fixture("fixtures/exports").join(&name);
+        let output = entry["output"].as_str();
+        let open = || {
+            let model = Model::open(&path).unwrap();
+            Plan::new(model, output, ScoresOption::Logits)
+        };
+        let Ok(first) = open() else {
+            refused.push(name);
+            continue;
+        };
+        let Ok(input) = model_input(&first) else { continue };
+        let sides = entry["size"].as_array().unwrap();
+        let side = |i: usize| sides[i].as_u64().unwrap() as usize;
+        let size = (input.height.unwrap_or(side(1)), input.width.unwrap_or(side(2)));
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("converted.onnx");
+        let runtime = Runtime::find(None).unwrap();
+        let options = ConvertOptions { size, ..options(Draws::Stratified) };
+        match convert(first, &runtime, &options, &target) {
+            Err(error) => wrong.push(format!("{name}: {error}")),
+            Ok(made) => {
+                if made.checked.difference > 1e-5 && !name.contains("half") {
+                    wrong.push(format!("{name}: {:?}", made.checked));
+                }
+                right += 1;
+                read_back(&path, &target, output, &mut wrong);
+            }
+        }
+    }
+    assert!(right > 90, "{right} right, refused {refused:?}");
+    assert!(wrong.is_empty(), "{} wrong, {right} right:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What was converted is read as what it was made from: same sites, same prefix and suffix.
+fn read_back(path: &Path, target: &Path, output: Option<&str>, wrong: &mut Vec<String>) {
+    let plan = |path: &Path| {
+        Plan::new(Model::open(path).unwrap(), output, ScoresOption::Logits)
+    };
+    let original = plan(path).unwrap();
+    let again = match plan(target) {
+        Ok(again) => again,
+        Err(error) => return wrong.push(format!("{}, again: {error}", path.display())),
+    };
+    let known = |plan: &Plan| {
+        let of = |s: &crate::rewrite::Site| (s.key, s.kind, s.ratio, s.unit, s.node.clone());
+        let mut sites: Vec<_> = plan.sites().iter().map(of).collect();
+        sites.sort_by(|a, b| a.0.cmp(&b.0));
+        sites
+    };
+    if known(&original) != known(&again) || original.node_counts() != again.node_counts() {
+        wrong.push(format!("{} is read back as something else", path.display()));
+    }
+}

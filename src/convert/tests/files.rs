@@ -1,0 +1,153 @@
+//! Converted files as files: read back, tampered with, with data beside them.
+
+use super::*;
+use crate::error::Error;
+
+fn digits() -> Converted {
+    let plan = plan(&fixture("models/digits.onnx"), &SiteOptions::default());
+    Converted::new(plan, Draws::Stratified).unwrap()
+}
+
+#[test]
+fn a_converted_file_is_sampled_bit_for_bit_as_its_original() {
+    for name in ["models/digits.onnx", "models/streets.onnx", "fixtures/traps/half.onnx"] {
+        let open = |path: &Path| plan(path, &SiteOptions::default());
+        let made = Converted::new(open(&fixture(name)), Draws::Stratified).unwrap();
+        let mut original = sampler(open(&fixture(name)), Draws::Stratified, 7);
+        let mut again = sampler(open(&made.path()), Draws::Stratified, 7);
+        let expected = expected(&mut original, KEY, &SAMPLES);
+        assert_eq!(expected, super::expected(&mut again, KEY, &SAMPLES), "{name}");
+    }
+}
+
+#[test]
+fn a_converted_file_can_be_converted_again_with_the_same_samples() {
+    let made = digits();
+    let again = plan(&made.path(), &SiteOptions::default());
+    let twice = Converted::new(again, Draws::Stratified).unwrap();
+    assert_eq!(twice.made.nodes, made.made.nodes);
+    let of = sampler(plan(&made.path(), &SiteOptions::default()), Draws::Stratified, 0);
+    let run = |file: &Converted| {
+        rows(&mut file.session(Optimization::All), &of, (Some(3), Some(KEY)), (&SAMPLES, false))
+    };
+    assert_eq!(run(&made), run(&twice));
+}
+
+/// The file with its entry changed.
+fn tampered(change: &dyn Fn(&mut Json)) -> Error {
+    let made = digits();
+    let mut model = Model::open(&made.path()).unwrap();
+    for entry in &mut model.shell.metadata_props {
+        if entry.key.as_deref() == Some("mcdrop") {
+            let mut said: Json = serde_json::from_str(entry.value.as_ref().unwrap()).unwrap();
+            change(&mut said);
+            entry.value = Some(said.to_string());
+        }
+    }
+    std::fs::write(made.path(), model.encode()).unwrap();
+    let model = Model::open(&made.path()).unwrap();
+    Plan::new(model, None, ScoresOption::Auto).unwrap_err()
+}
+
+#[test]
+fn an_entry_that_does_not_fit_the_graph_is_an_error_with_a_way_out() {
+    type Change = fn(&mut Json);
+    let changes: [(Change, &str); 11] = [
+        (|said| said["sites"][0]["node"] = "elsewhere".into(), "that is not there"),
+        (|said| said["sites"][0]["input"] = "elsewhere".into(), "that is not there"),
+        (|said| said["sites"][0]["output"] = "elsewhere".into(), "that is not there"),
+        (|said| said["sites"][0]["key"] = "12".into(), "not its tensor's"),
+        (|said| said["sites"][0]["tensor"] = "other".into(), "not its tensor's"),
+        (|said| said["sites"][0]["kind"] = "luck".into(), "its kind"),
+        (|said| said["sites"][0]["ratio"] = 1.5.into(), "its ratio"),
+        (|said| said["sites"][0]["mask_axes"] = vec![3].into(), "axes"),
+        (|said| said["inputs"]["sample"] = "elsewhere".into(), "that is not there"),
+        (|said| said["version"] = 9.into(), "version 9"),
+        (|said| *said = "text".into(), "cannot be read"),
+    ];
+    for (change, message) in changes {
+        let error = tampered(&change);
+        assert!(error.to_string().contains(message), "{error}");
+        assert!(error.hint().is_some(), "{error}");
+    }
+}
+
+#[test]
+fn external_data_go_with_the_file_without_being_copied() {
+    let name = "models/digits-dynamo.onnx";
+    let made = Converted::new(plan(&fixture(name), &SiteOptions::default()), Draws::Stratified)
+        .unwrap();
+    let data = made.folder.path().join("digits-dynamo.onnx.data");
+    assert_eq!(made.made.data, [data.clone()]);
+    let original = std::fs::read(fixture("models/digits-dynamo.onnx.data")).unwrap();
+    assert_eq!(std::fs::read(&data).unwrap(), original);
+    assert!(std::fs::metadata(made.path()).unwrap().len() < 200_000);
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let inode = |path: &Path| std::fs::metadata(path).unwrap();
+        let (a, b) = (inode(&data), inode(&fixture("models/digits-dynamo.onnx.data")));
+        assert!(a.dev() != b.dev() || a.ino() == b.ino(), "it is a copy");
+    }
+}
+
+#[test]
+fn nothing_is_written_over_the_model_or_over_what_is_there() {
+    let runtime = Runtime::find(None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.onnx");
+    std::fs::copy(fixture("models/digits.onnx"), &model).unwrap();
+    let there = folder.path().join("there.onnx");
+    std::fs::write(&there, "something else").unwrap();
+    let attempt = |target: &Path, overwrite| {
+        let options = ConvertOptions { overwrite, ..options(Draws::Stratified) };
+        convert(plan(&model, &SiteOptions::default()), &runtime, &options, target)
+    };
+    assert!(attempt(&model, true).unwrap_err().to_string().contains("the model itself"));
+    assert!(attempt(&there, false).unwrap_err().to_string().contains("there already"));
+    assert_eq!(std::fs::read(&there).unwrap(), b"something else");
+    assert!(attempt(folder.path(), true).unwrap_err().to_string().contains("folder"));
+    attempt(&there, true).unwrap();
+    assert!(Model::open(&there).is_ok());
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn names_that_the_graph_has_are_left_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
+    let old = model.graph.input[0].name.clone().unwrap();
+    for node in &mut model.graph.node {
+        node.input.iter_mut().filter(|name| **name == old).for_each(|n| *n = "sample".into());
+    }
+    model.graph.input[0].name = Some("sample".to_owned());
+    std::fs::write(&path, model.encode()).unwrap();
+    let made = Converted::new(plan(&path, &SiteOptions::default()), Draws::Stratified).unwrap();
+    assert_eq!(made.made.inputs[0], "sample:2");
+    let names: Vec<String> =
+        Model::open(&made.path()).unwrap().inputs().into_iter().map(|i| i.name).collect();
+    assert_eq!(names, ["sample", "sample:2"], "seed and image_key can be left out");
+    assert!(restore(Model::open(&made.path()).unwrap()).unwrap().inputs().len() == 1);
+}
+
+#[test]
+fn samples_that_are_not_one_or_as_many_as_the_images_are_refused_when_run() {
+    let made = digits();
+    let sampler = sampler(
+        plan(&fixture("models/digits.onnx"), &SiteOptions::default()),
+        Draws::Stratified,
+        0,
+    );
+    let mut session = made.session(Optimization::All);
+    let image = sampler.noise(0, (8, 8)).unwrap();
+    let name = sampler.plan().image().name.clone();
+    let two = Value::stack(&[&image, &image], 0).unwrap();
+    let mut run = |images: &Value, samples: Vec<i64>| {
+        let samples = Value::from_i64(&[samples.len()], samples).unwrap();
+        session.run(&[(name.as_str(), images), ("sample", &samples)])
+    };
+    assert!(run(&two, vec![0]).is_ok() && run(&two, vec![0, 1]).is_ok());
+    assert!(run(&two, vec![0, 1, 2]).is_err() && run(&image, vec![0, 1]).is_err());
+}

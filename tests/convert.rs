@@ -1,0 +1,98 @@
+//! `mcdrop convert` as a user types it, and what it wrote as others read it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command as Process;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+use crate::fixture;
+
+/// Exit code and messages.
+fn mcdrop(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
+    let output = command.current_dir(folder).args(arguments).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// A folder with a committed model.
+fn folder(model: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(fixture::path(model), folder.path().join("model.onnx")).unwrap();
+    folder
+}
+
+#[test]
+fn a_model_is_converted_and_predicts_as_before() {
+    let folder = folder("models/digits.onnx");
+    let path = folder.path();
+    let (code, said) = mcdrop(path, &["convert", "model.onnx", "-o", "live.onnx", "-v"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("inputs sample, seed, image_key"), "{said}");
+    fs::copy(fixture::path("models/digits.toml"), path.join("model.toml")).unwrap();
+    fs::copy(fixture::path("models/digits.toml"), path.join("live.toml")).unwrap();
+    let images = fixture::path("fixtures/digits/7");
+    let images = images.to_str().unwrap();
+    for (model, out) in [("model.onnx", "a"), ("live.onnx", "b")] {
+        let (code, said) = mcdrop(path, &["predict", model, images, "-o", out]);
+        assert_eq!(code, 0, "{said}");
+    }
+    let table = |out: &str| fs::read(path.join(out).join("predictions.csv")).unwrap();
+    assert_eq!(table("a"), table("b"));
+    let (code, said) = mcdrop(path, &["inspect", "live.onnx"]);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn what_is_there_is_kept_unless_it_may_be_replaced() {
+    let folder = folder("models/digits.onnx");
+    let path = folder.path();
+    fs::write(path.join("live.onnx"), "mine").unwrap();
+    let typed = ["convert", "model.onnx", "-o", "live.onnx"];
+    let (code, said) = mcdrop(path, &typed);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("live.onnx is there already") && said.contains("--overwrite"));
+    assert_eq!(fs::read(path.join("live.onnx")).unwrap(), b"mine");
+    let (code, said) = mcdrop(path, &[&typed[..], &["--overwrite"]].concat());
+    assert_eq!(code, 0, "{said}");
+    assert!(fs::read(path.join("live.onnx")).unwrap().len() > 100_000);
+}
+
+#[test]
+fn sites_are_chosen_as_in_predict_and_more_is_checked_where_asked() {
+    let folder = folder("models/digits.onnx");
+    let path = folder.path();
+    let typed = ["convert", "model.onnx", "-o", "live.onnx", "--overwrite"];
+    let (code, said) = mcdrop(path, &[&typed[..], &["--ratio", "0.25", "--verify"]].concat());
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("alone changes the output"), "{said}");
+    let content = fs::read(path.join("live.onnx")).unwrap();
+    let text = String::from_utf8_lossy(&content);
+    assert!(text.contains("\"ratio\":0.25"));
+    let (code, said) = mcdrop(path, &[&typed[..], &["--only", "nothing"]].concat());
+    assert_eq!(code, 2, "{said}");
+}
+
+#[test]
+fn converted_files_are_alive_in_the_onnx_runtime_of_python() {
+    let wheels = fixture::path(".python");
+    if !wheels.join(".checks").exists() {
+        println!("skipped: converted_files_are_alive_in_the_onnx_runtime_of_python needs `make python-checks`");
+        return;
+    }
+    let mut python = Process::new("python3");
+    python.env("PYTHONPATH", wheels);
+    python.arg(fixture::path("tests/python/check_converted.py"));
+    python.args([env!("CARGO_BIN_EXE_mcdrop"), "digits.onnx", "streets.onnx"]);
+    match python.output() {
+        Err(error) => {
+            println!("skipped: converted_files_are_alive_in_the_onnx_runtime_of_python: {error}");
+        }
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{text}{errors}");
+        }
+    }
+}
