@@ -9,6 +9,7 @@ use not_finite::BadPass;
 
 use super::image::{self, Batch};
 use super::model_input;
+use super::open_batch::{Attempt, Opened};
 use super::options::{Masks, SamplingOptions};
 use super::prefix::{Crossed, Prefix};
 use super::probe::{Crossing, Probe, Probed, check_not_empty};
@@ -79,27 +80,43 @@ impl Sampler {
         }
         let input = model_input(&plan)?;
         let session_options = session_options(&plan, &options)?;
-        let mut prefix = Prefix::open(&plan, runtime, &session_options)?;
         let noise = |number| image::noise_tensor(&plan, &input, number, size);
         let noise = [noise(0)?, noise(1)?];
         let first = Value::stack(&[&noise[0]], 0)?;
-        let mut probe =
-            Probe::open(&plan, runtime, &mut prefix, &session_options, noise)?;
-        let batch = image::batch(&plan);
-        let probed = match batch {
-            Batch::Dynamic => probe.dynamic(),
-            Batch::Fixed(rows) => probe.fixed(rows),
-        };
-        let prefix_rows = if let Batch::Fixed(rows) = batch { rows } else { 1 };
         let mut sizes = Sizes::new(&input);
-        let probed = probed.map_err(|error| {
-            sizes.refuse(size, error, &mut |size| {
-                let image = image::noise_tensor(&plan, &input, 0, size);
-                image.and_then(|image| probe.takes(&image, prefix_rows)).is_ok()
-            })
-        })?;
+        let opened = match image::batch(&plan) {
+            Batch::Dynamic => None,
+            Batch::Fixed(batch) => {
+                let (plan, options, noise) = (&plan, &session_options, &noise);
+                Some((batch, Attempt { plan, runtime, options, batch, noise }.run()))
+            }
+        };
+        let (plan, prefix, probed, opened) = match opened {
+            Some((batch, Ok(Opened { plan, prefix, probed }))) => {
+                (plan, prefix, probed, Some(batch))
+            }
+            other => {
+                let mut prefix = Prefix::open(&plan, runtime, &session_options)?;
+                let mut probe =
+                    Probe::open(&plan, runtime, &mut prefix, &session_options, &noise)?;
+                let probed = match other {
+                    Some((rows, Err(why))) => probe.fixed(rows, &why),
+                    _ => probe.dynamic(),
+                };
+                let rows = image::rows(&plan);
+                let probed = probed.map_err(|error| {
+                    sizes.refuse(size, error, &mut |size| {
+                        let image = image::noise_tensor(&plan, &input, 0, size);
+                        image.and_then(|image| probe.takes(&image, rows)).is_ok()
+                    })
+                })?;
+                (plan, prefix, probed, None)
+            }
+        };
         let scores = ScoreLayout::new(&plan, &probed, (&input, size), options.task)?;
-        let rows = Rows::choose(&probed, batch, &options);
+        let rows =
+            Rows { opened, ..Rows::choose(&probed, image::batch(&plan), &options) };
+        let prefix_rows = image::rows(&plan);
         let threads =
             rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
         let threads = threads.map_err(|e| {
@@ -130,7 +147,8 @@ impl Sampler {
         Ok(sampler)
     }
 
-    /// The plan it runs.
+    /// The plan it runs: the one it was made with, or that one with its fixed batch size opened
+    /// ([`Rows::opened`]).
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
