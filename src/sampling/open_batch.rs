@@ -18,6 +18,9 @@ pub(super) struct Opened {
     pub(super) probed: Probed,
 }
 
+/// The largest batch size that is looked into: examples for an export are small.
+const MOST_IMAGES: usize = 256;
+
 /// What an attempt works with.
 pub(super) struct Attempt<'a> {
     pub(super) plan: &'a Plan,
@@ -31,6 +34,9 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     /// The plan with an open batch, or why it could not be opened.
     pub(super) fn run(&self) -> Result<Opened, String> {
+        if !(1..=MOST_IMAGES).contains(&self.batch) {
+            return Err(format!("it is not between 1 and {MOST_IMAGES}"));
+        }
         if let Some(reason) = self.plan.rows_share() {
             return Err(reason);
         }

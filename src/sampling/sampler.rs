@@ -84,35 +84,14 @@ impl Sampler {
         let noise = [noise(0)?, noise(1)?];
         let first = Value::stack(&[&noise[0]], 0)?;
         let mut sizes = Sizes::new(&input);
-        let opened = match image::batch(&plan) {
-            Batch::Dynamic => None,
-            Batch::Fixed(batch) => {
-                let (plan, options, noise) = (&plan, &session_options, &noise);
-                Some((batch, Attempt { plan, runtime, options, batch, noise }.run()))
-            }
-        };
-        let (plan, prefix, probed, opened) = match opened {
-            Some((batch, Ok(Opened { plan, prefix, probed }))) => {
-                (plan, prefix, probed, Some(batch))
-            }
-            other => {
-                let mut prefix = Prefix::open(&plan, runtime, &session_options)?;
-                let mut probe =
-                    Probe::open(&plan, runtime, &mut prefix, &session_options, &noise)?;
-                let probed = match other {
-                    Some((rows, Err(why))) => probe.fixed(rows, &why),
-                    _ => probe.dynamic(),
-                };
-                let rows = image::rows(&plan);
-                let probed = probed.map_err(|error| {
-                    sizes.refuse(size, error, &mut |size| {
-                        let image = image::noise_tensor(&plan, &input, 0, size);
-                        image.and_then(|image| probe.takes(&image, rows)).is_ok()
-                    })
-                })?;
-                (plan, prefix, probed, None)
-            }
-        };
+        let how = (runtime, &session_options, &noise);
+        let Ready { plan, prefix, probed, opened } = ready(plan, how, |error, probe| {
+            let rows = image::rows(probe.plan);
+            sizes.refuse(size, error, &mut |size| {
+                let image = image::noise_tensor(probe.plan, &input, 0, size);
+                image.and_then(|image| probe.takes(&image, rows)).is_ok()
+            })
+        })?;
         let scores = ScoreLayout::new(&plan, &probed, (&input, size), options.task)?;
         let rows =
             Rows { opened, ..Rows::choose(&probed, image::batch(&plan), &options) };
@@ -308,6 +287,41 @@ impl Sampler {
         let keys = Value::from_i64(&[rows], vec![key; rows])?;
         self.suffix.run(&feed(self.prefix.names(), crossed, fed, &keys, &samples))
     }
+}
+
+/// A plan, probed.
+struct Ready {
+    plan: Plan,
+    prefix: Prefix,
+    probed: Probed,
+    /// The batch size that the file fixes, where it was opened.
+    opened: Option<usize>,
+}
+
+/// Probes a plan, with its batch size opened where it fixes one and that can be proven right.
+/// `refuse` makes of a failed run what is said of it.
+fn ready(
+    plan: Plan,
+    (runtime, options, noise): (&Runtime, &SessionOptions, &[Value; 2]),
+    refuse: impl FnOnce(Error, &mut Probe) -> Error,
+) -> Result<Ready> {
+    let mut kept = None;
+    if let Batch::Fixed(batch) = image::batch(&plan) {
+        match (Attempt { plan: &plan, runtime, options, batch, noise }).run() {
+            Ok(Opened { plan, prefix, probed }) => {
+                return Ok(Ready { plan, prefix, probed, opened: Some(batch) });
+            }
+            Err(why) => kept = Some((batch, why)),
+        }
+    }
+    let mut prefix = Prefix::open(&plan, runtime, options)?;
+    let mut probe = Probe::open(&plan, runtime, &mut prefix, options, noise)?;
+    let probed = match &kept {
+        Some((batch, why)) => probe.fixed(*batch, why),
+        None => probe.dynamic(),
+    };
+    let probed = probed.map_err(|error| refuse(error, &mut probe))?;
+    Ok(Ready { plan, prefix, probed, opened: None })
 }
 
 /// What goes into the suffix: the tensors at the cut, grown where rows need it, and each row's

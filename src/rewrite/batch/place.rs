@@ -99,7 +99,7 @@ mod tests {
         let heads: &[&[usize]] = &[&[1, 4, 9, 8], &[4, 9, 8], &[1, 4, 9, 8]];
         assert_eq!(leading(0, &heads[..2]), Some((0, 1, 4)));
         assert_eq!(leading(0, heads), Some((0, 1, 1)));
-        let windows: &[&[usize]] = &[&[1, 2, 2, 7, 7, 3], &[4, 49, 3], &[4, 49, 3, 1, 3]];
+        let windows: &[&[usize]] = &[&[1, 2, 2, 7, 7, 3], &[4, 49, 3], &[4, 49, 1, 3]];
         assert_eq!(leading(0, windows), Some((0, 1, 4)));
         assert_eq!(leading(0, &[&[1, 3, 2, 2], &[1, 12]]), Some((0, 1, 1)));
     }
