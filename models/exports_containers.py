@@ -111,7 +111,8 @@ def drop_by_attribute():
 
 
 @hand("function-attribute", two_dropouts,
-      "model-local function Drop(x){ratio}, called with two ratios", [site(ratio=0.1), site(ratio=0.4)])
+      "model-local function Drop(x){ratio}, called with two ratios",
+      [site(ratio=0.1), site(ratio=0.4)])
 def function_attribute(case, path):
     write_plain(case, path)
     model = onnx.load(path)

@@ -8,7 +8,6 @@ from exports_case import exported, site
 from exports_nets import Hand, Net, Segmenter, Tokens
 
 INERT = "liveness: a Dropout below opset 12 has no training_mode and is the identity"
-FEATURE = "one draw for each image and channel"
 
 
 def plain():

@@ -75,11 +75,13 @@ class Bernoulli(nn.Module):
         return x * torch.bernoulli(self.keep) / KEEP if self.on else x
 
 
-exported("bernoulli", lambda: Net(Hand(lambda x: x * torch.bernoulli(torch.full_like(x, KEEP)) / KEEP)),
+exported("bernoulli",
+         lambda: Net(Hand(lambda x: x * torch.bernoulli(torch.full_like(x, KEEP)) / KEEP)),
          "x * bernoulli(full_like(x, 0.7)) / 0.7", [site(ratio=P)],
          by=("legacy-13", "legacy-17", "dynamo"))
 exported("bernoulli-channels",
-         lambda: Net(Hand(lambda x: x * torch.bernoulli(x.new_full((x.shape[0], 8, 1, 1), KEEP)) / KEEP)),
+         lambda: Net(Hand(
+             lambda x: x * torch.bernoulli(x.new_full((x.shape[0], 8, 1, 1), KEEP)) / KEEP)),
          "x * bernoulli(full((N,C,1,1), 0.7)) / 0.7", [site(ratio=P, unit="channel")])
 exported("bernoulli-buffer", lambda: Net(Bernoulli((1, 8, 1, 1))),
          "x * bernoulli(buffer of [1,C,1,1]) / 0.7", [site(ratio=P, unit="channel", shared=True)],
@@ -89,7 +91,8 @@ exported("ones", lambda: Net(Hand(lambda x: x * F.dropout(torch.ones(1, 8, 1, 1)
          "x * F.dropout(ones(1,C,1,1), 0.3)", [site(ratio=P, unit="channel", shared=True)],
          rows_mix=True, dynamo={"sites": [], "suspect": ["frozen_mask"], "lost": FROZEN,
                                 "no_reference": CONSTANT})
-exported("ones-rows", lambda: Net(Hand(lambda x: x * F.dropout(x.new_ones(x.shape[0], 8, 1, 1), P, True))),
+exported("ones-rows",
+         lambda: Net(Hand(lambda x: x * F.dropout(x.new_ones(x.shape[0], 8, 1, 1), P, True))),
          "x * F.dropout(ones(N,C,1,1), 0.3)", [site(ratio=P, unit="channel")])
 
 
@@ -109,7 +112,8 @@ def locked_once(x):
 
 exported("locked", lambda: Tokens(Hand(locked)), "x * new_empty(N,1,C).bernoulli_(0.7) / 0.7",
          [site(ratio=P, unit="channel")])
-exported("locked-new", lambda: Tokens(Hand(locked_new)), "x * x.data.new(N,1,C).bernoulli_(0.7) / 0.7",
+exported("locked-new", lambda: Tokens(Hand(locked_new)),
+         "x * x.data.new(N,1,C).bernoulli_(0.7) / 0.7",
          [site(ratio=P, unit="channel")],
          legacy={"example": 1, "sites": [site(ratio=P, unit="channel", shared=True)],
                  "rows_mix": True, "as_exported": lambda: Tokens(Hand(locked_once)),
@@ -135,10 +139,12 @@ class Concrete(nn.Module):
 
 exported("concrete", lambda: Net(Concrete()),
          "ConcreteDropout: a relaxed mask, values between 0 and 1, ratio sigmoid(logit) = 0.2",
-         [site(ratio=0.2)])
-exported("uniform-fixed", lambda: Net(Hand(lambda x: x * (torch.rand(x.shape) >= P).float() / KEEP)),
+         [site("noise", None)])
+exported("uniform-fixed",
+         lambda: Net(Hand(lambda x: x * (torch.rand(x.shape) >= P).float() / KEEP)),
          "x * (rand(2,8,4,4) >= 0.3) / 0.7, the batch fixed at 2", [site(ratio=P)], batch=2)
-exported("uniform-fixed-once", lambda: Net(Hand(lambda x: x * (torch.rand(1, 8, 4, 4) >= P).float() / KEEP)),
+exported("uniform-fixed-once",
+         lambda: Net(Hand(lambda x: x * (torch.rand(1, 8, 4, 4) >= P).float() / KEEP)),
          "x * (rand(1,8,4,4) >= 0.3) / 0.7", [site(ratio=P, shared=True)], rows_mix=True)
 
 
@@ -158,4 +164,5 @@ class Masksembles(nn.Module):
 
 exported("masksembles", lambda: Net(Masksembles()),
          "Masksembles: four fixed masks, one a quarter of the batch; random in no mode, and no "
-         "mask was frozen", [], batch=4, rows_mix=True)
+         "mask was frozen, though nothing in the file tells", [], batch=4, rows_mix=True,
+         suspect=["frozen_mask"])

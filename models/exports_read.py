@@ -118,11 +118,8 @@ def drop_rate(node, scope, opset):
 def keeps(compare, scope, below):
     """Whether "u below the threshold" is what is kept: not where a Where puts zeros there."""
     where = [n for n in downstream(compare, scope, 2) if n.op_type == "Where"]
-    if where:
-        zero = scalar(scope.constant(where[0].input[1])) == 0
-        return below != zero if not any(
-            n.op_type == "Not" for n in downstream(compare, scope, 1)) else below == zero
-    return below
+    zero_if_true = where and scalar(scope.constant(where[0].input[1])) == 0
+    return not below if zero_if_true else below
 
 
 def kind_of(node, scope, shape, unit):
@@ -175,6 +172,14 @@ def shapes(model, path, names, image):
         return dict(zip(names, (v.shape for v in values)))
 
 
+def drawn_zeros(model):
+    """Whether a mask or a weight holds many exact zeros, as one that was drawn would."""
+    used = {i for n in model.graph.node if n.op_type in ("Mul", "Conv", "Gemm", "MatMul")
+            for i in n.input}
+    values = [numpy_helper.to_array(t) for t in model.graph.initializer if t.name in used]
+    return any(v.size >= 8 and v.ndim > 1 and 0.1 <= np.mean(v == 0) < 1 for v in values)
+
+
 def read(path, image):
     """What exports.json says of a file, and a count of all its nodes."""
     model = onnx.load(path)
@@ -200,6 +205,6 @@ def read(path, image):
     images = [i for i in model.graph.input if i.name not in weights]
     dims = [d.dim_value or None for d in images[0].type.tensor_type.shape.dim]
     return {"opset": opset, "sites": sites, "batch_norm_training": norms, "batch": dims[0],
-            "size": dims[1:], "inputs": [i.name for i in images],
+            "size": dims[1:], "zeros": drawn_zeros(model), "inputs": [i.name for i in images],
             "outputs": [o.name for o in model.graph.output],
             "nodes": Counter(n.op_type for n, _ in walk(main))}

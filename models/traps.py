@@ -25,6 +25,7 @@ import torch
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+import traps_fixed as fixed
 import traps_models as nets
 from export import FIXTURES, export_dynamo, export_legacy, keep_dropout_alive
 
@@ -46,15 +47,19 @@ def legacy(network, path, axes={0: "batch"}, batch=2, shape=PIXELS, **options):
     export_legacy(keep_dropout_alive(network()), torch.rand(batch, *shape), path, axes, **options)
 
 
-def dynamo(network, path, external_data=False):
+def dynamo(network, path, external_data=False, batch=None):
+    """With a dynamic batch, or this one baked in."""
     torch.manual_seed(0)
-    export_dynamo(keep_dropout_alive(network()), torch.rand(2, *PIXELS), path,
-                  ({0: torch.export.Dim("batch")},), external_data)
+    axes = None if batch else ({0: torch.export.Dim("batch")},)
+    export_dynamo(keep_dropout_alive(network()), torch.rand(batch or 2, *PIXELS), path, axes,
+                  external_data)
 
 
 def double(x):
     return torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")
 
+
+FIXED = {"axes": None, "batch": 1}
 
 # What PyTorch's legacy exporter writes: file, network, sites, expected, why, export options.
 LEGACY = [
@@ -87,6 +92,28 @@ LEGACY = [
     ("fixed-batch-1", nets.Base, 1, "right", "the batch is fixed at 1",
      {"axes": None, "batch": 1}),
     ("fixed-batch-4", nets.Base, 1, "right", "the batch is fixed at 4",
+     {"axes": None, "batch": 4}),
+    ("fixed-view-1", fixed.ViewOne, 1, "right", "view(1, -1) after the dropout", FIXED),
+    ("fixed-class-token-1", fixed.ClassToken, 3, "right",
+     "a class token for one image, and attention with its heads in the batch axis", FIXED),
+    ("fixed-folded-heads-1", fixed.FoldedHeads, 1, "right",
+     "the dropout is in attention, where axis 0 counts one image's heads", FIXED),
+    ("fixed-folded-heads-4", fixed.FoldedHeads, 1, "right",
+     "the dropout is in attention, where axis 0 counts four images' heads",
+     {"axes": None, "batch": 4}),
+    ("fixed-tokens-first-1", fixed.TokensFirst, 2, "right",
+     "one image lies between the tokens and its heads", FIXED),
+    ("fixed-windows-1", nets.WindowedAttention, 2, "right", "axis 0 counts one image's windows",
+     FIXED),
+    ("fixed-resize-1", nets.ResizeToInput, 1, "right", "the last Resize has all four sizes baked in",
+     FIXED),
+    ("fixed-mean-over-batch-1", nets.MeanOverBatch, 1, "right",
+     "the mean over the batch of one image is that image: two together would mix", FIXED),
+    ("fixed-softmax-over-batch-1", fixed.SoftmaxOverBatch, 1, "right",
+     "the softmax over a batch of one image is 1: two together would mix", FIXED),
+    ("fixed-squeeze-1", fixed.Squeezed, 1, "right", "the axis of the one image is removed", FIXED),
+    ("fixed-groups-4", fixed.Groups, 1, "refused",
+     "each image of a run has another constant mask: the rows are no samples of one network",
      {"axes": None, "batch": 4}),
     ("two-outputs", nets.TwoOutputs, 1, "right",
      "two heads, of which the dropout reaches logits alone; aux must be refused",
@@ -153,6 +180,21 @@ def shared_ratio(path):
 @trap("random-uniform.onnx", 1, "right", "nn.Dropout(inplace=True) of dynamo: RandomUniformLike")
 def random_uniform(path):
     dynamo(lambda: nets.Base(inplace=True), path)
+
+
+@trap("fixed-view-dynamo-4.onnx", 1, "right", "dynamo's constant target of Reshape for four images")
+def fixed_view(path):
+    dynamo(nets.ViewSize, path, batch=4)
+
+
+@trap("fixed-class-token-dynamo-1.onnx", 3, "right", "dynamo's class token for one image")
+def fixed_class_token(path):
+    dynamo(fixed.ClassToken, path, batch=1)
+
+
+@trap("fixed-class-token-dynamo-4.onnx", 3, "right", "dynamo's class token for four images")
+def fixed_class_tokens(path):
+    dynamo(fixed.ClassToken, path, batch=4)
 
 
 @trap("external/model.onnx", 1, "right", "weights in a file beside the model, dynamo's default")

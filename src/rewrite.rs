@@ -7,11 +7,13 @@
 //! suffix's side from the shapes of prefix tensors, so that it counts the rows of the suffix
 //! and not those of the prefix.
 //!
-//! Nothing here computes a tensor; which axis of a tensor is the batch is not known here.
+//! Nothing here computes a tensor. Which axis of a tensor is the batch is not known here; only
+//! where a file's fixed batch size is opened it is followed, as a candidate that runs must prove.
 //!
 #![doc = include_str!("docs/sites.md")]
 
 mod apply;
+mod batch;
 mod candidates;
 mod channels;
 mod choose;
@@ -30,6 +32,7 @@ mod site;
 mod split;
 mod suspect;
 
+pub(crate) use batch::{Preference, Shapes};
 pub use candidates::{Candidate, Place};
 pub use choose::SiteOptions;
 pub(crate) use converted::{AddedInputs, Converted, ConvertedDraw};

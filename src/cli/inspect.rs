@@ -87,7 +87,8 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let options = arguments.sites.options();
     let found = rewrite::inspect(&model, arguments.output_name.as_deref(), &options)?;
     // A choice that fits no site is a mistake in what was typed, not a property of the file.
-    if matches!(found.plan, Err(Error::Setting { .. })) && !options.is_default() {
+    let was_said = !options.is_default() || arguments.output_name.is_some();
+    if matches!(found.plan, Err(Error::Setting { .. })) && was_said {
         return found.plan.map(|_| End::Done);
     }
     let cost = cost(arguments, &model, &found);

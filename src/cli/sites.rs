@@ -7,13 +7,14 @@ use crate::rewrite::{SiteOptions, Unit};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Dropout")]
 pub(in crate::cli) struct SiteArguments {
-    /// Put dropout in: head, decoder, attention, residual, linear, blocks, or a node before
-    /// which it goes (repeat it, or separate by commas).
-    #[arg(long, value_name = "PLACE", value_delimiter = ',')]
+    #[arg(long, value_name = "PLACE", value_delimiter = ',', help_heading = None::<&str>,
+        help = "Put dropout in: head, decoder, blocks, ... (mcdrop inspect)",
+        long_help = "Put dropout in: head, decoder, attention, residual, linear, blocks (residual \
+        and linear), or before the nodes that a pattern names; a list, or repeated")]
     insert: Vec<String>,
     /// Share of the units that is dropped, of all sites or of those that a pattern names;
     /// wakes inert ones [default: the file's; 0.1 where inserted].
-    #[arg(long, value_name = "[NODE=]P", value_parser = ratio)]
+    #[arg(long, value_name = "[NODE=]P", value_parser = ratio, hide_short_help = true)]
     ratio: Vec<(Option<String>, f32)>,
     /// Only sites that the pattern names draw (node, module or tensor; * and ?), also inert
     /// ones.

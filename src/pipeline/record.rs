@@ -104,6 +104,7 @@ const INDECISIVE: &[&str] = &[
     "sampling.memory",
     "sampling.rows_per_run",
     "sampling.rows_per_run_limited_by",
+    "sampling.batch_size_opened",
     "images",
     "times",
 ];
@@ -199,6 +200,7 @@ fn sampling(sampler: &Sampler) -> Value {
         "memory": options.memory,
         "rows_per_run": sampler.rows().per_run,
         "rows_per_run_limited_by": sampler.rows().reason,
+        "batch_size_opened": sampler.rows().opened,
     })
 }
 

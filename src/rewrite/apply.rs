@@ -252,7 +252,8 @@ pub(super) fn filled(shape: &str, value: f32, output: &str) -> proto::Node {
     }
 }
 
-fn constant(output: &str, sizes: &[i64]) -> proto::Node {
+/// A constant list of integers.
+pub(super) fn constant(output: &str, sizes: &[i64]) -> proto::Node {
     let bytes: Vec<u8> = sizes.iter().flat_map(|size| size.to_le_bytes()).collect();
     let tensor = proto::Tensor {
         dims: vec![sizes.len() as i64],

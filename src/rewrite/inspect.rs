@@ -9,7 +9,7 @@ use super::reach::Reach;
 use super::restore::restore;
 use super::site::Site;
 use super::suspect::{self, Warning};
-use super::{Plan, recognise, repair};
+use super::{Plan, prepare, recognise};
 use crate::error::{Error, Result};
 use crate::onnx::Model;
 
@@ -74,7 +74,7 @@ pub fn inspect(
 ) -> Result<Inspection> {
     let plan = Plan::with_sites(file.clone(), output_name, ScoresOption::Auto, options);
     let mut model = restore(file.clone())?;
-    let batch_norm_training = repair::batch_norm(&mut model);
+    let batch_norm_training = prepare::repaired(&mut model)?;
     let found = recognise::recognise(&model)?;
     let sites: Vec<Site> = found.iter().map(|found| found.site.clone()).collect();
     let head = head(&model, output_name);

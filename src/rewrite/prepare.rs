@@ -70,13 +70,7 @@ pub(super) fn prepare(
     scores: ScoresOption,
     options: &SiteOptions,
 ) -> Result<Prepared> {
-    let opset = model.opset();
-    inline::functions(&mut model, &|node| {
-        recognise::is_random(node)
-            || recognise::is_dropout(node)
-            || repair::may_train(node, opset)
-    })?;
-    let batch_norm_training = repair::batch_norm(&mut model);
+    let batch_norm_training = repaired(&mut model)?;
     let head = output::choose(&model, output_name, scores)?;
     let mut found = recognise::recognise(&model)?;
     found.extend(insert::sites(&model, &head.tensor, options)?);
@@ -124,6 +118,18 @@ pub(super) fn prepare(
     let active = put_in_place(&mut model.graph, &found, &chosen);
     let sites = chosen.iter().map(|&i| found[i].site.clone()).collect();
     Ok(Prepared { model, head, survey, sites, active })
+}
+
+/// Takes randomness and batch normalisation in training form out of functions, and brings the
+/// latter to inference form; the names of its nodes.
+pub(super) fn repaired(model: &mut Model) -> Result<Vec<String>> {
+    let opset = model.opset();
+    inline::functions(model, &|node| {
+        recognise::is_random(node)
+            || recognise::is_dropout(node)
+            || repair::may_train(node, opset)
+    })?;
+    Ok(repair::batch_norm(model))
 }
 
 /// Puts the chosen draws in place, and switches off the other live ones.

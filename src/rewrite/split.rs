@@ -93,8 +93,12 @@ impl Plan {
             // Optimum leaves all four open.
             *open = channels::of_image(&model.graph, &image.name);
         }
-        let Prepared { model, head, survey, sites, active } =
-            prepare::prepare(model, output_name, scores, options)?;
+        Self::cut(prepare::prepare(model, output_name, scores, options)?, image)
+    }
+
+    /// Cuts a prepared model.
+    pub(super) fn cut(prepared: Prepared, image: ValueDescription) -> Result<Self> {
+        let Prepared { model, head, survey, sites, active } = prepared;
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();
         let needed = reach.needed([head.tensor.as_str()]);
@@ -245,10 +249,7 @@ impl Plan {
         }
         let nodes =
             self.prefix.iter().map(|&i| self.model.graph.node[i].clone()).collect();
-        let input = self.model.graph.input.iter();
-        let input = input.filter(|value| value.name.as_deref() == Some(&self.image.name));
-        let graph = self.graph("prefix", nodes, input.cloned().collect(), &outputs);
-        Some(self.finish(graph))
+        Some(self.whole("prefix", nodes, &outputs))
     }
 
     /// The suffix, with inputs as ONNX Runtime described the prefix's outputs.
@@ -291,6 +292,18 @@ impl Plan {
                 .collect();
         }
         self.finish(graph)
+    }
+
+    /// Nodes as a model of their own that takes the image.
+    pub(super) fn whole(
+        &self,
+        name: &str,
+        nodes: Vec<proto::Node>,
+        outputs: &[&str],
+    ) -> Vec<u8> {
+        let input = self.model.graph.input.iter();
+        let input = input.filter(|value| value.name.as_deref() == Some(&self.image.name));
+        self.finish(self.graph(name, nodes, input.cloned().collect(), outputs))
     }
 
     fn graph(
@@ -399,10 +412,11 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
     }
 }
 
-mod draw;
+pub(super) mod draw;
 mod tail;
 #[cfg(test)]
 mod uncut;
 mod watched;
 
+pub(super) use watched::is_numeric;
 pub(crate) use watched::{Watched, WatchedNode};

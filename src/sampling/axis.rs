@@ -34,6 +34,13 @@ impl Numbers {
             && self.values.iter().zip(numbers).all(|(a, b)| self.close(*a, *b))
     }
 
+    /// Whether these are so many times the same numbers, one after the other, up to rounding.
+    pub(super) fn repeats(&self, times: usize) -> bool {
+        let length = self.values.len() / times.max(1);
+        let later = self.values.iter().skip(length);
+        self.values.iter().zip(later).all(|(a, b)| self.close(*a, *b))
+    }
+
     /// The one axis of which `both` has twice the size, where its first half is `self` (one row,
     /// alone) and its second half `other` (another row, alone): each row has its own slices, and
     /// neither changes with its neighbour.

@@ -139,6 +139,11 @@ pub(super) fn batch(plan: &Plan) -> Batch {
     first.map_or(Batch::Dynamic, Batch::Fixed)
 }
 
+/// How many images go through the prefix at a time: one, or the file's fixed batch size.
+pub(super) fn rows(plan: &Plan) -> usize {
+    if let Batch::Fixed(rows) = batch(plan) { rows } else { 1 }
+}
+
 /// An image's values as the model's input, the batch axis of length 1.
 pub(super) fn tensor(
     plan: &Plan,

@@ -41,7 +41,7 @@ pub(super) struct Probe<'a> {
     pub(super) plan: &'a Plan,
     pub(super) prefix: &'a mut Prefix,
     pub(super) suffix: Session,
-    pub(super) noise: [Value; 2],
+    pub(super) noise: &'a [Value; 2],
 }
 
 impl<'a> Probe<'a> {
@@ -50,7 +50,7 @@ impl<'a> Probe<'a> {
         runtime: &Runtime,
         prefix: &'a mut Prefix,
         options: &SessionOptions,
-        noise: [Value; 2],
+        noise: &'a [Value; 2],
     ) -> Result<Self> {
         let model = plan.suffix(&prefix.cut_inputs(), SuffixKind::Probe);
         let suffix = Session::open(
@@ -78,12 +78,15 @@ impl<'a> Probe<'a> {
         self.result(proof, alone_outputs, 1, row_bytes)
     }
 
-    /// For a model with a batch size of its own. With one image a run nothing needs a proof.
-    pub(super) fn fixed(&mut self, rows: usize) -> Result<Probed> {
+    /// For a model with a batch size of its own, which could not be opened for this reason. With
+    /// one image a run nothing needs a proof.
+    pub(super) fn fixed(&mut self, rows: usize, why: &str) -> Result<Probed> {
         let same = self.prefix.run(&vec![&self.noise[0]; rows])?;
         let same_outputs = self.run_suffix(&same)?;
         let row_bytes = working_set(&same.0, &same_outputs) / rows.max(1);
-        let reason = Some(format!("the file has a fixed batch size of {rows}"));
+        let reason = Some(format!(
+            "the file has a fixed batch size of {rows}, which could not be opened: {why}"
+        ));
         let mut proof = Proof { reason, ..self.whole(&same) };
         if rows > 1 {
             let other = self.prefix.run(&vec![&self.noise[1]; rows])?;
@@ -102,6 +105,13 @@ impl<'a> Probe<'a> {
     pub(super) fn takes(&mut self, image: &Value, rows: usize) -> Result<()> {
         let crossed = self.prefix.run(&vec![image; rows])?;
         check_not_empty(self.run_suffix(&crossed)?.first())
+    }
+
+    /// The scores without dropout of a run of these images.
+    pub(super) fn scores(&mut self, images: &[&Value]) -> Result<Value> {
+        let crossed = self.prefix.run(images)?;
+        let scores = self.run_suffix(&crossed)?.into_iter().next();
+        scores.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))
     }
 
     /// What was proven, with the suffix's outputs of a run of `head_rows` rows.
@@ -161,6 +171,15 @@ impl<'a> Probe<'a> {
         if axis(0)? != Some(0) {
             return Err(refused(format!("output \"{}\"", self.plan.head().output)));
         }
+        if !Numbers::new(&same[0])?.repeats(rows) {
+            let message = format!(
+                "the {rows} rows of a run differ where all are of one image: each has \
+                 constants of its own, as the masks of Masksembles"
+            );
+            return Err(Error::model(self.plan.model().path(), message).with_hint(
+                "export the network with a batch size of 1, or each of its members alone",
+            ));
+        }
         let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
         for (i, number) in self.plan.probed().into_iter().enumerate() {
             let found = if self.plan.active()[number].is_noise() {
@@ -191,7 +210,7 @@ impl<'a> Probe<'a> {
         outputs: &[Value],
     ) -> Result<Proof, String> {
         let text = |error: Error| error.to_string();
-        let [a, b] = &self.noise;
+        let [a, b] = self.noise;
         let both = self.prefix.run(&[a, b]).map_err(text)?;
         let mut crossings = Vec::new();
         let n_cuts = self.plan.cuts().len();

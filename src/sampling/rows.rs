@@ -14,6 +14,9 @@ pub struct Rows {
     pub per_run: usize,
     /// Why it is not more, where the model is the reason.
     pub reason: Option<String>,
+    /// The batch size that the file fixes, where it was opened: rows run together proved equal
+    /// to rows run alone, and both to runs of the file as it is.
+    pub opened: Option<usize>,
 }
 
 impl Rows {
@@ -32,7 +35,7 @@ impl Rows {
                 1 << fitting.clamp(1, SamplingOptions::MOST_ROWS).ilog2()
             }),
         };
-        Self { per_run: per_run.max(1), reason: probed.reason.clone() }
+        Self { per_run: per_run.max(1), reason: probed.reason.clone(), opened: None }
     }
 }
 

@@ -10,6 +10,7 @@ use not_finite::BadPass;
 
 use super::image::{self, Batch};
 use super::model_input;
+use super::open_batch::{Attempt, Opened};
 use super::options::{Masks, SamplingOptions};
 use super::prefix::{Crossed, Prefix};
 use super::probe::{Crossing, Probe, Probed, check_not_empty};
@@ -80,27 +81,22 @@ impl Sampler {
         }
         let input = model_input(&plan)?;
         let session_options = session_options(&plan, &options)?;
-        let mut prefix = Prefix::open(&plan, runtime, &session_options)?;
         let noise = |number| image::noise_tensor(&plan, &input, number, size);
         let noise = [noise(0)?, noise(1)?];
         let first = Value::stack(&[&noise[0]], 0)?;
-        let mut probe =
-            Probe::open(&plan, runtime, &mut prefix, &session_options, noise)?;
-        let batch = image::batch(&plan);
-        let probed = match batch {
-            Batch::Dynamic => probe.dynamic(),
-            Batch::Fixed(rows) => probe.fixed(rows),
-        };
-        let prefix_rows = if let Batch::Fixed(rows) = batch { rows } else { 1 };
         let mut sizes = Sizes::new(&input);
-        let probed = probed.map_err(|error| {
+        let how = (runtime, &session_options, &noise);
+        let Ready { plan, prefix, probed, opened } = ready(plan, how, |error, probe| {
+            let rows = image::rows(probe.plan);
             sizes.refuse(size, error, &mut |size| {
-                let image = image::noise_tensor(&plan, &input, 0, size);
-                image.and_then(|image| probe.takes(&image, prefix_rows)).is_ok()
+                let image = image::noise_tensor(probe.plan, &input, 0, size);
+                image.and_then(|image| probe.takes(&image, rows)).is_ok()
             })
         })?;
         let scores = ScoreLayout::new(&plan, &probed, (&input, size), options.task)?;
-        let rows = Rows::choose(&probed, batch, &options);
+        let rows =
+            Rows { opened, ..Rows::choose(&probed, image::batch(&plan), &options) };
+        let prefix_rows = image::rows(&plan);
         let threads =
             rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
         let threads = threads.map_err(|e| {
@@ -131,7 +127,8 @@ impl Sampler {
         Ok(sampler)
     }
 
-    /// The plan it runs.
+    /// The plan it runs: the one it was made with, or that one with its fixed batch size opened
+    /// ([`Rows::opened`]).
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -291,6 +288,41 @@ impl Sampler {
         let keys = Value::from_i64(&[rows], vec![key; rows])?;
         self.suffix.run(&feed(self.prefix.names(), crossed, fed, &keys, &samples))
     }
+}
+
+/// A plan, probed.
+struct Ready {
+    plan: Plan,
+    prefix: Prefix,
+    probed: Probed,
+    /// The batch size that the file fixes, where it was opened.
+    opened: Option<usize>,
+}
+
+/// Probes a plan, with its batch size opened where it fixes one and that can be proven right.
+/// `refuse` makes of a failed run what is said of it.
+fn ready(
+    plan: Plan,
+    (runtime, options, noise): (&Runtime, &SessionOptions, &[Value; 2]),
+    refuse: impl FnOnce(Error, &mut Probe) -> Error,
+) -> Result<Ready> {
+    let mut kept = None;
+    if let Batch::Fixed(batch) = image::batch(&plan) {
+        match (Attempt { plan: &plan, runtime, options, batch, noise }).run() {
+            Ok(Opened { plan, prefix, probed }) => {
+                return Ok(Ready { plan, prefix, probed, opened: Some(batch) });
+            }
+            Err(why) => kept = Some((batch, why)),
+        }
+    }
+    let mut prefix = Prefix::open(&plan, runtime, options)?;
+    let mut probe = Probe::open(&plan, runtime, &mut prefix, options, noise)?;
+    let probed = match &kept {
+        Some((batch, why)) => probe.fixed(*batch, why),
+        None => probe.dynamic(),
+    };
+    let probed = probed.map_err(|error| refuse(error, &mut probe))?;
+    Ok(Ready { plan, prefix, probed, opened: None })
 }
 
 /// What goes into the suffix: the tensors at the cut, grown where rows need it, and each row's

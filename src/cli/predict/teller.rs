@@ -126,6 +126,11 @@ fn describe_sampler(sampler: &Sampler) {
     let rows = sampler.rows();
     let reason =
         rows.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    if let Some(batch) = rows.opened {
+        terminal::note(&format!(
+            "the file's batch size of {batch} was opened: rows run together equal rows run alone"
+        ));
+    }
     let n = rows.per_run;
     terminal::note(&format!("{n} {} a run{reason}", if n == 1 { "row" } else { "rows" }));
 }

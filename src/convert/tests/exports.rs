@@ -61,7 +61,10 @@ fn read_back(path: &Path, target: &Path, output: Option<&str>, wrong: &mut Vec<S
         sites.sort_by(|a, b| a.0.cmp(&b.0));
         sites
     };
-    if known(&original) != known(&again) || original.node_counts() != again.node_counts() {
+    // A fixed batch is open in what was written, by nodes of its own.
+    let first = |plan: &Plan| plan.image().dimensions.clone().unwrap_or_default()[0];
+    let same = original.node_counts() == again.node_counts() || first(&original) != first(&again);
+    if known(&original) != known(&again) || !same {
         wrong.push(format!("{} is read back as something else", path.display()));
     }
 }

@@ -9,7 +9,11 @@ use crate::rewrite::prepare::Active;
 use crate::rewrite::site::Draw;
 
 /// Rewrites every draw among the nodes and in their bodies.
-pub(super) fn finish(nodes: &mut [proto::Node], active: &[Active], kind: SuffixKind) {
+pub(in crate::rewrite) fn finish(
+    nodes: &mut [proto::Node],
+    active: &[Active],
+    kind: SuffixKind,
+) {
     for node in nodes {
         if node.domain.as_deref() == Some(operator::DOMAIN) {
             let number = node.attribute.first().and_then(|a| a.i).unwrap_or(-1);

@@ -122,7 +122,7 @@ fn watched_nodes(graph: &proto::Graph) -> Vec<WatchedNode> {
 }
 
 /// Whether an operator writes tensors of numbers, not sequences, optionals or strings.
-fn is_numeric(operator: &str) -> bool {
+pub(in crate::rewrite) fn is_numeric(operator: &str) -> bool {
     let other = ["Sequence", "Optional", "String", "Split"];
     operator == "Split" || !other.iter().any(|prefix| operator.starts_with(prefix))
 }

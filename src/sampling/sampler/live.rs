@@ -50,7 +50,7 @@ impl Sampler {
         .1;
         self.crossings = vec![Crossing::Shared; self.crossings.len()];
         let reason = "rows run together differed from rows run alone".to_owned();
-        self.rows = Rows { per_run: 1, reason: Some(reason) };
+        self.rows = Rows { per_run: 1, reason: Some(reason), ..self.rows.clone() };
         Ok(())
     }
     /// Whether rows of a run with masks are what they are alone; `first` is a run of sample 0.

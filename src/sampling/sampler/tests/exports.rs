@@ -16,8 +16,11 @@ fn open(name: &str) -> Model {
     Model::open(&fixture("fixtures/exports").join(name)).unwrap()
 }
 
-/// A site in a word: kind, ratio, unit, live or inert.
+/// A site in a word: kind, ratio, unit, live or inert. A pixel is an element of a mask that has
+/// one channel; of blocks the file holds the share of their seeds at most.
 fn word(kind: &str, ratio: Option<f64>, unit: &str, live: bool) -> String {
+    let unit = if unit == "pixel" { "element" } else { unit };
+    let ratio = ratio.filter(|_| kind != "drop_block");
     let ratio = ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.4}"));
     format!("{kind} {ratio} {unit} {}", if live { "live" } else { "inert" })
 }
