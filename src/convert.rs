@@ -23,7 +23,6 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-
 use std::path::{Path, PathBuf};
 
 pub use check::Checked;
@@ -103,7 +102,7 @@ pub fn convert(
         threads: options.threads,
         ..SamplingOptions::default()
     };
-    let mut sampler = Sampler::new(plan, runtime, sampling, size)?;
+    let mut sampler = Sampler::new(plan.unprobed(), runtime, sampling, size)?;
     let threads = options.threads;
     if sampler.plan().model().opset() < assemble::FIRST_OPSET {
         given::refuse(sampler.plan())?;

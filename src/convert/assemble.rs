@@ -154,7 +154,9 @@ impl Shared {
             return;
         }
         let draws = draws_of(active, self.draws);
-        let Some(keys) = self.keys.iter().find(|keys| keys.draws == draws) else { return };
+        let Some(keys) = self.keys.iter().find(|keys| keys.draws == draws) else {
+            return;
+        };
         match &active.draw {
             Draw::Dropout(mask) => {
                 let shared = (&self.rows, keys, &mut self.tables);

@@ -96,7 +96,12 @@ impl Builder {
     }
 
     /// A node of a name of its own that writes a tensor of the file.
-    pub(super) fn named(&mut self, kind: &str, inputs: &[&str], (name, output): (&str, &str)) {
+    pub(super) fn named(
+        &mut self,
+        kind: &str,
+        inputs: &[&str],
+        (name, output): (&str, &str),
+    ) {
         self.push(kind, inputs, (name, output), Vec::new());
     }
 
@@ -226,7 +231,10 @@ pub(super) fn ints(name: &str, values: Vec<i64>) -> proto::Attribute {
 }
 
 pub(super) fn string(name: &str, value: &'static str) -> proto::Attribute {
-    proto::Attribute { s: Some(Bytes::from_static(value.as_bytes())), ..attribute(name, 3) }
+    proto::Attribute {
+        s: Some(Bytes::from_static(value.as_bytes())),
+        ..attribute(name, 3)
+    }
 }
 
 pub(super) fn tensor(name: &str, value: proto::Tensor) -> proto::Attribute {

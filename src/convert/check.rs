@@ -62,7 +62,7 @@ impl<'a> Check<'a> {
         let expected = self.expected(&rows, 0)?;
         // A model that cannot take two images fails here, and says so in a way of its own.
         let Ok(found) = self.run(&mut session, &rows, 0) else { return Ok(false) };
-        Ok(self.largest(&expected, &found) <= self.tolerance)
+        Ok(largest_difference(&expected, &found) <= self.tolerance)
     }
 
     /// All comparisons.
@@ -118,7 +118,7 @@ impl<'a> Check<'a> {
                 fed.extend(names.zip(&masks));
                 let outputs = session.run(&fed)?;
                 let found = self.chosen(&session, outputs, batch, 1)?;
-                self.compare(&[expected.clone()], &found, &[*row], level)?;
+                self.compare(std::slice::from_ref(expected), &found, &[*row], level)?;
             }
             self.checked.levels += 1;
         }
@@ -165,8 +165,12 @@ impl<'a> Check<'a> {
         let Some(model) = self.sampler.plan().tail(&described) else { return Ok(scores) };
         if self.tail.is_none() {
             let options = SessionOptions::default();
-            let session =
-                Session::open(self.runtime, "model from its scores on", &model, &options)?;
+            let session = Session::open(
+                self.runtime,
+                "model from its scores on",
+                &model,
+                &options,
+            )?;
             self.tail = Some(session);
         }
         let name = self.sampler.plan().head().tensor.clone();
@@ -228,15 +232,9 @@ impl<'a> Check<'a> {
         let name = &self.sampler.plan().head().output;
         let place = session.outputs().iter().position(|output| output.name == *name);
         let output = place.and_then(|place| outputs.into_iter().nth(place));
-        let missing = || Error::output(name.clone(), "the converted model does not give it");
+        let missing =
+            || Error::output(name.clone(), "the converted model does not give it");
         split(&output.ok_or_else(missing)?, batch, count)
-    }
-
-    fn largest(&self, expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
-        let rows = expected.iter().zip(found);
-        let each = rows.map(|(expected, found)| difference(expected, found));
-        let worst = each.fold(0.0, f32::max);
-        if expected.len() == found.len() { worst } else { f32::INFINITY }
     }
 
     fn compare(
@@ -246,7 +244,7 @@ impl<'a> Check<'a> {
         rows: &[Row],
         level: Optimization,
     ) -> Result<()> {
-        let largest = self.largest(expected, found);
+        let largest = largest_difference(expected, found);
         self.checked.passes += rows.len();
         self.checked.difference = self.checked.difference.max(largest);
         if largest <= self.tolerance {
@@ -309,13 +307,22 @@ fn split(output: &Value, rows: usize, count: usize) -> Result<Vec<Vec<f32>>> {
     Ok(values.chunks(length).take(count).map(<[f32]>::to_vec).collect())
 }
 
+/// The largest difference of any row, as a share of that row's largest value.
+fn largest_difference(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
+    let rows = expected.iter().zip(found);
+    let worst =
+        rows.map(|(expected, found)| difference(expected, found)).fold(0.0, f32::max);
+    if expected.len() == found.len() { worst } else { f32::INFINITY }
+}
+
 /// The largest difference as a share of the largest value; equal where both are not finite.
 fn difference(a: &[f32], b: &[f32]) -> f32 {
     if a.len() != b.len() {
         return f32::INFINITY;
     }
     let finite = a.iter().filter(|value| value.is_finite());
-    let largest = finite.fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
+    let largest =
+        finite.fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
     let each = a.iter().zip(b).map(|(x, y)| match (x.is_finite(), y.is_finite()) {
         (true, true) => (x - y).abs() / largest,
         _ if x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan() => 0.0,

@@ -8,7 +8,7 @@ use super::apply::node;
 use super::channels;
 use super::choose::SiteOptions;
 use super::cut::Cut;
-use super::output::{Head, ScoresOption};
+use super::output::{Head, Scores, ScoresOption};
 use super::prepare::{self, Active, Prepared, Survey};
 use super::reach::Reach;
 use super::restore::restore;
@@ -148,6 +148,14 @@ impl Plan {
     /// The output that holds the scores.
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// The plan for those who do not ask what the scores are: they need not be probed.
+    pub(crate) fn unprobed(mut self) -> Self {
+        if self.head.scores == Scores::ToBeProbed {
+            self.head.scores = Scores::Logits;
+        }
+        self
     }
 
     /// The sites that draw, in graph order.

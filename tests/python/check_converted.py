@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPORTS = ROOT / "fixtures/exports"
 SAMPLES = 2000
 ROWS = 100
+onnxruntime.set_default_logger_severity(3)
 Level = onnxruntime.GraphOptimizationLevel
 LEVELS = [Level.ORT_DISABLE_ALL, Level.ORT_ENABLE_BASIC, Level.ORT_ENABLE_EXTENDED,
           Level.ORT_ENABLE_ALL]
@@ -131,7 +132,7 @@ def check(program, folder, source, shape, output, expected=None):
         return "masks are inputs"
     check_nodes(target, model.entry, folder)
     image = image_of(shape)[:1]
-    off, *some = model.run(image, np.array([-1, 0, 1, 2, 31]))
+    off, *some = model.run(image, np.arange(-1, 62))
     if all(np.array_equal(some[0], other) for other in some[1:]):
         raise Wrong("its samples are equal")
     silent = folder / "silent.onnx"
@@ -153,7 +154,7 @@ def check(program, folder, source, shape, output, expected=None):
         rows = Converted(alone, output).run(image, np.arange(-1, 31))
         if all(np.array_equal(rows[0], row) for row in rows[1:]):
             raise Wrong(f"{site} alone changes nothing")
-    if expected and "mean" in expected:
+    if expected and "mean" in expected and expected["comparable"]:
         rows = model.run(image, np.arange(SAMPLES))
         compare_moments(rows, expected, 0)
         return "right, moments too"
@@ -170,6 +171,8 @@ def cases(chosen):
     for name, entry in table.items():
         if any(site["live"] for site in entry["sites"]) and entry["runs_in_onnxruntime"]:
             values = expected.get(name, {})
+            # What was lost cannot be sampled; what mixes rows was computed with two.
+            values["comparable"] = not entry["lost"] and not entry["rows_mix"]
             shape = values.get("input_shape") or [1, *entry["size"]]
             yield EXPORTS / name, shape, entry["output"], values
 

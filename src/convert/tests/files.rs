@@ -10,7 +10,8 @@ fn digits() -> Converted {
 
 #[test]
 fn a_converted_file_is_sampled_bit_for_bit_as_its_original() {
-    for name in ["models/digits.onnx", "models/streets.onnx", "fixtures/traps/half.onnx"] {
+    for name in ["models/digits.onnx", "models/streets.onnx", "fixtures/traps/half.onnx"]
+    {
         let open = |path: &Path| plan(path, &SiteOptions::default());
         let made = Converted::new(open(&fixture(name)), Draws::Stratified).unwrap();
         let mut original = sampler(open(&fixture(name)), Draws::Stratified, 7);
@@ -28,9 +29,74 @@ fn a_converted_file_can_be_converted_again_with_the_same_samples() {
     assert_eq!(twice.made.nodes, made.made.nodes);
     let of = sampler(plan(&made.path(), &SiteOptions::default()), Draws::Stratified, 0);
     let run = |file: &Converted| {
-        rows(&mut file.session(Optimization::All), &of, (Some(3), Some(KEY)), (&SAMPLES, false))
+        rows(
+            &mut file.session(Optimization::All),
+            &of,
+            (Some(3), Some(KEY)),
+            (&SAMPLES, false),
+        )
     };
     assert_eq!(run(&made), run(&twice));
+}
+
+/// The digits in an operator set whose dropout is inert, woken with a ratio.
+fn old(opset: i64) -> (tempfile::TempDir, Plan) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.onnx");
+    let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
+    for node in &mut model.graph.node {
+        if node.op_type.as_deref() == Some("Dropout") {
+            node.input.truncate(1);
+        }
+        let is_pool = node.op_type.as_deref() == Some("MaxPool");
+        // What these operators did not have yet.
+        node.attribute.retain(|a| match a.name.as_deref() {
+            Some("training_mode") => false,
+            Some("ceil_mode" | "dilations") => !is_pool,
+            _ => true,
+        });
+    }
+    let constants = model
+        .graph
+        .initializer
+        .iter()
+        .map(|t| described(t.name.as_ref().unwrap(), F32, t.dims.len()));
+    let constants: Vec<_> = constants.collect();
+    model.graph.input.extend(constants);
+    model.shell.opset_import[0].version = Some(opset);
+    model.shell.ir_version = Some(3);
+    std::fs::write(&path, model.encode()).unwrap();
+    let options = SiteOptions { ratios: vec![(None, 0.3)], ..SiteOptions::default() };
+    let plan = plan(&path, &options);
+    (folder, plan)
+}
+
+#[test]
+fn below_operator_set_11_masks_are_inputs_and_give_the_same_rows() {
+    for opset in [8, 10] {
+        let (_folder, plan) = old(opset);
+        let made = Converted::new(plan, Draws::Stratified).unwrap();
+        assert!(made.made.masks_are_given, "{opset}");
+        assert!(made.made.inputs.iter().all(|name| name.starts_with("mask/")), "{opset}");
+        // Three samples at each of four levels, masks drawn from the definition.
+        let checked = made.made.checked;
+        assert!(checked.passes == 12 && checked.difference < 1e-5, "{checked:?}");
+        let again = super::plan(&made.path(), &SiteOptions::default());
+        assert_eq!(again.sites().len(), made.made.nodes.len());
+    }
+    let error = given::refuse(&old(6).1).unwrap_err();
+    assert!(error.hint().unwrap().contains("opset_version=17"), "{error}");
+}
+
+#[test]
+fn files_of_the_first_format_get_inputs_that_can_be_left_out() {
+    let (_folder, plan) = old(11);
+    let made = Converted::new(plan, Draws::Stratified).unwrap();
+    let model = Model::open(&made.path()).unwrap();
+    assert_eq!(model.shell.ir_version, Some(4));
+    let declared = model.graph.input.iter().filter_map(|value| value.name.as_deref());
+    let declared: Vec<&str> = declared.skip(1).collect();
+    assert_eq!(declared, ["sample", "seed", "image_key"]);
 }
 
 /// The file with its entry changed.
@@ -39,7 +105,8 @@ fn tampered(change: &dyn Fn(&mut Json)) -> Error {
     let mut model = Model::open(&made.path()).unwrap();
     for entry in &mut model.shell.metadata_props {
         if entry.key.as_deref() == Some("mcdrop") {
-            let mut said: Json = serde_json::from_str(entry.value.as_ref().unwrap()).unwrap();
+            let mut said: Json =
+                serde_json::from_str(entry.value.as_ref().unwrap()).unwrap();
             change(&mut said);
             entry.value = Some(said.to_string());
         }
@@ -75,10 +142,11 @@ fn an_entry_that_does_not_fit_the_graph_is_an_error_with_a_way_out() {
 #[test]
 fn external_data_go_with_the_file_without_being_copied() {
     let name = "models/digits-dynamo.onnx";
-    let made = Converted::new(plan(&fixture(name), &SiteOptions::default()), Draws::Stratified)
-        .unwrap();
+    let made =
+        Converted::new(plan(&fixture(name), &SiteOptions::default()), Draws::Stratified)
+            .unwrap();
     let data = made.folder.path().join("digits-dynamo.onnx.data");
-    assert_eq!(made.made.data, [data.clone()]);
+    assert_eq!(made.made.data, std::slice::from_ref(&data));
     let original = std::fs::read(fixture("models/digits-dynamo.onnx.data")).unwrap();
     assert_eq!(std::fs::read(&data).unwrap(), original);
     assert!(std::fs::metadata(made.path()).unwrap().len() < 200_000);
@@ -120,11 +188,15 @@ fn names_that_the_graph_has_are_left_to_it() {
     let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
     let old = model.graph.input[0].name.clone().unwrap();
     for node in &mut model.graph.node {
-        node.input.iter_mut().filter(|name| **name == old).for_each(|n| *n = "sample".into());
+        node.input
+            .iter_mut()
+            .filter(|name| **name == old)
+            .for_each(|n| *n = "sample".into());
     }
     model.graph.input[0].name = Some("sample".to_owned());
     std::fs::write(&path, model.encode()).unwrap();
-    let made = Converted::new(plan(&path, &SiteOptions::default()), Draws::Stratified).unwrap();
+    let made =
+        Converted::new(plan(&path, &SiteOptions::default()), Draws::Stratified).unwrap();
     assert_eq!(made.made.inputs[0], "sample:2");
     let names: Vec<String> =
         Model::open(&made.path()).unwrap().inputs().into_iter().map(|i| i.name).collect();
