@@ -64,7 +64,8 @@ fn sites_are_chosen_as_in_predict_and_more_is_checked_where_asked() {
     let folder = folder("models/digits.onnx");
     let path = folder.path();
     let typed = ["convert", "model.onnx", "-o", "live.onnx", "--overwrite"];
-    let (code, said) = mcdrop(path, &[&typed[..], &["--ratio", "0.25", "--verify"]].concat());
+    let (code, said) =
+        mcdrop(path, &[&typed[..], &["--ratio", "0.25", "--verify"]].concat());
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("alone changes the output"), "{said}");
     let content = fs::read(path.join("live.onnx")).unwrap();
@@ -78,7 +79,9 @@ fn sites_are_chosen_as_in_predict_and_more_is_checked_where_asked() {
 fn converted_files_are_alive_in_the_onnx_runtime_of_python() {
     let wheels = fixture::path(".python");
     if !wheels.join(".checks").exists() {
-        println!("skipped: converted_files_are_alive_in_the_onnx_runtime_of_python needs `make python-checks`");
+        println!(
+            "skipped: converted_files_are_alive_in_the_onnx_runtime_of_python needs `make python-checks`"
+        );
         return;
     }
     let mut python = Process::new("python3");
@@ -87,7 +90,9 @@ fn converted_files_are_alive_in_the_onnx_runtime_of_python() {
     python.args([env!("CARGO_BIN_EXE_mcdrop"), "digits.onnx", "streets.onnx"]);
     match python.output() {
         Err(error) => {
-            println!("skipped: converted_files_are_alive_in_the_onnx_runtime_of_python: {error}");
+            println!(
+                "skipped: converted_files_are_alive_in_the_onnx_runtime_of_python: {error}"
+            );
         }
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stdout);

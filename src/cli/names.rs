@@ -18,10 +18,13 @@ pub(in crate::cli) struct List<T>(pub(super) Vec<T>);
 /// Width and height.
 pub(in crate::cli) fn size(text: &str) -> Result<(usize, usize), String> {
     let number = |text: &str| text.parse().ok().filter(|n| (1..=65_536).contains(n));
-    let sides = text.split_once('x').map(|(width, height)| (number(width), number(height)));
+    let sides =
+        text.split_once('x').map(|(width, height)| (number(width), number(height)));
     match sides {
         Some((Some(width), Some(height))) => Ok((width, height)),
-        _ => Err(format!("\"{text}\" is no size: expected WIDTHxHEIGHT, such as 512x256")),
+        _ => {
+            Err(format!("\"{text}\" is no size: expected WIDTHxHEIGHT, such as 512x256"))
+        }
     }
 }
 

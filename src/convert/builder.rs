@@ -96,7 +96,12 @@ impl Builder {
     }
 
     /// A node of a name of its own that writes a tensor of the file.
-    pub(super) fn named(&mut self, kind: &str, inputs: &[&str], (name, output): (&str, &str)) {
+    pub(super) fn named(
+        &mut self,
+        kind: &str,
+        inputs: &[&str],
+        (name, output): (&str, &str),
+    ) {
         self.push(kind, inputs, (name, output), Vec::new());
     }
 
@@ -121,6 +126,37 @@ impl Builder {
             attribute,
             ..proto::Node::default()
         });
+    }
+
+    /// Nodes that were built elsewhere.
+    pub(super) fn put(&mut self, nodes: Vec<proto::Node>) {
+        self.nodes.extend(nodes);
+    }
+
+    /// The largest values along an axis, in their order.
+    pub(super) fn top(&mut self, values: &str, count: &str, axis: i64) -> String {
+        let (largest, places) = (self.fresh("TopK"), self.fresh("TopK"));
+        self.push(
+            "TopK",
+            &[values, count],
+            (&largest, &largest),
+            vec![int("axis", axis)],
+        );
+        if let Some(node) = self.nodes.last_mut() {
+            node.output.push(places);
+        }
+        largest
+    }
+
+    /// Doubles of these sizes.
+    pub(super) fn doubles(&mut self, sizes: &[i64], values: &[f64]) -> String {
+        let bytes: Vec<u8> =
+            values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(F64, sizes, &bytes)
+    }
+
+    pub(super) fn bool(&mut self, value: bool) -> String {
+        self.constant(BOOL, &[], &[u8::from(value)])
     }
 
     pub(super) fn cast(&mut self, input: &str, element_type: i64) -> String {
@@ -226,7 +262,10 @@ pub(super) fn ints(name: &str, values: Vec<i64>) -> proto::Attribute {
 }
 
 pub(super) fn string(name: &str, value: &'static str) -> proto::Attribute {
-    proto::Attribute { s: Some(Bytes::from_static(value.as_bytes())), ..attribute(name, 3) }
+    proto::Attribute {
+        s: Some(Bytes::from_static(value.as_bytes())),
+        ..attribute(name, 3)
+    }
 }
 
 pub(super) fn tensor(name: &str, value: proto::Tensor) -> proto::Attribute {

@@ -165,8 +165,12 @@ impl<'a> Check<'a> {
         let Some(model) = self.sampler.plan().tail(&described) else { return Ok(scores) };
         if self.tail.is_none() {
             let options = SessionOptions::default();
-            let session =
-                Session::open(self.runtime, "model from its scores on", &model, &options)?;
+            let session = Session::open(
+                self.runtime,
+                "model from its scores on",
+                &model,
+                &options,
+            )?;
             self.tail = Some(session);
         }
         let name = self.sampler.plan().head().tensor.clone();
@@ -228,7 +232,8 @@ impl<'a> Check<'a> {
         let name = &self.sampler.plan().head().output;
         let place = session.outputs().iter().position(|output| output.name == *name);
         let output = place.and_then(|place| outputs.into_iter().nth(place));
-        let missing = || Error::output(name.clone(), "the converted model does not give it");
+        let missing =
+            || Error::output(name.clone(), "the converted model does not give it");
         split(&output.ok_or_else(missing)?, batch, count)
     }
 
@@ -315,7 +320,8 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
         return f32::INFINITY;
     }
     let finite = a.iter().filter(|value| value.is_finite());
-    let largest = finite.fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
+    let largest =
+        finite.fold(f32::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
     let each = a.iter().zip(b).map(|(x, y)| match (x.is_finite(), y.is_finite()) {
         (true, true) => (x - y).abs() / largest,
         _ if x.to_bits() == y.to_bits() || x.is_nan() && y.is_nan() => 0.0,
@@ -325,7 +331,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// What rounding may change: more where values are coarse anyway.
-fn tolerance(model: &Model) -> f32 {
+pub(super) fn tolerance(model: &Model) -> f32 {
     let is_coarse = model.graph.initializer.iter().any(|t| t.data_type == Some(10))
         || model.graph.node.iter().any(|node| {
             node.op_type.as_deref().is_some_and(|kind| kind.contains("Quantize"))

@@ -93,12 +93,8 @@ pub(super) fn dropout(
 ) {
     let x = &active.input;
     let shape = b.op("Shape", &[x]);
-    let layout = Layout::build(
-        b,
-        rows,
-        &shape,
-        (mask.axes.as_deref(), place.axis, place.rank),
-    );
+    let layout =
+        Layout::build(b, rows, &shape, (mask.axes.as_deref(), place.axis, place.rank));
     let key = keys.of(b, active.key, place.iteration.as_deref());
     let unit = range(b, &layout.units);
     let words = squares(b, &unit, &key);

@@ -27,7 +27,8 @@ pub(super) struct Given {
 pub(super) fn refuse(plan: &Plan) -> Result<()> {
     let opset = plan.model().opset();
     let old = |what: &str| {
-        let message = format!("{what} of a model of operator set {opset}, where it needs 11");
+        let message =
+            format!("{what} of a model of operator set {opset}, where it needs 11");
         Error::model(plan.model().path(), message).with_hint(HINT)
     };
     if opset < BROADCASTS {

@@ -66,8 +66,7 @@ impl Layout {
 fn mask_sizes(b: &mut Builder, shape: &str, axes: &[i64], axis: SiteAxis) -> String {
     let rank = b.op("Shape", &[shape]);
     let one = initializer("", I64, &[1], &1_i64.to_le_bytes());
-    let single =
-        b.op_with("ConstantOfShape", &[&rank], vec![tensor("value", one)]);
+    let single = b.op_with("ConstantOfShape", &[&rank], vec![tensor("value", one)]);
     let mut kept = axes.to_vec();
     if let SiteAxis::Rows(axis) = axis {
         kept.insert(0, axis as i64);

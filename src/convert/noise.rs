@@ -15,8 +15,7 @@ pub(super) fn noise(
     active: &Active,
     place: &Place,
 ) {
-    let layout =
-        Layout::build(b, rows, &active.input, (None, place.axis, place.rank));
+    let layout = Layout::build(b, rows, &active.input, (None, place.axis, place.rank));
     let key = keys.of(b, active.key, place.iteration.as_deref());
     let (numbers, first, factor, off) = match active.draw {
         Draw::Normal { mean, scale } => {

@@ -63,8 +63,7 @@ fn draw(plan: &Plan, active: &Active, place: &Place, given: bool) -> ConvertedDr
 
 /// Puts the entry into the file, in place of an earlier one.
 pub(super) fn put(model: &mut proto::Model, entry: &Converted) {
-    let is_other =
-        |e: &proto::StringEntry| e.key.as_deref() != Some(Converted::METADATA);
+    let is_other = |e: &proto::StringEntry| e.key.as_deref() != Some(Converted::METADATA);
     model.metadata_props.retain(is_other);
     model.metadata_props.push(proto::StringEntry {
         key: Some(Converted::METADATA.to_owned()),

@@ -36,7 +36,13 @@ fn plan(path: &Path, options: &SiteOptions) -> Plan {
 }
 
 fn options(draws: Draws) -> ConvertOptions {
-    ConvertOptions { draws, size: SIZE, overwrite: true, threads: 1, ..Default::default() }
+    ConvertOptions {
+        draws,
+        size: SIZE,
+        overwrite: true,
+        threads: 1,
+        ..Default::default()
+    }
 }
 
 /// A file that was converted, and the sampler of what it was made of.
@@ -60,7 +66,8 @@ impl Converted {
 
     fn session(&self, optimization: Optimization) -> Session {
         let runtime = Runtime::find(None).unwrap();
-        let options = SessionOptions { threads: 1, optimization, ..SessionOptions::default() };
+        let options =
+            SessionOptions { threads: 1, optimization, ..SessionOptions::default() };
         Session::open_file(&runtime, "test", &self.path(), &options).unwrap()
     }
 }
@@ -175,7 +182,8 @@ fn rows_of_converted_files_are_those_of_the_sampler_for_all_seeds_and_keys() {
             for (seed, key) in [(0, None), (7, Some(KEY)), (-1_i64, Some(0))] {
                 let mut sampler = sampler(open(), draws, seed.cast_unsigned());
                 let expected = expected(&mut sampler, key.unwrap_or(0), &SAMPLES);
-                let found = rows(&mut session, &sampler, (Some(seed), key), (&SAMPLES, one));
+                let found =
+                    rows(&mut session, &sampler, (Some(seed), key), (&SAMPLES, one));
                 let far = far(&expected, &found);
                 if far > if coarse { 2e-2 } else { 2e-6 } {
                     wrong.push(format!("{name}, {draws:?}, seed {seed}: {far}"));
@@ -277,7 +285,8 @@ fn masks_read_out_of_a_converted_graph_equal_the_reference_vectors() {
         // The row in the middle is that of the vector.
         let x = Value::from_f32(&[3, units], vec![-1.0; 3 * units]).unwrap();
         let samples = Value::from_i64(&[3], vec![sample + 1, sample, -1]).unwrap();
-        let seed = Value::from_i64(&[], vec![decimal(&row["seed"]).cast_signed()]).unwrap();
+        let seed =
+            Value::from_i64(&[], vec![decimal(&row["seed"]).cast_signed()]).unwrap();
         let image = hex(&row["image"]).cast_signed();
         let image = Value::from_i64(&[1], vec![image]).unwrap();
         let fed =
@@ -285,12 +294,17 @@ fn masks_read_out_of_a_converted_graph_equal_the_reference_vectors() {
         let y = session.run(&fed).unwrap()[0].to_f32().unwrap();
         let text = row["dropped"].as_str().unwrap();
         for unit in 0..units {
-            let byte = u8::from_str_radix(&text[unit / 8 * 2..unit / 8 * 2 + 2], 16).unwrap();
+            let byte =
+                u8::from_str_radix(&text[unit / 8 * 2..unit / 8 * 2 + 2], 16).unwrap();
             let kept = -crate::random::keep_scale(ratio);
             let dropped = byte >> (unit % 8) & 1 == 1;
             let value = if dropped { 0.0 } else { kept };
             assert_eq!(y[units + unit].to_bits(), f32::to_bits(value), "{row}, {unit}");
-            assert_eq!(y[2 * units + unit].to_bits(), f32::to_bits(-1.0), "{row}, {unit}");
+            assert_eq!(
+                y[2 * units + unit].to_bits(),
+                f32::to_bits(-1.0),
+                "{row}, {unit}"
+            );
         }
     }
 }
@@ -309,9 +323,11 @@ fn every_site_is_a_node_of_the_optimised_graph_at_every_level() {
         "fixtures/traps/half.onnx",
         "fixtures/traps/windowed-attention.onnx",
     ] {
-        let made =
-            Converted::new(plan(&fixture(name), &SiteOptions::default()), Draws::Stratified)
-                .unwrap();
+        let made = Converted::new(
+            plan(&fixture(name), &SiteOptions::default()),
+            Draws::Stratified,
+        )
+        .unwrap();
         let runtime = Runtime::find(None).unwrap();
         let file = made.folder.path().join("optimised.onnx");
         for optimization in Optimization::EACH {
@@ -336,7 +352,8 @@ fn every_site_is_a_node_of_the_optimised_graph_at_every_level() {
 fn with_ratio_0_a_converted_file_is_the_original_without_dropout() {
     let options = SiteOptions { ratios: vec![(None, 0.0)], ..SiteOptions::default() };
     for name in ["models/digits.onnx", "models/streets.onnx"] {
-        let made = Converted::new(plan(&fixture(name), &options), Draws::Stratified).unwrap();
+        let made =
+            Converted::new(plan(&fixture(name), &options), Draws::Stratified).unwrap();
         let mut sampler =
             sampler(plan(&fixture(name), &SiteOptions::default()), Draws::Stratified, 0);
         let off = expected(&mut sampler, 0, &[-1]);

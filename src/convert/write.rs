@@ -16,12 +16,17 @@ const ANOTHER: &str = "choose another name, or say --overwrite to replace what i
 /// If it is a folder, the model itself, or there already and not to be replaced.
 pub(super) fn refuse_target(model: &Model, target: &Path, overwrite: bool) -> Result<()> {
     let refused = |what: &str, hint: &str| {
-        Err(Error::setting("-o", format!("{} is {what}", target.display())).with_hint(hint))
+        Err(Error::setting("-o", format!("{} is {what}", target.display()))
+            .with_hint(hint))
     };
     if target.file_name().is_none() || target.is_dir() {
-        return refused("a folder, where a file is expected", "give a name: model-live.onnx");
+        return refused(
+            "a folder, where a file is expected",
+            "give a name: model-live.onnx",
+        );
     }
-    let own = [model.path()].into_iter().chain(model.external.files().map(|(_, path)| path));
+    let own =
+        [model.path()].into_iter().chain(model.external.files().map(|(_, path)| path));
     if own.into_iter().any(|path| is_same(path, target)) {
         let hint = "give the result a name of its own";
         return refused("the model itself or its data", hint);
@@ -73,7 +78,9 @@ impl Part {
         let failed = |source| Error::write(target, source);
         fs::create_dir_all(folder).map_err(failed)?;
         let mut file = temporary_file(folder).map_err(failed)?;
-        file.as_file_mut().write_all(&Model::encode_messages(messages)).map_err(failed)?;
+        file.as_file_mut()
+            .write_all(&Model::encode_messages(messages))
+            .map_err(failed)?;
         let mut part = Self { file, data: Data::default() };
         for (location, path) in model.external.files() {
             part.put_data(path, &folder.join(location), overwrite)?;

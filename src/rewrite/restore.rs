@@ -37,7 +37,9 @@ pub fn restore(mut model: Model) -> Result<Model> {
     for draw in &entry.sites {
         if site_key(&draw.tensor) != u64::from_str_radix(&draw.key, 16).unwrap_or(0) {
             let node = &draw.node;
-            return Err(refused(format!("has a key for node \"{node}\" that is not its tensor's")));
+            return Err(refused(format!(
+                "has a key for node \"{node}\" that is not its tensor's"
+            )));
         }
         if said.insert(&draw.node, draw).is_some() {
             return Err(refused(format!("names node \"{}\" twice", draw.node)));
@@ -51,8 +53,11 @@ pub fn restore(mut model: Model) -> Result<Model> {
     }
     let mut writers = HashMap::new();
     collect(&graph, &mut writers);
-    let reached: HashSet<&str> =
-        said.values().filter(|draw| reaches(&writers, draw)).map(|d| d.node.as_str()).collect();
+    let reached: HashSet<&str> = said
+        .values()
+        .filter(|draw| reaches(&writers, draw))
+        .map(|d| d.node.as_str())
+        .collect();
     let mut found = HashSet::new();
     put_back(&mut graph, &said, &reached, &mut found);
     if let Some(draw) = entry.sites.iter().find(|draw| !found.contains(&draw.node)) {
@@ -81,7 +86,8 @@ fn read(model: &Model) -> Result<Option<Converted>> {
         return Ok(None);
     };
     let refused = |message: String, hint: &str| {
-        Err(Error::model(model.path(), format!("its entry \"mcdrop\" {message}")).with_hint(hint))
+        Err(Error::model(model.path(), format!("its entry \"mcdrop\" {message}"))
+            .with_hint(hint))
     };
     let version = serde_json::from_str::<serde_json::Value>(text)
         .ok()
@@ -89,7 +95,10 @@ fn read(model: &Model) -> Result<Option<Converted>> {
     match version {
         Some(version) if version > u64::from(Converted::VERSION) => {
             let message = format!("is of version {version}, where 1 is known");
-            return refused(message, "use the mcdrop that converted the file, or a newer one");
+            return refused(
+                message,
+                "use the mcdrop that converted the file, or a newer one",
+            );
         }
         _ => {}
     }

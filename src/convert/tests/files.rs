@@ -10,7 +10,8 @@ fn digits() -> Converted {
 
 #[test]
 fn a_converted_file_is_sampled_bit_for_bit_as_its_original() {
-    for name in ["models/digits.onnx", "models/streets.onnx", "fixtures/traps/half.onnx"] {
+    for name in ["models/digits.onnx", "models/streets.onnx", "fixtures/traps/half.onnx"]
+    {
         let open = |path: &Path| plan(path, &SiteOptions::default());
         let made = Converted::new(open(&fixture(name)), Draws::Stratified).unwrap();
         let mut original = sampler(open(&fixture(name)), Draws::Stratified, 7);
@@ -28,7 +29,12 @@ fn a_converted_file_can_be_converted_again_with_the_same_samples() {
     assert_eq!(twice.made.nodes, made.made.nodes);
     let of = sampler(plan(&made.path(), &SiteOptions::default()), Draws::Stratified, 0);
     let run = |file: &Converted| {
-        rows(&mut file.session(Optimization::All), &of, (Some(3), Some(KEY)), (&SAMPLES, false))
+        rows(
+            &mut file.session(Optimization::All),
+            &of,
+            (Some(3), Some(KEY)),
+            (&SAMPLES, false),
+        )
     };
     assert_eq!(run(&made), run(&twice));
 }
@@ -39,7 +45,8 @@ fn tampered(change: &dyn Fn(&mut Json)) -> Error {
     let mut model = Model::open(&made.path()).unwrap();
     for entry in &mut model.shell.metadata_props {
         if entry.key.as_deref() == Some("mcdrop") {
-            let mut said: Json = serde_json::from_str(entry.value.as_ref().unwrap()).unwrap();
+            let mut said: Json =
+                serde_json::from_str(entry.value.as_ref().unwrap()).unwrap();
             change(&mut said);
             entry.value = Some(said.to_string());
         }
@@ -75,8 +82,9 @@ fn an_entry_that_does_not_fit_the_graph_is_an_error_with_a_way_out() {
 #[test]
 fn external_data_go_with_the_file_without_being_copied() {
     let name = "models/digits-dynamo.onnx";
-    let made = Converted::new(plan(&fixture(name), &SiteOptions::default()), Draws::Stratified)
-        .unwrap();
+    let made =
+        Converted::new(plan(&fixture(name), &SiteOptions::default()), Draws::Stratified)
+            .unwrap();
     let data = made.folder.path().join("digits-dynamo.onnx.data");
     assert_eq!(made.made.data, [data.clone()]);
     let original = std::fs::read(fixture("models/digits-dynamo.onnx.data")).unwrap();
@@ -120,11 +128,15 @@ fn names_that_the_graph_has_are_left_to_it() {
     let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
     let old = model.graph.input[0].name.clone().unwrap();
     for node in &mut model.graph.node {
-        node.input.iter_mut().filter(|name| **name == old).for_each(|n| *n = "sample".into());
+        node.input
+            .iter_mut()
+            .filter(|name| **name == old)
+            .for_each(|n| *n = "sample".into());
     }
     model.graph.input[0].name = Some("sample".to_owned());
     std::fs::write(&path, model.encode()).unwrap();
-    let made = Converted::new(plan(&path, &SiteOptions::default()), Draws::Stratified).unwrap();
+    let made =
+        Converted::new(plan(&path, &SiteOptions::default()), Draws::Stratified).unwrap();
     assert_eq!(made.made.inputs[0], "sample:2");
     let names: Vec<String> =
         Model::open(&made.path()).unwrap().inputs().into_iter().map(|i| i.name).collect();

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::onnx::proto;
 use crate::operator;
 
-const HINT: &str = "the file was changed after `mcdrop convert` wrote it: convert the model again";
+const HINT: &str =
+    "the file was changed after `mcdrop convert` wrote it: convert the model again";
 
 /// Axes that a tensor may have.
 const MOST_AXES: i64 = 16;
@@ -75,7 +76,11 @@ fn draw(said: &ConvertedDraw) -> Result<(Draw, Values), &'static str> {
     let (draw, values, numbers) = match (said.values, said.normal, said.uniform) {
         (Some([scale, shift, dropped]), None, None) => {
             let mask = Mask { axes: said.mask_axes.clone() };
-            (Draw::Dropout(mask), Values { scale, shift, dropped }, vec![scale, shift, dropped])
+            (
+                Draw::Dropout(mask),
+                Values { scale, shift, dropped },
+                vec![scale, shift, dropped],
+            )
         }
         (None, Some([mean, scale]), None) => {
             (Draw::Normal { mean, scale }, off, vec![mean, scale])
@@ -97,7 +102,8 @@ fn draw(said: &ConvertedDraw) -> Result<(Draw, Values), &'static str> {
 
 /// Adds a site, or its application to one that is there.
 pub(super) fn add(found: &mut Vec<Found>, mut one: Found) {
-    let same = |other: &&mut Found| other.site.key == one.site.key && other.draw == one.draw;
+    let same =
+        |other: &&mut Found| other.site.key == one.site.key && other.draw == one.draw;
     match found.iter_mut().find(same) {
         Some(other) => other.applications.append(&mut one.applications),
         None => found.push(one),
