@@ -15,9 +15,12 @@ mod given;
 mod keys;
 mod layout;
 mod masks;
+mod measures;
 mod noise;
 mod place;
 mod says;
+mod self_contained;
+mod uncertainty;
 mod write;
 
 #[cfg(test)]
@@ -26,6 +29,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use check::Checked;
+pub use self_contained::{Uncertain, uncertain};
+pub use uncertainty::UncertaintyOptions;
 
 use check::Check;
 

@@ -28,6 +28,7 @@ mod reach;
 mod recognise;
 mod repair;
 mod restore;
+mod self_contained;
 mod site;
 mod split;
 mod suspect;
@@ -41,6 +42,7 @@ pub use output::{Head, Scores, ScoresOption};
 pub(crate) use prepare::Active;
 pub use prepare::Survey;
 pub use restore::restore;
+pub(crate) use self_contained::SELF_CONTAINED;
 #[cfg(test)]
 pub(crate) use site::Values;
 pub(crate) use site::{Draw, Mask};

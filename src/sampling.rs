@@ -19,6 +19,7 @@ mod size;
 
 pub use image::model_input;
 pub use options::{Masks, SamplingOptions};
+pub(crate) use probe::Crossing;
 pub use rows::Rows;
 pub use sampler::Sampler;
 pub use scores::ScoreLayout;

@@ -13,6 +13,8 @@ mod fixture;
 
 /// Layers, forbidden crates, file sizes.
 mod architecture;
+/// Published architectures: verdicts, places and costs.
+mod architectures;
 /// Colours as the colour-blind see them.
 mod color_vision;
 /// The program as a user types it: files, messages, exit codes.

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::names;
+use super::names::{self, List};
 use super::sites::SiteArguments;
 use super::{End, terminal};
-use crate::convert::{self, Conversion, ConvertOptions};
+use crate::convert::{self, Conversion, ConvertOptions, UncertaintyOptions};
 use crate::error::Result;
+use crate::measure::Measure;
 use crate::onnx::{Model, find_model};
 use crate::random::Draws;
 use crate::rewrite::{Plan, ScoresOption};
@@ -18,7 +19,8 @@ const EXAMPLES: &str = "\
 Examples:
   mcdrop convert model.onnx -o live.onnx
   mcdrop convert model.onnx -o live.onnx --ratio 0.2 --verify
-  mcdrop convert plain.onnx -o live.onnx --insert head --ratio 0.1";
+  mcdrop convert plain.onnx -o live.onnx --insert head --ratio 0.1
+  mcdrop convert model.onnx -o uncertain.onnx --samples 31";
 
 const MEANING: &str = "\
 The file is standard ONNX. It has new inputs: sample (int64, one for each image of the run, or one
@@ -38,6 +40,24 @@ pub(super) struct ConvertArguments {
     /// The file to write.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Build T samples and their reduction in: image in, mean probabilities and measures out.
+    #[arg(long, value_name = "T", value_parser = names::from_1_to::<65_535, u32>)]
+    samples: Option<u32>,
+    /// Measures that become outputs.
+    #[arg(long, value_name = "LIST", requires = "samples", default_value = "predictive_entropy,mutual_information", value_parser = names::measures)]
+    measures: List<&'static Measure>,
+    /// Seed of the built-in samples.
+    #[arg(
+        long,
+        value_name = "S",
+        requires = "samples",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    seed: i64,
+    /// What built-in samples that run together may take, as estimated; more go into a loop.
+    #[arg(long, value_name = "SIZE", requires = "samples", default_value = "64M", value_parser = names::memory, hide_short_help = true)]
+    memory: usize,
     /// Replace the file if it is there.
     #[arg(long)]
     overwrite: bool,
@@ -95,8 +115,45 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
         overwrite: arguments.overwrite,
         ..defaults
     };
+    if let Some(samples) = arguments.samples {
+        return uncertain(arguments, plan, &runtime, (&options, samples));
+    }
     let made = convert::convert(plan, &runtime, &options, &arguments.output)?;
     report(arguments, &made);
+    Ok(End::Done)
+}
+
+/// Builds the samples in.
+fn uncertain(
+    arguments: &ConvertArguments,
+    plan: Plan,
+    runtime: &Runtime,
+    (options, samples): (&ConvertOptions, u32),
+) -> Result<End> {
+    let built_in = UncertaintyOptions {
+        samples,
+        seed: arguments.seed.cast_unsigned(),
+        measures: arguments.measures.0.clone(),
+        together: None,
+        memory: arguments.memory,
+    };
+    let made =
+        convert::uncertain(plan, runtime, (options, &built_in), &arguments.output)?;
+    if arguments.verbose || arguments.verify {
+        terminal::note(&format!(
+            "an image of noise differs from predict by at most {:.1e}; {} votes tie otherwise",
+            made.difference, made.ties
+        ));
+    }
+    let way = match samples as usize / made.together {
+        1 => "all in one run".to_owned(),
+        trips => format!("{} a run, {trips} runs in a loop", made.together),
+    };
+    terminal::note(&format!(
+        "{}: {samples} samples ({way}), outputs {}",
+        arguments.output.display(),
+        made.outputs.join(", ")
+    ));
     Ok(End::Done)
 }
 

@@ -73,7 +73,7 @@ pub(super) fn assemble_site(
 }
 
 /// What the draws of a graph share.
-struct Shared {
+pub(super) struct Shared {
     rows: Rows,
     keys: Vec<Keys>,
     tables: Tables,
@@ -91,7 +91,7 @@ fn draws_of(active: &Active, draws: Draws) -> Draws {
 }
 
 impl Shared {
-    fn build(
+    pub(super) fn build(
         b: &mut Builder,
         (plan, places): (&Plan, &[Place]),
         inputs: &Inputs,
@@ -123,7 +123,7 @@ impl Shared {
     }
 
     /// Puts every draw of these nodes and their bodies in place.
-    fn replace(
+    pub(super) fn replace(
         &mut self,
         b: &mut Builder,
         (plan, places): (&Plan, &[Place]),
@@ -134,7 +134,12 @@ impl Shared {
             let found = number.and_then(|i| plan.active().get(i).zip(places.get(i)));
             if let Some((active, place)) = found {
                 b.scope.clone_from(&active.output);
-                self.draw(b, active, place);
+                let mut active = active.clone();
+                // What crosses into rows has a name of its own there.
+                if let Some(input) = node.input.first() {
+                    active.input.clone_from(input);
+                }
+                self.draw(b, &active, place);
                 nodes.append(&mut b.take());
                 continue;
             }
@@ -218,7 +223,7 @@ fn value(
 }
 
 /// Constants of what was replaced.
-fn remove_unread(graph: &mut proto::Graph) {
+pub(super) fn remove_unread(graph: &mut proto::Graph) {
     let read: BTreeSet<String> = graph
         .node
         .iter()
@@ -239,7 +244,7 @@ fn remove_unread(graph: &mut proto::Graph) {
 }
 
 /// Lets initializers be something else than inputs; those that were stay constants.
-fn raise_version(model: &mut proto::Model, graph: &mut proto::Graph) {
+pub(super) fn raise_version(model: &mut proto::Model, graph: &mut proto::Graph) {
     if model.ir_version.is_some_and(|version| version >= FIRST_IR) {
         return;
     }

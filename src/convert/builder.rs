@@ -128,6 +128,37 @@ impl Builder {
         });
     }
 
+    /// Nodes that were built elsewhere.
+    pub(super) fn put(&mut self, nodes: Vec<proto::Node>) {
+        self.nodes.extend(nodes);
+    }
+
+    /// The largest values along an axis, in their order.
+    pub(super) fn top(&mut self, values: &str, count: &str, axis: i64) -> String {
+        let (largest, places) = (self.fresh("TopK"), self.fresh("TopK"));
+        self.push(
+            "TopK",
+            &[values, count],
+            (&largest, &largest),
+            vec![int("axis", axis)],
+        );
+        if let Some(node) = self.nodes.last_mut() {
+            node.output.push(places);
+        }
+        largest
+    }
+
+    /// Doubles of these sizes.
+    pub(super) fn doubles(&mut self, sizes: &[i64], values: &[f64]) -> String {
+        let bytes: Vec<u8> =
+            values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(F64, sizes, &bytes)
+    }
+
+    pub(super) fn bool(&mut self, value: bool) -> String {
+        self.constant(BOOL, &[], &[u8::from(value)])
+    }
+
     pub(super) fn cast(&mut self, input: &str, element_type: i64) -> String {
         self.op_with("Cast", &[input], vec![int("to", element_type)])
     }

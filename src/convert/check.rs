@@ -332,7 +332,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// What rounding may change: more where values are coarse anyway.
-fn tolerance(model: &Model) -> f32 {
+pub(super) fn tolerance(model: &Model) -> f32 {
     let is_coarse = model.graph.initializer.iter().any(|t| t.data_type == Some(10))
         || model.graph.node.iter().any(|node| {
             node.op_type.as_deref().is_some_and(|kind| kind.contains("Quantize"))

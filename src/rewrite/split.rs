@@ -12,6 +12,7 @@ use super::output::{Head, Scores, ScoresOption};
 use super::prepare::{self, Active, Prepared, Survey};
 use super::reach::Reach;
 use super::restore::restore;
+use super::self_contained;
 use super::site::Site;
 use crate::error::{Error, Result};
 use crate::onnx::{Model, ValueDescription, bodies, captured_names, proto};
@@ -85,6 +86,7 @@ impl Plan {
         scores: ScoresOption,
         options: &SiteOptions,
     ) -> Result<Self> {
+        self_contained::refuse(&model)?;
         let model = restore(model)?;
         let mut image = single_input(&model)?;
         if let Some([_, open @ None, _, last]) = image.dimensions.as_deref_mut()
@@ -202,6 +204,11 @@ impl Plan {
     /// Positions of the nodes that are run, once an image or for every sample.
     pub fn needed_nodes(&self) -> impl Iterator<Item = usize> {
         self.prefix.union(&self.suffix).copied()
+    }
+
+    /// Positions of the nodes that run once an image.
+    pub(crate) fn prefix_nodes(&self) -> impl Iterator<Item = usize> {
+        self.prefix.iter().copied()
     }
 
     /// Positions of the nodes that run for every sample.

@@ -8,7 +8,7 @@ use crate::runtime::{Runtime, Session, SessionOptions, Value};
 
 /// How a tensor that crosses the cut grows with the rows of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Crossing {
+pub(crate) enum Crossing {
     /// Its slices along this axis are repeated.
     Rows(usize),
     /// An entry of a shape, multiplied by the rows.

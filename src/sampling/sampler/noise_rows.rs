@@ -1,9 +1,11 @@
 //! The scores of noise images, for those who compare with them.
 
 use super::super::image;
+use super::super::probe::Crossing;
 use super::super::rows::Fed;
 use super::{Sampler, session_options};
 use crate::error::Result;
+use crate::input::preprocessing::Layout;
 use crate::rewrite::{SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Session, Value};
 
@@ -17,6 +19,31 @@ impl Sampler {
     /// [`Plan::probed`](crate::rewrite::Plan::probed).
     pub(crate) fn types(&self) -> &[TypedTensor] {
         &self.types
+    }
+
+    /// How each tensor that crosses the cut grows with the rows of a run, those of
+    /// [`Plan::cuts`](crate::rewrite::Plan::cuts) first, then its shapes.
+    pub(crate) fn crossings(&self) -> &[Crossing] {
+        &self.crossings
+    }
+
+    /// The tensors that cross the cut, in the same order.
+    pub(crate) fn cut_inputs(&self) -> Vec<TypedTensor> {
+        self.prefix.cut_inputs()
+    }
+
+    /// Whether channels are the last axis of an image.
+    pub(crate) fn is_channels_last(&self) -> bool {
+        self.input.layout == Layout::Nhwc
+    }
+
+    /// The values of an image of noise.
+    pub(crate) fn noise_values(
+        &self,
+        number: u64,
+        (height, width): (usize, usize),
+    ) -> Vec<f32> {
+        image::noise(self.input.channels * height * width, number)
     }
 
     /// An image of noise of a size (height, width) as the model's input; `number` tells several
