@@ -24,7 +24,11 @@ fn inspected(folder: &Path, name: &str, entry: &Value, arguments: &[&str]) -> Va
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{name}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_str(&text).unwrap()
 }
 
@@ -52,14 +56,19 @@ fn verdicts_sites_places_and_costs_of_published_architectures_are_right() {
         if let Some(suffix) = entry["suffix_multiply_adds"].as_f64() {
             let share = found["suffix_share"].as_f64().unwrap_or(0.0);
             if (share / (suffix / expected) - 1.0).abs() > 0.05 {
-                wrong.push(format!("{name}: suffix {share}, {} by PyTorch", suffix / expected));
+                wrong.push(format!(
+                    "{name}: suffix {share}, {} by PyTorch",
+                    suffix / expected
+                ));
             }
         }
         for (kind, n) in entry["sites"].as_object().unwrap() {
             let sites = found["sites"].as_array().unwrap();
-            let live = sites.iter().filter(|s| s["kind"] == **kind && s["live"] == true).count();
+            let live =
+                sites.iter().filter(|s| s["kind"] == **kind && s["live"] == true).count();
             if live as u64 != n.as_u64().unwrap() {
-                wrong.push(format!("{name}: {live} live sites of {kind}, {n} in PyTorch"));
+                wrong
+                    .push(format!("{name}: {live} live sites of {kind}, {n} in PyTorch"));
             }
         }
         let candidates = found["candidates"].as_array().unwrap();
@@ -98,6 +107,7 @@ fn the_cost_of_a_place_is_that_of_what_comes_after_it() {
     let expected = 4_096_000.0 / entry["multiply_adds"].as_f64().unwrap();
     let share = found["suffix_share"].as_f64().unwrap();
     assert!((share / expected - 1.0).abs() < 1e-6, "{share}");
-    let head = found["candidates"].as_array().unwrap().iter().find(|c| c["place"] == "head");
+    let head =
+        found["candidates"].as_array().unwrap().iter().find(|c| c["place"] == "head");
     assert_eq!(head.unwrap()["share"].as_f64(), Some(share));
 }
