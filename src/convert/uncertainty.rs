@@ -150,11 +150,11 @@ impl<'a> Assembly<'a> {
         let sums = if trips == 1 {
             let zero = self.b.int(0);
             nodes.append(&mut self.b.take());
-            let sums = self.pass(repeated, &grown, (&zero, &batch))?;
+            let sums = self.pass(repeated, &grown, (&zero, &batch));
             nodes.append(&mut self.b.take());
             sums
         } else {
-            self.repeat(&mut nodes, repeated, &grown, (&batch, trips))?
+            self.repeat(&mut nodes, repeated, &grown, (&batch, trips))
         };
         let outputs = {
             let shape = self.shape();
@@ -242,7 +242,7 @@ impl<'a> Assembly<'a> {
         mut nodes: Vec<proto::Node>,
         grown: &HashMap<String, String>,
         (trip, batch): (&str, &str),
-    ) -> Result<Sums> {
+    ) -> Sums {
         "rows".clone_into(&mut self.b.scope);
         let samples = self.samples(trip, batch);
         let seed = self.b.int(self.options.seed.cast_signed());
@@ -256,7 +256,9 @@ impl<'a> Assembly<'a> {
             (self.draws, one),
         );
         let mut all = self.b.take();
-        nodes.iter_mut().for_each(|node| rename(node, grown));
+        for node in &mut nodes {
+            rename(node, grown);
+        }
         shared.replace(&mut self.b, (self.plan, self.places), &mut nodes);
         all.append(&mut nodes);
         "sums".clone_into(&mut self.b.scope);
@@ -265,7 +267,7 @@ impl<'a> Assembly<'a> {
         let sums = measures::sums(&mut self.b, &probabilities, &shape);
         all.append(&mut self.b.take());
         self.b.put(all);
-        Ok(sums)
+        sums
     }
 
     /// The sample of each row: all images with one sample, then all with the next.
@@ -325,12 +327,12 @@ impl<'a> Assembly<'a> {
         repeated: Vec<proto::Node>,
         grown: &HashMap<String, String>,
         (batch, trips): (&str, usize),
-    ) -> Result<Sums> {
+    ) -> Sums {
         "loop".clone_into(&mut self.b.scope);
         let names = &mut self.b.names;
         let (trip, go_on) = (names.unique("mcdrop/trip"), names.unique("mcdrop/go_on"));
         let still = names.unique("mcdrop/still");
-        let added = self.pass(repeated, grown, (&trip, batch))?;
+        let added = self.pass(repeated, grown, (&trip, batch));
         let mut body = self.b.take();
         let mut graph = proto::Graph {
             name: Some("samples".to_owned()),
@@ -373,7 +375,7 @@ impl<'a> Assembly<'a> {
             attribute: vec![attribute],
             ..proto::Node::default()
         });
-        Ok(sums)
+        sums
     }
 }
 

@@ -170,13 +170,11 @@ impl Copier<'_> {
         let is_meant = |a: &&proto::Attribute| a.name.as_deref() == Some(reference);
         let given = self.call.attribute.iter().find(is_meant).cloned();
         // A graph that the call gives reads what is around the call: its names stay.
-        let mut value = match given {
-            Some(given) => given,
-            None => {
-                let default =
-                    self.function.attribute_proto.iter().find(is_meant).cloned();
-                self.attribute(proto::Attribute { ref_attr_name: None, ..default? })?
-            }
+        let mut value = if let Some(given) = given {
+            given
+        } else {
+            let default = self.function.attribute_proto.iter().find(is_meant).cloned();
+            self.attribute(proto::Attribute { ref_attr_name: None, ..default? })?
         };
         value.name = attribute.name;
         Some(value)

@@ -24,7 +24,11 @@ impl<'a> Library<'a> {
     ) -> Self {
         let mut by_identity = HashMap::new();
         for (i, function) in functions.iter().enumerate() {
-            let identity = identity(&function.domain, &function.name, &function.overload);
+            let identity = identity(
+                function.domain.as_deref(),
+                function.name.as_deref(),
+                function.overload.as_deref(),
+            );
             by_identity.entry(identity).or_insert(i);
         }
         let mut library =
@@ -43,7 +47,9 @@ impl<'a> Library<'a> {
                 let graphs = default.g.as_deref().into_iter().chain(&default.graphs);
                 graphs.for_each(|graph| each_node(&graph.node, &mut visit));
             }
-            called.iter().for_each(|&callee| callers[callee].push(i));
+            for &callee in &called {
+                callers[callee].push(i);
+            }
             library.calls.push(called);
             open.extend(is_holding.then_some(i));
         }
@@ -61,7 +67,11 @@ impl<'a> Library<'a> {
 
     /// The function that a node calls.
     pub(super) fn called(&self, node: &proto::Node) -> Option<usize> {
-        let identity = identity(&node.domain, &node.op_type, &node.overload);
+        let identity = identity(
+            node.domain.as_deref(),
+            node.op_type.as_deref(),
+            node.overload.as_deref(),
+        );
         self.by_identity.get(&identity).copied()
     }
 
@@ -148,13 +158,9 @@ impl<'a> Library<'a> {
 }
 
 fn identity<'n>(
-    domain: &'n Option<String>,
-    name: &'n Option<String>,
-    overload: &'n Option<String>,
+    domain: Option<&'n str>,
+    name: Option<&'n str>,
+    overload: Option<&'n str>,
 ) -> Identity<'n> {
-    (
-        normal_domain(domain.as_deref()),
-        name.as_deref().unwrap_or_default(),
-        overload.as_deref().unwrap_or_default(),
-    )
+    (normal_domain(domain), name.unwrap_or_default(), overload.unwrap_or_default())
 }
