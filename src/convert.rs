@@ -115,14 +115,16 @@ pub fn convert(
     let mut made = make(&sampler, options, false, target)?;
     let (part, entry) = &made;
     let check = Check::new(&mut sampler, runtime, entry, (size, threads));
-    if !check.keeps_images_apart(part.path())? {
+    let mixes = !check.keeps_images_apart(part.path())?;
+    if mixes {
         made = make(&sampler, options, true, target)?;
     }
     let (part, entry) = made;
     let check = Check::new(&mut sampler, runtime, &entry, (size, threads));
     let checked = check.run_all(part.path(), options)?;
     let one_image = (entry.rows == Converted::ONE).then(|| {
-        sampler.rows().reason.clone().unwrap_or_else(|| "its batch size is 1".to_owned())
+        let reason = sampler.rows().reason.clone().filter(|_| !mixes);
+        reason.unwrap_or_else(|| "images of a run change each other's scores".to_owned())
     });
     let data = part.finish(target)?;
     Ok(Conversion {

@@ -1,7 +1,7 @@
 //! The file and its external data: there whole, or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -45,109 +45,107 @@ fn is_same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// A file that is not there under its name yet; gone again unless it is finished.
+/// A file and its data in a folder of their own beside the target; gone again unless they are
+/// moved to where they belong.
 #[derive(Debug)]
 pub(super) struct Part {
-    file: tempfile::NamedTempFile,
-    data: Data,
-}
-
-/// Data that were put beside it; removed again unless they are taken.
-#[derive(Debug, Default)]
-struct Data(Vec<PathBuf>);
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        for path in &self.0 {
-            let _ = fs::remove_file(path);
-        }
-    }
+    folder: tempfile::TempDir,
+    file: PathBuf,
+    /// Data that are not where they belong yet: from where, to where.
+    data: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Part {
-    /// Writes the model beside the target, and puts its external data where they belong.
+    /// Writes the model, and links its external data where it will look for them.
     pub(super) fn write(
         model: &Model,
         messages: &proto::Model,
         (target, overwrite): (&Path, bool),
     ) -> Result<Self> {
-        let folder = match target.parent() {
+        let parent = match target.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
         let failed = |source| Error::write(target, source);
-        fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = temporary_file(folder).map_err(failed)?;
-        file.as_file_mut()
-            .write_all(&Model::encode_messages(messages))
-            .map_err(failed)?;
-        let mut part = Self { file, data: Data::default() };
+        fs::create_dir_all(parent).map_err(failed)?;
+        let mut builder = tempfile::Builder::new();
+        let folder = builder.prefix(".mcdrop-").suffix(".part").tempdir_in(parent);
+        let folder = folder.map_err(failed)?;
+        let file = folder.path().join(target.file_name().unwrap_or_default());
+        let mut part = Self { folder, file, data: Vec::new() };
         for (location, path) in model.external.files() {
-            part.put_data(path, &folder.join(location), overwrite)?;
+            part.put_data(path, location, (&parent.join(location), overwrite))?;
         }
+        fs::write(&part.file, Model::encode_messages(messages)).map_err(failed)?;
         Ok(part)
     }
 
     pub(super) fn path(&self) -> &Path {
-        self.file.path()
+        &self.file
     }
 
-    fn put_data(&mut self, from: &Path, to: &Path, overwrite: bool) -> Result<()> {
-        if is_same(from, to) {
-            return Ok(());
-        }
+    fn put_data(
+        &mut self,
+        from: &Path,
+        location: &str,
+        (to, overwrite): (&Path, bool),
+    ) -> Result<()> {
         let failed = |source| Error::write(to, source);
         let is_there = to.exists() || to.is_symlink();
-        if is_there && holds_the_same(from, to).map_err(failed)? {
-            return Ok(());
-        }
-        if is_there && !overwrite {
+        let stays = is_there
+            && (is_same(from, to) || holds_the_same(from, to).map_err(failed)?);
+        if is_there && !stays && !overwrite {
             let message = format!("{} is there already, with other data", to.display());
             return Err(Error::setting("-o", message).with_hint(
                 "write into another folder: the data of a model keep their name",
             ));
         }
-        let folder = to.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(failed)?;
-        if is_there {
-            fs::remove_file(to).map_err(failed)?;
+        let linked = self.folder.path().join(location);
+        if linked == self.file {
+            let message = format!("{} is the name of the model's data", to.display());
+            return Err(Error::setting("-o", message)
+                .with_hint("give the result a name of its own"));
         }
-        if fs::hard_link(from, to).is_err() {
-            fs::copy(from, to).map_err(failed)?;
+        let parent = linked.parent().unwrap_or(self.folder.path());
+        fs::create_dir_all(parent).map_err(failed)?;
+        if fs::hard_link(from, &linked).is_err() {
+            fs::copy(from, &linked).map_err(failed)?;
         }
-        self.data.0.push(to.to_owned());
+        if !stays {
+            self.data.push((linked, to.to_owned()));
+        }
         Ok(())
     }
 
-    /// Gives the file its name; the data that were put beside it.
-    pub(super) fn finish(mut self, target: &Path) -> Result<Vec<PathBuf>> {
-        let persisted = self.file.persist(target);
-        persisted.map_err(|error| Error::write(target, error.error))?;
-        Ok(std::mem::take(&mut self.data.0))
+    /// Moves everything to where it belongs, the file last; the data that were moved.
+    pub(super) fn finish(self, target: &Path) -> Result<Vec<PathBuf>> {
+        let moved = |from: &Path, to: &Path| {
+            fs::rename(from, to).map_err(|source| Error::write(to, source))
+        };
+        for (from, to) in &self.data {
+            let folder = to.parent().unwrap_or(Path::new("."));
+            fs::create_dir_all(folder).map_err(|source| Error::write(to, source))?;
+            moved(from, to)?;
+        }
+        moved(&self.file, target)?;
+        Ok(self.data.into_iter().map(|(_, to)| to).collect())
     }
-}
-
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".mcdrop-").suffix(".part");
-    // Temporary files are private by default; this one is as readable as any other file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 fn holds_the_same(a: &Path, b: &Path) -> io::Result<bool> {
     if fs::metadata(a)?.len() != fs::metadata(b)?.len() {
         return Ok(false);
     }
-    let mut bytes = [a, b].map(File::open).into_iter();
-    let (Some(a), Some(b)) = (bytes.next(), bytes.next()) else { return Ok(false) };
-    let (mut a, mut b) = (BufReader::new(a?).bytes(), BufReader::new(b?).bytes());
+    let (mut a, mut b) = (File::open(a)?, File::open(b)?);
+    let (mut own, mut other) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
-        match (a.next().transpose()?, b.next().transpose()?) {
-            (None, None) => return Ok(true),
-            (x, y) if x != y => return Ok(false),
-            _ => {}
+        let count = a.read(&mut own)?;
+        if count == 0 {
+            return Ok(true);
+        }
+        b.read_exact(&mut other[..count])?;
+        if own[..count] != other[..count] {
+            return Ok(false);
         }
     }
 }

@@ -160,6 +160,28 @@ fn external_data_go_with_the_file_without_being_copied() {
 }
 
 #[test]
+fn other_data_of_the_same_name_stay_unless_they_may_be_replaced() {
+    let runtime = Runtime::find(None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("live.onnx");
+    let data = folder.path().join("digits-dynamo.onnx.data");
+    std::fs::write(&data, "other").unwrap();
+    let attempt = |overwrite| {
+        let options = ConvertOptions { overwrite, ..options(Draws::Stratified) };
+        let plan = plan(&fixture("models/digits-dynamo.onnx"), &SiteOptions::default());
+        convert(plan, &runtime, &options, &target)
+    };
+    let error = attempt(false).unwrap_err();
+    assert!(error.to_string().contains("with other data"), "{error}");
+    assert_eq!(std::fs::read(&data).unwrap(), b"other");
+    assert_eq!(attempt(true).unwrap().data, std::slice::from_ref(&data));
+    let again = attempt(true).unwrap();
+    assert!(again.data.is_empty(), "they are there already");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
 fn nothing_is_written_over_the_model_or_over_what_is_there() {
     let runtime = Runtime::find(None).unwrap();
     let folder = tempfile::tempdir().unwrap();
