@@ -59,7 +59,11 @@ doc: ## Build the documentation, warnings are errors
 check: fmt lint doc test ## What CI runs
 
 verify: build ## The long checks, by hand: figures stand beside their claims
-	cargo test --release --locked -- --ignored --nocapture
+	@if $(PYTHON) -c 'import onnx' 2>/dev/null; then \
+	  $(PYTHON) models/onnx_package.py target/onnx-package; \
+	else rm -rf target/onnx-package; fi
+	MCDROP_ONNX_MODELS=$$(ls -d target/onnx-package 2>/dev/null) \
+	  cargo test --release --locked -- --ignored --nocapture
 
 # Converted models in the ONNX Runtime of Python, with default options: no code of ours runs.
 PYTHON_STAMP := .python/.checks

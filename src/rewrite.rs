@@ -19,14 +19,19 @@ mod channels;
 mod choose;
 mod converted;
 mod cut;
+#[cfg(test)]
+mod hostile_tests;
 mod inline;
 mod insert;
 mod inspect;
+#[cfg(test)]
+mod made;
 mod output;
 mod prepare;
 mod reach;
 mod recognise;
 mod repair;
+mod reserved;
 mod restore;
 mod self_contained;
 mod site;

@@ -45,6 +45,8 @@ mod memory;
 mod misuse;
 /// Models that were cut or changed at random.
 mod model_faults;
+/// The models of the onnx package.
+mod onnx_package;
 /// Padding counts for nothing.
 mod padding;
 /// Measures and probabilities against PyTorch's own dropout.

@@ -120,8 +120,8 @@ fn capture<'a>(body: &'a proto::Graph, names: &mut BTreeSet<&'a str>) {
     names.extend(read.filter(|name| !own.contains(name)));
 }
 
-/// Calls `visit` for every tensor of the model: initializers and attributes, in bodies and
-/// functions too.
+/// Calls `visit` for every tensor that a session may read: initializers and attributes, dense and
+/// sparse, in bodies and functions too.
 pub(super) fn for_each_tensor(
     model: &proto::Model,
     visit: &mut dyn FnMut(&proto::Tensor),
@@ -131,23 +131,31 @@ pub(super) fn for_each_tensor(
     }
     for function in &model.functions {
         in_nodes(&function.node, visit);
+        function.attribute_proto.iter().for_each(|default| in_attribute(default, visit));
     }
 }
 
 fn in_graph(graph: &proto::Graph, visit: &mut dyn FnMut(&proto::Tensor)) {
     graph.initializer.iter().for_each(&mut *visit);
+    graph.sparse_initializer.iter().for_each(|sparse| in_sparse(sparse, visit));
     in_nodes(&graph.node, visit);
 }
 
 fn in_nodes(nodes: &[proto::Node], visit: &mut dyn FnMut(&proto::Tensor)) {
-    for node in nodes {
-        for attribute in &node.attribute {
-            attribute.t.iter().chain(&attribute.tensors).for_each(&mut *visit);
-        }
-        for body in bodies(node) {
-            in_graph(body, visit);
-        }
-    }
+    let attributes = nodes.iter().flat_map(|node| &node.attribute);
+    attributes.for_each(|attribute| in_attribute(attribute, visit));
+}
+
+fn in_attribute(attribute: &proto::Attribute, visit: &mut dyn FnMut(&proto::Tensor)) {
+    attribute.t.iter().chain(&attribute.tensors).for_each(&mut *visit);
+    let sparse = attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors);
+    sparse.for_each(|sparse| in_sparse(sparse, visit));
+    let bodies = attribute.g.as_deref().into_iter().chain(&attribute.graphs);
+    bodies.for_each(|body| in_graph(body, visit));
+}
+
+fn in_sparse(sparse: &proto::SparseTensor, visit: &mut dyn FnMut(&proto::Tensor)) {
+    sparse.values.iter().chain(&sparse.indices).for_each(visit);
 }
 
 /// The same, with tensors that may be changed.
@@ -160,18 +168,36 @@ pub(super) fn for_each_tensor_mut(
     }
     for function in &mut model.functions {
         in_nodes_mut(&mut function.node, visit);
+        let defaults = function.attribute_proto.iter_mut();
+        defaults.for_each(|default| in_attribute_mut(default, visit));
     }
 }
 
 fn in_graph_mut(graph: &mut proto::Graph, visit: &mut dyn FnMut(&mut proto::Tensor)) {
     graph.initializer.iter_mut().for_each(&mut *visit);
+    graph.sparse_initializer.iter_mut().for_each(|sparse| in_sparse_mut(sparse, visit));
     in_nodes_mut(&mut graph.node, visit);
 }
 
 fn in_nodes_mut(nodes: &mut [proto::Node], visit: &mut dyn FnMut(&mut proto::Tensor)) {
-    for attribute in nodes.iter_mut().flat_map(|node| &mut node.attribute) {
-        attribute.t.iter_mut().chain(&mut attribute.tensors).for_each(&mut *visit);
-        let bodies = attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
-        bodies.for_each(|body| in_graph_mut(body, visit));
-    }
+    let attributes = nodes.iter_mut().flat_map(|node| &mut node.attribute);
+    attributes.for_each(|attribute| in_attribute_mut(attribute, visit));
+}
+
+fn in_attribute_mut(
+    attribute: &mut proto::Attribute,
+    visit: &mut dyn FnMut(&mut proto::Tensor),
+) {
+    attribute.t.iter_mut().chain(&mut attribute.tensors).for_each(&mut *visit);
+    let sparse = attribute.sparse_tensor.iter_mut().chain(&mut attribute.sparse_tensors);
+    sparse.for_each(|sparse| in_sparse_mut(sparse, visit));
+    let bodies = attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+    bodies.for_each(|body| in_graph_mut(body, visit));
+}
+
+fn in_sparse_mut(
+    sparse: &mut proto::SparseTensor,
+    visit: &mut dyn FnMut(&mut proto::Tensor),
+) {
+    sparse.values.iter_mut().chain(&mut sparse.indices).for_each(visit);
 }

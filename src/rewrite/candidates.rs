@@ -5,6 +5,7 @@
 //! layer, on attention weights, on the branch of a residual sum, where a decoder grows.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::reach::Reach;
 use crate::onnx::{Model, node_label, proto};
@@ -23,6 +24,44 @@ pub enum Place {
     /// Where a decoder grows: before a layer over an enlarged map and its skip connection, or
     /// before the enlargement.
     Decoder,
+}
+
+/// For each node that leads to the output the nodes that read it.
+#[derive(Debug, PartialEq, Eq)]
+struct Followers(Vec<Vec<usize>>);
+
+impl Followers {
+    fn new(reach: &Reach, needed: &HashSet<usize>) -> Self {
+        let mut readers =
+            vec![Vec::new(); needed.iter().max().map_or(0, |last| last + 1)];
+        for &node in needed {
+            for writer in
+                reach.reads(node).iter().filter_map(|n| reach.index.producer_index(n))
+            {
+                readers[writer].push(node);
+            }
+        }
+        Self(readers)
+    }
+
+    /// A node and all behind it.
+    fn of(&self, at: usize) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![at];
+        while let Some(node) = open.pop() {
+            if found.insert(node) {
+                open.extend(self.0.get(node).into_iter().flatten());
+            }
+        }
+        found
+    }
+}
+
+impl Candidate {
+    /// Positions of the nodes that would run for every sample.
+    pub fn downstream(&self) -> impl Iterator<Item = usize> {
+        self.followers.of(self.at).into_iter()
+    }
 }
 
 impl Place {
@@ -53,8 +92,8 @@ pub struct Candidate {
     pub tensor: String,
     /// Position of the node in the graph.
     pub(crate) at: usize,
-    /// Nodes that would run for every sample.
-    pub(crate) downstream: BTreeSet<usize>,
+    /// What reads what: a set of nodes for each candidate would grow with the square of the graph.
+    followers: Arc<Followers>,
 }
 
 /// Operators through which a score stays a score of its class and place.
@@ -155,7 +194,7 @@ pub(super) fn candidates(model: &Model, head: &str) -> Vec<Candidate> {
         place,
         tensor,
         at,
-        downstream: look.downstream(at),
+        followers: look.followers.clone(),
     };
     found.into_iter().map(candidate).collect()
 }
@@ -170,7 +209,7 @@ pub(super) fn before(model: &Model, head: &str, at: usize) -> Option<Candidate> 
         place: Place::Linear,
         tensor: tensor.to_owned(),
         at,
-        downstream: look.downstream(at),
+        followers: look.followers.clone(),
     })
 }
 
@@ -180,6 +219,9 @@ struct Look<'a> {
     constant: HashSet<usize>,
     needed: HashSet<usize>,
     order: Vec<usize>,
+    followers: Arc<Followers>,
+    /// The nodes behind which a layer comes.
+    before_layers: HashSet<usize>,
 }
 
 fn kind(node: &proto::Node) -> &str {
@@ -193,7 +235,14 @@ impl<'a> Look<'a> {
         let needed = reach.needed([head]);
         let mut order: Vec<usize> = needed.iter().copied().collect();
         order.sort_unstable();
-        Self { graph: &model.graph, reach, constant, needed, order }
+        let followers = Arc::new(Followers::new(&reach, &needed));
+        let (graph, before_layers) = (&model.graph, HashSet::new());
+        let mut look =
+            Self { graph, reach, constant, needed, order, followers, before_layers };
+        let layers = look.order.iter().filter(|&&i| look.is_layer(&look.graph.node[i]));
+        let read = layers.flat_map(|&i| look.reach.reads(i)).copied();
+        look.before_layers = look.reach.needed(read);
+        look
     }
 
     fn is_constant(&self, tensor: &str) -> bool {
@@ -394,26 +443,12 @@ impl<'a> Look<'a> {
         if !GROWERS.contains(&kind(node)) {
             return false;
         }
-        let output = node.output.first().map(String::as_str).unwrap_or_default();
-        let readers = |tensor: &str| {
-            let tensor = tensor.to_owned();
-            self.order
-                .iter()
-                .map(|&i| &self.graph.node[i])
-                .filter(move |node| node.input.contains(&tensor))
-        };
-        let is_joined = readers(output).any(|reader| kind(reader) == "Concat");
-        !is_joined && self.downstream_layers(node)
-    }
-
-    fn downstream_layers(&self, node: &proto::Node) -> bool {
-        let output = node.output.first().map(String::as_str).unwrap_or_default();
+        let Some(output) = node.output.first() else { return false };
         let Some(at) = self.reach.index.producer_index(output) else { return false };
-        self.downstream(at).iter().any(|&i| i != at && self.is_layer(&self.graph.node[i]))
-    }
-
-    fn downstream(&self, at: usize) -> BTreeSet<usize> {
-        let found = self.reach.downstream(&HashSet::from([at]), true);
-        found.intersection(&self.needed).copied().collect()
+        let readers = self.followers.0.get(at).into_iter().flatten();
+        let is_joined = readers
+            .map(|&i| &self.graph.node[i])
+            .any(|reader| kind(reader) == "Concat" && reader.input.contains(output));
+        !is_joined && self.before_layers.contains(&at)
     }
 }

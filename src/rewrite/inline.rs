@@ -41,7 +41,7 @@ pub(super) fn functions(
     }
     let functions = &model.shell.functions;
     let library = Library::new(functions, holds);
-    library.refuse_recursion(&model.graph)?;
+    library.check(&model.graph)?;
     let mut inliner = Inliner {
         names: Names::new(&model.graph, functions),
         budget: Budget::of(functions),

@@ -129,10 +129,3 @@ fn head(model: &Model, output_name: Option<&str>) -> Option<(String, String)> {
         }
     }
 }
-
-impl Candidate {
-    /// Positions of the nodes that would run for every sample.
-    pub fn downstream(&self) -> impl Iterator<Item = usize> {
-        self.downstream.iter().copied()
-    }
-}

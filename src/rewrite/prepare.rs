@@ -10,6 +10,7 @@ use super::output::{self, Head, ScoresOption};
 use super::reach::Reach;
 use super::recognise;
 use super::repair;
+use super::reserved;
 use super::site::{Draw, Found, Kind, Site, Source, Values};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, bodies, node_label, proto};
@@ -123,6 +124,7 @@ pub(super) fn prepare(
 /// Takes randomness and batch normalisation in training form out of functions, and brings the
 /// latter to inference form; the names of its nodes.
 pub(super) fn repaired(model: &mut Model) -> Result<Vec<String>> {
+    reserved::refuse(model)?;
     let opset = model.opset();
     inline::functions(model, &|node| {
         recognise::is_random(node)

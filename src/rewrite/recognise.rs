@@ -11,7 +11,9 @@ mod random;
 mod restored;
 mod shape;
 
-use std::collections::HashSet;
+pub(super) use restored::is_restored;
+
+use std::collections::{HashMap, HashSet};
 
 use super::site::{Found, Steps};
 use crate::error::Result;
@@ -37,6 +39,9 @@ pub(super) struct Scope<'a> {
     pub(super) index: &'a GraphIndex<'a>,
     /// Tensors that depend on constants alone, of this graph and those around it.
     constants: HashSet<&'a str>,
+    /// Positions of the nodes that read each tensor, in order.
+    readers: HashMap<&'a str, Vec<usize>>,
+    outputs: HashSet<&'a str>,
     /// Names of the nodes around it, each followed by `/`.
     prefix: String,
     steps: Steps,
@@ -53,6 +58,8 @@ pub(super) fn recognise(model: &Model) -> Result<Vec<Found>> {
         graph: &model.graph,
         index: &index,
         constants: constants(&model.graph, &HashSet::new()),
+        readers: readers(&model.graph),
+        outputs: outputs(&model.graph),
         prefix: String::new(),
         steps: Vec::new(),
         iteration: None,
@@ -80,7 +87,7 @@ fn in_graph(scope: &Scope, found: &mut Vec<Found>) -> Result<()> {
             found.push(dropout::site(scope, at, node)?);
         } else if is_random(node) {
             found.push(random::site(scope, at, node));
-        } else if restored::is_restored(node) {
+        } else if is_restored(node) {
             restored::add(found, restored::site(scope, at, node)?);
         }
         if scope.steps.len() >= DEEPEST {
@@ -112,11 +119,27 @@ fn in_body(
         graph: body,
         index: &index,
         constants: constants(body, &around.constants),
+        readers: readers(body),
+        outputs: outputs(body),
         prefix: format!("{}{}/", around.prefix, node_label(node)),
         steps,
         iteration: if is_loop { counter } else { around.iteration },
     };
     in_graph(&scope, found)
+}
+
+fn readers(graph: &proto::Graph) -> HashMap<&str, Vec<usize>> {
+    let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, node) in graph.node.iter().enumerate() {
+        for name in captured_names(node) {
+            readers.entry(name).or_default().push(at);
+        }
+    }
+    readers
+}
+
+fn outputs(graph: &proto::Graph) -> HashSet<&str> {
+    graph.output.iter().filter_map(|value| value.name.as_deref()).collect()
 }
 
 /// The tensors of a graph that depend on constants alone, and those of the graphs around it.
@@ -180,9 +203,9 @@ impl<'a> Scope<'a> {
         None
     }
 
-    /// How many readers a tensor has in this graph.
+    /// The nodes of this graph that read a tensor, with their positions.
     fn readers(&self, tensor: &str) -> impl Iterator<Item = (usize, &'a proto::Node)> {
-        let nodes = self.graph.node.iter().enumerate();
-        nodes.filter(move |(_, node)| captured_names(node).contains(tensor))
+        let graph = self.graph;
+        self.readers.get(tensor).into_iter().flatten().map(|&at| (at, &graph.node[at]))
     }
 }

@@ -1,9 +1,9 @@
-//! Bytes as a model file: opened, its dropout found, cut in two.
+//! Bytes as a model file: opened, its dropout found or put in, cut in two.
 
 use std::path::Path;
 
 use mcdrop::onnx::Model;
-use mcdrop::rewrite::{Plan, ScoresOption};
+use mcdrop::rewrite::{Plan, ScoresOption, SiteOptions, Unit, inspect};
 use mcdrop::sampling::model_input;
 
 use crate::Target;
@@ -30,6 +30,11 @@ const WORDS: &[&[u8]] = &[
     b"ArgMax",
     b"BatchNormalization",
     b"QuantizeLinear",
+    b"RandomUniformLike",
+    b"ConstantOfShape",
+    b"Expand",
+    b"mcdrop",
+    b"ref_attr_name",
     b"then_branch",
     b"training_mode",
     b"ratio",
@@ -48,11 +53,18 @@ const WORDS: &[&[u8]] = &[
     b"\x80\x80\x80\x80\x08",
 ];
 
+/// Folders of models, of which the small ones are seeds.
+const FOLDERS: [&str; 5] = [
+    "fixtures/architectures",
+    "fixtures/exports",
+    "fixtures/traps",
+    "fixtures/traps/external",
+    "models",
+];
+
 fn all() -> Vec<Vec<u8>> {
     let is_model = |path: &Path| path.extension() == Some("onnx".as_ref());
-    let mut all = seeds::files("fixtures/traps", is_model);
-    all.extend(seeds::files("fixtures/traps/external", is_model));
-    all
+    FOLDERS.iter().flat_map(|folder| seeds::files(folder, is_model)).collect()
 }
 
 fn run(scratch: &Scratch, bytes: &[u8]) {
@@ -62,6 +74,37 @@ fn run(scratch: &Scratch, bytes: &[u8]) {
         Err(error) => return check(&error),
     };
     let _ = (model.metadata(), model.opset(), model.producer().len());
+    let _ = model.encode().len();
+    // Whatever else takes a model without running it belongs here.
+    look(&model);
+    put_in(&model);
+    plan(model);
+}
+
+fn look(model: &Model) {
+    match inspect(model, None, &SiteOptions::default()) {
+        Ok(seen) => {
+            assert_eq!(seen.sites.len(), seen.reaches_output.len());
+            let behind = seen.candidates.iter().map(|place| place.downstream().count());
+            assert!(behind.sum::<usize>() >= seen.candidates.len());
+        }
+        Err(error) => check(&error),
+    }
+}
+
+/// Dropout put in wherever there is a place.
+fn put_in(model: &Model) {
+    let insert = vec!["blocks".to_owned(), "*".to_owned()];
+    let options =
+        SiteOptions { insert, unit: Some(Unit::Channel), ..SiteOptions::default() };
+    if let Err(error) =
+        Plan::with_sites(model.clone(), None, ScoresOption::Auto, &options)
+    {
+        check(&error);
+    }
+}
+
+fn plan(model: Model) {
     match Plan::new(model, None, ScoresOption::Auto) {
         Ok(plan) => {
             assert!(!plan.sites().is_empty());

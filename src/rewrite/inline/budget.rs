@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::onnx::{node_label, proto};
 
 /// More nodes than any network has.
-const MOST_NODES: usize = 1_000_000;
+pub(super) const MOST_NODES: usize = 1_000_000;
 /// Bytes that may be added, beside what the functions hold themselves.
 const MOST_BYTES: usize = 256 << 20;
 
@@ -46,16 +46,17 @@ impl Budget {
 
     fn take(&mut self, call: &proto::Node, nodes: usize, bytes: usize) -> Result<()> {
         let left = self.nodes.checked_sub(nodes).zip(self.bytes.checked_sub(bytes));
-        let Some((nodes, bytes)) = left else {
-            let message = format!(
-                "with the functions that it calls the model has more than {MOST_NODES} nodes, or \
-                 {} MiB of them",
-                MOST_BYTES >> 20
-            );
-            return Err(Error::node(node_label(call), message)
-                .with_hint("export the model without functions around its dropout"));
-        };
-        (self.nodes, self.bytes) = (nodes, bytes);
+        (self.nodes, self.bytes) = left.ok_or_else(|| too_many(call))?;
         Ok(())
     }
+}
+
+pub(super) fn too_many(call: &proto::Node) -> Error {
+    let message = format!(
+        "with the functions that it calls the model has more than {MOST_NODES} nodes, or {} MiB \
+         of them",
+        MOST_BYTES >> 20
+    );
+    Error::node(node_label(call), message)
+        .with_hint("export the model without functions around its dropout")
 }

@@ -1,8 +1,8 @@
 //! The functions of a file: who calls whom, and which hold what is looked for.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::each_node;
+use super::{budget, each_node};
 use crate::error::{Error, Result};
 use crate::onnx::{bodies, function_label, normal_domain, proto};
 
@@ -12,8 +12,10 @@ type Identity<'a> = (&'a str, &'a str, &'a str);
 pub(super) struct Library<'a> {
     functions: &'a [proto::Function],
     by_identity: HashMap<Identity<'a>, usize>,
-    /// Which functions each one calls.
-    calls: Vec<BTreeSet<usize>>,
+    /// Which functions each one calls, and how often.
+    calls: Vec<BTreeMap<usize, usize>>,
+    /// How many nodes each one has, calls left out.
+    nodes: Vec<usize>,
     holding: HashSet<usize>,
 }
 
@@ -31,26 +33,36 @@ impl<'a> Library<'a> {
             );
             by_identity.entry(identity).or_insert(i);
         }
-        let mut library =
-            Self { functions, by_identity, calls: Vec::new(), holding: HashSet::new() };
+        let mut library = Self {
+            functions,
+            by_identity,
+            calls: Vec::new(),
+            nodes: Vec::new(),
+            holding: HashSet::new(),
+        };
         let mut callers: Vec<Vec<usize>> = vec![Vec::new(); functions.len()];
         let mut open = Vec::new();
         for (i, function) in functions.iter().enumerate() {
-            let mut called = BTreeSet::new();
-            let mut is_holding = false;
-            let mut visit = |node: &proto::Node| match library.called(node) {
-                Some(callee) => drop(called.insert(callee)),
-                None => is_holding |= holds(node),
+            let mut called = BTreeMap::new();
+            let (mut is_holding, mut nodes) = (false, 0);
+            let mut visit = |node: &proto::Node| {
+                if let Some(callee) = library.called(node) {
+                    *called.entry(callee).or_default() += 1;
+                } else {
+                    is_holding |= holds(node);
+                    nodes += 1;
+                }
             };
             each_node(&function.node, &mut visit);
             for default in &function.attribute_proto {
                 let graphs = default.g.as_deref().into_iter().chain(&default.graphs);
                 graphs.for_each(|graph| each_node(&graph.node, &mut visit));
             }
-            for &callee in &called {
+            for &callee in called.keys() {
                 callers[callee].push(i);
             }
             library.calls.push(called);
+            library.nodes.push(nodes);
             open.extend(is_holding.then_some(i));
         }
         while let Some(function) = open.pop() {
@@ -108,44 +120,66 @@ impl<'a> Library<'a> {
         let mut found = HashSet::new();
         while let Some(function) = open.pop() {
             if found.insert(function) {
-                open.extend(&self.calls[function]);
+                open.extend(self.calls[function].keys());
             }
         }
         found
     }
 
-    /// Refuses functions that call themselves, where the graph gets to them.
-    pub(super) fn refuse_recursion(&self, graph: &proto::Graph) -> Result<()> {
-        let mut called = Vec::new();
-        each_node(&graph.node, &mut |node| called.extend(self.called(node)));
-        let reachable = self.reachable(called);
-        let mut callers = vec![0_usize; self.functions.len()];
-        for &caller in &reachable {
-            self.calls[caller].iter().for_each(|&callee| callers[callee] += 1);
+    /// Refuses functions that call themselves, and those that become more nodes than any network
+    /// has, where the graph gets to them.
+    pub(super) fn check(&self, graph: &proto::Graph) -> Result<()> {
+        let mut called: Vec<(usize, &proto::Node)> = Vec::new();
+        each_node(&graph.node, &mut |node| {
+            called.extend(self.called(node).map(|function| (function, node)));
+        });
+        let order = self.callers_first(called.iter().map(|call| call.0).collect())?;
+        let mut nodes = vec![0_usize; self.functions.len()];
+        for &function in order.iter().rev() {
+            let calls = self.calls[function].iter();
+            let inner =
+                calls.map(|(&callee, &times)| nodes[callee].saturating_mul(times));
+            nodes[function] = if self.holding.contains(&function) {
+                inner.fold(self.nodes[function], usize::saturating_add)
+            } else {
+                1
+            };
         }
-        // Functions that nobody calls any more are taken away; a circle is what never goes.
-        let mut open: Vec<usize> = reachable
-            .iter()
-            .copied()
-            .filter(|&function| callers[function] == 0)
-            .collect();
-        let mut left = reachable;
+        let mut all = 0_usize;
+        for (function, call) in called {
+            all = all.saturating_add(nodes[function]);
+            if all > budget::MOST_NODES {
+                return Err(budget::too_many(call));
+            }
+        }
+        Ok(())
+    }
+
+    /// All functions that these get to, none before one that calls it.
+    fn callers_first(&self, called: Vec<usize>) -> Result<Vec<usize>> {
+        let mut left: BTreeSet<usize> = self.reachable(called).into_iter().collect();
+        let mut callers = vec![0_usize; self.functions.len()];
+        for &caller in &left {
+            self.calls[caller].keys().for_each(|&callee| callers[callee] += 1);
+        }
+        let mut order = Vec::new();
+        let free = left.iter().copied().filter(|&function| callers[function] == 0);
+        let mut open: Vec<usize> = free.collect();
         while let Some(function) = open.pop() {
             left.remove(&function);
-            for &callee in &self.calls[function] {
+            order.push(function);
+            for &callee in self.calls[function].keys() {
                 callers[callee] -= 1;
                 if callers[callee] == 0 {
                     open.push(callee);
                 }
             }
         }
-        let Some(&first) = left.iter().min() else { return Ok(()) };
-        // Each of them has a caller among them, so whoever goes back comes into a circle.
-        let mut left: Vec<usize> = left.into_iter().collect();
-        left.sort_unstable();
+        let Some(&first) = left.first() else { return Ok(order) };
+        // Each that is left has a caller among them, so whoever goes back comes into a circle.
         let mut caller = vec![first; self.functions.len()];
         for &function in &left {
-            self.calls[function].iter().for_each(|&callee| caller[callee] = function);
+            self.calls[function].keys().for_each(|&callee| caller[callee] = function);
         }
         let function = (0..left.len()).fold(first, |function, _| caller[function]);
         Err(Error::Graph {

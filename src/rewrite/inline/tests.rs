@@ -3,105 +3,12 @@ use std::path::Path;
 use prost::Message as _;
 
 use super::*;
-use crate::onnx::proto::{
-    Attribute, Function, Graph, Node, OperatorSetId, Tensor, ValueInfo,
+use crate::onnx::proto::{Attribute, Function, Graph, Node, OperatorSetId};
+use crate::rewrite::made::{
+    body, call, float, function, import, model, node, reference, with,
 };
 use crate::rewrite::{Plan, ScoresOption};
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
-
-fn node(kind: &str, inputs: &[&str], outputs: &[&str]) -> Node {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    Node {
-        op_type: Some(kind.to_owned()),
-        input: owned(inputs),
-        output: owned(outputs),
-        ..Node::default()
-    }
-}
-
-fn call(function: &str, name: &str, inputs: &[&str], outputs: &[&str]) -> Node {
-    let name = (!name.is_empty()).then(|| name.to_owned());
-    Node { domain: Some("own".to_owned()), name, ..node(function, inputs, outputs) }
-}
-
-fn with(node: Node, attribute: Attribute) -> Node {
-    let attribute = node.attribute.iter().cloned().chain([attribute]).collect();
-    Node { attribute, ..node }
-}
-
-fn attribute(name: &str, kind: i32) -> Attribute {
-    Attribute { name: Some(name.to_owned()), r#type: Some(kind), ..Attribute::default() }
-}
-
-fn float(name: &str, value: f32) -> Attribute {
-    Attribute { f: Some(value), ..attribute(name, 1) }
-}
-
-fn reference(name: &str, to: &str) -> Attribute {
-    Attribute { ref_attr_name: Some(to.to_owned()), ..attribute(name, 1) }
-}
-
-fn body(name: &str, nodes: Vec<Node>, outputs: &[&str]) -> Attribute {
-    Attribute { g: Some(Box::new(graph(nodes, outputs))), ..attribute(name, 5) }
-}
-
-fn value(name: &str) -> ValueInfo {
-    ValueInfo { name: Some(name.to_owned()), ..ValueInfo::default() }
-}
-
-fn graph(node: Vec<Node>, outputs: &[&str]) -> Graph {
-    let output = outputs.iter().map(|name| value(name)).collect();
-    Graph { name: Some("graph".to_owned()), node, output, ..Graph::default() }
-}
-
-fn import(domain: &str, version: i64) -> OperatorSetId {
-    OperatorSetId { domain: Some(domain.to_owned()), version: Some(version) }
-}
-
-fn function(name: &str, inputs: &[&str], outputs: &[&str], node: Vec<Node>) -> Function {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    Function {
-        name: Some(name.to_owned()),
-        domain: Some("own".to_owned()),
-        input: owned(inputs),
-        output: owned(outputs),
-        node,
-        opset_import: vec![import("", 17), import("own", 1)],
-        ..Function::default()
-    }
-}
-
-/// A model of these nodes and functions, which takes `image` of [2, 3].
-fn model(nodes: Vec<Node>, outputs: &[&str], functions: Vec<Function>) -> Model {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits.onnx");
-    let mut model = Model::open(&path).unwrap();
-    let sized = |name: &str, sizes: &[i64]| {
-        let dim = sizes.iter().map(|&size| proto::Dimension {
-            value: Some(proto::DimensionValue::Value(size)),
-            ..proto::Dimension::default()
-        });
-        let shape = Some(proto::TensorShape { dim: dim.collect() });
-        let tensor = proto::TensorType { elem_type: Some(1), shape };
-        let value = Some(proto::TypeValue::Tensor(tensor));
-        let kind = proto::Type { value, ..proto::Type::default() };
-        ValueInfo { r#type: Some(kind), ..self::value(name) }
-    };
-    let truth = Tensor {
-        name: Some("truth".to_owned()),
-        data_type: Some(9),
-        raw_data: Some(bytes::Bytes::from_static(&[1])),
-        ..Tensor::default()
-    };
-    model.graph = Graph {
-        input: vec![sized("image", &[2, 3])],
-        output: outputs.iter().map(|name| sized(name, &[2, 3])).collect(),
-        initializer: vec![truth],
-        ..graph(nodes, &[])
-    };
-    model.shell.functions = functions;
-    model.shell.opset_import = vec![import("", 17), import("own", 1)];
-    model
-}
 
 fn is_mul(node: &Node) -> bool {
     node.op_type.as_deref() == Some("Mul")

@@ -6,7 +6,7 @@
 //! is kept (scaled, shifted) or replaced, whatever nodes the exporter or the author chose: that
 //! is the dropout.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Scope;
 use crate::onnx::{captured_names, proto};
@@ -58,19 +58,22 @@ pub(super) fn follow<'a>(
 ) -> Followed<'a> {
     let mut tracked: HashMap<&str, Tracked<'a>> = HashMap::from([(tensor, start)]);
     let mut order: Vec<&'a str> = vec![];
-    let mut read_elsewhere: Vec<&str> = vec![];
+    let mut read_elsewhere: HashSet<&str> = HashSet::new();
     let mut escaped = None;
-    for (at, node) in scope.graph.node.iter().enumerate().skip(source + 1) {
+    let readers = |tensor: &str, behind: usize| -> Vec<usize> {
+        scope.readers(tensor).map(|(at, _)| at).filter(|&at| at > behind).collect()
+    };
+    let mut open: BTreeSet<usize> = readers(tensor, source).into_iter().collect();
+    while let Some(at) = open.pop_first() {
+        let node = &scope.graph.node[at];
         let read: Vec<&str> = captured_names(node)
             .into_iter()
             .filter(|name| tracked.contains_key(name))
             .collect();
-        if read.is_empty() {
-            continue;
-        }
         let next = step(scope, at, node, &tracked);
         if let (Some(next), Some(output)) = (next, node.output.first()) {
             tracked.insert(output, next);
+            open.extend(readers(output, at));
             if matches!(next, Tracked::Applied { .. }) {
                 order.push(output);
             }
@@ -78,16 +81,16 @@ pub(super) fn follow<'a>(
         }
         for name in read {
             match tracked.get(name) {
-                Some(Tracked::Applied { .. }) => read_elsewhere.push(name),
+                Some(Tracked::Applied { .. }) => drop(read_elsewhere.insert(name)),
                 _ => escaped = escaped.or(Some(Escape::Node(at))),
             }
         }
     }
-    for output in scope.graph.output.iter().filter_map(|value| value.name.as_deref()) {
-        match tracked.get(output) {
-            Some(Tracked::Applied { .. }) => read_elsewhere.push(output),
-            Some(_) => escaped = escaped.or(Some(Escape::GraphOutput)),
-            None => {}
+    for (name, holds) in tracked.iter().filter(|(name, _)| scope.outputs.contains(*name))
+    {
+        match holds {
+            Tracked::Applied { .. } => drop(read_elsewhere.insert(name)),
+            _ => escaped = escaped.or(Some(Escape::GraphOutput)),
         }
     }
     let used = order.into_iter().filter(|name| read_elsewhere.contains(name));

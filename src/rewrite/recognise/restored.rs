@@ -17,7 +17,7 @@ const HINT: &str =
 const MOST_AXES: i64 = 16;
 
 /// Whether a node stands for a site of a converted file.
-pub(super) fn is_restored(node: &proto::Node) -> bool {
+pub(in crate::rewrite) fn is_restored(node: &proto::Node) -> bool {
     node.domain.as_deref() == Some(operator::DOMAIN)
         && node.attribute.iter().any(|a| a.name.as_deref() == Some(SAID))
 }

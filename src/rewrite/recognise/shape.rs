@@ -32,8 +32,22 @@ pub(super) fn of_draw<'a>(scope: &Scope<'a>, node: &'a proto::Node) -> Shape<'a>
     }
 }
 
+/// A tensor is followed back this far; a graph may go in circles.
+const FARTHEST: usize = 128;
+/// Nodes that are looked at for one tensor of sizes: a few that read each other many times would
+/// never end.
+const MOST_LOOKS: usize = 1 << 10;
+/// No tensor has more axes.
+const MOST_AXES: usize = 64;
+
 /// The shape of a tensor: that of the tensor it was made from, or its sizes.
 pub(super) fn of_tensor<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
+    behind(scope, name, FARTHEST)
+}
+
+fn behind<'a>(scope: &Scope<'a>, name: &'a str, left: usize) -> Shape<'a> {
+    let Some(left) = left.checked_sub(1) else { return Shape::Of(name) };
+    let of_tensor = |scope: &Scope<'a>, name: &'a str| behind(scope, name, left);
     if let Some(tensor) = scope.index.initializer(name) {
         return Shape::Sizes(tensor.dims.iter().copied().map(Some).collect());
     }
@@ -42,7 +56,9 @@ pub(super) fn of_tensor<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
     match (node.op_type.as_deref().unwrap_or_default(), input(0), input(1)) {
         ("ConstantOfShape", Some(sizes), _) => of_sizes(scope, sizes),
         ("Expand", Some(value), Some(sizes)) => match of_sizes(scope, sizes) {
-            Shape::Sizes(sizes) => Shape::Sizes(expanded(scope, value, sizes)),
+            Shape::Sizes(sizes) => {
+                Shape::Sizes(expanded(scope, &of_tensor(scope, value), sizes))
+            }
             other => other,
         },
         (operator, Some(value), None) if KEEPERS.contains(&operator) => {
@@ -93,8 +109,12 @@ fn is_scalar(scope: &Scope, name: &str) -> bool {
 }
 
 /// What `Expand` makes: an axis that the sizes leave at 1 keeps the value's own.
-fn expanded(scope: &Scope, value: &str, mut sizes: Vec<Option<i64>>) -> Vec<Option<i64>> {
-    let Some(own) = known(scope, &of_tensor(scope, value)) else { return sizes };
+fn expanded(
+    scope: &Scope,
+    value: &Shape,
+    mut sizes: Vec<Option<i64>>,
+) -> Vec<Option<i64>> {
+    let Some(own) = known(scope, value) else { return sizes };
     for (size, own) in sizes.iter_mut().rev().zip(own.iter().rev()) {
         if *size == Some(1) {
             *size = *own;
@@ -113,35 +133,49 @@ fn of_sizes<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
     {
         return Shape::Of(tensor);
     }
-    match sizes(scope, name, 0) {
+    let mut looks = MOST_LOOKS;
+    match sizes(scope, name, 0, &mut looks) {
         Some(sizes) => Shape::Sizes(sizes),
         None => Shape::Unknown,
     }
 }
 
 /// The numbers in a tensor of sizes.
-fn sizes(scope: &Scope, name: &str, depth: usize) -> Option<Vec<Option<i64>>> {
-    if depth > 16 {
-        return None;
-    }
+fn sizes(
+    scope: &Scope,
+    name: &str,
+    depth: usize,
+    looks: &mut usize,
+) -> Option<Vec<Option<i64>>> {
+    *looks = looks.checked_sub(1).filter(|_| depth <= 16)?;
     if let Some(values) = int_values(scope.model, scope.index, name) {
-        return Some(values.into_iter().map(Some).collect());
+        let values = values.into_iter().map(Some);
+        return Some(values.collect())
+            .filter(|values: &Vec<_>| values.len() <= MOST_AXES);
     }
     let node = scope.index.producer(name)?;
     let first = node.input.first()?;
     match node.op_type.as_deref()? {
         "Concat" => {
-            let parts = node.input.iter().map(|part| sizes(scope, part, depth + 1));
-            Some(parts.collect::<Option<Vec<_>>>()?.concat())
+            let mut all = Vec::new();
+            for part in &node.input {
+                all.extend(sizes(scope, part, depth + 1, looks)?);
+                if all.len() > MOST_AXES {
+                    return None;
+                }
+            }
+            Some(all)
         }
-        "Identity" | "Cast" => sizes(scope, first, depth + 1),
+        "Identity" | "Cast" => sizes(scope, first, depth + 1, looks),
         // One number of a shape, whichever: it varies.
         "Gather" | "Unsqueeze" | "Squeeze" | "Reshape" => {
             let count = match node.op_type.as_deref()? {
                 "Gather" => {
-                    int_values(scope.model, scope.index, node.input.get(1)?)?.len()
+                    let picked =
+                        int_values(scope.model, scope.index, node.input.get(1)?)?;
+                    Some(picked.len()).filter(|&count| count <= MOST_AXES)?
                 }
-                _ => sizes(scope, first, depth + 1)?.len(),
+                _ => sizes(scope, first, depth + 1, looks)?.len(),
             };
             Some(vec![None; count])
         }
@@ -167,7 +201,7 @@ fn sizes(scope: &Scope, name: &str, depth: usize) -> Option<Vec<Option<i64>>> {
             let number = |i: usize| -> Option<i64> {
                 int_values(scope.model, scope.index, node.input.get(i)?)?.first().copied()
             };
-            let all = sizes(scope, first, depth + 1)?;
+            let all = sizes(scope, first, depth + 1, looks)?;
             let place = |at: i64| at.clamp(-(all.len() as i64), all.len() as i64);
             let from = |at: i64| if at < 0 { at + all.len() as i64 } else { at };
             let (start, end) = (from(place(number(1)?)), from(place(number(2)?)));
