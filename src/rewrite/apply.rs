@@ -2,9 +2,11 @@
 //!
 //! Ours know nothing of rows, seeds and sessions yet; [`Plan`](super::Plan) adds that.
 
+use std::collections::{BTreeMap, HashMap};
+
 use bytes::Bytes;
 
-use super::site::{Application, Draw, Found, Source};
+use super::site::{Application, Draw, Found, Source, Steps};
 use crate::onnx::{captured_names, proto};
 use crate::operator;
 
@@ -23,39 +25,52 @@ pub(super) fn apply(
     found: &[Found],
     place: &dyn Fn(usize, usize) -> Place,
 ) {
-    let mut all: Vec<(&Found, &Application, Place)> = Vec::new();
+    let mut changes: BTreeMap<&Steps, Changes> = BTreeMap::new();
     for (i, found) in found.iter().enumerate() {
-        let each = found.applications.iter().enumerate();
-        all.extend(each.map(|(j, application)| (found, application, place(i, j))));
+        for (j, application) in found.applications.iter().enumerate() {
+            rewire(graph, application);
+            let nodes = nodes(found, application, place(i, j));
+            changes.entry(&application.steps).or_default().add(application, nodes);
+        }
     }
-    for (_, application, _) in &all {
-        rewire(graph, application);
-    }
-    // From the last node to the first, so that no position moves before it is used.
-    all.sort_by_key(|(_, application, _)| std::cmp::Reverse(order(application)));
-    for (found, application, place) in all {
-        let Some(graph) = descend(graph, &application.steps) else { continue };
-        let nodes = nodes(found, application, place);
-        match &application.readers {
-            None if application.at < graph.node.len() => {
-                graph.node.splice(application.at..=application.at, nodes);
-            }
-            Some(_) if application.at <= graph.node.len() => {
-                graph.node.splice(application.at..application.at, nodes);
-            }
-            _ => {}
+    // The innermost bodies first: the way to them counts nodes that the others move.
+    let mut changes: Vec<(&Steps, Changes)> = changes.into_iter().collect();
+    changes.sort_by_key(|(steps, _)| std::cmp::Reverse(steps.len()));
+    for (steps, changes) in changes {
+        if let Some(graph) = descend(graph, steps) {
+            changes.make(graph);
         }
     }
 }
 
-/// Where a node stands in the file. A node's bodies come behind it and before the next; what is
-/// put in before a node comes before it.
-fn order(application: &Application) -> Vec<(usize, u8, usize, usize)> {
-    let steps = application.steps.iter();
-    let mut order: Vec<_> =
-        steps.map(|&(node, attribute, body)| (node, 2, attribute, body)).collect();
-    order.push((application.at, u8::from(application.readers.is_none()), 0, 0));
-    order
+/// New nodes of one graph, by the positions of the old ones.
+#[derive(Default)]
+struct Changes {
+    before: HashMap<usize, Vec<proto::Node>>,
+    instead: HashMap<usize, Vec<proto::Node>>,
+}
+
+impl Changes {
+    fn add(&mut self, application: &Application, nodes: Vec<proto::Node>) {
+        let inserted = application.readers.is_some();
+        let list = if inserted { &mut self.before } else { &mut self.instead };
+        let known = list.entry(application.at).or_default();
+        let replaced = if inserted { 0 } else { known.len().min(1) };
+        known.splice(..replaced, nodes);
+    }
+
+    fn make(mut self, graph: &mut proto::Graph) {
+        let old = std::mem::take(&mut graph.node);
+        let count = old.len();
+        for (at, node) in old.into_iter().enumerate() {
+            graph.node.extend(self.before.remove(&at).into_iter().flatten());
+            match self.instead.remove(&at) {
+                Some(nodes) => graph.node.extend(nodes),
+                None => graph.node.push(node),
+            }
+        }
+        graph.node.extend(self.before.remove(&count).into_iter().flatten());
+    }
 }
 
 fn descend<'a>(

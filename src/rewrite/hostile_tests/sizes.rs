@@ -2,7 +2,7 @@
 
 use super::super::made::{body, call, function, node, ones, with};
 use super::{Case, all_end, dropped, graph};
-use crate::onnx::proto::Node;
+use crate::onnx::proto::{self, Node};
 
 const MANY: usize = 20_000;
 
@@ -83,7 +83,7 @@ fn many_draws_end() {
             vec![node("Dropout", &["@", "ratio", "truth"], &["#", "k#"])],
         ),
     ] {
-        let count = MANY / 4;
+        let count = MANY / 2;
         let mut nodes = Vec::new();
         for i in 0..count {
             let from = if i == 0 { "image".to_owned() } else { format!("t{i}") };
@@ -202,7 +202,16 @@ fn deep_bodies_and_functions_end() {
         all.functions.push(function(&format!("F{depth}"), &["x"], &["y"], vec![last]));
         cases.push((format!("functions {depth} deep"), all));
     }
-    // One call that becomes many nodes.
+    cases.extend(
+        [13, 40].map(|depth| {
+            (format!("functions that double {depth} times"), doubled(depth))
+        }),
+    );
+    all_end(cases);
+}
+
+/// One call that becomes many nodes.
+fn doubled(depth: usize) -> proto::Model {
     let mut twice = dropped(vec![call("F0", "", &["image"], &["x"])]);
     let level = |i: usize| {
         let name = format!("F{}", i + 1);
@@ -210,9 +219,8 @@ fn deep_bodies_and_functions_end() {
             vec![call(&name, "a", &["x"], &["z"]), call(&name, "b", &["z"], &["y"])];
         function(&format!("F{i}"), &["x"], &["y"], calls)
     };
-    twice.functions = (0..40).map(level).collect();
+    twice.functions = (0..depth).map(level).collect();
     let last = node("RandomNormalLike", &["x"], &["y"]);
-    twice.functions.push(function("F40", &["x"], &["y"], vec![last]));
-    cases.push(("functions that double".to_owned(), twice));
-    all_end(cases);
+    twice.functions.push(function(&format!("F{depth}"), &["x"], &["y"], vec![last]));
+    twice
 }
