@@ -1,130 +1,89 @@
-"""Multiply-adds of a network, counted twice: as PyTorch runs it, and from an ONNX graph's shapes.
+"""Multiply-adds and random sites of a PyTorch model, counted while it runs; nothing of ONNX.
 
-In PyTorch: torch.utils.flop_counter.FlopCounterMode, whose figure is twice the multiply-adds of
-convolutions and matrix products. What lies behind dropout: the same formulas, summed over the calls
-one of whose tensors descends from a random draw.
+The model runs on PyTorch's meta device: shapes without values, so without memory or time. The
+products are those of torch.utils.flop_counter's own table of formulas (convolution, mm, addmm, bmm
+and relatives), two operations a multiply-add; biases count nothing.
 """
 
-import math
+import copy
 
-import onnx
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-RANDOM = ("bernoulli", "native_dropout", "rand", "uniform_", "normal_")
+DEPTH = ("StochasticDepth", "DropPath")
+RANDOM = ("bernoulli_", "rand")
 
 
-class Descent(TorchDispatchMode):
-    """Marks what descends from a random draw and sums the multiply-adds of calls that read it."""
+class Modules:
+    """The modules that are running, outermost first."""
 
-    def __init__(self):
+    def __init__(self, model):
+        self.stack, self.hooks = [], []
+        for name, module in model.named_modules():
+            enter = lambda *_, name=name, module=module: self.stack.append((name, module))  # noqa: E731
+            self.hooks.append(module.register_forward_pre_hook(enter))
+            self.hooks.append(module.register_forward_hook(lambda *_: self.stack.pop() and None))
+
+
+class Count(TorchDispatchMode):
+    """Multiply-adds of all operators, of those that a random number reaches, and the random ones.
+
+    A random number reaches what shares memory with its output, and every output of an operator that
+    reads such memory."""
+
+    def __init__(self, modules):
         super().__init__()
-        self.marked, self.draws, self.all, self.behind = [], [], 0, 0
-        self.held = {}
+        self.modules = modules
+        self.all, self.behind, self.sites = 0, 0, []
+        self.reached = {}  # storages, kept alive so that no address comes twice
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        outputs = function(*args, **kwargs)
+        name = func._overloadpacket.__name__
         read = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
-        made = [t for t in tree_leaves(outputs) if isinstance(t, torch.Tensor)]
-        draws = function.__name__.startswith(RANDOM)
-        below = any(id(t) in self.held for t in read)
-        if draws:
-            self.draws.append(tuple(made[0].shape))
-        formula = flop_registry.get(function._overloadpacket)
-        if formula:
-            multiply_adds = formula(*args, **kwargs, out_val=outputs) // 2
-            self.all += multiply_adds
-            self.behind += multiply_adds if below else 0
-        if draws or below:
-            # Tensors are kept: the id of one that is gone could come back for another.
-            self.held.update((id(t), t) for t in made)
-        return outputs
+        reached = any(self.key(t) in self.reached for t in read)
+        result = func(*args, **kwargs)
+        if func._overloadpacket in flop_registry:
+            operations = flop_registry[func._overloadpacket](*args, **kwargs, out_val=result)
+            assert operations % 2 == 0
+            self.all += operations // 2
+            self.behind += operations // 2 if reached else 0
+        elif torch.Tag.nondeterministic_seeded in func.tags:
+            assert name in RANDOM, name
+            self.sites.append(self.site(name, args))
+            reached = True
+        if reached:
+            for t in tree_leaves(result):
+                if isinstance(t, torch.Tensor):
+                    self.reached[self.key(t)] = t.untyped_storage()
+        return result
+
+    @staticmethod
+    def key(tensor):
+        return tensor.untyped_storage()._cdata
+
+    def site(self, name, args):
+        path, module = self.modules.stack[-1]
+        kind = "stochastic_depth" if any(w in type(module).__name__ for w in DEPTH) else "dropout"
+        keep = args[1] if len(args) > 1 else 0.5  # the default, which is left out
+        ratio = 1 - keep if name == "bernoulli_" else module.drop_prob
+        return {"kind": kind, "ratio": round(ratio, 6), "module": path}
 
 
-def run_alone(mode, network, size):
-    """Batch 1; attention as two products, which the formulas know."""
-    torch.backends.mha.set_fastpath_enabled(False)
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), mode:
-        network(torch.zeros(1, *size))
-    return mode
+def count(model, size):
+    """(all multiply-adds, those behind a random site, the random sites) for one image.
 
-
-def count_pytorch(network, size):
-    """(multiply-adds, those behind random draws, shapes of the draws) at batch 1."""
-    total = run_alone(FlopCounterMode(display=False), network, size).get_total_flops() // 2
-    descent = run_alone(Descent(), network, size)
-    if descent.all != total:
-        raise ValueError(f"{descent.all} multiply-adds by call, {total} by FlopCounterMode")
-    return total, descent.behind, descent.draws
-
-
-def shapes_of(model, size):
-    """Shapes by tensor at batch 1, as onnx.shape_inference finds them without any weights."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    weights = [t for t in copy.graph.initializer if t.external_data]
-    for tensor in weights:
-        copy.graph.input.append(onnx.helper.make_tensor_value_info(
-            tensor.name, tensor.data_type, list(tensor.dims)))
-        copy.graph.initializer.remove(tensor)
-    for dimension, value in zip(copy.graph.input[0].type.tensor_type.shape.dim, (1, *size)):
-        dimension.Clear()
-        dimension.dim_value = value
-    for output in copy.graph.output:
-        for dimension in output.type.tensor_type.shape.dim:
-            dimension.Clear()
-    copy = onnx.shape_inference.infer_shapes(copy, data_prop=True)
-    shapes = {t.name: list(t.dims) for t in copy.graph.initializer}
-    for value in (*copy.graph.value_info, *copy.graph.input, *copy.graph.output):
-        if value.type.tensor_type.HasField("shape"):
-            dims = value.type.tensor_type.shape.dim
-            if all(d.HasField("dim_value") for d in dims):
-                shapes[value.name] = [d.dim_value for d in dims]
-    return shapes
-
-
-def attribute(node, name, default):
-    return next((onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name),
-                default)
-
-
-def node_multiply_adds(node, shapes):
-    """None where a shape is missing."""
-    if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum"):
-        return 0
-    found = [shapes.get(name) for name in (*node.input, node.output[0])]
-    first, second, out = found[0], found[1], found[-1]
-    if node.op_type == "Conv" and second and out:
-        return math.prod(out) * math.prod(second[1:])
-    if node.op_type == "ConvTranspose" and first and second:
-        return math.prod(first) * math.prod(second[1:])
-    if node.op_type == "Gemm" and out and second:
-        return math.prod(out) * second[1 if attribute(node, "transB", 0) else 0]
-    if node.op_type == "MatMul" and out and (first or second):
-        return math.prod(out) * (first[-1] if first else second[-2])
-    if node.op_type == "Einsum" and all(found):
-        terms = attribute(node, "equation", b"").decode().replace(" ", "").split("->")[0].split(",")
-        sizes = {axis: n for term, shape in zip(terms, found) for axis, n in zip(term, shape)}
-        return math.prod(sizes.values())
-    return None
-
-
-def count_onnx(model, size, sources):
-    """(multiply-adds, those below the nodes at `sources`, nodes whose shapes are not known)."""
-    shapes = shapes_of(model, size)
-    total, behind, unknown, below = 0, 0, [], set()
-    for at, node in enumerate(model.graph.node):
-        reads = any(name in below for name in node.input) and node.op_type not in ("Shape", "Size")
-        multiply_adds = node_multiply_adds(node, shapes)
-        if multiply_adds is None:
-            unknown.append(node.name)
-            continue
-        total += multiply_adds
-        behind += multiply_adds if reads else 0
-        if reads or at in sources:
-            below.update(node.output)
-    return total, behind, unknown
+    The sum is checked against FlopCounterMode's."""
+    model = copy.deepcopy(model).to("meta")
+    image = torch.empty(1, *size, device="meta")
+    torch.backends.mha.set_fastpath_enabled(False)  # one operator without a formula
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        with FlopCounterMode(display=False) as flops:
+            model(image)
+        with Count(Modules(model)) as counted:
+            model(image)
+    assert 2 * counted.all == flops.get_total_flops(), (counted.all, flops.get_total_flops())
+    return counted.all, counted.behind, counted.sites

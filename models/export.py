@@ -2,7 +2,7 @@
 
 The recipe is the one for any model of your own: everything in eval mode (BatchNorm must use its
 running statistics), then the dropout modules alone back in train mode, and an exporter that keeps
-the mode it is given. Used by digits.py, streets.py, traps.py and exports.py.
+the mode it is given. Used by digits.py, streets.py, traps.py, exports.py and architectures.py.
 """
 
 import json

@@ -62,7 +62,8 @@ fn verdicts_sites_places_and_costs_of_published_architectures_are_right() {
                 ));
             }
         }
-        for (kind, n) in entry["sites"].as_object().unwrap() {
+        let kinds = entry["sites"].as_object().unwrap();
+        for (kind, n) in kinds.iter().filter(|(kind, _)| *kind != "all") {
             let sites = found["sites"].as_array().unwrap();
             let live =
                 sites.iter().filter(|s| s["kind"] == **kind && s["live"] == true).count();
@@ -78,14 +79,16 @@ fn verdicts_sites_places_and_costs_of_published_architectures_are_right() {
                     && place.is_none_or(|place| candidate["place"] == place)
             })
         };
-        if entry["verdict"] == "none" {
-            for head in entry["head"].as_array().unwrap() {
-                if !is_listed(head, Some("head")) {
-                    wrong.push(format!("{name}: {head} is no head"));
-                }
+        // What a file with its dropout has left over is no promise.
+        if entry["verdict"] != "none" {
+            continue;
+        }
+        for head in entry["head"].as_array().unwrap() {
+            if !is_listed(head, Some("head")) {
+                wrong.push(format!("{name}: {head} is no head"));
             }
         }
-        for place in entry["candidates"].as_array().into_iter().flatten() {
+        for place in entry["candidates"].as_array().unwrap() {
             // Some dropouts stand where no rule of ours would put one (embeddings).
             let Some(word) = place["place"].as_str() else { continue };
             if !is_listed(&place["node"], Some(word)) {
@@ -94,7 +97,7 @@ fn verdicts_sites_places_and_costs_of_published_architectures_are_right() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(table.len() >= 15, "{}", table.len());
+    assert!(table.len() >= 38, "{}", table.len());
 }
 
 #[test]
