@@ -48,7 +48,8 @@ pub struct ConvertOptions {
     /// Height and width of the noise images that the result is checked with, where the model
     /// leaves them open.
     pub size: (usize, usize),
-    /// Whether more is checked: each site by itself, and all samples of a block.
+    /// Whether more is checked: each site by itself, all samples of two blocks, and with the
+    /// file's own weights also where those take 256 MB or more in files of external data.
     pub verify: bool,
     /// Whether a file that is there is replaced.
     pub overwrite: bool,
@@ -97,9 +98,7 @@ pub fn convert(
     target: &Path,
 ) -> Result<Conversion> {
     write::refuse_target(plan.model(), target, options.overwrite)?;
-    let input = model_input(&plan)?;
-    let (height, width) = options.size;
-    let size = (input.height.unwrap_or(height), input.width.unwrap_or(width));
+    let size = checked_size(&plan, options)?;
     let sampling = SamplingOptions {
         draws: options.draws,
         masks: Masks::Shared,
@@ -107,7 +106,8 @@ pub fn convert(
         threads: options.threads,
         ..SamplingOptions::default()
     };
-    let mut sampler = Sampler::new(plan.unprobed(), runtime, sampling, size)?;
+    let plan = light(plan.unprobed(), options);
+    let mut sampler = Sampler::new(plan, runtime, sampling, size)?;
     let threads = options.threads;
     if sampler.plan().model().opset() < assemble::FIRST_OPSET {
         given::refuse(sampler.plan())?;
@@ -135,6 +135,28 @@ pub fn convert(
         data,
         checked,
     })
+}
+
+/// External data of so many bytes are not read, unless all is verified.
+const LARGE_DATA: u64 = 256 << 20;
+
+/// A weight of a model with large data that is not read has so many bytes.
+const LARGE_WEIGHT: u64 = 1 << 20;
+
+/// The plan as it is checked: where the data beside the file are large, with weights that stand
+/// in for them, since masks do not depend on weights.
+fn light(plan: Plan, options: &ConvertOptions) -> Plan {
+    if options.verify || plan.model().external.bytes() < LARGE_DATA {
+        return plan;
+    }
+    plan.without_large_weights(LARGE_WEIGHT)
+}
+
+/// The size of the image that a conversion is checked with.
+fn checked_size(plan: &Plan, options: &ConvertOptions) -> Result<(usize, usize)> {
+    let input = model_input(plan)?;
+    let (height, width) = options.size;
+    Ok((input.height.unwrap_or(height), input.width.unwrap_or(width)))
 }
 
 /// Converts and writes under a name that does not last.

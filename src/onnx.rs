@@ -6,6 +6,7 @@
 
 mod constant;
 mod cut_short;
+mod declare;
 mod external;
 mod file;
 mod find;
@@ -14,6 +15,7 @@ mod graph;
 pub(crate) mod proto;
 
 pub(crate) use constant::{first_values, float_scalar, int_values, tensor_values};
+pub(crate) use declare::{declared, typed, untyped};
 pub(crate) use external::ExternalData;
 pub(crate) use graph::{
     GraphIndex, bodies, captured_names, function_label, node_label, normal_domain,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::names::{self, List};
-use super::sites::SiteArguments;
+use super::sites::ModelArguments;
 use super::{End, terminal};
 use crate::convert::{self, Conversion, ConvertOptions, UncertaintyOptions};
 use crate::error::Result;
@@ -61,7 +61,8 @@ pub(super) struct ConvertArguments {
     /// Replace the file if it is there.
     #[arg(long)]
     overwrite: bool,
-    /// Check more: each site by itself, all samples of two blocks.
+    /// Check more: each site by itself, all samples of two blocks, with the model's own weights
+    /// also where they are too large to be read otherwise.
     #[arg(long)]
     verify: bool,
     /// Say what was decided.
@@ -70,17 +71,8 @@ pub(super) struct ConvertArguments {
     /// How the samples of a unit go together.
     #[arg(long, value_enum, default_value_t = DrawsName::Stratified)]
     draws: DrawsName,
-    /// Image size to check with, where the model leaves it open [default: 224x224].
-    #[arg(long, value_name = "WxH", value_parser = names::size)]
-    size: Option<(usize, usize)>,
-    /// The output that holds the class scores.
-    #[arg(long, value_name = "NAME")]
-    output_name: Option<String>,
     #[command(flatten)]
-    sites: SiteArguments,
-    /// The ONNX Runtime library, or a folder that holds it.
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    ort_lib: Option<PathBuf>,
+    given: ModelArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -92,7 +84,7 @@ enum DrawsName {
 }
 
 pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
-    let runtime = Runtime::find(arguments.ort_lib.as_deref())?;
+    let runtime = Runtime::find(arguments.given.ort_lib.as_deref())?;
     let model = Model::open(&find_model(&arguments.model)?)?;
     if model.unknown_bytes() > 0 {
         terminal::warning(&format!(
@@ -100,8 +92,8 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
             model.unknown_bytes()
         ));
     }
-    let output_name = arguments.output_name.as_deref();
-    let sites = arguments.sites.options();
+    let output_name = arguments.given.output_name.as_deref();
+    let sites = arguments.given.sites.options();
     let plan = Plan::with_sites(model, output_name, ScoresOption::Auto, &sites)?;
     super::predict::warn(&plan);
     let defaults = ConvertOptions::default();
@@ -110,7 +102,10 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
             DrawsName::Stratified => Draws::Stratified,
             DrawsName::Independent => Draws::Independent,
         },
-        size: arguments.size.map_or(defaults.size, |(width, height)| (height, width)),
+        size: arguments
+            .given
+            .size
+            .map_or(defaults.size, |(width, height)| (height, width)),
         verify: arguments.verify,
         overwrite: arguments.overwrite,
         ..defaults

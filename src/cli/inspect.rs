@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::sites::SiteArguments;
+use super::sites::ModelArguments;
 use super::{End, terminal};
 use crate::cost::{Costs, costs};
 use crate::error::{Error, Result};
@@ -47,30 +47,8 @@ pub(super) struct InspectArguments {
     /// List all sites and candidates.
     #[arg(short, long)]
     verbose: bool,
-    /// Image size that costs are for, where the model leaves it open [default: 224x224].
-    #[arg(long, value_name = "WxH", value_parser = size)]
-    size: Option<(usize, usize)>,
-    /// The output that holds the class scores.
-    #[arg(long, value_name = "NAME")]
-    output_name: Option<String>,
     #[command(flatten)]
-    sites: SiteArguments,
-    /// The ONNX Runtime library, or a folder that holds it.
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    ort_lib: Option<PathBuf>,
-}
-
-/// Width and height.
-fn size(text: &str) -> Result<(usize, usize), String> {
-    let number = |text: &str| text.parse().ok().filter(|n| (1..=65_536).contains(n));
-    let sides =
-        text.split_once('x').map(|(width, height)| (number(width), number(height)));
-    match sides {
-        Some((Some(width), Some(height))) => Ok((width, height)),
-        _ => {
-            Err(format!("\"{text}\" is no size: expected WIDTHxHEIGHT, such as 512x256"))
-        }
-    }
+    given: ModelArguments,
 }
 
 /// What costs were computed, and for which input.
@@ -84,10 +62,11 @@ pub(super) struct Cost {
 pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let file = find_model(&arguments.model)?;
     let model = rewrite::restore(Model::open(&file)?)?;
-    let options = arguments.sites.options();
-    let found = rewrite::inspect(&model, arguments.output_name.as_deref(), &options)?;
+    let options = arguments.given.sites.options();
+    let found =
+        rewrite::inspect(&model, arguments.given.output_name.as_deref(), &options)?;
     // A choice that fits no site is a mistake in what was typed, not a property of the file.
-    let was_said = !options.is_default() || arguments.output_name.is_some();
+    let was_said = !options.is_default() || arguments.given.output_name.is_some();
     if matches!(found.plan, Err(Error::Setting { .. })) && was_said {
         return found.plan.map(|_| End::Done);
     }
@@ -101,7 +80,7 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
 }
 
 fn cost(arguments: &InspectArguments, model: &Model, found: &Inspection) -> Result<Cost> {
-    let runtime = Runtime::find(arguments.ort_lib.as_deref())?;
+    let runtime = Runtime::find(arguments.given.ort_lib.as_deref())?;
     let size = input_size(arguments, model, found);
     let file = costs(model, &runtime, &size)?;
     let suffix_share = match &found.plan {
@@ -122,7 +101,7 @@ fn input_size(
     model: &Model,
     found: &Inspection,
 ) -> Vec<usize> {
-    let (width, height) = arguments.size.unwrap_or((224, 224));
+    let (width, height) = arguments.given.size.unwrap_or((224, 224));
     let inputs = model.inputs();
     let declared = inputs.first().and_then(|input| input.dimensions.clone());
     let declared = declared.unwrap_or_default();

@@ -1,8 +1,27 @@
 //! Options that say which sites draw, shared by the commands that open a model.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
+use super::names;
 use crate::rewrite::{SiteOptions, Unit};
+
+/// What commands are told that look at a model without images.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ModelArguments {
+    /// Image size to cost or check with, where the model leaves it open [default: 224x224].
+    #[arg(long, value_name = "WxH", value_parser = names::size)]
+    pub(in crate::cli) size: Option<(usize, usize)>,
+    /// The output that holds the class scores.
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) output_name: Option<String>,
+    /// The ONNX Runtime library, or a folder that holds it.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(in crate::cli) ort_lib: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) sites: SiteArguments,
+}
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Dropout")]

@@ -9,7 +9,7 @@ use super::keys::{Inputs, Keys, Rows};
 use super::noise;
 use super::place::{Place, draw_number, places};
 use super::says;
-use crate::onnx::{captured_names, proto};
+use crate::onnx::{captured_names, proto, typed};
 use crate::random::Draws;
 use crate::rewrite::{Active, AddedInputs, Converted, Draw, Plan, SiteAxis};
 use crate::sampling::Sampler;
@@ -219,7 +219,7 @@ fn value(
         elem_type: Some(element_type),
         shape: Some(proto::TensorShape { dim: sizes.collect() }),
     };
-    given::typed(name, tensor)
+    typed(name, tensor)
 }
 
 /// Constants of what was replaced.

@@ -131,7 +131,15 @@ impl<'a> Check<'a> {
             optimization: level,
             ..SessionOptions::default()
         };
-        Session::open_file(self.runtime, "converted model", file, &options)
+        let what = "converted model";
+        match stood_in(self.sampler, file)? {
+            None => Session::open_file(self.runtime, what, file, &options),
+            Some(bytes) => {
+                let external = file.parent().map(Into::into);
+                let options = SessionOptions { external, ..options };
+                Session::open(self.runtime, what, &bytes, &options)
+            }
+        }
     }
 
     /// Images of a run that the file fixes.
@@ -151,6 +159,11 @@ impl<'a> Check<'a> {
                 let all = output.shape().first().copied().unwrap_or(1);
                 expected.extend(split(&output, all, count)?);
             }
+        }
+        if expected.iter().any(|row| !row.iter().any(|value| value.is_finite())) {
+            let message = "the model's scores for an image of noise are not numbers";
+            return Err(Error::runtime("checking the model", message)
+                .with_hint("run mcdrop predict: it names the node where they begin"));
         }
         Ok(expected)
     }
@@ -298,6 +311,14 @@ impl<'a> Check<'a> {
         }
         Ok(())
     }
+}
+
+/// A written file as the sampler runs it, where weights stand in for those of the file.
+pub(super) fn stood_in(
+    sampler: &Sampler,
+    file: &std::path::Path,
+) -> Result<Option<Vec<u8>>> {
+    Ok(sampler.plan().stood_in(Model::open(file)?))
 }
 
 /// Rows of a tensor as f32, those that count.

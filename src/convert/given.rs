@@ -3,7 +3,7 @@
 use super::builder::{BOOL, Builder, F16, F32};
 use super::place::{Place, draw_number};
 use crate::error::{Error, Result};
-use crate::onnx::proto;
+use crate::onnx::{proto, typed};
 use crate::rewrite::{AddedInputs, Draw, Plan, SiteAxis};
 
 /// The first operator set in which sizes broadcast.
@@ -115,17 +115,5 @@ pub(super) fn replace(
             b.named("Where", &[&is_kept, &kept, &dropped], last);
         }
         nodes.append(&mut b.take());
-    }
-}
-
-/// An input of a type.
-pub(super) fn typed(name: &str, tensor: proto::TensorType) -> proto::ValueInfo {
-    proto::ValueInfo {
-        name: Some(name.to_owned()),
-        r#type: Some(proto::Type {
-            value: Some(proto::TypeValue::Tensor(tensor)),
-            ..proto::Type::default()
-        }),
-        ..proto::ValueInfo::default()
     }
 }

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use super::check::tolerance;
+use super::check::{stood_in, tolerance};
 use super::uncertainty::{self, UncertaintyOptions};
-use super::{ConvertOptions, write};
+use super::{ConvertOptions, checked_size, light, write};
 use crate::error::{Error, Result};
 use crate::input::{Geometry, NetworkInput};
 use crate::measure::VARIATION_RATIO;
 use crate::reduce::Needs;
 use crate::rewrite::Plan;
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
-use crate::sampling::{Masks, Sampler, SamplingOptions, model_input};
+use crate::sampling::{Masks, Sampler, SamplingOptions};
 
 /// What was written.
 #[derive(Debug, Clone)]
@@ -42,9 +42,7 @@ pub fn uncertain(
     target: &Path,
 ) -> Result<Uncertain> {
     write::refuse_target(plan.model(), target, options.overwrite)?;
-    let input = model_input(&plan)?;
-    let (height, width) = options.size;
-    let size = (input.height.unwrap_or(height), input.width.unwrap_or(width));
+    let size = checked_size(&plan, options)?;
     let sampling = SamplingOptions {
         samples: built_in.samples,
         seed: built_in.seed,
@@ -56,6 +54,7 @@ pub fn uncertain(
         needs: Needs { moments: true, entropy: true, votes: true },
         ..SamplingOptions::default()
     };
+    let plan = light(plan, options);
     let mut sampler = Sampler::new(plan, runtime, sampling, size)?;
     let (model, together) = uncertainty::assemble(&sampler, options.draws, built_in)?;
     let part =
@@ -96,7 +95,10 @@ fn compare(
         external: external(sampler, file),
         ..SessionOptions::default()
     };
-    let bytes = std::fs::read(file).map_err(|source| Error::read(file, source))?;
+    let bytes = match stood_in(sampler, file)? {
+        Some(bytes) => bytes,
+        None => std::fs::read(file).map_err(|source| Error::read(file, source))?,
+    };
     let mut session = Session::open(runtime, "uncertainty model", &bytes, &options)?;
     let name = sampler.plan().image().name.clone();
     let outputs = session.run(&[(name.as_str(), &image)])?;

@@ -9,7 +9,7 @@ use super::dropout::{Tables, dropout};
 use super::keys::{Inputs, Keys, Rows};
 use super::place::Place;
 use super::*;
-use crate::onnx::{Model, bodies, proto};
+use crate::onnx::{Model, bodies, declared, proto};
 use crate::random::site_key;
 use crate::rewrite::{Active, Draw, Mask, ScoresOption, SiteAxis, SiteOptions, restore};
 use crate::runtime::{Optimization, Session, SessionOptions, Value};
@@ -199,11 +199,7 @@ fn rows_of_converted_files_are_those_of_the_sampler_for_all_seeds_and_keys() {
 
 /// The tensor type of a graph input or output.
 fn described(name: &str, element_type: i64, rank: usize) -> proto::ValueInfo {
-    let tensor = proto::TensorType {
-        elem_type: i32::try_from(element_type).ok(),
-        shape: Some(proto::TensorShape { dim: vec![proto::Dimension::default(); rank] }),
-    };
-    given::typed(name, tensor)
+    declared(name, element_type as i32, &vec![None; rank])
 }
 
 /// A graph that drops from its input, of one site by its key.

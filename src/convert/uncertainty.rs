@@ -13,7 +13,7 @@ use super::measures::{self, Sums};
 use super::place::{Place, places};
 use crate::error::{Error, Result};
 use crate::measure::Measure;
-use crate::onnx::{bodies, captured_names, node_label, proto};
+use crate::onnx::{bodies, captured_names, declared, node_label, proto};
 use crate::random::Draws;
 use crate::reduce::ScoreKind;
 use crate::rewrite::{Plan, SELF_CONTAINED, SiteAxis};
@@ -428,11 +428,7 @@ pub(super) fn reduce(
 
 /// A tensor with this many axes.
 fn value(name: &str, element_type: i64, rank: usize) -> proto::ValueInfo {
-    let tensor = proto::TensorType {
-        elem_type: i32::try_from(element_type).ok(),
-        shape: Some(proto::TensorShape { dim: vec![proto::Dimension::default(); rank] }),
-    };
-    super::given::typed(name, tensor)
+    declared(name, element_type as i32, &vec![None; rank])
 }
 
 /// Positions of the nodes that are fed by constants alone.

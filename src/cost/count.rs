@@ -8,7 +8,7 @@ use super::bodies::{Around, Inside, Turns};
 use super::formula::multiply_adds;
 use super::tensors::{Tensor, Tensors};
 use crate::error::Result;
-use crate::onnx::{Model, node_label, proto};
+use crate::onnx::{Model, node_label, proto, untyped};
 use crate::operator;
 use crate::runtime::{Optimization, Runtime, Session, SessionOptions};
 
@@ -147,12 +147,8 @@ impl<'a> Counter<'a> {
     }
 
     fn without_weights(&self, part: &Part, outputs: &[&String]) -> proto::Model {
-        let output = |name: &&String| proto::ValueInfo {
-            name: Some((*name).clone()),
-            ..proto::ValueInfo::default()
-        };
         let graph = proto::Graph {
-            output: outputs.iter().map(output).collect(),
+            output: outputs.iter().map(|name| untyped(name)).collect(),
             ..part.graph.clone()
         };
         let ours =

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::onnx::proto;
+use crate::onnx::{declared, proto};
 
 /// Tensors of a graph by name.
 pub(super) type Tensors = HashMap<String, Tensor>;
@@ -33,24 +33,7 @@ impl Tensor {
 
     /// The tensor as a graph declares its inputs.
     pub(super) fn declared(&self, name: &str) -> proto::ValueInfo {
-        let dimension = |size: &Option<usize>| proto::Dimension {
-            value: size.map(|size| proto::DimensionValue::Value(size as i64)),
-            ..proto::Dimension::default()
-        };
-        let tensor = proto::TensorType {
-            elem_type: Some(self.element_type),
-            shape: Some(proto::TensorShape {
-                dim: self.dimensions.iter().map(dimension).collect(),
-            }),
-        };
-        proto::ValueInfo {
-            name: Some(name.to_owned()),
-            r#type: Some(proto::Type {
-                value: Some(proto::TypeValue::Tensor(tensor)),
-                ..proto::Type::default()
-            }),
-            ..proto::ValueInfo::default()
-        }
+        declared(name, self.element_type, &self.dimensions)
     }
 
     /// What a graph declares of one of its inputs; `None` for what is no tensor.

@@ -91,16 +91,12 @@ fn graph(
     input: Vec<proto::ValueInfo>,
     output: &[&str],
 ) -> proto::Graph {
-    let untyped = |name: &&str| proto::ValueInfo {
-        name: Some((*name).to_owned()),
-        ..proto::ValueInfo::default()
-    };
     proto::Graph {
         name: Some("graph".to_owned()),
         node,
         initializer,
         input,
-        output: output.iter().map(untyped).collect(),
+        output: output.iter().map(|name| crate::onnx::untyped(name)).collect(),
         ..proto::Graph::default()
     }
 }

@@ -58,6 +58,12 @@ impl ExternalData {
         });
     }
 
+    /// Bytes of all files; those that cannot be looked at count nothing.
+    pub(crate) fn bytes(&self) -> u64 {
+        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |data| data.len());
+        self.files.values().map(size).sum()
+    }
+
     /// Whether the model keeps everything in its own file.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()

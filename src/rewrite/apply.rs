@@ -249,40 +249,31 @@ fn named(label: &str, node: proto::Node) -> proto::Node {
 
 /// A tensor of a shape with one value.
 pub(super) fn filled(shape: &str, value: f32, output: &str) -> proto::Node {
-    let tensor = proto::Tensor {
-        dims: vec![1],
-        data_type: Some(1),
-        raw_data: Some(Bytes::copy_from_slice(&value.to_le_bytes())),
-        ..proto::Tensor::default()
-    };
-    let attribute = proto::Attribute {
-        name: Some("value".to_owned()),
-        r#type: Some(4),
-        t: Some(tensor),
-        ..proto::Attribute::default()
-    };
-    proto::Node {
-        attribute: vec![attribute],
-        ..node("ConstantOfShape", &[shape], output)
-    }
+    let value = value_of(&[1], 1, Bytes::copy_from_slice(&value.to_le_bytes()));
+    proto::Node { attribute: vec![value], ..node("ConstantOfShape", &[shape], output) }
 }
 
 /// A constant list of integers.
 pub(super) fn constant(output: &str, sizes: &[i64]) -> proto::Node {
     let bytes: Vec<u8> = sizes.iter().flat_map(|size| size.to_le_bytes()).collect();
+    let value = value_of(&[sizes.len() as i64], 7, Bytes::from(bytes));
+    proto::Node { attribute: vec![value], ..node("Constant", &[], output) }
+}
+
+/// The attribute of a constant.
+fn value_of(sizes: &[i64], element_type: i32, bytes: Bytes) -> proto::Attribute {
     let tensor = proto::Tensor {
-        dims: vec![sizes.len() as i64],
-        data_type: Some(7),
-        raw_data: Some(Bytes::from(bytes)),
+        dims: sizes.to_vec(),
+        data_type: Some(element_type),
+        raw_data: Some(bytes),
         ..proto::Tensor::default()
     };
-    let attribute = proto::Attribute {
+    proto::Attribute {
         name: Some("value".to_owned()),
         r#type: Some(4),
         t: Some(tensor),
         ..proto::Attribute::default()
-    };
-    proto::Node { attribute: vec![attribute], ..node("Constant", &[], output) }
+    }
 }
 
 fn cast(input: &str, kind: i32, output: &str) -> proto::Node {

@@ -20,6 +20,7 @@ use super::prepare::Prepared;
 use super::split::{Plan, SuffixKind, draw, is_numeric};
 use crate::onnx::proto;
 
+pub(super) use axes::attribute;
 pub(crate) use place::Preference;
 
 /// The sizes of tensors in a run, by name.
@@ -93,7 +94,8 @@ impl Plan {
             sites: self.sites().to_vec(),
             active: self.active().to_vec(),
         };
-        let plan = Self::cut(prepared, image).map_err(|error| error.to_string())?;
+        let mut plan = Self::cut(prepared, image).map_err(|error| error.to_string())?;
+        plan.keep_stand_ins_of(self);
         Ok(Candidate { plan, is_guessed })
     }
 }

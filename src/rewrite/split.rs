@@ -14,8 +14,11 @@ use super::reach::Reach;
 use super::restore::restore;
 use super::self_contained;
 use super::site::Site;
+use super::stand_in;
 use crate::error::{Error, Result};
-use crate::onnx::{Model, ValueDescription, bodies, captured_names, proto};
+use crate::onnx::{
+    Model, ValueDescription, bodies, captured_names, declared, proto, untyped,
+};
 use crate::operator::{self, IMAGE_KEY, SAMPLE};
 use crate::random::Draws;
 
@@ -59,6 +62,8 @@ pub struct Plan {
     suffix: BTreeSet<usize>,
     cuts: Vec<String>,
     shapes: Vec<String>,
+    /// Bytes from which external weights are not read ([`Plan::without_large_weights`]).
+    stand_in: Option<u64>,
 }
 
 impl Plan {
@@ -139,6 +144,7 @@ impl Plan {
             suffix,
             cuts,
             shapes,
+            stand_in: None,
         })
     }
 
@@ -158,6 +164,26 @@ impl Plan {
             self.head.scores = Scores::Logits;
         }
         self
+    }
+
+    /// The plan for those who ask what holds for any weights: external ones of so many bytes or
+    /// more are not read, others of the same sizes stand in for them where linear layers and
+    /// convolutions read them.
+    pub(crate) fn without_large_weights(mut self, bytes: u64) -> Self {
+        self.stand_in = Some(bytes);
+        self
+    }
+
+    pub(super) fn keep_stand_ins_of(&mut self, other: &Self) {
+        self.stand_in = other.stand_in;
+    }
+
+    /// A file made of the plan's model, as the plan's own parts are run; `None` where it can be
+    /// run as it is.
+    pub(crate) fn stood_in(&self, file: Model) -> Option<Vec<u8>> {
+        let mut graph = file.graph.clone();
+        stand_in::stand_in(&mut graph, self.stand_in?);
+        Some(Model::encode_messages(&file.with_graph(graph)))
     }
 
     /// The sites that draw, in graph order.
@@ -338,13 +364,9 @@ impl Plan {
         let sparse =
             sparse.filter(|t| t.values.as_ref().is_some_and(|v| wanted(&v.name)));
         let sparse_initializer = sparse.cloned().collect();
-        let untyped = |name: &&str| proto::ValueInfo {
-            name: Some((*name).to_owned()),
-            ..proto::ValueInfo::default()
-        };
         proto::Graph {
             name: Some(name.to_owned()),
-            output: outputs.iter().map(untyped).collect(),
+            output: outputs.iter().map(|name| untyped(name)).collect(),
             node: nodes,
             initializer,
             sparse_initializer,
@@ -355,7 +377,10 @@ impl Plan {
 
     /// The encoded model around a graph. External data are named as the runtime will look for
     /// them: by their real names in their real folder.
-    fn finish(&self, graph: proto::Graph) -> Vec<u8> {
+    fn finish(&self, mut graph: proto::Graph) -> Vec<u8> {
+        if let Some(bytes) = self.stand_in {
+            stand_in::stand_in(&mut graph, bytes);
+        }
         let mut model = self.model.with_graph(graph);
         model.opset_import.push(proto::OperatorSetId {
             domain: Some(operator::DOMAIN.to_owned()),
@@ -407,24 +432,7 @@ fn holds_a_draw(node: &proto::Node) -> bool {
 }
 
 fn typed(input: &TypedTensor) -> proto::ValueInfo {
-    let dimension = |size: &Option<usize>| proto::Dimension {
-        value: size.map(|size| proto::DimensionValue::Value(size as i64)),
-        ..proto::Dimension::default()
-    };
-    let tensor = proto::TensorType {
-        elem_type: Some(input.element_type),
-        shape: Some(proto::TensorShape {
-            dim: input.dimensions.iter().map(dimension).collect(),
-        }),
-    };
-    proto::ValueInfo {
-        name: Some(input.name.clone()),
-        r#type: Some(proto::Type {
-            value: Some(proto::TypeValue::Tensor(tensor)),
-            ..proto::Type::default()
-        }),
-        ..proto::ValueInfo::default()
-    }
+    declared(&input.name, input.element_type, &input.dimensions)
 }
 
 pub(super) mod draw;

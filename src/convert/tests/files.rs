@@ -245,3 +245,90 @@ fn samples_that_are_not_one_or_as_many_as_the_images_are_refused_when_run() {
     assert!(run(&two, vec![0]).is_ok() && run(&two, vec![0, 1]).is_ok());
     assert!(run(&two, vec![0, 1, 2]).is_err() && run(&image, vec![0, 1]).is_err());
 }
+
+/// A model with linear layers and a convolution whose weights, not numbers all of them, lie in a
+/// file that counts as large.
+fn unread(folder: &Path) -> PathBuf {
+    let sizes: [(&str, &[usize]); 4] = [
+        ("kernel", &[512, 512, 1, 1]),
+        ("linear", &[1024, 512]),
+        ("right", &[1024, 512]),
+        ("left", &[512, 512]),
+    ];
+    let mut b = Builder::new(Names::default());
+    let mut initializer = Vec::new();
+    let mut offset = 0;
+    for (name, sizes) in sizes {
+        let length = 4 * sizes.iter().product::<usize>();
+        let entry = |key: &str, value: String| proto::StringEntry {
+            key: Some(key.to_owned()),
+            value: Some(value),
+            ..proto::StringEntry::default()
+        };
+        initializer.push(proto::Tensor {
+            name: Some(name.to_owned()),
+            dims: sizes.iter().map(|&size| size as i64).collect(),
+            data_type: Some(1),
+            data_location: Some(1),
+            external_data: vec![
+                entry("location", "large.data".to_owned()),
+                entry("offset", offset.to_string()),
+                entry("length", length.to_string()),
+            ],
+            ..proto::Tensor::default()
+        });
+        offset += length;
+    }
+    let spread: Vec<f32> = (0..1536).map(|i| (i as f32 * 0.7).sin()).collect();
+    let spread: Vec<u8> = spread.iter().flat_map(|value| value.to_le_bytes()).collect();
+    initializer.push(builder::initializer("spread", 1, &[512, 3, 1, 1], &spread));
+    let x = b.op("Conv", &["image", "spread"]);
+    let x = b.op("Conv", &[&x, "kernel"]);
+    let x = b.op("GlobalAveragePool", &[&x]);
+    let x = b.op("Flatten", &[&x]);
+    let x = b.op_with("Gemm", &[&x, "linear"], vec![builder::int("transB", 1)]);
+    let ratio = b.float(0.5);
+    let live = b.bool(true);
+    let x = b.op("Dropout", &[&x, &ratio, &live]);
+    let x = b.op("MatMul", &[&x, "right"]);
+    let x = b.op("Transpose", &[&x]);
+    let x = b.op("MatMul", &["left", &x]);
+    b.named("Transpose", &[&x], ("scores", "scores"));
+    let node = b.take();
+    initializer.append(&mut b.constants);
+    let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
+    model.graph = proto::Graph {
+        name: Some("graph".to_owned()),
+        node,
+        initializer,
+        input: vec![declared("image", 1, &[None, Some(3), Some(4), Some(4)])],
+        output: vec![declared("scores", 1, &[None, Some(512)])],
+        ..proto::Graph::default()
+    };
+    let data = std::fs::File::create(folder.join("large.data")).unwrap();
+    data.set_len(300 << 20).unwrap();
+    std::io::Write::write_all(&mut &data, &vec![0xff; offset]).unwrap();
+    let path = folder.join("large.onnx");
+    std::fs::write(&path, model.encode()).unwrap();
+    path
+}
+
+#[test]
+fn large_weights_in_other_files_are_not_read_unless_all_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = unread(folder.path());
+    let target = folder.path().join("out/live.onnx");
+    let runtime = Runtime::find(None).unwrap();
+    let converted = |verify| {
+        let options = ConvertOptions { verify, ..ConvertOptions::default() };
+        convert(plan(&path, &SiteOptions::default()), &runtime, &options, &target)
+    };
+    let made = converted(false).unwrap();
+    assert_eq!(made.nodes.len(), 1);
+    assert!(made.checked.difference <= 1e-5);
+    let written = Model::open(&target).unwrap();
+    let kept = written.graph.initializer.iter().filter(|t| t.data_location == Some(1));
+    assert_eq!(kept.count(), 4);
+    std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+    assert!(converted(true).is_err());
+}

@@ -2,7 +2,7 @@
 
 use crate::onnx::{GraphIndex, Model, int_values, proto};
 
-pub(super) fn attribute<'a>(
+pub(in crate::rewrite) fn attribute<'a>(
     node: &'a proto::Node,
     name: &str,
 ) -> Option<&'a proto::Attribute> {

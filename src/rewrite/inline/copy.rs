@@ -7,7 +7,7 @@ use super::call_error;
 use super::library::Library;
 use super::names::{self, Names};
 use crate::error::Result;
-use crate::onnx::{function_label, node_label, proto};
+use crate::onnx::{function_label, node_label, proto, typed};
 
 /// What stands for a call.
 pub(super) struct Copy {
@@ -224,14 +224,7 @@ impl Copier<'_> {
             let Some(proto::TypeValue::Tensor(tensor)) = &kind.value else { continue };
             let Some(new) = new else { continue };
             let tensor = proto::TensorType { elem_type: tensor.elem_type, shape: None };
-            described.push(proto::ValueInfo {
-                name: Some(new.clone()),
-                r#type: Some(proto::Type {
-                    value: Some(proto::TypeValue::Tensor(tensor)),
-                    ..proto::Type::default()
-                }),
-                ..proto::ValueInfo::default()
-            });
+            described.push(typed(new, tensor));
         }
         described
     }

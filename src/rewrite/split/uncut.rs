@@ -1,6 +1,7 @@
 //! The model as it was, its draws made visible: what tests compare the cut with.
 
 use super::*;
+use crate::onnx::typed as of_type;
 
 impl Plan {
     /// The whole model with each dropout outside of bodies a product with an input
@@ -40,12 +41,7 @@ impl Plan {
                     });
                     graph.node[at] = node("Mul", &[&active.input, &cast], &active.output);
                     let tensor = proto::TensorType { elem_type: Some(1), shape: None };
-                    let value = Some(proto::TypeValue::Tensor(tensor));
-                    graph.input.push(proto::ValueInfo {
-                        name: Some(mask),
-                        r#type: Some(proto::Type { value, ..proto::Type::default() }),
-                        ..proto::ValueInfo::default()
-                    });
+                    graph.input.push(of_type(&mask, tensor));
                 }
             }
         }
@@ -61,11 +57,7 @@ impl Plan {
     }
 
     fn with_outputs(&self, mut graph: proto::Graph, outputs: &[String]) -> Vec<u8> {
-        let untyped = |name: &String| proto::ValueInfo {
-            name: Some(name.clone()),
-            ..proto::ValueInfo::default()
-        };
-        graph.output = outputs.iter().map(untyped).collect();
+        graph.output = outputs.iter().map(|name| untyped(name)).collect();
         self.finish(graph)
     }
 }

@@ -10,7 +10,7 @@ use prost::Message as _;
 
 use super::{Plan, SuffixKind, TypedTensor, node};
 use crate::error::{Error, Result};
-use crate::onnx::{captured_names, node_label, proto};
+use crate::onnx::{captured_names, node_label, proto, untyped};
 
 /// A model whose outputs are counts, [`Watched::COUNTS`] of each tensor.
 #[derive(Debug)]
@@ -160,8 +160,4 @@ fn count(nodes: &mut Vec<proto::Node>, tensor: &str, i: usize) -> [String; 3] {
         });
         name("sum")
     })
-}
-
-fn untyped(name: &str) -> proto::ValueInfo {
-    proto::ValueInfo { name: Some(name.to_owned()), ..proto::ValueInfo::default() }
 }
