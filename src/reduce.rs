@@ -52,6 +52,7 @@ use crate::simd::Isa;
 use resize::Resized;
 use strip::{Pass, STRIP, Source, Strip};
 
+pub use resize::Coordinates;
 pub use statistics::Statistics;
 pub use tile::{Tile, Top};
 
@@ -116,6 +117,8 @@ pub struct Scores<'a> {
     pub width: usize,
     /// What the numbers are.
     pub kind: ScoreKind,
+    /// How they are brought to the size of the sums, where that is another.
+    pub coordinates: Coordinates,
 }
 
 /// A score that is no number, or a pixel in which no class is possible.
@@ -202,6 +205,18 @@ impl Reduction {
         self.take(&passes)
     }
 
+    /// Scores at another size (height, width), channel by channel: logits as they go into the
+    /// softmax.
+    ///
+    /// # Errors
+    /// As for [`Reduction::add`].
+    pub fn resized(
+        scores: &Scores,
+        (height, width): (usize, usize),
+    ) -> Result<Vec<f32>, NotFinite> {
+        Ok(Resized::new(scores, [height, width], Isa::detect())?.all())
+    }
+
     /// The statistics of the samples so far.
     pub fn finish(self) -> Statistics {
         Statistics::new(self)
@@ -229,7 +244,7 @@ impl Reduction {
     }
 
     fn source<'a>(&self, scores: &Scores<'a>) -> Result<Source<'a>, NotFinite> {
-        let Scores { values, n_channels, height, width, kind } = *scores;
+        let Scores { values, n_channels, height, width, kind, .. } = *scores;
         assert_eq!(n_channels, self.n_channels, "number of channels");
         assert_eq!(values.len(), n_channels * height * width, "number of scores");
         if (height, width) == (self.height, self.width) {

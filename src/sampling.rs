@@ -15,6 +15,7 @@ mod probe;
 mod rows;
 mod sampler;
 mod scores;
+mod shortcut;
 mod size;
 
 pub use image::model_input;
@@ -23,3 +24,4 @@ pub(crate) use probe::Crossing;
 pub use rows::Rows;
 pub use sampler::Sampler;
 pub use scores::ScoreLayout;
+pub use shortcut::Shortcut;

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::reduce::{Reduction, ScoreKind, Scores};
+use crate::reduce::{Coordinates, Reduction, ScoreKind, Scores};
 use crate::simd::Isa;
 
 /// Samples of one image: logits of a size, sample by sample.
@@ -19,7 +19,16 @@ impl Samples {
             Reduction::new(n_channels, height, width, Needs::ALL, Isa::detect());
         for values in &self.logits {
             let kind = ScoreKind::Logits;
-            reduction.add(&Scores { values, n_channels, height, width, kind }).unwrap();
+            reduction
+                .add(&Scores {
+                    values,
+                    n_channels,
+                    height,
+                    width,
+                    kind,
+                    coordinates: Coordinates::HalfPixel,
+                })
+                .unwrap();
         }
         reduction.finish()
     }
@@ -255,7 +264,15 @@ fn names_are_unique_and_find_their_measure() {
 fn a_measure_without_its_sums_is_refused() {
     let mut reduction = Reduction::new(2, 1, 1, Needs::MEAN, Isa::detect());
     let kind = ScoreKind::Logits;
-    let scores = Scores { values: &[0.0, 1.0], n_channels: 2, height: 1, width: 1, kind };
+    let coordinates = Coordinates::HalfPixel;
+    let scores = Scores {
+        values: &[0.0, 1.0],
+        n_channels: 2,
+        height: 1,
+        width: 1,
+        kind,
+        coordinates,
+    };
     reduction.add(&scores).unwrap();
     MUTUAL_INFORMATION.map(&reduction.finish());
 }

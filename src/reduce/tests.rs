@@ -23,7 +23,8 @@ fn scores(
     kind: ScoreKind,
 ) -> Scores<'_> {
     assert_eq!(values.len(), n_channels * height * width);
-    Scores { values, n_channels, height, width, kind }
+    let coordinates = Coordinates::HalfPixel;
+    Scores { values, n_channels, height, width, kind, coordinates }
 }
 
 fn reduce(

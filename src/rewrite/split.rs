@@ -295,9 +295,19 @@ impl Plan {
 
     /// The suffix, with inputs as ONNX Runtime described the prefix's outputs.
     pub(crate) fn suffix(&self, inputs: &[TypedTensor], kind: SuffixKind) -> Vec<u8> {
-        let mut outputs = vec![self.head.tensor.clone()];
+        self.suffix_of(self.suffix.iter().copied(), &self.head.tensor, inputs, kind)
+    }
+
+    fn suffix_of(
+        &self,
+        nodes: impl IntoIterator<Item = usize>,
+        end: &str,
+        inputs: &[TypedTensor],
+        kind: SuffixKind,
+    ) -> Vec<u8> {
+        let mut outputs = vec![end.to_owned()];
         let mut nodes: Vec<proto::Node> =
-            self.suffix.iter().map(|&i| self.model.graph.node[i].clone()).collect();
+            nodes.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
         draw::finish(&mut nodes, &self.active, kind);
         if matches!(kind, SuffixKind::Probe) {
             for (i, number) in self.probed().into_iter().enumerate() {
@@ -324,8 +334,11 @@ impl Plan {
         if let SuffixKind::Sampling { types, .. } = kind {
             let written = self.probed().into_iter().map(|i| &self.active[i].output);
             let described = written.zip(types);
-            let described =
-                described.filter(|(output, _)| !outputs.contains(&output.as_str()));
+            let is_inside = |output: &String| {
+                let writes = |node: &proto::Node| node.output.contains(output);
+                !outputs.contains(&output.as_str()) && graph.node.iter().any(writes)
+            };
+            let described = described.filter(|(output, _)| is_inside(output));
             graph.value_info = described
                 .map(|(output, of)| {
                     typed(&TypedTensor { name: output.clone(), ..of.clone() })
@@ -436,6 +449,7 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
 }
 
 pub(super) mod draw;
+mod resize;
 mod tail;
 #[cfg(test)]
 mod uncut;

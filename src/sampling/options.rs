@@ -1,5 +1,6 @@
 //! What a user can choose about sampling.
 
+use super::shortcut::Shortcut;
 use crate::input::preprocessing::Task;
 use crate::random::Draws;
 use crate::reduce::Needs;
@@ -49,12 +50,19 @@ pub struct SamplingOptions {
     pub task: Option<Task>,
     /// The sums that the measures need. Default: all.
     pub needs: Needs,
+    /// Ways to do less work that are not taken. Default: none.
+    pub disabled: Vec<Shortcut>,
 }
 
 impl SamplingOptions {
     /// Rows of a run where neither the user nor memory says less: a block and the
     /// deterministic pass.
     pub const MOST_ROWS: usize = 32;
+
+    /// Whether a way to do less work is taken.
+    pub fn uses(&self, shortcut: Shortcut) -> bool {
+        !self.disabled.contains(&shortcut)
+    }
 }
 
 impl Default for SamplingOptions {
@@ -71,6 +79,7 @@ impl Default for SamplingOptions {
                 .map_or(1, std::num::NonZero::get),
             task: None,
             needs: Needs { moments: true, entropy: true, votes: true },
+            disabled: Vec::new(),
         }
     }
 }

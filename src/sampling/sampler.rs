@@ -3,10 +3,12 @@
 mod live;
 mod noise_rows;
 mod not_finite;
+mod short;
 
 use std::sync::Arc;
 
 use not_finite::BadPass;
+use short::Short;
 
 use super::image::{self, Batch};
 use super::model_input;
@@ -43,6 +45,9 @@ pub struct Sampler {
     prefix_rows: usize,
     scores: ScoreLayout,
     sizes: Sizes,
+    /// The suffix up to a last resize, and whether runs end there.
+    short: Option<Short>,
+    ends_short: bool,
     /// Searches for a node whose values were not finite, so far.
     searches: usize,
     threads: rayon::ThreadPool,
@@ -120,10 +125,13 @@ impl Sampler {
             prefix_rows,
             scores,
             sizes,
+            short: None,
+            ends_short: false,
             searches: 0,
             threads,
         };
         sampler.check_live(&first, &counts)?;
+        sampler.open_short(size)?;
         Ok(sampler)
     }
 
@@ -180,6 +188,7 @@ impl Sampler {
             Ok(crossed) => crossed,
             Err(error) => return Err(self.refuse_size(size, error)),
         };
+        self.choose_end(size, &crossed)?;
         let (height, width) = if self.scores.is_map() { size } else { (1, 1) };
         let mut reduction = Reduction::new(
             self.scores.channels(),
@@ -255,7 +264,7 @@ impl Sampler {
             &converted
         };
         let shape = output.shape();
-        let row = |row| self.scores.row(&shape, values, row);
+        let row = |row| self.row(&shape, values, row);
         let rows = (0..samples.len()).map(row).collect::<Result<Vec<_>>>()?;
         let has_deterministic = samples.first() == Some(&DETERMINISTIC);
         let stochastic = usize::from(has_deterministic && !self.options.deterministic);
@@ -286,7 +295,15 @@ impl Sampler {
         row_samples.resize(rows, DETERMINISTIC);
         let samples = Value::from_i64(&[rows], row_samples)?;
         let keys = Value::from_i64(&[rows], vec![key; rows])?;
-        self.suffix.run(&feed(self.prefix.names(), crossed, fed, &keys, &samples))
+        let mut given = feed(self.prefix.names(), crossed, fed, &keys, &samples);
+        match &mut self.short {
+            Some(short) if self.ends_short => {
+                let mut takes = short.takes.iter().copied().chain([true, true]);
+                given.retain(|_| takes.next().unwrap_or(true));
+                short.session.run(&given)
+            }
+            _ => self.suffix.run(&given),
+        }
     }
 }
 

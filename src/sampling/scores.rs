@@ -3,7 +3,7 @@
 use super::probe::Probed;
 use crate::error::{Error, Result};
 use crate::input::preprocessing::{Layout, ModelInput, Task};
-use crate::reduce::{ScoreKind, Scores};
+use crate::reduce::{Coordinates, ScoreKind, Scores};
 use crate::rewrite::{Plan, Scores as Declared};
 use crate::runtime::Value;
 
@@ -96,7 +96,9 @@ impl ScoreLayout {
             return Err(changed());
         }
         let values = &values[row * length..(row + 1) * length];
-        Ok(Scores { values, n_channels: self.channels, height, width, kind: self.kind })
+        let coordinates = Coordinates::HalfPixel;
+        let (n_channels, kind) = (self.channels, self.kind);
+        Ok(Scores { values, n_channels, height, width, kind, coordinates })
     }
 }
 

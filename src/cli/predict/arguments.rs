@@ -16,7 +16,7 @@ use crate::output::format::Format;
 use crate::pipeline::{Job, MapSize, OutputOptions, Precision};
 use crate::random::Draws;
 use crate::rewrite::ScoresOption;
-use crate::sampling::{Masks, SamplingOptions};
+use crate::sampling::{Masks, SamplingOptions, Shortcut};
 
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
@@ -201,9 +201,20 @@ pub(in crate::cli) struct MachineArguments {
     /// What the rows of a run may take, as estimated; small runs stay in the caches.
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = names::memory, hide_short_help = true)]
     memory: usize,
+    /// Ways to do less work that are not taken, to compare: split-concatenations,
+    /// resize-in-reduction, expand-in-place.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = shortcut, hide_short_help = true)]
+    disable: Vec<Shortcut>,
     /// The ONNX Runtime library, or a folder that holds it.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(in crate::cli) ort_lib: Option<PathBuf>,
+}
+
+fn shortcut(name: &str) -> Result<Shortcut, String> {
+    let names = || Shortcut::ALL.map(Shortcut::name).join(", ");
+    Shortcut::by_name(name).ok_or_else(|| {
+        format!("\"{name}\" is no way to save work; there are {}", names())
+    })
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -367,6 +378,7 @@ impl PredictArguments {
             threads: self.machine.threads.map_or(defaults.threads, |n| n as usize),
             task: self.scores.task.map_or(preprocessing.task, |choice| choice.0),
             needs: output.needs(),
+            disabled: self.machine.disable.clone(),
         };
         Job {
             images,

@@ -414,3 +414,4 @@ mod changed;
 mod exports;
 mod faults;
 mod open_batch;
+mod short;
