@@ -5,7 +5,7 @@
 
 use super::elementary::ln;
 use super::softmax::LOWEST_SCORE;
-use super::{NotFinite, ScoreKind, Scores};
+use super::{LANES, NotFinite, ScoreKind, Scores};
 use crate::simd::Isa;
 
 /// Numbers between the rows of two channels, so that those of many channels do not fall on the
@@ -28,8 +28,8 @@ pub(super) struct Resized {
     groups: Vec<Group>,
 }
 
-/// Columns that are interpolated at once.
-const GROUP: usize = 16;
+/// Columns that are interpolated at once: as many as a full block has lanes.
+const GROUP: usize = LANES;
 
 /// Neighbouring columns as a product: what each takes of the logits from `first` on. Most
 /// weights are 0, and still this is several times as fast as to pick two logits for each column.
@@ -40,8 +40,8 @@ struct Group {
 }
 
 impl Group {
-    /// Most logits that a group lies between.
-    const MOST: usize = GROUP + 1;
+    /// Most logits that a group lies between; with more, picking two for each column is faster.
+    const MOST: usize = 20;
 
     fn of(columns: &[Tap]) -> Self {
         let first = columns[0].low;
@@ -55,7 +55,8 @@ impl Group {
     }
 
     fn all(columns: &[Tap]) -> Vec<Self> {
-        let groups: Vec<Self> = columns.chunks(GROUP).map(Self::of).collect();
+        let (groups, _) = columns.as_chunks::<GROUP>();
+        let groups: Vec<Self> = groups.iter().map(|group| Self::of(group)).collect();
         if groups.iter().all(|group| group.weights.len() <= Self::MOST) {
             groups
         } else {
@@ -135,13 +136,12 @@ impl Resized {
         while lane < W {
             let y = (first_pixel + lane) / self.columns.len();
             let x = (first_pixel + lane) % self.columns.len();
-            if W.is_multiple_of(GROUP)
-                && lane == 0
+            if W == GROUP
                 && x.is_multiple_of(GROUP)
                 && x + W <= self.columns.len()
-                && !self.groups.is_empty()
+                && let Some(group) = self.groups.get(x / GROUP)
             {
-                return self.load_groups(self.rows[y], x, rows);
+                return self.load_group(self.rows[y], group, rows);
             }
             let columns = &self.columns[x..(x + W - lane).min(self.columns.len())];
             // The columns that lie between one span of columns of the logits.
@@ -152,27 +152,18 @@ impl Resized {
         }
     }
 
-    /// Interpolates columns of one line that begin with a group.
+    /// Interpolates the columns of a group of one line.
     #[inline(always)]
-    fn load_groups<const W: usize>(&self, row: Tap, x: usize, out: &mut [[f32; W]]) {
-        let groups = &self.groups[x / GROUP..][..W / GROUP];
-        let Some((first, last)) = groups.first().zip(groups.last()) else { return };
-        let (first, length) =
-            (first.first, last.first + last.weights.len() - first.first);
-        let (upper, lower) = self.lines(row, first);
+    fn load_group<const W: usize>(&self, row: Tap, group: &Group, out: &mut [[f32; W]]) {
+        let (upper, lower) = self.lines(row, group.first);
         let mut mixed = [0.0; SPAN];
         for ((out, upper), lower) in out.iter_mut().zip(upper).zip(lower) {
-            mix(&mut mixed, row, (&upper[..length], lower));
-            let (parts, _) = out.as_chunks_mut::<GROUP>();
-            for (part, group) in parts.iter_mut().zip(groups) {
-                let mut sum = [0.0; GROUP];
-                let taken = &mixed[group.first - first..];
-                for (weights, &value) in group.weights.iter().zip(taken) {
-                    for lane in 0..GROUP {
-                        sum[lane] += weights[lane] * value;
-                    }
+            mix(&mut mixed, row, (&upper[..group.weights.len()], lower));
+            out.fill(0.0);
+            for (weights, &value) in group.weights.iter().zip(&mixed) {
+                for (sum, weight) in out.iter_mut().zip(weights) {
+                    *sum += weight * value;
                 }
-                *part = sum;
             }
         }
     }
