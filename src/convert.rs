@@ -38,7 +38,7 @@ use crate::error::Result;
 use crate::random::Draws;
 use crate::rewrite::{Converted, Plan};
 use crate::runtime::Runtime;
-use crate::sampling::{Masks, Sampler, SamplingOptions, model_input};
+use crate::sampling::{Masks, Sampler, SamplingOptions, Shortcut, model_input};
 
 /// How a model is converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +104,7 @@ pub fn convert(
         masks: Masks::Shared,
         batch_size: Some(3),
         threads: options.threads,
+        disabled: Shortcut::ALL.to_vec(),
         ..SamplingOptions::default()
     };
     let plan = light(plan.unprobed(), options);

@@ -36,6 +36,7 @@ mod restore;
 mod self_contained;
 mod site;
 mod split;
+mod split_concat;
 mod stand_in;
 mod suspect;
 

@@ -11,7 +11,7 @@ use crate::measure::VARIATION_RATIO;
 use crate::reduce::Needs;
 use crate::rewrite::Plan;
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
-use crate::sampling::{Masks, Sampler, SamplingOptions};
+use crate::sampling::{Masks, Sampler, SamplingOptions, Shortcut};
 
 /// What was written.
 #[derive(Debug, Clone)]
@@ -51,6 +51,7 @@ pub fn uncertain(
         batch_size: built_in.together,
         memory: built_in.memory,
         threads: options.threads,
+        disabled: Shortcut::ALL.to_vec(),
         needs: Needs { moments: true, entropy: true, votes: true },
         ..SamplingOptions::default()
     };

@@ -439,7 +439,7 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
 }
 
 /// Whether a node, or one in its bodies, is a draw of ours.
-fn holds_a_draw(node: &proto::Node) -> bool {
+pub(super) fn holds_a_draw(node: &proto::Node) -> bool {
     node.domain.as_deref() == Some(operator::DOMAIN)
         || bodies(node).any(|body| body.node.iter().any(holds_a_draw))
 }

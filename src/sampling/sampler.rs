@@ -26,6 +26,7 @@ use crate::operator::{IMAGE_KEY, SAMPLE};
 use crate::reduce::{Reduction, Statistics};
 use crate::rewrite::{Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, SiteCounts, Value};
+use crate::sampling::Shortcut;
 use crate::simd::Isa;
 
 /// A model, ready to be sampled on images.
@@ -84,6 +85,11 @@ impl Sampler {
             return Err(Error::setting("--samples", message)
                 .with_hint("31, the default, is one stratified block"));
         }
+        let plan = if options.uses(Shortcut::SplitConcatenations) {
+            plan.with_concatenations_split()?
+        } else {
+            plan
+        };
         let input = model_input(&plan)?;
         let session_options = session_options(&plan, &options)?;
         let noise = |number| image::noise_tensor(&plan, &input, number, size);

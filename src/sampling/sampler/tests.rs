@@ -413,5 +413,7 @@ fn scores_that_are_said_to_be_what_they_are_not_are_refused() {
 mod changed;
 mod exports;
 mod faults;
+mod made;
 mod open_batch;
 mod short;
+mod split_concat;

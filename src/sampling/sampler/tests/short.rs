@@ -1,56 +1,14 @@
 //! Models that end in a resize: left to the reduction where that is the same.
 
+use super::made::*;
 use super::*;
 use crate::onnx::{declared, proto};
 use crate::sampling::Shortcut;
-
-fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
-    proto::Node {
-        op_type: Some(kind.to_owned()),
-        input: inputs.iter().map(|&name| name.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..proto::Node::default()
-    }
-}
-
-fn constant(
-    name: &str,
-    element_type: i32,
-    sizes: &[i64],
-    bytes: Vec<u8>,
-) -> proto::Tensor {
-    proto::Tensor {
-        name: Some(name.to_owned()),
-        dims: sizes.to_vec(),
-        data_type: Some(element_type),
-        raw_data: Some(bytes.into()),
-        ..proto::Tensor::default()
-    }
-}
-
-fn floats(name: &str, sizes: &[i64], values: &[f32]) -> proto::Tensor {
-    constant(name, 1, sizes, values.iter().flat_map(|v| v.to_le_bytes()).collect())
-}
-
-fn text(name: &str, value: &'static str) -> proto::Attribute {
-    proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(3),
-        s: Some(value.as_bytes().into()),
-        ..proto::Attribute::default()
-    }
-}
 
 /// Small images, a convolution by 2, dropout, and a resize by `scale`.
 fn plan_of(mode: &'static str, coordinates: &'static str, scale: [f32; 2]) -> Plan {
     let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
     let weight: Vec<f32> = (0..48).map(|i| (i as f32 * 1.7).sin()).collect();
-    let ints = |name: &str, values: &[i64]| proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(7),
-        ints: values.to_vec(),
-        ..proto::Attribute::default()
-    };
     model.graph = proto::Graph {
         name: Some("graph".to_owned()),
         node: vec![
@@ -81,17 +39,7 @@ fn plan_of(mode: &'static str, coordinates: &'static str, scale: [f32; 2]) -> Pl
 }
 
 fn statistics(plan: Plan, disabled: Vec<Shortcut>) -> (bool, Statistics) {
-    let options = SamplingOptions { disabled, ..options() };
-    let size = (12, 20);
-    let runtime = Runtime::find(None).unwrap();
-    let mut sampler = Sampler::new(plan, &runtime, options, size).unwrap();
-    let image = NetworkInput {
-        values: image::noise(3 * 12 * 20, 5),
-        height: 12,
-        width: 20,
-        geometry: crate::input::Geometry::of_whole(20, 12),
-    };
-    let statistics = sampler.predict(&image, 9).unwrap();
+    let (sampler, statistics) = predicted(plan, disabled);
     (sampler.ends_short, statistics)
 }
 
@@ -111,8 +59,7 @@ fn a_last_linear_resize_is_left_to_the_reduction_and_gives_the_same_means() {
         let (whole_is_short, whole) = of(vec![Shortcut::ResizeInReduction]);
         let (short, found) = of(Vec::new());
         assert_eq!((whole_is_short, short), (false, is_short), "{mode} {coordinates}");
-        let pairs = whole.mean().into_iter().zip(found.mean());
-        let far = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let far = far(&whole, &found);
         assert!(far < 1e-5, "{mode} {coordinates}: {far}");
     }
 }
