@@ -29,6 +29,9 @@ pub(crate) const SITE: &str = "site";
 
 /// Attribute of dropout, float: the share of units that a sample drops.
 pub(crate) const RATIO: &str = "ratio";
+/// Attribute of dropout, integer: 1 where the data are one row, which becomes that of every row
+/// of the run.
+pub(crate) const GROWS: &str = "grows";
 /// Attribute of dropout, integers: 1, then the axes (from the last, -1) along which the mask
 /// varies; 0 alone where it varies along all.
 pub(crate) const MASK_AXES: &str = "mask_axes";

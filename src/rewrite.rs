@@ -54,6 +54,6 @@ pub(crate) use self_contained::SELF_CONTAINED;
 pub(crate) use site::Values;
 pub(crate) use site::{Draw, Mask};
 pub use site::{Kind, Site, Unit};
+pub(crate) use split::{Growing, SuffixKind, TypedTensor, Watched, WatchedNode};
 pub use split::{Plan, SiteAxis};
-pub(crate) use split::{SuffixKind, TypedTensor, Watched, WatchedNode};
 pub use suspect::{Suspicion, Warning};

@@ -137,6 +137,7 @@ impl Resized {
             let y = (first_pixel + lane) / self.columns.len();
             let x = (first_pixel + lane) % self.columns.len();
             if W == GROUP
+                && lane == 0
                 && x.is_multiple_of(GROUP)
                 && x + W <= self.columns.len()
                 && let Some(group) = self.groups.get(x / GROUP)

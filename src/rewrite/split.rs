@@ -46,7 +46,14 @@ pub(crate) enum SuffixKind<'a> {
     Probe,
     /// Ours. `axes` are those of all draws; `types` are those of what the probed ones write: the
     /// runtime cannot infer them through our operator, and some of its fusions need them.
-    Sampling { axes: &'a [SiteAxis], types: &'a [TypedTensor], seed: u64, draws: Draws },
+    Sampling {
+        axes: &'a [SiteAxis],
+        types: &'a [TypedTensor],
+        /// For each draw whether it makes the rows of a run from one.
+        grows: &'a [bool],
+        seed: u64,
+        draws: Draws,
+    },
 }
 
 /// A model with its sites found and its cut made.
@@ -449,11 +456,13 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
 }
 
 pub(super) mod draw;
+mod grow;
 mod resize;
 mod tail;
 #[cfg(test)]
 mod uncut;
 mod watched;
 
+pub(crate) use grow::Growing;
 pub(super) use watched::is_numeric;
 pub(crate) use watched::{Watched, WatchedNode};

@@ -20,7 +20,7 @@ use super::prepare::Prepared;
 use super::reach::Reach;
 use super::split::{Plan, holds_a_draw};
 use crate::error::Result;
-use crate::onnx::proto;
+use crate::onnx::{node_label, proto};
 
 /// What one output of a layer must save, in multiply-adds: below, reading the other half from
 /// memory costs as much.
@@ -50,6 +50,15 @@ impl Plan {
     }
 }
 
+/// What the names of nodes and tensors begin with that are put in.
+const NAME: &str = "mcdrop::half::";
+
+/// Whether a node adds the halves of a layer.
+pub(super) fn adds_halves(node: &proto::Node) -> bool {
+    node.op_type.as_deref() == Some("Add")
+        && node.input.iter().all(|name| name.starts_with(NAME))
+}
+
 /// A linear layer: where its weight is, and which axes count what it takes.
 #[derive(Debug, Clone, Copy)]
 struct Layer<'a> {
@@ -58,6 +67,8 @@ struct Layer<'a> {
     weight_axis: usize,
     /// Axis of the data that counts them; -1 for the last.
     data_axis: i64,
+    /// Axes of what it takes and gives.
+    rank: usize,
     /// Multiply-adds of an output for each input channel.
     taps: usize,
     inputs: usize,
@@ -121,19 +132,23 @@ impl<'a> Splitter<'a> {
             .iter()
             .map(|&size| usize::try_from(size).ok())
             .collect::<Option<_>>()?;
-        let of = |weight_axis: usize, data_axis| Layer {
+        let of = |weight_axis: usize, data_axis, rank| Layer {
             node,
             weight_axis,
             data_axis,
+            rank,
             taps: sizes.get(2..).map_or(1, |kernel| kernel.iter().product()),
             inputs: sizes[weight_axis],
         };
         let is_standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
         match (node.op_type.as_deref()?, sizes.len()) {
             _ if !is_standard => None,
-            ("Conv", 3..) if int("group", 1) == 1 => Some(of(1, 1)),
-            ("ConvTranspose", 3..) if int("group", 1) == 1 => Some(of(0, 1)),
-            ("MatMul", 2) => Some(of(0, -1)),
+            ("Conv", 3..) if int("group", 1) == 1 => Some(of(1, 1, sizes.len())),
+            ("ConvTranspose", 3..) if int("group", 1) == 1 => Some(of(0, 1, sizes.len())),
+            ("MatMul", 2) => {
+                let data = self.reach.index.described(node.input.first()?)?;
+                Some(of(0, -1, data.dimensions?.len()))
+            }
             _ => None,
         }
     }
@@ -178,8 +193,9 @@ impl<'a> Splitter<'a> {
             }
             None => (still, moving, &layer.node.output[0]),
         };
+        let moving = self.of_the_same_size(&mut nodes, layer, (&still, &moving));
         nodes.push(proto::Node {
-            name: Some(self.fresh()),
+            name: Some(format!("{}/halves", node_label(layer.node))),
             ..node("Add", &[&moving, &still], output)
         });
         self.new.entry(place).or_default().append(&mut nodes);
@@ -225,6 +241,32 @@ impl<'a> Splitter<'a> {
             half.name = Some(output.clone());
         }
         nodes.push(half);
+        output
+    }
+
+    /// The random half, refused where its size is not that of the other, as the concatenation
+    /// would have been; a sum alone would repeat a half of one pixel.
+    fn of_the_same_size(
+        &mut self,
+        nodes: &mut Vec<proto::Node>,
+        layer: &Layer,
+        (still, moving): (&str, &str),
+    ) -> String {
+        let (sizes, rows, all, output) =
+            (self.fresh(), self.fresh(), self.fresh(), self.fresh());
+        nodes.push(node("Shape", &[still], &sizes));
+        let behind: Vec<i64> = (1..layer.rank as i64).collect();
+        let behind = self.gathered(nodes, &sizes, 0, &behind);
+        // In the sizes of a reshape, 0 is the size as it is.
+        nodes.push(constant(&rows, &[0]));
+        nodes.push(proto::Node {
+            attribute: vec![int("axis", 0)],
+            ..node("Concat", &[&rows, &behind], &all)
+        });
+        nodes.push(proto::Node {
+            name: Some(format!("{}/same_size", node_label(layer.node))),
+            ..node("Reshape", &[moving, &all], &output)
+        });
         output
     }
 
@@ -307,6 +349,6 @@ impl<'a> Splitter<'a> {
 
     fn fresh(&mut self) -> String {
         self.count += 1;
-        format!("mcdrop::half::{}", self.count)
+        format!("{NAME}{}", self.count)
     }
 }

@@ -25,7 +25,7 @@ use ort::value::{PrimitiveTensorElementType, TensorElementType};
 use groups::{Drawing, Group, Groups, missing};
 use layout::{Layout, Run, TILE};
 
-use crate::operator::{self, MASK_AXES, RATIO, VALUES};
+use crate::operator::{self, GROWS, MASK_AXES, RATIO, VALUES};
 use crate::random::{self, Applied, Draws, MaskTable};
 
 /// How many rows each site has dropped from so far.
@@ -151,6 +151,7 @@ impl<T: Element> Operator for DropoutOperator<T> {
                 .filter(|(some, _)| **some == 1)
                 .map(|(_, a)| a.to_vec()),
             threshold,
+            grows: context.get::<i64>(GROWS).is_some_and(|grows| grows == 1),
             applied: Applied { scale, shift, dropped },
             table: MaskTable::new(threshold),
         };
@@ -166,6 +167,8 @@ impl<T: Element> Operator for DropoutOperator<T> {
 struct SiteKernel {
     drawing: Drawing,
     mask_axes: Option<Vec<i64>>,
+    /// Whether the one row of the data stands for all.
+    grows: bool,
     threshold: u64,
     applied: Applied,
     table: MaskTable,
@@ -176,19 +179,27 @@ impl SiteKernel {
         let Groups { live, off, rows } = self.drawing.groups(context)?;
         let data = context.input(0)?.ok_or_else(missing)?;
         let (shape, x) = data.try_extract_tensor::<T>()?;
-        let (dimensions, length, x) = (shape.to_vec(), x.len(), x.as_ptr());
+        let (mut dimensions, length, x) = (shape.to_vec(), x.len(), x.as_ptr());
+        if let (true, Some(first)) = (self.grows, dimensions.first_mut()) {
+            *first *= rows as i64;
+        }
         let mut output = context.output(0, dimensions.clone())?.ok_or_else(missing)?;
-        let y = output.try_extract_tensor_mut::<T>()?.1.as_mut_ptr();
+        let y = output.try_extract_tensor_mut::<T>()?.1;
+        let (y_length, y) = (y.len(), y.as_mut_ptr());
         let axes = self.mask_axes.as_deref();
         let layout = Layout::new(&dimensions, self.drawing.axis, axes, rows)
             .map_err(ort::Error::new)?;
-        let buffers = Buffers { x, y, length, in_place: std::ptr::eq(x, y.cast_const()) };
+        let in_place = std::ptr::eq(x, y.cast_const());
+        if in_place && y_length != length {
+            return Err(ort::Error::new("input and output of several rows share memory"));
+        }
+        let buffers = Buffers { x, y, length, of_y: y_length, in_place };
         if !buffers.in_place {
             for &row in &off {
-                layout
-                    .runs
-                    .iter()
-                    .for_each(|run| buffers.copy(layout.place(run, row), run.length));
+                layout.runs.iter().for_each(|run| {
+                    let from = layout.place(run, if self.grows { 0 } else { row });
+                    buffers.copy(from, layout.place(run, row), run.length);
+                });
             }
         }
         let tasks = layout.tasks();
@@ -214,6 +225,8 @@ impl SiteKernel {
         self.draw(group, unit as u64, words);
         for &(row, bit) in &group.rows {
             let start = layout.place(run, row) + from;
+            let start =
+                (layout.place(run, if self.grows { 0 } else { row }) + from, start);
             if run.is_one_unit {
                 let dropped = words[0] >> bit & 1 == 1;
                 buffers.apply_to_all(start, to - from, dropped, self.applied);
@@ -243,7 +256,9 @@ impl SiteKernel {
 struct Buffers<T> {
     x: *const T,
     y: *mut T,
+    /// Values of the input, and of the output.
     length: usize,
+    of_y: usize,
     in_place: bool,
 }
 
@@ -254,28 +269,41 @@ unsafe impl<T: Send + Sync> Sync for Buffers<T> {}
 unsafe impl<T: Send> Send for Buffers<T> {}
 
 impl<T: Element> Buffers<T> {
-    fn apply(&self, start: usize, words: &[u32], bit: u32, applied: Applied) {
+    /// Places are those in the input and in the output.
+    fn apply(
+        &self,
+        (from, start): (usize, usize),
+        words: &[u32],
+        bit: u32,
+        applied: Applied,
+    ) {
         // SAFETY: a task's tile of a run and row is its own, and the value ends here.
         let y = unsafe { self.output(start, words.len()) };
         if self.in_place {
             T::apply(words, bit, applied, y);
         } else {
-            T::apply_from(words, bit, applied, self.input(start, words.len()), y);
+            T::apply_from(words, bit, applied, self.input(from, words.len()), y);
         }
     }
 
-    fn apply_to_all(&self, start: usize, length: usize, dropped: bool, applied: Applied) {
+    fn apply_to_all(
+        &self,
+        (from, start): (usize, usize),
+        length: usize,
+        dropped: bool,
+        applied: Applied,
+    ) {
         // SAFETY: as in `apply`.
         let y = unsafe { self.output(start, length) };
         if !self.in_place {
-            y.copy_from_slice(self.input(start, length));
+            y.copy_from_slice(self.input(from, length));
         }
         T::apply_to_all(dropped, applied, y);
     }
 
-    fn copy(&self, start: usize, length: usize) {
+    fn copy(&self, from: usize, start: usize, length: usize) {
         // SAFETY: called before the tasks start, one range after the other.
-        unsafe { self.output(start, length) }.copy_from_slice(self.input(start, length));
+        unsafe { self.output(start, length) }.copy_from_slice(self.input(from, length));
     }
 
     /// A range of the input, where it is a buffer of its own.
@@ -296,7 +324,7 @@ impl<T: Element> Buffers<T> {
         reason = "tasks on several threads write to disjoint ranges"
     )]
     unsafe fn output(&self, start: usize, length: usize) -> &mut [T] {
-        assert!(start + length <= self.length, "the range lies inside the tensor");
+        assert!(start + length <= self.of_y, "the range lies inside the tensor");
         // SAFETY: in bounds by the assertion.
         let y = unsafe { self.y.add(start) };
         // SAFETY: `length` values follow, and the caller has this range alone.

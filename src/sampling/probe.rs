@@ -2,6 +2,7 @@
 
 use super::axis::Numbers;
 use super::prefix::{Crossed, Prefix, as_typed};
+use super::rows::RowBytes;
 use crate::error::{Error, Result};
 use crate::rewrite::{Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
@@ -31,8 +32,8 @@ pub(super) struct Probed {
     pub(super) head_rows: usize,
     /// The sizes of the scores as the runtime knows them whatever the image.
     pub(super) declared: Vec<Option<usize>>,
-    /// Estimated bytes that a row takes.
-    pub(super) row_bytes: usize,
+    /// What a row takes, as estimated.
+    pub(super) row_bytes: RowBytes,
 }
 
 /// Shows with two noise images which axis of each tensor counts rows. With `fixed` rows a run
@@ -66,7 +67,7 @@ impl<'a> Probe<'a> {
     pub(super) fn dynamic(&mut self) -> Result<Probed> {
         let alone = self.prefix.run(&[&self.noise[0]])?;
         let alone_outputs = self.run_suffix(&alone)?;
-        let row_bytes = working_set(&alone.0, &alone_outputs);
+        let row_bytes = RowBytes::of(&alone.0, &alone_outputs, 1);
         let other = self.prefix.run(&[&self.noise[1]])?;
         let proof = self.prove_two_rows([&alone, &other], &alone_outputs);
         let one_row =
@@ -83,7 +84,7 @@ impl<'a> Probe<'a> {
     pub(super) fn fixed(&mut self, rows: usize, why: &str) -> Result<Probed> {
         let same = self.prefix.run(&vec![&self.noise[0]; rows])?;
         let same_outputs = self.run_suffix(&same)?;
-        let row_bytes = working_set(&same.0, &same_outputs) / rows.max(1);
+        let row_bytes = RowBytes::of(&same.0, &same_outputs, rows);
         let reason = Some(format!(
             "the file has a fixed batch size of {rows}, which could not be opened: {why}"
         ));
@@ -120,7 +121,7 @@ impl<'a> Probe<'a> {
         proof: Proof,
         outputs: Vec<Value>,
         head_rows: usize,
-        row_bytes: usize,
+        row_bytes: RowBytes,
     ) -> Result<Probed> {
         let missing = || Error::runtime("the probe", "the suffix has no output");
         let head = outputs.into_iter().next().ok_or_else(missing)?;
@@ -337,12 +338,4 @@ fn shape_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {
         [i] if two.get(i) == Some(&(2 * one[i])) => Some(Crossing::Count(i)),
         _ => None,
     })
-}
-
-/// What a run works on at a time, as estimated: everything that crosses the cut, and a few
-/// activations as large as the largest tensor that the probe saw.
-fn working_set(crossed: &[Value], outputs: &[Value]) -> usize {
-    let bytes = |value: &Value| 4 * value.shape().iter().product::<usize>();
-    let largest = crossed.iter().chain(outputs).map(bytes).max().unwrap_or(0);
-    crossed.iter().map(bytes).sum::<usize>() + 4 * largest
 }

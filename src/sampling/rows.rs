@@ -7,6 +7,42 @@ use super::probe::{Crossing, Probed};
 use crate::error::Result;
 use crate::runtime::Value;
 
+/// What a run works on at a time for each of its rows, as estimated: everything that crosses the
+/// cut, and a few activations as large as the largest tensor that the probe saw.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowBytes {
+    crossing: usize,
+    /// The largest of the tensors at the cut and those that are dropped from.
+    body: usize,
+    head: usize,
+}
+
+impl RowBytes {
+    /// From what crosses the cut and what the suffix gives, its scores first, for `rows` rows.
+    pub(super) fn of(crossed: &[Value], outputs: &[Value], rows: usize) -> Self {
+        let bytes =
+            |value: &Value| 4 * value.shape().iter().product::<usize>() / rows.max(1);
+        let sites = outputs.iter().skip(1);
+        Self {
+            crossing: crossed.iter().map(bytes).sum(),
+            body: crossed.iter().chain(sites).map(bytes).max().unwrap_or(0),
+            head: outputs.first().map_or(0, bytes),
+        }
+    }
+
+    /// The same for a suffix that ends in these scores.
+    pub(super) fn with_head(self, scores: &Value) -> Self {
+        Self { head: 4 * scores.shape().iter().product::<usize>(), ..self }
+    }
+
+    /// Rows that fit a memory: a power of two, which a block of samples and the deterministic
+    /// pass fill without a rest.
+    fn fitting(self, memory: usize) -> usize {
+        let all = self.crossing + 4 * self.body.max(self.head);
+        1 << (memory / all.max(1)).clamp(1, SamplingOptions::MOST_ROWS).ilog2()
+    }
+}
+
 /// How many rows a run of the suffix has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rows {
@@ -20,8 +56,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// As many as the model allows and the user or the memory says. Where memory decides it is a
-    /// power of two, which a block of samples and the deterministic pass fill without a rest.
+    /// As many as the model allows and the user or the memory says.
     pub(super) fn choose(
         probed: &Probed,
         batch: Batch,
@@ -30,12 +65,18 @@ impl Rows {
         let per_run = match (batch, &probed.reason) {
             (Batch::Fixed(rows), _) => rows,
             (Batch::Dynamic, Some(_)) => 1,
-            (Batch::Dynamic, None) => options.batch_size.unwrap_or_else(|| {
-                let fitting = options.memory / probed.row_bytes.max(1);
-                1 << fitting.clamp(1, SamplingOptions::MOST_ROWS).ilog2()
-            }),
+            (Batch::Dynamic, None) => options
+                .batch_size
+                .unwrap_or_else(|| probed.row_bytes.fitting(options.memory)),
         };
         Self { per_run: per_run.max(1), reason: probed.reason.clone(), opened: None }
+    }
+
+    /// How many where a row takes so much, if memory decides.
+    pub(super) fn with(&self, bytes: RowBytes, options: &SamplingOptions) -> Self {
+        let decided = options.batch_size.is_some() || self.reason.is_some();
+        let per_run = if decided { self.per_run } else { bytes.fitting(options.memory) };
+        Self { per_run, ..self.clone() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The loop: rows of a run, their scores into the sums.
 
+mod grow;
 mod live;
 mod noise_rows;
 mod not_finite;
@@ -16,7 +17,7 @@ use super::open_batch::{Attempt, Opened};
 use super::options::{Masks, SamplingOptions};
 use super::prefix::{Crossed, Prefix};
 use super::probe::{Crossing, Probe, Probed, check_not_empty};
-use super::rows::{Fed, Rows};
+use super::rows::{Fed, RowBytes, Rows};
 use super::scores::ScoreLayout;
 use super::size::{Size, Sizes};
 use crate::error::{Error, Result};
@@ -24,7 +25,7 @@ use crate::input::NetworkInput;
 use crate::input::preprocessing::ModelInput;
 use crate::operator::{IMAGE_KEY, SAMPLE};
 use crate::reduce::{Reduction, Statistics};
-use crate::rewrite::{Plan, SiteAxis, SuffixKind, TypedTensor};
+use crate::rewrite::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, SiteCounts, Value};
 use crate::sampling::Shortcut;
 use crate::simd::Isa;
@@ -41,7 +42,10 @@ pub struct Sampler {
     axes: Vec<SiteAxis>,
     types: Vec<TypedTensor>,
     crossings: Vec<Crossing>,
+    /// Which cuts and draws make the rows of a run from one.
+    growing: Growing,
     rows: Rows,
+    row_bytes: RowBytes,
     /// Rows that the prefix is run with: one, or the file's fixed batch size.
     prefix_rows: usize,
     scores: ScoreLayout,
@@ -114,9 +118,14 @@ impl Sampler {
             Error::runtime("starting threads", e.to_string())
                 .with_hint("use fewer: --threads 1; or raise the limit, `ulimit -u`")
         })?;
-        let Probed { crossings, axes, types, .. } = probed;
-        let (counts, suffix) =
-            open_suffix(&plan, runtime, &prefix, (&axes, &types), &options)?;
+        let Probed { crossings, axes, types, row_bytes, .. } = probed;
+        let growing = if rows.reason.is_none() && prefix_rows == 1 {
+            grow::growing(&plan, &axes, &crossings, &options)
+        } else {
+            Growing::default()
+        };
+        let about = (&axes[..], &types[..], &growing);
+        let (counts, suffix) = open_suffix(&plan, runtime, &prefix, about, &options)?;
         let mut sampler = Self {
             plan,
             runtime: runtime.clone(),
@@ -127,7 +136,9 @@ impl Sampler {
             axes,
             types,
             crossings,
+            growing,
             rows,
+            row_bytes,
             prefix_rows,
             scores,
             sizes,
@@ -211,7 +222,7 @@ impl Sampler {
         };
         let all: Vec<i64> = (DETERMINISTIC..samples).collect();
         let mut fed = Fed::default();
-        for chunk in all.chunks(self.rows.per_run) {
+        for chunk in all.chunks(self.rows_of_a_run()) {
             if !go_on() {
                 return Ok(None);
             }
@@ -295,7 +306,7 @@ impl Sampler {
     ) -> Result<Vec<Value>> {
         let rows = samples.len().max(self.prefix_rows).max(fed.rows);
         if fed.rows != rows {
-            *fed = Fed::new(crossed, &self.crossings, rows)?;
+            *fed = Fed::new(crossed, &self.grown_before(), rows)?;
         }
         let mut row_samples = samples.to_vec();
         row_samples.resize(rows, DETERMINISTIC);
@@ -382,12 +393,17 @@ fn open_suffix(
     plan: &Plan,
     runtime: &Runtime,
     prefix: &Prefix,
-    (axes, types): (&[SiteAxis], &[TypedTensor]),
+    (axes, types, growing): (&[SiteAxis], &[TypedTensor], &Growing),
     options: &SamplingOptions,
 ) -> Result<(Arc<SiteCounts>, Session)> {
     let counts = Arc::new(SiteCounts::new(plan.active().len()));
-    let kind =
-        SuffixKind::Sampling { axes, types, seed: options.seed, draws: options.draws };
+    let kind = SuffixKind::Sampling {
+        axes,
+        types,
+        grows: &growing.draws,
+        seed: options.seed,
+        draws: options.draws,
+    };
     let model = plan.suffix(&prefix.cut_inputs(), kind);
     let options = SessionOptions {
         sites: Some(Arc::clone(&counts)),

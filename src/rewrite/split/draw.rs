@@ -21,12 +21,13 @@ pub(in crate::rewrite) fn finish(
             if let Some(found) = found {
                 *node = match kind {
                     SuffixKind::Probe => without(node, found),
-                    SuffixKind::Sampling { axes, seed, draws, .. } => {
+                    SuffixKind::Sampling { axes, grows, seed, draws, .. } => {
                         let axis = axes.get(number as usize).copied();
+                        let grows = grows.get(number as usize) == Some(&true);
                         drawing(
                             node,
                             found,
-                            axis.unwrap_or(SiteAxis::Whole),
+                            (axis.unwrap_or(SiteAxis::Whole), grows),
                             (seed, draws),
                         )
                     }
@@ -55,7 +56,7 @@ fn without(drawn: &proto::Node, active: &Active) -> proto::Node {
 fn drawing(
     drawn: &proto::Node,
     active: &Active,
-    axis: SiteAxis,
+    (axis, grows): (SiteAxis, bool),
     (seed, draws): (u64, Draws),
 ) -> proto::Node {
     let axis = if let SiteAxis::Rows(axis) = axis { axis as i64 } else { -1 };
@@ -72,6 +73,7 @@ fn drawing(
             let axes = mask.axes.iter().flatten().copied();
             let some = i64::from(mask.axes.is_some());
             let values = active.values;
+            attribute.push(int(operator::GROWS, i64::from(grows)));
             attribute.push(float(operator::RATIO, active.ratio));
             attribute.push(ints(
                 operator::MASK_AXES,

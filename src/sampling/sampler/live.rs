@@ -6,7 +6,7 @@ use super::super::probe::Crossing;
 use super::super::rows::{Fed, Rows};
 use super::{DETERMINISTIC, Sampler, open_suffix};
 use crate::error::{Error, Result};
-use crate::rewrite::SiteAxis;
+use crate::rewrite::{Growing, SiteAxis};
 use crate::runtime::{SiteCounts, Value};
 
 impl Sampler {
@@ -39,12 +39,13 @@ impl Sampler {
             )
             .with_hint("export the model with a batch size of 1 or with a dynamic batch axis"));
         }
+        self.growing = Growing::default();
         self.axes = vec![SiteAxis::Whole; self.plan.active().len()];
         self.suffix = open_suffix(
             &self.plan,
             &self.runtime,
             &self.prefix,
-            (&self.axes, &self.types),
+            (&self.axes, &self.types, &self.growing),
             &self.options,
         )?
         .1;

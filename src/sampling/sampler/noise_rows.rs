@@ -72,6 +72,7 @@ impl Sampler {
         key: i64,
         samples: &[i64],
     ) -> Result<Vec<(Value, usize)>> {
+        self.ends_short = false;
         let crossed = self.prefix.run(&vec![image; self.prefix_rows])?;
         let mut runs = Vec::new();
         for chunk in samples.chunks(self.rows.per_run) {

@@ -143,6 +143,7 @@ impl Sampler {
         SuffixKind::Sampling {
             axes: &self.axes,
             types: &self.types,
+            grows: &[],
             seed: self.options.seed,
             draws: self.options.draws,
         }

@@ -22,6 +22,8 @@ pub(super) struct Short {
     /// Which of the tensors at the cut it takes.
     pub(super) takes: Vec<bool>,
     pub(super) coordinates: Coordinates,
+    /// Rows of a run of the whole suffix, where the sizes of the two differ.
+    whole_rows: usize,
     /// For each size of images whether its logits, resized by the reduction, are those of the
     /// whole suffix.
     proven: HashMap<Size, bool>,
@@ -42,6 +44,7 @@ impl Sampler {
         let kind = SuffixKind::Sampling {
             axes: &self.axes,
             types: &self.types,
+            grows: &self.growing.draws,
             seed: self.options.seed,
             draws: self.options.draws,
         };
@@ -50,13 +53,29 @@ impl Sampler {
         let what = "model from its first dropout to its last resize";
         let session = Session::open(&self.runtime, what, &model, &options)?;
         let coordinates = resize.coordinates;
-        self.short = Some(Short { session, takes, coordinates, proven: HashMap::new() });
+        let whole_rows = self.rows.per_run;
+        let proven = HashMap::new();
+        self.short = Some(Short { session, takes, coordinates, whole_rows, proven });
         let image = image::noise_tensor(&self.plan, &self.input, 0, size)?;
         let crossed = self.prefix.run(&vec![&image; self.prefix_rows])?;
-        if !self.choose_end(size, &crossed)? {
+        if self.choose_end(size, &crossed)? {
+            let logits =
+                self.run_rows(&crossed, &mut Fed::default(), 0, &[DETERMINISTIC])?;
+            let bytes = self.row_bytes.with_head(&logits[0]);
+            self.rows = self.rows.with(bytes, &self.options);
+            self.ends_short = false;
+        } else {
             self.short = None;
         }
         Ok(())
+    }
+
+    /// Rows of a run of the chosen end.
+    pub(super) fn rows_of_a_run(&self) -> usize {
+        match &self.short {
+            Some(short) if !self.ends_short => short.whole_rows,
+            _ => self.rows.per_run,
+        }
     }
 
     /// Whether images of a size are run without the last resize; the first is run both ways.

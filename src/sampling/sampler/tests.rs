@@ -416,4 +416,5 @@ mod faults;
 mod made;
 mod open_batch;
 mod short;
+mod shortcuts;
 mod split_concat;

@@ -129,7 +129,8 @@ fn a_size_that_the_network_cannot_take_is_answered_with_one_that_works() {
         let text = error.to_string();
         assert!(text.contains(&format!("it takes {works}: ")), "{text}");
         assert!(
-            text.contains("multiples of 16 (onnxruntime: Concat node '/up"),
+            text.contains("multiples of 16 (onnxruntime: Reshape node '/up")
+                && text.contains("/same_size'"),
             "{text}"
         );
         assert!(
