@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint doc verify fuzz clean check-python python-checks
+.PHONY: help setup build demo test check fmt lint doc verify fuzz clean check-python python-checks bench-peers
 
 RUNTIME := 1.32.0
 STAMP := .ort/.onnxruntime-$(RUNTIME)
@@ -79,6 +79,20 @@ $(PYTHON_STAMP): .config/python-checks.txt
 check-python: build python-checks ## Check converted models in Python (fetches wheels pinned by hash)
 	PYTHONPATH=.python $(PYTHON) tests/python/check_converted.py $(MCDROP)
 
+# Against what users would write instead: several GB of Python packages, put aside.
+PEERS_STAMP := .peers/.installed
+
+$(PEERS_STAMP): .config/bench-peers.txt
+	rm -rf .peers
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .peers -r $<
+	@touch $@
+
+bench-peers: build $(PEERS_STAMP) ## Time predictions against PyTorch, onnxruntime and others (hours; PEERS=--help)
+	cargo build --release --locked --bench bound
+	PYTHONPATH=.peers $(PYTHON) benches/networks.py target/bench
+	PYTHONPATH=.peers $(PYTHON) benches/peers.py $(MCDROP) \
+	  $$(ls -t target/release/deps/bound-* | grep -v '\.d$$' | head -1) target/bench $(PEERS)
+
 # Inputs are led by what they reach in the code: stable Rust, with the counters of LLVM. The
 # program itself is built along and never run, so it need not find them.
 FUZZ_TARGETS ?= image configuration manifest table model
@@ -102,4 +116,4 @@ fuzz: setup ## Give readers of files strangers' bytes, 10 minutes a target (SECO
 	done
 
 clean: ## Remove what was built and fetched
-	rm -rf target .ort .python out out-digits
+	rm -rf target .ort .python .peers out out-digits

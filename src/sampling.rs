@@ -22,6 +22,6 @@ pub use image::model_input;
 pub use options::{Masks, SamplingOptions};
 pub(crate) use probe::Crossing;
 pub use rows::Rows;
-pub use sampler::Sampler;
+pub use sampler::{Bound, Sampler};
 pub use scores::ScoreLayout;
 pub use shortcut::Shortcut;

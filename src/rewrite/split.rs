@@ -44,6 +44,8 @@ pub(crate) struct TypedTensor {
 pub(crate) enum SuffixKind<'a> {
     /// All off, their inputs added as outputs: for the probe of axes.
     Probe,
+    /// All off, nothing added.
+    Off,
     /// Ours. `axes` are those of all draws; `types` are those of what the probed ones write: the
     /// runtime cannot infer them through our operator, and some of its fusions need them.
     Sampling {

@@ -1,5 +1,6 @@
 //! The loop: rows of a run, their scores into the sums.
 
+mod bound;
 mod grow;
 mod live;
 mod noise_rows;
@@ -8,6 +9,7 @@ mod short;
 
 use std::sync::Arc;
 
+pub use bound::Bound;
 use not_finite::BadPass;
 use short::Short;
 

@@ -20,7 +20,7 @@ pub(in crate::rewrite) fn finish(
             let found = usize::try_from(number).ok().and_then(|i| active.get(i));
             if let Some(found) = found {
                 *node = match kind {
-                    SuffixKind::Probe => without(node, found),
+                    SuffixKind::Probe | SuffixKind::Off => without(node, found),
                     SuffixKind::Sampling { axes, grows, seed, draws, .. } => {
                         let axis = axes.get(number as usize).copied();
                         let grows = grows.get(number as usize) == Some(&true);

@@ -1,0 +1,38 @@
+//! Prints what an image costs at least: `bound MODEL HEIGHT WIDTH SAMPLES THREADS`, as JSON.
+//!
+//! The yardstick that predictions are measured with: see `benches/peers.py`.
+
+use std::error::Error;
+use std::path::Path;
+
+use mcdrop::onnx::Model;
+use mcdrop::rewrite::{Plan, ScoresOption};
+use mcdrop::runtime::Runtime;
+use mcdrop::sampling::{Sampler, SamplingOptions};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [model, height, width, samples, threads] = &arguments[..] else {
+        // Cargo runs benches with arguments of its own.
+        println!("usage: bound MODEL HEIGHT WIDTH SAMPLES THREADS");
+        return Ok(());
+    };
+    let plan = Plan::new(Model::open(Path::new(model))?, None, ScoresOption::Auto)?;
+    let size = (height.parse()?, width.parse()?);
+    let options = SamplingOptions {
+        samples: samples.parse()?,
+        threads: threads.parse()?,
+        ..SamplingOptions::default()
+    };
+    let passes = options.samples + 1;
+    let mut sampler = Sampler::new(plan, &Runtime::find(None)?, options, size)?;
+    let bound = sampler.bound(size, 5)?;
+    println!(
+        "{{\"prefix_seconds\": {}, \"row_seconds\": {}, \"bound_seconds\": {}, \"rows\": {}}}",
+        bound.prefix.as_secs_f64(),
+        bound.row.as_secs_f64(),
+        bound.of_passes(passes).as_secs_f64(),
+        sampler.rows().per_run
+    );
+    Ok(())
+}
