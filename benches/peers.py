@@ -210,7 +210,7 @@ def run_mcdrop(program, model, samples, threads, folder):
             few / paths[0].name).write_bytes(paths[0].read_bytes())
         for number, given in enumerate([few, folder]):
             command = [program, "predict", model, given, "-o", f"{out}/{number}", "--samples", samples]
-            command += ["--threads", threads, "--quiet", "--preset", "imagenet"]
+            command += ["--threads", threads, "--preset", "imagenet"]
             if model.stem != "resnet18" and model.stem != "vgg16":
                 command += ["--maps", "prediction,predictive_entropy,mutual_information"]
             begin = time.perf_counter()
@@ -229,7 +229,7 @@ def measured(command):
 
 def mcdrop_process(program, model, samples, threads, folder):
     command = [sys.executable, __file__, program, "-", folder.parent, "--mcdrop", model, samples, threads, folder]
-    return measured(command)[0]
+    return measured(command)
 
 
 def case(arguments, name, samples, fast, slow):
@@ -251,10 +251,12 @@ def case(arguments, name, samples, fast, slow):
                 why[contender] = "does not fit memory"
                 continue
             if contender == "mcdrop":
-                found, error = mcdrop_process(arguments.mcdrop, model, samples, arguments.threads, folder), None
+                found, error = mcdrop_process(arguments.mcdrop, model, samples, arguments.threads, folder)
             else:
                 command = [sys.executable, __file__, "-", "-", arguments.folder, "--python", contender, name, model]
                 found, error = measured(command + [samples, arguments.threads, folder, slow])
+            if found is None and contender == "mcdrop":
+                sys.exit(f"{name}: {error}")
             if found is None:
                 why[contender] = " ".join(error or ["failed"])[:80]
                 continue

@@ -224,7 +224,7 @@ impl Reduction {
 
     fn take(&mut self, passes: &[(&Scores, Pass)]) -> Result<(), NotFinite> {
         let sources = passes
-            .iter()
+            .par_iter()
             .map(|&(scores, pass)| Ok((self.source(scores)?, pass)))
             .collect::<Result<Vec<_>, _>>()?;
         let isa = self.isa;

@@ -201,6 +201,7 @@ fn sampling(sampler: &Sampler) -> Value {
         "rows_per_run": sampler.rows().per_run,
         "rows_per_run_limited_by": sampler.rows().reason,
         "batch_size_opened": sampler.rows().opened,
+        "disabled": options.disabled.iter().map(|one| one.name()).collect::<Vec<_>>(),
     })
 }
 

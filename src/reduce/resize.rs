@@ -5,64 +5,23 @@
 
 use super::elementary::ln;
 use super::softmax::LOWEST_SCORE;
-use super::{LANES, NotFinite, ScoreKind, Scores};
+use super::{NotFinite, ScoreKind, Scores};
 use crate::simd::Isa;
 
-/// Numbers between the rows of two channels, so that those of many channels do not fall on the
+/// Numbers between the lines of two channels, so that those of many channels do not fall on the
 /// same lines of the processor's cache.
 const GAP: usize = 16;
 
-/// Columns that are interpolated between rows at a time.
-const SPAN: usize = 128;
-
-/// Logits with the way to another size.
+/// Logits with the way to another size: as wide as that already, and as high as they were. Lines
+/// are interpolated once this way and not for every line that lies between them.
 #[derive(Debug)]
 pub(super) struct Resized {
-    /// Row by row, within a row channel by channel, `stride` apart.
-    logits: Vec<f32>,
+    /// Line by line, within a line channel by channel, `stride` apart.
+    lines: Vec<f32>,
     stride: usize,
     n_channels: usize,
+    width: usize,
     rows: Vec<Tap>,
-    columns: Vec<Tap>,
-    /// The columns again, [`GROUP`] at a time; empty where they lie too far apart.
-    groups: Vec<Group>,
-}
-
-/// Columns that are interpolated at once: as many as a full block has lanes.
-const GROUP: usize = LANES;
-
-/// Neighbouring columns as a product: what each takes of the logits from `first` on. Most
-/// weights are 0, and still this is several times as fast as to pick two logits for each column.
-#[derive(Debug)]
-struct Group {
-    first: usize,
-    weights: Vec<[f32; GROUP]>,
-}
-
-impl Group {
-    /// Most logits that a group lies between; with more, picking two for each column is faster.
-    const MOST: usize = 20;
-
-    fn of(columns: &[Tap]) -> Self {
-        let first = columns[0].low;
-        let last = columns.iter().map(|tap| tap.high).max().unwrap_or(first);
-        let mut weights = vec![[0.0; GROUP]; last + 1 - first];
-        for (lane, tap) in columns.iter().enumerate() {
-            weights[tap.low - first][lane] = 1.0 - tap.weight;
-            weights[tap.high - first][lane] += tap.weight;
-        }
-        Self { first, weights }
-    }
-
-    fn all(columns: &[Tap]) -> Vec<Self> {
-        let (groups, _) = columns.as_chunks::<GROUP>();
-        let groups: Vec<Self> = groups.iter().map(|group| Self::of(group)).collect();
-        if groups.iter().all(|group| group.weights.len() <= Self::MOST) {
-            groups
-        } else {
-            Vec::new()
-        }
-    }
 }
 
 /// The two neighbours that a row or column lies between.
@@ -89,26 +48,24 @@ impl Resized {
     ) -> Result<Self, NotFinite> {
         check(scores)?;
         let Scores { values, n_channels, height, width, kind, ref coordinates } = *scores;
-        let stride = width + GAP;
-        let mut logits = vec![0.0; height * n_channels * stride];
-        for (i, row) in values.chunks_exact(width).enumerate() {
-            let (channel, y) = (i / height, i % height);
-            logits[(y * n_channels + channel) * stride..][..width].copy_from_slice(row);
-        }
-        isa.run(
-            #[inline(always)]
-            || match (kind, n_channels) {
-                (ScoreKind::Logits, _) => replace(&mut logits, |x| x.max(LOWEST_SCORE)),
-                (ScoreKind::Probabilities, 1) => {
-                    replace(&mut logits, |x| ln(x) - ln(1.0 - x));
-                }
-                (ScoreKind::Probabilities, _) => replace(&mut logits, ln),
-            },
-        );
         let (rows, columns) =
             (taps(height, to[0], *coordinates), taps(width, to[1], *coordinates));
-        let groups = Group::all(&columns);
-        Ok(Self { logits, stride, n_channels, rows, columns, groups })
+        let stride = to[1] + GAP;
+        let mut lines = vec![0.0; height * n_channels * stride];
+        let mut line = vec![0.0; width];
+        for (i, row) in values.chunks_exact(width).enumerate() {
+            let (channel, y) = (i / height, i % height);
+            line.copy_from_slice(row);
+            isa.run(
+                #[inline(always)]
+                || to_logits(&mut line, kind, n_channels),
+            );
+            let wide = &mut lines[(y * n_channels + channel) * stride..][..to[1]];
+            for (wide, tap) in wide.iter_mut().zip(&columns) {
+                *wide = (1.0 - tap.weight) * line[tap.low] + tap.weight * line[tap.high];
+            }
+        }
+        Ok(Self { lines, stride, n_channels, width: to[1], rows })
     }
 
     pub(super) fn n_channels(&self) -> usize {
@@ -117,7 +74,7 @@ impl Resized {
 
     /// All pixels, channel by channel.
     pub(super) fn all(&self) -> Vec<f32> {
-        let n_pixels = self.rows.len() * self.columns.len();
+        let n_pixels = self.rows.len() * self.width;
         let mut all = vec![0.0; self.n_channels * n_pixels];
         let mut pixel = vec![[0.0]; self.n_channels];
         for i in 0..n_pixels {
@@ -132,84 +89,57 @@ impl Resized {
     /// Loads the pixels from `first_pixel` on, of the size resized to, a row a channel.
     #[inline(always)]
     pub(super) fn load<const W: usize>(&self, first_pixel: usize, rows: &mut [[f32; W]]) {
+        let (y, x) = (first_pixel / self.width, first_pixel % self.width);
+        if x + W <= self.width {
+            let (upper, lower) = self.around(self.rows[y], x);
+            for ((out, upper), lower) in rows.iter_mut().zip(upper).zip(lower) {
+                mix(out, self.rows[y].weight, (&upper[..W], &lower[..W]));
+            }
+            return;
+        }
         let mut lane = 0;
         while lane < W {
-            let y = (first_pixel + lane) / self.columns.len();
-            let x = (first_pixel + lane) % self.columns.len();
-            if W == GROUP
-                && lane == 0
-                && x.is_multiple_of(GROUP)
-                && x + W <= self.columns.len()
-                && let Some(group) = self.groups.get(x / GROUP)
-            {
-                return self.load_group(self.rows[y], group, rows);
+            let (y, x) =
+                ((first_pixel + lane) / self.width, (first_pixel + lane) % self.width);
+            let n = (W - lane).min(self.width - x);
+            let (upper, lower) = self.around(self.rows[y], x);
+            for ((out, upper), lower) in rows.iter_mut().zip(upper).zip(lower) {
+                let out = &mut out[lane..lane + n];
+                mix(out, self.rows[y].weight, (&upper[..n], &lower[..n]));
             }
-            let columns = &self.columns[x..(x + W - lane).min(self.columns.len())];
-            // The columns that lie between one span of columns of the logits.
-            let first = columns[0].low;
-            let n = columns.iter().take_while(|tap| tap.high < first + SPAN).count();
-            self.load_part(self.rows[y], (first, &columns[..n]), rows, lane);
             lane += n;
-        }
-    }
-
-    /// Interpolates the columns of a group of one line.
-    #[inline(always)]
-    fn load_group<const W: usize>(&self, row: Tap, group: &Group, out: &mut [[f32; W]]) {
-        let (upper, lower) = self.lines(row, group.first);
-        let mut mixed = [0.0; SPAN];
-        for ((out, upper), lower) in out.iter_mut().zip(upper).zip(lower) {
-            mix(&mut mixed, row, (&upper[..group.weights.len()], lower));
-            out.fill(0.0);
-            for (weights, &value) in group.weights.iter().zip(&mixed) {
-                for (sum, weight) in out.iter_mut().zip(weights) {
-                    *sum += weight * value;
-                }
-            }
         }
     }
 
     /// The two lines of every channel that a row lies between, from a column on.
     #[inline(always)]
-    fn lines(
+    fn around(
         &self,
         row: Tap,
-        first: usize,
+        x: usize,
     ) -> (std::slice::Chunks<'_, f32>, std::slice::Chunks<'_, f32>) {
         let line = |y: usize| {
-            self.logits[y * self.n_channels * self.stride + first..].chunks(self.stride)
+            self.lines[y * self.n_channels * self.stride + x..].chunks(self.stride)
         };
         (line(row.low), line(row.high))
-    }
-
-    /// Interpolates a part of a line: between two rows first, then between their columns.
-    #[inline(always)]
-    fn load_part<const W: usize>(
-        &self,
-        row: Tap,
-        (first, columns): (usize, &[Tap]),
-        out: &mut [[f32; W]],
-        lane: usize,
-    ) {
-        let length = columns.last().map_or(0, |tap| tap.high + 1 - first);
-        let (upper, lower) = self.lines(row, first);
-        let mut mixed = [0.0; SPAN];
-        for ((out, upper), lower) in out.iter_mut().zip(upper).zip(lower) {
-            mix(&mut mixed, row, (&upper[..length], lower));
-            for (out, tap) in out[lane..].iter_mut().zip(columns) {
-                let (left, right) =
-                    (mixed[(tap.low - first) % SPAN], mixed[(tap.high - first) % SPAN]);
-                *out = (1.0 - tap.weight) * left + tap.weight * right;
-            }
-        }
     }
 }
 
 /// Interpolates between two lines.
 #[inline(always)]
-fn mix(mixed: &mut [f32; SPAN], row: Tap, (upper, lower): (&[f32], &[f32])) {
-    for ((mixed, above), below) in mixed.iter_mut().zip(upper).zip(lower) {
-        *mixed = (1.0 - row.weight) * above + row.weight * below;
+fn mix(out: &mut [f32], weight: f32, (upper, lower): (&[f32], &[f32])) {
+    for ((out, above), below) in out.iter_mut().zip(upper).zip(lower) {
+        *out = (1.0 - weight) * above + weight * below;
+    }
+}
+
+/// Scores as logits that can be interpolated.
+#[inline(always)]
+fn to_logits(line: &mut [f32], kind: ScoreKind, n_channels: usize) {
+    match (kind, n_channels) {
+        (ScoreKind::Logits, _) => replace(line, |x| x.max(LOWEST_SCORE)),
+        (ScoreKind::Probabilities, 1) => replace(line, |x| ln(x) - ln(1.0 - x)),
+        (ScoreKind::Probabilities, _) => replace(line, ln),
     }
 }
 
