@@ -38,9 +38,9 @@ STREETS = HERE.parent / "fixtures" / "streets" / "images"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Network: samples, images of a fast and of a slow contender.
 CASES = [
-    ("resnet18", 31, 32, 8), ("resnet18", 62, 32, 4),
-    ("vgg16", 31, 16, 2), ("vgg16", 62, 16, 1),
-    ("mobilenet_v3_segmentation", 31, 6, 1),
+    ("resnet18", 31, 96, 4), ("resnet18", 62, 96, 4),
+    ("vgg16", 31, 32, 1), ("vgg16", 62, 32, 1),
+    ("mobilenet_v3_segmentation", 31, 8, 1),
     ("unet", 31, 2, 1), ("unet_everywhere", 31, 2, 1),
 ]
 SLOW = ["pytorch", "pytorch-batch", "onnxruntime", "torch-uncertainty"]

@@ -69,7 +69,8 @@
 //! # What holds everywhere
 //! - A mask is a pure function of seed, site, image, sample and unit ([`random`]). Results do
 //!   not depend on threads, batch, order or the other images of a run; ONNX Runtime's own
-//!   arithmetic may differ in the last bits between processors, which `run.json` records.
+//!   arithmetic may differ in the last bits between processors, which `run.json` records, and in
+//!   a few operators between one row and several (the mean over a transformer's tokens).
 //! - Nothing random is silently dead. A site that was found must run; an output that no live
 //!   dropout reaches, and a model that has none, are errors with a way out.
 //! - Memory does not grow with the number of samples.

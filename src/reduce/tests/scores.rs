@@ -171,3 +171,46 @@ fn the_pass_without_dropout_is_kept_apart() {
     assert_ne!(probability, statistics.probability());
     assert_eq!((statistics.height(), statistics.width()), (20, 30));
 }
+
+#[test]
+fn each_coordinate_transformation_is_that_of_the_definition() {
+    let place = |coordinates, i: f64, from: f64, to: f64| match coordinates {
+        Coordinates::HalfPixel => (i + 0.5) * from / to - 0.5,
+        Coordinates::PytorchHalfPixel if to > 1.0 => (i + 0.5) * from / to - 0.5,
+        Coordinates::AlignCorners if to > 1.0 => i * (from - 1.0) / (to - 1.0),
+        Coordinates::Asymmetric => i * from / to,
+        Coordinates::PytorchHalfPixel | Coordinates::AlignCorners => 0.0,
+    };
+    let [from, sizes] = [[5, 7], [1, 80]];
+    let values = logits(3 * 35, 1, 2.0);
+    for coordinates in [
+        Coordinates::HalfPixel,
+        Coordinates::PytorchHalfPixel,
+        Coordinates::AlignCorners,
+        Coordinates::Asymmetric,
+    ] {
+        for (height, width) in [(sizes[0], sizes[1]), (15, 70), (13, 7), (5, 1)] {
+            let low =
+                Scores { coordinates, ..scores(&values, 3, from, ScoreKind::Logits) };
+            let found = Reduction::resized(&low, (height, width)).unwrap();
+            let at = |c: usize, y: f64, x: f64| {
+                let y = y.clamp(0.0, from[0] as f64 - 1.0);
+                let x = x.clamp(0.0, from[1] as f64 - 1.0);
+                let value = |y: f64, x: f64| {
+                    let row = c * from[0] + (y as usize).min(from[0] - 1);
+                    f64::from(values[row * from[1] + (x as usize).min(from[1] - 1)])
+                };
+                let (v, u) = (y.fract(), x.fract());
+                let line = |y: f64| (1.0 - u) * value(y, x) + u * value(y, x + 1.0);
+                (1.0 - v) * line(y) + v * line(y + 1.0)
+            };
+            for (i, &value) in found.iter().enumerate() {
+                let (c, y, x) = (i / (height * width), i / width % height, i % width);
+                let y = place(coordinates, y as f64, from[0] as f64, height as f64);
+                let x = place(coordinates, x as f64, from[1] as f64, width as f64);
+                let far = (f64::from(value) - at(c, y, x)).abs();
+                assert!(far < 1e-5, "{coordinates:?} {height}x{width}: {far}");
+            }
+        }
+    }
+}
