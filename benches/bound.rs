@@ -2,6 +2,8 @@
 //!
 //! The yardstick that predictions are measured with: see `benches/peers.py`.
 
+#![expect(clippy::print_stdout, reason = "its result is read by another program")]
+
 use std::error::Error;
 use std::path::Path;
 

@@ -318,7 +318,7 @@ pub(super) fn stood_in(
     sampler: &Sampler,
     file: &std::path::Path,
 ) -> Result<Option<Vec<u8>>> {
-    Ok(sampler.plan().stood_in(Model::open(file)?))
+    Ok(sampler.plan().stood_in(&Model::open(file)?))
 }
 
 /// Rows of a tensor as f32, those that count.

@@ -189,7 +189,7 @@ impl Plan {
 
     /// A file made of the plan's model, as the plan's own parts are run; `None` where it can be
     /// run as it is.
-    pub(crate) fn stood_in(&self, file: Model) -> Option<Vec<u8>> {
+    pub(crate) fn stood_in(&self, file: &Model) -> Option<Vec<u8>> {
         let mut graph = file.graph.clone();
         stand_in::stand_in(&mut graph, self.stand_in?);
         Some(Model::encode_messages(&file.with_graph(graph)))

@@ -213,16 +213,15 @@ impl<'a> Splitter<'a> {
         let parts = chain.parts.iter().filter(|part| part.is_random == is_random);
         let names: Vec<&str> = parts.map(|part| part.name).collect();
         let channels = chain.channels_of(is_random);
-        let mut data = match names[..] {
-            [one] => one.to_owned(),
-            _ => {
-                let output = self.fresh();
-                nodes.push(proto::Node {
-                    attribute: vec![int("axis", layer.data_axis)],
-                    ..node("Concat", &names, &output)
-                });
-                output
-            }
+        let mut data = if let [one] = names[..] {
+            one.to_owned()
+        } else {
+            let output = self.fresh();
+            nodes.push(proto::Node {
+                attribute: vec![int("axis", layer.data_axis)],
+                ..node("Concat", &names, &output)
+            });
+            output
         };
         for link in &chain.links {
             data = self.link(nodes, link, (&data, &channels));
@@ -281,7 +280,7 @@ impl<'a> Splitter<'a> {
         let mut copy = link.node.clone();
         copy.name = Some(output.clone());
         copy.output = vec![output.clone()];
-        copy.input[link.data] = data.to_owned();
+        data.clone_into(&mut copy.input[link.data]);
         for &(input, axis) in &link.by_channel {
             copy.input[input] =
                 self.gathered(nodes, &link.node.input[input], axis, channels);

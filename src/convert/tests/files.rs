@@ -263,7 +263,6 @@ fn unread(folder: &Path) -> PathBuf {
         let entry = |key: &str, value: String| proto::StringEntry {
             key: Some(key.to_owned()),
             value: Some(value),
-            ..proto::StringEntry::default()
         };
         initializer.push(proto::Tensor {
             name: Some(name.to_owned()),

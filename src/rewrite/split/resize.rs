@@ -60,12 +60,13 @@ fn coordinates(node: &proto::Node, opset: i64) -> Option<Coordinates> {
         return None;
     }
     match (node.op_type.as_deref()?, text("coordinate_transformation_mode")) {
-        ("Upsample", _) => Some(Coordinates::Asymmetric),
+        ("Upsample", _) | ("Resize", Some(b"asymmetric")) => {
+            Some(Coordinates::Asymmetric)
+        }
         ("Resize", None) if opset < 11 => Some(Coordinates::Asymmetric),
         ("Resize", None | Some(b"half_pixel")) => Some(Coordinates::HalfPixel),
         ("Resize", Some(b"pytorch_half_pixel")) => Some(Coordinates::PytorchHalfPixel),
         ("Resize", Some(b"align_corners")) => Some(Coordinates::AlignCorners),
-        ("Resize", Some(b"asymmetric")) => Some(Coordinates::Asymmetric),
         _ => None,
     }
 }

@@ -35,13 +35,12 @@ impl<'m, 'a> Channels<'m, 'a> {
         }
         let of_image = self.axis == 1;
         match node.op_type.as_deref()? {
-            "Conv" if of_image => self.weight(node, 0),
+            "Conv" | "BatchNormalization" if of_image => self.weight(node, 0),
             "ConvTranspose" if of_image => {
                 let group = attribute(node, "group").and_then(|a| a.i).unwrap_or(1);
                 Some(self.weight(node, 1)? * usize::try_from(group).ok()?)
             }
             "MatMul" if !of_image => self.weight(node, 1),
-            "BatchNormalization" if of_image => self.weight(node, 0),
             "Concat" if attribute(node, "axis").and_then(|a| a.i) == Some(self.axis) => {
                 let parts = node.input.iter().map(|name| self.follow(name, deeper));
                 parts.sum()
