@@ -16,7 +16,6 @@ use std::collections::HashMap;
 
 use follow::Follower;
 
-use super::prepare::Prepared;
 use super::split::{Plan, SuffixKind, draw, is_numeric};
 use crate::onnx::proto;
 
@@ -87,15 +86,7 @@ impl Plan {
         {
             *first = None;
         }
-        let prepared = Prepared {
-            model,
-            head: self.head().clone(),
-            survey: self.survey().clone(),
-            sites: self.sites().to_vec(),
-            active: self.active().to_vec(),
-        };
-        let mut plan = Self::cut(prepared, image).map_err(|error| error.to_string())?;
-        plan.keep_stand_ins_of(self);
+        let plan = self.with_model(model, image).map_err(|error| error.to_string())?;
         Ok(Candidate { plan, is_guessed })
     }
 }

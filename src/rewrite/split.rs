@@ -183,8 +183,20 @@ impl Plan {
         self
     }
 
-    pub(super) fn keep_stand_ins_of(&mut self, other: &Self) {
-        self.stand_in = other.stand_in;
+    /// The plan of the same sites and scores in a changed graph.
+    pub(super) fn with_model(
+        &self,
+        model: Model,
+        image: ValueDescription,
+    ) -> Result<Self> {
+        let prepared = Prepared {
+            model,
+            head: self.head.clone(),
+            survey: self.survey.clone(),
+            sites: self.sites.clone(),
+            active: self.active.clone(),
+        };
+        Ok(Self { stand_in: self.stand_in, ..Self::cut(prepared, image)? })
     }
 
     /// A file made of the plan's model, as the plan's own parts are run; `None` where it can be

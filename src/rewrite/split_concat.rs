@@ -16,7 +16,6 @@ use channels::Channels;
 
 use super::apply::{constant, int, node};
 use super::batch::attribute;
-use super::prepare::Prepared;
 use super::reach::Reach;
 use super::split::{Plan, holds_a_draw};
 use crate::error::Result;
@@ -37,16 +36,7 @@ impl Plan {
         let Some(graph) = graph else { return Ok(self) };
         let mut model = self.model().clone();
         model.graph = graph;
-        let prepared = Prepared {
-            model,
-            head: self.head().clone(),
-            survey: self.survey().clone(),
-            sites: self.sites().to_vec(),
-            active: self.active().to_vec(),
-        };
-        let mut plan = Self::cut(prepared, self.image().clone())?;
-        plan.keep_stand_ins_of(&self);
-        Ok(plan)
+        self.with_model(model, self.image().clone())
     }
 }
 
