@@ -83,7 +83,6 @@ pub fn main() -> ExitCode {
     let result = match typed.command {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
-        //Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),

@@ -39,6 +39,7 @@ mod elementary;
 mod entropy;
 mod resize;
 mod softmax;
+mod spread;
 mod statistics;
 mod strip;
 mod tile;
@@ -53,6 +54,7 @@ use resize::Resized;
 use strip::{Pass, STRIP, Source, Strip};
 
 pub use resize::Coordinates;
+pub use spread::{SamplingError, Spread};
 pub use statistics::Statistics;
 pub use tile::{Tile, Top};
 
@@ -142,6 +144,7 @@ pub struct Reduction {
     needs: Needs,
     isa: Isa,
     n_samples: u32,
+    n_blocks: u32,
     strips: Vec<Strip>,
 }
 
@@ -163,7 +166,7 @@ impl Reduction {
             .step_by(STRIP)
             .map(|first| Strip::new(first, STRIP.min(n_pixels - first), n_classes, needs))
             .collect();
-        Self { n_channels, height, width, needs, isa, n_samples: 0, strips }
+        Self { n_channels, height, width, needs, isa, n_samples: 0, n_blocks: 0, strips }
     }
 
     /// Keeps the likeliest class and its probability of a pass without dropout.

@@ -17,6 +17,7 @@ mod sampler;
 mod scores;
 mod shortcut;
 mod size;
+mod stop;
 
 pub use image::model_input;
 pub use options::{Masks, SamplingOptions};
@@ -25,3 +26,4 @@ pub use rows::Rows;
 pub use sampler::{Bound, Sampler};
 pub use scores::ScoreLayout;
 pub use shortcut::Shortcut;
+pub use stop::{Steering, StopRule};

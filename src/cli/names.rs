@@ -2,6 +2,7 @@
 
 use crate::measure::{MEASURES, Measure};
 use crate::output::format::{FORMATS, Format};
+use crate::sampling::{Steering, StopRule};
 
 /// `--maps`: what is written for each pixel.
 #[derive(Debug, Clone, Default)]
@@ -106,6 +107,49 @@ pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {
         return Err(format!("the list of formats is empty; there are {}", known()));
     }
     Ok(List(list))
+}
+
+/// `--samples`: how many passes an image.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) enum Samples {
+    /// So many.
+    Fixed(u32),
+    /// Until a rule says that they are enough.
+    Auto,
+}
+
+pub(super) fn samples(text: &str) -> Result<Samples, String> {
+    if text == "auto" {
+        return Ok(Samples::Auto);
+    }
+    let fixed = from_1_to::<65_535, u32>(text).map(Samples::Fixed);
+    fixed.map_err(|message| format!("{message}, or auto"))
+}
+
+/// What must be known how well: `class=0.01`, or a number alone for the entropy.
+pub(super) fn tolerance(text: &str) -> Result<StopRule, String> {
+    let (name, number) =
+        text.split_once('=').unwrap_or((Steering::PredictiveEntropy.name(), text));
+    let (name, number) = (name.trim(), number.trim());
+    let steering = Steering::by_name(name).ok_or_else(|| no_steering(name))?;
+    let no_number = |_| format!("\"{number}\" is no number");
+    let rule = StopRule { steering, tolerance: number.parse().map_err(no_number)? };
+    rule.check().map_err(|error| match error.hint() {
+        Some(hint) => format!("{error}: {hint}"),
+        None => error.to_string(),
+    })?;
+    Ok(rule)
+}
+
+fn no_steering(name: &str) -> String {
+    let known = Steering::ALL.map(Steering::name).join(", ");
+    match measure(name) {
+        Some(_) => format!(
+            "{name} cannot end sampling: it depends on the number of samples itself (by about \
+             1/T), or is not followed while sampling; there are {known}"
+        ),
+        None => format!("\"{name}\" is nothing to be known well; there are {known}"),
+    }
 }
 
 /// A number of bytes: `2G`, `512M`, `100K` (powers of 1024) or plain.

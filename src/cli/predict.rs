@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     }
     let listing = list_images(&arguments.sources(), Some(&arguments.output))?;
     report(&listing);
-    let job = arguments.job(listing.images, &preprocessing);
+    let job = arguments.job(listing.images, &preprocessing)?;
     let end = predict(arguments, Setup { plan, preprocessing }, &runtime, &job)?;
     let all_found = listing.unreadable.is_empty();
     Ok(if end == End::Done && !all_found { End::SomeImagesFailed } else { end })

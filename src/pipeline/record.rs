@@ -192,6 +192,10 @@ fn sampling(sampler: &Sampler) -> Value {
     let options = sampler.options();
     json!({
         "samples": if options.deterministic { 0 } else { options.samples },
+        "stop": options.stop.map(|stop| json!({
+            "steering": stop.steering.name(),
+            "tolerance": stop.tolerance,
+        })),
         "seed": options.seed,
         "draws": options.draws.name(),
         "masks": options.masks.name(),

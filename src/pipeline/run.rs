@@ -232,8 +232,7 @@ impl Run<'_> {
             .predict_while(&input, key, go_on)
             .map_err(|error| error.of_image(&file.path()))?;
         let Some(statistics) = statistics else { return Ok(None) };
-        let options = self.sampler.options();
-        let samples = if options.deterministic { 0 } else { options.samples };
+        let samples = statistics.n_samples() as u32;
         let geometry = input.geometry;
         Ok(Some(Box::new(Predicted { decoded, geometry, statistics, samples })))
     }

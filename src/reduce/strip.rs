@@ -41,6 +41,10 @@ pub(super) struct Strip {
     pub(super) deviations: Vec<f32>,
     pub(super) entropy: Vec<f32>,
     pub(super) votes: Vec<u16>,
+    /// The mean when the last block of samples ended, and the sums of the squared deviations of
+    /// the means of blocks; empty until a block ends.
+    pub(super) mean_before: Vec<f32>,
+    pub(super) block_deviations: Vec<f32>,
     /// Empty until there was a deterministic pass.
     pub(super) deterministic: Vec<(u16, f32)>,
 }
@@ -72,6 +76,8 @@ impl Strip {
             deviations: vec![0.0; sized(needs.moments, size)],
             entropy: vec![0.0; sized(needs.entropy, n_pixels)],
             votes: vec![0; sized(needs.votes, size)],
+            mean_before: Vec::new(),
+            block_deviations: Vec::new(),
             deterministic: Vec::new(),
         }
     }

@@ -10,13 +10,13 @@ use oracle::Oracle;
 const KEY: u64 = 0xC58E_FD15_4CE3_2F6D;
 
 /// Bell-shaped numbers of about this standard deviation, `sample`s of which differ by a tenth.
-fn logits(n: usize, sample: usize, spread: f32) -> Vec<f32> {
+pub(super) fn logits(n: usize, sample: usize, spread: f32) -> Vec<f32> {
     let uniform = |i: usize| squares32(i as u64, KEY) as f32 / 2f32.powi(32) - 0.5;
     let normal = |i: usize| (0..4).map(|k| uniform(4 * i + k)).sum::<f32>() * 3f32.sqrt();
     (0..n).map(|i| spread * (normal(i) + 0.1 * normal((sample + 1) * n + i))).collect()
 }
 
-fn scores(
+pub(super) fn scores(
     values: &[f32],
     n_channels: usize,
     [height, width]: [usize; 2],

@@ -15,6 +15,7 @@ pub struct Tile<'a> {
     deviations: &'a [f32],
     entropy: &'a [f32],
     votes: &'a [u16],
+    block_deviations: &'a [f32],
     isa: Isa,
 }
 
@@ -48,6 +49,10 @@ impl<'a> Tile<'a> {
             deviations: strip.deviations.get(start..start + size).unwrap_or_default(),
             entropy: strip.entropy.get(offset..offset + lanes).unwrap_or_default(),
             votes: strip.votes.get(start..start + size).unwrap_or_default(),
+            block_deviations: strip
+                .block_deviations
+                .get(start..start + size)
+                .unwrap_or_default(),
             isa,
         }
     }
@@ -85,6 +90,11 @@ impl<'a> Tile<'a> {
     /// The sums over samples of the squared deviations of a class's probability from its mean.
     pub fn squared_deviations(&self, class: usize) -> &'a [f32] {
         &self.deviations[class * self.lanes..][..self.lanes]
+    }
+
+    /// The same sums for the means of blocks, each counted once.
+    pub(super) fn block_deviations(&self, class: usize) -> &'a [f32] {
+        &self.block_deviations[class * self.lanes..][..self.lanes]
     }
 
     /// The mean over samples of the entropy.

@@ -1,9 +1,11 @@
 //! What a user can choose about sampling.
 
 use super::shortcut::Shortcut;
+use super::stop::StopRule;
+use crate::error::{Error, Result};
 use crate::input::preprocessing::Task;
 use crate::random::Draws;
-use crate::reduce::Needs;
+use crate::reduce::{Needs, Reduction};
 
 /// Whether images share their masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,8 +30,10 @@ impl Masks {
 /// How an image is sampled.
 #[derive(Debug, Clone)]
 pub struct SamplingOptions {
-    /// Number of stochastic passes. Default: 31, a block.
+    /// Number of stochastic passes, the most where `stop` ends them. Default: 31, a block.
     pub samples: u32,
+    /// When an image has enough of them. Default: never.
+    pub stop: Option<StopRule>,
     /// Seed of the masks. Default: 0.
     pub seed: u64,
     /// How the samples of a unit go together. Default: stratified.
@@ -48,7 +52,7 @@ pub struct SamplingOptions {
     pub threads: usize,
     /// Classification or segmentation. Default: by the rank of the output.
     pub task: Option<Task>,
-    /// The sums that the measures need. Default: all.
+    /// The sums that the measures need, and `stop`, which needs the moments. Default: all.
     pub needs: Needs,
     /// Ways to do less work that are not taken. Default: none.
     pub disabled: Vec<Shortcut>,
@@ -58,6 +62,18 @@ impl SamplingOptions {
     /// Rows of a run where neither the user nor memory says less: a block and the
     /// deterministic pass.
     pub const MOST_ROWS: usize = 32;
+
+    /// # Errors
+    /// If the number of samples is none, or the tolerance.
+    pub(super) fn check(&self) -> Result<()> {
+        let most = Reduction::MAX_SAMPLES;
+        if !(1..=most).contains(&(self.samples as usize)) {
+            let message = format!("{} is not between 1 and {most}", self.samples);
+            return Err(Error::setting("--samples", message)
+                .with_hint("31, the default, is one stratified block"));
+        }
+        self.stop.map_or(Ok(()), |stop| stop.check())
+    }
 
     /// Whether a way to do less work is taken.
     pub fn uses(&self, shortcut: Shortcut) -> bool {
@@ -69,6 +85,7 @@ impl Default for SamplingOptions {
     fn default() -> Self {
         Self {
             samples: 31,
+            stop: None,
             seed: 0,
             draws: Draws::Stratified,
             masks: Masks::PerImage,

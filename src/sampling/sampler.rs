@@ -5,32 +5,28 @@ mod grow;
 mod live;
 mod noise_rows;
 mod not_finite;
+mod passes;
 mod short;
 
 use std::sync::Arc;
 
 pub use bound::Bound;
-use not_finite::BadPass;
 use short::Short;
 
 use super::image::{self, Batch};
 use super::model_input;
 use super::open_batch::{Attempt, Opened};
-use super::options::{Masks, SamplingOptions};
-use super::prefix::{Crossed, Prefix};
-use super::probe::{Crossing, Probe, Probed, check_not_empty};
-use super::rows::{Fed, RowBytes, Rows};
+use super::options::SamplingOptions;
+use super::prefix::Prefix;
+use super::probe::{Crossing, Probe, Probed};
+use super::rows::{RowBytes, Rows};
 use super::scores::ScoreLayout;
-use super::size::{Size, Sizes};
+use super::size::Sizes;
 use crate::error::{Error, Result};
-use crate::input::NetworkInput;
 use crate::input::preprocessing::ModelInput;
-use crate::operator::{IMAGE_KEY, SAMPLE};
-use crate::reduce::{Reduction, Statistics};
 use crate::rewrite::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, SiteCounts, Value};
 use crate::sampling::Shortcut;
-use crate::simd::Isa;
 
 /// A model, ready to be sampled on images.
 pub struct Sampler {
@@ -85,12 +81,7 @@ impl Sampler {
         options: SamplingOptions,
         size: (usize, usize),
     ) -> Result<Self> {
-        if !(1..=Reduction::MAX_SAMPLES).contains(&(options.samples as usize)) {
-            let most = Reduction::MAX_SAMPLES;
-            let message = format!("{} is not between 1 and {most}", options.samples);
-            return Err(Error::setting("--samples", message)
-                .with_hint("31, the default, is one stratified block"));
-        }
+        options.check()?;
         let plan = if options.uses(Shortcut::SplitConcatenations) {
             plan.with_concatenations_split()?
         } else {
@@ -174,156 +165,6 @@ impl Sampler {
     pub fn scores(&self) -> &ScoreLayout {
         &self.scores
     }
-
-    /// Samples an image. `image_key` is the first eight bytes of the file's SHA-256
-    /// ([`random::digest_key`](crate::random::digest_key)); it is not looked at where masks are
-    /// shared.
-    ///
-    /// # Errors
-    /// If the model cannot take the image's size, or gives scores that are not finite.
-    pub fn predict(
-        &mut self,
-        image: &NetworkInput,
-        image_key: u64,
-    ) -> Result<Statistics> {
-        let finished = self.predict_while(image, image_key, &|| true)?;
-        finished.ok_or_else(|| Error::runtime("sampling", "was stopped"))
-    }
-
-    /// As [`Sampler::predict`], but gives up between two runs of the sampled part, with
-    /// `None`, once `go_on` says no.
-    ///
-    /// # Errors
-    /// As [`Sampler::predict`].
-    pub fn predict_while(
-        &mut self,
-        image: &NetworkInput,
-        image_key: u64,
-        go_on: &dyn Fn() -> bool,
-    ) -> Result<Option<Statistics>> {
-        let size = (image.height, image.width);
-        let tensor = image::tensor(&self.plan, &self.input, image.values.clone(), size)?;
-        let crossed = match self.prefix.run(&vec![&tensor; self.prefix_rows]) {
-            Ok(crossed) => crossed,
-            Err(error) => return Err(self.refuse_size(size, error)),
-        };
-        self.choose_end(size, &crossed)?;
-        let (height, width) = if self.scores.is_map() { size } else { (1, 1) };
-        let mut reduction = Reduction::new(
-            self.scores.channels(),
-            height,
-            width,
-            self.options.needs,
-            Isa::detect(),
-        );
-        let samples =
-            if self.options.deterministic { 0 } else { i64::from(self.options.samples) };
-        let key = match self.options.masks {
-            Masks::PerImage => image_key.cast_signed(),
-            Masks::Shared => 0,
-        };
-        let all: Vec<i64> = (DETERMINISTIC..samples).collect();
-        let mut fed = Fed::default();
-        for chunk in all.chunks(self.rows_of_a_run()) {
-            if !go_on() {
-                return Ok(None);
-            }
-            let run = self.run_rows(&crossed, &mut fed, key, chunk);
-            let run = run.and_then(|outputs| {
-                check_not_empty(outputs.first())?;
-                Ok(outputs)
-            });
-            let outputs = match run {
-                Ok(outputs) => outputs,
-                Err(error) => return Err(self.refuse_size(size, error)),
-            };
-            if outputs[0].shape().first() != Some(&fed.rows) {
-                return Err(Error::runtime(
-                    "the model's output",
-                    "its rows are not those of the run",
-                )
-                .with_hint("export the model with a dynamic batch axis"));
-            }
-            if let Some(bad) = self.reduce(&mut reduction, &outputs[0], chunk)? {
-                return Err(self.not_finite(&bad, (&tensor, &crossed, key)));
-            }
-        }
-        Ok(Some(reduction.finish()))
-    }
-
-    /// The error of an image of a size that a run failed for, with one that the model takes.
-    fn refuse_size(&mut self, size: Size, error: Error) -> Error {
-        let mut sizes = std::mem::take(&mut self.sizes);
-        let error = sizes.refuse(size, error, &mut |size| self.takes(size).is_ok());
-        self.sizes = sizes;
-        error
-    }
-
-    /// Whether a run without dropout on noise of a size goes through.
-    fn takes(&mut self, size: Size) -> Result<()> {
-        let image = image::noise_tensor(&self.plan, &self.input, 0, size)?;
-        let crossed = self.prefix.run(&vec![&image; self.prefix_rows])?;
-        let outputs =
-            self.run_rows(&crossed, &mut Fed::default(), 0, &[DETERMINISTIC])?;
-        check_not_empty(outputs.first())
-    }
-
-    /// Adds the scores of a run to the sums; the pass that cannot be added, if there is one.
-    fn reduce(
-        &self,
-        reduction: &mut Reduction,
-        output: &Value,
-        samples: &[i64],
-    ) -> Result<Option<BadPass>> {
-        let converted;
-        let values = if let Some(values) = output.f32s() {
-            values
-        } else {
-            converted = output.to_f32()?;
-            &converted
-        };
-        let shape = output.shape();
-        let row = |row| self.row(&shape, values, row);
-        let rows = (0..samples.len()).map(row).collect::<Result<Vec<_>>>()?;
-        let has_deterministic = samples.first() == Some(&DETERMINISTIC);
-        let stochastic = usize::from(has_deterministic && !self.options.deterministic);
-        let added = self.threads.install(|| {
-            if has_deterministic {
-                reduction.set_deterministic(&rows[0])?;
-            }
-            reduction.add_all(&rows[stochastic..])
-        });
-        Ok(added.err().map(|problem| BadPass::first(&problem, samples, &rows)))
-    }
-
-    /// Runs the suffix for these samples of an image. A file with a fixed batch size gets its
-    /// number of rows, and a shorter last run as many as the ones before, since every new shape
-    /// makes the runtime take more memory; rows beyond the samples are not looked at.
-    fn run_rows(
-        &mut self,
-        crossed: &Crossed,
-        fed: &mut Fed,
-        key: i64,
-        samples: &[i64],
-    ) -> Result<Vec<Value>> {
-        let rows = samples.len().max(self.prefix_rows).max(fed.rows);
-        if fed.rows != rows {
-            *fed = Fed::new(crossed, &self.grown_before(), rows)?;
-        }
-        let mut row_samples = samples.to_vec();
-        row_samples.resize(rows, DETERMINISTIC);
-        let samples = Value::from_i64(&[rows], row_samples)?;
-        let keys = Value::from_i64(&[rows], vec![key; rows])?;
-        let mut given = feed(self.prefix.names(), crossed, fed, &keys, &samples);
-        match &mut self.short {
-            Some(short) if self.ends_short => {
-                let mut takes = short.takes.iter().copied().chain([true, true]);
-                given.retain(|_| takes.next().unwrap_or(true));
-                short.session.run(&given)
-            }
-            _ => self.suffix.run(&given),
-        }
-    }
 }
 
 /// A plan, probed.
@@ -359,20 +200,6 @@ fn ready(
     };
     let probed = probed.map_err(|error| refuse(error, &mut probe))?;
     Ok(Ready { plan, prefix, probed, opened: None })
-}
-
-/// What goes into the suffix: the tensors at the cut, grown where rows need it, and each row's
-/// image and sample.
-fn feed<'a>(
-    names: &'a [String],
-    crossed: &'a Crossed,
-    fed: &'a Fed,
-    keys: &'a Value,
-    samples: &'a Value,
-) -> Vec<(&'a str, &'a Value)> {
-    let value = |i: usize| fed.grown[i].as_ref().unwrap_or(&crossed.0[i]);
-    let crossing = names.iter().enumerate().map(|(i, name)| (name.as_str(), value(i)));
-    crossing.chain([(IMAGE_KEY, keys), (SAMPLE, samples)]).collect()
 }
 
 fn session_options(plan: &Plan, options: &SamplingOptions) -> Result<SessionOptions> {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::names::{self, List, Maps};
+use crate::cli::names::{self, List, Maps, Samples};
 use crate::cli::sites::SiteArguments;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input::preprocessing::{
     Channels, Crop, Exif, Interpolation, Options, Preset, Resize, Task,
 };
@@ -15,8 +15,9 @@ use crate::measure::Measure;
 use crate::output::format::Format;
 use crate::pipeline::{Job, MapSize, OutputOptions, Precision};
 use crate::random::Draws;
+use crate::reduce::Needs;
 use crate::rewrite::ScoresOption;
-use crate::sampling::{Masks, SamplingOptions, Shortcut};
+use crate::sampling::{Masks, SamplingOptions, Shortcut, Steering, StopRule};
 
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
@@ -79,9 +80,17 @@ pub(in crate::cli) struct PredictArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sampling")]
 pub(in crate::cli) struct SamplingArguments {
-    /// Passes an image, best a multiple of 31.
-    #[arg(long, help_heading = FIRST, value_name = "N", default_value_t = 31, value_parser = names::from_1_to::<65_535, u32>)]
-    samples: u32,
+    /// Passes an image, best a multiple of 31; auto: as many as the tolerance asks for.
+    #[arg(long, help_heading = FIRST, value_name = "N|auto", default_value = "31", value_parser = names::samples)]
+    samples: Samples,
+    /// How well what is known when an image has enough samples, of auto: class=CHANCE,
+    /// predictive_entropy=NATS, probability=X (a number alone is of the entropy)
+    /// [default: predictive_entropy=0.02].
+    #[arg(long, value_name = "WHAT=X", value_parser = names::tolerance, hide_short_help = true)]
+    tolerance: Option<StopRule>,
+    /// Most passes an image, of auto [default: 310].
+    #[arg(long, value_name = "N", value_parser = names::from_1_to::<65_535, u32>, hide_short_help = true)]
+    max_samples: Option<u32>,
     /// Seed of the masks; a negative one is its two's complement.
     #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true, value_parser = seed, hide_short_help = true)]
     seed: u64,
@@ -336,11 +345,13 @@ impl PredictArguments {
         self.scores.task.and_then(|choice| choice.0)
     }
 
+    /// # Errors
+    /// If values of options do not go together.
     pub(super) fn job(
         &self,
         images: Vec<ImageFile>,
         preprocessing: &Preprocessing,
-    ) -> Job {
+    ) -> Result<Job> {
         let results = &self.results;
         let output = OutputOptions {
             measures: results.measures.0.clone(),
@@ -361,8 +372,11 @@ impl PredictArguments {
         };
         let typed = &self.sampling;
         let defaults = SamplingOptions::default();
+        let (samples, stop) = typed.samples()?;
+        let needs = if stop.is_some() { STOP_NEEDS } else { Needs::MEAN };
         let sampling = SamplingOptions {
-            samples: typed.samples,
+            samples,
+            stop,
             seed: typed.seed,
             draws: match typed.draws {
                 DrawsName::Stratified => Draws::Stratified,
@@ -377,15 +391,49 @@ impl PredictArguments {
             memory: self.machine.memory,
             threads: self.machine.threads.map_or(defaults.threads, |n| n as usize),
             task: self.scores.task.map_or(preprocessing.task, |choice| choice.0),
-            needs: output.needs(),
+            needs: output.needs().union(needs),
             disabled: self.machine.disable.clone(),
         };
-        Job {
+        Ok(Job {
             images,
             folder: self.output.clone(),
             overwrite: self.overwrite,
             sampling,
             output,
+        })
+    }
+}
+
+/// The sums that a look at an image needs.
+const STOP_NEEDS: Needs = Needs { moments: true, ..Needs::MEAN };
+
+/// When nothing else is said.
+const DEFAULT_STOP: StopRule =
+    StopRule { steering: Steering::PredictiveEntropy, tolerance: 0.02 };
+const DEFAULT_MOST: u32 = 310;
+
+impl SamplingArguments {
+    /// The number of samples, the most where a rule ends them, and that rule.
+    fn samples(&self) -> Result<(u32, Option<StopRule>)> {
+        match self.samples {
+            Samples::Auto => {
+                let stop = self.tolerance.unwrap_or(DEFAULT_STOP);
+                Ok((self.max_samples.unwrap_or(DEFAULT_MOST), Some(stop)))
+            }
+            Samples::Fixed(samples) => {
+                let unused = [
+                    ("--tolerance", self.tolerance.is_some()),
+                    ("--max-samples", self.max_samples.is_some()),
+                ];
+                match unused.into_iter().find(|(_, typed)| *typed) {
+                    None => Ok((samples, None)),
+                    Some((option, _)) => {
+                        let message = format!("means nothing with {samples} samples");
+                        Err(Error::setting(option, message)
+                            .with_hint("it is for --samples auto"))
+                    }
+                }
+            }
         }
     }
 }

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::super::culprit::{Counts, End, Step, walk};
-use super::{Crossed, DETERMINISTIC, Fed, Sampler, feed, session_options};
+use super::super::prefix::Crossed;
+use super::super::rows::Fed;
+use super::passes::feed;
+use super::{DETERMINISTIC, Sampler, session_options};
 use crate::error::{Error, Result};
 use crate::reduce::{NotFinite, ScoreKind, Scores};
 use crate::rewrite::{SuffixKind, Watched};

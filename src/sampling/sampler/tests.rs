@@ -3,9 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::rows::Fed;
+use super::super::size::Size;
 use super::*;
+use crate::input::NetworkInput;
 use crate::onnx::Model;
 use crate::random::{self, Draws, Stream};
+use crate::reduce::Statistics;
 use crate::rewrite::{ScoresOption, Site};
 
 fn fixture(name: &str) -> PathBuf {

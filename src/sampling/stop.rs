@@ -1,0 +1,193 @@
+//! When an image has been sampled enough.
+//!
+//! An image is looked at whenever a block of 31 samples has ended. What is asked of it is the
+//! error that is left by having drawn so many samples and not infinitely many ([`Steering`]); when
+//! it is within the tolerance, sampling ends. Looking again and again would find small
+//! errors by chance, so each look is held to more than a single one would be:
+//!
+//! - By the spread of the samples: the asymptotic confidence sequence of Waudby-Smith et al., a
+//!   bound that holds at all looks at once. It takes samples for independent ones, which overstates
+//!   the error of stratified draws, and so is on the safe side with those.
+//! - By the spread between the means of blocks, from the second on: Student's t, with what is left
+//!   of the chance of an error spent evenly over the looks. Blocks are independent however the
+//!   samples within them hang together, but few of them say little: this begins to
+//!   win at about five.
+//!
+//! Each has half of the chance of being wrong, and the better one counts. Both are exact only for
+//! bell-shaped means, which those of 31 samples nearly are. What no sample has shown, none
+//! of them can know of.
+//!
+//! # References
+//! - I. Waudby-Smith, D. Arbour, R. Sinha, E. H. Kennedy, A. Ramdas (2024), *Time-uniform central
+//!   limit theory and asymptotic confidence sequences*, Annals of Statistics 52(6): the bound, and
+//!   the choice of its parameter.
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::error::{Error, Result};
+use crate::random;
+use crate::reduce::{Reduction, SamplingError, Spread};
+
+/// What must be known well enough.
+///
+/// Measures that grow or shrink with the number of samples themselves are not offered: mutual
+/// information and the variances are too small by about 1/T, so they would differ between images
+/// for the T alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steering {
+    /// The predicted class. The tolerance is the chance that infinitely many samples would give
+    /// another; of a map, the share of the pixels for which that is open at 95 % confidence.
+    Class,
+    /// The predictive entropy, in nats: its error, at 95 % confidence; of a map, the root mean
+    /// square over the pixels.
+    PredictiveEntropy,
+    /// The mean probability of the predicted class: its error, as for the entropy.
+    Probability,
+}
+
+impl Steering {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Class, Self::PredictiveEntropy, Self::Probability];
+
+    /// The name to type and to show.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Class => "class",
+            Self::PredictiveEntropy => "predictive_entropy",
+            Self::Probability => "probability",
+        }
+    }
+
+    /// The one of a name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// When sampling ends before the last sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StopRule {
+    /// What must be known well enough.
+    pub steering: Steering,
+    /// How well: see [`Steering`]. Between 0 and 1, the ends left out, for a class; else positive.
+    pub tolerance: f64,
+}
+
+/// Samples of a block.
+const BLOCK: u32 = random::BLOCK as u32;
+
+/// The chance that an error is larger than the tolerance, for what is not itself a chance.
+const SIGNIFICANCE: f64 = 0.05;
+
+impl StopRule {
+    /// # Errors
+    /// If the tolerance is none.
+    pub fn check(&self) -> Result<()> {
+        let most = if self.steering == Steering::Class { 1.0 } else { f64::INFINITY };
+        if self.tolerance > 0.0 && self.tolerance < most {
+            return Ok(());
+        }
+        let name = self.steering.name();
+        let expected = match self.steering {
+            Steering::Class => "a chance or share between 0 and 1, such as class=0.01",
+            Steering::PredictiveEntropy => {
+                "an error in nats above 0, such as predictive_entropy=0.01"
+            }
+            Steering::Probability => "an error above 0, such as probability=0.01",
+        };
+        let message = format!("{name}={} is no tolerance", self.tolerance);
+        Err(Error::setting("--tolerance", message).with_hint(format!("give {expected}")))
+    }
+}
+
+/// The rule for images of one model.
+#[derive(Debug, Clone)]
+pub(super) struct Looks {
+    rule: StopRule,
+    is_map: bool,
+    n_classes: usize,
+    /// Times that an image may be looked at: one less than its blocks.
+    most: u32,
+}
+
+impl Looks {
+    pub(super) fn new(
+        rule: StopRule,
+        samples: u32,
+        n_classes: usize,
+        is_map: bool,
+    ) -> Self {
+        let most = samples.div_ceil(BLOCK).saturating_sub(1);
+        Self { rule, is_map, n_classes, most }
+    }
+
+    /// Whether the samples so far are enough, a block having just ended.
+    pub(super) fn enough(&self, reduction: &Reduction) -> bool {
+        let tolerance = self.rule.tolerance;
+        let largest = |error: &dyn Fn(Spread) -> SamplingError| {
+            let bound = |(spread, margin)| {
+                let error = error(spread);
+                margin * error.noise + error.bias
+            };
+            self.margins(reduction.n_blocks(), SIGNIFICANCE)
+                .map(bound)
+                .min_by(f64::total_cmp)
+        };
+        let error = match self.rule.steering {
+            Steering::PredictiveEntropy => {
+                largest(&|spread| reduction.entropy_error(spread))
+            }
+            Steering::Probability => {
+                largest(&|spread| reduction.probability_error(spread))
+            }
+            Steering::Class => {
+                let chance = if self.is_map { SIGNIFICANCE } else { tolerance };
+                // Any class but one may be the right one.
+                let each = chance / (self.n_classes - 1).max(1) as f64;
+                let margins: Vec<_> = self.margins(reduction.n_blocks(), each).collect();
+                let undecided = reduction.undecided(&margins);
+                let most = if self.is_map { tolerance } else { 0.0 };
+                return undecided <= most;
+            }
+        };
+        error.is_some_and(|error| error <= tolerance)
+    }
+
+    /// By how many standard errors a mean may be wrong after so many blocks, up to a chance of
+    /// `significance` over all looks.
+    fn margins(
+        &self,
+        n_blocks: u32,
+        significance: f64,
+    ) -> impl Iterator<Item = (Spread, f64)> {
+        let half = significance / 2.0;
+        let by_samples = anytime_margin(n_blocks * BLOCK, half);
+        let by_blocks = || {
+            let looks = f64::from(self.most.saturating_sub(1));
+            (Spread::Blocks, student_margin(n_blocks, half / looks))
+        };
+        let by_blocks = (n_blocks > 1).then(by_blocks);
+        [(Spread::Samples, by_samples)].into_iter().chain(by_blocks)
+    }
+}
+
+/// By how many standard errors the mean of `n` independent samples may be wrong, at every `n` at
+/// once, up to a chance of `significance` (two-sided): narrowest at one block.
+///
+/// `sqrt(2 (n r + 1) / (n r) ln(sqrt(n r + 1) / a))` with `r` the square of the paper's ρ.
+fn anytime_margin(n: u32, significance: f64) -> f64 {
+    let surprise = -2.0 * significance.ln();
+    let r = (surprise + surprise.ln_1p()) / f64::from(BLOCK);
+    let scaled = f64::from(n) * r;
+    (2.0 * (scaled + 1.0) / scaled * ((scaled + 1.0).sqrt() / significance).ln()).sqrt()
+}
+
+/// By how many standard errors the mean of `n` bell-shaped numbers may be wrong, up to a chance
+/// of `significance` (two-sided).
+fn student_margin(n: u32, significance: f64) -> f64 {
+    let quantile = |student: StudentsT| student.inverse_cdf(1.0 - significance / 2.0);
+    StudentsT::new(0.0, 1.0, f64::from(n) - 1.0).map_or(f64::INFINITY, quantile)
+}
+
+#[cfg(test)]
+mod tests;
