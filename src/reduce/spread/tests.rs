@@ -1,5 +1,6 @@
 use super::super::tests::{logits, scores};
 use super::*;
+use crate::random::squares32;
 use crate::reduce::{Needs, ScoreKind};
 use crate::simd::Isa;
 
@@ -149,12 +150,11 @@ fn equal_samples_leave_no_error_and_no_rival_but_an_equal_class() {
 #[test]
 fn the_entropy_error_covers_what_repeated_sampling_shows() {
     // Two classes, where the worst way to hang together is the only one.
-    let probability = |seed: usize| {
-        let sample = logits(2 * 40, seed, 1.0);
-        let pass =
-            |t: usize| vec![0.4 + 9.0 * (sample[2 * t] - sample[2 * (t % 3)]), 0.0];
-        (0..40).map(pass).collect::<Vec<_>>()
+    let uniform = |seed: u64, t: u64| {
+        squares32(seed * 40 + t, 0xC58E_FD15_4CE3_2F6D) as f32 / 2f32.powi(32)
     };
+    let probability =
+        |seed: u64| (0..40).map(move |t| vec![0.8 + 6.0 * (uniform(seed, t) - 0.5), 0.0]);
     let mut found = Vec::new();
     for seed in 0..2000 {
         let mut reduction = Reduction::new(2, 1, 1, Needs::ALL, Isa::detect());

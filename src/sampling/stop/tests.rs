@@ -50,12 +50,12 @@ fn close_race(run: u64, n_classes: usize, lead: f32) -> impl Fn(u32) -> Vec<f32>
 
 #[test]
 fn false_decisions_of_a_close_race_are_rarer_than_promised_over_a_thousand_runs() {
-    for (n_classes, promised) in [(2, 0.05), (2, 0.2), (5, 0.2)] {
+    for (n_classes, promised, lead) in [(2, 0.05, 0.02), (2, 0.2, 0.02), (5, 0.2, 0.3)] {
         let rule = looks(Steering::Class, promised, n_classes);
         let (mut decided, mut wrong, runs) = (0, 0, 1000);
         for run in 0..runs {
             let (samples, reduction) =
-                sampled(&rule, 310, close_race(run, n_classes, 0.02));
+                sampled(&rule, 310, close_race(run, n_classes, lead));
             if samples < 310 {
                 decided += 1;
                 wrong += u32::from(reduction.finish().prediction().classes[0] != 0);
