@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint doc verify fuzz clean check-python python-checks bench-peers
+.PHONY: help setup build demo test check fmt lint doc verify fuzz clean check-python python-checks bench bench-peers
 
 RUNTIME := 1.32.0
 STAMP := .ort/.onnxruntime-$(RUNTIME)
@@ -78,6 +78,9 @@ $(PYTHON_STAMP): .config/python-checks.txt
 
 check-python: build python-checks ## Check converted models in Python (fetches wheels pinned by hash)
 	PYTHONPATH=.python $(PYTHON) tests/python/check_converted.py $(MCDROP)
+
+bench: setup ## Time the kernels and whole predictions (minutes; BENCH=dropout for some)
+	cargo bench --locked --bench kernels --bench predictions -- $(BENCH)
 
 # Against what users would write instead: several GB of Python packages, put aside.
 PEERS_STAMP := .peers/.installed

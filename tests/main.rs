@@ -53,3 +53,5 @@ mod padding;
 mod reference;
 /// Runs that are killed, stopped, starved of disk space, and started again.
 mod resume;
+/// Images that take as many samples as they need.
+mod stop;

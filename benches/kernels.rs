@@ -1,0 +1,172 @@
+//! What this crate computes itself: dropout, the reduction, measures, pictures. `make bench`.
+//!
+//! Dropout is counted in element-samples: 31 samples of 8192 elements are 253,952. A copy of as many
+//! stands beside it.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+
+use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
+use mcdrop::output::colormap::Ramp;
+use mcdrop::output::{class_map, heat_map};
+use mcdrop::palette::Palette;
+use mcdrop::random::{self, Applied, Draws, MaskTable, Stream};
+use mcdrop::reduce::{Coordinates, Needs, Reduction, ScoreKind, Scores, Spread};
+use mcdrop::simd::Isa;
+use mcdrop::tensor::{ClassMap, Map};
+
+/// Elements whose words, values and results fit a core's own cache together.
+const CACHE: usize = 8192;
+/// Elements that fit no cache.
+const MEMORY: usize = 1 << 23;
+
+const STREAM: Stream =
+    Stream { draws: Draws::Stratified, seed: 7, site: 11, image: 13, iteration: 0 };
+
+/// Values without a pattern that a predictor of branches could learn.
+fn values(n: usize) -> Vec<f32> {
+    (0..n)
+        .map(|i| random::squares32(i as u64, 0xC58E_FD15_4CE3_2F6D) as f32 / 4e8)
+        .collect()
+}
+
+/// Draws `samples` of a row of values into as many rows, chunk by chunk as the operator does.
+fn draw(table: &MaskTable, samples: usize, x: &[f32], y: &mut [f32], words: &mut [u32]) {
+    let (key, applied, n) = (STREAM.key(0), Applied::scaled(2.0), x.len());
+    for start in (0..n).step_by(words.len()) {
+        table.words(key, start as u64, words);
+        for sample in 0..samples {
+            let row = sample * n % y.len() + start;
+            let out = &mut y[row..row + words.len()];
+            random::apply_words(
+                words,
+                sample as u32,
+                applied,
+                &x[start..][..words.len()],
+                out,
+            );
+        }
+    }
+}
+
+fn dropout(criterion: &mut Criterion) {
+    for (place, n, samples, rows) in [("cache", CACHE, 31, 1), ("memory", MEMORY, 4, 4)] {
+        let x = values(n);
+        let mut y = vec![0.0; rows * n];
+        let mut words = vec![0; CACHE.min(n)];
+        let mut group = criterion.benchmark_group(format!("dropout, {place}"));
+        group.throughput(Throughput::Elements((n * samples) as u64));
+        for ratio in [0.1, 0.3, 0.5] {
+            let Some(threshold) = random::threshold(ratio) else { continue };
+            let table = MaskTable::new(threshold);
+            group.bench_function(BenchmarkId::new("p", ratio), |bencher| {
+                bencher.iter(|| draw(&table, samples, black_box(&x), &mut y, &mut words));
+            });
+        }
+        group.bench_function("copy", |bencher| {
+            bencher.iter(|| {
+                for sample in 0..samples {
+                    let row = sample * n % y.len();
+                    y[row..row + n].copy_from_slice(black_box(&x));
+                }
+            });
+        });
+        group.bench_function("channels", |bencher| {
+            bencher.iter(|| {
+                for sample in 0..samples {
+                    let row = sample * n % y.len();
+                    for (channel, out) in y[row..row + n].chunks_mut(1024).enumerate() {
+                        out.copy_from_slice(&x[channel * 1024..][..out.len()]);
+                        random::apply_to_all(channel % 2 == 0, Applied::scaled(2.0), out);
+                    }
+                }
+            });
+        });
+        group.finish();
+    }
+}
+
+fn reduction(criterion: &mut Criterion) {
+    let (channels, height, width) = (19, 256, 512);
+    let mut group = criterion.benchmark_group("reduction");
+    for (name, factor, needs) in [
+        ("everything", 1, Needs::ALL),
+        ("mean and entropy", 1, Needs { entropy: true, ..Needs::MEAN }),
+        ("mean", 1, Needs::MEAN),
+        ("everything, resized by 16", 16, Needs::ALL),
+    ] {
+        let (h, w) = (height / factor, width / factor);
+        let samples = values(4 * channels * h * w);
+        let scores = |values| Scores {
+            values,
+            n_channels: channels,
+            height: h,
+            width: w,
+            kind: ScoreKind::Logits,
+            coordinates: Coordinates::HalfPixel,
+        };
+        let all: Vec<Scores> = samples.chunks(channels * h * w).map(scores).collect();
+        group.throughput(Throughput::Elements((4 * channels * height * width) as u64));
+        group.bench_function(name, |bencher| {
+            let mut sums = Reduction::new(channels, height, width, needs, Isa::detect());
+            bencher.iter(|| sums.add_all(black_box(&all)));
+        });
+    }
+    group.finish();
+}
+
+fn measures(criterion: &mut Criterion) {
+    let (channels, height, width) = (19, 256, 512);
+    let samples = values(channels * height * width);
+    let scores = Scores {
+        values: &samples,
+        n_channels: channels,
+        height,
+        width,
+        kind: ScoreKind::Logits,
+        coordinates: Coordinates::HalfPixel,
+    };
+    let mut sums = Reduction::new(channels, height, width, Needs::ALL, Isa::detect());
+    let added = sums.add_all(&[scores; 2]);
+    assert_eq!(added, Ok(()));
+    sums.end_block();
+    let mut group = criterion.benchmark_group("measures");
+    group.throughput(Throughput::Elements((height * width) as u64));
+    group.bench_function("entropy_error", |b| {
+        b.iter(|| sums.entropy_error(Spread::Samples))
+    });
+    let statistics = sums.clone().finish();
+    for measure in [PREDICTIVE_ENTROPY, MUTUAL_INFORMATION] {
+        group.bench_function(measure.name, |b| {
+            b.iter(|| measure.map(black_box(&statistics)))
+        });
+    }
+    group.finish();
+}
+
+fn pictures(criterion: &mut Criterion) {
+    let (height, width) = (512, 1024);
+    // Smooth with edges, as maps are.
+    let value = |i: usize| {
+        let (y, x) = ((i / width) as f32, (i % width) as f32);
+        ((x / 37.0).sin() * (y / 53.0).cos()).abs()
+            + f32::from(u8::from((i / 4096) % 3 == 0))
+    };
+    let map = Map { height, width, values: (0..height * width).map(value).collect() };
+    let classes = map.values.iter().map(|v| (v * 9.0) as u16).collect();
+    let classes = ClassMap { height, width, classes };
+    let heat = heat_map::HeatMap { map: &map, bound: 2.0, ramp: Ramp::Linear };
+    let palette = Palette::default();
+    let mut group = criterion.benchmark_group("pictures");
+    group.throughput(Throughput::Elements((height * width) as u64));
+    group.bench_function("heat map", |b| {
+        b.iter(|| heat_map::encode_png(black_box(&heat)))
+    });
+    group.bench_function("class map", |b| {
+        b.iter(|| class_map::encode_png(black_box(&classes), 19, &palette));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, dropout, reduction, measures, pictures);
+criterion_main!(benches);
