@@ -133,7 +133,7 @@ fn measures(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("measures");
     group.throughput(Throughput::Elements((height * width) as u64));
     group.bench_function("entropy_error", |b| {
-        b.iter(|| sums.entropy_error(Spread::Samples))
+        b.iter(|| sums.entropy_error(Spread::Samples, 0))
     });
     let statistics = sums.clone().finish();
     for measure in [PREDICTIVE_ENTROPY, MUTUAL_INFORMATION] {

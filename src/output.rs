@@ -6,6 +6,7 @@
 //! What the numbers mean is not known here: a map comes with its bound, a class map with its
 //! number of classes.
 
+pub mod chart;
 pub mod class_map;
 pub mod colormap;
 pub mod crop;

@@ -26,4 +26,4 @@ pub use rows::Rows;
 pub use sampler::{Bound, Sampler};
 pub use scores::ScoreLayout;
 pub use shortcut::Shortcut;
-pub use stop::{Steering, StopRule};
+pub use stop::{Steering, Stop, StopRule};

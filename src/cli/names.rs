@@ -126,10 +126,9 @@ pub(super) fn samples(text: &str) -> Result<Samples, String> {
     fixed.map_err(|message| format!("{message}, or auto"))
 }
 
-/// What must be known how well: `class=0.01`, or a number alone for the entropy.
+/// What must be known how well: `class=0.01`.
 pub(super) fn tolerance(text: &str) -> Result<StopRule, String> {
-    let (name, number) =
-        text.split_once('=').unwrap_or((Steering::PredictiveEntropy.name(), text));
+    let (name, number) = text.split_once('=').unwrap_or((text, ""));
     let (name, number) = (name.trim(), number.trim());
     let steering = Steering::by_name(name).ok_or_else(|| no_steering(name))?;
     let no_number = |_| format!("\"{number}\" is no number");

@@ -192,7 +192,7 @@ fn sampling(sampler: &Sampler) -> Value {
     let options = sampler.options();
     json!({
         "samples": if options.deterministic { 0 } else { options.samples },
-        "stop": options.stop.map(|stop| json!({
+        "stop": sampler.stop_rule().map(|stop| json!({
             "steering": stop.steering.name(),
             "tolerance": stop.tolerance,
         })),

@@ -50,18 +50,21 @@ impl Reduction {
         self.n_blocks
     }
 
-    /// The standard error of the predicted class's mean probability.
+    /// The standard error of the predicted class's mean probability. `imagined` samples are
+    /// counted as well, in which all classes are equally likely: 0, or 1 where a rare sample
+    /// that did not come up must not be forgotten.
     ///
     /// # Panics
     /// Where the squared deviations are not kept ([`Needs::moments`](super::Needs)), as all of
     /// these do.
-    pub fn probability_error(&self, spread: Spread) -> SamplingError {
+    pub fn probability_error(&self, spread: Spread, imagined: u32) -> SamplingError {
+        let judge = self.judge(spread, imagined);
         let [squares, _] = self.total(|tile| {
-            let (top, scale) = (tile.top(), self.scale(spread));
-            let mut squares = [0.0; LANES];
+            let (top, mut squares) = (tile.top(), [0.0; LANES]);
             for (lane, square) in squares.iter_mut().enumerate().take(tile.lanes()) {
                 let class = top.class[lane] as usize;
-                *square = deviations(tile, spread, class)[lane] * scale;
+                let deviations = judge.deviations(tile, class)[lane];
+                *square = judge.square(tile.mean(class)[lane], deviations);
             }
             [squares, [0.0; LANES]]
         });
@@ -70,16 +73,18 @@ impl Reduction {
 
     /// The error of the predictive entropy, in nats, to second order in that of the means:
     /// noise from the gradient `-ln m_c`, with classes that hang together in the worst way; bias
-    /// `-1/2 sum_c v_c / m_c` with `v_c` the squared standard error.
+    /// `-1/2 sum_c v_c / m_c` with `v_c` the squared standard error. `imagined` samples as in
+    /// [`Reduction::probability_error`].
     ///
     /// # Panics
     /// As [`Reduction::probability_error`].
-    pub fn entropy_error(&self, spread: Spread) -> SamplingError {
+    pub fn entropy_error(&self, spread: Spread, imagined: u32) -> SamplingError {
+        let judge = self.judge(spread, imagined);
         let [noise, bias] = self.total(|tile| {
             let mut squares = [[0.0; LANES]; 2];
             tile.isa().run(
                 #[inline(always)]
-                || entropy_error(tile, spread, self.scale(spread), &mut squares),
+                || judge.entropy_error(tile, &mut squares),
             );
             squares
         });
@@ -96,8 +101,8 @@ impl Reduction {
         let [undecided, _] = self.total(|tile| {
             let mut open = [1.0; LANES];
             for &(spread, margin) in margins {
-                let scale = (margin * margin) as f32 * self.scale(spread);
-                let rivals = rivals(tile, spread, scale);
+                let judge = self.judge(spread, 0);
+                let rivals = judge.rivals(tile, margin as f32);
                 for (open, rivals) in open.iter_mut().zip(rivals) {
                     *open *= rivals;
                 }
@@ -107,14 +112,22 @@ impl Reduction {
         undecided / (self.height * self.width) as f64
     }
 
-    /// What a sum of squared deviations is multiplied by to become a squared standard error.
-    fn scale(&self, spread: Spread) -> f32 {
-        let n = match spread {
-            Spread::Samples => self.n_samples,
-            Spread::Blocks => self.n_blocks,
+    /// How sums of squared deviations become squared standard errors.
+    fn judge(&self, spread: Spread, imagined: u32) -> Judge {
+        let (blocks, samples) = (f64::from(self.n_blocks), f64::from(self.n_samples));
+        let (added, uniform) = (f64::from(imagined), 1.0 / self.n_channels.max(2) as f64);
+        let (n, extra) = match spread {
+            Spread::Samples => (samples + added, samples * added / (samples + added)),
+            // One sample of a block moves the block's mean by so much less.
+            Spread::Blocks => (blocks, added * (blocks / samples).powi(2)),
         };
-        let n = f64::from(n);
-        (1.0 / (n * (n - 1.0).max(f64::MIN_POSITIVE))) as f32
+        Judge {
+            spread,
+            scale: (1.0 / (n * (n - 1.0).max(f64::MIN_POSITIVE))) as f32,
+            extra: extra as f32,
+            kept: (samples / (samples + added)) as f32,
+            uniform: uniform as f32,
+        }
     }
 
     fn root_mean(&self, squares: f64) -> f64 {
@@ -157,74 +170,99 @@ impl Strip {
     }
 }
 
-fn deviations<'a>(tile: &Tile<'a>, spread: Spread, class: usize) -> &'a [f32] {
-    match spread {
-        Spread::Samples => tile.squared_deviations(class),
-        Spread::Blocks => tile.block_deviations(class),
-    }
-}
-
-#[inline(always)]
-fn entropy_error(
-    tile: &Tile,
+/// How sums of squared deviations become squared standard errors.
+#[derive(Clone, Copy)]
+struct Judge {
     spread: Spread,
     scale: f32,
-    [noise, bias]: &mut [[f32; LANES]; 2],
-) {
-    // Moving every -ln m_c by the same changes no entropy, since deviations sum to 0 over the
-    // classes: about their own mean they say least.
-    let (mut weights, mut center) = ([0.0; LANES], [0.0; LANES]);
-    for class in 0..tile.n_classes() {
-        let lanes = tile.mean(class).iter().zip(deviations(tile, spread, class));
-        for (lane, (&m, d)) in lanes.enumerate() {
-            let error = (d * scale).sqrt();
-            weights[lane] += error;
-            center[lane] += error * ln(m);
-        }
-    }
-    for lane in 0..LANES {
-        let weight = weights[lane];
-        center[lane] /= if weight > 0.0 { weight } else { 1.0 };
-    }
-    for class in 0..tile.n_classes() {
-        let lanes = tile.mean(class).iter().zip(deviations(tile, spread, class));
-        for (lane, (&m, d)) in lanes.enumerate() {
-            let square = d * scale;
-            noise[lane] += square.sqrt() * (ln(m) - center[lane]).abs();
-            // Where the mean is 0, so is every deviation.
-            bias[lane] += 0.5 * square / if m > 0.0 { m } else { 1.0 };
-        }
-    }
-    for lane in 0..LANES {
-        noise[lane] *= noise[lane];
-        bias[lane] *= bias[lane];
-    }
+    /// What the imagined samples add, for each square of the mean's distance from theirs.
+    extra: f32,
+    /// The share of the samples that are none of these.
+    kept: f32,
+    /// A class's probability in them.
+    uniform: f32,
 }
 
-/// 1 where a class may still overtake the first one, else 0; `scale` makes of squared deviations
-/// the squares of what is to be kept clear of.
-fn rivals(tile: &Tile, spread: Spread, scale: f32) -> [f32; LANES] {
-    let (top, mut open) = (tile.top(), [0.0; LANES]);
-    let mut of_first = [0.0; LANES];
-    for (lane, width) in of_first.iter_mut().enumerate().take(tile.lanes()) {
-        let class = top.class[lane] as usize;
-        *width = (deviations(tile, spread, class)[lane] * scale).sqrt();
+impl Judge {
+    #[inline(always)]
+    fn deviations<'a>(&self, tile: &Tile<'a>, class: usize) -> &'a [f32] {
+        match self.spread {
+            Spread::Samples => tile.squared_deviations(class),
+            Spread::Blocks => tile.block_deviations(class),
+        }
     }
-    tile.isa().run(
-        #[inline(always)]
-        || {
-            for class in 0..tile.n_classes() {
-                let lanes = tile.mean(class).iter().zip(deviations(tile, spread, class));
-                for (lane, (m, d)) in lanes.enumerate() {
-                    let width = of_first[lane] + (d * scale).sqrt();
-                    let behind = top.largest[lane] - m;
-                    let is_rival = top.class[lane] != class as u32 && behind <= width;
-                    open[lane] = if is_rival { 1.0 } else { open[lane] };
-                }
+
+    /// The squared standard error of a mean.
+    #[inline(always)]
+    fn square(&self, mean: f32, deviations: f32) -> f32 {
+        let distance = mean - self.uniform;
+        (deviations + self.extra * distance * distance) * self.scale
+    }
+
+    /// The mean with the imagined samples.
+    #[inline(always)]
+    fn mean(&self, mean: f32) -> f32 {
+        mean * self.kept + (1.0 - self.kept) * self.uniform
+    }
+
+    #[inline(always)]
+    fn entropy_error(&self, tile: &Tile, [noise, bias]: &mut [[f32; LANES]; 2]) {
+        // Moving every -ln m_c by the same changes no entropy, since deviations sum to 0 over
+        // the classes: about their own mean they say least.
+        let (mut weights, mut center) = ([0.0; LANES], [0.0; LANES]);
+        for class in 0..tile.n_classes() {
+            let lanes = tile.mean(class).iter().zip(self.deviations(tile, class));
+            for (lane, (&m, &d)) in lanes.enumerate() {
+                let error = self.square(m, d).sqrt();
+                weights[lane] += error;
+                center[lane] += error * ln(self.mean(m));
             }
-        },
-    );
-    open
+        }
+        for lane in 0..LANES {
+            let weight = weights[lane];
+            center[lane] /= if weight > 0.0 { weight } else { 1.0 };
+        }
+        for class in 0..tile.n_classes() {
+            let lanes = tile.mean(class).iter().zip(self.deviations(tile, class));
+            for (lane, (&m, &d)) in lanes.enumerate() {
+                let (square, m) = (self.square(m, d), self.mean(m));
+                noise[lane] += square.sqrt() * (ln(m) - center[lane]).abs();
+                // Where the mean is 0, so is every deviation.
+                bias[lane] += 0.5 * square / if m > 0.0 { m } else { 1.0 };
+            }
+        }
+        for lane in 0..LANES {
+            noise[lane] *= noise[lane];
+            bias[lane] *= bias[lane];
+        }
+    }
+
+    /// 1 where a class may still overtake the first one, else 0: it is no further behind than
+    /// `margin` times both standard errors.
+    fn rivals(&self, tile: &Tile, margin: f32) -> [f32; LANES] {
+        let (top, mut open) = (tile.top(), [0.0; LANES]);
+        let mut of_first = [0.0; LANES];
+        for (lane, error) in of_first.iter_mut().enumerate().take(tile.lanes()) {
+            let class = top.class[lane] as usize;
+            let deviations = self.deviations(tile, class)[lane];
+            *error = self.square(top.largest[lane], deviations).sqrt();
+        }
+        tile.isa().run(
+            #[inline(always)]
+            || {
+                for class in 0..tile.n_classes() {
+                    let lanes = tile.mean(class).iter().zip(self.deviations(tile, class));
+                    for (lane, (&m, &d)) in lanes.enumerate() {
+                        let width = margin * (of_first[lane] + self.square(m, d).sqrt());
+                        let behind = top.largest[lane] - m;
+                        let is_rival = top.class[lane] != class as u32 && behind <= width;
+                        open[lane] = if is_rival { 1.0 } else { open[lane] };
+                    }
+                }
+            },
+        );
+        open
+    }
 }
 
 #[cfg(test)]

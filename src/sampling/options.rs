@@ -1,7 +1,7 @@
 //! What a user can choose about sampling.
 
 use super::shortcut::Shortcut;
-use super::stop::StopRule;
+use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::input::preprocessing::Task;
 use crate::random::Draws;
@@ -33,7 +33,7 @@ pub struct SamplingOptions {
     /// Number of stochastic passes, the most where `stop` ends them. Default: 31, a block.
     pub samples: u32,
     /// When an image has enough of them. Default: never.
-    pub stop: Option<StopRule>,
+    pub stop: Option<Stop>,
     /// Seed of the masks. Default: 0.
     pub seed: u64,
     /// How the samples of a unit go together. Default: stratified.
@@ -72,7 +72,10 @@ impl SamplingOptions {
             return Err(Error::setting("--samples", message)
                 .with_hint("31, the default, is one stratified block"));
         }
-        self.stop.map_or(Ok(()), |stop| stop.check())
+        match self.stop {
+            Some(Stop::Rule(rule)) => rule.check(),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a way to do less work is taken.

@@ -22,6 +22,7 @@ use super::probe::{Crossing, Probe, Probed};
 use super::rows::{RowBytes, Rows};
 use super::scores::ScoreLayout;
 use super::size::Sizes;
+use super::stop::StopRule;
 use crate::error::{Error, Result};
 use crate::input::preprocessing::ModelInput;
 use crate::rewrite::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
@@ -154,6 +155,12 @@ impl Sampler {
     /// The options it runs with.
     pub fn options(&self) -> &SamplingOptions {
         &self.options
+    }
+
+    /// When an image has enough samples, where that is not only when it has all.
+    pub fn stop_rule(&self) -> Option<StopRule> {
+        let stop = self.options.stop.filter(|_| !self.options.deterministic)?;
+        Some(stop.rule(self.scores.is_map()))
     }
 
     /// Rows of a run, and why not more.

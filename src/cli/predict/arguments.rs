@@ -17,7 +17,7 @@ use crate::pipeline::{Job, MapSize, OutputOptions, Precision};
 use crate::random::Draws;
 use crate::reduce::Needs;
 use crate::rewrite::ScoresOption;
-use crate::sampling::{Masks, SamplingOptions, Shortcut, Steering, StopRule};
+use crate::sampling::{Masks, SamplingOptions, Shortcut, Stop, StopRule};
 
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
@@ -83,9 +83,8 @@ pub(in crate::cli) struct SamplingArguments {
     /// Passes an image, best a multiple of 31; auto: as many as the tolerance asks for.
     #[arg(long, help_heading = FIRST, value_name = "N|auto", default_value = "31", value_parser = names::samples)]
     samples: Samples,
-    /// How well what is known when an image has enough samples, of auto: class=CHANCE,
-    /// predictive_entropy=NATS, probability=X (a number alone is of the entropy)
-    /// [default: predictive_entropy=0.02].
+    /// When auto has enough: class=CHANCE (of another class with more), predictive_entropy=NATS,
+    /// probability=X (errors at 95 %) [default: class=0.01, of maps predictive_entropy=0.02].
     #[arg(long, value_name = "WHAT=X", value_parser = names::tolerance, hide_short_help = true)]
     tolerance: Option<StopRule>,
     /// Most passes an image, of auto [default: 310].
@@ -407,17 +406,15 @@ impl PredictArguments {
 /// The sums that a look at an image needs.
 const STOP_NEEDS: Needs = Needs { moments: true, ..Needs::MEAN };
 
-/// When nothing else is said.
-const DEFAULT_STOP: StopRule =
-    StopRule { steering: Steering::PredictiveEntropy, tolerance: 0.02 };
+/// Most samples of an image when nothing else is said: ten blocks.
 const DEFAULT_MOST: u32 = 310;
 
 impl SamplingArguments {
     /// The number of samples, the most where a rule ends them, and that rule.
-    fn samples(&self) -> Result<(u32, Option<StopRule>)> {
+    fn samples(&self) -> Result<(u32, Option<Stop>)> {
         match self.samples {
             Samples::Auto => {
-                let stop = self.tolerance.unwrap_or(DEFAULT_STOP);
+                let stop = self.tolerance.map_or(Stop::ByTask, Stop::Rule);
                 Ok((self.max_samples.unwrap_or(DEFAULT_MOST), Some(stop)))
             }
             Samples::Fixed(samples) => {

@@ -86,7 +86,7 @@ fn errors_agree_with_an_f64_oracle_for_both_spreads_and_on_every_isa() {
         for spread in [Spread::Samples, Spread::Blocks] {
             let pixels = oracle(&samples, n_pixels, spread);
             let top = pixels.iter().map(|pixel| pixel[first(pixel)].1);
-            assert_near(reduction.probability_error(spread).noise, root_mean(top));
+            assert_near(reduction.probability_error(spread, 0).noise, root_mean(top));
             let noise = |pixel: &Vec<(f64, f64)>| {
                 let weight: f64 = pixel.iter().map(|(_, v)| v.sqrt()).sum();
                 let center =
@@ -97,7 +97,7 @@ fn errors_agree_with_an_f64_oracle_for_both_spreads_and_on_every_isa() {
             let bias = |pixel: &Vec<(f64, f64)>| {
                 pixel.iter().map(|(m, v)| v / m / 2.0).sum::<f64>().powi(2)
             };
-            let error = reduction.entropy_error(spread);
+            let error = reduction.entropy_error(spread, 0);
             assert_near(error.noise, root_mean(pixels.iter().map(noise)));
             assert_near(error.bias, root_mean(pixels.iter().map(bias)));
         }
@@ -138,8 +138,8 @@ fn equal_samples_leave_no_error_and_no_rival_but_an_equal_class() {
         |sample: &[f32]| reduced(&vec![sample.to_vec(); 2 * BLOCK], 2, Isa::detect());
     let decided = reduced(&[3.0, 1.0, 2.0, 0.0, 1.0, -9.0, 0.0, 0.0]);
     for spread in [Spread::Samples, Spread::Blocks] {
-        assert_eq!(decided.probability_error(spread).noise.to_bits(), 0);
-        assert_eq!(decided.entropy_error(spread).noise.to_bits(), 0);
+        assert_eq!(decided.probability_error(spread, 0).noise.to_bits(), 0);
+        assert_eq!(decided.entropy_error(spread, 0).noise.to_bits(), 0);
         assert_eq!(decided.undecided(&[(spread, 3.0)]).to_bits(), 0);
     }
     let tied = reduced(&[3.0, 3.0, 3.0, 3.0, 1.0, -9.0, 0.0, 0.0]);
@@ -161,7 +161,7 @@ fn the_entropy_error_covers_what_repeated_sampling_shows() {
         for sample in probability(seed) {
             reduction.add(&scores(&sample, 2, [1, 1], ScoreKind::Logits)).unwrap();
         }
-        let error = reduction.entropy_error(Spread::Samples);
+        let error = reduction.entropy_error(Spread::Samples, 0);
         let statistics = reduction.finish();
         let entropy = statistics.map(|t, out| out[0] = t.entropy_of_mean()[0]).values[0];
         found.push((f64::from(entropy), error));
@@ -170,4 +170,26 @@ fn the_entropy_error_covers_what_repeated_sampling_shows() {
     let shown = (square * found.len() as f64).sqrt();
     let told = found.iter().map(|f| f.1.noise).sum::<f64>() / found.len() as f64;
     assert!(0.7 < told / shown && told / shown < 1.4, "{told} told, {shown} shown");
+}
+
+#[test]
+fn an_imagined_sample_counts_like_one_that_was_drawn() {
+    let (n_pixels, size) = (70, [1, 70]);
+    let mut all = samples(n_pixels);
+    let imagined = reduced(&all, n_pixels, Isa::detect());
+    all.push(vec![0.0; N_CLASSES * n_pixels]);
+    let mut drawn = Reduction::new(N_CLASSES, 1, n_pixels, Needs::ALL, Isa::detect());
+    for sample in &all {
+        drawn.add(&scores(sample, N_CLASSES, size, ScoreKind::Logits)).unwrap();
+    }
+    let (one, other) = (
+        imagined.entropy_error(Spread::Samples, 1),
+        drawn.entropy_error(Spread::Samples, 0),
+    );
+    assert_near(one.noise, other.noise);
+    assert_near(one.bias, other.bias);
+    // Its block's mean moves a fifth as far as the sample itself.
+    let few = imagined.probability_error(Spread::Blocks, 0).noise;
+    let more = imagined.probability_error(Spread::Blocks, 1).noise;
+    assert!(few < more && more < few + 0.75 / BLOCK as f64, "{few} {more}");
 }

@@ -103,9 +103,9 @@ impl Sampler {
     }
 
     fn looks(&self) -> Option<Looks> {
-        let stop = self.options.stop.filter(|_| !self.options.deterministic)?;
+        let rule = self.stop_rule()?;
         let (n_classes, is_map) = (self.scores.n_classes(), self.scores.is_map());
-        Some(Looks::new(stop, self.options.samples, n_classes, is_map))
+        Some(Looks::new(rule, self.options.samples, n_classes, is_map))
     }
 
     /// As [`Self::run_rows`], with an error where what comes out has not these rows.

@@ -1,0 +1,73 @@
+//! Elements of SVG as text.
+
+use std::fmt::Write as _;
+
+/// A document that grows.
+#[derive(Debug, Default)]
+pub(super) struct Svg(String);
+
+impl Svg {
+    /// An element without content.
+    pub(super) fn element(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        self.open(name, attributes);
+        self.0.truncate(self.0.len() - 2);
+        self.0.push_str("/>\n");
+    }
+
+    /// The start of an element with content.
+    pub(super) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        let _ = write!(self.0, "<{name}");
+        for (name, value) in attributes {
+            let _ = write!(self.0, " {name}=\"{}\"", escaped(value));
+        }
+        self.0.push_str(">\n");
+    }
+
+    /// The end of an element.
+    pub(super) fn close(&mut self, name: &str) {
+        let _ = writeln!(self.0, "</{name}>");
+    }
+
+    /// An element that holds text.
+    pub(super) fn text(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
+        self.open(name, attributes);
+        self.0.truncate(self.0.len() - 1);
+        let _ = writeln!(self.0, "{}</{name}>", escaped(text));
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+}
+
+/// Text that is nothing but text; characters that XML has no place for are left out.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            c if c.is_control() => {}
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// A length in pixels, to a hundredth.
+pub(super) fn pixels(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The points of a line.
+pub(super) fn path(points: &[(f64, f64)]) -> String {
+    let mut path = String::new();
+    for (i, (x, y)) in points.iter().enumerate() {
+        let command = if i == 0 { 'M' } else { 'L' };
+        let _ = write!(path, "{command}{} {}", pixels(*x), pixels(*y));
+    }
+    path
+}
