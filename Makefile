@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint doc verify fuzz clean check-python python-checks bench bench-peers
+.PHONY: help setup build demo test check fmt lint doc verify fuzz clean check-python python-checks bench bench-error bench-peers
 
 RUNTIME := 1.32.0
 STAMP := .ort/.onnxruntime-$(RUNTIME)
@@ -81,6 +81,9 @@ check-python: build python-checks ## Check converted models in Python (fetches w
 
 bench: setup ## Time the kernels and whole predictions (minutes; BENCH=dropout for some)
 	cargo bench --locked --bench kernels --bench predictions -- $(BENCH)
+
+bench-error: setup ## Measure the sampling error against time (an hour; with the U-Net of bench-peers, if it is there)
+	cargo bench --locked --bench error_against_time -- fixtures/readme $$(ls target/bench/unet.onnx 2>/dev/null)
 
 # Against what users would write instead: several GB of Python packages, put aside.
 PEERS_STAMP := .peers/.installed
