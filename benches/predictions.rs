@@ -64,5 +64,31 @@ fn predictions(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, predictions);
+/// Rows of a run and threads, where memory and the number of cores would choose them.
+fn rows_and_threads(criterion: &mut Criterion) {
+    for (name, image) in CASES {
+        let mut group = criterion.benchmark_group(format!("{name}, rows and threads"));
+        group.sample_size(10);
+        let all = SamplingOptions::default().threads;
+        let chosen = [(None, all), (None, 1)];
+        let rows = [1, 2, 4, 8, 16, 32].map(|rows| (Some(rows), all));
+        for (batch_size, threads) in chosen.into_iter().chain(rows) {
+            let options = SamplingOptions { batch_size, threads, ..Default::default() };
+            let opened = open(name, image, options);
+            assert!(opened.is_ok(), "{name}: {:?}", opened.err());
+            let Ok((mut sampler, image)) = opened else { return };
+            let rows = sampler.rows().per_run;
+            let how = if batch_size.is_none() { "chosen, " } else { "" };
+            group.bench_function(
+                format!("{how}{rows} rows, {threads} threads"),
+                |bencher| {
+                    bencher.iter(|| sampler.predict(&image, 5));
+                },
+            );
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, predictions, rows_and_threads);
 criterion_main!(benches);

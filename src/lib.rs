@@ -62,7 +62,7 @@
 //! | [`pipeline`], [`convert`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself |
 //! | [`sampling`], [`output`], [`cost`] | the loop over samples; files and pictures; multiply-adds |
 //! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
-//! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
+//! | [`onnx`], [`input`], [`reduce`], [`metric`] | model files; images; sums over samples; predictions against labels |
 //! | [`random`] | which units a sample drops |
 //! | [`simd`], [`tensor`], [`palette`], [`error`] | instruction sets; planes; colours of classes; errors |
 //!
@@ -89,6 +89,7 @@ pub mod cost;
 pub mod error;
 pub mod input;
 pub mod measure;
+pub mod metric;
 pub mod onnx;
 mod operator;
 pub mod output;

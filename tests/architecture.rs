@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "tensor", "palette"],
     &["simd", "operator"],
     &["random"],
-    &["onnx", "input", "reduce"],
+    &["onnx", "input", "reduce", "metric"],
     &["runtime", "rewrite", "measure"],
     &["sampling", "output", "cost"],
     &["pipeline", "convert"],
