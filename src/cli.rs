@@ -6,6 +6,7 @@
 
 mod convert;
 mod doctor;
+mod evaluate;
 mod inspect;
 mod manual;
 mod names;
@@ -32,6 +33,7 @@ use crate::error::Error;
 Examples:
   mcdrop predict model.onnx images -o out --preset imagenet
   mcdrop inspect model.onnx    what is random in a model
+  mcdrop evaluate out --labels labels
   mcdrop convert model.onnx -o live.onnx
   mcdrop predict --help        the options used most, with examples
   mcdrop help predict          all options
@@ -55,6 +57,8 @@ enum Command {
     Predict(Box<predict::PredictArguments>),
     /// Show what is random in a model, where dropout could go, and what it would cost.
     Inspect(Box<inspect::InspectArguments>),
+    /// Compare a prediction folder with labels: calibration, finding of errors, strange images.
+    Evaluate(Box<evaluate::EvaluateArguments>),
     /// Write a model that draws its masks itself, in any ONNX Runtime.
     Convert(Box<convert::ConvertArguments>),
     /// Show which ONNX Runtime is found, where, and what works.
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
     let result = match typed.command {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),

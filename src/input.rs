@@ -13,6 +13,7 @@
 pub mod decode;
 mod digest;
 pub mod images;
+pub mod label;
 pub mod picture;
 pub mod preprocessing;
 

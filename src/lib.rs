@@ -59,7 +59,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | flags, messages, exit codes; the only one that prints |
-//! | [`pipeline`], [`convert`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself |
+//! | [`pipeline`], [`convert`], [`evaluate`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself; predictions against labels |
 //! | [`sampling`], [`output`], [`cost`] | the loop over samples; files and pictures; multiply-adds |
 //! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
 //! | [`onnx`], [`input`], [`reduce`], [`metric`] | model files; images; sums over samples; predictions against labels |
@@ -87,6 +87,7 @@ pub mod cli;
 pub mod convert;
 pub mod cost;
 pub mod error;
+pub mod evaluate;
 pub mod input;
 pub mod measure;
 pub mod metric;

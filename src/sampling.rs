@@ -1,9 +1,4 @@
-//! Sampling an image: the prefix once, the suffix for every sample, sums a pixel.
-//!
-//! A [`Sampler`] is made once for a model. A probe with noise images finds out which axis of
-//! each tensor counts rows, so that several samples can share a run; where that cannot be
-//! proven, a run has one row. A batch size that the file fixes is opened where a probe proves that
-//! this changes nothing; where it does, runs have that size. Row `-1` of an image is the deterministic pass.
+#![doc = include_str!("docs/speed.md")]
 
 mod axis;
 mod culprit;

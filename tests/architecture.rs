@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["onnx", "input", "reduce", "metric"],
     &["runtime", "rewrite", "measure"],
     &["sampling", "output", "cost"],
-    &["pipeline", "convert"],
+    &["pipeline", "convert", "evaluate"],
     &["cli"],
 ];
 

@@ -23,6 +23,8 @@ mod command_line;
 mod convert;
 /// Same bits whatever the batch, the threads, the order and the other images.
 mod determinism;
+/// Predictions against labels.
+mod evaluate;
 /// Folders as exporters leave them.
 mod exports;
 /// What goes wrong as a user meets it: messages, ways out, what stays written.

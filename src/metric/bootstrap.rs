@@ -1,81 +1,90 @@
-//! Intervals: how metrics would vary with other images of the same kind.
+//! Intervals by the Poisson bootstrap over images.
 //!
-//! Each replicate counts every image as often as a Poisson number of mean 1 says, which is a
-//! function of the image's id and the replicate alone: images may come in any order and any parts,
-//! nothing is kept of them, and two runs over the same images have the same intervals. Pixels of
-//! one image stay together, since they are not independent.
+//! A replicate counts every image a random number of times, drawn from the Poisson distribution
+//! with mean 1, which for many images is drawing as many of them with replacement. The number is
+//! a hash of the image's id and the replicate: it does not depend on the order of the images, on
+//! their number or on which part of them is at hand, so replicates of parts add up to those of
+//! the whole, in constant memory. Images are drawn and not pixels, because the pixels of an
+//! image are alike.
 //!
 //! # References
-//! Chamandy et al. (2012), *Estimating Uncertainty for Massive Data Streams*.
+//! - N. Chamandy et al. (2012), *Estimating Uncertainty for Massive Data Streams*, Google
+//!   technical report: Poisson weights for data that are seen once.
 
-use super::tally::Tally;
-use crate::random::{absorb, image_key, squares32};
+/// The fewest images for which there is an interval.
+pub const FEWEST_IMAGES: usize = 10;
 
-/// Replicates of an interval.
-pub const REPLICATES: usize = 200;
-/// With fewer images there is no interval.
-pub const FEWEST_IMAGES: u64 = 10;
+/// The share of replicates in which a metric must be defined for it to have an interval.
+const DEFINED: f64 = 0.95;
 
-/// What an image of this id counts in each replicate.
-pub(super) fn weights(id: &str) -> impl Iterator<Item = u64> + use<> {
-    let key = absorb(image_key(id.as_bytes()) | 1, 0);
-    (0..REPLICATES as u64).map(move |replicate| poisson(squares32(replicate, key)))
+/// Share of the replicates below the interval, and above it.
+const TAIL: f64 = 0.025;
+
+/// 2⁶⁴ times the probability of at most `k`, by the Poisson distribution with mean 1, rounded
+/// down.
+const AT_MOST: [u64; 20] = [
+    0x5e2d_58d8_b3bc_df1a,
+    0xbc5a_b1b1_6779_be35,
+    0xeb71_5e1d_c158_2dc2,
+    0xfb23_9797_34a2_52f1,
+    0xff10_25f5_9174_dc3d,
+    0xffd9_0f3b_a405_5e19,
+    0xfffa_8b71_fc72_c913,
+    0xffff_540c_0914_b3c9,
+    0xffff_ed1f_4aa8_f120,
+    0xffff_fe21_6e64_1462,
+    0xffff_ffd4_d85d_3183,
+    0xffff_fffc_6da2_62b4,
+    0xffff_ffff_ba12_d178,
+    0xffff_ffff_fb07_c64c,
+    0xffff_ffff_ffab_8ea5,
+    0xffff_ffff_fffa_be22,
+    0xffff_ffff_ffff_b11a,
+    0xffff_ffff_ffff_fba1,
+    0xffff_ffff_ffff_ffc5,
+    0xffff_ffff_ffff_fffd,
+];
+
+/// How often a replicate counts the image of a key ([`key`]).
+pub(super) fn weight(key: u64, replicate: usize) -> u64 {
+    let word = mixed(key.wrapping_add(mixed(replicate as u64)));
+    AT_MOST.iter().take_while(|&&at_most| word >= at_most).count() as u64
 }
 
-/// The Poisson number of mean 1 of a uniform one, by its distribution function.
-fn poisson(word: u32) -> u64 {
-    let uniform = (f64::from(word) + 0.5) / 2f64.powi(32);
-    let (mut n, mut chance) = (0, (-1f64).exp());
-    let mut below = chance;
-    while uniform > below && n < 20 {
-        n += 1;
-        chance /= n as f64;
-        below += chance;
-    }
-    n
+/// The number that an image's id stands for in the bootstrap: FNV-1a, 64 bits.
+pub(super) fn key(id: &str) -> u64 {
+    id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
-/// Tallies of all replicates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Replicates(Vec<Tally>);
-
-impl Replicates {
-    pub(super) fn new(n_classes: usize, n_scores: usize) -> Self {
-        Self(vec![Tally::new_coarse(n_classes, n_scores); REPLICATES])
-    }
-
-    /// Adds an image's tally.
-    pub(super) fn add(&mut self, id: &str, image: &Tally) {
-        let image = image.coarsened();
-        for (replicate, weight) in self.0.iter_mut().zip(weights(id)) {
-            if weight > 0 {
-                replicate.add_times(&image, weight);
-            }
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (own, other) in self.0.iter_mut().zip(&other.0) {
-            own.add(other);
-        }
-    }
-
-    /// The central 95 % of a metric over the replicates that have it; `None` where fewer than
-    /// half do.
-    pub(super) fn interval(
-        &self,
-        metric: impl Fn(&Tally) -> Option<f64>,
-    ) -> Option<(f64, f64)> {
-        central(self.0.iter().filter_map(metric).collect())
-    }
+/// A step of `SplitMix64`: every bit of the result depends on every bit of the word.
+fn mixed(word: u64) -> u64 {
+    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
 
-/// The 2.5 % and 97.5 % quantiles by nearest rank, of at least half of the replicates.
-pub(super) fn central(mut values: Vec<f64>) -> Option<(f64, f64)> {
-    if values.len() < REPLICATES / 2 {
+/// The 95 % interval of a metric from its value in each replicate: the 2.5 % and 97.5 %
+/// percentiles, with linear interpolation between ranks, moved by `shift`. None where the metric
+/// is undefined in more than 5 % of the replicates, or there is none.
+pub(super) fn interval(replicates: &[Option<f64>], shift: f64) -> Option<(f64, f64)> {
+    let mut values: Vec<f64> = replicates.iter().flatten().copied().collect();
+    if values.is_empty() || (values.len() as f64) < DEFINED * replicates.len() as f64 {
         return None;
     }
     values.sort_by(f64::total_cmp);
-    let rank = |share: f64| ((share * values.len() as f64).ceil() as usize).max(1) - 1;
-    Some((values[rank(0.025)], values[rank(0.975)]))
+    Some((percentile(&values, TAIL) + shift, percentile(&values, 1.0 - TAIL) + shift))
 }
+
+/// A percentile of sorted values.
+fn percentile(values: &[f64], share: f64) -> f64 {
+    let rank = share * (values.len() - 1) as f64;
+    let below = rank.floor() as usize;
+    let above = (below + 1).min(values.len() - 1);
+    values[below] + (rank - rank.floor()) * (values[above] - values[below])
+}
+
+#[cfg(test)]
+mod tests;

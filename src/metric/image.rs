@@ -1,225 +1,233 @@
-//! What is counted of one image.
+//! One image by itself: everything that it adds to an evaluation.
 
-use super::bins::bin;
-use super::fixed::Sum;
-use super::tally::{PATCHES, Tally};
-use crate::error::{Error, Result};
+use super::aggregate::{Regions, rank_95};
+use super::bins::Resolution;
+use super::counter::Counter;
+use super::fixed::{number, units};
+use super::histogram::{Bin, coarsen};
+use super::input::{ImageInput, NO_MASK};
+use super::items::{Items, RIGHT, UNLABELLED, WRONG};
+use super::layout::{Layout, Task};
+use super::patches::{PatchSums, Patches};
+use super::record::Record;
+use super::tally::{ClassCounts, Tally};
+use crate::error::Result;
 
-/// The label of an item that counts for nothing.
-pub const IGNORED: u16 = u16::MAX;
-
-/// The likelihood of a label is at least this: 2⁻²⁴, the smallest f16 above 0, so that none is
-/// infinite and f16 and f32 give the same.
-pub const LIKELIHOOD_FLOOR: f64 = 1.0 / (1u32 << 24) as f64;
-
-/// Items at a time, so that their columns stay in the cache.
-const BLOCK: usize = 256;
-
-/// A score of every item: the larger, the less certain.
-#[derive(Debug, Clone, Copy)]
-pub struct Score<'a> {
-    /// Its values, not negative.
-    pub values: &'a [f32],
-    /// The classes that it is about, where those are not the ones with the largest mean
-    /// probability: an item is wrong if this class is not its label.
-    pub classes: Option<&'a [u16]>,
+/// What one image adds to the sums.
+#[derive(Debug, Clone)]
+pub(super) struct ImageSums {
+    pub(super) tally: Tally,
+    pub(super) classes: Vec<(u32, ClassCounts)>,
+    pub(super) classwise: Vec<(u32, i64)>,
+    /// For each ranked score.
+    pub(super) scores: Vec<Vec<Bin>>,
+    pub(super) confidence: Vec<Bin>,
+    pub(super) brier: Vec<Bin>,
+    /// For each measure and patch size.
+    pub(super) patches: Vec<(PatchSums, Vec<Bin>)>,
+    /// For each ranked score, where there are masks.
+    pub(super) masks: Vec<Vec<Bin>>,
 }
 
-/// A labelled image with its prediction.
-#[derive(Debug, Clone, Copy)]
-pub struct Labelled<'a> {
-    /// Which image; for messages.
-    pub id: &'a str,
-    /// Rows and columns; 1 and 1 in classification.
-    pub size: (usize, usize),
-    /// Mean probabilities, class by class.
-    pub probabilities: &'a [f32],
-    /// The class of each item, or [`IGNORED`].
-    pub labels: &'a [u16],
-    /// The scores, in the tally's order.
-    pub scores: &'a [Score<'a>],
-    /// Which of them is the predictive entropy, if one is.
-    pub entropy: Option<usize>,
+/// What one image adds to an evaluation.
+///
+/// It depends on the image and the layout alone, so images can be summarised on any thread and
+/// added in any order.
+#[derive(Debug, Clone)]
+pub struct ImageSummary {
+    pub(super) id: String,
+    pub(super) sums: ImageSums,
+    pub(super) record: Record,
 }
 
-/// What is known of an item once its classes have been gone through.
-#[derive(Debug, Clone, Copy, Default)]
-struct Item {
-    class: u16,
-    largest: f32,
-    of_label: f32,
-    squares: f64,
-}
-
-impl Labelled<'_> {
-    /// The counts of this image.
+impl ImageSummary {
+    /// Summarises an image.
     ///
     /// # Errors
-    /// Where a label is no class, or a probability or score is not finite or negative.
-    ///
-    /// # Panics
-    /// Where the slices do not have the sizes that they say.
-    pub fn tally(&self, n_classes: usize) -> Result<Tally> {
-        let n = self.labels.len();
-        assert_eq!(self.probabilities.len(), n_classes * n, "probabilities");
-        assert_eq!(self.size.0 * self.size.1, n, "size");
-        assert!(self.scores.iter().all(|score| score.values.len() == n), "scores");
-        self.check(n_classes)?;
-        let mut tally = Tally::new(n_classes, self.scores.len());
-        let mut items = vec![Item::default(); n];
-        for start in (0..n).step_by(BLOCK) {
-            let end = n.min(start + BLOCK);
-            self.go_through_classes(start..end, &mut items[start..end], &mut tally);
+    /// When sizes do not fit together, a label is no class of the model, a score or probability
+    /// is NaN or out of its range, or something that the layout has is missing. The error names
+    /// the image.
+    pub fn new(input: &ImageInput, layout: &Layout) -> Result<Self> {
+        let t0 = std::time::Instant::now();
+        input.check(layout)?;
+        eprintln!("check {:?}", t0.elapsed());
+        let items = Items::new(input, layout)?;
+        eprintln!("items {:?}", t0.elapsed());
+        let regions = Regions::new(
+            &items.predicted,
+            input.width,
+            layout.classes().len(),
+            layout.options().interior,
+        );
+        eprintln!("regions {:?}", t0.elapsed());
+        let mut counter = Counter::new(Resolution::FINE);
+        let mut scan = Scan { input, layout, items: &items, counter: &mut counter };
+        let mut scores = Vec::new();
+        let mut values = Vec::new();
+        for (score, map) in layout.scores().iter().zip(input.scores) {
+            let outcome = &items.outcome;
+            scores.push(scan.score(map, outcome, score.threshold, &regions, &mut values));
         }
-        self.count(&items, &mut tally);
-        if n > 1 {
-            self.count_patches(&items, &mut tally);
+        eprintln!("scores {:?}", t0.elapsed());
+        let deterministic = scan.deterministic();
+        if let Some((map, outcome)) = &deterministic {
+            scores.push(scan.score(map, outcome, 0.1, &regions, &mut values));
         }
-        Ok(tally)
+        let last = deterministic.as_ref().map(|(map, _)| map.as_slice());
+        let masks = scan.masks(last);
+        eprintln!("det {:?}", t0.elapsed());
+        let confidence = scan.confidence();
+        let brier = scan.brier();
+        eprintln!("confbrier {:?}", t0.elapsed());
+        let patches = scan.patches();
+        eprintln!("patches {:?}", t0.elapsed());
+
+        let tally = items.tally;
+        let record = Record::new(tally.count, tally.count - tally.right, values);
+        let (classes, classwise) = (items.classes, items.classwise);
+        let sums = ImageSums {
+            tally,
+            classes,
+            classwise,
+            scores,
+            confidence,
+            brier,
+            patches,
+            masks,
+        };
+        Ok(Self { id: input.id.to_owned(), sums, record })
     }
 
-    fn check(&self, n_classes: usize) -> Result<()> {
-        let strange =
-            |label: &&u16| **label != IGNORED && usize::from(**label) >= n_classes;
-        if let Some(label) = self.labels.iter().find(strange) {
-            let message = format!("the label of \"{}\" has a class {label}", self.id);
-            return Err(Error::setting(
-                "--labels",
-                format!(
-                    "{message}, and the model has {n_classes} classes (0 to {})",
-                    n_classes - 1
-                ),
-            )
-            .with_hint(
-                "say which value means \"no label\": --ignore-index N; or map the ids",
-            ));
+    /// The image's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// Passes over the scores of an image.
+struct Scan<'a> {
+    input: &'a ImageInput<'a>,
+    layout: &'a Layout,
+    items: &'a Items,
+    counter: &'a mut Counter,
+}
+
+impl Scan<'_> {
+    /// The histogram of a score over labelled items; its aggregations are appended to `values`.
+    fn score(
+        &mut self,
+        map: &[f32],
+        outcome: &[u8],
+        threshold: f32,
+        regions: &Regions,
+        values: &mut Vec<f32>,
+    ) -> Vec<Bin> {
+        let t1 = std::time::Instant::now();
+        for ((&score, &outcome), &brier) in map.iter().zip(outcome).zip(&self.items.brier)
+        {
+            self.counter.put(score, outcome, brier);
         }
-        let is_bad = |value: &f32| !value.is_finite() || *value < 0.0;
-        let mut all =
-            self.scores.iter().map(|score| score.values).chain([self.probabilities]);
-        if all.any(|values| values.iter().any(is_bad)) {
-            let message = format!(
-                "the results of \"{}\" hold a number that is none or negative",
-                self.id
-            );
-            return Err(Error::setting("OUT", message)
-                .with_hint("predict again with --keep-probabilities"));
+        match self.layout.task() {
+            Task::Classification => values.extend_from_slice(map),
+            Task::Segmentation => {
+                eprintln!("  hist {:?}", t1.elapsed());
+                let quantile = self.counter.of_rank(rank_95(map.len()), map);
+                eprintln!("  quant {:?}", t1.elapsed());
+                values.extend(regions.aggregate(map, threshold, quantile));
+            }
         }
-        Ok(())
+        eprintln!("  agg {:?}", t1.elapsed());
+        let r = self.counter.take();
+        eprintln!("  take {:?}", t1.elapsed());
+        r
     }
 
-    fn go_through_classes(
-        &self,
-        range: std::ops::Range<usize>,
-        items: &mut [Item],
-        tally: &mut Tally,
-    ) {
-        let n = self.labels.len();
-        for class in 0..tally.n_classes {
-            let plane = &self.probabilities[class * n..][range.clone()];
-            let lanes = plane.iter().zip(&self.labels[range.clone()]).zip(&mut *items);
-            for ((&p, &label), item) in lanes {
-                if class == 0 || p > item.largest {
-                    (item.largest, item.class) = (p, class as u16);
-                }
-                item.squares += f64::from(p) * f64::from(p);
-                let is_label = usize::from(label) == class;
-                item.of_label = if is_label { p } else { item.of_label };
-                if label != IGNORED {
-                    tally.classes[class].count(p, is_label);
-                }
-            }
-        }
+    /// The score of the pass without dropout, and whether that pass itself was right.
+    fn deterministic(&self) -> Option<(Vec<f32>, Vec<u8>)> {
+        let pass =
+            self.input.deterministic.filter(|_| self.layout.has_deterministic())?;
+        let scores = pass.probabilities.iter().map(|p| (1.0 - p).max(0.0)).collect();
+        let items = pass.classes.iter().zip(self.input.labels).zip(&self.items.outcome);
+        let outcome = items
+            .map(|((&class, &label), &outcome)| match outcome {
+                UNLABELLED => UNLABELLED,
+                _ if class as u32 == label => RIGHT,
+                _ => WRONG,
+            })
+            .collect();
+        Some((scores, outcome))
     }
 
-    fn count(&self, items: &[Item], tally: &mut Tally) {
-        let bound = (tally.n_classes as f64).ln();
-        for (i, (item, &label)) in items.iter().zip(self.labels).enumerate() {
-            if label == IGNORED {
-                continue;
-            }
-            let is_right = item.class == label;
-            tally.confusion
-                [usize::from(label) * tally.n_classes + usize::from(item.class)] += 1;
-            let likelihood = f64::from(item.of_label).max(LIKELIHOOD_FLOOR).min(1.0);
-            tally.negative_log_likelihood.add(Sum::of(-likelihood.ln()));
-            // Rounding can leave a little less than nothing.
-            let brier = (item.squares - 2.0 * f64::from(item.of_label) + 1.0).max(0.0);
-            let brier = Sum::of(brier);
-            tally.brier_sum.add(brier);
-            let own = bin(brier.value() as f32);
-            tally.oracle[own] += 1;
-            tally.oracle_brier[own].add(brier);
-            tally.top.count(item.largest.min(1.0), is_right);
-            let doubt = bin(1.0 - item.largest);
-            let counts = if is_right {
-                &mut tally.confidence.negative
-            } else {
-                &mut tally.confidence.positive
-            };
-            counts[doubt] += 1;
-            tally.confidence_sum[doubt].add(Sum::of(f64::from(item.largest)));
-            if let Some(entropy) = self.entropy {
-                let share = f64::from(self.scores[entropy].values[i]) / bound;
-                tally.uncertainty.count(share.min(1.0) as f32, !is_right);
-            }
-            for (score, tally) in self.scores.iter().zip(&mut tally.scores) {
-                let is_right =
-                    score.classes.map_or(is_right, |classes| classes[i] == label);
-                let bin = bin(score.values[i]);
-                let errors = &mut tally.errors;
-                let counts =
-                    if is_right { &mut errors.negative } else { &mut errors.positive };
-                counts[bin] += 1;
-                tally.brier[bin].add(brier);
-            }
-        }
-    }
-
-    /// Squares of pixels that do not overlap; what is left at the edges is in smaller ones.
-    fn count_patches(&self, items: &[Item], tally: &mut Tally) {
-        let (height, width) = self.size;
-        for (which, side) in PATCHES.into_iter().enumerate() {
-            for top in (0..height).step_by(side) {
-                for left in (0..width).step_by(side) {
-                    let rows = top..height.min(top + side);
-                    let columns = left..width.min(left + side);
-                    self.count_patch((rows, columns), items, which, tally);
+    /// The histograms of all scores by what is inside and outside of the distribution.
+    fn masks(&mut self, deterministic: Option<&[f32]>) -> Vec<Vec<Bin>> {
+        let Some(mask) = self.input.mask.filter(|_| self.layout.has_masks()) else {
+            return Vec::new();
+        };
+        let maps = self.input.scores.iter().copied().chain(deterministic);
+        maps.map(|map| {
+            for (&score, &mask) in map.iter().zip(mask) {
+                if mask != NO_MASK {
+                    self.counter.put(score, if mask == 0 { RIGHT } else { WRONG }, 0);
                 }
             }
-        }
+            self.counter.take()
+        })
+        .collect()
     }
 
-    fn count_patch(
-        &self,
-        (rows, columns): (std::ops::Range<usize>, std::ops::Range<usize>),
-        items: &[Item],
-        which: usize,
-        tally: &mut Tally,
-    ) {
-        let width = self.size.1;
-        for (score, tally) in self.scores.iter().zip(&mut tally.scores) {
-            let (mut n, mut right, mut sum) = (0u32, 0u32, 0.0);
-            for y in rows.clone() {
-                for i in y * width + columns.start..y * width + columns.end {
-                    let label = self.labels[i];
-                    if label == IGNORED {
-                        continue;
-                    }
-                    let class =
-                        score.classes.map_or(items[i].class, |classes| classes[i]);
-                    n += 1;
-                    right += u32::from(class == label);
-                    sum += f64::from(score.values[i]);
-                }
+    /// Labelled items by 1 less the probability of their predicted class, with the sum of that
+    /// probability: bins are narrow where most networks are, close to certainty.
+    fn confidence(&mut self) -> Vec<Bin> {
+        for (&confidence, &outcome) in
+            self.items.confidence.iter().zip(&self.items.outcome)
+        {
+            if outcome != UNLABELLED {
+                let sum = units(f64::from(confidence));
+                self.counter.put(1.0 - confidence, outcome, sum);
             }
-            if n == 0 {
-                continue;
+        }
+        self.counter.take()
+    }
+
+    /// Labelled items by their Brier score, with its sum.
+    fn brier(&mut self) -> Vec<Bin> {
+        for (&brier, &outcome) in self.items.brier.iter().zip(&self.items.outcome) {
+            if outcome != UNLABELLED {
+                self.counter.put(number(brier.into()) as f32, outcome, brier);
             }
-            let patches = &mut tally.patches[which];
-            let counts =
-                if 2 * right > n { &mut patches.negative } else { &mut patches.positive };
-            counts[bin((sum / f64::from(n)) as f32)] += 1;
+        }
+        self.counter.take()
+    }
+
+    fn patches(&self) -> Vec<(PatchSums, Vec<Bin>)> {
+        let sizes = self.layout.patch_sizes();
+        if sizes.is_empty() {
+            return Vec::new();
+        }
+        let patches = Patches::new(&self.items.outcome, self.input.width, sizes);
+        let mut counter = Counter::new(Resolution::PATCH);
+        let maps = self.input.scores.iter();
+        maps.flat_map(|map| patches.count(map, &mut counter)).collect()
+    }
+}
+
+impl ImageSums {
+    /// The same with the coarser bins of the bootstrap.
+    pub(super) fn coarsened(&self) -> Self {
+        let coarse =
+            |bins: &Vec<Bin>| coarsen(bins, Resolution::FINE, Resolution::COARSE);
+        let patches = self.patches.iter().map(|(sums, bins)| {
+            (*sums, coarsen(bins, Resolution::PATCH, Resolution::COARSE_PATCH))
+        });
+        Self {
+            tally: self.tally,
+            classes: self.classes.clone(),
+            classwise: self.classwise.clone(),
+            scores: self.scores.iter().map(coarse).collect(),
+            confidence: coarse(&self.confidence),
+            brier: coarse(&self.brier),
+            patches: patches.collect(),
+            masks: self.masks.iter().map(coarse).collect(),
         }
     }
 }

@@ -1,171 +1,96 @@
-//! Everything that is counted, of one image or of many.
+//! Counts and sums over items that need no order of them: right items, likelihoods, and the bins
+//! of calibration errors.
 
-use super::bins::Resolution;
-use super::fixed::{Sum, add_counts, add_sums};
-use super::ranking::Ranking;
-use super::reliability::Reliability;
+use super::fixed::ONE;
 
-/// Sides of the squares of pixels for PAvPU.
-pub const PATCHES: [usize; 4] = [2, 4, 8, 16];
+/// Bins of calibration errors: 15 of equal width, `[k/15, (k+1)/15)`, the last with 1.
+pub(super) const BINS: usize = 15;
 
-/// Counts of a score's values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ScoreTally {
-    /// Right (negative) and wrong (positive) items by the score.
-    pub(super) errors: Ranking,
-    /// The Brier scores of the items of each bin, summed.
-    pub(super) brier: Vec<Sum>,
-    /// Accurate (negative) and inaccurate (positive) patches by their mean score, for each of
-    /// [`PATCHES`]; nothing for single items.
-    pub(super) patches: Vec<Ranking>,
+/// The bin of a number from 0 to 1, or a little more, in units.
+///
+/// Units are exact for every f32 from 2⁻¹³ on, which the first edge is far above, so numbers at
+/// an edge are in the right bin.
+#[inline(always)]
+pub(super) fn bin(units: u64) -> usize {
+    ((units * BINS as u64 / ONE) as usize).min(BINS - 1)
 }
 
-/// Counts and sums over labelled items: pixels, or images in classification.
-///
-/// Whole numbers and sums of a fixed unit, so that any two tallies of one shape add up to the same
-/// tally whatever the order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tally {
-    resolution: Resolution,
-    pub(super) n_classes: usize,
-    /// `[label][predicted]`.
-    pub(super) confusion: Vec<u64>,
-    /// One for each score.
-    pub(super) scores: Vec<ScoreTally>,
-    /// Items by their own Brier score: the order of an oracle.
-    pub(super) oracle: Vec<u64>,
-    pub(super) oracle_brier: Vec<Sum>,
-    /// Right and wrong items by one less the confidence, and their confidence.
-    pub(super) confidence: Ranking,
-    pub(super) confidence_sum: Vec<Sum>,
-    /// Of the predicted class's probability.
-    pub(super) top: Reliability,
-    /// Of each class's probability.
-    pub(super) classes: Vec<Reliability>,
-    /// Of the entropy over its bound, against being wrong.
-    pub(super) uncertainty: Reliability,
-    pub(super) negative_log_likelihood: Sum,
-    pub(super) brier_sum: Sum,
+/// Items of a bin, how many of them are hits, and the sum of the number that they were binned by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Level {
+    /// Number of items.
+    pub(super) count: u64,
+    /// Right items for confidence, wrong ones for uncertainty.
+    pub(super) hits: u64,
+    /// The sum, in units.
+    pub(super) sum: u128,
+}
+
+impl Level {
+    /// Adds an item.
+    pub(super) fn put(&mut self, is_hit: bool, units: u64) {
+        self.count += 1;
+        self.hits += u64::from(is_hit);
+        self.sum += u128::from(units);
+    }
+
+    fn add(&mut self, other: &Self, weight: u64) {
+        self.count += other.count * weight;
+        self.hits += other.hits * weight;
+        self.sum += other.sum * u128::from(weight);
+    }
+}
+
+/// How often a class is the label, the prediction, and both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct ClassCounts {
+    /// Items with this label.
+    pub(super) labels: u64,
+    /// Labelled items with this prediction.
+    pub(super) predictions: u64,
+    /// Items with both.
+    pub(super) hits: u64,
+}
+
+impl ClassCounts {
+    pub(super) fn add(&mut self, other: &Self, weight: u64) {
+        self.labels += other.labels * weight;
+        self.predictions += other.predictions * weight;
+        self.hits += other.hits * weight;
+    }
+}
+
+/// Sums over labelled items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Tally {
+    /// Number of items.
+    pub(super) count: u64,
+    /// Right ones.
+    pub(super) right: u64,
+    /// Items whose true class has a probability below the floor.
+    pub(super) floored: u64,
+    /// Negative log-likelihoods, in units.
+    pub(super) log_loss: u128,
+    /// Brier scores, in units.
+    pub(super) brier: u128,
+    /// By the probability of the predicted class.
+    pub(super) confidence: [Level; BINS],
+    /// By predictive entropy divided by ln C, where it is given.
+    pub(super) entropy: [Level; BINS],
 }
 
 impl Tally {
-    /// Counts of nothing yet, for so many classes and scores.
-    pub fn new(n_classes: usize, n_scores: usize) -> Self {
-        Self::with(Resolution::Full, n_classes, n_scores)
-    }
-
-    fn with(resolution: Resolution, n_classes: usize, n_scores: usize) -> Self {
-        let n_bins = resolution.n_bins();
-        let score = ScoreTally {
-            errors: Ranking::new(resolution),
-            brier: vec![Sum::default(); n_bins],
-            patches: vec![Ranking::new(resolution); PATCHES.len()],
+    /// Adds another one `weight` times.
+    pub(super) fn add(&mut self, other: &Self, weight: u64) {
+        self.count += other.count * weight;
+        self.right += other.right * weight;
+        self.floored += other.floored * weight;
+        self.log_loss += other.log_loss * u128::from(weight);
+        self.brier += other.brier * u128::from(weight);
+        let add = |to: &mut [Level], from: &[Level]| {
+            to.iter_mut().zip(from).for_each(|(to, from)| to.add(from, weight));
         };
-        Self {
-            resolution,
-            n_classes,
-            confusion: vec![0; n_classes * n_classes],
-            scores: vec![score; n_scores],
-            oracle: vec![0; n_bins],
-            oracle_brier: vec![Sum::default(); n_bins],
-            confidence: Ranking::new(resolution),
-            confidence_sum: vec![Sum::default(); n_bins],
-            top: Reliability::new(),
-            classes: vec![Reliability::new(); n_classes],
-            uncertainty: Reliability::new(),
-            negative_log_likelihood: Sum::default(),
-            brier_sum: Sum::default(),
-        }
-    }
-
-    /// Counts of nothing yet, in coarse bins.
-    pub(super) fn new_coarse(n_classes: usize, n_scores: usize) -> Self {
-        Self::with(Resolution::Coarse, n_classes, n_scores)
-    }
-
-    /// The same in coarse bins.
-    pub(super) fn coarsened(&self) -> Self {
-        let fold = |sums: &[Sum]| {
-            let mut folded = vec![Sum::default(); Resolution::Coarse.n_bins()];
-            for (bin, sum) in sums.iter().enumerate() {
-                folded[super::bins::coarse(bin)].add(*sum);
-            }
-            folded
-        };
-        let counts = |counts: &[u64]| {
-            let mut folded = vec![0; Resolution::Coarse.n_bins()];
-            for (bin, count) in counts.iter().enumerate() {
-                folded[super::bins::coarse(bin)] += count;
-            }
-            folded
-        };
-        let score = |score: &ScoreTally| ScoreTally {
-            errors: score.errors.coarsened(),
-            brier: fold(&score.brier),
-            patches: score.patches.iter().map(Ranking::coarsened).collect(),
-        };
-        Self {
-            resolution: Resolution::Coarse,
-            scores: self.scores.iter().map(score).collect(),
-            oracle: counts(&self.oracle),
-            oracle_brier: fold(&self.oracle_brier),
-            confidence: self.confidence.coarsened(),
-            confidence_sum: fold(&self.confidence_sum),
-            ..self.clone()
-        }
-    }
-
-    /// Adds another tally of the same shape.
-    ///
-    /// # Panics
-    /// Where the shapes differ.
-    pub fn add(&mut self, other: &Self) {
-        self.add_times(other, 1);
-    }
-
-    pub(super) fn add_times(&mut self, other: &Self, times: u64) {
-        assert_eq!(
-            (self.resolution, self.n_classes, self.scores.len()),
-            (other.resolution, other.n_classes, other.scores.len())
-        );
-        add_counts(&mut self.confusion, &other.confusion, times);
-        for (own, other) in self.scores.iter_mut().zip(&other.scores) {
-            own.errors.add(&other.errors, times);
-            add_sums(&mut own.brier, &other.brier, times);
-            for (own, other) in own.patches.iter_mut().zip(&other.patches) {
-                own.add(other, times);
-            }
-        }
-        add_counts(&mut self.oracle, &other.oracle, times);
-        add_sums(&mut self.oracle_brier, &other.oracle_brier, times);
-        self.confidence.add(&other.confidence, times);
-        add_sums(&mut self.confidence_sum, &other.confidence_sum, times);
-        self.top.add(&other.top, times);
-        for (own, other) in self.classes.iter_mut().zip(&other.classes) {
-            own.add(other, times);
-        }
-        self.uncertainty.add(&other.uncertainty, times);
-        self.negative_log_likelihood.add_times(other.negative_log_likelihood, times);
-        self.brier_sum.add_times(other.brier_sum, times);
-    }
-
-    /// Number of labelled items.
-    pub fn n_items(&self) -> u64 {
-        self.confusion.iter().sum()
-    }
-
-    /// Number of classes.
-    pub fn n_classes(&self) -> usize {
-        self.n_classes
-    }
-
-    /// Right (negative) and wrong (positive) items by a score.
-    pub fn errors(&self, score: usize) -> &Ranking {
-        &self.scores[score].errors
-    }
-
-    /// The predicted class's probability against being right.
-    pub fn reliability(&self) -> &Reliability {
-        &self.top
+        add(&mut self.confidence, &other.confidence);
+        add(&mut self.entropy, &other.entropy);
     }
 }

@@ -1,244 +1,209 @@
-//! Metrics from counts.
+//! From sums to the list of values, with intervals.
 
-use super::bins::low_end;
-use super::fixed::Sum;
-use super::ranking::Ranking;
-use super::reliability::{BINS, Reliability};
-use super::tally::Tally;
+use super::bootstrap::{self, FEWEST_IMAGES};
+use super::candidates::{self, Draw, Images, Records};
+use super::histogram::Histogram;
+use super::layout::Layout;
+use super::pavpu::Sweep;
+use super::sums::Sums;
+use super::table::{Better, Function, METRICS, Metric, Needs, Per, Ranked};
+use super::view::View;
 
-/// Steps of a sparsification curve: 0, 1, ... 99 % of the items are left out.
-const STEPS: usize = 100;
-
-pub(super) fn accuracy(tally: &Tally) -> Option<f64> {
-    let n = tally.n_items();
-    let right: u64 = (0..tally.n_classes).map(|class| count(tally, class, class)).sum();
-    (n > 0).then(|| right as f64 / n as f64)
+/// A metric's value on the images of an evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// The name of the metric, with the class, score, patch size or aggregation where it has
+    /// one: `misclassification.auroc.mutual_information`.
+    pub key: String,
+    /// The name of the metric ([`Metric::by_name`]).
+    pub metric: &'static str,
+    /// The value; None where the metric is not defined.
+    pub value: Option<f64>,
+    /// The ends of the 95 % interval by the bootstrap over images; None for fewer than
+    /// [`FEWEST_IMAGES`] labelled images (outside images, for metrics of these), for counts, and
+    /// where the metric is often not defined.
+    pub interval: Option<(f64, f64)>,
+    /// How far at most the value is from the one without bins.
+    pub bin_error: f64,
 }
 
-fn count(tally: &Tally, label: usize, predicted: usize) -> u64 {
-    tally.confusion[label * tally.n_classes + predicted]
+/// What values are computed from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) pooled: &'a Sums,
+    /// First all images with coarse bins, then the replicates.
+    pub(super) coarse: &'a [Sums],
+    pub(super) inside: &'a Records,
+    pub(super) outside: &'a Records,
 }
 
-/// Mean over the classes that have an item of the share of theirs that is right.
-pub(super) fn class_accuracy(tally: &Tally) -> Option<f64> {
-    let of_class = |class: usize| {
-        let all: u64 = (0..tally.n_classes).map(|other| count(tally, class, other)).sum();
-        (all > 0).then(|| count(tally, class, class) as f64 / all as f64)
+/// Everything that is looked at for a value, prepared once.
+struct Values<'a> {
+    source: Source<'a>,
+    sweeps: Vec<Option<Sweep>>,
+    mean_loss: f64,
+    all: Images<'a>,
+    replicates: Vec<Images<'a>>,
+}
+
+/// The values of every metric that what is given allows.
+pub(super) fn values(source: Source) -> Vec<Value> {
+    let Source { layout, pooled, inside, outside, .. } = source;
+    let images = |draw| Images::new(inside, outside, draw);
+    let replicates = (0..layout.options().replicates).map(Draw::Replicate);
+    let values = Values {
+        source,
+        sweeps: Sweep::all(pooled),
+        mean_loss: candidates::mean_loss(inside),
+        all: images(Draw::All),
+        replicates: replicates.map(images).collect(),
     };
-    mean((0..tally.n_classes).filter_map(of_class))
+    let given = METRICS.iter().filter(|metric| values.is_given(metric));
+    given.flat_map(|metric| values.of_metric(metric)).collect()
 }
 
-/// Intersection over union of a class; `None` where it is neither a label nor predicted.
-pub(super) fn iou(tally: &Tally, class: usize) -> Option<f64> {
-    let others = (0..tally.n_classes).filter(|other| *other != class);
-    let wrong: u64 =
-        others.map(|other| count(tally, class, other) + count(tally, other, class)).sum();
-    let right = count(tally, class, class);
-    (right + wrong > 0).then(|| right as f64 / (right + wrong) as f64)
-}
+impl Values<'_> {
+    fn is_given(&self, metric: &Metric) -> bool {
+        let Source { layout, outside, .. } = self.source;
+        match metric.needs {
+            Needs::Labels => true,
+            Needs::Entropy => layout.entropy().is_some(),
+            Needs::Patches => !layout.patch_sizes().is_empty(),
+            Needs::Masks => layout.has_masks(),
+            Needs::OutsideImages => !outside.is_empty(),
+        }
+    }
 
-pub(super) fn mean_iou(tally: &Tally) -> Option<f64> {
-    mean((0..tally.n_classes).filter_map(|class| iou(tally, class)))
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (n, sum) = values.fold((0u32, 0.0), |(n, sum), value| (n + 1, sum + value));
-    (n > 0).then(|| sum / f64::from(n))
-}
-
-pub(super) fn negative_log_likelihood(tally: &Tally) -> Option<f64> {
-    tally.negative_log_likelihood.mean(tally.n_items())
-}
-
-pub(super) fn brier_score(tally: &Tally) -> Option<f64> {
-    tally.brier_sum.mean(tally.n_items())
-}
-
-pub(super) fn brier_score_per_class(tally: &Tally) -> Option<f64> {
-    brier_score(tally).map(|score| score / tally.n_classes as f64)
-}
-
-pub(super) fn expected_calibration_error(tally: &Tally) -> Option<f64> {
-    tally.top.expected_error()
-}
-
-pub(super) fn maximum_calibration_error(tally: &Tally) -> Option<f64> {
-    tally.top.maximum_error()
-}
-
-pub(super) fn classwise_calibration_error(tally: &Tally) -> Option<f64> {
-    mean(tally.classes.iter().filter_map(Reliability::expected_error))
-}
-
-pub(super) fn uncertainty_calibration_error(tally: &Tally) -> Option<f64> {
-    tally.uncertainty.expected_error()
-}
-
-/// Bins of equal numbers of items, by confidence. Where an end falls into a bin of the tally, its
-/// items are shared out in proportion.
-pub(super) fn equal_mass_calibration_error(tally: &Tally) -> Option<f64> {
-    let (right, wrong) = tally.confidence.totals();
-    let all = (right + wrong) as f64;
-    let (mut error, mut group, mut room) = (0.0, (0.0, 0.0), all / BINS as f64);
-    for bin in 0..tally.confidence.negative.len() {
-        let right = tally.confidence.negative[bin] as f64;
-        let n = right + tally.confidence.positive[bin] as f64;
-        let confidence = tally.confidence_sum[bin].value();
-        let mut left = n;
-        while left > 0.0 {
-            let taken = left.min(room);
-            group.0 += right * taken / n;
-            group.1 += confidence * taken / n;
-            left -= taken;
-            room -= taken;
-            if room <= 1e-9 * all {
-                error += (group.0 - group.1).abs();
-                (group, room) = ((0.0, 0.0), all / BINS as f64);
+    fn of_metric(&self, metric: &'static Metric) -> Vec<Value> {
+        let layout = self.source.layout;
+        let name = metric.name;
+        let at = |end: &str, item, patch| {
+            self.value(metric, format!("{name}.{end}"), item, patch)
+        };
+        match metric.per {
+            Per::Whole => vec![self.value(metric, name.to_owned(), 0, 0)],
+            Per::Class => (0..)
+                .zip(layout.classes())
+                .map(|(class, end)| at(end, class, 0))
+                .collect(),
+            Per::Score => {
+                (0..).zip(layout.ranked()).map(|(score, end)| at(end, score, 0)).collect()
+            }
+            Per::Patch => {
+                let sizes = || (0..).zip(layout.patch_sizes());
+                let measures = (0..).zip(layout.scores());
+                let both =
+                    measures.flat_map(|measure| sizes().map(move |size| (measure, size)));
+                both.map(|((score, measure), (patch, size))| {
+                    at(&format!("{}.{size}", measure.name), score, patch)
+                })
+                .collect()
+            }
+            Per::Image => {
+                let candidates = (0..).zip(candidates::names(layout));
+                candidates
+                    .map(|(i, names)| at(&candidates::suffix(layout, names), i, 0))
+                    .collect()
             }
         }
     }
-    (all > 0.0).then(|| (error + (group.0 - group.1).abs()) / all)
-}
 
-/// The mean error of the items that stay when the first so many of these bins are left out, over
-/// that of all: for each step.
-fn sparsified(bins: &[(f64, f64)]) -> Option<Vec<f64>> {
-    let all: f64 = bins.iter().map(|bin| bin.0).sum();
-    let total: f64 = bins.iter().map(|bin| bin.1).sum();
-    if total <= 0.0 {
-        return None;
-    }
-    let (mut out, mut error_out, mut next) = (0.0, 0.0, 0);
-    let step = |step: usize| {
-        let wanted = step as f64 / STEPS as f64 * all;
-        while next < bins.len() && out + bins[next].0 <= wanted {
-            out += bins[next].0;
-            error_out += bins[next].1;
-            next += 1;
+    fn value(
+        &self,
+        metric: &'static Metric,
+        key: String,
+        item: usize,
+        patch: usize,
+    ) -> Value {
+        let (value, bin_error) = match metric.function {
+            Function::Ranked { of, value, bound } if of.is_of_images() => {
+                let groups = self.all.groups(of, item, self.mean_loss);
+                (value(&groups), bound(&groups))
+            }
+            function => self.pooled(function, self.source.pooled, item, patch),
+        };
+        let replicates = value.filter(|_| self.has_interval(metric)).map(|value| {
+            let (values, shift) = self.replicates(metric, value, item, patch);
+            bootstrap::interval(&values, shift)
+        });
+        let (least, most) = metric.range;
+        let inside =
+            |(low, high): (f64, f64)| (low.clamp(least, most), high.clamp(least, most));
+        Value {
+            key,
+            metric: metric.name,
+            value,
+            interval: replicates.flatten().map(inside),
+            bin_error: if value.is_some() { bin_error } else { 0.0 },
         }
-        let of_next = bins.get(next).filter(|bin| bin.0 > 0.0);
-        let part = of_next.map_or(0.0, |(n, error)| error * (wanted - out) / n);
-        (total - error_out - part) / (all - wanted) / (total / all)
-    };
-    Some((0..STEPS).map(step).collect())
-}
-
-fn trapezoids(curve: &[f64]) -> f64 {
-    let width = 1.0 / STEPS as f64;
-    curve.windows(2).map(|pair| width * f64::midpoint(pair[0], pair[1])).sum()
-}
-
-/// Area between the sparsification curve of a score and that of an oracle.
-pub(super) fn sparsification_error(
-    by_score: &[(f64, f64)],
-    oracle: &[(f64, f64)],
-) -> Option<f64> {
-    Some(trapezoids(&sparsified(by_score)?) - trapezoids(&sparsified(oracle)?))
-}
-
-/// With the Brier score as error.
-pub(super) fn ause_brier(tally: &Tally, score: usize) -> Option<f64> {
-    let score = &tally.scores[score];
-    let by_score =
-        counts(&score.errors).zip(values(&score.brier)).rev().collect::<Vec<_>>();
-    let oracle = tally.oracle.iter().map(|n| *n as f64).zip(values(&tally.oracle_brier));
-    sparsification_error(&by_score, &oracle.rev().collect::<Vec<_>>())
-}
-
-/// With being wrong as error.
-pub(super) fn ause_mean(tally: &Tally, score: usize) -> Option<f64> {
-    let errors = &tally.scores[score].errors;
-    let wrong = errors.positive.iter().map(|n| *n as f64);
-    let by_score = counts(errors).zip(wrong).rev().collect::<Vec<_>>();
-    let (right, wrong) = errors.totals();
-    let oracle = [(wrong as f64, wrong as f64), (right as f64, 0.0)];
-    sparsification_error(&by_score, &oracle)
-}
-
-fn counts(ranking: &Ranking) -> impl DoubleEndedIterator<Item = f64> + ExactSizeIterator {
-    ranking.negative.iter().zip(&ranking.positive).map(|(a, b)| (a + b) as f64)
-}
-
-fn values(sums: &[Sum]) -> impl DoubleEndedIterator<Item = f64> + ExactSizeIterator {
-    sums.iter().map(|sum| sum.value())
-}
-
-/// Patches by whether they are accurate and certain, at a threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Patches {
-    /// Accurate and certain.
-    pub accurate_certain: u64,
-    /// Accurate and uncertain.
-    pub accurate_uncertain: u64,
-    /// Inaccurate and certain.
-    pub inaccurate_certain: u64,
-    /// Inaccurate and uncertain.
-    pub inaccurate_uncertain: u64,
-}
-
-impl Patches {
-    /// Patch accuracy versus patch uncertainty: the share of the patches that are accurate and
-    /// certain, or inaccurate and uncertain.
-    ///
-    /// # References
-    /// Mukhoti and Gal (2018), *Evaluating Bayesian Deep Learning Methods for Semantic
-    /// Segmentation*, arXiv 1811.12709.
-    pub fn pavpu(&self) -> Option<f64> {
-        let good = self.accurate_certain + self.inaccurate_uncertain;
-        share(good, good + self.accurate_uncertain + self.inaccurate_certain)
     }
 
-    /// The chance that a certain patch is accurate.
-    pub fn accurate_if_certain(&self) -> Option<f64> {
-        share(self.accurate_certain, self.accurate_certain + self.inaccurate_certain)
-    }
-
-    /// The chance that an inaccurate patch is uncertain.
-    pub fn uncertain_if_inaccurate(&self) -> Option<f64> {
-        share(
-            self.inaccurate_uncertain,
-            self.inaccurate_uncertain + self.inaccurate_certain,
-        )
-    }
-}
-
-fn share(part: u64, all: u64) -> Option<f64> {
-    (all > 0).then(|| part as f64 / all as f64)
-}
-
-/// The patches of one size at every threshold that parts them: the low end of a bin, and the
-/// patches with a score in lower bins are certain.
-pub(super) fn patches(ranking: &Ranking) -> Vec<(f64, Patches)> {
-    let (accurate, inaccurate) = ranking.totals();
-    let mut now = Patches {
-        accurate_uncertain: accurate,
-        inaccurate_uncertain: inaccurate,
-        ..Patches::default()
-    };
-    let mut sweep = Vec::new();
-    for (bin, (&good, &bad)) in ranking.negative.iter().zip(&ranking.positive).enumerate()
-    {
-        if good + bad == 0 {
-            continue;
+    /// A value and its bound from sums.
+    fn pooled(
+        &self,
+        function: Function,
+        sums: &Sums,
+        item: usize,
+        patch: usize,
+    ) -> (Option<f64>, f64) {
+        let (layout, sweeps) = (self.source.layout, self.sweeps.as_slice());
+        let view = View { sums, layout, sweeps, item, patch };
+        match function {
+            Function::Sums { value } => (value(&view), 0.0),
+            Function::Binned { value, bound } => (value(&view), bound(&view)),
+            Function::Ranked { of, value, bound } => {
+                let histograms =
+                    if of == Ranked::Masked { &sums.masks } else { &sums.scores };
+                let groups =
+                    histograms.get(item).map(Histogram::groups).unwrap_or_default();
+                (value(&groups), bound(&groups))
+            }
         }
-        sweep.push((f64::from(low_end(bin)), now));
-        now.accurate_certain += good;
-        now.accurate_uncertain -= good;
-        now.inaccurate_certain += bad;
-        now.inaccurate_uncertain -= bad;
-        sweep.push((f64::from(low_end(bin + 1)), now));
     }
-    sweep
+
+    /// Whether there are images enough.
+    fn has_interval(&self, metric: &Metric) -> bool {
+        let Source { inside, outside, .. } = self.source;
+        let n_inside = match metric.needs {
+            Needs::OutsideImages | Needs::Masks => inside.len(),
+            _ => candidates::n_labelled(inside),
+        };
+        let n_outside = match metric.needs {
+            Needs::OutsideImages => outside.len(),
+            _ => FEWEST_IMAGES,
+        };
+        metric.better != Better::Neither && n_inside.min(n_outside) >= FEWEST_IMAGES
+    }
+
+    /// The value in each replicate, and what their coarser bins are to be moved by: as far as
+    /// they move the value on all images.
+    fn replicates(
+        &self,
+        metric: &Metric,
+        value: f64,
+        item: usize,
+        patch: usize,
+    ) -> (Vec<Option<f64>>, f64) {
+        match metric.function {
+            Function::Ranked { of, value, .. } if of.is_of_images() => {
+                let groups = |images: &Images| images.groups(of, item, self.mean_loss);
+                let values = self.replicates.iter().map(|images| value(&groups(images)));
+                (values.collect(), 0.0)
+            }
+            function => {
+                let coarse = self.source.coarse.iter();
+                let mut values =
+                    coarse.map(|sums| self.pooled(function, sums, item, patch).0);
+                let whole = values.next().flatten();
+                (values.collect(), whole.map_or(0.0, |whole| value - whole))
+            }
+        }
+    }
 }
 
-/// The mean of PAvPU over thresholds from the lowest score of a patch to the highest.
-pub(super) fn mean_pavpu(ranking: &Ranking) -> Option<f64> {
-    let sweep = patches(ranking);
-    let (first, last) = (sweep.first()?.0, sweep.last()?.0);
-    let piece = |pair: &[(f64, Patches)]| {
-        let height = f64::midpoint(pair[0].1.pavpu()?, pair[1].1.pavpu()?);
-        Some((pair[1].0 - pair[0].0) * height)
-    };
-    let area: Option<f64> = sweep.windows(2).map(piece).sum();
-    (last > first).then_some(area? / (last - first))
+impl Ranked {
+    fn is_of_images(self) -> bool {
+        matches!(self, Self::Losses | Self::BadImages | Self::Images)
+    }
 }

@@ -9,6 +9,7 @@ use std::io;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use npyz::{DType, NpyFile, Order, TypeChar};
 
 /// The data begins at a multiple of this.
 const ALIGNMENT: usize = 64;
@@ -38,6 +39,35 @@ pub fn encode_f16(shape: &[usize], values: &[f32]) -> io::Result<Vec<u8>> {
         bytes.extend(rounded.iter().flat_map(|value| value.to_le_bytes()));
     }
     Ok(bytes)
+}
+
+/// Reads an array of f32 or f16: its shape and its values, as f32.
+///
+/// # Errors
+///
+/// When it is no such array, or cut short.
+pub fn decode(bytes: &[u8]) -> io::Result<(Vec<usize>, Vec<f32>)> {
+    let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
+    let file = NpyFile::new(bytes)?;
+    let side = |side: &u64| usize::try_from(*side).map_err(|e| invalid(e.to_string()));
+    let shape = file.shape().iter().map(side).collect::<io::Result<Vec<_>>>()?;
+    let kind = match file.dtype() {
+        DType::Plain(kind) if file.order() == Order::C => kind,
+        other => return Err(invalid(format!("an array of {}", other.descr()))),
+    };
+    let values = match (kind.type_char(), kind.size_field()) {
+        (TypeChar::Float, 4) => file.into_vec::<f32>()?,
+        (TypeChar::Float, 2) => {
+            let halves = file.into_vec::<f16>()?;
+            let mut values = vec![0.0; halves.len()];
+            halves.convert_to_f32_slice(&mut values);
+            values
+        }
+        _ => {
+            return Err(invalid("an array of other numbers than f32 and f16".to_owned()));
+        }
+    };
+    Ok((shape, values))
 }
 
 /// The bytes before the data, with room for the data behind them.
@@ -96,6 +126,19 @@ mod tests {
             data.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
         assert_eq!(read, values.map(f32::to_bits));
         assert_eq!(data.len(), 24);
+    }
+
+    #[test]
+    fn arrays_that_were_written_are_read_and_torn_ones_are_not() {
+        let values: Vec<f32> = (0..24).map(|i| i as f32 / 8.0).collect();
+        let shape = [2, 3, 4];
+        for bytes in [encode_f32(&shape, &values), encode_f16(&shape, &values)] {
+            let bytes = bytes.unwrap();
+            assert_eq!(decode(&bytes).unwrap(), (shape.to_vec(), values.clone()));
+            for end in [0, 5, 70, bytes.len() - 1] {
+                assert!(decode(&bytes[..end]).is_err());
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,209 @@
+//! Curves behind the metrics, as tables and as pictures.
+
+use std::fmt::Write as _;
+
+use super::folder::Folder;
+use crate::metric::{Curve, DETERMINISTIC, Evaluation};
+use crate::output::chart::{self, Axis, Chart, Marks, Point, Scale, Series};
+
+/// Scores that pictures show; tables hold all.
+const SHOWN: [&str; 3] = ["predictive_entropy", "mutual_information", DETERMINISTIC];
+
+/// Curves that belong together: a table of all, and a picture of some.
+pub(super) struct Picture {
+    pub(super) name: &'static str,
+    charts: Vec<Chart>,
+    curves: Vec<Curve>,
+}
+
+impl Picture {
+    pub(super) fn svg(&self) -> String {
+        chart::svg(&self.charts)
+    }
+
+    /// A row for each place: the curve's name, x, y.
+    pub(super) fn csv(&self) -> String {
+        let mut text = "curve,x,y\n".to_owned();
+        for curve in &self.curves {
+            for (x, y) in curve.x.iter().zip(&curve.y) {
+                let _ = writeln!(text, "{},{x},{y}", curve.name);
+            }
+        }
+        text
+    }
+}
+
+pub(super) fn all(evaluation: &Evaluation, folder: &Folder) -> Vec<Picture> {
+    let mut pictures = vec![
+        reliability(evaluation.reliability()),
+        risk_coverage(evaluation.risk_coverage()),
+        histograms(
+            "right_and_wrong",
+            "histogram",
+            ["right", "wrong"],
+            evaluation.right_and_wrong(),
+            folder,
+        ),
+        sparsification(evaluation.sparsification()),
+    ];
+    let images = evaluation.inside_and_outside_images();
+    if evaluation.n_images().1 > 0 {
+        let of_mean = if folder.is_map { ".mean" } else { "" };
+        pictures.push(histograms_of(
+            "in_and_out_of_distribution",
+            ("ood", of_mean),
+            ["inside", "outside"],
+            images,
+            folder,
+        ));
+    }
+    if folder.is_map {
+        pictures.push(patches(evaluation.pavpu()));
+    }
+    pictures
+}
+
+fn axis(label: &str, range: Option<(f64, f64)>) -> Axis {
+    Axis { label: label.to_owned(), scale: Scale::Linear, range }
+}
+
+fn series(name: &str, marks: Marks, curve: &Curve) -> Series {
+    let points = curve.x.iter().zip(&curve.y).map(|(x, y)| Point::new(*x, *y)).collect();
+    Series { name: name.to_owned(), marks, points }
+}
+
+fn find<'a>(curves: &'a [Curve], name: &str) -> Option<&'a Curve> {
+    curves.iter().find(|curve| curve.name == name)
+}
+
+/// The shown scores' curves of a name.
+fn of_shown(curves: &[Curve], prefix: &str) -> Vec<Series> {
+    let of = |score: &&str| {
+        find(curves, &format!("{prefix}.{score}")).map(|c| series(score, Marks::Curve, c))
+    };
+    SHOWN.iter().filter_map(of).collect()
+}
+
+fn reliability(curves: Vec<Curve>) -> Picture {
+    let unit = Some((0.0, 1.0));
+    let ideal = Curve { name: String::new(), x: vec![0.0, 1.0], y: vec![0.0, 1.0] };
+    let mut all = vec![series("as it should be", Marks::Curve, &ideal)];
+    for (name, label) in [
+        ("reliability.accuracy", "accuracy"),
+        ("reliability.share", "share of the items"),
+    ] {
+        all.extend(find(&curves, name).map(|curve| series(label, Marks::Line, curve)));
+    }
+    let chart = Chart {
+        title: "reliability".to_owned(),
+        description: "Accuracy against confidence; on the diagonal both are equal."
+            .to_owned(),
+        x: axis("confidence", unit),
+        y: axis("accuracy", unit),
+        series: all,
+    };
+    Picture { name: "reliability", charts: vec![chart], curves }
+}
+
+fn risk_coverage(curves: Vec<Curve>) -> Picture {
+    let chart = Chart {
+        title: "risk against coverage".to_owned(),
+        description: "Share of wrong items among those kept, the most certain first."
+            .to_owned(),
+        x: axis("coverage: share of the items kept", Some((0.0, 1.0))),
+        y: axis("risk: share of these that are wrong", None),
+        series: of_shown(&curves, "risk_coverage"),
+    };
+    Picture { name: "risk_coverage", charts: vec![chart], curves }
+}
+
+fn sparsification(curves: Vec<Curve>) -> Picture {
+    let mut all = of_shown(&curves, "sparsification");
+    let best = find(&curves, "sparsification.best");
+    all.extend(best.map(|curve| series("best order", Marks::Curve, curve)));
+    let chart = Chart {
+        title: "sparsification".to_owned(),
+        description: "Mean Brier score of what is left, over the share removed."
+            .to_owned(),
+        x: axis("share of the items removed", Some((0.0, 1.0))),
+        y: axis("Brier score of the rest, over that of all", None),
+        series: all,
+    };
+    Picture { name: "sparsification", charts: vec![chart], curves }
+}
+
+fn histograms(
+    name: &'static str,
+    prefix: &str,
+    kinds: [&str; 2],
+    curves: Vec<Curve>,
+    folder: &Folder,
+) -> Picture {
+    histograms_of(name, (prefix, ""), kinds, curves, folder)
+}
+
+/// Two kinds of items by each shown measure.
+fn histograms_of(
+    name: &'static str,
+    (prefix, ending): (&str, &str),
+    kinds: [&str; 2],
+    curves: Vec<Curve>,
+    folder: &Folder,
+) -> Picture {
+    let shown = folder.measures.iter().filter(|measure| SHOWN.contains(&measure.name));
+    let of = |measure: &&'static crate::measure::Measure| {
+        let kind = |kind: &&str| {
+            let curve =
+                find(&curves, &format!("{prefix}.{kind}.{}{ending}", measure.name))?;
+            Some(series(kind, Marks::Steps, &closed(curve)))
+        };
+        Chart {
+            title: measure.name.to_owned(),
+            description: format!(
+                "{} and {} items by {}.",
+                kinds[0], kinds[1], measure.name
+            ),
+            x: axis(&format!("{} ({})", measure.name, measure.unit), None),
+            y: axis("share of its kind", None),
+            series: kinds.iter().filter_map(kind).collect(),
+        }
+    };
+    let charts = shown.map(of).collect();
+    Picture { name, charts, curves }
+}
+
+/// Bars by their left ends, and the right end of the last.
+fn closed(curve: &Curve) -> Curve {
+    let mut closed = curve.clone();
+    if let [.., before, last] = curve.x[..] {
+        closed.x.push(2.0 * last - before);
+        closed.y.push(0.0);
+    }
+    closed
+}
+
+fn patches(curves: Vec<Curve>) -> Picture {
+    const SIDE: usize = 4;
+    let of = |score: &&str| {
+        let kinds = [
+            ("pavpu", "PAvPU"),
+            ("pavpu_accurate_given_certain", "accurate if certain"),
+            ("pavpu_uncertain_given_inaccurate", "uncertain if inaccurate"),
+        ];
+        let kind = |(kind, label): (&str, &str)| {
+            let curve = find(&curves, &format!("{kind}.{score}.{SIDE}"))?;
+            Some(series(label, Marks::Curve, curve))
+        };
+        let series: Vec<Series> = kinds.into_iter().filter_map(kind).collect();
+        (!series.is_empty()).then(|| Chart {
+            title: (*score).to_owned(),
+            description: "Patch accuracy against patch uncertainty, by threshold."
+                .to_owned(),
+            x: axis(&format!("threshold of {score}"), None),
+            y: axis("share of the 4 x 4 patches", Some((0.0, 1.0))),
+            series,
+        })
+    };
+    let charts = SHOWN.iter().filter_map(of).collect();
+    Picture { name: "patch_accuracy_patch_uncertainty", charts, curves }
+}

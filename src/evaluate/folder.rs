@@ -1,0 +1,218 @@
+//! What a prediction folder holds.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::measure::{MEASURES, Measure};
+use crate::output::folder::{RECORD, TABLE, map_path};
+use crate::output::npy;
+
+const AGAIN: &str = "predict again with --keep-probabilities";
+
+/// A folder of predictions, as its `run.json` and `predictions.csv` say.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Whether there are scores for each pixel.
+    pub is_map: bool,
+    /// Number of classes.
+    pub n_classes: usize,
+    /// Their names, where they are known.
+    pub class_names: Option<Vec<String>>,
+    /// Measures that were kept of each image.
+    pub measures: Vec<&'static Measure>,
+    /// Images that were predicted, in the order of the table.
+    pub rows: Vec<Row>,
+    /// Images that have an error instead.
+    pub n_failed: usize,
+    /// The record of the run.
+    pub record: Value,
+}
+
+/// An image that was predicted.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its id.
+    pub id: String,
+}
+
+/// The kept arrays of an image.
+#[derive(Debug)]
+pub struct Kept {
+    /// Rows and columns.
+    pub size: (usize, usize),
+    /// Mean probabilities, class by class.
+    pub probabilities: Vec<f32>,
+    /// The class of each item without dropout, and its probability.
+    pub deterministic: (Vec<f32>, Vec<f32>),
+    /// The values of each of the folder's measures.
+    pub measures: Vec<Vec<f32>>,
+}
+
+impl Folder {
+    /// Opens a folder that `predict --keep-probabilities` wrote.
+    ///
+    /// # Errors
+    /// If it is none, or its probabilities were not kept.
+    pub fn open(path: &Path) -> Result<Self> {
+        let record = record(path)?;
+        let output = &record["output"];
+        let task = output["task"].as_str().unwrap_or_default();
+        let n_classes =
+            output["n_classes"].as_u64().and_then(|n| usize::try_from(n).ok());
+        let (true, Some(n_classes @ 2..)) = (!task.is_empty(), n_classes) else {
+            return Err(refusal(path, "run.json does not say what was predicted", AGAIN));
+        };
+        if output["keep_probabilities"].is_null() {
+            return Err(refusal(path, "the probabilities were not kept", AGAIN));
+        }
+        let names = |key: &str| -> Vec<&str> {
+            let list = output[key].as_array().map(Vec::as_slice).unwrap_or_default();
+            list.iter().filter_map(Value::as_str).collect()
+        };
+        let listed = names("measures");
+        let measures: Vec<_> =
+            MEASURES.iter().filter(|measure| listed.contains(&measure.name)).collect();
+        let is_map = task == "segmentation";
+        let (rows, n_failed) = rows(&path.join(TABLE))?;
+        let class_names = record["classes"].as_array().map(|names| {
+            names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        });
+        let path = path.to_owned();
+        Ok(Self {
+            path,
+            is_map,
+            n_classes,
+            class_names,
+            measures,
+            rows,
+            n_failed,
+            record,
+        })
+    }
+
+    /// # Errors
+    /// If the other folder was predicted by another model or with other measures.
+    pub(super) fn check_alike(&self, other: &Self) -> Result<()> {
+        let names =
+            |folder: &Self| folder.measures.iter().map(|m| m.name).collect::<Vec<_>>();
+        let hashes = |folder: &Self| {
+            let files =
+                folder.record["model"]["files"].as_array().cloned().unwrap_or_default();
+            files.iter().map(|file| file["sha256"].clone()).collect::<Vec<_>>()
+        };
+        if (self.is_map, self.n_classes, names(self), hashes(self))
+            == (other.is_map, other.n_classes, names(other), hashes(other))
+        {
+            return Ok(());
+        }
+        let message = format!(
+            "{} was predicted by another model or with other measures than {}",
+            other.path.display(),
+            self.path.display()
+        );
+        Err(Error::setting("--ood", message).with_hint("predict both alike"))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The kept arrays of an image.
+    ///
+    /// # Errors
+    /// If one is missing, cannot be read, or has another shape than the others.
+    pub fn kept(&self, id: &str) -> Result<Kept> {
+        let (shape, probabilities) = self.array("probabilities", id)?;
+        let [classes, height, width] = shape[..] else {
+            return Err(self.wrong_shape("probabilities", id, &shape));
+        };
+        if classes != self.n_classes {
+            return Err(self.wrong_shape("probabilities", id, &shape));
+        }
+        let n = height * width;
+        let (shape, deterministic) = self.array("deterministic", id)?;
+        if shape[..] != [2, height, width] {
+            return Err(self.wrong_shape("deterministic", id, &shape));
+        }
+        let (classes, certainty) = deterministic.split_at(n);
+        let of_measure = |measure: &&Measure| {
+            let (shape, values) = self.array(measure.name, id)?;
+            if values.len() != n {
+                return Err(self.wrong_shape(measure.name, id, &shape));
+            }
+            Ok(values)
+        };
+        Ok(Kept {
+            size: (height, width),
+            probabilities,
+            deterministic: (classes.to_vec(), certainty.to_vec()),
+            measures: self.measures.iter().map(of_measure).collect::<Result<_>>()?,
+        })
+    }
+
+    fn array(&self, kind: &str, id: &str) -> Result<(Vec<usize>, Vec<f32>)> {
+        let file = self.path.join(map_path(kind, id, "npy"));
+        let bytes = std::fs::read(&file).map_err(|error| Error::read(&file, error))?;
+        npy::decode(&bytes).map_err(|error| Error::read(&file, error))
+    }
+
+    fn wrong_shape(&self, kind: &str, id: &str, shape: &[usize]) -> Error {
+        let file = self.path.join(map_path(kind, id, "npy"));
+        let message = format!(
+            "{} has the shape {shape:?}, unlike the run's others",
+            file.display()
+        );
+        Error::setting("OUT", message).with_hint(AGAIN)
+    }
+}
+
+fn refusal(path: &Path, message: &str, hint: &str) -> Error {
+    Error::setting("OUT", format!("{}: {message}", path.display())).with_hint(hint)
+}
+
+fn record(path: &Path) -> Result<Value> {
+    let file = path.join(RECORD);
+    let bytes = match std::fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let message = "is no folder of predictions: there is no run.json";
+            return Err(refusal(
+                path,
+                message,
+                "name a folder that `mcdrop predict -o` wrote",
+            ));
+        }
+        Err(error) => return Err(Error::read(&file, error)),
+    };
+    serde_json::from_slice(&bytes)
+        .map_err(|_| refusal(path, "run.json is damaged", AGAIN))
+}
+
+/// The rows of images that were predicted, and how many others there are.
+fn rows(file: &Path) -> Result<(Vec<Row>, usize)> {
+    let broken = |message: String| {
+        Error::setting("OUT", format!("{}: {message}", file.display())).with_hint(AGAIN)
+    };
+    let mut reader =
+        csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
+    let header = reader.headers().map_err(|error| broken(error.to_string()))?.clone();
+    let column = |name: &str| {
+        let place = header.iter().position(|column| column == name);
+        place.ok_or_else(|| broken(format!("there is no column {name}")))
+    };
+    let (path, error) = (column("path")?, column("error")?);
+    let (mut rows, mut n_failed) = (Vec::new(), 0);
+    for record in reader.records() {
+        let record = record.map_err(|error| broken(error.to_string().to_lowercase()))?;
+        if record[error].is_empty() {
+            rows.push(Row { id: record[path].to_owned() });
+        } else {
+            n_failed += 1;
+        }
+    }
+    Ok((rows, n_failed))
+}

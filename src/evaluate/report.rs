@@ -1,0 +1,50 @@
+//! `metrics.json`: every metric by a flat key, each with its value and interval.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::curves;
+use super::folder::Folder;
+use super::stream::Counted;
+use crate::error::{Error, Result};
+use crate::output::folder::OutputFolder;
+
+/// Its name in the folder.
+pub const METRICS_FILE: &str = "metrics.json";
+
+/// Writes `metrics.json` and the curves (`curves/NAME.csv` and `.svg`) into the folder.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write(folder: &Folder, counted: &Counted) -> Result<()> {
+    let output = OutputFolder::create(folder.path())?;
+    let mut metrics = Map::new();
+    for metric in &counted.metrics {
+        let Some(value) = metric.value else { continue };
+        let (low, high) = metric.interval.unzip();
+        let mut entry = json!({"value": value, "low": low, "high": high});
+        if metric.bin_error > 0.0 {
+            entry["bin_error"] = json!(metric.bin_error);
+        }
+        metrics.insert(metric.key.clone(), entry);
+    }
+    let (labelled, strange) = counted.evaluation.n_images();
+    let document = json!({
+        "mcdrop": env!("CARGO_PKG_VERSION"),
+        "images": labelled,
+        "images_out_of_distribution": strange,
+        "images_without_label": counted.missing,
+        "images_failed": counted.failed + folder.n_failed,
+        "items": counted.evaluation.n_items(),
+        "interval": "95 %, by a Poisson bootstrap over images",
+        "metrics": Json::Object(metrics),
+    });
+    let mut text = serde_json::to_vec_pretty(&document)
+        .map_err(|error| Error::runtime("writing metrics.json", error.to_string()))?;
+    text.push(b'\n');
+    for picture in curves::all(&counted.evaluation, folder) {
+        let path = |ending: &str| format!("curves/{}.{ending}", picture.name);
+        output.write(&path("csv"), picture.csv().as_bytes())?;
+        output.write(&path("svg"), picture.svg().as_bytes())?;
+    }
+    output.write(METRICS_FILE, &text)
+}

@@ -1,0 +1,139 @@
+//! Which score of an image, by which aggregation, finds the images with many wrong items.
+
+use super::bootstrap::{self, FEWEST_IMAGES};
+use super::candidates::{self, Draw, Images};
+use super::evaluation::Evaluation;
+use super::ranking::auroc;
+use super::selective::aurc;
+use super::table::Ranked;
+
+/// A score of images: a measure, or the pass without dropout, by an aggregation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The measure, or [`DETERMINISTIC`](super::DETERMINISTIC).
+    pub score: String,
+    /// The name of the aggregation.
+    pub aggregation: &'static str,
+    /// The area under the risk-coverage curve of images; the risk is the share of wrong items.
+    pub aurc: f64,
+    /// Its 95 % interval.
+    pub aurc_interval: Option<(f64, f64)>,
+    /// The probability that an image with a loss above the mean has a higher score than
+    /// another; None where all have the same loss.
+    pub auroc: Option<f64>,
+    /// Its 95 % interval.
+    pub auroc_interval: Option<(f64, f64)>,
+    /// The 95 % interval of this AURC less the best one's, over the same replicates of the
+    /// images; None for the best itself.
+    pub behind_best: Option<(f64, f64)>,
+}
+
+/// What a ranking of candidates comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The first is better than every other: no interval of a difference holds 0.
+    Best,
+    /// The first and this many behind it cannot be told apart on these images.
+    Tie(usize),
+    /// There are too few labelled images to tell, or no intervals were asked for.
+    TooFew,
+    /// No image differs from another in its loss, so nothing can be found.
+    NothingToFind,
+}
+
+/// The candidates by their AURC, the best first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageRanking {
+    /// All candidates; empty without labelled images.
+    pub candidates: Vec<Candidate>,
+    /// Whether the first is to be used.
+    pub verdict: Verdict,
+}
+
+/// A candidate's AURC and AUROC in each replicate.
+struct Replicates {
+    aurc: Vec<Option<f64>>,
+    auroc: Vec<Option<f64>>,
+}
+
+impl Evaluation {
+    /// Ranks all scores and aggregations by how well they find the images with a high loss, the
+    /// share of their labelled items that are wrong.
+    ///
+    /// Candidates of equal AURC stand in the order of the layout. A candidate ties with the best
+    /// when the interval of the difference of their AURC over the replicates holds 0. With many
+    /// candidates some that are worse will tie by chance; the best of several that tie is no
+    /// finding.
+    pub fn rank_images(&self) -> ImageRanking {
+        let source = self.source();
+        let (layout, inside) = (source.layout, source.inside);
+        let mean_loss = candidates::mean_loss(inside);
+        let n_replicates = match candidates::n_labelled(inside) {
+            n if n >= FEWEST_IMAGES => layout.options().replicates,
+            _ => 0,
+        };
+        let images = |draw| Images::new(inside, source.outside, draw);
+        let all = images(Draw::All);
+        let draws: Vec<Images> =
+            (0..n_replicates).map(Draw::Replicate).map(images).collect();
+        let names = candidates::names(layout);
+        let mut ranked: Vec<(Candidate, Replicates)> = (0..)
+            .zip(names)
+            .filter_map(|(i, (score, aggregation))| {
+                let losses =
+                    |images: &Images| aurc(&images.groups(Ranked::Losses, i, 0.0));
+                let bad = |images: &Images| {
+                    auroc(&images.groups(Ranked::BadImages, i, mean_loss))
+                };
+                let replicates = Replicates {
+                    aurc: draws.iter().map(losses).collect(),
+                    auroc: draws.iter().map(bad).collect(),
+                };
+                let candidate = Candidate {
+                    score: score.to_owned(),
+                    aggregation,
+                    aurc: losses(&all)?,
+                    aurc_interval: bootstrap::interval(&replicates.aurc, 0.0),
+                    auroc: bad(&all),
+                    auroc_interval: bootstrap::interval(&replicates.auroc, 0.0),
+                    behind_best: None,
+                };
+                Some((candidate, replicates))
+            })
+            .collect();
+        ranked.sort_by(|a, b| a.0.aurc.total_cmp(&b.0.aurc));
+        compare(&mut ranked);
+        let verdict = verdict(&ranked, n_replicates);
+        let candidates = ranked.into_iter().map(|(candidate, _)| candidate).collect();
+        ImageRanking { candidates, verdict }
+    }
+}
+
+/// Fills in the differences to the first.
+fn compare(ranked: &mut [(Candidate, Replicates)]) {
+    let Some(((_, best), others)) = ranked.split_first_mut() else { return };
+    for (candidate, replicates) in others {
+        let pairs = replicates.aurc.iter().zip(&best.aurc);
+        let differences: Vec<Option<f64>> =
+            pairs.map(|(own, best)| Some((*own)? - (*best)?)).collect();
+        candidate.behind_best = bootstrap::interval(&differences, 0.0);
+    }
+}
+
+fn verdict(ranked: &[(Candidate, Replicates)], n_replicates: usize) -> Verdict {
+    let Some((best, _)) = ranked.first() else { return Verdict::TooFew };
+    if best.auroc.is_none() {
+        return Verdict::NothingToFind;
+    }
+    if n_replicates == 0 {
+        return Verdict::TooFew;
+    }
+    let ties = ranked[1..].iter().filter(|(candidate, _)| {
+        // Without an interval nothing says that it is worse.
+        candidate.behind_best.is_none_or(|(low, _)| low <= 0.0)
+    });
+    match ties.count() {
+        0 => Verdict::Best,
+        n => Verdict::Tie(n),
+    }
+}

@@ -1,0 +1,244 @@
+//! The pass over the probabilities of an image: what is right, how likely and how confident.
+
+use super::fixed::{ONE, units};
+use super::input::{IGNORED, ImageInput};
+use super::layout::Layout;
+use super::tally::{BINS, ClassCounts, Tally, bin};
+use crate::error::{Error, Result};
+
+/// Probabilities below this, the smallest that an f16 can hold, count as this in the negative
+/// log-likelihood, which is therefore never more than 24 ln 2 = 16.64 nats an item.
+pub const LIKELIHOOD_FLOOR: f64 = 1.0 / 16_777_216.0;
+
+/// How far the probabilities of an item may be from summing to 1, which leaves room for f16.
+const SUM_SLACK: f32 = 0.02;
+
+/// Items that are looked at together, so that their running values stay in the cache while the
+/// planes of the classes go by.
+const BLOCK: usize = 1024;
+
+/// An item with a label that the prediction meets.
+pub(super) const RIGHT: u8 = 0;
+/// An item with a label that it misses.
+pub(super) const WRONG: u8 = 1;
+/// An item without a label.
+pub(super) const UNLABELLED: u8 = 2;
+
+/// What the probabilities and labels of an image say.
+#[derive(Debug)]
+pub(super) struct Items {
+    /// [`RIGHT`], [`WRONG`] or [`UNLABELLED`], for each item.
+    pub(super) outcome: Vec<u8>,
+    /// The predicted class of each item; ties go to the lowest.
+    pub(super) predicted: Vec<u32>,
+    /// The probability of that class.
+    pub(super) confidence: Vec<f32>,
+    /// The Brier score of each labelled item, in units; 0 for the others.
+    pub(super) brier: Vec<u64>,
+    /// Sums over labelled items.
+    pub(super) tally: Tally,
+    /// Classes that occur, with their counts, in ascending order.
+    pub(super) classes: Vec<(u32, ClassCounts)>,
+    /// For each class and bin of its probability that hold anything, the number of items with
+    /// the class as their label less the sum of its probability, in units.
+    pub(super) classwise: Vec<(u32, i64)>,
+}
+
+/// Running values of the items of a block.
+struct Block {
+    top: [f32; BLOCK],
+    class: [u32; BLOCK],
+    squares: [f64; BLOCK],
+    total: [f32; BLOCK],
+    /// All bits of all probabilities: the sign among them when any is negative.
+    bits: u32,
+}
+
+impl Block {
+    fn new() -> Self {
+        Self {
+            top: [f32::NEG_INFINITY; BLOCK],
+            class: [0; BLOCK],
+            squares: [0.0; BLOCK],
+            total: [0.0; BLOCK],
+            bits: 0,
+        }
+    }
+
+    /// Takes the plane of a class; planes come in ascending order of their class.
+    fn take(&mut self, class: u32, plane: &[f32]) {
+        let Self { top, class: classes, squares, total, bits } = self;
+        let tops = top.iter_mut().zip(classes).zip(total);
+        for (((top, top_class), total), &p) in tops.zip(plane) {
+            let is_top = p > *top;
+            *top = if is_top { p } else { *top };
+            *top_class = if is_top { class } else { *top_class };
+            *total += p;
+            *bits |= p.to_bits();
+        }
+        for (squares, &p) in squares.iter_mut().zip(plane) {
+            *squares += f64::from(p) * f64::from(p);
+        }
+    }
+}
+
+impl Items {
+    /// Looks at every item.
+    ///
+    /// # Errors
+    /// When the probabilities of an item are negative, NaN, or do not sum to 1.
+    pub(super) fn new(input: &ImageInput, layout: &Layout) -> Result<Self> {
+        let (n, n_classes) = (input.n_items(), layout.classes().len());
+        let mut items = Self {
+            outcome: Vec::with_capacity(n),
+            predicted: Vec::with_capacity(n),
+            confidence: Vec::with_capacity(n),
+            brier: Vec::with_capacity(n),
+            tally: Tally::default(),
+            classes: Vec::new(),
+            classwise: Vec::new(),
+        };
+        let mut classes = vec![ClassCounts::default(); n_classes];
+        let mut gaps = vec![Gaps::default(); n_classes];
+        for start in (0..n).step_by(BLOCK) {
+            let end = (start + BLOCK).min(n);
+            let plane =
+                |class: usize| &input.probabilities[class * n + start..class * n + end];
+            let labels = &input.labels[start..end];
+            let mut block = Block::new();
+            let mut masks = [0; BLOCK];
+            for (mask, &label) in masks.iter_mut().zip(labels) {
+                *mask = if label == IGNORED { 0 } else { u64::MAX };
+            }
+            (0..n_classes).for_each(|class| block.take(class as u32, plane(class)));
+            check(input, &block, start..end)?;
+            (0..n_classes).for_each(|class| gaps[class].take(plane(class), &masks));
+            for (i, &label) in labels.iter().enumerate() {
+                let own = (label != IGNORED).then(|| plane(label as usize)[i]);
+                own.iter().for_each(|&own| gaps[label as usize].hit(own));
+                items.put(&block, i, label, own, &mut classes);
+            }
+        }
+        if let Some(entropy) = layout.entropy() {
+            items.entropies(input.scores[entropy], n_classes);
+        }
+        let has_any =
+            |&(_, counts): &(u32, ClassCounts)| counts != ClassCounts::default();
+        items.classes = (0..).zip(classes).filter(has_any).collect();
+        let flat = (0..).zip(gaps.iter().flat_map(Gaps::bins));
+        items.classwise = flat.filter(|&(_, gap)| gap != 0).collect();
+        Ok(items)
+    }
+
+    /// Adds one item of a block.
+    fn put(
+        &mut self,
+        block: &Block,
+        i: usize,
+        label: u32,
+        own: Option<f32>,
+        classes: &mut [ClassCounts],
+    ) {
+        let (class, confidence) = (block.class[i], block.top[i].min(1.0));
+        self.predicted.push(class);
+        self.confidence.push(confidence);
+        let Some(own) = own else {
+            self.outcome.push(UNLABELLED);
+            self.brier.push(0);
+            return;
+        };
+        let own = f64::from(own);
+        let is_right = class == label;
+        self.outcome.push(if is_right { RIGHT } else { WRONG });
+        let brier = units((block.squares[i] - 2.0 * own + 1.0).max(0.0));
+        self.brier.push(brier);
+        let tally = &mut self.tally;
+        tally.count += 1;
+        tally.right += u64::from(is_right);
+        tally.floored += u64::from(own < LIKELIHOOD_FLOOR);
+        tally.log_loss += u128::from(units(-own.clamp(LIKELIHOOD_FLOOR, 1.0).ln()));
+        tally.brier += u128::from(brier);
+        let confidence = units(f64::from(confidence));
+        tally.confidence[bin(confidence)].put(is_right, confidence);
+        classes[label as usize].labels += 1;
+        classes[class as usize].predictions += 1;
+        classes[class as usize].hits += u64::from(is_right);
+    }
+
+    /// Bins the labelled items by predictive entropy as a share of its bound.
+    fn entropies(&mut self, values: &[f32], n_classes: usize) {
+        let bound = (n_classes as f64).ln();
+        for (&value, &outcome) in values.iter().zip(&self.outcome) {
+            if outcome != UNLABELLED {
+                let share = units((f64::from(value) / bound).min(1.0));
+                self.tally.entropy[bin(share)].put(outcome == WRONG, share);
+            }
+        }
+    }
+}
+
+/// For each bin of the probability of a class, items with the class as their label less the sum
+/// of the probability, in units.
+#[derive(Debug, Clone, Copy, Default)]
+struct Gaps {
+    /// Several of each bin, because most items are in the first one, and each addition to it
+    /// would wait for the one before.
+    lanes: [[i64; LANES]; BINS],
+}
+
+/// Copies of a bin.
+const LANES: usize = 4;
+
+impl Gaps {
+    /// Takes the plane of the class, less what is not labelled.
+    fn take(&mut self, plane: &[f32], masks: &[u64; BLOCK]) {
+        let mut parts = [0; BLOCK];
+        for ((part, &p), mask) in parts.iter_mut().zip(plane).zip(masks) {
+            *part = units(f64::from(p.min(1.0))) & mask;
+        }
+        for parts in parts[..plane.len().next_multiple_of(LANES)].chunks_exact(LANES) {
+            for (lane, &part) in parts.iter().enumerate() {
+                self.lanes[bin(part)][lane] -= part as i64;
+            }
+        }
+    }
+
+    /// Takes an item with the class as its label.
+    fn hit(&mut self, own: f32) {
+        self.lanes[bin(units(f64::from(own.min(1.0))))][0] += ONE as i64;
+    }
+
+    fn bins(&self) -> impl Iterator<Item = i64> {
+        self.lanes.iter().map(|lanes| lanes.iter().sum())
+    }
+}
+
+fn check(input: &ImageInput, block: &Block, items: std::ops::Range<usize>) -> Result<()> {
+    // The sum of an item with NaN is NaN and in no range.
+    let sums = 1.0 - SUM_SLACK..=1.0 + SUM_SLACK;
+    let is_wrong = |total: &f32| !sums.contains(total);
+    let n = items.len();
+    let is_negative = (block.bits as i32) < 0;
+    if !is_negative && !block.total[..n].iter().any(is_wrong) {
+        return Ok(());
+    }
+    let found = block.total[..n].iter().position(is_wrong);
+    Err(improbable(
+        input,
+        items.start + found.unwrap_or(0),
+        found.map(|i| block.total[i]),
+    ))
+}
+
+fn improbable(input: &ImageInput, item: usize, total: Option<f32>) -> Error {
+    let place = input.place(item);
+    let message = match total {
+        Some(total) if total.is_nan() => format!("the probabilities{place} hold NaN"),
+        Some(total) => format!("the probabilities{place} sum to {total}, expected 1"),
+        None => "some probabilities are negative".to_owned(),
+    };
+    input.error(
+        message,
+        "is this a file of probabilities that predict kept, not of scores?",
+    )
+}

@@ -1,0 +1,183 @@
+//! Images made of random numbers.
+
+use crate::metric::{
+    Deterministic, Evaluation, IGNORED, ImageInput, ImageSummary, Layout, Options, Score,
+    Task,
+};
+
+/// A generator for test data: `SplitMix64`.
+#[derive(Debug, Clone)]
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+
+    /// Evenly from 0 to 1.
+    pub(super) fn share(&mut self) -> f64 {
+        (self.word() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        (self.word() % end as u64) as usize
+    }
+}
+
+/// An image that owns what an input borrows.
+#[derive(Debug, Clone)]
+pub(super) struct Image {
+    pub(super) id: String,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) probabilities: Vec<f32>,
+    pub(super) labels: Vec<u32>,
+    pub(super) scores: Vec<Vec<f32>>,
+    pub(super) deterministic: Option<(Vec<f32>, Vec<f32>)>,
+    pub(super) mask: Option<Vec<u8>>,
+}
+
+impl Image {
+    pub(super) fn summary(&self, layout: &Layout) -> crate::Result<ImageSummary> {
+        let scores: Vec<&[f32]> = self.scores.iter().map(Vec::as_slice).collect();
+        let deterministic = self.deterministic.as_ref();
+        let input = ImageInput {
+            id: &self.id,
+            height: self.height,
+            width: self.width,
+            probabilities: &self.probabilities,
+            labels: &self.labels,
+            scores: &scores,
+            deterministic: deterministic
+                .map(|(classes, probabilities)| Deterministic { classes, probabilities }),
+            mask: self.mask.as_deref(),
+        };
+        ImageSummary::new(&input, layout)
+    }
+
+    /// One item with probabilities and nothing else.
+    pub(super) fn plain(id: &str, probabilities: &[f32], label: u32) -> Self {
+        Self {
+            id: id.to_owned(),
+            height: 1,
+            width: 1,
+            probabilities: probabilities.to_vec(),
+            labels: vec![label],
+            scores: Vec::new(),
+            deterministic: None,
+            mask: None,
+        }
+    }
+}
+
+/// What random images are like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) task: Task,
+    pub(super) n_classes: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+}
+
+pub(super) const STREET: Kind =
+    Kind { task: Task::Segmentation, n_classes: 5, height: 23, width: 38 };
+
+pub(super) const DIGIT: Kind =
+    Kind { task: Task::Classification, n_classes: 4, height: 1, width: 1 };
+
+pub(super) fn layout(kind: Kind, options: Options) -> Layout {
+    let classes = (0..kind.n_classes).map(|class| format!("class {class}")).collect();
+    let bound = (kind.n_classes as f32).ln();
+    let scores = vec![
+        Score::new("predictive_entropy", bound),
+        Score::new("mutual_information", bound),
+        Score::new("variation_ratio", 1.0),
+        Score::new("least_confidence", 1.0),
+    ];
+    Layout::new(kind.task, classes, scores, options)
+        .unwrap()
+        .with_deterministic()
+        .with_masks()
+}
+
+/// Options that keep tests quick.
+pub(super) fn options(replicates: usize) -> Options {
+    Options { replicates, patch_sizes: vec![2, 4, 6, 8], interior: 1 }
+}
+
+/// A random image: blocks of classes, probabilities that are mostly right, entropy, small
+/// mutual information over many octaves, a variation ratio that takes 32 values.
+pub(super) fn image(kind: Kind, id: &str, random: &mut Random) -> Image {
+    let (n, n_classes) = (kind.height * kind.width, kind.n_classes);
+    let mut image = Image {
+        id: id.to_owned(),
+        height: kind.height,
+        width: kind.width,
+        probabilities: vec![0.0; n * n_classes],
+        labels: Vec::with_capacity(n),
+        scores: vec![Vec::with_capacity(n); 4],
+        deterministic: Some((Vec::new(), Vec::new())),
+        mask: Some(Vec::new()),
+    };
+    let block = random.below(1000);
+    for i in 0..n {
+        let (y, x) = (i / kind.width, i % kind.width);
+        let class = (block + y / 9 + 2 * (x / 7)) % n_classes;
+        item(&mut image, i, class, random);
+    }
+    image
+}
+
+fn item(image: &mut Image, i: usize, class: usize, random: &mut Random) {
+    let n = image.height * image.width;
+    let n_classes = image.probabilities.len() / n;
+    let sharpness = 12.0 * random.share();
+    let mut weights: Vec<f64> =
+        (0..n_classes).map(|_| (3.0 * random.share()).exp()).collect();
+    weights[class] *= (sharpness * random.share()).exp();
+    let total: f64 = weights.iter().sum();
+    let mut entropy = 0.0;
+    for (k, weight) in weights.iter().enumerate() {
+        let p = (weight / total) as f32;
+        image.probabilities[k * n + i] = p;
+        entropy -= f64::from(p) * f64::from(p.max(f32::MIN_POSITIVE)).ln();
+    }
+    let probabilities = |k: usize| image.probabilities[k * n + i];
+    let top = (0..n_classes).map(probabilities).fold(0.0, f32::max);
+    let label = match random.below(20) {
+        0 => IGNORED,
+        1..=3 => random.below(n_classes) as u32,
+        _ => class as u32,
+    };
+    image.labels.push(label);
+    image.scores[0].push(entropy.max(0.0).min((n_classes as f64).ln()) as f32);
+    let small = entropy.max(0.0) * (-20.0 * random.share()).exp();
+    image.scores[1].push(if random.below(10) == 0 { 0.0 } else { small as f32 });
+    let votes = (f64::from(1.0 - top) * 31.0 * 2.0 * random.share()).min(31.0).floor();
+    image.scores[2].push((votes / 31.0) as f32);
+    image.scores[3].push(1.0 - top);
+    if let Some((classes, own)) = &mut image.deterministic {
+        let class = if random.below(8) == 0 { random.below(n_classes) } else { class };
+        classes.push(class as f32);
+        own.push((1.0 / n_classes as f64 + random.share() * 0.7).min(1.0) as f32);
+    }
+    if let Some(mask) = &mut image.mask {
+        mask.push([0, 0, 0, 1, 255][random.below(5)]);
+    }
+}
+
+pub(super) fn images(kind: Kind, n: usize, seed: u64) -> Vec<Image> {
+    let mut random = Random(seed);
+    (0..n).map(|i| image(kind, &format!("folder/{i:04}.png"), &mut random)).collect()
+}
+
+pub(super) fn evaluate(images: &[Image], layout: &Layout) -> Evaluation {
+    let mut evaluation = Evaluation::new(layout.clone());
+    for image in images {
+        evaluation.add(image.summary(layout).unwrap()).unwrap();
+    }
+    evaluation
+}

@@ -1,0 +1,89 @@
+use std::time::Instant;
+
+use super::data::{Image, Kind, Random};
+use crate::metric::{Aggregation, Evaluation, Layout, Options, Score, Task};
+
+const MEASURES: [&str; 10] = [
+    "predictive_entropy",
+    "expected_entropy",
+    "mutual_information",
+    "total_variance",
+    "aleatoric_variance",
+    "epistemic_variance",
+    "variation_ratio",
+    "least_confidence",
+    "margin",
+    "predicted_class_std",
+];
+
+fn layout(replicates: usize) -> Layout {
+    let classes = (0..19).map(|class| class.to_string()).collect();
+    let scores = MEASURES.iter().map(|name| Score::new(*name, 19f32.ln())).collect();
+    let options = Options { replicates, ..Options::default() };
+    Layout::new(Task::Segmentation, classes, scores, options)
+        .unwrap()
+        .with_deterministic()
+}
+
+#[test]
+fn the_state_of_a_street_evaluation_is_well_below_500_mb() {
+    let bytes = Evaluation::new(layout(200)).bytes();
+    assert!(bytes < 350 << 20, "{} MB", bytes >> 20);
+    let more = Evaluation::new(layout(201)).bytes() - bytes;
+    assert!((1 << 18..2 << 20).contains(&more), "{more} bytes a replicate");
+}
+
+#[test]
+fn every_aggregation_is_a_candidate_for_maps() {
+    assert_eq!(layout(0).aggregations(), Aggregation::ALL);
+}
+
+/// Each pixel of an image four by four times: maps of networks are about as smooth.
+fn enlarged(image: &Image) -> Image {
+    let (height, width) = (4 * image.height, 4 * image.width);
+    let small = |i: usize| i / width / 4 * image.width + i % width / 4;
+    let n = image.height * image.width;
+    let plane = |values: &[f32]| (0..height * width).map(|i| values[small(i)]).collect();
+    let (classes, own) = image.deterministic.as_ref().unwrap();
+    Image {
+        id: image.id.clone(),
+        height,
+        width,
+        probabilities: image
+            .probabilities
+            .chunks(n)
+            .flat_map(|p| plane(p) as Vec<_>)
+            .collect(),
+        labels: (0..height * width).map(|i| image.labels[small(i)]).collect(),
+        scores: (0..10).map(|i| plane(&image.scores[[0, 1, 1, 3][i % 4]])).collect(),
+        deterministic: Some((plane(classes), plane(own))),
+        mask: None,
+    }
+}
+
+/// By hand: `cargo test --release --lib a_large_street -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes seconds and prints how many"]
+fn a_large_street_is_added_in_less_than_a_second() {
+    let layout = layout(200);
+    let kind = Kind { task: Task::Segmentation, n_classes: 19, height: 256, width: 512 };
+    let mut image = enlarged(&super::data::image(kind, "a.png", &mut Random(1)));
+    let mut evaluation = Evaluation::new(layout.clone());
+    for id in ["a.png", "b.png", "c.png"] {
+        id.clone_into(&mut image.id);
+        let start = Instant::now();
+        let summary = image.summary(&layout).unwrap();
+        let summarised = start.elapsed();
+        evaluation.add(summary).unwrap();
+        let all = start.elapsed();
+        println!("summary {summarised:?}, with adding {all:?}");
+        assert!(all.as_secs_f64() < 1.0, "{all:?}");
+    }
+    let start = Instant::now();
+    let n = evaluation.metrics().len();
+    println!(
+        "{n} metrics in {:?}; state {} MB",
+        start.elapsed(),
+        evaluation.bytes() >> 20
+    );
+}

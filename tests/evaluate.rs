@@ -1,0 +1,293 @@
+//! `mcdrop evaluate` end to end: streets with label maps, digits with folders and tables.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::LazyLock;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+use crate::fixture;
+
+fn mcdrop(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
+    command.args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder of predictions that stays as long as the tests run, made once.
+struct Predicted {
+    folder: tempfile::TempDir,
+}
+
+impl Predicted {
+    fn new(model: &str, images: &[PathBuf], more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let model = fixture::path(&format!("models/{model}.onnx"));
+        let out = folder.path().join("out");
+        let mut arguments =
+            vec!["predict", model.to_str().unwrap(), "-o", out.to_str().unwrap()];
+        arguments.extend(images.iter().map(|image| image.to_str().unwrap()));
+        arguments.extend(["--maps", "none"]);
+        arguments.extend(more);
+        let output = mcdrop(&arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        Self { folder }
+    }
+
+    /// A copy that a test may change.
+    fn copy(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in walkdir::WalkDir::new(self.folder.path()) {
+            let entry = entry.unwrap();
+            let to =
+                copy.path().join(entry.path().strip_prefix(self.folder.path()).unwrap());
+            if entry.file_type().is_dir() {
+                fs::create_dir_all(to).unwrap();
+            } else {
+                fs::copy(entry.path(), to).unwrap();
+            }
+        }
+        copy
+    }
+}
+
+fn streets(names: &[&str]) -> Vec<PathBuf> {
+    let path =
+        |name: &&str| fixture::path(&format!("fixtures/streets/images/{name}.png"));
+    names.iter().map(path).collect()
+}
+
+static STREETS: LazyLock<Predicted> = LazyLock::new(|| {
+    let images = streets(&["street_00", "street_01", "strange_02"]);
+    Predicted::new("streets", &images, &["--keep-probabilities"])
+});
+
+static DIGITS: LazyLock<Predicted> = LazyLock::new(|| {
+    Predicted::new(
+        "digits",
+        &[fixture::path("fixtures/digits")],
+        &["--keep-probabilities"],
+    )
+});
+
+fn evaluate(copy: &Path, labels: &Path, more: &[&str]) -> (Option<i32>, String, String) {
+    let out = copy.join("out");
+    let mut arguments =
+        vec!["evaluate", out.to_str().unwrap(), "--labels", labels.to_str().unwrap()];
+    arguments.extend(more);
+    let output = mcdrop(&arguments);
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn metrics(copy: &Path) -> Value {
+    let bytes = fs::read(copy.join("out/metrics.json")).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+fn value(metrics: &Value, key: &str) -> f64 {
+    metrics["metrics"][key]["value"]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{key} is missing"))
+}
+
+#[test]
+fn streets_are_compared_with_their_label_maps() {
+    let copy = STREETS.copy();
+    let labels = fixture::path("fixtures/streets/labels");
+    let (code, said, told) = evaluate(copy.path(), &labels, &[]);
+    assert_eq!(code, Some(0), "{told}");
+    let metrics = metrics(copy.path());
+    let accuracy = accuracy_by_hand(&copy.path().join("out"), &labels);
+    assert!((value(&metrics, "accuracy") - accuracy).abs() < 1e-12, "{accuracy}");
+    assert!(accuracy > 0.8, "{accuracy}");
+    for key in [
+        "mean_iou",
+        "iou.road",
+        "misclassification.auroc.mutual_information",
+        "pavpu.predictive_entropy.4",
+    ] {
+        let value = value(&metrics, key);
+        assert!(value > 0.3 && value <= 1.0, "{key}: {value}");
+    }
+    assert_eq!(
+        metrics["metrics"]["accuracy"]["low"],
+        Value::Null,
+        "three images have no interval"
+    );
+    assert!(said.contains("AUROC by") && said.contains("deterministic"), "{said}");
+    for name in [
+        "reliability",
+        "risk_coverage",
+        "right_and_wrong",
+        "patch_accuracy_patch_uncertainty",
+    ] {
+        let curve =
+            |ending: &str| copy.path().join(format!("out/curves/{name}.{ending}"));
+        assert!(fs::read_to_string(curve("svg")).unwrap().starts_with("<svg"));
+        assert!(fs::read_to_string(curve("csv")).unwrap().lines().count() > 10);
+    }
+}
+
+/// The share of labelled pixels whose class has the largest kept probability.
+fn accuracy_by_hand(out: &Path, labels: &Path) -> f64 {
+    let (mut right, mut all) = (0, 0);
+    for name in ["street_00.png", "street_01.png", "strange_02.png"] {
+        let bytes = fs::read(out.join(format!("probabilities/{name}.npy"))).unwrap();
+        let (shape, p) = mcdrop::output::npy::decode(&bytes).unwrap();
+        let n = shape[1] * shape[2];
+        let label = mcdrop::input::label::read_label_map(
+            &labels.join(name),
+            &mcdrop::input::label::LabelOptions::default(),
+        )
+        .unwrap();
+        assert_eq!([label.height, label.width], shape[1..]);
+        for (i, label) in
+            label.classes.iter().enumerate().filter(|(_, label)| **label != 255)
+        {
+            let best =
+                (0..shape[0]).rev().max_by(|a, b| p[a * n + i].total_cmp(&p[b * n + i]));
+            right += u64::from(best == Some(usize::from(*label)));
+            all += 1;
+        }
+    }
+    right as f64 / all as f64
+}
+
+#[test]
+fn digits_are_compared_with_the_folders_that_they_lie_in_and_with_a_table() {
+    let copy = DIGITS.copy();
+    let (code, said, told) =
+        evaluate(copy.path(), &fixture::path("fixtures/digits"), &[]);
+    // Those of the folder "strange" are no class.
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("\"strange\" is no class"), "{told}");
+    let by_folder = metrics(copy.path());
+    assert!(value(&by_folder, "accuracy") > 0.9);
+    assert!(
+        by_folder["metrics"]["accuracy"]["low"].as_f64().unwrap()
+            < value(&by_folder, "accuracy")
+    );
+    assert!(said.contains("finding images with many wrong items"), "{said}");
+    let rows = fs::read_to_string(copy.path().join("out/predictions.csv")).unwrap();
+    let mut table = "path,label\n".to_owned();
+    for id in rows.lines().skip(1).filter_map(|row| row.split(',').next()) {
+        if let Some(digit) = id.split('/').next().filter(|folder| folder.len() == 1) {
+            table.push_str(&format!("{id},{digit}\n"));
+        }
+    }
+    let file = copy.path().join("labels.csv");
+    fs::write(&file, table).unwrap();
+    let (code, _, _) = evaluate(copy.path(), &file, &[]);
+    assert_eq!((code, metrics(copy.path())), (Some(3), by_folder));
+}
+
+#[test]
+fn strange_digits_are_told_from_ordinary_ones() {
+    let copy = DIGITS.copy();
+    let images = [fixture::path("fixtures/digits/strange")];
+    let strange = Predicted::new("digits", &images, &["--keep-probabilities"]);
+    let other = strange.folder.path().join("out");
+    let digits = fixture::path("fixtures/digits");
+    let (code, said, told) =
+        evaluate(copy.path(), &digits, &["--ood", other.to_str().unwrap()]);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(said.contains("finding images of the other kind"), "{said}");
+    let metrics = metrics(copy.path());
+    for measure in ["predictive_entropy", "mutual_information", "deterministic"] {
+        for metric in ["auroc", "aupr", "fpr95"] {
+            value(&metrics, &format!("ood.{metric}.{measure}"));
+        }
+    }
+}
+
+#[test]
+fn half_precision_gives_the_same_within_its_bound() {
+    let images = streets(&["street_00"]);
+    let (mut found, labels) = (Vec::new(), fixture::path("fixtures/streets/labels"));
+    for how in ["--keep-probabilities=f32", "--keep-probabilities=f16"] {
+        let copy = Predicted::new("streets", &images, &[how]).copy();
+        assert_eq!(evaluate(copy.path(), &labels, &[]).0, Some(0));
+        found.push(metrics(copy.path()));
+    }
+    for key in [
+        "accuracy",
+        "negative_log_likelihood",
+        "brier_score",
+        "expected_calibration_error",
+    ] {
+        let (exact, half) = (value(&found[0], key), value(&found[1], key));
+        assert!((exact - half).abs() < 1e-3, "{key}: {exact} {half}");
+    }
+}
+
+#[test]
+fn labels_are_found_by_a_pattern_and_what_is_missing_is_named() {
+    let copy = STREETS.copy();
+    let labels = copy.path().join("labels");
+    fs::create_dir(&labels).unwrap();
+    let from = fixture::path("fixtures/streets/labels");
+    fs::copy(from.join("street_00.png"), labels.join("00_gt.png")).unwrap();
+    let (code, _, told) =
+        evaluate(copy.path(), &labels, &["--match", r"street_(\d+)", "${1}_gt"]);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(
+        told.contains("\"street_01.png\" has no label") && told.contains("01_gt.png"),
+        "{told}"
+    );
+    assert!(told.contains("strange_02") && told.contains("does not match"), "{told}");
+    let (code, _, told) = evaluate(copy.path(), &labels, &[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        told.contains("none of 3 images could be compared") && told.contains("--match"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_with_a_way_out() {
+    let streets = STREETS.copy();
+    let labels = streets.path().join("labels");
+    fs::create_dir(&labels).unwrap();
+    let mut ids = Vec::new();
+    let mut encoder = png::Encoder::new(&mut ids, 2, 1);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[0, 200]).unwrap();
+    for name in ["street_00.png", "street_01.png", "strange_02.png"] {
+        fs::write(labels.join(name), &ids).unwrap();
+    }
+    let (code, _, told) = evaluate(streets.path(), &labels, &[]);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("the label 200") && told.contains("0 to 7"), "{told}");
+    assert!(told.contains("--ignore-index"), "{told}");
+    let digits = DIGITS.folder.path().join("out");
+    let digits = digits.to_str().unwrap();
+    let real = fixture::path("fixtures/streets/labels");
+    let (code, _, told) = evaluate(streets.path(), &real, &["--ood", digits]);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("another model"), "{told}");
+    let plain = Predicted::new("digits", &[fixture::path("fixtures/digits/0")], &[]);
+    let (code, _, told) = evaluate(plain.folder.path(), &real, &[]);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("not kept") && told.contains("--keep-probabilities"), "{told}");
+    let (code, _, told) = evaluate(Path::new("/nowhere"), &real, &[]);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("no run.json"), "{told}");
+    let table = streets.path().join("labels.csv");
+    let copy = DIGITS.copy();
+    for (rows, what) in [
+        ("a,b\n0/0001.png,1\n", "columns are a,b"),
+        ("path,label\n0/0001.png,ten\n", "\"ten\" is no class name"),
+        ("path,label\n0/0001.png,1\n0/0001.png,2\n", "labels 1 and 2"),
+        ("path,label\n0/0001.png,10\n", "id of 0 to 9"),
+    ] {
+        fs::write(&table, rows).unwrap();
+        let (code, _, told) = evaluate(copy.path(), &table, &[]);
+        assert_eq!(code, Some(2), "{rows}");
+        assert!(told.contains(what) && told.contains("hint:"), "{told}");
+    }
+}
