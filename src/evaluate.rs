@@ -12,5 +12,5 @@ mod stream;
 
 pub use folder::{Folder, Row};
 pub use labels::{Labels, Rename};
-pub use report::{METRICS_FILE, write};
+pub use report::write;
 pub use stream::{Counted, Event, evaluate};

@@ -206,6 +206,25 @@ fn strange_digits_are_told_from_ordinary_ones() {
 }
 
 #[test]
+fn metrics_of_results_that_are_replaced_are_removed() {
+    let copy = DIGITS.copy();
+    let digits = fixture::path("fixtures/digits");
+    assert_eq!(evaluate(copy.path(), &digits, &[]).0, Some(3));
+    let (out, model) = (copy.path().join("out"), fixture::path("models/digits.onnx"));
+    fs::write(out.join("curves/mine.txt"), "mine").unwrap();
+    let image = digits.join("0");
+    let [model, image, folder] =
+        [&model, &image, &out].map(|path| path.to_str().unwrap());
+    let output = mcdrop(&["predict", model, image, "-o", folder, "--overwrite"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(
+        !out.join("metrics.json").exists()
+            && !out.join("curves/reliability.svg").exists()
+    );
+    assert!(out.join("curves/mine.txt").exists());
+}
+
+#[test]
 fn half_precision_gives_the_same_within_its_bound() {
     let images = streets(&["street_00"]);
     let (mut found, labels) = (Vec::new(), fixture::path("fixtures/streets/labels"));

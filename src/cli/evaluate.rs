@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{self, Counted, Event, Folder, Labels, Rename};
 use crate::input::label::LabelOptions;
 use crate::metric::{METRICS, Per, Value, Verdict};
+use crate::output::folder::METRICS as METRICS_FILE;
 use crate::palette::Palette;
 
 const EXAMPLES: &str = "\
@@ -85,7 +86,7 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<End> {
         "{} images, {} labelled items: {}",
         counted.evaluation.n_images().0,
         counted.evaluation.n_items(),
-        arguments.folder.join(evaluate::METRICS_FILE).display()
+        arguments.folder.join(METRICS_FILE).display()
     ));
     let all_counted = counted.missing == 0 && counted.failed == 0;
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })

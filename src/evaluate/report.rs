@@ -6,10 +6,7 @@ use super::curves;
 use super::folder::Folder;
 use super::stream::Counted;
 use crate::error::{Error, Result};
-use crate::output::folder::OutputFolder;
-
-/// Its name in the folder.
-pub const METRICS_FILE: &str = "metrics.json";
+use crate::output::folder::{CURVES, METRICS, OutputFolder};
 
 /// Writes `metrics.json` and the curves (`curves/NAME.csv` and `.svg`) into the folder.
 ///
@@ -42,9 +39,9 @@ pub fn write(folder: &Folder, counted: &Counted) -> Result<()> {
         .map_err(|error| Error::runtime("writing metrics.json", error.to_string()))?;
     text.push(b'\n');
     for picture in curves::all(&counted.evaluation, folder) {
-        let path = |ending: &str| format!("curves/{}.{ending}", picture.name);
+        let path = |ending: &str| format!("{CURVES}/{}.{ending}", picture.name);
         output.write(&path("csv"), picture.csv().as_bytes())?;
         output.write(&path("svg"), picture.svg().as_bytes())?;
     }
-    output.write(METRICS_FILE, &text)
+    output.write(METRICS, &text)
 }

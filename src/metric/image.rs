@@ -48,18 +48,14 @@ impl ImageSummary {
     /// is NaN or out of its range, or something that the layout has is missing. The error names
     /// the image.
     pub fn new(input: &ImageInput, layout: &Layout) -> Result<Self> {
-        let t0 = std::time::Instant::now();
         input.check(layout)?;
-        eprintln!("check {:?}", t0.elapsed());
         let items = Items::new(input, layout)?;
-        eprintln!("items {:?}", t0.elapsed());
         let regions = Regions::new(
             &items.predicted,
             input.width,
             layout.classes().len(),
             layout.options().interior,
         );
-        eprintln!("regions {:?}", t0.elapsed());
         let mut counter = Counter::new(Resolution::FINE);
         let mut scan = Scan { input, layout, items: &items, counter: &mut counter };
         let mut scores = Vec::new();
@@ -68,20 +64,15 @@ impl ImageSummary {
             let outcome = &items.outcome;
             scores.push(scan.score(map, outcome, score.threshold, &regions, &mut values));
         }
-        eprintln!("scores {:?}", t0.elapsed());
         let deterministic = scan.deterministic();
         if let Some((map, outcome)) = &deterministic {
             scores.push(scan.score(map, outcome, 0.1, &regions, &mut values));
         }
         let last = deterministic.as_ref().map(|(map, _)| map.as_slice());
         let masks = scan.masks(last);
-        eprintln!("det {:?}", t0.elapsed());
         let confidence = scan.confidence();
         let brier = scan.brier();
-        eprintln!("confbrier {:?}", t0.elapsed());
         let patches = scan.patches();
-        eprintln!("patches {:?}", t0.elapsed());
-
         let tally = items.tally;
         let record = Record::new(tally.count, tally.count - tally.right, values);
         let (classes, classwise) = (items.classes, items.classwise);
@@ -122,7 +113,6 @@ impl Scan<'_> {
         regions: &Regions,
         values: &mut Vec<f32>,
     ) -> Vec<Bin> {
-        let t1 = std::time::Instant::now();
         for ((&score, &outcome), &brier) in map.iter().zip(outcome).zip(&self.items.brier)
         {
             self.counter.put(score, outcome, brier);
@@ -130,16 +120,11 @@ impl Scan<'_> {
         match self.layout.task() {
             Task::Classification => values.extend_from_slice(map),
             Task::Segmentation => {
-                eprintln!("  hist {:?}", t1.elapsed());
                 let quantile = self.counter.of_rank(rank_95(map.len()), map);
-                eprintln!("  quant {:?}", t1.elapsed());
                 values.extend(regions.aggregate(map, threshold, quantile));
             }
         }
-        eprintln!("  agg {:?}", t1.elapsed());
-        let r = self.counter.take();
-        eprintln!("  take {:?}", t1.elapsed());
-        r
+        self.counter.take()
     }
 
     /// The score of the pass without dropout, and whether that pass itself was right.

@@ -1,5 +1,6 @@
 //! Metrics against naive ones over sorted lists in f64, edge cases, merging, intervals.
 
+mod curves;
 mod data;
 mod edge_cases;
 mod fixtures;

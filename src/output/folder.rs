@@ -13,6 +13,12 @@ pub const TABLE: &str = "predictions.csv";
 /// Name of the record of how the run was made.
 pub const RECORD: &str = "run.json";
 
+/// The metrics of an evaluation.
+pub const METRICS: &str = "metrics.json";
+
+/// The folder of its curves.
+pub const CURVES: &str = "curves";
+
 /// Kinds of files a run writes besides the measures, each in a folder of that name.
 pub const KINDS: &[&str] = &["prediction", "overlay", "probabilities", "deterministic"];
 
@@ -143,6 +149,29 @@ impl OutputFolder {
             }
             _ => self.remove(measures, is_ours),
         }
+    }
+
+    /// Removes what an evaluation of earlier results wrote.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be removed.
+    pub fn clear_evaluation(&self) -> Result<()> {
+        let metrics = self.path.join(METRICS);
+        match fs::remove_file(&metrics) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::write(&metrics, error));
+            }
+            _ => {}
+        }
+        let folder = self.path.join(CURVES);
+        let is_folder = |meta: fs::Metadata| meta.is_dir();
+        if fs::symlink_metadata(&folder).is_ok_and(is_folder) {
+            remove_files(&folder, |name| {
+                name.ends_with(".csv") || name.ends_with(".svg")
+            })?;
+        }
+        Ok(())
     }
 
     /// Removes temporary files that a run left behind that was killed.

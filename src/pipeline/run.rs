@@ -121,6 +121,9 @@ pub fn predict(
     let mut table = Table::claim(&folder, &columns)?;
     check::case(job, &folder)?;
     let mut rows = Rows::begin(&mut table, &folder, &record, job, map)?;
+    if !rows.pending().is_empty() {
+        folder.clear_evaluation()?;
+    }
     // A run that is cut short leaves word of what it was.
     folder.write(RECORD, &record.encode()?)?;
     tell(Event::Started { sampler: &sampler, kept: rows.kept() });

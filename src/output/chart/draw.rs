@@ -1,5 +1,8 @@
 //! A chart's parts: frame, axes, series, legend.
 
+mod legend;
+
+use self::legend::legend;
 use super::axis::{self, Span};
 use super::svg::{Svg, path, pixels};
 use super::{Chart, Marks, Point, Series};
@@ -230,37 +233,4 @@ fn steps(svg: &mut Svg, series: &Series, color: &str, plot: &Plot) {
             ("stroke-width", "1.5"),
         ],
     );
-}
-
-/// The names of the series, in the upper right of the plot.
-fn legend(svg: &mut Svg, chart: &Chart, plot: &Plot) {
-    let letters = chart.series.iter().map(|s| s.name.chars().count()).max().unwrap_or(0);
-    if chart.series.len() < 2 && letters == 0 {
-        return;
-    }
-    let width = 46.0 + 7.2 * letters as f64;
-    let left = plot.left + Plot::width() - width - 6.0;
-    let height = 8.0 + 18.0 * chart.series.len() as f64;
-    svg.element(
-        "rect",
-        &[
-            ("x", &pixels(left)),
-            ("y", &pixels(TOP + 6.0)),
-            ("width", &pixels(width)),
-            ("height", &pixels(height)),
-            ("fill", "#ffffff"),
-            ("fill-opacity", "0.85"),
-        ],
-    );
-    for (number, series) in chart.series.iter().enumerate() {
-        let y = TOP + 19.0 + 18.0 * number as f64;
-        let color = COLORS[number % COLORS.len()];
-        let places = [(left + 6.0, y), (left + 34.0, y)];
-        stroke(svg, &places, color, number);
-        if series.marks == Marks::Line {
-            mark(svg, (left + 20.0, y), color, number);
-        }
-        let at = [("x", pixels(left + 40.0)), ("y", pixels(y + 4.0))];
-        label(svg, &at, &[], &series.name);
-    }
 }

@@ -108,3 +108,25 @@ fn charts_with_the_same_series_share_a_legend() {
     let names = |charts: &[Chart]| svg(charts).matches(">s</text>").count();
     assert_eq!([names(&[one.clone()]), names(&[one.clone(), one])], [2, 2]);
 }
+
+#[test]
+fn the_legend_lies_where_it_hides_least() {
+    let rising = [(0.0, 0.0), (10.0, 1.0)];
+    let falling = [(0.0, 1.0), (10.0, 0.0)];
+    let high = [(0.0, 0.95), (10.0, 0.95)];
+    let place = |curves: &[&[(f64, f64)]]| {
+        let all = curves.iter().map(|points| series(Marks::Curve, points)).collect();
+        let text = svg(&[chart(all)]);
+        let legend =
+            text.lines().filter(|line| line.starts_with("<rect")).nth(1).unwrap();
+        let number = |name: &str| -> f64 {
+            let start = legend.find(&format!(" {name}=\"")).unwrap() + name.len() + 3;
+            legend[start..].split('"').next().unwrap().parse().unwrap()
+        };
+        (number("x") > 200.0, number("y") > 150.0)
+    };
+    // Whether it is on the right, and whether it is below.
+    assert_eq!(place(&[&falling]), (true, false));
+    assert_eq!(place(&[&rising]), (false, false));
+    assert_eq!(place(&[&rising, &high]), (true, true));
+}
