@@ -133,12 +133,12 @@ fn measures(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("measures");
     group.throughput(Throughput::Elements((height * width) as u64));
     group.bench_function("entropy_error", |b| {
-        b.iter(|| sums.entropy_error(Spread::Samples, 0))
+        b.iter(|| sums.entropy_error(Spread::Samples, 0));
     });
     let statistics = sums.clone().finish();
     for measure in [PREDICTIVE_ENTROPY, MUTUAL_INFORMATION] {
         group.bench_function(measure.name, |b| {
-            b.iter(|| measure.map(black_box(&statistics)))
+            b.iter(|| measure.map(black_box(&statistics)));
         });
     }
     group.finish();
@@ -150,7 +150,7 @@ fn pictures(criterion: &mut Criterion) {
     let value = |i: usize| {
         let (y, x) = ((i / width) as f32, (i % width) as f32);
         ((x / 37.0).sin() * (y / 53.0).cos()).abs()
-            + f32::from(u8::from((i / 4096) % 3 == 0))
+            + f32::from(u8::from((i / 4096).is_multiple_of(3)))
     };
     let map = Map { height, width, values: (0..height * width).map(value).collect() };
     let classes = map.values.iter().map(|v| (v * 9.0) as u16).collect();
@@ -160,7 +160,7 @@ fn pictures(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pictures");
     group.throughput(Throughput::Elements((height * width) as u64));
     group.bench_function("heat map", |b| {
-        b.iter(|| heat_map::encode_png(black_box(&heat)))
+        b.iter(|| heat_map::encode_png(black_box(&heat)));
     });
     group.bench_function("class map", |b| {
         b.iter(|| class_map::encode_png(black_box(&classes), 19, &palette));

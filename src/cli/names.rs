@@ -1,5 +1,6 @@
 //! Lists of names that flags take: measures, maps, formats, sizes of memory.
 
+use crate::error::Error;
 use crate::measure::{MEASURES, Measure};
 use crate::output::format::{FORMATS, Format};
 use crate::sampling::{Steering, StopRule};
@@ -133,11 +134,13 @@ pub(super) fn tolerance(text: &str) -> Result<StopRule, String> {
     let steering = Steering::by_name(name).ok_or_else(|| no_steering(name))?;
     let no_number = |_| format!("\"{number}\" is no number");
     let rule = StopRule { steering, tolerance: number.parse().map_err(no_number)? };
-    rule.check().map_err(|error| match error.hint() {
-        Some(hint) => format!("{error}: {hint}"),
-        None => error.to_string(),
-    })?;
-    Ok(rule)
+    match rule.check() {
+        Ok(()) => Ok(rule),
+        Err(Error::Setting { message, hint, .. }) => {
+            Err(format!("{message}: {}", hint.unwrap_or_default()))
+        }
+        Err(other) => Err(other.to_string()),
+    }
 }
 
 fn no_steering(name: &str) -> String {

@@ -116,6 +116,13 @@ impl Folder {
         Err(Error::setting("--ood", message).with_hint("predict both alike"))
     }
 
+    /// Whether the network saw the middle of images alone.
+    pub(super) fn is_cropped(&self) -> bool {
+        let settings = self.record["preprocessing"].as_array().into_iter().flatten();
+        let mut crop = settings.filter(|setting| setting["key"] == "crop");
+        crop.any(|setting| setting["value"] != "none")
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

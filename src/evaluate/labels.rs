@@ -55,6 +55,8 @@ pub enum Labels {
         rename: Option<Rename>,
         /// How ids become classes.
         options: LabelOptions,
+        /// Whether predictions are of the middle of images alone.
+        is_cropped: bool,
     },
     /// The class of each image.
     Table {
@@ -91,7 +93,10 @@ impl Labels {
     ) -> Result<Self> {
         let meta = std::fs::metadata(typed).map_err(|error| Error::read(typed, error))?;
         match (folder.is_map, meta.is_dir()) {
-            (true, true) => Ok(Self::Maps { root: typed.to_owned(), rename, options }),
+            (true, true) => {
+                let (root, is_cropped) = (typed.to_owned(), folder.is_cropped());
+                Ok(Self::Maps { root, rename, options, is_cropped })
+            }
             (true, false) => {
                 let message = format!("{} is a file", typed.display());
                 Err(Error::setting("--labels", message).with_hint(
@@ -109,12 +114,15 @@ impl Labels {
     /// The labels of an image whose prediction has a size (rows, columns).
     pub(super) fn of(&self, id: &str, size: (usize, usize)) -> Result<Found> {
         match self {
-            Self::Maps { root, rename, options } => {
+            Self::Maps { root, rename, options, is_cropped } => {
                 let file = match label_file(root, id, rename.as_ref()) {
                     Ok(file) => file,
                     Err(wanted) => return Ok(Found::Missing(wanted)),
                 };
                 let map = read_label_map(&file, options)?;
+                if *is_cropped && (map.height, map.width) != size {
+                    return Err(wrong_size(&file, &map, size));
+                }
                 Ok(Found::Labels(nearest(&map, size)))
             }
             Self::Table { file, classes } => Ok(match classes.get(id) {
@@ -167,6 +175,16 @@ fn label_file(root: &Path, id: &str, rename: Option<&Rename>) -> Result<PathBuf,
 fn has_ending(name: &str) -> bool {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     ending.is_some_and(|ending| LABEL_ENDINGS.contains(&&ending[..]))
+}
+
+/// The middle of an image is not its label map made smaller.
+fn wrong_size(file: &Path, map: &ClassMap, (height, width): (usize, usize)) -> Error {
+    let message = format!(
+        "has {} x {} pixels, and the prediction is a crop of {width} x {height}",
+        map.width, map.height
+    );
+    Error::image(file, message)
+        .with_hint("predict with --crop none, or crop the label maps alike")
 }
 
 /// A map at another size: each pixel has the label of the one that its middle lies in.
@@ -251,3 +269,6 @@ fn class_folders(root: &Path, folder: &Folder) -> Result<HashMap<String, u16>> {
     }
     Ok(classes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ pub struct LabelOptions {
 struct Ids {
     height: usize,
     width: usize,
-    ids: Vec<u32>,
+    values: Vec<u32>,
 }
 
 /// Reads a label map. Ids stay as they are up to 65534, whatever the number of classes.
@@ -57,7 +57,7 @@ pub fn read_label_map(path: &Path, options: &LabelOptions) -> Result<ClassMap> {
             .filter(|class| *class != ClassMap::NONE)
             .ok_or(id),
     };
-    let classes = ids.ids.iter().map(class).collect::<Result<Vec<_>, u32>>();
+    let classes = ids.values.iter().map(class).collect::<Result<Vec<_>, u32>>();
     let classes = classes.map_err(|id| {
         Error::image(path, format!("holds the id {id}, which is no class of any model"))
             .with_hint("say which value means \"no label\": --ignore-index N")

@@ -4,7 +4,7 @@
 //! be used on others. Sums are in f64 in the order of the pixels, and results in f32.
 //!
 //! # References
-//! - K. Kahl et al. (2024), *ValUES: A Framework for Systematic Validation of Uncertainty
+//! - K. Kahl et al. (2024), `ValUES`, *A Framework for Systematic Validation of Uncertainty
 //!   Estimation in Semantic Segmentation*, ICLR: that the choice matters.
 
 mod interior;
@@ -28,7 +28,8 @@ pub enum Aggregation {
     /// The largest mean of a patch of 32 x 32 pixels; patches are 16 apart, the last flush with
     /// the edge, and have the side of the map where it is smaller.
     PatchMax,
-    /// The mean of the scores above the threshold of the measure; 0 where none is.
+    /// The mean of the scores above the threshold of the measure, 0.1 for the pass without
+    /// dropout; 0 where none is.
     AboveThresholdMean,
     /// The mean, over the classes that are predicted somewhere, of the mean over the pixels of
     /// the class: small classes count as much as large ones.

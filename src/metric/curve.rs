@@ -150,7 +150,6 @@ impl Evaluation {
                 continue;
             }
             let points = kinds(bins);
-            type Share = fn(&Counts) -> Option<f64>;
             let shares: [(&str, Share); 3] = [
                 ("pavpu", Counts::pavpu),
                 ("pavpu_accurate_given_certain", Counts::accurate_given_certain),
@@ -165,6 +164,9 @@ impl Evaluation {
         curves
     }
 }
+
+/// A share of patches at a threshold.
+type Share = fn(&Counts) -> Option<f64>;
 
 /// The kinds of patches at a spread of thresholds, each the upper end of a bin.
 fn kinds(bins: &Histogram) -> Vec<(f64, Counts)> {

@@ -157,12 +157,14 @@ impl ImageInput<'_> {
     }
 
     fn check_score(&self, name: &str, values: &[f32], end: f32) -> Result<()> {
-        // NaN is in no range. All are looked at first, which takes several at once.
-        let is_right = |value: f32| (value >= 0.0) & (value <= end) & (value < LIMIT);
-        if values.iter().fold(true, |all, &value| all & is_right(value)) {
+        // NaN is in no range. All are counted before any is looked for, which takes several at
+        // once.
+        let is_wrong = |value: f32| !(0.0..=end).contains(&value) || value >= LIMIT;
+        let n_wrong: u32 = values.iter().map(|&value| u32::from(is_wrong(value))).sum();
+        if n_wrong == 0 {
             return Ok(());
         }
-        let item = values.iter().position(|&value| !is_right(value)).unwrap_or(0);
+        let item = values.iter().position(|&value| is_wrong(value)).unwrap_or(0);
         let message = format!(
             "{name} is {}{}, expected 0 to {end}",
             values[item],

@@ -115,7 +115,9 @@ impl Items {
             (0..n_classes).for_each(|class| gaps[class].take(plane(class), &masks));
             for (i, &label) in labels.iter().enumerate() {
                 let own = (label != IGNORED).then(|| plane(label as usize)[i]);
-                own.iter().for_each(|&own| gaps[label as usize].hit(own));
+                if let Some(own) = own {
+                    gaps[label as usize].hit(own);
+                }
                 items.put(&block, i, label, own, &mut classes);
             }
         }

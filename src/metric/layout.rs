@@ -47,7 +47,7 @@ pub enum Task {
 pub struct Options {
     /// Replicates of the bootstrap; default: 200. With 0 there are no intervals.
     pub replicates: usize,
-    /// Sides of the square patches of PAvPU, in pixels; default: 2, 4, 8, 16.
+    /// Sides of the square patches of `PAvPU`, in pixels; default: 2, 4, 8, 16.
     pub patch_sizes: Vec<usize>,
     /// How many pixels to each side must have the same predicted class for a pixel to be in the
     /// interior ([`Aggregation::InteriorMean`]); default: 2.

@@ -36,9 +36,10 @@ impl PatchSums {
     };
 
     fn put(&mut self, is_accurate: bool, mean: u64) {
-        let (count, sum) = match is_accurate {
-            true => (&mut self.accurate, &mut self.accurate_sum),
-            false => (&mut self.inaccurate, &mut self.inaccurate_sum),
+        let (count, sum) = if is_accurate {
+            (&mut self.accurate, &mut self.accurate_sum)
+        } else {
+            (&mut self.inaccurate, &mut self.inaccurate_sum)
         };
         *count += 1;
         *sum += u128::from(mean);

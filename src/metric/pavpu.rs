@@ -135,7 +135,7 @@ pub(super) fn inaccurate_bound(view: &View) -> f64 {
     at_mean(view).map_or(0.0, |(_, (_, inaccurate))| inaccurate as f64)
 }
 
-/// PAvPU at the mean uncertainty.
+/// `PAvPU` at the mean uncertainty.
 pub(super) fn pavpu(view: &View) -> Option<f64> {
     at_mean(view).and_then(|(counts, _)| counts.pavpu())
 }
@@ -184,7 +184,7 @@ pub(super) fn uncertain_given_inaccurate_bound(view: &View) -> f64 {
     })
 }
 
-/// The mean of PAvPU over thresholds evenly spread from the least to the most uncertain patch;
+/// The mean of `PAvPU` over thresholds evenly spread from the least to the most uncertain patch;
 /// exact. An accurate patch counts from its own uncertainty on, an inaccurate one up to it. None
 /// where all patches are equally uncertain.
 pub(super) fn area(view: &View) -> Option<f64> {

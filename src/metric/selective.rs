@@ -9,7 +9,7 @@
 //! - Y. Geifman, G. Uziel, R. El-Yaniv (2019), *Bias-Reduced Uncertainty Estimation for Deep
 //!   Neural Classifiers*, ICLR: AURC and its excess over the best order.
 //! - J. Traub et al. (2024), *Overcoming Common Flaws in the Evaluation of Selective
-//!   Classification Systems*, NeurIPS: AUGRC.
+//!   Classification Systems*, Advances in Neural Information Processing Systems: AUGRC.
 
 use super::group::{Group, totals};
 

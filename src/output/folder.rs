@@ -167,9 +167,7 @@ impl OutputFolder {
         let folder = self.path.join(CURVES);
         let is_folder = |meta: fs::Metadata| meta.is_dir();
         if fs::symlink_metadata(&folder).is_ok_and(is_folder) {
-            remove_files(&folder, |name| {
-                name.ends_with(".csv") || name.ends_with(".svg")
-            })?;
+            remove_files(&folder, is_curve)?;
         }
         Ok(())
     }
@@ -272,6 +270,11 @@ fn remove_files(folder: &Path, is_meant: fn(&str) -> bool) -> Result<()> {
 
 fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
+}
+
+fn is_curve(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    matches!(ending, Some("csv" | "svg"))
 }
 
 fn is_ours(name: &str) -> bool {

@@ -39,6 +39,11 @@ softmax (deterministic_probability) beside them, to compare.
 Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 finished but some images failed (each named in
 predictions.csv), 130 or 143 stopped by a signal.";
 
+const TOLERANCE: &str = "\
+When auto has enough: class=CHANCE (of another class with more samples), predictive_entropy=NATS or
+probability=X (errors at 95 %) [default: class=0.01; for maps predictive_entropy=0.02]. It pays for
+classes; for a small error on average, a fixed number does better";
+
 /// Shown among the options used most, not under its group's heading.
 const FIRST: Option<&str> = None;
 
@@ -83,9 +88,7 @@ pub(in crate::cli) struct SamplingArguments {
     /// Passes an image, best a multiple of 31; auto: as many as the tolerance asks for.
     #[arg(long, help_heading = FIRST, value_name = "N|auto", default_value = "31", value_parser = names::samples)]
     samples: Samples,
-    /// When auto has enough: class=CHANCE (of another class with more), predictive_entropy=NATS,
-    /// probability=X (errors at 95 %) [default: class=0.01, of maps predictive_entropy=0.02].
-    #[arg(long, value_name = "WHAT=X", value_parser = names::tolerance, hide_short_help = true)]
+    #[arg(help = TOLERANCE, long, value_name = "WHAT=X", value_parser = names::tolerance, hide_short_help = true)]
     tolerance: Option<StopRule>,
     /// Most passes an image, of auto [default: 310].
     #[arg(long, value_name = "N", value_parser = names::from_1_to::<65_535, u32>, hide_short_help = true)]

@@ -30,7 +30,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Ids, Refusal> {
                 .collect::<Result<_, _>>()?
         }};
     }
-    let ids = match kind {
+    let values = match kind {
         (TypeChar::Uint, 1) => read!(u8),
         (TypeChar::Uint, 2) => read!(u16),
         (TypeChar::Uint, 4) => read!(u32),
@@ -45,7 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Ids, Refusal> {
             ));
         }
     };
-    Ok(Ids { height, width, ids })
+    Ok(Ids { height, width, values })
 }
 
 /// The two sides of a plane: a third may be 1.

@@ -26,7 +26,7 @@ pub(super) fn read(bytes: &[u8], colors: &HashMap<[u8; 3], u16>) -> Result<Ids, 
     let frame = reader.next_frame(&mut data).map_err(broken)?;
     let (height, width) = (frame.height as usize, frame.width as usize);
     let rows = data.chunks_exact(frame.line_size).take(height);
-    let ids = match (frame.color_type, frame.bit_depth) {
+    let values = match (frame.color_type, frame.bit_depth) {
         (ColorType::Indexed | ColorType::Grayscale, depth) => {
             rows.flat_map(|row| levels(row, depth, width)).collect()
         }
@@ -42,7 +42,7 @@ pub(super) fn read(bytes: &[u8], colors: &HashMap<[u8; 3], u16>) -> Result<Ids, 
             ));
         }
     };
-    Ok(Ids { height, width, ids })
+    Ok(Ids { height, width, values })
 }
 
 /// The samples of a row, which may share bytes.

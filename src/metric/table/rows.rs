@@ -146,6 +146,8 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "excess_aurc",
         summary: "aurc less what the best order would have with as many errors",
+        // The best order is taken without steps, so a few items can do a little better.
+        range: (-1.0, 1.0),
         function: Pair(selective::excess_aurc, selective::aurc_bound).of(Ranked::Items),
         ..SCORE
     },
@@ -159,7 +161,7 @@ pub const METRICS: &[Metric] = &[
         name: "ause_mean",
         summary: "area between the normalised error rates left by removing the most uncertain \
                   and by removing the wrong first",
-        range: (0.0, f64::INFINITY),
+        range: (f64::NEG_INFINITY, f64::INFINITY),
         function: Pair(selective::ause_mean, selective::ause_mean_bound)
             .of(Ranked::Items),
         ..SCORE

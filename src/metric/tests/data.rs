@@ -118,7 +118,7 @@ pub(super) fn image(kind: Kind, id: &str, random: &mut Random) -> Image {
         width: kind.width,
         probabilities: vec![0.0; n * n_classes],
         labels: Vec::with_capacity(n),
-        scores: vec![Vec::with_capacity(n); 4],
+        scores: vec![Vec::new(); 4],
         deterministic: Some((Vec::new(), Vec::new())),
         mask: Some(Vec::new()),
     };

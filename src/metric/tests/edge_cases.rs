@@ -48,7 +48,9 @@ fn without_images_nothing_has_a_value() {
 fn images_without_labels_count_for_nothing_but_their_scores() {
     let layout = layout(STREET, options(5));
     let mut unlabelled = images(STREET, 12, 3);
-    unlabelled.iter_mut().for_each(|image| image.labels.fill(IGNORED));
+    for image in &mut unlabelled {
+        image.labels.fill(IGNORED);
+    }
     let evaluation = evaluate(&unlabelled, &layout);
     assert_eq!((evaluation.n_images(), evaluation.n_items()), ((12, 0), 0));
     for value in evaluation.metrics() {
@@ -223,13 +225,15 @@ fn a_label_beyond_the_classes_is_an_error_that_names_image_and_value() {
     assert!(hint.contains("--ignore-index"));
 }
 
+type Change = fn(&mut Image);
+
 #[test]
 fn nan_is_an_error_that_names_the_image() {
     let layout = layout(STREET, options(0));
     let good = image(STREET, "a.png", &mut Random(1));
-    let break_it: [(&str, fn(&mut Image)); 5] = [
+    let cases: [(&str, Change); 5] = [
         ("the probabilities at row 0, column 7 hold NaN", |i| {
-            i.probabilities[7] = f32::NAN
+            i.probabilities[7] = f32::NAN;
         }),
         ("mutual_information is NaN at row 0, column 7", |i| i.scores[1][7] = f32::NAN),
         ("mutual_information is -1 at row 0, column 0", |i| i.scores[1][0] = -1.0),
@@ -238,7 +242,7 @@ fn nan_is_an_error_that_names_the_image() {
             i.deterministic.as_mut().unwrap().1[0] = f32::NAN;
         }),
     ];
-    for (expected, change) in break_it {
+    for (expected, change) in cases {
         let mut image = good.clone();
         change(&mut image);
         let (message, _) = error(&image, &layout);

@@ -87,8 +87,9 @@ fn digits(n: usize, seed: u64, good: &[usize]) -> Evaluation {
     let mut random = Random(seed);
     let mut images = images(DIGIT, n, seed);
     for image in &mut images {
-        let label = (image.labels[0] != IGNORED).then_some(image.labels[0]).unwrap_or(0);
-        image.labels[0] = label;
+        if image.labels[0] == IGNORED {
+            image.labels[0] = 0;
+        }
         let is_wrong = loss(image) == Some(1.0);
         for score in 0..4 {
             let signal = if is_wrong && good.contains(&score) { 0.4 } else { 0.0 };
@@ -131,7 +132,9 @@ fn scores_that_are_equally_good_tie() {
 fn a_score_that_is_a_copy_of_the_best_ties_with_it() {
     let layout = layout(STREET, options(50));
     let mut images = images(STREET, 20, 6);
-    images.iter_mut().for_each(|image| image.scores[1] = image.scores[0].clone());
+    for image in &mut images {
+        image.scores[1] = image.scores[0].clone();
+    }
     let ranking = evaluate(&images, &layout).rank_images();
     let copies: Vec<_> =
         ranking.candidates.iter().filter(|c| c.aggregation == "mean").collect();

@@ -8,6 +8,8 @@ fn value(evaluation: &Evaluation, key: &str) -> Value {
     values.into_iter().find(|v| v.key == key).unwrap_or_else(|| panic!("no {key}"))
 }
 
+type Oracle<'a> = &'a dyn Fn(&[oracle::Item]) -> f64;
+
 /// The images of a replicate, each as often as it is drawn.
 fn drawn(images: &[Image], replicate: usize) -> Vec<Image> {
     let times = |image: &Image| weight(key(&image.id), replicate) as usize;
@@ -37,7 +39,6 @@ fn intervals_are_those_of_metrics_over_repeated_images() {
     };
     let precision =
         |items: &[oracle::Item]| oracle::average_precision(&oracle::scored(items, 0));
-    type Oracle<'a> = &'a dyn Fn(&[oracle::Item]) -> f64;
     let cases: [(&str, Oracle, f64); 5] = [
         ("accuracy", &accuracy, 1e-9),
         ("brier_score", &brier, 1e-9),
@@ -82,7 +83,9 @@ fn intervals_hold_the_truth_about_as_often_as_they_say() {
 fn few_images_have_no_interval() {
     let layout = layout(DIGIT, options(30));
     let mut images = images(DIGIT, 10, 4);
-    images.iter_mut().for_each(|image| image.labels[0] = 0);
+    for image in &mut images {
+        image.labels[0] = 0;
+    }
     let ten = evaluate(&images, &layout);
     let nine = evaluate(&images[..9], &layout);
     assert!(value(&ten, "accuracy").interval.is_some());

@@ -100,9 +100,9 @@ fn thresholds(scores: &[(f64, bool)]) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
     for (i, (score, positive)) in sorted.iter().enumerate() {
         if *positive {
-            hits += 1.0
+            hits += 1.0;
         } else {
-            alarms += 1.0
+            alarms += 1.0;
         }
         if sorted.get(i + 1).is_none_or(|next| next.0.total_cmp(score).is_ne()) {
             points.push((hits, alarms));
@@ -165,7 +165,9 @@ pub(super) fn losses(scores: &[(f64, bool)]) -> Vec<(f64, f64)> {
 fn even_out(sorted: &mut [(f64, f64)]) {
     for group in sorted.chunk_by_mut(|a, b| a.0.total_cmp(&b.0).is_eq()) {
         let even = mean(group.iter().map(|pair| pair.1));
-        group.iter_mut().for_each(|pair| pair.1 = even);
+        for pair in group {
+            pair.1 = even;
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn check_ranking(values: &Values, items: &[Item]) {
             continue;
         }
         let check = |key: &str, expected| {
-            assert_within(values, &format!("{key}.{score}"), expected)
+            assert_within(values, &format!("{key}.{score}"), expected);
         };
         check("misclassification.auroc", oracle::auroc(&scored));
         check("misclassification.aupr_error", oracle::average_precision(&scored));
@@ -139,7 +139,7 @@ fn check_patches(values: &Values, images: &[Image], sizes: &[usize]) {
     }
 }
 
-/// The mean of PAvPU over many thresholds: between two neighbours of the sorted patches the
+/// The mean of `PAvPU` over many thresholds: between two neighbours of the sorted patches the
 /// kinds do not change.
 fn area(patches: &[(f64, bool)]) -> f64 {
     let mut ends: Vec<f64> = patches.iter().map(|patch| patch.0).collect();

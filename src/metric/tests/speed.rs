@@ -64,6 +64,7 @@ fn enlarged(image: &Image) -> Image {
 /// By hand: `cargo test --release --lib a_large_street -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes seconds and prints how many"]
+#[expect(clippy::print_stdout, reason = "what it is run for")]
 fn a_large_street_is_added_in_less_than_a_second() {
     let layout = layout(200);
     let kind = Kind { task: Task::Segmentation, n_classes: 19, height: 256, width: 512 };

@@ -106,7 +106,7 @@ fn charts_with_the_same_series_share_a_legend() {
         series(Marks::Line, &[(1.0, 1.0)]),
     ]);
     let names = |charts: &[Chart]| svg(charts).matches(">s</text>").count();
-    assert_eq!([names(&[one.clone()]), names(&[one.clone(), one])], [2, 2]);
+    assert_eq!([names(std::slice::from_ref(&one)), names(&[one.clone(), one])], [2, 2]);
 }
 
 #[test]
