@@ -1,5 +1,6 @@
 //! `mcdrop evaluate` end to end: streets with label maps, digits with folders and tables.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -135,7 +136,7 @@ fn streets_are_compared_with_their_label_maps() {
 
 /// The share of labelled pixels whose class has the largest kept probability.
 fn accuracy_by_hand(out: &Path, labels: &Path) -> f64 {
-    let (mut right, mut all) = (0, 0);
+    let (mut right, mut all) = (0_u64, 0_u64);
     for name in ["street_00.png", "street_01.png", "strange_02.png"] {
         let bytes = fs::read(out.join(format!("probabilities/{name}.npy"))).unwrap();
         let (shape, p) = mcdrop::output::npy::decode(&bytes).unwrap();
@@ -177,7 +178,7 @@ fn digits_are_compared_with_the_folders_that_they_lie_in_and_with_a_table() {
     let mut table = "path,label\n".to_owned();
     for id in rows.lines().skip(1).filter_map(|row| row.split(',').next()) {
         if let Some(digit) = id.split('/').next().filter(|folder| folder.len() == 1) {
-            table.push_str(&format!("{id},{digit}\n"));
+            writeln!(table, "{id},{digit}").unwrap();
         }
     }
     let file = copy.path().join("labels.csv");
