@@ -235,7 +235,8 @@ impl Run<'_> {
             .predict_while(&input, key, go_on)
             .map_err(|error| error.of_image(&file.path()))?;
         let Some(statistics) = statistics else { return Ok(None) };
-        let samples = statistics.n_samples() as u32;
+        let is_deterministic = self.sampler.options().deterministic;
+        let samples = if is_deterministic { 0 } else { statistics.n_samples() as u32 };
         let geometry = input.geometry;
         Ok(Some(Box::new(Predicted { decoded, geometry, statistics, samples })))
     }
