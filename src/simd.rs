@@ -108,6 +108,17 @@ fn enter_avx512<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }
 
+/// Whether ONNX Runtime multiplies bytes exactly here: without instructions for dot products of
+/// them, it adds pairs of products in 16 bits, which saturate.
+#[cfg(test)]
+pub(crate) fn has_exact_products_of_bytes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512vnni")
+        || std::arch::is_x86_feature_detected!("avxvnni");
+    #[cfg(not(target_arch = "x86_64"))]
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

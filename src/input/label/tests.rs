@@ -93,7 +93,7 @@ fn arrays_of_every_integer_type_are_ids() {
         }
     }
     for (bytes, what) in [
-        (npy("<f4", "(1, 1)", &[0; 4]), "type <f4"),
+        (npy("<f4", "(1, 1)", &[0; 4]), "'<f4'"),
         (npy("|u1", "(4,)", &[0; 4]), "[4]"),
         (npy("|i1", "(1, 1)", &[255]), "-1"),
         (npy("|u1", "(9, 9)", &[0; 4]), "no label map"),

@@ -243,16 +243,6 @@ fn each_site_of_every_export_changes_the_output_when_it_alone_is_live() {
     assert!(sites > 100, "{sites}");
 }
 
-/// Whether ONNX Runtime multiplies bytes exactly here: without instructions for dot products of
-/// them, it adds pairs of products in 16 bits, which saturate.
-fn has_exact_products_of_bytes() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512vnni")
-        || std::arch::is_x86_feature_detected!("avxvnni");
-    #[cfg(not(target_arch = "x86_64"))]
-    true
-}
-
 /// Mean and variance over samples, element by element.
 fn moments(rows: &[Vec<f32>]) -> Vec<(f64, f64)> {
     let n = rows.len() as f64;
@@ -282,7 +272,7 @@ fn samples_of_every_export_have_the_mean_and_variance_of_pytorchs_own() {
         {
             continue;
         }
-        if name.contains("quantised") && !has_exact_products_of_bytes() {
+        if name.contains("quantised") && !crate::simd::has_exact_products_of_bytes() {
             continue;
         }
         let mut case = match Case::new(&name, &entry, expected, &SiteOptions::default()) {
