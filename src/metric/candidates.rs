@@ -3,31 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::bootstrap;
-use super::group::{Group, grouped};
+use super::group::Group;
 use super::layout::{Layout, Task};
 use super::record::Record;
 use super::table::Ranked;
 
 /// Images by id: sums over them go along the ids, so they do not depend on the order of arrival.
 pub(super) type Records = BTreeMap<String, Record>;
-
-/// Which images are counted, and how often.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Draw {
-    /// All of them, once.
-    All,
-    /// As often as a replicate has them.
-    Replicate(usize),
-}
-
-impl Draw {
-    fn weight(self, id: &str) -> f64 {
-        match self {
-            Self::All => 1.0,
-            Self::Replicate(b) => bootstrap::weight(bootstrap::key(id), b) as f64,
-        }
-    }
-}
 
 /// The names of candidates, in the order of [`Record::value`]: score and aggregation.
 pub(super) fn names(layout: &Layout) -> Vec<(&str, &'static str)> {
@@ -45,67 +27,101 @@ pub(super) fn suffix(layout: &Layout, (score, aggregation): (&str, &str)) -> Str
     }
 }
 
-/// Images in an order, with what is wrong about them.
+/// Images, and how often the replicates of the bootstrap have each.
 #[derive(Debug)]
 pub(super) struct Images<'a> {
-    /// Images inside the distribution.
-    pub(super) inside: &'a Records,
-    /// Images outside of it.
-    pub(super) outside: &'a Records,
-    weights: Weights,
+    inside: &'a Records,
+    outside: &'a Records,
+    mean_loss: f64,
+    /// For each replicate the times of the images inside, in the order of their ids, then of
+    /// those outside.
+    replicates: Vec<Vec<f64>>,
 }
 
-/// How often a draw has each image, in the order of ids.
-#[derive(Debug)]
-struct Weights {
-    inside: Vec<f64>,
-    outside: Vec<f64>,
-}
+/// An image in the order of a candidate: its score, its wrong part, and which one it is.
+type Place = (f32, f64, usize);
 
 impl<'a> Images<'a> {
-    /// The images of a draw.
-    pub(super) fn new(inside: &'a Records, outside: &'a Records, draw: Draw) -> Self {
-        let weights =
-            |records: &Records| records.keys().map(|id| draw.weight(id)).collect();
-        let weights = Weights { inside: weights(inside), outside: weights(outside) };
-        Self { inside, outside, weights }
+    pub(super) fn new(
+        inside: &'a Records,
+        outside: &'a Records,
+        n_replicates: usize,
+    ) -> Self {
+        let ids = || inside.keys().chain(outside.keys());
+        let keys: Vec<u64> = ids().map(|id| bootstrap::key(id)).collect();
+        let times =
+            |b: usize| keys.iter().map(|&key| bootstrap::weight(key, b) as f64).collect();
+        let replicates = (0..n_replicates).map(times).collect();
+        Self { inside, outside, mean_loss: mean_loss(inside), replicates }
     }
 
-    /// The images in groups by a candidate.
-    pub(super) fn groups(
+    /// What a function makes of all images in the order of a candidate, and of those of each
+    /// replicate.
+    pub(super) fn values<T>(
         &self,
         of: Ranked,
         candidate: usize,
-        mean_loss: f64,
-    ) -> Vec<Group> {
-        let inside = self.inside.values().zip(&self.weights.inside);
-        let mut items: Vec<(f32, f64, f64)> = match of {
-            Ranked::Images => {
-                let item = |wrong: f64| {
-                    move |(record, &weight): (&Record, &f64)| {
-                        (record.value(candidate), wrong, weight)
-                    }
-                };
-                let outside = self.outside.values().zip(&self.weights.outside);
-                inside.map(item(0.0)).chain(outside.map(item(1.0))).collect()
-            }
-            _ => inside
-                .filter_map(|(record, &weight)| {
-                    let loss = record.loss()?;
-                    let is_bad = f64::from(u8::from(loss > mean_loss));
-                    let wrong = if of == Ranked::BadImages { is_bad } else { loss };
-                    Some((record.value(candidate), wrong, weight))
-                })
-                .collect(),
+        value: impl Fn(&[Group]) -> T,
+    ) -> (T, Vec<T>) {
+        let mut places = match of {
+            Ranked::Images => self.sides(candidate),
+            _ => self.losses(of, candidate),
         };
-        items.retain(|item| item.2 > 0.0);
-        grouped(&mut items)
+        // Sorted once for all replicates, which differ in the times alone.
+        places.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
+        let replicates = self.replicates.iter();
+        let replicates = replicates.map(|times| value(&grouped(&places, |i| times[i])));
+        (value(&grouped(&places, |_| 1.0)), replicates.collect())
     }
+
+    /// Images inside are right, those outside wrong.
+    fn sides(&self, candidate: usize) -> Vec<Place> {
+        let inside = self.inside.values().map(|record| (record, 0.0));
+        let outside = self.outside.values().map(|record| (record, 1.0));
+        (0..)
+            .zip(inside.chain(outside))
+            .map(|(i, (record, wrong))| (record.value(candidate), wrong, i))
+            .collect()
+    }
+
+    /// Labelled images inside are wrong by their loss, or when they are bad.
+    fn losses(&self, of: Ranked, candidate: usize) -> Vec<Place> {
+        let records = (0..).zip(self.inside.values());
+        records
+            .filter_map(|(i, record)| {
+                let loss = record.loss()?;
+                let is_bad = f64::from(u8::from(loss > self.mean_loss));
+                let wrong = if of == Ranked::BadImages { is_bad } else { loss };
+                Some((record.value(candidate), wrong, i))
+            })
+            .collect()
+    }
+}
+
+/// Images in the order of their scores, each some times, ties in one group.
+fn grouped(places: &[Place], times: impl Fn(usize) -> f64) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::with_capacity(places.len());
+    let mut previous = None;
+    for &(score, wrong_part, i) in places {
+        let times = times(i);
+        if times > 0.0 {
+            let (right, wrong) = (times * (1.0 - wrong_part), times * wrong_part);
+            match groups.last_mut().filter(|_| previous == Some(score.to_bits())) {
+                Some(last) => {
+                    last.right += right;
+                    last.wrong += wrong;
+                }
+                None => groups.push(Group { right, wrong, is_mixed: false }),
+            }
+            previous = Some(score.to_bits());
+        }
+    }
+    groups
 }
 
 /// The mean loss of labelled images, above which an image is a bad one; for losses of 0 and 1
 /// these are the wrong ones.
-pub(super) fn mean_loss(records: &Records) -> f64 {
+fn mean_loss(records: &Records) -> f64 {
     let losses = || records.values().filter_map(Record::loss);
     losses().sum::<f64>() / losses().count().max(1) as f64
 }

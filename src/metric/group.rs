@@ -28,22 +28,3 @@ pub(super) fn totals(groups: &[Group]) -> (f64, f64) {
         (right + group.right, wrong + group.wrong)
     })
 }
-
-/// Groups of single items: `(score, wrong part, weight)`, in any order; ties become one group.
-pub(super) fn grouped(items: &mut [(f32, f64, f64)]) -> Vec<Group> {
-    items.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let mut groups: Vec<Group> = Vec::with_capacity(items.len());
-    let mut previous = None;
-    for &mut (score, wrong_part, weight) in items {
-        let (right, wrong) = (weight * (1.0 - wrong_part), weight * wrong_part);
-        match groups.last_mut().filter(|_| previous == Some(score.to_bits())) {
-            Some(last) => {
-                last.right += right;
-                last.wrong += wrong;
-            }
-            None => groups.push(Group { right, wrong, is_mixed: false }),
-        }
-        previous = Some(score.to_bits());
-    }
-    groups
-}

@@ -1,7 +1,7 @@
 //! Which score of an image, by which aggregation, finds the images with many wrong items.
 
 use super::bootstrap::{self, FEWEST_IMAGES};
-use super::candidates::{self, Draw, Images};
+use super::candidates::{self, Images};
 use super::evaluation::Evaluation;
 use super::ranking::auroc;
 use super::selective::aurc;
@@ -50,12 +50,6 @@ pub struct ImageRanking {
     pub verdict: Verdict,
 }
 
-/// A candidate's AURC and AUROC in each replicate.
-struct Replicates {
-    aurc: Vec<Option<f64>>,
-    auroc: Vec<Option<f64>>,
-}
-
 impl Evaluation {
     /// Ranks all scores and aggregations by how well they find the images with a high loss, the
     /// share of their labelled items that are wrong.
@@ -67,38 +61,26 @@ impl Evaluation {
     pub fn rank_images(&self) -> ImageRanking {
         let source = self.source();
         let (layout, inside) = (source.layout, source.inside);
-        let mean_loss = candidates::mean_loss(inside);
         let n_replicates = match candidates::n_labelled(inside) {
             n if n >= FEWEST_IMAGES => layout.options().replicates,
             _ => 0,
         };
-        let images = |draw| Images::new(inside, source.outside, draw);
-        let all = images(Draw::All);
-        let draws: Vec<Images> =
-            (0..n_replicates).map(Draw::Replicate).map(images).collect();
-        let names = candidates::names(layout);
-        let mut ranked: Vec<(Candidate, Replicates)> = (0..)
-            .zip(names)
+        let images = Images::new(inside, source.outside, n_replicates);
+        let mut ranked: Vec<(Candidate, Vec<Option<f64>>)> = (0..)
+            .zip(candidates::names(layout))
             .filter_map(|(i, (score, aggregation))| {
-                let losses =
-                    |images: &Images| aurc(&images.groups(Ranked::Losses, i, 0.0));
-                let bad = |images: &Images| {
-                    auroc(&images.groups(Ranked::BadImages, i, mean_loss))
-                };
-                let replicates = Replicates {
-                    aurc: draws.iter().map(losses).collect(),
-                    auroc: draws.iter().map(bad).collect(),
-                };
+                let (own_aurc, aurcs) = images.values(Ranked::Losses, i, aurc);
+                let (own_auroc, aurocs) = images.values(Ranked::BadImages, i, auroc);
                 let candidate = Candidate {
                     score: score.to_owned(),
                     aggregation,
-                    aurc: losses(&all)?,
-                    aurc_interval: bootstrap::interval(&replicates.aurc, 0.0),
-                    auroc: bad(&all),
-                    auroc_interval: bootstrap::interval(&replicates.auroc, 0.0),
+                    aurc: own_aurc?,
+                    aurc_interval: bootstrap::interval(&aurcs, 0.0),
+                    auroc: own_auroc,
+                    auroc_interval: own_auroc.and(bootstrap::interval(&aurocs, 0.0)),
                     behind_best: None,
                 };
-                Some((candidate, replicates))
+                Some((candidate, aurcs))
             })
             .collect();
         ranked.sort_by(|a, b| a.0.aurc.total_cmp(&b.0.aurc));
@@ -109,18 +91,18 @@ impl Evaluation {
     }
 }
 
-/// Fills in the differences to the first.
-fn compare(ranked: &mut [(Candidate, Replicates)]) {
+/// Fills in the differences to the first, replicate by replicate.
+fn compare(ranked: &mut [(Candidate, Vec<Option<f64>>)]) {
     let Some(((_, best), others)) = ranked.split_first_mut() else { return };
-    for (candidate, replicates) in others {
-        let pairs = replicates.aurc.iter().zip(&best.aurc);
+    for (candidate, aurcs) in others {
+        let pairs = aurcs.iter().zip(&*best);
         let differences: Vec<Option<f64>> =
             pairs.map(|(own, best)| Some((*own)? - (*best)?)).collect();
         candidate.behind_best = bootstrap::interval(&differences, 0.0);
     }
 }
 
-fn verdict(ranked: &[(Candidate, Replicates)], n_replicates: usize) -> Verdict {
+fn verdict(ranked: &[(Candidate, Vec<Option<f64>>)], n_replicates: usize) -> Verdict {
     let Some((best, _)) = ranked.first() else { return Verdict::TooFew };
     if best.auroc.is_none() {
         return Verdict::NothingToFind;

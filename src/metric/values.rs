@@ -1,7 +1,7 @@
 //! From sums to the list of values, with intervals.
 
 use super::bootstrap::{self, FEWEST_IMAGES};
-use super::candidates::{self, Draw, Images, Records};
+use super::candidates::{self, Images, Records};
 use super::histogram::Histogram;
 use super::layout::Layout;
 use super::pavpu::Sweep;
@@ -21,7 +21,11 @@ pub struct Value {
     pub value: Option<f64>,
     /// The ends of the 95 % interval by the bootstrap over images; None for fewer than
     /// [`FEWEST_IMAGES`] labelled images (outside images, for metrics of these), for counts, and
-    /// where the metric is often not defined.
+    /// where the metric is often not defined. Replicates count scores in coarser bins, 32 an
+    /// octave (8 for patches). What these do to the value on all images is taken off, so that
+    /// the ends are off by the change of that from replicate to replicate alone; metrics whose
+    /// `bin_error` is zero for every score (accuracy, calibration by equal width) have exact
+    /// ends.
     pub interval: Option<(f64, f64)>,
     /// How far at most the value is from the one without bins.
     pub bin_error: f64,
@@ -42,23 +46,14 @@ pub(super) struct Source<'a> {
 struct Values<'a> {
     source: Source<'a>,
     sweeps: Vec<Option<Sweep>>,
-    mean_loss: f64,
-    all: Images<'a>,
-    replicates: Vec<Images<'a>>,
+    images: Images<'a>,
 }
 
 /// The values of every metric that what is given allows.
 pub(super) fn values(source: Source) -> Vec<Value> {
     let Source { layout, pooled, inside, outside, .. } = source;
-    let images = |draw| Images::new(inside, outside, draw);
-    let replicates = (0..layout.options().replicates).map(Draw::Replicate);
-    let values = Values {
-        source,
-        sweeps: Sweep::all(pooled),
-        mean_loss: candidates::mean_loss(inside),
-        all: images(Draw::All),
-        replicates: replicates.map(images).collect(),
-    };
+    let images = Images::new(inside, outside, layout.options().replicates);
+    let values = Values { source, sweeps: Sweep::all(pooled), images };
     let given = METRICS.iter().filter(|metric| values.is_given(metric));
     given.flat_map(|metric| values.of_metric(metric)).collect()
 }
@@ -116,17 +111,16 @@ impl Values<'_> {
         item: usize,
         patch: usize,
     ) -> Value {
-        let (value, bin_error) = match metric.function {
-            Function::Ranked { of, value, bound } if of.is_of_images() => {
-                let groups = self.all.groups(of, item, self.mean_loss);
-                (value(&groups), bound(&groups))
+        let Computed { value, replicates, shift, bin_error } = match metric.function {
+            Function::Ranked { of, value, .. } if of.is_of_images() => {
+                let (value, replicates) = self.images.values(of, item, value);
+                Computed { value, replicates, shift: 0.0, bin_error: 0.0 }
             }
-            function => self.pooled(function, self.source.pooled, item, patch),
+            function => self.of_sums(function, item, patch, self.has_interval(metric)),
         };
-        let replicates = value.filter(|_| self.has_interval(metric)).map(|value| {
-            let (values, shift) = self.replicates(metric, value, item, patch);
-            bootstrap::interval(&values, shift)
-        });
+        let is_certain = value.is_some() && self.has_interval(metric);
+        let interval =
+            is_certain.then(|| bootstrap::interval(&replicates, shift)).flatten();
         let (least, most) = metric.range;
         let inside =
             |(low, high): (f64, f64)| (low.clamp(least, most), high.clamp(least, most));
@@ -134,7 +128,7 @@ impl Values<'_> {
             key,
             metric: metric.name,
             value,
-            interval: replicates.flatten().map(inside),
+            interval: interval.map(inside),
             bin_error: if value.is_some() { bin_error } else { 0.0 },
         }
     }
@@ -176,30 +170,34 @@ impl Values<'_> {
         metric.better != Better::Neither && n_inside.min(n_outside) >= FEWEST_IMAGES
     }
 
-    /// The value in each replicate, and what their coarser bins are to be moved by: as far as
-    /// they move the value on all images.
-    fn replicates(
+    /// The value on all images and, where it is asked for, in each replicate.
+    fn of_sums(
         &self,
-        metric: &Metric,
-        value: f64,
+        function: Function,
         item: usize,
         patch: usize,
-    ) -> (Vec<Option<f64>>, f64) {
-        match metric.function {
-            Function::Ranked { of, value, .. } if of.is_of_images() => {
-                let groups = |images: &Images| images.groups(of, item, self.mean_loss);
-                let values = self.replicates.iter().map(|images| value(&groups(images)));
-                (values.collect(), 0.0)
-            }
-            function => {
-                let coarse = self.source.coarse.iter();
-                let mut values =
-                    coarse.map(|sums| self.pooled(function, sums, item, patch).0);
-                let whole = values.next().flatten();
-                (values.collect(), whole.map_or(0.0, |whole| value - whole))
-            }
-        }
+        with_replicates: bool,
+    ) -> Computed {
+        let Source { pooled, coarse, .. } = self.source;
+        let (value, bin_error) = self.pooled(function, pooled, item, patch);
+        let mut coarse = coarse
+            .iter()
+            .filter(|_| with_replicates)
+            .map(|sums| self.pooled(function, sums, item, patch).0);
+        let whole = coarse.next().flatten();
+        let shift = value.zip(whole).map_or(0.0, |(value, whole)| value - whole);
+        Computed { value, replicates: coarse.collect(), shift, bin_error }
     }
+}
+
+/// A value with all that its interval comes from.
+struct Computed {
+    value: Option<f64>,
+    replicates: Vec<Option<f64>>,
+    /// What the coarser bins of the replicates are to be moved by: as far as they move the
+    /// value on all images.
+    shift: f64,
+    bin_error: f64,
 }
 
 impl Ranked {

@@ -1,6 +1,6 @@
 use super::data::{DIGIT, Image, Random, STREET, evaluate, images, layout, options};
 use super::oracle;
-use crate::metric::{Aggregation, Evaluation, IGNORED, Verdict};
+use crate::metric::{Aggregation, Evaluation, IGNORED, Layout, Score, Task, Verdict};
 
 /// The loss of an image, where it has labels.
 fn loss(image: &Image) -> Option<f64> {
@@ -158,4 +158,45 @@ fn few_images_or_equal_losses_decide_nothing() {
     let ranking = evaluate(&right, &layout).rank_images();
     assert_eq!(ranking.verdict, Verdict::NothingToFind);
     assert!(ranking.candidates.iter().all(|c| c.auroc.is_none() && c.aurc.abs() < 1e-12));
+}
+
+#[test]
+fn an_image_is_bad_when_its_loss_is_above_the_mean_and_not_at_it() {
+    let classes = vec!["a".to_owned(), "b".to_owned()];
+    let scores = vec![Score::new("margin", 1.0)];
+    let layout = Layout::new(Task::Segmentation, classes, scores, options(0)).unwrap();
+    let mut evaluation = Evaluation::new(layout.clone());
+    // Losses of 0, 1/2 and 1, with the score of the bad one between those of the others.
+    for (id, labels, score) in
+        [("a", [0, 0], 0.1), ("b", [0, 1], 0.3), ("c", [1, 1], 0.2)]
+    {
+        let image = Image {
+            width: 2,
+            labels: labels.to_vec(),
+            scores: vec![vec![score; 2]],
+            ..Image::plain(id, &[0.8, 0.8, 0.2, 0.2], 0)
+        };
+        evaluation.add(image.summary(&layout).unwrap()).unwrap();
+    }
+    let ranking = evaluation.rank_images();
+    let mean = ranking.candidates.iter().find(|c| c.aggregation == "mean").unwrap();
+    assert_eq!(mean.auroc, Some(0.5));
+}
+
+#[test]
+fn ten_thousand_images_are_ranked_in_seconds() {
+    let layout = layout(DIGIT, options(200));
+    let start = std::time::Instant::now();
+    let mut evaluation = Evaluation::new(layout.clone());
+    let images = images(DIGIT, 500, 1);
+    for i in 0..10_000 {
+        let image = Image { id: i.to_string(), ..images[i % 500].clone() };
+        evaluation.add_outside(image.summary(&layout).unwrap()).unwrap();
+        if i % 10 == 0 {
+            evaluation.add(image.summary(&layout).unwrap()).unwrap();
+        }
+    }
+    assert_eq!(evaluation.rank_images().candidates.len(), 5);
+    assert!(evaluation.metrics().iter().any(|v| v.metric == "ood.auroc"));
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
