@@ -88,6 +88,42 @@ fn a_street_stops_early_where_the_tolerance_is_wide_and_never_where_it_is_none()
     assert_eq!([samples(1.0), samples(1e-6)], [31, 93]);
 }
 
+#[test]
+fn the_program_says_how_many_samples_each_image_took_and_what_that_does_to_mutual_information()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+            .arg("predict")
+            .args([
+                fixture::path("models/digits.onnx"),
+                fixture::path("fixtures/digits/strange"),
+            ])
+            .arg("-o")
+            .arg(&out)
+            .args(more)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let mut table = csv::Reader::from_path(out.join("predictions.csv")).unwrap();
+        let column =
+            table.headers().unwrap().iter().position(|name| name == "samples").unwrap();
+        let samples =
+            table.records().map(|row| row.unwrap()[column].parse::<u32>().unwrap());
+        (samples.collect::<Vec<_>>(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (samples, said) = run("auto", &["--samples", "auto"]);
+    assert!(samples.iter().all(|n| n % 31 == 0 && (31..=310).contains(n)), "{samples:?}");
+    assert!(samples.contains(&31) && samples.iter().any(|n| *n > 31), "{samples:?}");
+    assert!(said.contains("mutual_information is about 1/T too small"), "{said}");
+    let most =
+        ["--samples", "auto", "--max-samples", "40", "--measures", "predictive_entropy"];
+    let (samples, said) = run("most", &[&most[..], &["--maps", "none"]].concat());
+    assert!(samples.iter().all(|n| [31, 40].contains(n)), "{samples:?}");
+    assert!(samples.contains(&40) && !said.contains("1/T"), "{samples:?} {said}");
+}
+
 /// What a rule takes and leaves, against fixed numbers of samples, over a few seeds.
 fn study(name: &str, images: &[(NetworkInput, u64)], tolerances: &[f64]) {
     let class = all(name, images, options(MOST, 0, Some((Steering::Class, 0.01))));

@@ -12,6 +12,7 @@ use super::{End, terminal};
 use crate::error::Result;
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Listing, Preprocessing, list_images};
+use crate::measure::MUTUAL_INFORMATION;
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Event, Job, Setup};
 use crate::rewrite::{Plan, Site};
@@ -49,6 +50,15 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
     let listing = list_images(&arguments.sources(), Some(&arguments.output))?;
     report(&listing);
     let job = arguments.job(listing.images, &preprocessing)?;
+    let mut shown = job.output.measures.iter().chain(&job.output.maps);
+    if job.sampling.stop.is_some()
+        && shown.any(|measure| measure.name == MUTUAL_INFORMATION.name)
+    {
+        terminal::note(&format!(
+            "{} is about 1/T too small, and T differs between images here",
+            MUTUAL_INFORMATION.name
+        ));
+    }
     let end = predict(arguments, Setup { plan, preprocessing }, &runtime, &job)?;
     let all_found = listing.unreadable.is_empty();
     Ok(if end == End::Done && !all_found { End::SomeImagesFailed } else { end })

@@ -147,8 +147,11 @@ impl Looks {
         Self { rule, is_map, n_classes, most }
     }
 
-    /// Whether the samples so far are enough, a block having just ended.
-    pub(super) fn enough(&self, reduction: &Reduction) -> bool {
+    /// Ends a block, in parallel on the current thread pool of rayon, and says whether the samples
+    /// so far are enough.
+    pub(super) fn enough(&self, reduction: &mut Reduction) -> bool {
+        reduction.end_block();
+        let reduction = &*reduction;
         let tolerance = self.rule.tolerance;
         let imagined = u32::from(!self.is_map);
         let largest = |error: &dyn Fn(Spread) -> SamplingError| {

@@ -68,7 +68,7 @@ impl Sampler {
         let all: Vec<i64> = (DETERMINISTIC..samples).collect();
         let looks = self.looks();
         let mut fed = Fed::default();
-        for group in self.groups(&all) {
+        for group in groups(&all, looks.is_some()) {
             for chunk in group.chunks(self.rows_of_a_run()) {
                 if !go_on() {
                     return Ok(None);
@@ -81,25 +81,14 @@ impl Sampler {
                     return Err(self.not_finite(&bad, (&tensor, &crossed, key)));
                 }
             }
-            if let Some(looks) = &looks {
-                reduction.end_block();
-                if looks.enough(&reduction) {
-                    break;
-                }
+            let is_last = group.last() == all.last();
+            if let Some(looks) = looks.as_ref().filter(|_| !is_last)
+                && self.threads.install(|| looks.enough(&mut reduction))
+            {
+                break;
             }
         }
         Ok(Some(reduction.finish()))
-    }
-
-    /// The passes of an image, in parts after which sampling may end: blocks where a rule says
-    /// so, else all together.
-    fn groups<'a>(&self, all: &'a [i64]) -> impl Iterator<Item = &'a [i64]> + use<'a> {
-        let (length, first) = match self.options.stop {
-            Some(_) => (BLOCK, BLOCK + 1),
-            None => (usize::MAX, usize::MAX),
-        };
-        let (first, rest) = all.split_at(first.min(all.len()));
-        std::iter::once(first).chain(rest.chunks(length))
     }
 
     fn looks(&self) -> Option<Looks> {
@@ -213,4 +202,12 @@ pub(super) fn feed<'a>(
     let value = |i: usize| fed.grown[i].as_ref().unwrap_or(&crossed.0[i]);
     let crossing = names.iter().enumerate().map(|(i, name)| (name.as_str(), value(i)));
     crossing.chain([(IMAGE_KEY, keys), (SAMPLE, samples)]).collect()
+}
+
+/// The passes of an image, in parts after which sampling may end: blocks, the pass without dropout
+/// with the first of them, or all together.
+fn groups(all: &[i64], in_blocks: bool) -> impl Iterator<Item = &[i64]> {
+    let length = if in_blocks { BLOCK } else { usize::MAX };
+    let (first, rest) = all.split_at(all.len().min(length.saturating_add(1)));
+    std::iter::once(first).chain(rest.chunks(length))
 }

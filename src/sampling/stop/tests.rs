@@ -25,11 +25,9 @@ fn sampled(
         let scores = Scores { values, n_channels, height, width, kind, coordinates };
         reduction.add(&scores).unwrap();
         let samples = sample + 1;
-        if samples % BLOCK == 0 && samples < most {
-            reduction.end_block();
-            if looks.enough(&reduction) {
-                return (samples, reduction);
-            }
+        let is_look = samples % BLOCK == 0 && samples < most;
+        if is_look && looks.enough(&mut reduction) {
+            return (samples, reduction);
         }
     }
     (most, reduction)
