@@ -60,9 +60,9 @@
 //! |---|---|
 //! | [`cli`] | flags, messages, exit codes; the only one that prints |
 //! | [`pipeline`], [`convert`], [`evaluate`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself; predictions against labels |
-//! | [`sampling`], [`output`], [`cost`] | the loop over samples; files and pictures; multiply-adds |
+//! | [`sampling`], [`output`], [`cost`], [`metric`] | the loop over samples; files and pictures; multiply-adds; predictions against labels |
 //! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
-//! | [`onnx`], [`input`], [`reduce`], [`metric`] | model files; images; sums over samples; predictions against labels |
+//! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
 //! | [`random`] | which units a sample drops |
 //! | [`simd`], [`tensor`], [`palette`], [`error`] | instruction sets; planes; colours of classes; errors |
 //!

@@ -10,9 +10,9 @@ const LAYERS: &[&[&str]] = &[
     &["error", "tensor", "palette"],
     &["simd", "operator"],
     &["random"],
-    &["onnx", "input", "reduce", "metric"],
+    &["onnx", "input", "reduce"],
     &["runtime", "rewrite", "measure"],
-    &["sampling", "output", "cost"],
+    &["sampling", "output", "cost", "metric"],
     &["pipeline", "convert", "evaluate"],
     &["cli"],
 ];

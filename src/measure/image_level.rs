@@ -23,17 +23,23 @@ pub fn mean(map: &Map) -> f32 {
 /// Patches are [`PATCH_STRIDE`] apart, the last ones flush with the edge; where the map is
 /// smaller than a patch, the patch has its side.
 pub fn patch_max(map: &Map) -> f32 {
-    let (height, width) = (PATCH.min(map.height), PATCH.min(map.width));
+    largest_patch(&map.values, map.width)
+}
+
+/// [`patch_max`] of values in rows of a width.
+pub fn largest_patch(values: &[f32], row: usize) -> f32 {
+    let rows = values.len() / row;
+    let (height, width) = (PATCH.min(rows), PATCH.min(row));
     let mut largest = f64::NEG_INFINITY;
-    let mut columns = vec![0.0; map.width];
-    for top in patch_starts(map.height) {
+    let mut columns = vec![0.0; row];
+    for top in patch_starts(rows) {
         columns.fill(0.0);
-        for row in map.values.chunks_exact(map.width).skip(top).take(height) {
+        for row in values.chunks_exact(row).skip(top).take(height) {
             for (column, &value) in columns.iter_mut().zip(row) {
                 *column += f64::from(value);
             }
         }
-        for left in patch_starts(map.width) {
+        for left in patch_starts(row) {
             let sum: f64 = columns[left..left + width].iter().sum();
             largest = largest.max(sum);
         }
@@ -44,10 +50,15 @@ pub fn patch_max(map: &Map) -> f32 {
 /// The 95 % quantile by nearest rank: the smallest value that at least 95 % of the pixels do not
 /// exceed.
 pub fn quantile_95(map: &Map) -> f32 {
-    let rank = (95 * map.values.len()).div_ceil(100);
     let mut values = map.values.clone();
-    let (_, quantile, _) = values.select_nth_unstable_by(rank.max(1) - 1, f32::total_cmp);
+    let rank = rank_95(values.len());
+    let (_, quantile, _) = values.select_nth_unstable_by(rank, f32::total_cmp);
     *quantile
+}
+
+/// The nearest rank of the 95 % quantile of a number of values, from 0.
+pub fn rank_95(count: usize) -> usize {
+    (95 * count).div_ceil(100).max(1) - 1
 }
 
 /// Where patches start along a side.
@@ -114,5 +125,16 @@ mod tests {
             assert_near(quantile_95(&values), sorted[rank - 1]);
         }
         assert_near(quantile_95(&map(10, 10, |y, x| (10 * y + x) as f32)), 94.0);
+    }
+
+    #[test]
+    fn ranks_of_the_quantile_are_the_nearest() {
+        for n in 1..500 {
+            let rank = rank_95(n);
+            assert!(
+                100 * (rank + 1) >= 95 * n && (rank == 0 || 100 * rank < 95 * n),
+                "{n}"
+            );
+        }
     }
 }

@@ -11,11 +11,7 @@ mod interior;
 
 use interior::interior;
 
-/// Side of a patch of [`Aggregation::PatchMax`], in pixels.
-const PATCH: usize = 32;
-
-/// Distance of neighbouring patches, in pixels.
-const PATCH_STRIDE: usize = 16;
+use crate::measure::image_level;
 
 /// A way to make one number of the scores of all pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,7 +114,7 @@ impl<'a> Regions<'a> {
             .map(|aggregation| match aggregation {
                 Aggregation::Mean => or_all(all),
                 Aggregation::Quantile95 => quantile,
-                Aggregation::PatchMax => patch_max(scores, self.width),
+                Aggregation::PatchMax => image_level::largest_patch(scores, self.width),
                 Aggregation::AboveThresholdMean => above.unwrap_or(0.0) as f32,
                 Aggregation::ClassMean => or_all(of_classes),
                 Aggregation::InteriorMean => or_all(inner),
@@ -149,38 +145,6 @@ impl Mean {
     fn value(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum / self.count as f64)
     }
-}
-
-/// Nearest rank of the 95 % quantile of a number of values, from 0.
-pub(super) fn rank_95(count: usize) -> usize {
-    (95 * count).div_ceil(100).max(1) - 1
-}
-
-/// The largest mean of a patch.
-fn patch_max(scores: &[f32], width: usize) -> f32 {
-    let rows = scores.len() / width;
-    let (patch_rows, patch_columns) = (PATCH.min(rows), PATCH.min(width));
-    let mut largest = f64::NEG_INFINITY;
-    let mut columns = vec![0.0; width];
-    for top in starts(rows) {
-        columns.fill(0.0);
-        for row in scores.chunks_exact(width).skip(top).take(patch_rows) {
-            for (column, &value) in columns.iter_mut().zip(row) {
-                *column += f64::from(value);
-            }
-        }
-        for left in starts(width) {
-            let sum: f64 = columns[left..left + patch_columns].iter().sum();
-            largest = largest.max(sum);
-        }
-    }
-    (largest / (patch_rows * patch_columns) as f64) as f32
-}
-
-/// Where patches start along a side.
-fn starts(length: usize) -> impl Iterator<Item = usize> {
-    let last = length.saturating_sub(PATCH);
-    (0..last).step_by(PATCH_STRIDE).chain([last])
 }
 
 #[cfg(test)]

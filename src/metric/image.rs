@@ -1,6 +1,6 @@
 //! One image by itself: everything that it adds to an evaluation.
 
-use super::aggregate::{Regions, rank_95};
+use super::aggregate::Regions;
 use super::bins::Resolution;
 use super::counter::Counter;
 use super::fixed::{number, units};
@@ -12,6 +12,7 @@ use super::patches::{PatchSums, Patches};
 use super::record::Record;
 use super::tally::{ClassCounts, Tally};
 use crate::error::Result;
+use crate::measure::image_level::rank_95;
 
 /// What one image adds to the sums.
 #[derive(Debug, Clone)]

@@ -62,23 +62,8 @@ fn the_worst_patch_is_found_wherever_it_is() {
             f32::from(u8::from(is_inside(i / 100, y0) && is_inside(i % 100, x0)))
         };
         let scores: Vec<f32> = (0..5000).map(score).collect();
-        assert_near(patch_max(&scores, 100), 1.0);
-    }
-}
-
-#[test]
-fn patches_cover_the_edges() {
-    let starts = |length| starts(length).collect::<Vec<_>>();
-    assert_eq!(starts(1), [0]);
-    assert_eq!(starts(33), [0, 1]);
-    assert_eq!(starts(70), [0, 16, 32, 38]);
-}
-
-#[test]
-fn ranks_of_the_quantile_are_the_nearest() {
-    for n in 1..500 {
-        let rank = rank_95(n);
-        assert!(100 * (rank + 1) >= 95 * n && (rank == 0 || 100 * rank < 95 * n), "{n}");
+        let all = values(&scores, &vec![0; 5000], 100, 2);
+        assert_near(of(Aggregation::PatchMax, &all), 1.0);
     }
 }
 
