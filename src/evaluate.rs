@@ -10,7 +10,7 @@ mod labels;
 mod report;
 mod stream;
 
-pub use folder::{Folder, Row};
+pub use folder::Folder;
 pub use labels::{Labels, Rename};
 pub use report::write;
 pub use stream::{Counted, Event, evaluate};

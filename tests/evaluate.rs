@@ -297,6 +297,18 @@ fn what_is_wrong_is_said_with_a_way_out() {
     let (code, _, told) = evaluate(Path::new("/nowhere"), &real, &[]);
     assert_eq!(code, Some(2));
     assert!(told.contains("no run.json"), "{told}");
+    let digits = DIGITS.copy();
+    let of_maps = evaluate(
+        digits.path(),
+        &fixture::path("fixtures/digits"),
+        &["--reduce-zero-label"],
+    );
+    assert_eq!(of_maps.0, Some(2));
+    assert!(
+        of_maps.2.contains("--reduce-zero-label: is about label maps"),
+        "{}",
+        of_maps.2
+    );
     let table = streets.path().join("labels.csv");
     let copy = DIGITS.copy();
     for (rows, what) in [

@@ -13,6 +13,7 @@ use crate::input::label::LabelOptions;
 use crate::metric::{METRICS, Per, Value, Verdict};
 use crate::output::folder::METRICS as METRICS_FILE;
 use crate::palette::Palette;
+use crate::sampling::SamplingOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,7 +67,8 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<End> {
     let folder = Folder::open(&arguments.folder)?;
     let labels = arguments.labels(&folder)?;
     let strange = arguments.ood.as_deref().map(Folder::open).transpose()?;
-    let threads = arguments.threads.map_or_else(cores, |threads| threads as usize);
+    let cores = SamplingOptions::default().threads;
+    let threads = arguments.threads.map_or(cores, |threads| threads as usize);
     let tell = &mut |event: Event<'_>| match event {
         Event::Counted { .. } => {}
         Event::Missing { id, wanted } => {
@@ -92,12 +94,19 @@ pub(super) fn run(arguments: &EvaluateArguments) -> Result<End> {
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
 }
 
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
 impl EvaluateArguments {
     fn labels(&self, folder: &Folder) -> Result<Labels> {
+        let of_maps = [
+            ("--match", self.rename.is_some()),
+            ("--ignore-index", self.ignore_index.is_some()),
+            ("--reduce-zero-label", self.reduce_zero_label),
+            ("--label-colors", self.label_colors.is_some()),
+        ];
+        let typed = of_maps.into_iter().find(|(_, is_typed)| *is_typed && !folder.is_map);
+        if let Some((option, _)) = typed {
+            let message = "is about label maps, and this folder is of a classification";
+            return Err(Error::setting(option, message).with_hint("leave it out"));
+        }
         let rename = match self.rename.as_deref() {
             Some([pattern, name]) => Some(Rename::new(pattern, name)?),
             _ => None,

@@ -39,7 +39,7 @@ pub(super) fn all(evaluation: &Evaluation, folder: &Folder) -> Vec<Picture> {
         risk_coverage(evaluation.risk_coverage()),
         histograms(
             "right_and_wrong",
-            "histogram",
+            ("histogram", ""),
             ["right", "wrong"],
             evaluation.right_and_wrong(),
             folder,
@@ -49,7 +49,7 @@ pub(super) fn all(evaluation: &Evaluation, folder: &Folder) -> Vec<Picture> {
     let images = evaluation.inside_and_outside_images();
     if evaluation.n_images().1 > 0 {
         let of_mean = if folder.is_map { ".mean" } else { "" };
-        pictures.push(histograms_of(
+        pictures.push(histograms(
             "in_and_out_of_distribution",
             ("ood", of_mean),
             ["inside", "outside"],
@@ -132,18 +132,8 @@ fn sparsification(curves: Vec<Curve>) -> Picture {
     Picture { name: "sparsification", charts: vec![chart], curves }
 }
 
-fn histograms(
-    name: &'static str,
-    prefix: &str,
-    kinds: [&str; 2],
-    curves: Vec<Curve>,
-    folder: &Folder,
-) -> Picture {
-    histograms_of(name, (prefix, ""), kinds, curves, folder)
-}
-
 /// Two kinds of items by each shown measure.
-fn histograms_of(
+fn histograms(
     name: &'static str,
     (prefix, ending): (&str, &str),
     kinds: [&str; 2],

@@ -23,19 +23,12 @@ pub struct Folder {
     pub class_names: Option<Vec<String>>,
     /// Measures that were kept of each image.
     pub measures: Vec<&'static Measure>,
-    /// Images that were predicted, in the order of the table.
-    pub rows: Vec<Row>,
+    /// The ids of images that were predicted, in the order of the table.
+    pub ids: Vec<String>,
     /// Images that have an error instead.
     pub n_failed: usize,
     /// The record of the run.
     pub record: Value,
-}
-
-/// An image that was predicted.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Its id.
-    pub id: String,
 }
 
 /// The kept arrays of an image.
@@ -76,21 +69,12 @@ impl Folder {
         let measures: Vec<_> =
             MEASURES.iter().filter(|measure| listed.contains(&measure.name)).collect();
         let is_map = task == "segmentation";
-        let (rows, n_failed) = rows(&path.join(TABLE))?;
+        let (ids, n_failed) = ids(&path.join(TABLE))?;
         let class_names = record["classes"].as_array().map(|names| {
             names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         });
         let path = path.to_owned();
-        Ok(Self {
-            path,
-            is_map,
-            n_classes,
-            class_names,
-            measures,
-            rows,
-            n_failed,
-            record,
-        })
+        Ok(Self { path, is_map, n_classes, class_names, measures, ids, n_failed, record })
     }
 
     /// # Errors
@@ -199,8 +183,8 @@ fn record(path: &Path) -> Result<Value> {
         .map_err(|_| refusal(path, "run.json is damaged", AGAIN))
 }
 
-/// The rows of images that were predicted, and how many others there are.
-fn rows(file: &Path) -> Result<(Vec<Row>, usize)> {
+/// The ids of images that were predicted, and how many others there are.
+fn ids(file: &Path) -> Result<(Vec<String>, usize)> {
     let broken = |message: String| {
         Error::setting("OUT", format!("{}: {message}", file.display())).with_hint(AGAIN)
     };
@@ -212,14 +196,14 @@ fn rows(file: &Path) -> Result<(Vec<Row>, usize)> {
         place.ok_or_else(|| broken(format!("there is no column {name}")))
     };
     let (path, error) = (column("path")?, column("error")?);
-    let (mut rows, mut n_failed) = (Vec::new(), 0);
+    let (mut ids, mut n_failed) = (Vec::new(), 0);
     for record in reader.records() {
         let record = record.map_err(|error| broken(error.to_string().to_lowercase()))?;
         if record[error].is_empty() {
-            rows.push(Row { id: record[path].to_owned() });
+            ids.push(record[path].to_owned());
         } else {
             n_failed += 1;
         }
     }
-    Ok((rows, n_failed))
+    Ok((ids, n_failed))
 }

@@ -65,7 +65,7 @@ pub enum Labels {
         /// Classes by the images' ids.
         classes: HashMap<String, u16>,
     },
-    /// The first folder of an image's id names its class.
+    /// The folder that an image lies in is named after its class.
     Folders {
         /// The classes of the names.
         classes: HashMap<String, u16>,
@@ -255,7 +255,7 @@ fn table(file: &Path, folder: &Folder) -> Result<HashMap<String, u16>> {
     Ok(classes)
 }
 
-/// Folders named after classes. Ids as names go for all or none.
+/// The classes of the folders that are named after one: by its name or its number.
 fn class_folders(root: &Path, folder: &Folder) -> Result<HashMap<String, u16>> {
     let entries = std::fs::read_dir(root).map_err(|error| Error::read(root, error))?;
     let folders =

@@ -93,7 +93,7 @@ pub fn evaluate(
         }
     });
     if evaluation.n_images().0 == 0 {
-        let message = format!("none of {} images could be compared", folder.rows.len());
+        let message = format!("none of {} images could be compared", folder.ids.len());
         return Err(Error::setting("--labels", message)
             .with_hint("label names may differ from image names: --match PATTERN NAME"));
     }
@@ -124,13 +124,12 @@ fn each(
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(threads);
-        for _ in 0..threads.clamp(1, folder.rows.len().max(1)) {
+        for _ in 0..threads.clamp(1, folder.ids.len().max(1)) {
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
-                while let Some(row) =
-                    folder.rows.get(next.fetch_add(1, Ordering::Relaxed))
+                while let Some(id) = folder.ids.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    if sender.send((&row.id[..], summary(&row.id))).is_err() {
+                    if sender.send((&id[..], summary(id))).is_err() {
                         return;
                     }
                 }
