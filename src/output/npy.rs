@@ -139,6 +139,14 @@ mod tests {
                 assert!(decode(&bytes[..end]).is_err());
             }
         }
+        // Far more values than there are bytes, or than a number can count.
+        for side in ["99999999999", "9999999999999999999"] {
+            let mut bytes = encode_f32(&[1, 1], &[0.5]).unwrap();
+            let shape = format!("({side}, {side}), }}");
+            let at = 10 + parse(&bytes).0.find("(1, 1)").unwrap();
+            bytes[at..at + shape.len()].copy_from_slice(shape.as_bytes());
+            assert!(decode(&bytes).is_err(), "{side}");
+        }
     }
 
     #[test]

@@ -97,6 +97,7 @@ fn arrays_of_every_integer_type_are_ids() {
         (npy("|u1", "(4,)", &[0; 4]), "[4]"),
         (npy("|i1", "(1, 1)", &[255]), "-1"),
         (npy("|u1", "(9, 9)", &[0; 4]), "no label map"),
+        (npy("|u1", "(99999999999, 99999999999)", &[0; 4]), "no label map"),
     ] {
         let error = read(&bytes, &options).unwrap_err();
         assert!(error.to_string().contains(what), "{error}");
