@@ -64,7 +64,7 @@
 //! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
 //! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
 //! | [`random`] | which units a sample drops |
-//! | [`simd`], [`tensor`], [`palette`], [`error`] | instruction sets; planes; colours of classes; errors |
+//! | [`simd`], [`npy`], [`tensor`], [`palette`], [`error`] | instruction sets; arrays of `NumPy`; planes; colours of classes; errors |
 //!
 //! # What holds everywhere
 //! - A mask is a pure function of seed, site, image, sample and unit ([`random`]). Results do
@@ -91,11 +91,13 @@ pub mod evaluate;
 pub mod input;
 pub mod measure;
 pub mod metric;
+pub mod npy;
 pub mod onnx;
 mod operator;
 pub mod output;
 pub mod palette;
 pub mod pipeline;
+mod python_literal;
 pub mod random;
 pub mod reduce;
 pub mod rewrite;

@@ -15,7 +15,6 @@ pub mod folder;
 pub mod format;
 pub mod gray_png;
 pub mod heat_map;
-pub mod npy;
 pub mod overlay;
 mod png_encoder;
 pub mod resample;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// Modules by layer, lowest first. A module names only modules of lower layers; peers of a
 /// layer never name each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "tensor", "palette"],
-    &["simd", "operator"],
+    &["error", "tensor", "palette", "python_literal"],
+    &["simd", "operator", "npy"],
     &["random"],
     &["onnx", "input", "reduce"],
     &["runtime", "rewrite", "measure"],

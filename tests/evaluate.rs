@@ -139,7 +139,7 @@ fn accuracy_by_hand(out: &Path, labels: &Path) -> f64 {
     let (mut right, mut all) = (0_u64, 0_u64);
     for name in ["street_00.png", "street_01.png", "strange_02.png"] {
         let bytes = fs::read(out.join(format!("probabilities/{name}.npy"))).unwrap();
-        let (shape, p) = mcdrop::output::npy::decode(&bytes).unwrap();
+        let (shape, p) = mcdrop::npy::decode(&bytes).unwrap();
         let n = shape[1] * shape[2];
         let label = mcdrop::input::label::read_label_map(
             &labels.join(name),

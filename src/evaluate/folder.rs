@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::measure::{MEASURES, Measure};
+use crate::npy;
 use crate::output::folder::{RECORD, TABLE, map_path};
-use crate::output::npy;
 
 const AGAIN: &str = "predict again with --keep-probabilities";
 

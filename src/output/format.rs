@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::io;
 
 use super::heat_map::{self, HeatMap};
-use super::{float_tiff, gray_png, npy};
+use super::{float_tiff, gray_png};
+use crate::npy;
 
 /// A file format for maps of values.
 #[derive(Debug, Clone, Copy)]

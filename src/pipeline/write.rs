@@ -3,13 +3,13 @@
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile};
 use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
+use crate::npy;
 use crate::output::class_map;
 use crate::output::colormap::Ramp;
 use crate::output::crop::Part;
 use crate::output::folder::{OutputFolder, map_path};
 use crate::output::format::Format;
 use crate::output::heat_map::HeatMap;
-use crate::output::npy;
 use crate::output::overlay::{self, Caption, Photo};
 use crate::output::resample::{self, Placement};
 use crate::palette::Palette;

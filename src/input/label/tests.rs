@@ -82,6 +82,8 @@ fn arrays_of_every_integer_type_are_ids() {
         ("<u4", 4),
         ("<i4", 4),
         ("<i8", 8),
+        ("<u8", 8),
+        ("|b1", 1),
     ] {
         let number = |n: u8| std::iter::once(n).chain(std::iter::repeat_n(0, size - 1));
         let data: Vec<u8> = [1, 2, 3, 4].into_iter().flat_map(number).collect();
@@ -93,11 +95,13 @@ fn arrays_of_every_integer_type_are_ids() {
         }
     }
     for (bytes, what) in [
-        (npy("<f4", "(1, 1)", &[0; 4]), "'<f4'"),
+        (npy("<f4", "(1, 1)", &[0; 4]), "<f4"),
         (npy("|u1", "(4,)", &[0; 4]), "[4]"),
         (npy("|i1", "(1, 1)", &[255]), "-1"),
         (npy("|u1", "(9, 9)", &[0; 4]), "no label map"),
         (npy("|u1", "(99999999999, 99999999999)", &[0; 4]), "no label map"),
+        (npy("|u1", &"(".repeat(60), &[0; 4]), "nested"),
+        (npy("<u8", "(1, 1)", &[255; 8]), "<u8"),
     ] {
         let error = read(&bytes, &options).unwrap_err();
         assert!(error.to_string().contains(what), "{error}");

@@ -8,7 +8,6 @@ mod fields;
 mod folders;
 mod hugging_face;
 mod mmdeploy;
-mod python_literal;
 mod timm;
 mod ultralytics;
 

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use super::INSTEAD;
 use super::fields::{kind, side};
-use super::{INSTEAD, python_literal};
 use crate::error::{Error, Result};
 use crate::input::preprocessing::classes;
 use crate::input::preprocessing::layers::Layer;
@@ -14,6 +14,7 @@ use crate::input::preprocessing::settings::{
 use crate::input::preprocessing::steps::{
     Alpha, CropRule, Fill, Pad, PadSide, Resampler,
 };
+use crate::python_literal;
 
 /// The gray around an image that does not fill the network's input.
 const GRAY: u8 = 114;

@@ -1,4 +1,5 @@
-//! Literals of Python, as exporters write them into the metadata of ONNX files.
+//! Literals of Python, as exporters write them into the metadata of ONNX files, and `NumPy` into
+//! the headers of its arrays.
 //!
 //! Read are dictionaries, lists, tuples, strings, numbers, `True`, `False` and `None`, as JSON
 //! values: tuples become lists, keys of dictionaries their text. Nothing is evaluated.
@@ -9,7 +10,7 @@ use serde_json::{Map, Number, Value};
 const DEEPEST: usize = 32;
 
 /// The value that this text holds; the error is a sentence.
-pub(super) fn parse(text: &str) -> Result<Value, String> {
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
     let mut reader = Reader { rest: text };
     let value = reader.value(DEEPEST)?;
     reader.skip_space();

@@ -1,4 +1,4 @@
-//! `NumPy`'s `.npy` files, version 1.0: little-endian, C order.
+//! `NumPy`'s `.npy` files: every version is read, version 1.0 written, little-endian, C order.
 //!
 //! # References
 //!
@@ -9,7 +9,9 @@ use std::io;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use npyz::{DType, NpyFile, Order, TypeChar};
+use serde_json::Value;
+
+use crate::python_literal;
 
 /// The data begins at a multiple of this.
 const ALIGNMENT: usize = 64;
@@ -41,33 +43,128 @@ pub fn encode_f16(shape: &[usize], values: &[f32]) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads an array of f32 or f16: its shape and its values, as f32.
+/// An array as it lies in a file.
+#[derive(Debug)]
+pub struct Array<'a> {
+    /// The type of its numbers, as `NumPy` writes it: `<f4`, `|u1`.
+    pub kind: String,
+    /// Its sides.
+    pub shape: Vec<usize>,
+    /// Whether the first index runs fastest.
+    pub fortran_order: bool,
+    data: &'a [u8],
+}
+
+/// Reads the header of an array and finds its data.
+///
+/// # Errors
+///
+/// When the header is none, or the data are not as many as it says.
+pub fn open(bytes: &[u8]) -> io::Result<Array<'_>> {
+    let (header, data) = split(bytes).ok_or_else(|| invalid("no header of NumPy"))?;
+    let header = str::from_utf8(header).map_err(|error| invalid(&error.to_string()))?;
+    let header = python_literal::parse(header).map_err(|error| invalid(&error))?;
+    let kind =
+        header["descr"].as_str().ok_or_else(|| invalid("numbers of no one type"))?;
+    let fortran_order =
+        header["fortran_order"].as_bool().ok_or_else(|| invalid("no fortran_order"))?;
+    let side = |side: &Value| side.as_u64().and_then(|side| usize::try_from(side).ok());
+    let shape: Option<Vec<usize>> =
+        header["shape"].as_array().and_then(|sides| sides.iter().map(side).collect());
+    let shape = shape.ok_or_else(|| invalid("no shape"))?;
+    let item = kind.get(2..).and_then(|size| size.parse().ok()).unwrap_or(1);
+    let said = shape.iter().try_fold(item, |n: usize, side| n.checked_mul(*side));
+    if said != Some(data.len()) {
+        let found = data.len();
+        let message = format!("{found} bytes are no array {kind} of shape {shape:?}");
+        return Err(invalid(&message));
+    }
+    Ok(Array { kind: kind.to_owned(), shape, fortran_order, data })
+}
+
+impl<'a> Array<'a> {
+    /// Its numbers, where they are floats of 16 or 32 bits, little-endian.
+    #[must_use]
+    pub fn floats(&self) -> Option<Vec<f32>> {
+        match self.kind.as_str() {
+            "<f4" => Some(self.items().map(f32::from_le_bytes).collect()),
+            "<f2" => {
+                let halves: Vec<f16> = self.items().map(f16::from_le_bytes).collect();
+                let mut values = vec![0.0; halves.len()];
+                halves.convert_to_f32_slice(&mut values);
+                Some(values)
+            }
+            _ => None,
+        }
+    }
+
+    /// Its numbers, where they are integers or truth values of at most 64 bits, and none where
+    /// one is beyond i64.
+    #[must_use]
+    pub fn integers(&self) -> Option<Vec<i64>> {
+        macro_rules! read {
+            ($kind:ty, $from:ident) => {
+                self.items().map(|item| <$kind>::$from(item).try_into().ok()).collect()
+            };
+        }
+        match self.kind.as_str() {
+            "|b1" | "|u1" => read!(u8, from_le_bytes),
+            "|i1" => read!(i8, from_le_bytes),
+            "<u2" => read!(u16, from_le_bytes),
+            "<i2" => read!(i16, from_le_bytes),
+            "<u4" => read!(u32, from_le_bytes),
+            "<i4" => read!(i32, from_le_bytes),
+            "<u8" => read!(u64, from_le_bytes),
+            "<i8" => read!(i64, from_le_bytes),
+            ">u2" => read!(u16, from_be_bytes),
+            ">i2" => read!(i16, from_be_bytes),
+            ">u4" => read!(u32, from_be_bytes),
+            ">i4" => read!(i32, from_be_bytes),
+            ">i8" => read!(i64, from_be_bytes),
+            _ => None,
+        }
+    }
+
+    fn items<const N: usize>(&self) -> impl Iterator<Item = [u8; N]> + use<'a, N> {
+        self.data.as_chunks().0.iter().copied()
+    }
+}
+
+/// Reads an array of f32 or f16 in C order: its shape and its values, as f32.
 ///
 /// # Errors
 ///
 /// When it is no such array, or cut short.
 pub fn decode(bytes: &[u8]) -> io::Result<(Vec<usize>, Vec<f32>)> {
-    let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
-    let file = NpyFile::new(bytes)?;
-    let side = |side: &u64| usize::try_from(*side).map_err(|e| invalid(e.to_string()));
-    let shape = file.shape().iter().map(side).collect::<io::Result<Vec<_>>>()?;
-    let kind = match file.dtype() {
-        DType::Plain(kind) if file.order() == Order::C => kind,
-        other => return Err(invalid(format!("an array of {}", other.descr()))),
-    };
-    let values = match (kind.type_char(), kind.size_field()) {
-        (TypeChar::Float, 4) => file.into_vec::<f32>()?,
-        (TypeChar::Float, 2) => {
-            let halves = file.into_vec::<f16>()?;
-            let mut values = vec![0.0; halves.len()];
-            halves.convert_to_f32_slice(&mut values);
-            values
+    let array = open(bytes)?;
+    if array.fortran_order && array.shape.len() > 1 {
+        return Err(invalid("an array in Fortran order"));
+    }
+    match array.floats() {
+        Some(values) => Ok((array.shape, values)),
+        None => Err(invalid(&format!("an array of {}, expected <f4 or <f2", array.kind))),
+    }
+}
+
+fn invalid(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+/// The header's text and the data behind it, in every version of the format.
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (version, rest) = bytes.strip_prefix(b"\x93NUMPY")?.split_first_chunk::<2>()?;
+    let (length, rest) = match version[0] {
+        1 => {
+            let (length, rest) = rest.split_first_chunk()?;
+            (u32::from(u16::from_le_bytes(*length)), rest)
         }
-        _ => {
-            return Err(invalid("an array of other numbers than f32 and f16".to_owned()));
+        2 | 3 => {
+            let (length, rest) = rest.split_first_chunk()?;
+            (u32::from_le_bytes(*length), rest)
         }
+        _ => return None,
     };
-    Ok((shape, values))
+    rest.split_at_checked(usize::try_from(length).ok()?)
 }
 
 /// The bytes before the data, with room for the data behind them.
