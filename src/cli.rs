@@ -4,10 +4,12 @@
 //! everything else to standard error. Exit codes: 0 all done, 1 failed, 2 usage, 3 finished but
 //! some images failed, 130 and 143 stopped by a signal.
 
+mod calibrate;
 mod convert;
 mod doctor;
 mod evaluate;
 mod inspect;
+mod labels;
 mod manual;
 mod names;
 mod predict;
@@ -15,11 +17,12 @@ mod progress;
 mod signals;
 mod sites;
 mod terminal;
+mod tune;
 mod usage;
 
 use std::process::ExitCode;
 
-use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
 
@@ -34,6 +37,7 @@ Examples:
   mcdrop predict model.onnx images -o out --preset imagenet
   mcdrop inspect model.onnx    what is random in a model
   mcdrop evaluate out --labels labels
+  mcdrop calibrate out --labels labels -o policy.toml --risk 0.02
   mcdrop convert model.onnx -o live.onnx
   mcdrop predict --help        the options used most, with examples
   mcdrop help predict          all options
@@ -57,8 +61,12 @@ enum Command {
     Predict(Box<predict::PredictArguments>),
     /// Show what is random in a model, where dropout could go, and what it would cost.
     Inspect(Box<inspect::InspectArguments>),
-    /// Compare a prediction folder with labels: calibration, finding of errors, strange images.
+    /// Compare predictions with labels: calibration, finding of errors, strange images.
     Evaluate(Box<evaluate::EvaluateArguments>),
+    /// Find thresholds, a temperature and sets of classes on labelled predictions.
+    Calibrate(Box<calibrate::CalibrateArguments>),
+    /// Find where to put dropout into a model, and how much, on labelled images.
+    Tune(Box<tune::TuneArguments>),
     /// Write a model that draws its masks itself, in any ONNX Runtime.
     Convert(Box<convert::ConvertArguments>),
     /// Show which ONNX Runtime is found, where, and what works.
@@ -78,21 +86,43 @@ enum End {
     Stopped(u8),
 }
 
+/// What can be typed. Options of a run are listed in full only with `predict`, and belong to the
+/// images of `evaluate` where it has any.
+fn command() -> clap::Command {
+    let of_run = predict::options_of_a_run();
+    let is_of_run = |argument: &Arg| of_run.contains(argument.get_id());
+    let hide = |argument: Arg| {
+        if is_of_run(&argument) { argument.hide_short_help(true) } else { argument }
+    };
+    let needs_images = |argument: Arg| {
+        let needs = is_of_run(&argument) && argument.get_id() != "threads";
+        if needs { argument.requires("images") } else { argument }
+    };
+    Cli::command().mut_subcommands(|command| match command.get_name() {
+        "evaluate" => command.mut_args(hide).mut_args(needs_images),
+        "tune" => command.mut_args(hide),
+        _ => command,
+    })
+}
+
 /// Parses the process's arguments, runs the command and reports how it ended.
 pub fn main() -> ExitCode {
-    let typed = match Cli::try_parse() {
+    let parsed = command().try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let typed = match parsed {
         Ok(typed) => typed,
         Err(error) => return usage::answer(&error),
     };
     let result = match typed.command {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
-        Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(*arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Tune(arguments) => tune::run(*arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
-        Command::Man(arguments) => manual::print_page(Cli::command(), &arguments),
+        Command::Man(arguments) => manual::print_page(command(), &arguments),
         Command::Completions(arguments) => {
-            Ok(manual::print_completions(&mut Cli::command(), &arguments))
+            Ok(manual::print_completions(&mut command(), &arguments))
         }
     };
     match result {

@@ -7,10 +7,13 @@
 mod curves;
 mod folder;
 mod labels;
+mod live;
 mod report;
 mod stream;
 
-pub use folder::Folder;
-pub use labels::{Labels, Rename};
+pub use folder::{Folder, Kept, Prediction};
+pub use labels::{Found, Labels, Rename};
+pub use live::Live;
 pub use report::write;
-pub use stream::{Counted, Event, evaluate};
+pub(crate) use stream::each;
+pub use stream::{Counted, Event, Masks, Truth, evaluate};

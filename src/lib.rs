@@ -59,7 +59,10 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | flags, messages, exit codes; the only one that prints |
-//! | [`pipeline`], [`convert`], [`evaluate`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself; predictions against labels |
+//! | [`calibrate`], [`tune`] | thresholds, temperature and sets of classes, found on labelled predictions; where dropout is put in |
+//! | [`evaluate`] | a folder of predictions, or a run, against labels |
+//! | [`pipeline`], [`convert`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself |
+//! | [`policy`] | what is decided about an image |
 //! | [`sampling`], [`output`], [`cost`], [`metric`] | the loop over samples; files and pictures; multiply-adds; predictions against labels |
 //! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
 //! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
@@ -83,6 +86,7 @@
 //! - A. Kendall, Y. Gal (2017), *What Uncertainties Do We Need in Bayesian Deep Learning for
 //!   Computer Vision?*, NIPS; arXiv 1703.04977.
 
+pub mod calibrate;
 pub mod cli;
 pub mod convert;
 pub mod cost;
@@ -97,6 +101,7 @@ mod operator;
 pub mod output;
 pub mod palette;
 pub mod pipeline;
+pub mod policy;
 mod python_literal;
 pub mod random;
 pub mod reduce;
@@ -105,5 +110,6 @@ pub mod runtime;
 pub mod sampling;
 pub mod simd;
 pub mod tensor;
+pub mod tune;
 
 pub use error::{Error, Result};

@@ -79,7 +79,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::Aggregation;
+pub use aggregate::{Aggregation, Pixels};
 pub use bootstrap::FEWEST_IMAGES;
 pub use curve::Curve;
 pub use evaluation::Evaluation;

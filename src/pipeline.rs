@@ -9,6 +9,8 @@ mod check;
 mod collect;
 mod files;
 mod images;
+mod judge;
+mod observe;
 mod open;
 mod record;
 mod resume;
@@ -17,8 +19,9 @@ mod run;
 mod write;
 
 pub use files::files;
+pub use observe::{Observed, Observer};
 pub use row::columns;
-pub use run::{Event, Job, Summary, predict};
+pub use run::{Event, Job, Summary, predict, predict_observed};
 pub use write::{MapSize, OutputOptions, Precision};
 
 use crate::input::Preprocessing;

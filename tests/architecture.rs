@@ -13,7 +13,10 @@ const LAYERS: &[&[&str]] = &[
     &["onnx", "input", "reduce"],
     &["runtime", "rewrite", "measure"],
     &["sampling", "output", "cost", "metric"],
-    &["pipeline", "convert", "evaluate"],
+    &["policy"],
+    &["pipeline", "convert"],
+    &["evaluate"],
+    &["calibrate", "tune"],
     &["cli"],
 ];
 

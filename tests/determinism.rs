@@ -31,6 +31,7 @@ fn run(
         formats: format::FORMATS.iter().filter(|format| format.name != "npy").collect(),
         map_size: MapSize::Image,
         keep_probabilities: Some(Precision::F32),
+        policy: None,
     };
     let job = Job {
         images: images.to_vec(),

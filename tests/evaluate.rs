@@ -323,3 +323,104 @@ fn what_is_wrong_is_said_with_a_way_out() {
         assert!(told.contains(what) && told.contains("hint:"), "{told}");
     }
 }
+
+/// The program on a model and images, into a folder of its own.
+fn evaluate_model(
+    model: &str,
+    images: &[PathBuf],
+    more: &[&str],
+) -> (Output, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let model = fixture::path(&format!("models/{model}.onnx"));
+    let out = folder.path().join("out");
+    let mut arguments = vec!["evaluate", model.to_str().unwrap()];
+    arguments.extend(images.iter().map(|image| image.to_str().unwrap()));
+    arguments.extend(["-o", out.to_str().unwrap()]);
+    arguments.extend(more);
+    (mcdrop(&arguments), folder)
+}
+
+#[test]
+fn a_model_is_evaluated_while_it_predicts_with_the_numbers_of_kept_arrays() {
+    for (kept, model, images, labels) in [
+        (
+            &STREETS,
+            "streets",
+            streets(&["street_00", "street_01", "strange_02"]),
+            fixture::path("fixtures/streets/labels"),
+        ),
+        (
+            &DIGITS,
+            "digits",
+            vec![fixture::path("fixtures/digits")],
+            fixture::path("fixtures/digits"),
+        ),
+    ] {
+        let copy = kept.copy();
+        let (code, said, _) = evaluate(copy.path(), &labels, &[]);
+        let (output, folder) =
+            evaluate_model(model, &images, &["--labels", labels.to_str().unwrap()]);
+        let told = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout)), (code, said), "{told}");
+        assert_eq!(metrics(folder.path()), metrics(copy.path()));
+        let out = folder.path().join("out");
+        assert!(!out.join("probabilities").exists() && !out.join("overlay").exists());
+        assert!(out.join("predictions.csv").exists(), "{told}");
+        // The results of a run would not be counted again.
+        let (labels, out) = (labels.to_str().unwrap(), out.to_str().unwrap());
+        let model = fixture::path(&format!("models/{model}.onnx"));
+        let image = images[0].to_str().unwrap();
+        let again = mcdrop(&[
+            "evaluate",
+            model.to_str().unwrap(),
+            image,
+            "-o",
+            out,
+            "--labels",
+            labels,
+        ]);
+        assert_eq!(again.status.code(), Some(2));
+        assert!(text(&again.stderr).contains("--overwrite"), "{}", text(&again.stderr));
+    }
+}
+
+#[test]
+fn masks_say_which_pixels_are_of_another_kind() {
+    let images = streets(&["strange_00", "strange_01", "strange_02"]);
+    let masks = fixture::path("fixtures/streets/strange");
+    let masks = ["--ood-masks", masks.to_str().unwrap(), "--ood-index", "255"];
+    let (output, folder) = evaluate_model("streets", &images, &masks);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let metrics = metrics(folder.path());
+    for measure in ["predictive_entropy", "deterministic"] {
+        let auroc = value(&metrics, &format!("ood_pixel.auroc.{measure}"));
+        assert!((0.5..1.0).contains(&auroc), "{measure}: {auroc}");
+    }
+    assert!(metrics["metrics"]["accuracy"].is_null(), "there were no labels");
+    let said = text(&output.stdout);
+    assert!(said.contains("finding pixels of another kind"), "{said}");
+}
+
+#[test]
+fn options_of_a_run_are_refused_for_a_folder_and_a_model_needs_images() {
+    let out = STREETS.folder.path().join("out");
+    let labels = fixture::path("fixtures/streets/labels");
+    let (out, labels) = (out.to_str().unwrap(), labels.to_str().unwrap());
+    for (more, what) in [
+        (&["--samples", "62"][..], "IMAGES"),
+        (&["--preset", "imagenet"], "IMAGES"),
+        (&["-o", "elsewhere"], "IMAGES"),
+    ] {
+        let mut arguments = vec!["evaluate", out, "--labels", labels];
+        arguments.extend(more);
+        let output = mcdrop(&arguments);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(what), "{told}");
+    }
+    let model = fixture::path("models/streets.onnx");
+    let output = mcdrop(&["evaluate", model.to_str().unwrap(), "--labels", labels]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told.contains("is a model") && told.contains("MODEL IMAGES"), "{told}");
+}

@@ -12,8 +12,17 @@ fn said(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COMMANDS: [&str; 7] =
-    ["predict", "inspect", "evaluate", "convert", "doctor", "man", "completions"];
+const COMMANDS: [&str; 9] = [
+    "predict",
+    "inspect",
+    "evaluate",
+    "calibrate",
+    "tune",
+    "convert",
+    "doctor",
+    "man",
+    "completions",
+];
 
 /// The long options that `mcdrop help predict` lists.
 fn all_options() -> Vec<String> {

@@ -15,6 +15,10 @@ mod fixture;
 mod architecture;
 /// Published architectures: verdicts, places and costs.
 mod architectures;
+/// Policies: found, applied and refused.
+mod calibrate;
+/// Promises of calibration, over and over.
+mod calibration_splits;
 /// Colours as the colour-blind see them.
 mod color_vision;
 /// The program as a user types it: files, messages, exit codes.
@@ -25,6 +29,8 @@ mod convert;
 mod determinism;
 /// Predictions against labels.
 mod evaluate;
+/// Large folders of predictions: memory and speed.
+mod evaluation_size;
 /// Folders as exporters leave them.
 mod exports;
 /// What goes wrong as a user meets it: messages, ways out, what stays written.

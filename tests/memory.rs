@@ -16,15 +16,19 @@ fn peak(samples: u32) -> u64 {
         let from = fixture::path("fixtures/streets/images").join(name);
         fs::copy(from, images.join(name)).unwrap();
     }
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
+    command
         .arg("predict")
         .arg(fixture::path("models/streets.onnx"))
         .arg(&images)
         .args(["--samples", &samples.to_string(), "-o"])
-        .arg(folder.path().join("out"))
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .arg(folder.path().join("out"));
+    peak_of(&mut command)
+}
+
+/// Peak resident memory of a command that ends well, in KiB.
+pub(crate) fn peak_of(command: &mut Command) -> u64 {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {

@@ -1,19 +1,22 @@
-//! `mcdrop evaluate`: a prediction folder against labels.
+//! `mcdrop evaluate`: predictions against labels, of a folder or as they are made.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use clap::Args;
 
-use super::names;
-use super::{End, terminal};
+use super::labels::{LabelArguments, tell};
+use super::predict::{
+    MachineArguments, PredictArguments, PreprocessingArguments, SamplingArguments,
+    ScoreArguments,
+};
+use super::sites::SiteArguments;
+use super::{End, predict, terminal};
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Counted, Event, Folder, Labels, Rename};
-use crate::input::label::LabelOptions;
-use crate::metric::{METRICS, Per, Value, Verdict};
+use crate::evaluate::{self, Counted, Event, Folder, Live, Truth};
 use crate::output::folder::METRICS as METRICS_FILE;
-use crate::palette::Palette;
-use crate::sampling::SamplingOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,178 +24,161 @@ Examples:
   mcdrop evaluate out --labels labels/
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv                 # classification: path,label
-  mcdrop evaluate out --labels val/ --ood out-strange     # folders named after classes";
+  mcdrop evaluate out --labels val/ --ood out-strange     # folders named after classes
+  mcdrop evaluate model.onnx val --labels labels/ -o out  # in one go, keeping no arrays";
 
 const MEANING: &str = "\
-Writes metrics.json (every metric by a flat key, with a 95 % interval over images) and curves/*.csv
-and .svg into OUT. Scores are compared with \"deterministic\": one less the probability of the pass
-without dropout, against that pass's own class. Label maps of another size than the prediction are
-read at the prediction's pixels (nearest). Every metric counts all items of the folder alike.";
-
-/// Ids that usually mean "no label".
-const USUALLY_IGNORED: u32 = 255;
+Writes metrics.json (every metric by a flat key, with a 95 % interval over images) and curves/*.csv,
+.svg and .png into OUT. Scores are compared with \"deterministic\": one less the probability of the
+pass without dropout, against that pass's own class. Label maps of another size than the prediction
+are read at the prediction's pixels (nearest). Every metric counts all items of the folder alike.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
 pub(super) struct EvaluateArguments {
-    /// A folder that predict --keep-probabilities wrote.
-    #[arg(value_name = "OUT")]
-    folder: PathBuf,
-    /// Label maps (PNG or .npy) by the images' relative paths; for classification a CSV with
-    /// path,label or a folder for each class.
-    #[arg(long, value_name = "FOLDER|FILE")]
-    labels: PathBuf,
-    /// What images' paths look like without their ending, and what labels' look like then.
-    #[arg(long = "match", value_names = ["PATTERN", "NAME"], num_args = 2)]
-    rename: Option<Vec<String>>,
-    /// Ids in label maps that mean "no label" [default: 255, where that is no class].
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
-    ignore_index: Option<Vec<u32>>,
-    /// Id 0 means "no label", and every other class counts one less (ADE20K).
-    #[arg(long)]
-    reduce_zero_label: bool,
-    /// The colours of the classes, for label maps of colours: cityscapes, camvid, voc, ade20k,
-    /// or a file of them.
-    #[arg(long, value_name = "NAME|FILE")]
-    label_colors: Option<String>,
+    /// A folder that predict --keep-probabilities wrote, or a model to run on IMAGES.
+    #[arg(value_name = "OUT|MODEL")]
+    subject: PathBuf,
+    /// Files, folders or patterns, with a model.
+    #[arg(value_name = "IMAGES", requires = "output")]
+    images: Vec<PathBuf>,
+    /// Label maps by the images' relative paths; or a CSV with path,label; or folders of classes.
+    #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "ood_masks")]
+    labels: Option<PathBuf>,
     /// Predictions of images of another kind, which scores should tell apart.
-    #[arg(long, value_name = "OUT")]
+    #[arg(long, value_name = "OUT", conflicts_with = "images")]
     ood: Option<PathBuf>,
-    /// Threads [default: one a core].
-    #[arg(long, value_name = "N", value_parser = names::from_1_to::<1024, u32>)]
-    threads: Option<u32>,
+    /// Maps of what is of another kind in each image, named like label maps.
+    #[arg(long, value_name = "FOLDER")]
+    ood_masks: Option<PathBuf>,
+    /// The id in them of what is of another kind; 0 is what is not, all else counts for neither.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "ood_masks", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..))]
+    ood_index: u16,
+    /// Folder for predictions.csv, run.json and the metrics, with a model.
+    #[arg(short, long, value_name = "FOLDER", requires = "images")]
+    output: Option<PathBuf>,
+    /// Replace the results of an earlier run there.
+    #[arg(long, requires = "images", hide_short_help = true)]
+    overwrite: bool,
+    /// Say what was decided, and where settings came from.
+    #[arg(short, long, requires = "images", hide_short_help = true)]
+    verbose: bool,
+    #[command(flatten)]
+    label: LabelArguments,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+    #[command(flatten)]
+    sites: SiteArguments,
+    #[command(flatten)]
+    scores: ScoreArguments,
+    #[command(flatten)]
+    preprocessing: PreprocessingArguments,
+    #[command(flatten)]
+    machine: MachineArguments,
 }
 
-pub(super) fn run(arguments: &EvaluateArguments) -> Result<End> {
-    let folder = Folder::open(&arguments.folder)?;
-    let labels = arguments.labels(&folder)?;
+pub(super) fn run(arguments: EvaluateArguments) -> Result<End> {
+    if arguments.images.is_empty() {
+        run_folder(&arguments)
+    } else {
+        run_model(arguments)
+    }
+}
+
+fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
+    if arguments.subject.extension().is_some_and(|ending| ending == "onnx") {
+        let message = format!("{} is a model", arguments.subject.display());
+        return Err(Error::setting("OUT", message).with_hint(
+            "name images to run it on: mcdrop evaluate MODEL IMAGES --labels LABELS -o OUT",
+        ));
+    }
+    let folder = Folder::open(&arguments.subject)?;
+    let truth = arguments.truth(&folder)?;
     let strange = arguments.ood.as_deref().map(Folder::open).transpose()?;
-    let cores = SamplingOptions::default().threads;
-    let threads = arguments.threads.map_or(cores, |threads| threads as usize);
-    let tell = &mut |event: Event<'_>| match event {
-        Event::Counted { .. } => {}
-        Event::Missing { id, wanted } => {
-            terminal::warning(&format!("\"{id}\" has no label: {wanted}"));
-        }
-        Event::Failed { id, error } => {
-            terminal::warning(&format!("\"{id}\" is not counted: {error}"));
-            if let Some(hint) = error.hint() {
-                terminal::hint(hint);
-            }
+    let threads = arguments.machine.threads();
+    let counted =
+        evaluate::evaluate(&folder, &truth, strange.as_ref(), threads, &mut |event| {
+            tell(&event);
+        })?;
+    report(&folder, &counted)
+}
+
+/// Predicts and counts in one pass.
+fn run_model(arguments: EvaluateArguments) -> Result<End> {
+    let EvaluateArguments {
+        subject,
+        images,
+        labels,
+        ood_masks,
+        ood_index,
+        output,
+        overwrite,
+        verbose,
+        label,
+        ..
+    } = arguments;
+    let Some(output) = output else {
+        return Err(
+            Error::setting("-o", "is missing").with_hint("name a folder for results")
+        );
+    };
+    let predicted = PredictArguments::without_maps(
+        (subject, images, output.clone()),
+        (overwrite, verbose),
+        (arguments.sampling, arguments.sites, arguments.scores),
+        (arguments.preprocessing, arguments.machine),
+    );
+    let masks = ood_masks.as_deref().map(|masks| (masks, ood_index));
+    let open_truth = |folder: &Folder| truth(folder, &label, labels.as_deref(), masks);
+    // Said at the end, not across the bar of progress.
+    let told = Mutex::new(Vec::new());
+    let keep = |event: &Event<'_>| {
+        if let (Some(line), Ok(mut told)) = (super::labels::line(event), told.lock()) {
+            told.push(line);
         }
     };
-    let counted = evaluate::evaluate(&folder, &labels, strange.as_ref(), threads, tell)?;
-    evaluate::write(&folder, &counted)?;
-    terminal::line(&table(&counted));
+    let live = Live::new(&output, &open_truth, &keep);
+    let (end, summary) = predict::run_observed(&predicted, Some(&live))?;
+    if summary.stopped {
+        return Ok(end);
+    }
+    let (folder, counted) = live.finish(summary.failed)?;
+    for (warning, hint) in told.into_inner().unwrap_or_default() {
+        terminal::warned(&warning, hint.as_deref());
+    }
+    let counted_end = report(&folder, &counted)?;
+    Ok(if end == End::Done { counted_end } else { end })
+}
+
+impl EvaluateArguments {
+    fn truth(&self, folder: &Folder) -> Result<Truth> {
+        let masks = self.ood_masks.as_deref().map(|masks| (masks, self.ood_index));
+        truth(folder, &self.label, self.labels.as_deref(), masks)
+    }
+}
+
+fn truth(
+    folder: &Folder,
+    options: &LabelArguments,
+    labels: Option<&Path>,
+    masks: Option<(&Path, u16)>,
+) -> Result<Truth> {
+    let open_masks = |(masks, index)| options.open_masks(masks, index, folder);
+    Ok(Truth {
+        labels: labels.map(|labels| options.open(labels, folder)).transpose()?,
+        masks: masks.map(open_masks).transpose()?,
+    })
+}
+
+fn report(folder: &Folder, counted: &Counted) -> Result<End> {
+    evaluate::write(folder, counted)?;
+    terminal::line(&table::table(counted));
     terminal::note(&format!(
         "{} images, {} labelled items: {}",
         counted.evaluation.n_images().0,
         counted.evaluation.n_items(),
-        arguments.folder.join(METRICS_FILE).display()
+        folder.path().join(METRICS_FILE).display()
     ));
     let all_counted = counted.missing == 0 && counted.failed == 0;
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
-}
-
-impl EvaluateArguments {
-    fn labels(&self, folder: &Folder) -> Result<Labels> {
-        let of_maps = [
-            ("--match", self.rename.is_some()),
-            ("--ignore-index", self.ignore_index.is_some()),
-            ("--reduce-zero-label", self.reduce_zero_label),
-            ("--label-colors", self.label_colors.is_some()),
-        ];
-        let typed = of_maps.into_iter().find(|(_, is_typed)| *is_typed && !folder.is_map);
-        if let Some((option, _)) = typed {
-            let message = "is about label maps, and this folder is of a classification";
-            return Err(Error::setting(option, message).with_hint("leave it out"));
-        }
-        let rename = match self.rename.as_deref() {
-            Some([pattern, name]) => Some(Rename::new(pattern, name)?),
-            _ => None,
-        };
-        let usually: &[u32] = if folder.n_classes <= USUALLY_IGNORED as usize {
-            &[USUALLY_IGNORED]
-        } else {
-            &[]
-        };
-        let options = LabelOptions {
-            ignored: self.ignore_index.clone().unwrap_or_else(|| usually.to_vec()),
-            reduce_zero: self.reduce_zero_label,
-            colors: self.colors(folder.n_classes)?,
-        };
-        Labels::open(&self.labels, folder, rename, options)
-    }
-
-    fn colors(&self, n_classes: usize) -> Result<HashMap<[u8; 3], u16>> {
-        let Some(typed) = &self.label_colors else { return Ok(HashMap::new()) };
-        let palette = Palette::by_name(typed).or_else(|_| {
-            let text = std::fs::read_to_string(typed)
-                .map_err(|error| Error::read(typed.as_ref(), error))?;
-            Palette::parse(&text).map_err(|message| {
-                Error::setting("--label-colors", format!("{typed}: {message}")).with_hint(
-                    "name a file with a colour a line, or a palette: cityscapes, camvid",
-                )
-            })
-        })?;
-        let classes = 0..u16::try_from(n_classes).unwrap_or(u16::MAX);
-        Ok(classes.rev().map(|class| (palette.color(class), class)).collect())
-    }
-}
-
-/// The metrics for people: those of the predictions, then what scores find.
-fn table(counted: &Counted) -> String {
-    let mut lines = vec![format!("{:<44} {:>9}  {}", "metric", "value", "95 % interval")];
-    let is_whole = |value: &&Value| {
-        METRICS
-            .iter()
-            .any(|metric| metric.name == value.metric && metric.per == Per::Whole)
-    };
-    lines.extend(counted.metrics.iter().filter(is_whole).filter_map(|v| line(v, &v.key)));
-    for (metric, title) in [
-        ("misclassification.auroc", "finding wrong items: AUROC by"),
-        ("augrc", "failures that go unnoticed: AUGRC by"),
-        ("ood.auroc", "finding images of the other kind: AUROC by"),
-    ] {
-        let prefix = format!("{metric}.");
-        let of_metric = counted.metrics.iter().filter(|value| value.metric == metric);
-        let rows: Vec<String> = of_metric
-            .filter_map(|v| line(v, &format!("  {}", v.key.strip_prefix(&prefix)?)))
-            .collect();
-        if !rows.is_empty() {
-            lines.extend([String::new(), title.to_owned()]);
-            lines.extend(rows);
-        }
-    }
-    lines.extend(images(counted));
-    lines.join("\n")
-}
-
-fn line(value: &Value, name: &str) -> Option<String> {
-    let interval = match value.interval {
-        Some((low, high)) => format!("{low:.4} to {high:.4}"),
-        None => String::new(),
-    };
-    Some(format!("{name:<44} {:>9.4}  {interval}", value.value?).trim_end().to_owned())
-}
-
-/// Which number of an image finds the bad ones.
-fn images(counted: &Counted) -> Option<String> {
-    let ranking = counted.evaluation.rank_images();
-    let best = ranking.candidates.first()?;
-    let name = format!("{}, {}", best.score, best.aggregation);
-    let said = match ranking.verdict {
-        Verdict::Best => format!("{name} finds them better than every other number"),
-        Verdict::Tie(n) => {
-            format!(
-                "{name} is first, but {n} others cannot be told from it on these images"
-            )
-        }
-        Verdict::TooFew => format!("{name} is first, of too few images to tell"),
-        Verdict::NothingToFind => return None,
-    };
-    Some(format!(
-        "\nfinding images with many wrong items (AURC {:.4}): {said}",
-        best.aurc
-    ))
 }

@@ -30,6 +30,12 @@ pub(in crate::cli) fn size(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
+/// A share between 0 and 1, neither of which it is.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| format!("\"{text}\" is no number between 0 and 1, such as 0.05"))
+}
+
 fn known_measures() -> String {
     MEASURES.iter().map(|measure| measure.name).collect::<Vec<_>>().join(", ")
 }

@@ -4,22 +4,47 @@ mod arguments;
 mod jsonl;
 mod teller;
 
-pub(super) use arguments::PredictArguments;
+pub(super) use arguments::{
+    MachineArguments, PredictArguments, PreprocessingArguments, SamplingArguments,
+    ScoreArguments,
+};
+
+use std::collections::BTreeSet;
+
+use clap::{Args as _, Command, Id};
 
 use self::teller::Teller;
 use super::signals::Signals;
+use super::sites::SiteArguments;
 use super::{End, terminal};
 use crate::error::Result;
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Listing, Preprocessing, list_images};
 use crate::measure::MUTUAL_INFORMATION;
 use crate::onnx::{Model, find_model};
-use crate::pipeline::{self, Event, Job, Setup};
+use crate::pipeline::{self, Event, Job, Observer, Setup, Summary};
 use crate::rewrite::{Plan, Site};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
 
+/// The names of options that say how a model runs.
+pub(super) fn options_of_a_run() -> BTreeSet<Id> {
+    let all = Command::new("");
+    let all = SamplingArguments::augment_args(all);
+    let all = ScoreArguments::augment_args(SiteArguments::augment_args(all));
+    let all = MachineArguments::augment_args(PreprocessingArguments::augment_args(all));
+    all.get_arguments().map(|argument| argument.get_id().clone()).collect()
+}
+
 pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
+    run_observed(arguments, None).map(|(end, _)| end)
+}
+
+/// Runs with somebody who looks at every prediction.
+pub(super) fn run_observed(
+    arguments: &PredictArguments,
+    observer: Option<&dyn Observer>,
+) -> Result<(End, Summary)> {
     let runtime = Runtime::find(arguments.machine.ort_lib.as_deref())?;
     let file = find_model(&arguments.model)?;
     let model = Model::open(&file)?;
@@ -59,9 +84,11 @@ pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
             MUTUAL_INFORMATION.name
         ));
     }
-    let end = predict(arguments, Setup { plan, preprocessing }, &runtime, &job)?;
+    let setup = Setup { plan, preprocessing };
+    let (end, summary) = predict(arguments, setup, &runtime, &job, observer)?;
     let all_found = listing.unreadable.is_empty();
-    Ok(if end == End::Done && !all_found { End::SomeImagesFailed } else { end })
+    let end = if end == End::Done && !all_found { End::SomeImagesFailed } else { end };
+    Ok((end, summary))
 }
 
 /// Says what of the file was not taken as it is.
@@ -123,26 +150,30 @@ fn predict(
     setup: Setup,
     runtime: &Runtime,
     job: &Job,
-) -> Result<End> {
+    observer: Option<&dyn Observer>,
+) -> Result<(End, Summary)> {
     let signals = Signals::new();
     let mut teller = Teller::new(arguments, job);
-    let result = pipeline::predict(setup, runtime, job, signals.stop(), &mut |event| {
+    let tell = &mut |event: Event<'_>| {
         if let Event::Started { .. } = event {
             // Before, there is nothing to finish, and a signal ends the process as usual.
             signals.listen();
         }
         teller.tell(&event);
-    });
+    };
+    let stop = signals.stop();
+    let result = pipeline::predict_observed(setup, runtime, job, stop, tell, observer);
     teller.finish();
     let summary = result?;
-    teller::sum_up(job, &summary);
-    Ok(if summary.stopped {
+    teller.sum_up(&summary);
+    let end = if summary.stopped {
         End::Stopped(signals.code())
     } else if summary.failed > 0 {
         End::SomeImagesFailed
     } else {
         End::Done
-    })
+    };
+    Ok((end, summary))
 }
 
 fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {

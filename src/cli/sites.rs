@@ -23,7 +23,7 @@ pub(in crate::cli) struct ModelArguments {
     pub(in crate::cli) sites: SiteArguments,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Dropout")]
 pub(in crate::cli) struct SiteArguments {
     #[arg(long, value_name = "PLACE", value_delimiter = ',', help_heading = None::<&str>,

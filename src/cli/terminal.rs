@@ -18,6 +18,14 @@ pub(super) fn warning(message: &impl Display) {
     note(&format_args!("warning: {message}"));
 }
 
+/// A warning, and the way out below it where one is known.
+pub(super) fn warned(message: &impl Display, way_out: Option<&str>) {
+    warning(message);
+    if let Some(text) = way_out {
+        hint(text);
+    }
+}
+
 /// A way out.
 pub(super) fn hint(text: &str) {
     note(&format_args!("hint: {text}"));

@@ -60,6 +60,8 @@ pub(super) fn all(evaluation: &Evaluation, folder: &Folder) -> Vec<Picture> {
     if folder.is_map {
         pictures.push(patches(evaluation.pavpu()));
     }
+    // Without labels most have nothing to show.
+    pictures.retain(|picture| !picture.charts.is_empty());
     pictures
 }
 

@@ -44,13 +44,50 @@ pub struct Kept {
     pub measures: Vec<Vec<f32>>,
 }
 
+/// What is known of an image's prediction.
+#[derive(Debug, Clone)]
+pub struct Prediction<'a> {
+    /// Rows and columns.
+    pub size: (usize, usize),
+    /// Mean probabilities, class by class.
+    pub probabilities: &'a [f32],
+    /// The class of each item without dropout, and its probability.
+    pub deterministic: (&'a [f32], &'a [f32]),
+    /// The values of each of the folder's measures.
+    pub measures: Vec<&'a [f32]>,
+}
+
+impl Kept {
+    /// The prediction that was kept.
+    pub fn prediction(&self) -> Prediction<'_> {
+        Prediction {
+            size: self.size,
+            probabilities: &self.probabilities,
+            deterministic: (&self.deterministic.0, &self.deterministic.1),
+            measures: self.measures.iter().map(Vec::as_slice).collect(),
+        }
+    }
+}
+
 impl Folder {
     /// Opens a folder that `predict --keep-probabilities` wrote.
     ///
     /// # Errors
     /// If it is none, or its probabilities were not kept.
     pub fn open(path: &Path) -> Result<Self> {
-        let record = record(path)?;
+        let mut folder = Self::of_record(path, record(path)?)?;
+        if folder.record["output"]["keep_probabilities"].is_null() {
+            return Err(refusal(path, "the probabilities were not kept", AGAIN));
+        }
+        (folder.ids, folder.n_failed) = ids(&path.join(TABLE))?;
+        Ok(folder)
+    }
+
+    /// The folder of a run that has this record and no images yet.
+    ///
+    /// # Errors
+    /// If the record does not say what is predicted.
+    pub fn of_record(path: &Path, record: Value) -> Result<Self> {
         let output = &record["output"];
         let task = output["task"].as_str().unwrap_or_default();
         let n_classes =
@@ -58,23 +95,27 @@ impl Folder {
         let (true, Some(n_classes @ 2..)) = (!task.is_empty(), n_classes) else {
             return Err(refusal(path, "run.json does not say what was predicted", AGAIN));
         };
-        if output["keep_probabilities"].is_null() {
-            return Err(refusal(path, "the probabilities were not kept", AGAIN));
-        }
-        let names = |key: &str| -> Vec<&str> {
-            let list = output[key].as_array().map(Vec::as_slice).unwrap_or_default();
-            list.iter().filter_map(Value::as_str).collect()
+        let listed: Vec<&str> = {
+            let list = output["measures"].as_array().map(Vec::as_slice);
+            list.unwrap_or_default().iter().filter_map(Value::as_str).collect()
         };
-        let listed = names("measures");
         let measures: Vec<_> =
             MEASURES.iter().filter(|measure| listed.contains(&measure.name)).collect();
         let is_map = task == "segmentation";
-        let (ids, n_failed) = ids(&path.join(TABLE))?;
         let class_names = record["classes"].as_array().map(|names| {
             names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         });
-        let path = path.to_owned();
-        Ok(Self { path, is_map, n_classes, class_names, measures, ids, n_failed, record })
+        let (path, ids) = (path.to_owned(), Vec::new());
+        Ok(Self {
+            path,
+            is_map,
+            n_classes,
+            class_names,
+            measures,
+            ids,
+            n_failed: 0,
+            record,
+        })
     }
 
     /// # Errors

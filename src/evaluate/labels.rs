@@ -73,7 +73,9 @@ pub enum Labels {
 }
 
 /// The labels of an image, at the size of its prediction.
-pub(super) enum Found {
+#[derive(Debug)]
+pub enum Found {
+    /// The class of each item, or [`ClassMap::NONE`].
     Labels(Vec<u16>),
     /// There is none: what was looked for.
     Missing(String),
@@ -112,7 +114,10 @@ impl Labels {
     }
 
     /// The labels of an image whose prediction has a size (rows, columns).
-    pub(super) fn of(&self, id: &str, size: (usize, usize)) -> Result<Found> {
+    ///
+    /// # Errors
+    /// If its label map cannot be read, or is of a whole image where the prediction is of a part.
+    pub fn of(&self, id: &str, size: (usize, usize)) -> Result<Found> {
         match self {
             Self::Maps { root, rename, options, is_cropped } => {
                 let file = match label_file(root, id, rename.as_ref()) {

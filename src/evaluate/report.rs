@@ -6,9 +6,10 @@ use super::curves;
 use super::folder::Folder;
 use super::stream::Counted;
 use crate::error::{Error, Result};
+use crate::output::chart;
 use crate::output::folder::{CURVES, METRICS, OutputFolder};
 
-/// Writes `metrics.json` and the curves (`curves/NAME.csv` and `.svg`) into the folder.
+/// Writes `metrics.json` and the curves (`curves/NAME.csv`, `.svg` and `.png`) into the folder.
 ///
 /// # Errors
 /// If a file cannot be written.
@@ -41,7 +42,9 @@ pub fn write(folder: &Folder, counted: &Counted) -> Result<()> {
     for picture in curves::all(&counted.evaluation, folder) {
         let path = |ending: &str| format!("{CURVES}/{}.{ending}", picture.name);
         output.write(&path("csv"), picture.csv().as_bytes())?;
-        output.write(&path("svg"), picture.svg().as_bytes())?;
+        let svg = picture.svg();
+        output.write(&path("svg"), svg.as_bytes())?;
+        output.save(&path("png"), chart::png(&svg))?;
     }
     output.write(METRICS, &text)
 }

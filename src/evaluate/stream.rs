@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use super::folder::Folder;
+use super::folder::{Folder, Prediction};
 use super::labels::{Found, Labels};
 use crate::error::{Error, Result};
 use crate::metric::{
-    Deterministic, Evaluation, IGNORED, ImageInput, ImageSummary, Layout, Options, Score,
-    Task, Value,
+    Deterministic, Evaluation, IGNORED, ImageInput, ImageSummary, Layout, NO_MASK,
+    Options, Score, Task, Value,
 };
 use crate::tensor::ClassMap;
 
@@ -50,10 +50,101 @@ pub struct Counted {
     pub failed: usize,
 }
 
+/// What is known of images beside their predictions.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// The class of each item; no item has one where there is none.
+    pub labels: Option<Labels>,
+    /// Where things of another kind are.
+    pub masks: Option<Masks>,
+}
+
+/// Maps of what is of another kind.
+#[derive(Debug)]
+pub struct Masks {
+    /// The maps.
+    pub maps: Labels,
+    /// The id of what is of another kind; 0 is what is not, and all else counts for neither.
+    pub index: u16,
+}
+
 /// An image's way to the sums.
-enum Summary {
+pub(super) enum Summary {
     Done(Box<ImageSummary>),
     Missing(String),
+}
+
+/// Adds images up.
+pub(super) struct Counter {
+    evaluation: Evaluation,
+    missing: usize,
+    failed: usize,
+}
+
+impl Counter {
+    pub(super) fn new(layout: Layout) -> Self {
+        Self { evaluation: Evaluation::new(layout), missing: 0, failed: 0 }
+    }
+
+    /// Adds an image with labels.
+    pub(super) fn add(
+        &mut self,
+        id: &str,
+        found: Result<Summary>,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) {
+        let added = found.and_then(|found| match found {
+            Summary::Missing(wanted) => Ok(Some(wanted)),
+            Summary::Done(image) => self.evaluation.add(*image).map(|()| None),
+        });
+        match added {
+            Ok(None) => tell(Event::Counted { id }),
+            Ok(Some(wanted)) => {
+                self.missing += 1;
+                tell(Event::Missing { id, wanted: &wanted });
+            }
+            Err(error) => {
+                self.failed += 1;
+                tell(Event::Failed { id, error: &error });
+            }
+        }
+    }
+
+    /// Adds an image of another kind.
+    fn add_strange(
+        &mut self,
+        id: &str,
+        found: Result<Summary>,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) {
+        let added = found.and_then(|found| match found {
+            Summary::Missing(_) => Ok(()),
+            Summary::Done(image) => self.evaluation.add_outside(*image),
+        });
+        if let Err(error) = added {
+            self.failed += 1;
+            tell(Event::Failed { id, error: &error });
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.evaluation.n_images().0 == 0
+    }
+
+    /// # Errors
+    /// If none of the images could be counted.
+    pub(super) fn finish(self) -> Result<Counted> {
+        if self.is_empty() {
+            let n = self.missing + self.failed;
+            let message = format!("none of {n} images could be compared");
+            return Err(Error::setting("--labels", message).with_hint(
+                "label names may differ from image names: --match PATTERN NAME",
+            ));
+        }
+        let metrics = self.evaluation.metrics();
+        let Self { evaluation, missing, failed } = self;
+        Ok(Counted { evaluation, metrics, missing, failed })
+    }
 }
 
 /// Counts every image of a folder that has labels, and beside them the images of `strange`, which
@@ -63,7 +154,7 @@ enum Summary {
 /// If no image has labels, or the folders were not predicted alike.
 pub fn evaluate(
     folder: &Folder,
-    labels: &Labels,
+    truth: &Truth,
     strange: Option<&Folder>,
     threads: usize,
     tell: &mut dyn FnMut(Event<'_>),
@@ -71,55 +162,29 @@ pub fn evaluate(
     if let Some(strange) = strange {
         folder.check_alike(strange)?;
     }
-    let mut evaluation = Evaluation::new(layout(folder)?);
-    let layout = evaluation.layout().clone();
-    let of_labelled = |id: &str| summary(folder, Some(labels), id, &layout);
-    let (mut missing, mut failed) = (0, 0);
-    each(folder, threads, &of_labelled, &mut |id, found| {
-        let added = found.and_then(|found| match found {
-            Summary::Missing(wanted) => Ok(Some(wanted)),
-            Summary::Done(image) => evaluation.add(*image).map(|()| None),
-        });
-        match added {
-            Ok(None) => tell(Event::Counted { id }),
-            Ok(Some(wanted)) => {
-                missing += 1;
-                tell(Event::Missing { id, wanted: &wanted });
-            }
-            Err(error) => {
-                failed += 1;
-                tell(Event::Failed { id, error: &error });
-            }
-        }
-    });
-    if evaluation.n_images().0 == 0 {
-        let message = format!("none of {} images could be compared", folder.ids.len());
-        return Err(Error::setting("--labels", message)
-            .with_hint("label names may differ from image names: --match PATTERN NAME"));
-    }
-    if let Some(strange) = strange {
-        let of_strange = |id: &str| summary(strange, None, id, &layout);
+    let layout = layout(folder, truth)?;
+    let mut counter = Counter::new(layout.clone());
+    let of_labelled =
+        |id: &str| summarise(&folder.kept(id)?.prediction(), truth, id, &layout);
+    each(folder, threads, &of_labelled, &mut |id, found| counter.add(id, found, tell));
+    if let Some(strange) = strange.filter(|_| !counter.is_empty()) {
+        let nothing = Truth::default();
+        let of_strange =
+            |id: &str| summarise(&strange.kept(id)?.prediction(), &nothing, id, &layout);
         each(strange, threads, &of_strange, &mut |id, found| {
-            let added = found.and_then(|found| match found {
-                Summary::Missing(_) => Ok(()),
-                Summary::Done(image) => evaluation.add_outside(*image),
-            });
-            if let Err(error) = added {
-                failed += 1;
-                tell(Event::Failed { id, error: &error });
-            }
+            counter.add_strange(id, found, tell);
         });
     }
-    let metrics = evaluation.metrics();
-    Ok(Counted { evaluation, metrics, missing, failed })
+    counter.finish()
 }
 
-/// Summarises the images of a folder on several threads; `take` gets them on this one.
-fn each(
+/// Looks at the images of a folder on several threads; `take` gets what was made of each on this
+/// one, in no fixed order.
+pub(crate) fn each<T: Send>(
     folder: &Folder,
     threads: usize,
-    summary: &(dyn Fn(&str) -> Result<Summary> + Sync),
-    take: &mut dyn FnMut(&str, Result<Summary>),
+    summary: &(dyn Fn(&str) -> Result<T> + Sync),
+    take: &mut dyn FnMut(&str, Result<T>),
 ) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -142,7 +207,7 @@ fn each(
     });
 }
 
-fn layout(folder: &Folder) -> Result<Layout> {
+pub(super) fn layout(folder: &Folder, truth: &Truth) -> Result<Layout> {
     let task = if folder.is_map { Task::Segmentation } else { Task::Classification };
     let names = folder.class_names.clone().filter(|names| {
         let different: BTreeSet<&String> = names.iter().collect();
@@ -155,34 +220,48 @@ fn layout(folder: &Folder) -> Result<Layout> {
     let scores = folder.measures.iter().map(score).collect();
     let layout =
         Layout::new(task, names.unwrap_or_else(ids), scores, Options::default())?;
-    Ok(layout.with_deterministic())
+    let layout = layout.with_deterministic();
+    Ok(if truth.masks.is_some() { layout.with_masks() } else { layout })
 }
 
 /// What an image adds; one without labels of its own has none that counts.
-fn summary(
-    folder: &Folder,
-    labels: Option<&Labels>,
+pub(super) fn summarise(
+    prediction: &Prediction<'_>,
+    truth: &Truth,
     id: &str,
     layout: &Layout,
 ) -> Result<Summary> {
-    let kept = folder.kept(id)?;
-    let (height, width) = kept.size;
-    let labels = match labels.map(|labels| labels.of(id, kept.size)).transpose()? {
+    let (height, width) = prediction.size;
+    let find = |labels: Option<&Labels>| {
+        labels.map(|labels| labels.of(id, prediction.size)).transpose()
+    };
+    let labels = match find(truth.labels.as_ref())? {
         Some(Found::Missing(wanted)) => return Ok(Summary::Missing(wanted)),
         Some(Found::Labels(labels)) => labels.into_iter().map(label).collect(),
         None => vec![IGNORED; height * width],
     };
-    let scores: Vec<&[f32]> = kept.measures.iter().map(Vec::as_slice).collect();
-    let (classes, probabilities) = &kept.deterministic;
+    let index = truth.masks.as_ref().map_or(1, |masks| masks.index);
+    let value = |id: u16| match id {
+        0 => 0,
+        id if id == index => 1,
+        _ => NO_MASK,
+    };
+    let mask = match find(truth.masks.as_ref().map(|masks| &masks.maps))? {
+        Some(Found::Missing(wanted)) => return Ok(Summary::Missing(wanted)),
+        Some(Found::Labels(mask)) => mask.into_iter().map(value).collect(),
+        // One without a mask of its own is wholly of another kind, and nobody looks at pixels.
+        None => vec![NO_MASK; if layout.has_masks() { height * width } else { 0 }],
+    };
+    let (classes, probabilities) = prediction.deterministic;
     let input = ImageInput {
         id,
         height,
         width,
-        probabilities: &kept.probabilities,
+        probabilities: prediction.probabilities,
         labels: &labels,
-        scores: &scores,
+        scores: &prediction.measures,
         deterministic: Some(Deterministic { classes, probabilities }),
-        mask: None,
+        mask: layout.has_masks().then_some(&mask[..]),
     };
     ImageSummary::new(&input, layout).map(|summary| Summary::Done(Box::new(summary)))
 }

@@ -11,6 +11,7 @@ mod interior;
 
 use interior::interior;
 
+use super::layout::Options;
 use crate::measure::image_level;
 
 /// A way to make one number of the scores of all pixels.
@@ -61,6 +62,33 @@ impl Aggregation {
     /// The aggregation of a name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|aggregation| aggregation.name() == name)
+    }
+}
+
+/// The predicted classes of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Pixels<'a> {
+    /// The predicted class of each pixel, row by row.
+    pub predicted: &'a [u32],
+    /// Pixels in a row.
+    pub width: usize,
+    /// Number of classes of the model.
+    pub n_classes: usize,
+}
+
+impl Aggregation {
+    /// The number of an image: of the scores of its pixels, in the order of `pixels`, and the
+    /// threshold of [`Self::AboveThresholdMean`].
+    pub fn of(self, scores: &[f32], threshold: f32, pixels: &Pixels<'_>) -> f32 {
+        let Pixels { predicted, width, n_classes } = *pixels;
+        let distance = Options::default().interior;
+        let mut sorted = scores.to_vec();
+        let rank = image_level::rank_95(sorted.len());
+        let quantile = *sorted.select_nth_unstable_by(rank, f32::total_cmp).1;
+        let regions = Regions::new(predicted, width, n_classes, distance);
+        let all = regions.aggregate(scores, threshold, quantile);
+        let place = Self::ALL.iter().position(|aggregation| *aggregation == self);
+        place.map_or(f32::NAN, |place| all[place])
     }
 }
 

@@ -6,10 +6,13 @@
 
 mod axis;
 mod draw;
+mod png;
 mod svg;
 
 #[cfg(test)]
 mod tests;
+
+pub use png::png;
 
 /// How values become places along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,8 +19,12 @@ pub const METRICS: &str = "metrics.json";
 /// The folder of its curves.
 pub const CURVES: &str = "curves";
 
+/// How many classes are in the set of each pixel, where a policy makes sets.
+pub const SET_SIZE: &str = "set_size";
+
 /// Kinds of files a run writes besides the measures, each in a folder of that name.
-pub const KINDS: &[&str] = &["prediction", "overlay", "probabilities", "deterministic"];
+pub const KINDS: &[&str] =
+    &["prediction", "overlay", "probabilities", "deterministic", SET_SIZE];
 
 const TEMPORARY_PREFIX: &str = ".mcdrop-";
 const TEMPORARY_SUFFIX: &str = ".part";
@@ -274,7 +278,7 @@ fn is_temporary(name: &str) -> bool {
 
 fn is_curve(name: &str) -> bool {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    matches!(ending, Some("csv" | "svg"))
+    matches!(ending, Some("csv" | "svg" | "png"))
 }
 
 fn is_ours(name: &str) -> bool {

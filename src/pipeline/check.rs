@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::run::Job;
 use super::write::{MapSize, OutputOptions};
 use crate::error::{Error, Result};
@@ -10,11 +12,18 @@ use crate::input::{ImageFile, Preprocessing};
 use crate::measure::MEASURES;
 use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
+use crate::policy::{Policy, made_with};
 
 /// Images whose results would have one name, or that are where results are put.
 pub(super) fn names(job: &Job) -> Result<()> {
     refuse_maps_that_meet(job)?;
     refuse_images_among_results(job)
+}
+
+/// Predictions of other settings than a policy was made with.
+pub(super) fn policy(output: &OutputOptions, record: &Value) -> Result<()> {
+    let check = |policy: &Policy| policy.check(&made_with(record));
+    output.policy.as_ref().map_or(Ok(()), check)
 }
 
 /// Two images of which one would replace the other's maps.

@@ -1,12 +1,12 @@
 //! Which files an image gets.
 
 use super::write::OutputOptions;
-use crate::output::folder::map_path;
+use crate::output::folder::{SET_SIZE, map_path};
 
 /// The files of an image that was predicted: what each is, and its path in the output folder.
 ///
 /// `map` is whether there are scores for each pixel. A file is known by its kind
-/// (`prediction`, `overlay`, `probabilities`, `deterministic` or a measure); where a kind has
+/// (`prediction`, `overlay`, `set_size`, `probabilities`, `deterministic` or a measure); where a kind has
 /// several files, all but the first by kind and ending, as in `margin.npy`.
 pub fn files(options: &OutputOptions, map: bool, id: &str) -> Vec<(String, String)> {
     let mut files = Vec::new();
@@ -30,6 +30,9 @@ pub fn files(options: &OutputOptions, map: bool, id: &str) -> Vec<(String, Strin
     }
     if map && options.overlay {
         add("overlay", "png");
+    }
+    if map && options.policy.as_ref().is_some_and(|policy| policy.sets.is_some()) {
+        options.formats.iter().for_each(|format| add(SET_SIZE, format.extension));
     }
     if options.keep_probabilities.is_some() {
         add("probabilities", "npy");

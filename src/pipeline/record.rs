@@ -68,7 +68,7 @@ impl Record {
     /// What an earlier run's record says otherwise, as far as results depend on it: a phrase
     /// for each value, none where the rows of both can stand in one table.
     pub(super) fn differences(&self, earlier: &Value) -> Vec<String> {
-        let (before, now) = (decisive(earlier), decisive(&Value::Object(self.0.clone())));
+        let (before, now) = (decisive(earlier), decisive(&self.value()));
         let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
         let differs = |key: &&&String| before.get(**key) != now.get(**key);
         let keys: Vec<&String> = keys.iter().filter(differs).copied().collect();
@@ -80,6 +80,11 @@ impl Record {
             return vec![difference(key, before.get(*key), now.get(*key))];
         }
         keys.iter().map(|key| difference(key, before.get(*key), now.get(*key))).collect()
+    }
+
+    /// What it says, as it is read from `run.json`.
+    pub(super) fn value(&self) -> Value {
+        Value::Object(self.0.clone())
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
@@ -251,5 +256,6 @@ fn output(sampler: &Sampler, job: &Job) -> Value {
             Precision::F32 => "f32",
             Precision::F16 => "f16",
         }),
+        "policy": options.policy,
     })
 }

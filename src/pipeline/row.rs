@@ -1,5 +1,6 @@
 //! The rows of `predictions.csv`.
 
+use super::judge::judged_columns;
 use super::write::{ImageNumbers, OutputOptions, Written};
 use crate::input::ImageFile;
 use crate::output::table::shortest;
@@ -19,6 +20,9 @@ pub fn columns(options: &OutputOptions, map: bool) -> Vec<String> {
             columns.push(format!("{}_patch_max", measure.name));
             columns.push(format!("{}_q95", measure.name));
         }
+    }
+    if let Some(policy) = &options.policy {
+        columns.extend(judged_columns(policy, map).map(str::to_owned));
     }
     columns.extend(["samples", "sha256", "error"].map(str::to_owned));
     columns
@@ -41,6 +45,7 @@ pub(super) fn filled(file: &ImageFile, written: &Written) -> Vec<String> {
         }
     }
     fields.extend(written.measures.iter().map(|&value| shortest(value)));
+    fields.extend(written.judged.fields());
     fields.push(written.samples.to_string());
     fields.push(hexadecimal(&written.sha256));
     fields.push(String::new());

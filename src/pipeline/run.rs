@@ -9,6 +9,7 @@ use super::Setup;
 use super::check;
 use super::collect::{Collector, Counts, Outcome, start_writers};
 use super::images::{self, Loaded, Reader};
+use super::observe::Observer;
 use super::open::open_sampler;
 use super::record::Record;
 use super::resume::Rows;
@@ -107,6 +108,22 @@ pub fn predict(
     stop: &AtomicBool,
     tell: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Summary> {
+    predict_observed(setup, runtime, job, stop, tell, None)
+}
+
+/// [`predict`] with somebody who looks at every prediction, and so starts at the first image.
+///
+/// # Errors
+/// As [`predict`]; and where the observer refuses the run, or the folder holds images that it
+/// would not see.
+pub fn predict_observed(
+    setup: Setup,
+    runtime: &Runtime,
+    job: &Job,
+    stop: &AtomicBool,
+    tell: &mut (dyn FnMut(Event<'_>) + Send),
+    observer: Option<&dyn Observer>,
+) -> Result<Summary> {
     let Setup { plan, preprocessing } = setup;
     OutputFolder::refuse_file(&job.folder)?;
     check::names(job)?;
@@ -117,10 +134,22 @@ pub fn predict(
     check::kept_arrays(&job.output, map)?;
     let columns = row::columns(&job.output, map);
     let mut record = Record::new(&sampler, runtime, &preprocessing, job)?;
+    check::policy(&job.output, &record.value())?;
+    if let Some(observer) = observer {
+        observer.begin(&record.value())?;
+    }
     let folder = OutputFolder::create(&job.folder)?;
     let mut table = Table::claim(&folder, &columns)?;
     check::case(job, &folder)?;
     let mut rows = Rows::begin(&mut table, &folder, &record, job, map)?;
+    if observer.is_some() && rows.kept() > 0 {
+        let message = format!(
+            "holds {} images of an earlier run, not to be seen again",
+            rows.kept()
+        );
+        return Err(Error::setting("-o", message)
+            .with_hint("replace them: --overwrite; or name another folder"));
+    }
     if !rows.pending().is_empty() {
         folder.clear_evaluation()?;
     }
@@ -129,8 +158,14 @@ pub fn predict(
     tell(Event::Started { sampler: &sampler, kept: rows.kept() });
     rows.tell_kept(&mut table, &job.images, tell)?;
     let started = (SystemTime::now(), Instant::now());
-    let mut run =
-        Run { sampler, folder: &folder, job, preprocessing: &preprocessing, stop };
+    let mut run = Run {
+        sampler,
+        folder: &folder,
+        job,
+        preprocessing: &preprocessing,
+        stop,
+        observer,
+    };
     let counts = run.all(&mut table, &mut rows, tell)?;
     let summary = Summary {
         done: counts.done,
@@ -152,6 +187,7 @@ struct Run<'a> {
     job: &'a Job,
     preprocessing: &'a Preprocessing,
     stop: &'a AtomicBool,
+    observer: Option<&'a dyn Observer>,
 }
 
 impl Run<'_> {
@@ -179,6 +215,7 @@ impl Run<'_> {
             class_names: preprocessing.class_names.as_deref(),
             palette: preprocessing.palette.clone().unwrap_or_default(),
             map,
+            observer: self.observer,
         };
         let threads = job.sampling.threads;
         let (ended, stop) = (AtomicBool::new(false), self.stop);

@@ -1,5 +1,7 @@
 //! What is written for an image: its maps, and the numbers of its row.
 
+use super::judge::Judged;
+use super::observe::Observer;
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile};
 use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
@@ -13,6 +15,7 @@ use crate::output::heat_map::HeatMap;
 use crate::output::overlay::{self, Caption, Photo};
 use crate::output::resample::{self, Placement};
 use crate::palette::Palette;
+use crate::policy::Policy;
 use crate::reduce::{Needs, Statistics};
 use crate::tensor::Map;
 
@@ -62,25 +65,31 @@ pub struct OutputOptions {
     pub map_size: MapSize,
     /// Whether mean probabilities are kept, and how.
     pub keep_probabilities: Option<Precision>,
+    /// What is decided about images.
+    pub policy: Option<Policy>,
 }
 
 impl OutputOptions {
     /// The sums over samples that the measures and maps need.
     pub fn needs(&self) -> Needs {
         let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
-        let measures = self.measures.iter().chain(&self.maps).copied().chain(overlay);
-        measures.fold(Needs::default(), |needs, measure| needs.union(measure.needs))
+        let of_policy = self.policy.iter().flat_map(Policy::measures);
+        let measures = self.measures.iter().chain(&self.maps).copied();
+        measures
+            .chain(overlay)
+            .chain(of_policy)
+            .fold(Needs::default(), |needs, measure| needs.union(measure.needs))
     }
 
     /// Every measure that some output needs, once.
     pub(super) fn computed(&self, map: bool) -> Vec<&'static Measure> {
+        let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
+        let of_maps = self.maps.iter().copied().chain(overlay).filter(|_| map);
+        let of_policy = self.policy.iter().flat_map(Policy::measures);
         let mut computed = self.measures.clone();
-        if map {
-            let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
-            for measure in self.maps.iter().copied().chain(overlay) {
-                if !computed.iter().any(|other| other.name == measure.name) {
-                    computed.push(measure);
-                }
+        for measure in of_maps.chain(of_policy) {
+            if !computed.iter().any(|other| other.name == measure.name) {
+                computed.push(measure);
             }
         }
         computed
@@ -94,6 +103,8 @@ pub(super) struct Written {
     pub(super) numbers: ImageNumbers,
     /// The columns of the measures, in the header's order.
     pub(super) measures: Vec<f32>,
+    /// What the policy says.
+    pub(super) judged: Judged,
     pub(super) samples: u32,
     pub(super) sha256: [u8; 32],
 }
@@ -129,6 +140,8 @@ pub(super) struct Writer<'a> {
     pub(super) palette: Palette,
     /// Whether there are scores for each pixel.
     pub(super) map: bool,
+    /// Who looks at predictions.
+    pub(super) observer: Option<&'a dyn Observer>,
 }
 
 impl Writer<'_> {
@@ -158,7 +171,15 @@ impl Writer<'_> {
             self.write_maps(file, image, &map_of)?;
         }
         self.keep_probabilities(file, image, &maps)?;
+        let judged = match &self.options.policy {
+            Some(policy) => self.judge(policy, file, image, &map_of)?,
+            None => Judged::default(),
+        };
+        if let Some(observer) = self.observer {
+            observer.image(&self.observed(file, image, &maps));
+        }
         Ok(Written {
+            judged,
             width: image.decoded.picture.width,
             height: image.decoded.picture.height,
             numbers: self.numbers(image),
@@ -169,7 +190,7 @@ impl Writer<'_> {
     }
 
     /// The part of the network's plane that shows the image: what counts and is kept.
-    fn part(&self, image: &Predicted) -> Part {
+    pub(super) fn part(&self, image: &Predicted) -> Part {
         let (height, width) = (image.statistics.height(), image.statistics.width());
         if !self.map {
             return Part { rows: 0..height, columns: 0..width };
@@ -207,13 +228,7 @@ impl Writer<'_> {
         let (width, height) = (image.decoded.picture.width, image.decoded.picture.height);
         let placement = placement(&image.geometry);
         let n_classes = image.statistics.n_classes();
-        let (map_placement, map_height, map_width) = match self.options.map_size {
-            MapSize::Image => (placement, height, width),
-            MapSize::Network => {
-                let part = self.part(image);
-                (Placement::IDENTITY, part.rows.len(), part.columns.len())
-            }
-        };
+        let (map_placement, map_height, map_width) = self.map_placement(image);
         if self.options.prediction {
             let prediction = self.part(image).of_classes(image.statistics.prediction());
             let classes =
@@ -248,6 +263,18 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Where a map of the network's plane goes, and the rows and columns that it is written with.
+    pub(super) fn map_placement(&self, image: &Predicted) -> (Placement, usize, usize) {
+        let picture = &image.decoded.picture;
+        match self.options.map_size {
+            MapSize::Image => (placement(&image.geometry), picture.height, picture.width),
+            MapSize::Network => {
+                let part = self.part(image);
+                (Placement::IDENTITY, part.rows.len(), part.columns.len())
+            }
+        }
+    }
+
     /// Mean probabilities, the pass without dropout and the measures, at the network's size
     /// less padding.
     fn keep_probabilities(
@@ -259,19 +286,16 @@ impl Writer<'_> {
         let Some(precision) = self.options.keep_probabilities else { return Ok(()) };
         let statistics = &image.statistics;
         let part = self.part(image);
-        let whole = (statistics.height(), statistics.width());
         let (height, width) = (part.rows.len(), part.columns.len());
         let shape = [statistics.n_classes(), height, width];
-        let mean = part.of_planes(statistics.mean(), whole);
+        let mean = self.probabilities(image);
         let encoded = match precision {
             Precision::F32 => npy::encode_f32(&shape, &mean),
             Precision::F16 => npy::encode_f16(&shape, &mean),
         };
         self.folder.save(&map_path("probabilities", file.id(), "npy"), encoded)?;
-        let (class, probability) = statistics.deterministic();
-        let ids = part.of_classes(class).classes;
-        let ids = ids.into_iter().map(f32::from);
-        let values: Vec<f32> = ids.chain(part.of_map(probability).values).collect();
+        let (mut values, probability) = self.deterministic(image);
+        values.extend(probability);
         let encoded = npy::encode_f32(&[2, height, width], &values);
         self.folder.save(&map_path("deterministic", file.id(), "npy"), encoded)?;
         for (measure, map) in maps {
@@ -279,6 +303,23 @@ impl Writer<'_> {
             self.folder.save(&map_path(measure.name, file.id(), "npy"), encoded)?;
         }
         Ok(())
+    }
+}
+
+impl Writer<'_> {
+    /// Mean probabilities of the part that counts, class by class.
+    pub(super) fn probabilities(&self, image: &Predicted) -> Vec<f32> {
+        let statistics = &image.statistics;
+        let whole = (statistics.height(), statistics.width());
+        self.part(image).of_planes(statistics.mean(), whole)
+    }
+
+    /// The classes of the pass without dropout in the part that counts, and their probabilities.
+    pub(super) fn deterministic(&self, image: &Predicted) -> (Vec<f32>, Vec<f32>) {
+        let part = self.part(image);
+        let (class, probability) = image.statistics.deterministic();
+        let classes = part.of_classes(class).classes.into_iter().map(f32::from).collect();
+        (classes, part.of_map(probability).values)
     }
 }
 

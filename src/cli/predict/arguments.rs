@@ -11,9 +11,10 @@ use crate::input::preprocessing::{
     Channels, Crop, Exif, Interpolation, Options, Preset, Resize, Task,
 };
 use crate::input::{ImageFile, Preprocessing, Source};
-use crate::measure::Measure;
+use crate::measure::{MEASURES, Measure};
 use crate::output::format::Format;
 use crate::pipeline::{Job, MapSize, OutputOptions, Precision};
+use crate::policy::Policy;
 use crate::random::Draws;
 use crate::reduce::Needs;
 use crate::rewrite::ScoresOption;
@@ -198,6 +199,24 @@ pub(in crate::cli) struct ResultArguments {
     /// Keep mean probabilities and measures as .npy, for evaluation.
     #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32", hide_short_help = true)]
     keep_probabilities: Option<PrecisionName>,
+    /// What mcdrop calibrate wrote: adds decisions, and sets of classes, to predictions.csv.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    policy: Option<PathBuf>,
+}
+
+impl ResultArguments {
+    /// The table of rows alone, with every measure.
+    fn table_alone() -> Self {
+        Self {
+            measures: List(MEASURES.iter().collect()),
+            maps: Maps::default(),
+            formats: List(Vec::new()),
+            map_size: MapSizeName::Image,
+            jsonl: false,
+            keep_probabilities: None,
+            policy: None,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -219,6 +238,13 @@ pub(in crate::cli) struct MachineArguments {
     /// The ONNX Runtime library, or a folder that holds it.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(in crate::cli) ort_lib: Option<PathBuf>,
+}
+
+impl MachineArguments {
+    /// How many threads work.
+    pub(in crate::cli) fn threads(&self) -> usize {
+        self.threads.map_or_else(|| SamplingOptions::default().threads, |n| n as usize)
+    }
 }
 
 fn shortcut(name: &str) -> Result<Shortcut, String> {
@@ -296,7 +322,7 @@ fn task(text: &str) -> Result<TaskChoice, String> {
 
 impl ScoreArguments {
     /// What the scores are, as far as it was said.
-    pub(super) fn option(&self) -> ScoresOption {
+    pub(in crate::cli) fn option(&self) -> ScoresOption {
         match self.scores {
             ScoresName::Auto => ScoresOption::Auto,
             ScoresName::Logits => ScoresOption::Logits,
@@ -306,15 +332,39 @@ impl ScoreArguments {
 }
 
 impl PredictArguments {
+    /// A run that writes no maps: the model, images and folder; whether results are replaced and
+    /// decisions told; and the groups of options.
+    pub(in crate::cli) fn without_maps(
+        (model, images, output): (PathBuf, Vec<PathBuf>, PathBuf),
+        (overwrite, verbose): (bool, bool),
+        (sampling, sites, scores): (SamplingArguments, SiteArguments, ScoreArguments),
+        (preprocessing, machine): (PreprocessingArguments, MachineArguments),
+    ) -> Self {
+        Self {
+            model,
+            images,
+            manifest: None,
+            output,
+            overwrite,
+            verbose,
+            sampling,
+            sites,
+            scores,
+            preprocessing,
+            results: ResultArguments::table_alone(),
+            machine,
+        }
+    }
+
     /// Where images are named.
-    pub(super) fn sources(&self) -> Vec<Source> {
+    pub(in crate::cli) fn sources(&self) -> Vec<Source> {
         match &self.manifest {
             Some(list) => vec![Source::list(list)],
             None => self.images.iter().map(|path| Source::images(path)).collect(),
         }
     }
 
-    pub(super) fn preprocessing_options(&self) -> Options {
+    pub(in crate::cli) fn preprocessing_options(&self) -> Options {
         let typed = &self.preprocessing;
         let list =
             |numbers: &Option<List<f32>>| numbers.as_ref().map(|list| list.0.clone());
@@ -349,7 +399,7 @@ impl PredictArguments {
 
     /// # Errors
     /// If values of options do not go together.
-    pub(super) fn job(
+    pub(in crate::cli) fn job(
         &self,
         images: Vec<ImageFile>,
         preprocessing: &Preprocessing,
@@ -371,9 +421,9 @@ impl PredictArguments {
                     PrecisionName::F16 => Precision::F16,
                 },
             ),
+            policy: results.policy.as_deref().map(Policy::read).transpose()?,
         };
         let typed = &self.sampling;
-        let defaults = SamplingOptions::default();
         let (samples, stop) = typed.samples()?;
         let needs = if stop.is_some() { STOP_NEEDS } else { Needs::MEAN };
         let sampling = SamplingOptions {
@@ -391,7 +441,7 @@ impl PredictArguments {
             deterministic: typed.deterministic,
             batch_size: self.machine.batch_size.map(|n| n as usize),
             memory: self.machine.memory,
-            threads: self.machine.threads.map_or(defaults.threads, |n| n as usize),
+            threads: self.machine.threads(),
             task: self.scores.task.map_or(preprocessing.task, |choice| choice.0),
             needs: output.needs().union(needs),
             disabled: self.machine.disable.clone(),

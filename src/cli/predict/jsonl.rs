@@ -8,7 +8,8 @@ use crate::cli::terminal;
 use crate::pipeline::{self, OutputOptions};
 
 /// Columns that hold text; all others hold numbers.
-const TEXT: &[&str] = &["path", "class_name", "sha256", "error"];
+const TEXT: &[&str] =
+    &["path", "class_name", "prediction_set", "decision", "sha256", "error"];
 
 /// Where the rows go, while somebody reads them.
 pub(super) struct Lines<'a> {

@@ -1,12 +1,12 @@
 //! What a run says while it goes on, and at its end.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::arguments::PredictArguments;
 use super::jsonl::Lines;
 use crate::cli::progress::Progress;
 use crate::cli::terminal;
-use crate::pipeline::{Event, Job, Summary};
+use crate::pipeline::{Event, Job, Summary, columns};
 use crate::reduce::ScoreKind;
 use crate::rewrite::Scores;
 use crate::sampling::Sampler;
@@ -19,20 +19,35 @@ pub(super) struct Teller<'a> {
     /// What was said once.
     hints: HashSet<String>,
     lines: Option<Lines<'a>>,
+    /// The place of the decision among the fields of a row.
+    decision: Option<usize>,
+    decisions: BTreeMap<String, usize>,
 }
 
 impl<'a> Teller<'a> {
     pub(super) fn new(arguments: &'a PredictArguments, job: &'a Job) -> Self {
         let progress = Progress::new(job.images.len());
-        Self { arguments, job, progress, hints: HashSet::new(), lines: None }
+        Self {
+            arguments,
+            job,
+            progress,
+            hints: HashSet::new(),
+            lines: None,
+            decision: None,
+            decisions: BTreeMap::new(),
+        }
     }
 
     pub(super) fn tell(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { sampler, kept } => self.started(sampler, *kept),
-            Event::Kept { id, fields } => self.row(id, fields, true),
+            Event::Kept { id, fields } => {
+                self.decide(fields);
+                self.row(id, fields, true);
+            }
             Event::Done { id, fields } => {
                 self.progress.step();
+                self.decide(fields);
                 self.row(id, fields, true);
             }
             Event::Failed { id, message, hint, fields } => {
@@ -62,8 +77,10 @@ impl<'a> Teller<'a> {
         if self.arguments.verbose {
             self.progress.aside(|| describe_sampler(sampler));
         }
+        let map = sampler.scores().is_map();
+        let columns = columns(&self.job.output, map);
+        self.decision = columns.iter().position(|column| column == "decision");
         if self.arguments.jsonl() {
-            let map = sampler.scores().is_map();
             self.lines = Some(Lines::new(&self.job.output, map));
         }
     }
@@ -80,8 +97,29 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// The last line: how many, how fast, how many failed, and where.
-pub(super) fn sum_up(job: &Job, summary: &Summary) {
+impl Teller<'_> {
+    /// The last lines: how many, how fast, how many failed, and where; and what was decided.
+    pub(super) fn sum_up(&self, summary: &Summary) {
+        sum_up(self.job, summary);
+        if !self.decisions.is_empty() {
+            let counted = self.decisions.iter().map(|(what, n)| format!("{n} {what}"));
+            terminal::note(&format!(
+                "decisions: {}",
+                counted.collect::<Vec<_>>().join(", ")
+            ));
+        }
+    }
+
+    /// Counts what the policy says.
+    fn decide(&mut self, fields: &[String]) {
+        let decision = self.decision.and_then(|place| fields.get(place));
+        if let Some(decision) = decision.filter(|decision| !decision.is_empty()) {
+            *self.decisions.entry(decision.clone()).or_insert(0) += 1;
+        }
+    }
+}
+
+fn sum_up(job: &Job, summary: &Summary) {
     let total = job.images.len();
     if summary.stopped {
         terminal::note(&format!("stopped: {} of {total} images are done", summary.done));

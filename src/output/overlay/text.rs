@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! pyftsubset DejaVuSans.ttf --output-file=legend.ttf --unicodes=U+0020-007E --no-hinting \
-//!     --layout-features= --name-IDs=0,1,2 --no-recalc-timestamp \
+//!     --layout-features= --name-IDs=0,1,2,6 --no-recalc-timestamp \
 //!     --drop-tables+=DSIG,FFTM,GDEF,GPOS,GSUB,kern,post,MATH,gasp
 //! ```
 
@@ -15,7 +15,7 @@ use ab_glyph::{Font as _, FontRef, PxScale, ScaleFont as _, point};
 
 use super::canvas::Canvas;
 
-const FONT: &[u8] = include_bytes!("../legend.ttf");
+pub(in crate::output) const FONT: &[u8] = include_bytes!("../legend.ttf");
 
 /// Height of a lower-case x to the em in this font.
 const X_HEIGHT: f32 = 1120.0 / 2048.0;

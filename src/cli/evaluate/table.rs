@@ -1,0 +1,62 @@
+//! The metrics for people.
+
+use crate::evaluate::Counted;
+use crate::metric::{METRICS, Per, Value, Verdict};
+
+/// The metrics for people: those of the predictions, then what scores find.
+pub(super) fn table(counted: &Counted) -> String {
+    let mut lines = vec![format!("{:<44} {:>9}  {}", "metric", "value", "95 % interval")];
+    let is_whole = |value: &&Value| {
+        METRICS
+            .iter()
+            .any(|metric| metric.name == value.metric && metric.per == Per::Whole)
+    };
+    lines.extend(counted.metrics.iter().filter(is_whole).filter_map(|v| line(v, &v.key)));
+    for (metric, title) in [
+        ("misclassification.auroc", "finding wrong items: AUROC by"),
+        ("augrc", "failures that go unnoticed: AUGRC by"),
+        ("ood.auroc", "finding images of the other kind: AUROC by"),
+        ("ood_pixel.auroc", "finding pixels of another kind: AUROC by"),
+    ] {
+        let prefix = format!("{metric}.");
+        let of_metric = counted.metrics.iter().filter(|value| value.metric == metric);
+        let rows: Vec<String> = of_metric
+            .filter_map(|v| line(v, &format!("  {}", v.key.strip_prefix(&prefix)?)))
+            .collect();
+        if !rows.is_empty() {
+            lines.extend([String::new(), title.to_owned()]);
+            lines.extend(rows);
+        }
+    }
+    lines.extend(images(counted));
+    lines.join("\n")
+}
+
+fn line(value: &Value, name: &str) -> Option<String> {
+    let interval = match value.interval {
+        Some((low, high)) => format!("{low:.4} to {high:.4}"),
+        None => String::new(),
+    };
+    Some(format!("{name:<44} {:>9.4}  {interval}", value.value?).trim_end().to_owned())
+}
+
+/// Which number of an image finds the bad ones.
+fn images(counted: &Counted) -> Option<String> {
+    let ranking = counted.evaluation.rank_images();
+    let best = ranking.candidates.first()?;
+    let name = format!("{}, {}", best.score, best.aggregation);
+    let said = match ranking.verdict {
+        Verdict::Best => format!("{name} finds them better than every other number"),
+        Verdict::Tie(n) => {
+            format!(
+                "{name} is first, but {n} others cannot be told from it on these images"
+            )
+        }
+        Verdict::TooFew => format!("{name} is first, of too few images to tell"),
+        Verdict::NothingToFind => return None,
+    };
+    Some(format!(
+        "\nfinding images with many wrong items (AURC {:.4}): {said}",
+        best.aurc
+    ))
+}

@@ -1,0 +1,121 @@
+//! Options that say what labels look like.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use clap::Args;
+
+use super::terminal;
+use crate::error::{Error, Result};
+use crate::evaluate::{Event, Folder, Labels, Masks, Rename};
+use crate::input::label::LabelOptions;
+use crate::palette::Palette;
+
+/// Ids that usually mean "no label".
+const USUALLY_IGNORED: u32 = 255;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Labels")]
+pub(super) struct LabelArguments {
+    /// What images' paths look like without their ending, and what labels' look like then.
+    #[arg(long = "match", value_names = ["PATTERN", "NAME"], num_args = 2)]
+    rename: Option<Vec<String>>,
+    /// Ids in label maps that mean "no label" [default: 255, where that is no class].
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    ignore_index: Option<Vec<u32>>,
+    /// Id 0 means "no label", and every other class counts one less (ADE20K).
+    #[arg(long, hide_short_help = true)]
+    reduce_zero_label: bool,
+    /// The colours of the classes, for label maps of colours: cityscapes, camvid, voc, ade20k,
+    /// or a file of them.
+    #[arg(long, value_name = "NAME|FILE", hide_short_help = true)]
+    label_colors: Option<String>,
+}
+
+impl LabelArguments {
+    /// Labels of the images of a folder.
+    pub(super) fn open(&self, labels: &Path, folder: &Folder) -> Result<Labels> {
+        let of_maps = [
+            ("--match", self.rename.is_some()),
+            ("--ignore-index", self.ignore_index.is_some()),
+            ("--reduce-zero-label", self.reduce_zero_label),
+            ("--label-colors", self.label_colors.is_some()),
+        ];
+        let typed = of_maps.into_iter().find(|(_, is_typed)| *is_typed && !folder.is_map);
+        if let Some((option, _)) = typed {
+            let message = "is about label maps, and this is a classification";
+            return Err(Error::setting(option, message).with_hint("leave it out"));
+        }
+        let usually: &[u32] = if folder.n_classes <= USUALLY_IGNORED as usize {
+            &[USUALLY_IGNORED]
+        } else {
+            &[]
+        };
+        let options = LabelOptions {
+            ignored: self.ignore_index.clone().unwrap_or_else(|| usually.to_vec()),
+            reduce_zero: self.reduce_zero_label,
+            colors: self.colors(folder.n_classes)?,
+        };
+        Labels::open(labels, folder, self.rename()?, options)
+    }
+
+    /// Maps of what is of another kind.
+    pub(super) fn open_masks(
+        &self,
+        masks: &Path,
+        index: u16,
+        folder: &Folder,
+    ) -> Result<Masks> {
+        if !folder.is_map {
+            let message = "is about pixels, and this is a classification";
+            return Err(Error::setting("--ood-masks", message)
+                .with_hint("name predictions of images of another kind: --ood OUT"));
+        }
+        let options = LabelOptions::default();
+        let maps = Labels::open(masks, folder, self.rename()?, options)?;
+        Ok(Masks { maps, index })
+    }
+
+    fn rename(&self) -> Result<Option<Rename>> {
+        match self.rename.as_deref() {
+            Some([pattern, name]) => Rename::new(pattern, name).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn colors(&self, n_classes: usize) -> Result<HashMap<[u8; 3], u16>> {
+        let Some(typed) = &self.label_colors else { return Ok(HashMap::new()) };
+        let palette = Palette::by_name(typed).or_else(|_| {
+            let text = std::fs::read_to_string(typed)
+                .map_err(|error| Error::read(typed.as_ref(), error))?;
+            Palette::parse(&text).map_err(|message| {
+                Error::setting("--label-colors", format!("{typed}: {message}")).with_hint(
+                    "name a file with a colour a line, or a palette: cityscapes, camvid",
+                )
+            })
+        })?;
+        let classes = 0..u16::try_from(n_classes).unwrap_or(u16::MAX);
+        Ok(classes.rev().map(|class| (palette.color(class), class)).collect())
+    }
+}
+
+/// Says which images are left out, and why.
+pub(super) fn tell(event: &Event<'_>) {
+    if let Some((warning, hint)) = line(event) {
+        terminal::warned(&warning, hint.as_deref());
+    }
+}
+
+/// What there is to say of an image that is left out, and the way out.
+pub(super) fn line(event: &Event<'_>) -> Option<(String, Option<String>)> {
+    match event {
+        Event::Counted { .. } => None,
+        Event::Missing { id, wanted } => {
+            Some((format!("\"{id}\" has no label: {wanted}"), None))
+        }
+        Event::Failed { id, error } => {
+            let hint = error.hint().map(str::to_owned);
+            Some((format!("\"{id}\" is not counted: {error}"), hint))
+        }
+    }
+}

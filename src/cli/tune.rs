@@ -1,0 +1,237 @@
+//! `mcdrop tune`: where dropout is put in, and how much of it.
+
+mod command;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+
+use super::labels::LabelArguments;
+use super::names::{self, List};
+use super::predict::{
+    MachineArguments, PredictArguments, PreprocessingArguments, SamplingArguments,
+    ScoreArguments,
+};
+use super::sites::SiteArguments;
+use super::{End, terminal};
+use crate::error::{Error, Result};
+use crate::evaluate::{Event, Folder, Live, Truth};
+use crate::input::{Preprocessing, list_images};
+use crate::onnx::{Model, find_model};
+use crate::pipeline::{self, Job, Setup};
+use crate::rewrite::{self, Place, Plan, SiteOptions, Verdict};
+use crate::runtime::Runtime;
+use crate::sampling::model_input;
+use crate::tune::{Choice, Outcome, RATIOS, best, grid};
+
+const EXAMPLES: &str = "\
+Examples:
+  mcdrop tune model.onnx val --labels labels.csv
+  mcdrop tune model.onnx val --labels labels/ --places head,decoder --ratios 0.05,0.1,0.2";
+
+const MEANING: &str = "\
+Tries every place with every ratio and prints what the labels say of each: negative log-likelihood
+(which decides), accuracy (mean IoU of label maps), expected calibration error, and the AUROC of
+finding wrong items by predictive entropy. A model with live dropout of its own is tried with other
+ratios of it. Use images that the model was not trained on, and others than those that you report
+results on.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
+pub(super) struct TuneArguments {
+    /// An .onnx file, or the folder of an export.
+    model: PathBuf,
+    /// Files, folders or patterns.
+    #[arg(required = true)]
+    images: Vec<PathBuf>,
+    /// Label maps (PNG or .npy) by the images' relative paths; for classification a CSV with
+    /// path,label or a folder for each class.
+    #[arg(long, value_name = "FOLDER|FILE")]
+    labels: PathBuf,
+    /// Places that are tried: as of predict --insert [default: all that the model has].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    places: Vec<String>,
+    /// Ratios that are tried [default: 0.05,0.1,0.2,0.3,0.5].
+    #[arg(long, value_name = "LIST", value_parser = names::numbers)]
+    ratios: Option<List<f32>>,
+    /// How much accuracy (for label maps, mean intersection over union) may be lost against the model without dropout.
+    #[arg(long, value_name = "SHARE", default_value = "0.005", value_parser = names::share)]
+    most_lost: f64,
+    #[command(flatten)]
+    label: LabelArguments,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+    #[command(flatten)]
+    scores: ScoreArguments,
+    #[command(flatten)]
+    preprocessing: PreprocessingArguments,
+    #[command(flatten)]
+    machine: MachineArguments,
+}
+
+pub(super) fn run(arguments: TuneArguments) -> Result<End> {
+    let ratios = arguments.ratios()?;
+    let runtime = Runtime::find(arguments.machine.ort_lib.as_deref())?;
+    let file = find_model(&arguments.model)?;
+    let model = Model::open(&file)?;
+    let places = arguments.places(&model)?;
+    let choices = grid(&places, &ratios);
+    let scratch = tempfile::tempdir()
+        .map_err(|error| Error::write(&std::env::temp_dir(), error))?;
+    let TuneArguments { model: _, images, labels, most_lost, label, .. } = arguments;
+    let predicted = PredictArguments::without_maps(
+        (file.clone(), images, scratch.path().join("out")),
+        (true, false),
+        (arguments.sampling, SiteArguments::default(), arguments.scores),
+        (arguments.preprocessing, arguments.machine),
+    );
+    let tuning = Tuning { runtime, model, file, predicted, labels, label };
+    terminal::line(&HEAD);
+    let first = choices.first().cloned().unwrap_or(Choice { place: None, ratio: 0.1 });
+    let (plain, is_map) = tuning.outcome(&first, true)?;
+    terminal::line(&row("none", None, &plain));
+    let mut outcomes = Vec::new();
+    for choice in &choices {
+        let (outcome, _) = tuning.outcome(choice, false)?;
+        terminal::line(&row(
+            choice.place.as_deref().unwrap_or("its own"),
+            Some(choice.ratio),
+            &outcome,
+        ));
+        outcomes.push(outcome);
+    }
+    let what = if is_map { "mean IoU" } else { "accuracy" };
+    match best(&plain, &outcomes, most_lost)
+        .map(|place| (&choices[place], outcomes[place]))
+    {
+        None => terminal::note(&format!(
+            "every choice loses more than {most_lost} of the {what}"
+        )),
+        Some((_, of_best))
+            if of_best.negative_log_likelihood >= plain.negative_log_likelihood =>
+        {
+            terminal::note(
+                &"no choice makes the labels likelier than the model without dropout does",
+            );
+        }
+        Some((choice, _)) => {
+            terminal::note(&"the labels are likeliest with");
+            terminal::line(&command::predict(choice));
+        }
+    }
+    Ok(End::Done)
+}
+
+const HEAD: &str = "place       ratio  negative_log_likelihood  accuracy  \
+                    expected_calibration_error  auroc";
+
+fn row(place: &str, ratio: Option<f32>, outcome: &Outcome) -> String {
+    let ratio = ratio.map_or("-".to_owned(), |ratio| ratio.to_string());
+    let auroc = outcome.auroc.map_or("-".to_owned(), |auroc| format!("{auroc:.4}"));
+    format!(
+        "{place:<11} {ratio:>5}  {:>23.4}  {:>8.4}  {:>26.4}  {auroc:>6}",
+        outcome.negative_log_likelihood,
+        outcome.accuracy,
+        outcome.expected_calibration_error
+    )
+}
+
+impl TuneArguments {
+    fn ratios(&self) -> Result<Vec<f32>> {
+        let typed = self.ratios.as_ref().map(|list| list.0.clone());
+        let ratios = typed.unwrap_or_else(|| RATIOS.to_vec());
+        match ratios.iter().find(|ratio| !(**ratio > 0.0 && **ratio < 1.0)) {
+            None => Ok(ratios),
+            Some(ratio) => {
+                Err(Error::setting("--ratios", format!("{ratio} is outside (0, 1)"))
+                    .with_hint("a ratio is the share that is dropped: 0.05,0.1,0.2"))
+            }
+        }
+    }
+
+    /// Where dropout is put in; nowhere in a model with dropout of its own.
+    fn places(&self, model: &Model) -> Result<Vec<String>> {
+        let output = self.scores.output_name.as_deref();
+        let found = rewrite::inspect(model, output, &SiteOptions::default())?;
+        match (found.verdict, self.places.is_empty()) {
+            (Verdict::Live, true) => return Ok(Vec::new()),
+            (Verdict::Live, false) => {
+                let message =
+                    "the model has live dropout of its own, which would draw as well";
+                return Err(Error::setting("--places", message)
+                    .with_hint("leave it out: then ratios of that dropout are tried"));
+            }
+            (_, false) => return Ok(self.places.clone()),
+            _ => {}
+        }
+        let is_there = |place: &Place| {
+            found.candidates.iter().any(|candidate| candidate.place == *place)
+        };
+        let places = Place::ALL.into_iter().filter(is_there);
+        let places: Vec<String> = places.map(|place| place.name().to_owned()).collect();
+        if places.is_empty() {
+            let message = "the model has no place that mcdrop knows";
+            return Err(Error::setting("--places", message)
+                .with_hint("name nodes before which dropout goes: --places NODE,NODE"));
+        }
+        Ok(places)
+    }
+}
+
+/// What every choice shares.
+struct Tuning {
+    runtime: Runtime,
+    model: Model,
+    file: PathBuf,
+    predicted: PredictArguments,
+    labels: PathBuf,
+    label: LabelArguments,
+}
+
+impl Tuning {
+    /// What labels say of a choice, or of the model without dropout, and whether it gives maps.
+    fn outcome(&self, choice: &Choice, plain: bool) -> Result<(Outcome, bool)> {
+        let scores = &self.predicted.scores;
+        let output = scores.output_name.as_deref();
+        let plan = Plan::with_sites(
+            self.model.clone(),
+            output,
+            scores.option(),
+            &choice.sites(),
+        )?;
+        let mut options = self.predicted.preprocessing_options();
+        options.metadata = plan.model().metadata();
+        let preprocessing =
+            Preprocessing::resolve(&self.file, &model_input(&plan)?, &options)?;
+        let listing = list_images(&self.predicted.sources(), None)?;
+        let mut job = self.predicted.job(listing.images, &preprocessing)?;
+        job.sampling.deterministic |= plain;
+        self.evaluated(Setup { plan, preprocessing }, &job)
+    }
+
+    fn evaluated(&self, setup: Setup, job: &Job) -> Result<(Outcome, bool)> {
+        let open_truth = |folder: &Folder| {
+            let labels = Some(self.label.open(&self.labels, folder)?);
+            Ok(Truth { labels, masks: None })
+        };
+        let ignore = |_: &Event<'_>| {};
+        let live = Live::new(Path::new(&job.folder), &open_truth, &ignore);
+        let never = AtomicBool::new(false);
+        let ignore = &mut |_: pipeline::Event<'_>| {};
+        let summary = pipeline::predict_observed(
+            setup,
+            &self.runtime,
+            job,
+            &never,
+            ignore,
+            Some(&live),
+        )?;
+        let (folder, counted) = live.finish(summary.failed)?;
+        let outcome = Outcome::of(&counted, folder.is_map).ok_or_else(|| {
+            Error::setting("--labels", "no item has a label")
+                .with_hint("are all of them ids that mean \"no label\"? --ignore-index")
+        })?;
+        Ok((outcome, folder.is_map))
+    }
+}

@@ -1,0 +1,89 @@
+//! The command line of what was found.
+
+use crate::tune::Choice;
+
+/// Options of tune alone, with how many values each takes.
+const OF_TUNE: &[(&str, usize)] = &[
+    ("--labels", 1),
+    ("--places", 1),
+    ("--ratios", 1),
+    ("--most-lost", 1),
+    ("--match", 2),
+    ("--ignore-index", 1),
+    ("--reduce-zero-label", 0),
+    ("--label-colors", 1),
+];
+
+/// `mcdrop predict` with what was typed for tune and a choice.
+pub(super) fn predict(choice: &Choice) -> String {
+    of(std::env::args().skip(1), choice)
+}
+
+fn of(typed: impl Iterator<Item = String>, choice: &Choice) -> String {
+    let mut words = vec!["mcdrop".to_owned(), "predict".to_owned()];
+    let mut typed = typed.skip_while(|word| word != "tune").skip(1);
+    while let Some(word) = typed.next() {
+        let (name, has_value) =
+            word.split_once('=').map_or((word.as_str(), false), |(name, _)| (name, true));
+        match OF_TUNE.iter().find(|(option, _)| *option == name) {
+            Some((_, values)) => {
+                let more = if has_value { 0 } else { *values };
+                (0..more).for_each(|_| drop(typed.next()));
+            }
+            None => words.push(quoted(&word)),
+        }
+    }
+    if let Some(place) = &choice.place {
+        words.extend(["--insert".to_owned(), quoted(place)]);
+    }
+    words.extend(["--ratio".to_owned(), choice.ratio.to_string()]);
+    words.extend(["-o", "out"].map(str::to_owned));
+    words.join(" ")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_stays_but_for_what_is_about_labels() {
+        let typed = [
+            "tune",
+            "my model.onnx",
+            "val",
+            "--labels=labels",
+            "--match",
+            "(.*)",
+            "$1_x",
+            "--samples",
+            "62",
+            "--reduce-zero-label",
+            "--preset=imagenet",
+            "--ratios",
+            "0.1",
+        ];
+        let choice = Choice { place: Some("head".to_owned()), ratio: 0.2 };
+        assert_eq!(
+            of(typed.iter().map(|word| (*word).to_owned()), &choice),
+            "mcdrop predict 'my model.onnx' val --samples 62 --preset=imagenet --insert head \
+             --ratio 0.2 -o out"
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("a/b-c.png"), "a/b-c.png");
+    }
+}

@@ -1,0 +1,160 @@
+//! What a policy says of an image.
+
+use rayon::prelude::*;
+
+use super::write::{Predicted, Writer};
+use crate::error::Result;
+use crate::input::ImageFile;
+use crate::measure::{Measure, image_level};
+use crate::metric::Pixels;
+use crate::output::colormap::Ramp;
+use crate::output::folder::{SET_SIZE, map_path};
+use crate::output::heat_map::HeatMap;
+use crate::output::resample;
+use crate::output::table::shortest;
+use crate::policy::{Decision, ImageScore, Policy, SetRule, temper};
+use crate::tensor::{ClassMap, Map};
+
+/// The answers of a policy: each there where the policy asks.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Judged {
+    /// The probability of the predicted class at the policy's temperature.
+    calibrated_probability: Option<f32>,
+    /// The mean number of classes in a set.
+    set_size: Option<f32>,
+    /// The classes of the image's set.
+    prediction_set: Option<Vec<usize>>,
+    decision: Option<Decision>,
+}
+
+impl Judged {
+    /// The fields of its columns ([`judged_columns`]).
+    pub(super) fn fields(&self) -> impl Iterator<Item = String> + use<> {
+        let classes = self.prediction_set.as_ref().map(|classes| {
+            let ids: Vec<String> = classes.iter().map(usize::to_string).collect();
+            ids.join(" ")
+        });
+        [
+            self.calibrated_probability.map(shortest),
+            self.set_size.map(shortest),
+            classes,
+            self.decision.map(|decision| decision.name().to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// The columns that a policy adds to the table of rows.
+pub(super) fn judged_columns(
+    policy: &Policy,
+    map: bool,
+) -> impl Iterator<Item = &'static str> + use<> {
+    let decides = policy.accept.is_some() || policy.out_of_distribution.is_some();
+    [
+        ("calibrated_probability", policy.temperature.is_some() && !map),
+        (SET_SIZE, policy.sets.is_some()),
+        ("prediction_set", policy.sets.is_some() && !map),
+        ("decision", decides),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_there)| is_there.then_some(name))
+}
+
+impl Writer<'_> {
+    pub(super) fn judge<'m>(
+        &self,
+        policy: &Policy,
+        file: &ImageFile,
+        image: &Predicted,
+        map_of: &impl Fn(&Measure) -> Option<&'m Map>,
+    ) -> Result<Judged> {
+        let mut judged =
+            Judged { decision: self.decide(policy, image, map_of), ..Judged::default() };
+        let is_asked = policy.sets.is_some() || policy.temperature.is_some();
+        if self.map {
+            if let Some(sets) = &policy.sets {
+                let sizes = self.set_sizes(policy, sets.rule, image);
+                judged.set_size = Some(image_level::mean(&values(&sizes)));
+                self.write_set_sizes(file, image, &sizes)?;
+            }
+        } else if is_asked {
+            let mut p = self.probabilities(image);
+            if let Some(temperature) = policy.temperature {
+                temper(&mut p, temperature.value);
+                let class = image.statistics.prediction().classes[0];
+                judged.calibrated_probability = Some(p[usize::from(class)]);
+            }
+            let classes = policy.sets.as_ref().map(|sets| sets.rule.classes(&p));
+            judged.set_size = classes.as_ref().map(|classes| classes.len() as f32);
+            judged.prediction_set = classes;
+        }
+        Ok(judged)
+    }
+
+    fn decide<'m>(
+        &self,
+        policy: &Policy,
+        image: &Predicted,
+        map_of: &impl Fn(&Measure) -> Option<&'m Map>,
+    ) -> Option<Decision> {
+        let part = self.part(image);
+        let predicted = part.of_classes(image.statistics.prediction());
+        let ids: Vec<u32> = predicted.classes.iter().copied().map(u32::from).collect();
+        let n_classes = image.statistics.n_classes();
+        let pixels = Pixels { predicted: &ids, width: predicted.width, n_classes };
+        policy.decide(|score: &ImageScore| {
+            if let Some(measure) = score.measure {
+                let map = map_of(measure);
+                return map.map_or(f32::NAN, |map| score.of(&map.values, &pixels));
+            }
+            let (_, probability) = self.deterministic(image);
+            let rest: Vec<f32> = probability.iter().map(|p| (1.0 - p).max(0.0)).collect();
+            score.of(&rest, &pixels)
+        })
+    }
+
+    /// The number of classes in the set of each pixel of the part that counts.
+    fn set_sizes(&self, policy: &Policy, rule: SetRule, image: &Predicted) -> ClassMap {
+        let part = self.part(image);
+        let (height, width) = (part.rows.len(), part.columns.len());
+        let p = self.probabilities(image);
+        let (n, n_classes) = (height * width, image.statistics.n_classes());
+        let size = |item: &mut Vec<f32>, pixel: usize| {
+            item.clear();
+            item.extend(p[pixel..].iter().step_by(n));
+            if let Some(temperature) = policy.temperature {
+                temper(item, temperature.value);
+            }
+            rule.size(item) as u16
+        };
+        let item = || Vec::with_capacity(n_classes);
+        let classes = (0..n).into_par_iter().map_init(item, size).collect();
+        ClassMap { height, width, classes }
+    }
+
+    fn write_set_sizes(
+        &self,
+        file: &ImageFile,
+        image: &Predicted,
+        sizes: &ClassMap,
+    ) -> Result<()> {
+        let (placement, height, width) = self.map_placement(image);
+        // Whole numbers stay so: no size between two pixels' sizes.
+        let map = &values(&resample::classes(sizes, &placement, height, width));
+        let bound = image.statistics.n_classes() as f32;
+        let heat = HeatMap { map, bound, ramp: Ramp::Linear };
+        for format in &self.options.formats {
+            let path = map_path(SET_SIZE, file.id(), format.extension);
+            self.folder.save(&path, (format.encode)(&heat))?;
+        }
+        Ok(())
+    }
+}
+
+/// Ids as values, NaN for none.
+fn values(map: &ClassMap) -> Map {
+    let value = |id: &u16| if *id == ClassMap::NONE { f32::NAN } else { f32::from(*id) };
+    let values = map.classes.iter().map(value).collect();
+    Map { height: map.height, width: map.width, values }
+}
