@@ -8,6 +8,7 @@ where the network gives maps):
     onnxruntime      Python onnxruntime with its EliminateDropout switched off, T runs, numpy
     torch-uncertainty  its mc_dropout wrapper with last_layer=True, for networks whose dropout is last
     mcdrop           mcdrop predict
+    mcdrop-deterministic  the same with --deterministic: one pass without dropout
 
 Start-up counts for nobody: Python contenders run in a process of their own, which times from
 opening the first file after one warm-up image to the last file written. Of mcdrop the whole process
@@ -209,7 +210,8 @@ def run_mcdrop(program, model, samples, threads, folder):
         os.link(paths[0], few / paths[0].name) if os.stat(out).st_dev == os.stat(folder).st_dev else (
             few / paths[0].name).write_bytes(paths[0].read_bytes())
         for number, given in enumerate([few, folder]):
-            command = [program, "predict", model, given, "-o", f"{out}/{number}", "--samples", samples]
+            command = [program, "predict", model, given, "-o", f"{out}/{number}"]
+            command += ["--samples", samples] if int(samples) else ["--deterministic"]
             command += ["--threads", threads, "--preset", "imagenet"]
             if model.stem != "resnet18" and model.stem != "vgg16":
                 command += ["--maps", "prediction,predictive_entropy,mutual_information"]
@@ -250,8 +252,9 @@ def case(arguments, name, samples, fast, slow):
             if contender == "pytorch-batch" and 6 * samples * LARGEST[name] > arguments.memory:
                 why[contender] = "does not fit memory"
                 continue
-            if contender == "mcdrop":
-                found, error = mcdrop_process(arguments.mcdrop, model, samples, arguments.threads, folder)
+            if contender.startswith("mcdrop"):
+                drawn = samples if contender == "mcdrop" else 0
+                found, error = mcdrop_process(arguments.mcdrop, model, drawn, arguments.threads, folder)
             else:
                 command = [sys.executable, __file__, "-", "-", arguments.folder, "--python", contender, name, model]
                 found, error = measured(command + [samples, arguments.threads, folder, slow])
@@ -287,6 +290,8 @@ def table(results):
                 continue
             middle = statistics.median(times)
             ratio = "" if contender == "mcdrop" else f"{middle / own:.1f}x"
+            if contender == "mcdrop-deterministic":
+                ratio = f"T samples take {own / middle:.2f} times as long"
             print(f"{head} {middle:.3f} | {ratio} | {result['memory'][contender] / 1e6:.0f} MB |")
         bounds = result["bounds"]
         share = statistics.median(bound / own for bound, own in zip(bounds, result["times"]["mcdrop"]))
@@ -303,7 +308,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--memory", type=float, default=8e9, help="bytes that all samples at once may take")
-    parser.add_argument("--contenders", default=",".join(SLOW + ["mcdrop"]))
+    parser.add_argument("--contenders", default=",".join([*SLOW, "mcdrop", "mcdrop-deterministic"]))
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--python", nargs=7, help=argparse.SUPPRESS)
     parser.add_argument("--mcdrop", nargs=4, dest="own", help=argparse.SUPPRESS)

@@ -12,7 +12,7 @@ use crate::output::png_encoder::{self, Pixels};
 /// Pixels of the PNG to one of the SVG.
 const SCALE: u8 = 2;
 
-/// Draws an SVG of [`svg`](super::svg) at twice its size, with the letters of the legends.
+/// Draws an SVG of [`svg`](super::svg()) at twice its size, with the letters of the legends.
 ///
 /// # Errors
 ///
