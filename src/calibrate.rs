@@ -7,6 +7,7 @@
 
 mod conformal;
 mod images;
+mod sets;
 mod temperature;
 mod threshold;
 

@@ -10,6 +10,7 @@ mod collect;
 mod files;
 mod images;
 mod judge;
+mod keep;
 mod observe;
 mod open;
 mod record;

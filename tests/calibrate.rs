@@ -219,6 +219,10 @@ fn sets_of_pixels_get_a_map_of_their_sizes() {
     assert!(sizes.iter().any(|size| *size > 1.0));
     assert!(out.join("set_size/street_00.png.png").exists());
     let row = &rows(out)[0];
+    if fs::read_to_string(policy).unwrap().contains("[temperature]") {
+        let calibrated: f64 = row["calibrated_probability"].parse().unwrap();
+        assert!((0.5..1.0).contains(&calibrated), "{calibrated}");
+    }
     let mean: f64 =
         sizes.iter().map(|size| f64::from(*size)).sum::<f64>() / sizes.len() as f64;
     let said: f64 = row["set_size"].parse().unwrap();

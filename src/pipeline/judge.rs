@@ -12,13 +12,13 @@ use crate::output::folder::{SET_SIZE, map_path};
 use crate::output::heat_map::HeatMap;
 use crate::output::resample;
 use crate::output::table::shortest;
-use crate::policy::{Decision, ImageScore, Policy, SetRule, temper};
+use crate::policy::{Decision, ImageScore, Policy, temper};
 use crate::tensor::{ClassMap, Map};
 
 /// The answers of a policy: each there where the policy asks.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Judged {
-    /// The probability of the predicted class at the policy's temperature.
+    /// The probability of the predicted class at the policy's temperature, the mean over pixels.
     calibrated_probability: Option<f32>,
     /// The mean number of classes in a set.
     set_size: Option<f32>,
@@ -52,7 +52,7 @@ pub(super) fn judged_columns(
 ) -> impl Iterator<Item = &'static str> + use<> {
     let decides = policy.accept.is_some() || policy.out_of_distribution.is_some();
     [
-        ("calibrated_probability", policy.temperature.is_some() && !map),
+        ("calibrated_probability", policy.temperature.is_some()),
         (SET_SIZE, policy.sets.is_some()),
         ("prediction_set", policy.sets.is_some() && !map),
         ("decision", decides),
@@ -72,9 +72,10 @@ impl Writer<'_> {
         let mut judged =
             Judged { decision: self.decide(policy, image, map_of), ..Judged::default() };
         let is_asked = policy.sets.is_some() || policy.temperature.is_some();
-        if self.map {
-            if let Some(sets) = &policy.sets {
-                let sizes = self.set_sizes(policy, sets.rule, image);
+        if self.map && is_asked {
+            let (sizes, certainty) = self.look_at_pixels(policy, image);
+            judged.calibrated_probability = policy.temperature.map(|_| certainty);
+            if policy.sets.is_some() {
                 judged.set_size = Some(image_level::mean(&values(&sizes)));
                 self.write_set_sizes(file, image, &sizes)?;
             }
@@ -114,23 +115,28 @@ impl Writer<'_> {
         })
     }
 
-    /// The number of classes in the set of each pixel of the part that counts.
-    fn set_sizes(&self, policy: &Policy, rule: SetRule, image: &Predicted) -> ClassMap {
+    /// The number of classes in the set of each pixel of the part that counts, and the mean
+    /// probability of the most probable class at the policy's temperature.
+    fn look_at_pixels(&self, policy: &Policy, image: &Predicted) -> (ClassMap, f32) {
         let part = self.part(image);
         let (height, width) = (part.rows.len(), part.columns.len());
         let p = self.probabilities(image);
         let (n, n_classes) = (height * width, image.statistics.n_classes());
-        let size = |item: &mut Vec<f32>, pixel: usize| {
+        let rule = policy.sets.as_ref().map(|sets| sets.rule);
+        let look = |item: &mut Vec<f32>, pixel: usize| {
             item.clear();
             item.extend(p[pixel..].iter().step_by(n));
             if let Some(temperature) = policy.temperature {
                 temper(item, temperature.value);
             }
-            rule.size(item) as u16
+            let size = rule.map_or(0, |rule| rule.size(item) as u16);
+            (size, item.iter().copied().fold(0.0, f32::max))
         };
         let item = || Vec::with_capacity(n_classes);
-        let classes = (0..n).into_par_iter().map_init(item, size).collect();
-        ClassMap { height, width, classes }
+        let (classes, values): (Vec<u16>, Vec<f32>) =
+            (0..n).into_par_iter().map_init(item, look).unzip();
+        let certainty = image_level::mean(&Map { height, width, values });
+        (ClassMap { height, width, classes }, certainty)
     }
 
     fn write_set_sizes(

@@ -5,7 +5,6 @@ use super::observe::Observer;
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile};
 use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
-use crate::npy;
 use crate::output::class_map;
 use crate::output::colormap::Ramp;
 use crate::output::crop::Part;
@@ -273,53 +272,6 @@ impl Writer<'_> {
                 (Placement::IDENTITY, part.rows.len(), part.columns.len())
             }
         }
-    }
-
-    /// Mean probabilities, the pass without dropout and the measures, at the network's size
-    /// less padding.
-    fn keep_probabilities(
-        &self,
-        file: &ImageFile,
-        image: &Predicted,
-        maps: &[(&Measure, Map)],
-    ) -> Result<()> {
-        let Some(precision) = self.options.keep_probabilities else { return Ok(()) };
-        let statistics = &image.statistics;
-        let part = self.part(image);
-        let (height, width) = (part.rows.len(), part.columns.len());
-        let shape = [statistics.n_classes(), height, width];
-        let mean = self.probabilities(image);
-        let encoded = match precision {
-            Precision::F32 => npy::encode_f32(&shape, &mean),
-            Precision::F16 => npy::encode_f16(&shape, &mean),
-        };
-        self.folder.save(&map_path("probabilities", file.id(), "npy"), encoded)?;
-        let (mut values, probability) = self.deterministic(image);
-        values.extend(probability);
-        let encoded = npy::encode_f32(&[2, height, width], &values);
-        self.folder.save(&map_path("deterministic", file.id(), "npy"), encoded)?;
-        for (measure, map) in maps {
-            let encoded = npy::encode_f32(&[height, width], &map.values);
-            self.folder.save(&map_path(measure.name, file.id(), "npy"), encoded)?;
-        }
-        Ok(())
-    }
-}
-
-impl Writer<'_> {
-    /// Mean probabilities of the part that counts, class by class.
-    pub(super) fn probabilities(&self, image: &Predicted) -> Vec<f32> {
-        let statistics = &image.statistics;
-        let whole = (statistics.height(), statistics.width());
-        self.part(image).of_planes(statistics.mean(), whole)
-    }
-
-    /// The classes of the pass without dropout in the part that counts, and their probabilities.
-    pub(super) fn deterministic(&self, image: &Predicted) -> (Vec<f32>, Vec<f32>) {
-        let part = self.part(image);
-        let (class, probability) = image.statistics.deterministic();
-        let classes = part.of_classes(class).classes.into_iter().map(f32::from).collect();
-        (classes, part.of_map(probability).values)
     }
 }
 
