@@ -20,6 +20,9 @@ pub fn write(folder: &Folder, counted: &Counted) -> Result<()> {
         let Some(value) = metric.value else { continue };
         let (low, high) = metric.interval.unzip();
         let mut entry = json!({"value": value, "low": low, "high": high});
+        if let Some((low, high)) = metric.difference {
+            entry["less_deterministic"] = json!({"low": low, "high": high});
+        }
         if metric.bin_error > 0.0 {
             entry["bin_error"] = json!(metric.bin_error);
         }

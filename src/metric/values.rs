@@ -3,7 +3,7 @@
 use super::bootstrap::{self, FEWEST_IMAGES};
 use super::candidates::{self, Images, Records};
 use super::histogram::Histogram;
-use super::layout::Layout;
+use super::layout::{DETERMINISTIC, Layout};
 use super::pavpu::Sweep;
 use super::sums::Sums;
 use super::table::{Better, Function, METRICS, Metric, Needs, Per, Ranked};
@@ -27,6 +27,10 @@ pub struct Value {
     /// `bin_error` is zero for every score (accuracy, calibration by equal width) have exact
     /// ends.
     pub interval: Option<(f64, f64)>,
+    /// The ends of the 95 % interval of the value less that of the pass without dropout
+    /// ([`DETERMINISTIC`]), by the same replicates: both see the same images, so that it is
+    /// narrower than the two intervals suggest. For metrics of scores, and where there are both.
+    pub difference: Option<(f64, f64)>,
     /// How far at most the value is from the one without bins.
     pub bin_error: f64,
 }
@@ -83,7 +87,10 @@ impl Values<'_> {
                 .map(|(class, end)| at(end, class, 0))
                 .collect(),
             Per::Score => {
-                (0..).zip(layout.ranked()).map(|(score, end)| at(end, score, 0)).collect()
+                let scores = layout.ranked();
+                let plain = scores.iter().position(|score| *score == DETERMINISTIC);
+                let ends: Vec<String> = scores.into_iter().map(str::to_owned).collect();
+                self.compared(metric, &ends, |_| plain)
             }
             Per::Patch => {
                 let sizes = || (0..).zip(layout.patch_sizes());
@@ -96,12 +103,37 @@ impl Values<'_> {
                 .collect()
             }
             Per::Image => {
-                let candidates = (0..).zip(candidates::names(layout));
-                candidates
-                    .map(|(i, names)| at(&candidates::suffix(layout, names), i, 0))
-                    .collect()
+                let candidates = candidates::names(layout);
+                let plain = |i: usize| {
+                    let plain = (DETERMINISTIC, candidates[i].1);
+                    candidates.iter().position(|candidate| *candidate == plain)
+                };
+                let suffix = |names| candidates::suffix(layout, names);
+                let ends: Vec<String> = candidates.iter().copied().map(suffix).collect();
+                self.compared(metric, &ends, plain)
             }
         }
+    }
+
+    /// Values of several scores, each also less that of another score.
+    fn compared(
+        &self,
+        metric: &'static Metric,
+        ends: &[String],
+        other: impl Fn(usize) -> Option<usize>,
+    ) -> Vec<Value> {
+        let computed: Vec<Computed> =
+            (0..ends.len()).map(|item| self.computed(metric, item, 0)).collect();
+        let value = |(i, end): (usize, &String)| {
+            let own = &computed[i];
+            let mut value = self.shown(metric, format!("{}.{end}", metric.name), own);
+            let other = other(i).filter(|other| *other != i);
+            if let (Some(other), true) = (other, value.interval.is_some()) {
+                value.difference = own.less(&computed[other]);
+            }
+            value
+        };
+        ends.iter().enumerate().map(value).collect()
     }
 
     fn value(
@@ -111,16 +143,25 @@ impl Values<'_> {
         item: usize,
         patch: usize,
     ) -> Value {
-        let Computed { value, replicates, shift, bin_error } = match metric.function {
+        self.shown(metric, key, &self.computed(metric, item, patch))
+    }
+
+    fn computed(&self, metric: &'static Metric, item: usize, patch: usize) -> Computed {
+        match metric.function {
             Function::Ranked { of, value, .. } if of.is_of_images() => {
                 let (value, replicates) = self.images.values(of, item, value);
                 Computed { value, replicates, shift: 0.0, bin_error: 0.0 }
             }
             function => self.of_sums(function, item, patch, self.has_interval(metric)),
-        };
+        }
+    }
+
+    fn shown(&self, metric: &'static Metric, key: String, computed: &Computed) -> Value {
+        let Computed { value, replicates, shift, bin_error } = computed;
+        let (value, shift, bin_error) = (*value, *shift, *bin_error);
         let is_certain = value.is_some() && self.has_interval(metric);
         let interval =
-            is_certain.then(|| bootstrap::interval(&replicates, shift)).flatten();
+            is_certain.then(|| bootstrap::interval(replicates, shift)).flatten();
         let (least, most) = metric.range;
         let inside =
             |(low, high): (f64, f64)| (low.clamp(least, most), high.clamp(least, most));
@@ -129,6 +170,7 @@ impl Values<'_> {
             metric: metric.name,
             value,
             interval: interval.map(inside),
+            difference: None,
             bin_error: if value.is_some() { bin_error } else { 0.0 },
         }
     }
@@ -198,6 +240,16 @@ struct Computed {
     /// value on all images.
     shift: f64,
     bin_error: f64,
+}
+
+impl Computed {
+    /// The interval of the difference to another value, replicate by replicate.
+    fn less(&self, other: &Self) -> Option<(f64, f64)> {
+        let both = self.replicates.iter().zip(&other.replicates);
+        let differences: Vec<Option<f64>> =
+            both.map(|(own, other)| Some((*own)? - (*other)?)).collect();
+        bootstrap::interval(&differences, self.shift - other.shift)
+    }
 }
 
 impl Ranked {

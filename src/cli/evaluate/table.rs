@@ -24,7 +24,10 @@ pub(super) fn table(counted: &Counted) -> String {
             .filter_map(|v| line(v, &format!("  {}", v.key.strip_prefix(&prefix)?)))
             .collect();
         if !rows.is_empty() {
-            lines.extend([String::new(), title.to_owned()]);
+            let has_difference = of_metric_has_difference(counted, metric);
+            let head = if has_difference { LESS } else { "" };
+            let line = format!("{title:<74}{head}");
+            lines.extend([String::new(), line.trim_end().to_owned()]);
             lines.extend(rows);
         }
     }
@@ -32,12 +35,25 @@ pub(super) fn table(counted: &Counted) -> String {
     lines.join("\n")
 }
 
+/// The head of the last column, with the interval of the difference.
+const LESS: &str = "less deterministic";
+
+fn of_metric_has_difference(counted: &Counted, metric: &str) -> bool {
+    let mut of_metric = counted.metrics.iter().filter(|value| value.metric == metric);
+    of_metric.any(|value| value.difference.is_some())
+}
+
 fn line(value: &Value, name: &str) -> Option<String> {
     let interval = match value.interval {
         Some((low, high)) => format!("{low:.4} to {high:.4}"),
         None => String::new(),
     };
-    Some(format!("{name:<44} {:>9.4}  {interval}", value.value?).trim_end().to_owned())
+    let difference = match value.difference {
+        Some((low, high)) => format!("{low:+.4} to {high:+.4}"),
+        None => String::new(),
+    };
+    let line = format!("{name:<44} {:>9.4}  {interval:<16}  {difference}", value.value?);
+    Some(line.trim_end().to_owned())
 }
 
 /// Which number of an image finds the bad ones.

@@ -57,6 +57,32 @@ fn intervals_are_those_of_metrics_over_repeated_images() {
 }
 
 #[test]
+fn differences_to_the_pass_without_dropout_are_taken_within_replicates() {
+    let images = images(STREET, 14, 21);
+    let evaluation = evaluate(&images, &layout(STREET, options(40)));
+    let plain = evaluation.layout().scores().len();
+    let aurc = |items: &[oracle::Item], score: usize| {
+        oracle::risk_areas(&oracle::losses(&oracle::scored(items, score))).0
+    };
+    let difference = |replicate: usize| {
+        let items = oracle::items(&drawn(&images, replicate));
+        Some(aurc(&items, 1) - aurc(&items, plain))
+    };
+    let differences: Vec<_> = (0..40).map(difference).collect();
+    let (low, high) = interval(&differences, 0.0).unwrap();
+    let found = value(&evaluation, "aurc.mutual_information").difference.unwrap();
+    assert!((found.0 - low).abs() < 1e-3, "{found:?} {low}");
+    assert!((found.1 - high).abs() < 1e-3, "{found:?} {high}");
+    let of_images = value(&evaluation, "image.aurc.mutual_information.mean");
+    let plain = value(&evaluation, "image.aurc.deterministic.mean");
+    let (low, high) = of_images.difference.unwrap();
+    let of_all = of_images.value.unwrap() - plain.value.unwrap();
+    assert!(low <= of_all && of_all <= high, "{of_all} in {low} to {high}");
+    assert_eq!(plain.difference, None);
+    assert_eq!(value(&evaluation, "accuracy").difference, None);
+}
+
+#[test]
 fn intervals_hold_the_truth_about_as_often_as_they_say() {
     let classes = vec!["a".to_owned(), "b".to_owned()];
     let layout =
