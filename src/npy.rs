@@ -16,6 +16,9 @@ use crate::python_literal;
 /// The data begins at a multiple of this.
 const ALIGNMENT: usize = 64;
 
+/// Values that are read at once.
+const PIECE: usize = 1 << 15;
+
 /// Encodes an array of f32 of the given shape.
 ///
 /// # Errors
@@ -55,15 +58,57 @@ pub struct Array<'a> {
     data: &'a [u8],
 }
 
+/// What a header says.
+struct Head {
+    kind: String,
+    shape: Vec<usize>,
+    fortran_order: bool,
+    /// Bytes of the data; none where they cannot be counted.
+    bytes: Option<usize>,
+}
+
 /// Reads the header of an array and finds its data.
 ///
 /// # Errors
 ///
 /// When the header is none, or the data are not as many as it says.
 pub fn open(bytes: &[u8]) -> io::Result<Array<'_>> {
-    let (header, data) = split(bytes).ok_or_else(|| invalid("no header of NumPy"))?;
-    let header = str::from_utf8(header).map_err(|error| invalid(&error.to_string()))?;
-    let header = python_literal::parse(header).map_err(|error| invalid(&error))?;
+    let mut data = bytes;
+    let head = head(&mut data, bytes.len() as u64)?;
+    let Head { kind, shape, fortran_order, .. } = head;
+    Ok(Array { kind, shape, fortran_order, data })
+}
+
+/// Reads a header from a file of a length in bytes; its data come next.
+fn head(file: &mut impl io::Read, length: u64) -> io::Result<Head> {
+    let mut start = [0; 12];
+    file.read_exact(&mut start[..10])?;
+    let (text_length, begun) = match (&start[..6], start[6]) {
+        (b"\x93NUMPY", 1) => (u32::from(u16::from_le_bytes([start[8], start[9]])), 10),
+        (b"\x93NUMPY", 2 | 3) => {
+            file.read_exact(&mut start[10..])?;
+            (u32::from_le_bytes([start[8], start[9], start[10], start[11]]), 12)
+        }
+        _ => return Err(invalid("no header of NumPy")),
+    };
+    let data_at = u64::from(text_length) + begun;
+    let Some(found) = length.checked_sub(data_at) else {
+        return Err(invalid("it ends within its header"));
+    };
+    let mut text = vec![0; text_length as usize];
+    file.read_exact(&mut text)?;
+    let head = parse(&text)?;
+    if head.bytes.map(|bytes| bytes as u64) != Some(found) {
+        let Head { kind, shape, .. } = head;
+        let message = format!("{found} bytes are no array {kind} of shape {shape:?}");
+        return Err(invalid(&message));
+    }
+    Ok(head)
+}
+
+fn parse(text: &[u8]) -> io::Result<Head> {
+    let text = str::from_utf8(text).map_err(|error| invalid(&error.to_string()))?;
+    let header = python_literal::parse(text).map_err(|error| invalid(&error))?;
     let kind =
         header["descr"].as_str().ok_or_else(|| invalid("numbers of no one type"))?;
     let fortran_order =
@@ -73,31 +118,11 @@ pub fn open(bytes: &[u8]) -> io::Result<Array<'_>> {
         header["shape"].as_array().and_then(|sides| sides.iter().map(side).collect());
     let shape = shape.ok_or_else(|| invalid("no shape"))?;
     let item = kind.get(2..).and_then(|size| size.parse().ok()).unwrap_or(1);
-    let said = shape.iter().try_fold(item, |n: usize, side| n.checked_mul(*side));
-    if said != Some(data.len()) {
-        let found = data.len();
-        let message = format!("{found} bytes are no array {kind} of shape {shape:?}");
-        return Err(invalid(&message));
-    }
-    Ok(Array { kind: kind.to_owned(), shape, fortran_order, data })
+    let bytes = shape.iter().try_fold(item, |n: usize, side| n.checked_mul(*side));
+    Ok(Head { kind: kind.to_owned(), shape, fortran_order, bytes })
 }
 
 impl<'a> Array<'a> {
-    /// Its numbers, where they are floats of 16 or 32 bits, little-endian.
-    #[must_use]
-    pub fn floats(&self) -> Option<Vec<f32>> {
-        match self.kind.as_str() {
-            "<f4" => Some(self.items().map(f32::from_le_bytes).collect()),
-            "<f2" => {
-                let halves: Vec<f16> = self.items().map(f16::from_le_bytes).collect();
-                let mut values = vec![0.0; halves.len()];
-                halves.convert_to_f32_slice(&mut values);
-                Some(values)
-            }
-            _ => None,
-        }
-    }
-
     /// Its numbers, where they are integers or truth values of at most 64 bits, and none where
     /// one is beyond i64.
     #[must_use]
@@ -136,35 +161,44 @@ impl<'a> Array<'a> {
 ///
 /// When it is no such array, or cut short.
 pub fn decode(bytes: &[u8]) -> io::Result<(Vec<usize>, Vec<f32>)> {
-    let array = open(bytes)?;
-    if array.fortran_order && array.shape.len() > 1 {
+    read(bytes, bytes.len() as u64)
+}
+
+/// [`decode`] from a file of a length in bytes, piece by piece: a large array is in memory once.
+///
+/// # Errors
+///
+/// When it is no such array, cut short, or cannot be read.
+pub fn read(mut file: impl io::Read, length: u64) -> io::Result<(Vec<usize>, Vec<f32>)> {
+    let head = head(&mut file, length)?;
+    if head.fortran_order && head.shape.len() > 1 {
         return Err(invalid("an array in Fortran order"));
     }
-    match array.floats() {
-        Some(values) => Ok((array.shape, values)),
-        None => Err(invalid(&format!("an array of {}, expected <f4 or <f2", array.kind))),
+    let item = match head.kind.as_str() {
+        "<f4" => size_of::<f32>(),
+        "<f2" => size_of::<f16>(),
+        kind => return Err(invalid(&format!("an array of {kind}, expected <f4 or <f2"))),
+    };
+    let mut values = vec![0.0; head.shape.iter().product()];
+    let mut bytes = vec![0; PIECE * item];
+    for piece in values.chunks_mut(PIECE) {
+        let bytes = &mut bytes[..piece.len() * item];
+        file.read_exact(bytes)?;
+        if item == size_of::<f16>() {
+            let items = bytes.as_chunks().0.iter().copied();
+            let halves: Vec<f16> = items.map(f16::from_le_bytes).collect();
+            halves.convert_to_f32_slice(piece);
+        } else {
+            for (value, item) in piece.iter_mut().zip(bytes.as_chunks().0) {
+                *value = f32::from_le_bytes(*item);
+            }
+        }
     }
+    Ok((head.shape, values))
 }
 
 fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
-/// The header's text and the data behind it, in every version of the format.
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (version, rest) = bytes.strip_prefix(b"\x93NUMPY")?.split_first_chunk::<2>()?;
-    let (length, rest) = match version[0] {
-        1 => {
-            let (length, rest) = rest.split_first_chunk()?;
-            (u32::from(u16::from_le_bytes(*length)), rest)
-        }
-        2 | 3 => {
-            let (length, rest) = rest.split_first_chunk()?;
-            (u32::from_le_bytes(*length), rest)
-        }
-        _ => return None,
-    };
-    rest.split_at_checked(usize::try_from(length).ok()?)
 }
 
 /// The bytes before the data, with room for the data behind them.

@@ -1,5 +1,6 @@
 //! What a prediction folder holds.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -188,8 +189,11 @@ impl Folder {
 
     fn array(&self, kind: &str, id: &str) -> Result<(Vec<usize>, Vec<f32>)> {
         let file = self.path.join(map_path(kind, id, "npy"));
-        let bytes = std::fs::read(&file).map_err(|error| Error::read(&file, error))?;
-        npy::decode(&bytes).map_err(|error| Error::read(&file, error))
+        let array = File::open(&file).and_then(|array| {
+            let length = array.metadata()?.len();
+            npy::read(array, length)
+        });
+        array.map_err(|error| Error::read(&file, error))
     }
 
     fn wrong_shape(&self, kind: &str, id: &str, shape: &[usize]) -> Error {
