@@ -66,6 +66,10 @@ pub(super) fn rank(n: usize, share: f64) -> usize {
 /// more than a start at the wrong place.
 const START: f64 = 0.2;
 
+/// The same for losses between 0 and 1, of which every image has some, so that it takes more of
+/// them.
+const START_OF_SHARES: f64 = 0.5;
+
 /// Limits that are tested, as shares of the images in hundredths.
 const LEVELS: usize = 100;
 
@@ -82,9 +86,9 @@ pub enum NoLimit {
 ///
 /// `images` hold a score and a loss in [0, 1] each and stand in an order that has nothing to do
 /// with either. Losses of 0 and 1 alone are tested by the binomial distribution (Clopper and
-/// Pearson's bound is the smallest rate that this test rejects), others by betting. Limits are tested
-/// upwards, from one that accepts a fifth more than the fewest images that could show anything,
-/// until one fails; as their order is fixed, all together are wrong as rarely as one.
+/// Pearson's bound is the smallest rate that this test rejects), others by betting. Limits are
+/// tested upwards from a fixed start until one fails; as their order is fixed, all together are
+/// wrong as rarely as one.
 ///
 /// # Errors
 /// If none is small enough, or images are too few.
@@ -98,7 +102,12 @@ pub fn risk(
     if fewest > n {
         return Err(NoLimit::TooFew(fewest as usize));
     }
-    let first = (fewest + START * (n - fewest)) / n * LEVELS as f64;
+    let start = if is_binary(images.iter().map(|image| image.1)) {
+        START
+    } else {
+        START_OF_SHARES
+    };
+    let first = (fewest + start * (n - fewest)) / n * LEVELS as f64;
     let first = (first.ceil() as usize).min(LEVELS);
     let limits = Limits::new(images);
     let passes = |level: &usize| p_value(&limits.losses(*level), risk) <= chance;
@@ -143,9 +152,14 @@ impl<'a> Limits<'a> {
     }
 }
 
+/// Whether predictions are right or wrong and nothing between.
+fn is_binary(mut losses: impl Iterator<Item = f64>) -> bool {
+    losses.all(|loss| matches!(loss, 0.0 | 1.0))
+}
+
 /// How likely losses as small as these are where the mean of all is above `risk`.
 fn p_value(losses: &[f64], risk: f64) -> f64 {
-    if losses.iter().all(|loss| matches!(loss, 0.0 | 1.0)) {
+    if is_binary(losses.iter().copied()) {
         let wrong = losses.iter().filter(|loss| **loss > 0.0).count() as u64;
         return Binomial::new(risk, losses.len() as u64).map_or(1.0, |b| b.cdf(wrong));
     }
