@@ -1,8 +1,8 @@
 //! From predictions with labels to a policy: thresholds, a temperature and sets of classes, each
 //! with what it promises of images like these.
 //!
-//! A folder is read twice, once for scores and temperature and once for sets, image by image;
-//! what is kept of an image is a score, its share of wrong items and a bounded number of logarithms
+//! A folder is read image by image: once for scores and temperature, and twice for sets (to find
+//! them and to say how large they are). What is kept of an image is a score, its share of wrong items and a bounded number of logarithms
 //! of probabilities.
 
 mod conformal;

@@ -11,7 +11,7 @@ mod sets;
 mod temperature;
 
 pub use file::{MadeWith, Policy, made_with};
-pub use image_score::ImageScore;
+pub use image_score::{ImageScore, deterministic_scores};
 pub use sets::{SetRule, Sets, most_probable, sum_before};
 pub use temperature::{Temperature, temper};
 
@@ -68,6 +68,11 @@ impl Policy {
     pub fn measures(&self) -> impl Iterator<Item = &'static Measure> {
         let thresholds = [&self.accept, &self.out_of_distribution];
         thresholds.into_iter().flatten().filter_map(|threshold| threshold.score.measure)
+    }
+
+    /// Whether it has a threshold.
+    pub fn decides(&self) -> bool {
+        self.accept.is_some() || self.out_of_distribution.is_some()
     }
 
     /// What is to be done with an image whose scores are asked for; `None` without thresholds.

@@ -199,6 +199,20 @@ fn sets_of_pixels_get_a_map_of_their_sizes() {
         "0.8",
     ]);
     assert!(said.contains("sets (risk_control)"), "{said}");
+    let (code, told) = refused(&[
+        "calibrate",
+        &STREETS.out(),
+        "--labels",
+        &labels,
+        "-o",
+        policy,
+        "--alpha",
+        "0.03",
+        "--method",
+        "aps",
+    ]);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("--method: is about classification"), "{told}");
     let image = path("fixtures/streets/images/street_00.png");
     done(&[
         "predict",
@@ -292,6 +306,8 @@ fn what_cannot_be_promised_is_said_with_a_way_out() {
         (&["--keep", "0.9", "--measure", "surprise"], "\"surprise\" is no measure"),
         (&["--keep", "0.9", "--aggregation", "patch_max"], "--aggregation"),
         (&["--keep", "0.9", "--labels", "/nowhere"], "/nowhere"),
+        (&["--labels", &digits, "--alpha", "0.1", "--measure", "margin"], "--measure"),
+        (&["--keep", "0.9", "--confidence", "0.9"], "--risk"),
     ] {
         let mut arguments = vec!["calibrate", &out, "-o", file];
         arguments.extend(more);
@@ -356,10 +372,15 @@ fn tuning_tries_every_ratio_and_ends_in_a_command_that_runs() {
         assert!(output.status.success(), "{command}: {}", text(&output.stderr));
         assert!(folder.path().join("out/predictions.csv").exists());
     }
-    let (code, told) =
-        refused(&["tune", &model, &digits, "--labels", &labels, "--places", "head"]);
-    assert_eq!(code, Some(2));
-    assert!(told.contains("live dropout of its own"), "{told}");
+    for (more, what) in [
+        (&["--places", "head"][..], "live dropout of its own"),
+        (&["--deterministic"], "nothing to tune"),
+    ] {
+        let arguments = ["tune", &model, &digits, "--labels", &labels];
+        let (code, told) = refused(&[&arguments[..], more].concat());
+        assert_eq!(code, Some(2));
+        assert!(told.contains(what), "{told}");
+    }
 }
 
 /// The model of the digits with its dropout off, as most exporters leave it: its tensors of truth

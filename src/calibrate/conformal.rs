@@ -22,7 +22,8 @@ pub fn least_of(own: &[f32], alpha: f64) -> Result<SetRule, usize> {
     Ok(SetRule::AtLeast(sorted[place(own.len(), alpha)?]))
 }
 
-/// The same of sums before the own class ([`sum_before`](crate::policy::sum_before)), of which the k-th smallest.
+/// The same of sums before the own class ([`sum_before`](crate::policy::sum_before)), of which the
+/// k-th smallest.
 ///
 /// # Errors
 /// The number of items that it takes, where there are too few.

@@ -5,7 +5,7 @@ use super::{Aim, CalibrateOptions, Calibrated, NoLimit, threshold};
 use crate::error::{Error, Result};
 use crate::evaluate::{Event, Folder, Found, Kept, Labels, each};
 use crate::metric::Pixels;
-use crate::policy::{ImageScore, Policy, Threshold, made_with};
+use crate::policy::{ImageScore, Policy, Threshold, deterministic_scores, made_with};
 use crate::random::image_key;
 use crate::tensor::ClassMap;
 
@@ -187,9 +187,7 @@ impl Run<'_> {
         if let Some(place) = self.place {
             return self.options.score.of(&kept.measures[place], &pixels);
         }
-        let rest: Vec<f32> =
-            kept.deterministic.1.iter().map(|p| (1.0 - p).max(0.0)).collect();
-        self.options.score.of(&rest, &pixels)
+        self.options.score.of(&deterministic_scores(&kept.deterministic.1), &pixels)
     }
 
     fn thresholds(&self, looked: &[Looked], calibrated: &mut Calibrated) -> Result<()> {

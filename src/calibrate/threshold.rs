@@ -8,7 +8,7 @@
 //! - I. Waudby-Smith, A. Ramdas (2024), *Estimating Means of Bounded Random Variables by Betting*,
 //!   JRSSB: the test of shares of wrong pixels.
 //! - A. Angelopoulos et al. (2021), *Learn then Test*, arXiv 2110.01052: testing one limit after
-//!   the other from fixed starts.
+//!   the other from a fixed start.
 
 use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
 
@@ -102,17 +102,15 @@ pub fn risk(
     if fewest > n {
         return Err(NoLimit::TooFew(fewest as usize));
     }
-    let start = if is_binary(images.iter().map(|image| image.1)) {
-        START
-    } else {
-        START_OF_SHARES
-    };
+    let is_binary = images.iter().all(|(_, loss)| matches!(loss, 0.0 | 1.0));
+    let (start, test): (f64, Test) =
+        if is_binary { (START, binomial) } else { (START_OF_SHARES, bet) };
     let first = (fewest + start * (n - fewest)) / n * LEVELS as f64;
     let first = (first.ceil() as usize).min(LEVELS);
     let limits = Limits::new(images);
-    let passes = |level: &usize| p_value(&limits.losses(*level), risk) <= chance;
+    let passes = |level: &usize| test(&limits.losses(*level), risk) <= chance;
     let Some(level) = (first..=LEVELS).take_while(passes).last() else {
-        return Err(NoLimit::TooMuch(upper_bound(&limits.losses(first), chance)));
+        return Err(NoLimit::TooMuch(upper_bound(test, &limits.losses(first), chance)));
     };
     let losses = limits.losses(level);
     Ok(Risked {
@@ -152,22 +150,17 @@ impl<'a> Limits<'a> {
     }
 }
 
-/// Whether predictions are right or wrong and nothing between.
-fn is_binary(mut losses: impl Iterator<Item = f64>) -> bool {
-    losses.all(|loss| matches!(loss, 0.0 | 1.0))
+/// How likely losses as small as these are where the mean of all is above a risk.
+type Test = fn(&[f64], f64) -> f64;
+
+/// Of predictions that are right or wrong and nothing between.
+fn binomial(losses: &[f64], risk: f64) -> f64 {
+    let wrong = losses.iter().filter(|loss| **loss > 0.0).count() as u64;
+    Binomial::new(risk, losses.len() as u64).map_or(1.0, |b| b.cdf(wrong))
 }
 
-/// How likely losses as small as these are where the mean of all is above `risk`.
-fn p_value(losses: &[f64], risk: f64) -> f64 {
-    if is_binary(losses.iter().copied()) {
-        let wrong = losses.iter().filter(|loss| **loss > 0.0).count() as u64;
-        return Binomial::new(risk, losses.len() as u64).map_or(1.0, |b| b.cdf(wrong));
-    }
-    bet(losses, risk)
-}
-
-/// One over the largest wealth of a gambler who bets that the mean is below `risk`; stakes depend
-/// on the losses before alone.
+/// Of shares: one over the largest wealth of a gambler who bets that the mean is below `risk`.
+/// Stakes depend on the losses before alone.
 fn bet(losses: &[f64], risk: f64) -> f64 {
     let (mut wealth, mut largest) = (0.0_f64, 0.0_f64);
     let (mut sum, mut squares) = (0.5, 0.25);
@@ -185,11 +178,11 @@ fn bet(losses: &[f64], risk: f64) -> f64 {
 }
 
 /// The smallest risk that the test rejects with a chance of error.
-fn upper_bound(losses: &[f64], chance: f64) -> f64 {
+fn upper_bound(test: Test, losses: &[f64], chance: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..30 {
         let middle = f64::midpoint(low, high);
-        if p_value(losses, middle) <= chance { high = middle } else { low = middle }
+        if test(losses, middle) <= chance { high = middle } else { low = middle }
     }
     high
 }

@@ -12,6 +12,8 @@ use crate::calibrate::{
 };
 use crate::error::{Error, Result};
 use crate::evaluate::Folder;
+use crate::measure::PREDICTIVE_ENTROPY;
+use crate::metric::Aggregation;
 use crate::output::folder::OutputFolder;
 use crate::policy::ImageScore;
 use crate::sampling::SamplingOptions;
@@ -30,9 +32,12 @@ with the same settings (predict --policy checks that). Use other images than the
 on. In segmentation, --risk is about the share of wrong pixels of an image, and --alpha about the
 share of an image's pixels whose set misses their class.";
 
+const MEASURES: &str = "\
+The measure that thresholds look at, or deterministic [default: predictive_entropy]";
+
 const AGGREGATIONS: &str = "\
 How pixels become one number: mean, quantile_95, patch_max, above_threshold_mean, class_mean, \
-interior_mean";
+interior_mean [default: mean]";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
@@ -53,7 +58,7 @@ pub(super) struct CalibrateArguments {
     #[arg(long, value_name = "SHARE", value_parser = names::share, requires = "labels")]
     risk: Option<f64>,
     /// How sure the promise of --risk is.
-    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = names::share, hide_short_help = true)]
+    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = names::share, requires = "risk", hide_short_help = true)]
     confidence: f64,
     /// Call images out of distribution, but at most one less this share of images like these.
     #[arg(long, value_name = "SHARE", value_parser = names::share)]
@@ -61,14 +66,14 @@ pub(super) struct CalibrateArguments {
     /// Make sets of classes of which this share may miss the true one.
     #[arg(long, value_name = "SHARE", value_parser = names::share, requires = "labels")]
     alpha: Option<f64>,
-    /// How sets are made in classification; in segmentation it is conformal risk control.
-    #[arg(long, value_enum, default_value_t = MethodName::Lac, requires = "alpha", hide_short_help = true)]
-    method: MethodName,
-    /// The measure that thresholds look at, or deterministic.
-    #[arg(long, value_name = "NAME", default_value = "predictive_entropy")]
-    measure: String,
-    #[arg(help = AGGREGATIONS, long, value_name = "NAME", default_value = "mean")]
-    aggregation: String,
+    /// How sets are made in classification [default: lac]; in segmentation it is conformal risk
+    /// control.
+    #[arg(long, value_enum, requires = "alpha", hide_short_help = true)]
+    method: Option<MethodName>,
+    #[arg(help = MEASURES, long, value_name = "NAME")]
+    measure: Option<String>,
+    #[arg(help = AGGREGATIONS, long, value_name = "NAME")]
+    aggregation: Option<String>,
     /// Leave probabilities as they are.
     #[arg(long, hide_short_help = true)]
     no_temperature: bool,
@@ -92,13 +97,7 @@ pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
     let folder = Folder::open(&arguments.folder)?;
     let open = |labels: &PathBuf| arguments.label.open(labels, &folder);
     let labels = arguments.labels.as_ref().map(open).transpose()?;
-    if !folder.is_map && arguments.aggregation != "mean" {
-        return Err(Error::setting(
-            "--aggregation",
-            "is about pixels, and this is a classification",
-        )
-        .with_hint("leave it out"));
-    }
+    arguments.refuse_idle(folder.is_map)?;
     let calibrated =
         calibrate_folder(&folder, labels.as_ref(), &options, &mut |event| tell(&event))?;
     arguments.write(&calibrated)?;
@@ -115,16 +114,17 @@ pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
 
 impl CalibrateArguments {
     fn options(&self) -> Result<CalibrateOptions> {
-        let score = ImageScore::by_names(&self.measure, &self.aggregation).map_err(
-            |message| {
-                let option = if message.contains("measure") {
-                    "--measure"
-                } else {
-                    "--aggregation"
-                };
+        let unknown = |option: &'static str| {
+            move |message: String| {
                 Error::setting(option, message).with_hint("`mcdrop evaluate` ranks them")
-            },
-        )?;
+            }
+        };
+        let measure = self.measure.as_deref().unwrap_or(PREDICTIVE_ENTROPY.name);
+        let measure = ImageScore::measure_of(measure).map_err(unknown("--measure"))?;
+        let aggregation = self.aggregation.as_deref().unwrap_or(Aggregation::Mean.name());
+        let aggregation =
+            ImageScore::aggregation_of(aggregation).map_err(unknown("--aggregation"))?;
+        let score = ImageScore { measure, aggregation };
         let aim = self.keep.map(Aim::Keep).or(self.risk.map(Aim::Risk));
         Ok(CalibrateOptions {
             score,
@@ -133,14 +133,40 @@ impl CalibrateArguments {
             ood_keep: self.ood_keep,
             alpha: self.alpha,
             method: match self.method {
-                MethodName::Lac => SetMethod::Lac,
-                MethodName::Aps => SetMethod::Aps,
+                None | Some(MethodName::Lac) => SetMethod::Lac,
+                Some(MethodName::Aps) => SetMethod::Aps,
             },
             temperature: !self.no_temperature,
             threads: self
                 .threads
                 .map_or_else(|| SamplingOptions::default().threads, |n| n as usize),
         })
+    }
+
+    /// Refuses what was typed and would change nothing.
+    fn refuse_idle(&self, is_map: bool) -> Result<()> {
+        let has_threshold = self.keep.or(self.risk).or(self.ood_keep).is_some();
+        let no_threshold = "is about thresholds, and none is asked for";
+        let idle = [
+            ("--measure", self.measure.is_some() && !has_threshold, no_threshold),
+            ("--aggregation", self.aggregation.is_some() && !has_threshold, no_threshold),
+            (
+                "--aggregation",
+                self.aggregation.is_some() && !is_map,
+                "is about pixels, and this is a classification",
+            ),
+            (
+                "--method",
+                self.method.is_some() && is_map,
+                "is about classification; in segmentation it is conformal risk control",
+            ),
+        ];
+        match idle.into_iter().find(|(_, is_idle, _)| *is_idle) {
+            Some((option, _, why)) => {
+                Err(Error::setting(option, why).with_hint("leave it out"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn write(&self, calibrated: &Calibrated) -> Result<()> {

@@ -55,7 +55,8 @@ pub(super) struct TuneArguments {
     /// Ratios that are tried [default: 0.05,0.1,0.2,0.3,0.5].
     #[arg(long, value_name = "LIST", value_parser = names::numbers)]
     ratios: Option<List<f32>>,
-    /// How much accuracy (for label maps, mean intersection over union) may be lost against the model without dropout.
+    /// How much accuracy (of label maps, mean intersection over union) may be lost against the
+    /// model without dropout.
     #[arg(long, value_name = "SHARE", default_value = "0.005", value_parser = names::share)]
     most_lost: f64,
     #[command(flatten)]
@@ -71,6 +72,10 @@ pub(super) struct TuneArguments {
 }
 
 pub(super) fn run(arguments: TuneArguments) -> Result<End> {
+    if arguments.sampling.is_deterministic() {
+        return Err(Error::setting("--deterministic", "leaves nothing to tune")
+            .with_hint("leave it out: the model without dropout is tried first"));
+    }
     let ratios = arguments.ratios()?;
     let runtime = Runtime::find(arguments.machine.ort_lib.as_deref())?;
     let file = find_model(&arguments.model)?;
@@ -89,11 +94,17 @@ pub(super) fn run(arguments: TuneArguments) -> Result<End> {
     let tuning = Tuning { runtime, model, file, predicted, labels, label };
     terminal::line(&HEAD);
     let first = choices.first().cloned().unwrap_or(Choice { place: None, ratio: 0.1 });
-    let (plain, is_map) = tuning.outcome(&first, true)?;
+    let Tried { outcome: plain, is_map, left_out } = tuning.outcome(&first, true)?;
+    if left_out > 0 {
+        terminal::warning(&format!(
+            "{left_out} images do not count: they have no label, or cannot be used"
+        ));
+        terminal::hint("`mcdrop evaluate MODEL IMAGES` names them");
+    }
     terminal::line(&row("none", None, &plain));
     let mut outcomes = Vec::new();
     for choice in &choices {
-        let (outcome, _) = tuning.outcome(choice, false)?;
+        let outcome = tuning.outcome(choice, false)?.outcome;
         terminal::line(&row(
             choice.place.as_deref().unwrap_or("its own"),
             Some(choice.ratio),
@@ -120,7 +131,7 @@ pub(super) fn run(arguments: TuneArguments) -> Result<End> {
             terminal::line(&command::predict(choice));
         }
     }
-    Ok(End::Done)
+    Ok(if left_out == 0 { End::Done } else { End::SomeImagesFailed })
 }
 
 const HEAD: &str = "place       ratio  negative_log_likelihood  accuracy  \
@@ -189,9 +200,18 @@ struct Tuning {
     label: LabelArguments,
 }
 
+/// What came of a run.
+struct Tried {
+    outcome: Outcome,
+    /// Whether there are scores for each pixel.
+    is_map: bool,
+    /// Images that do not count.
+    left_out: usize,
+}
+
 impl Tuning {
-    /// What labels say of a choice, or of the model without dropout, and whether it gives maps.
-    fn outcome(&self, choice: &Choice, plain: bool) -> Result<(Outcome, bool)> {
+    /// What labels say of a choice, or of the model without dropout.
+    fn outcome(&self, choice: &Choice, plain: bool) -> Result<Tried> {
         let scores = &self.predicted.scores;
         let output = scores.output_name.as_deref();
         let plan = Plan::with_sites(
@@ -210,7 +230,7 @@ impl Tuning {
         self.evaluated(Setup { plan, preprocessing }, &job)
     }
 
-    fn evaluated(&self, setup: Setup, job: &Job) -> Result<(Outcome, bool)> {
+    fn evaluated(&self, setup: Setup, job: &Job) -> Result<Tried> {
         let open_truth = |folder: &Folder| {
             let labels = Some(self.label.open(&self.labels, folder)?);
             Ok(Truth { labels, masks: None })
@@ -232,6 +252,7 @@ impl Tuning {
             Error::setting("--labels", "no item has a label")
                 .with_hint("are all of them ids that mean \"no label\"? --ignore-index")
         })?;
-        Ok((outcome, folder.is_map))
+        let left_out = counted.missing + counted.failed + summary.failed;
+        Ok(Tried { outcome, is_map: folder.is_map, left_out })
     }
 }

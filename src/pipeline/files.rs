@@ -6,8 +6,8 @@ use crate::output::folder::{SET_SIZE, map_path};
 /// The files of an image that was predicted: what each is, and its path in the output folder.
 ///
 /// `map` is whether there are scores for each pixel. A file is known by its kind
-/// (`prediction`, `overlay`, `set_size`, `probabilities`, `deterministic` or a measure); where a kind has
-/// several files, all but the first by kind and ending, as in `margin.npy`.
+/// (`prediction`, `overlay`, `set_size`, `probabilities`, `deterministic` or a measure); where a
+/// kind has several files, all but the first by kind and ending, as in `margin.npy`.
 pub fn files(options: &OutputOptions, map: bool, id: &str) -> Vec<(String, String)> {
     let mut files = Vec::new();
     let mut add = |kind: &str, extension: &str| {

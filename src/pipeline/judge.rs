@@ -12,7 +12,7 @@ use crate::output::folder::{SET_SIZE, map_path};
 use crate::output::heat_map::HeatMap;
 use crate::output::resample;
 use crate::output::table::shortest;
-use crate::policy::{Decision, ImageScore, Policy, temper};
+use crate::policy::{Decision, ImageScore, Policy, deterministic_scores, temper};
 use crate::tensor::{ClassMap, Map};
 
 /// The answers of a policy: each there where the policy asks.
@@ -50,12 +50,11 @@ pub(super) fn judged_columns(
     policy: &Policy,
     map: bool,
 ) -> impl Iterator<Item = &'static str> + use<> {
-    let decides = policy.accept.is_some() || policy.out_of_distribution.is_some();
     [
         ("calibrated_probability", policy.temperature.is_some()),
         (SET_SIZE, policy.sets.is_some()),
         ("prediction_set", policy.sets.is_some() && !map),
-        ("decision", decides),
+        ("decision", policy.decides()),
     ]
     .into_iter()
     .filter_map(|(name, is_there)| is_there.then_some(name))
@@ -99,6 +98,9 @@ impl Writer<'_> {
         image: &Predicted,
         map_of: &impl Fn(&Measure) -> Option<&'m Map>,
     ) -> Option<Decision> {
+        if !policy.decides() {
+            return None;
+        }
         let part = self.part(image);
         let predicted = part.of_classes(image.statistics.prediction());
         let ids: Vec<u32> = predicted.classes.iter().copied().map(u32::from).collect();
@@ -110,8 +112,7 @@ impl Writer<'_> {
                 return map.map_or(f32::NAN, |map| score.of(&map.values, &pixels));
             }
             let (_, probability) = self.deterministic(image);
-            let rest: Vec<f32> = probability.iter().map(|p| (1.0 - p).max(0.0)).collect();
-            score.of(&rest, &pixels)
+            score.of(&deterministic_scores(&probability), &pixels)
         })
     }
 

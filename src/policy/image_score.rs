@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::Measure;
+use crate::measure::{MEASURES, Measure};
 use crate::metric::{Aggregation, DETERMINISTIC, Pixels, Score};
 
 /// A measure, or one less the probability of the pass without dropout, and how its values at
@@ -32,25 +32,30 @@ struct Names {
 }
 
 impl ImageScore {
-    /// The score of names; `deterministic` is the pass without dropout.
+    /// The measure of a name; none of `deterministic`, the pass without dropout.
     ///
     /// # Errors
-    /// If one is unknown: the names that there are.
-    pub fn by_names(measure: &str, aggregation: &str) -> Result<Self, String> {
-        let measure = match measure {
-            DETERMINISTIC => None,
-            name => Some(Measure::by_name(name).ok_or_else(|| {
-                let names: Vec<&str> =
-                    crate::measure::MEASURES.iter().map(|m| m.name).collect();
-                let names = names.join(", ");
-                format!("\"{name}\" is no measure; there are {names}, {DETERMINISTIC}")
-            })?),
-        };
-        let aggregation = Aggregation::by_name(aggregation).ok_or_else(|| {
+    /// If it is unknown: the names that there are.
+    pub fn measure_of(name: &str) -> Result<Option<&'static Measure>, String> {
+        if name == DETERMINISTIC {
+            return Ok(None);
+        }
+        Measure::by_name(name).map(Some).ok_or_else(|| {
+            let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
+            let names = names.join(", ");
+            format!("\"{name}\" is no measure; there are {names}, {DETERMINISTIC}")
+        })
+    }
+
+    /// The aggregation of a name.
+    ///
+    /// # Errors
+    /// If it is unknown: the names that there are.
+    pub fn aggregation_of(name: &str) -> Result<Aggregation, String> {
+        Aggregation::by_name(name).ok_or_else(|| {
             let names: Vec<&str> = Aggregation::ALL.iter().map(|a| a.name()).collect();
-            format!("\"{aggregation}\" is no aggregation; there are {}", names.join(", "))
-        })?;
-        Ok(Self { measure, aggregation })
+            format!("\"{name}\" is no aggregation; there are {}", names.join(", "))
+        })
     }
 
     /// The measure's name, or `deterministic`.
@@ -78,11 +83,19 @@ impl ImageScore {
     }
 }
 
+/// The scores of the pass without dropout, of the probabilities of its classes.
+pub fn deterministic_scores(probabilities: &[f32]) -> Vec<f32> {
+    probabilities.iter().map(|p| (1.0 - p).max(0.0)).collect()
+}
+
 impl TryFrom<Names> for ImageScore {
     type Error = String;
 
     fn try_from(names: Names) -> Result<Self, String> {
-        Self::by_names(&names.measure, &names.aggregation)
+        Ok(Self {
+            measure: Self::measure_of(&names.measure)?,
+            aggregation: Self::aggregation_of(&names.aggregation)?,
+        })
     }
 }
 

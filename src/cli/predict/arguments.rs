@@ -240,6 +240,13 @@ pub(in crate::cli) struct MachineArguments {
     pub(in crate::cli) ort_lib: Option<PathBuf>,
 }
 
+impl SamplingArguments {
+    /// Whether all dropouts are off.
+    pub(in crate::cli) fn is_deterministic(&self) -> bool {
+        self.deterministic
+    }
+}
+
 impl MachineArguments {
     /// How many threads work.
     pub(in crate::cli) fn threads(&self) -> usize {

@@ -1,18 +1,29 @@
 //! The command line of what was found.
 
+use std::collections::BTreeSet;
+
+use clap::{Arg, Args as _, Command};
+
+use super::TuneArguments;
+use crate::cli::predict::PredictArguments;
 use crate::tune::Choice;
 
-/// Options of tune alone, with how many values each takes.
-const OF_TUNE: &[(&str, usize)] = &[
-    ("--labels", 1),
-    ("--places", 1),
-    ("--ratios", 1),
-    ("--most-lost", 1),
-    ("--match", 2),
-    ("--ignore-index", 1),
-    ("--reduce-zero-label", 0),
-    ("--label-colors", 1),
-];
+/// Options that predict does not know, with how many values each takes.
+fn options_of_tune() -> Vec<(String, usize)> {
+    let of_predict = PredictArguments::augment_args(Command::new(""));
+    let known: BTreeSet<&str> =
+        of_predict.get_arguments().filter_map(Arg::get_long).collect();
+    let values = |option: &Arg| {
+        let most = option.get_num_args().map_or(1, |range| range.max_values());
+        if option.get_action().takes_values() { most } else { 0 }
+    };
+    TuneArguments::augment_args(Command::new(""))
+        .get_arguments()
+        .filter_map(|option| Some((option.get_long()?, values(option))))
+        .filter(|(name, _)| !known.contains(name))
+        .map(|(name, values)| (format!("--{name}"), values))
+        .collect()
+}
 
 /// `mcdrop predict` with what was typed for tune and a choice.
 pub(super) fn predict(choice: &Choice) -> String {
@@ -20,12 +31,13 @@ pub(super) fn predict(choice: &Choice) -> String {
 }
 
 fn of(typed: impl Iterator<Item = String>, choice: &Choice) -> String {
+    let of_tune = options_of_tune();
     let mut words = vec!["mcdrop".to_owned(), "predict".to_owned()];
     let mut typed = typed.skip_while(|word| word != "tune").skip(1);
     while let Some(word) = typed.next() {
         let (name, has_value) =
             word.split_once('=').map_or((word.as_str(), false), |(name, _)| (name, true));
-        match OF_TUNE.iter().find(|(option, _)| *option == name) {
+        match of_tune.iter().find(|(option, _)| *option == name) {
             Some((_, values)) => {
                 let more = if has_value { 0 } else { *values };
                 (0..more).for_each(|_| drop(typed.next()));
