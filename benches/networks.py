@@ -52,6 +52,11 @@ class UNet(nn.Module):
         self.rise = nn.ModuleList([nn.ConvTranspose2d(a, b, 2, stride=2) for a, b, _ in pairs])
         self.up = nn.ModuleList([Block(2 * b, b, ratio) for _, b, ratio in pairs])
         self.head = nn.Conv2d(widths[1], 12, 1)
+        # Weights that keep the size of signals (He et al. 2015), or the logits would be so small
+        # that no dropout moves the softmax.
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, x):
         kept = []
