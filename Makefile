@@ -82,7 +82,7 @@ check-python: build python-checks ## Check converted models in Python (fetches w
 bench: setup ## Time the kernels and whole predictions (minutes; BENCH=dropout for some)
 	cargo bench --locked --bench kernels --bench predictions -- $(BENCH)
 
-bench-error: setup ## Measure the sampling error against time (an hour; with the U-Net of bench-peers, if it is there)
+bench-error: setup ## Measure the sampling error against time (ten minutes; with the U-Net of bench-peers, if it is there)
 	cargo bench --locked --bench error_against_time -- fixtures/readme $$(ls target/bench/unet.onnx 2>/dev/null)
 
 # Against what users would write instead: several GB of Python packages, put aside.
