@@ -14,6 +14,7 @@ mod manual;
 mod names;
 mod predict;
 mod progress;
+mod report;
 mod signals;
 mod sites;
 mod terminal;
@@ -38,6 +39,7 @@ Examples:
   mcdrop inspect model.onnx    what is random in a model
   mcdrop evaluate out --labels labels
   mcdrop calibrate out --labels labels -o policy.toml --risk 0.02
+  mcdrop report out            a page to look at it all
   mcdrop convert model.onnx -o live.onnx
   mcdrop predict --help        the options used most, with examples
   mcdrop help predict          all options
@@ -67,6 +69,8 @@ enum Command {
     Calibrate(Box<calibrate::CalibrateArguments>),
     /// Find where to put dropout into a model, and how much, on labelled images.
     Tune(Box<tune::TuneArguments>),
+    /// Write a page to look at predictions: maps, values, evaluation, two runs side by side.
+    Report(report::ReportArguments),
     /// Write a model that draws its masks itself, in any ONNX Runtime.
     Convert(Box<convert::ConvertArguments>),
     /// Show which ONNX Runtime is found, where, and what works.
@@ -98,9 +102,15 @@ fn command() -> clap::Command {
         let needs = is_of_run(&argument) && argument.get_id() != "threads";
         if needs { argument.requires("images") } else { argument }
     };
+    let of_labels = labels::options();
+    let needs_labels = |argument: Arg| {
+        let needs = of_labels.contains(argument.get_id());
+        if needs { argument.requires("labels") } else { argument }
+    };
     Cli::command().mut_subcommands(|command| match command.get_name() {
         "evaluate" => command.mut_args(hide).mut_args(needs_images),
         "tune" => command.mut_args(hide),
+        "report" => command.mut_args(needs_labels),
         _ => command,
     })
 }
@@ -118,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(*arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Tune(arguments) => tune::run(*arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(command(), &arguments),

@@ -11,6 +11,7 @@ mod live;
 mod report;
 mod stream;
 
+pub use curves::{Picture, read as read_curves};
 pub use folder::{Folder, Kept, Prediction};
 pub use labels::{Found, Labels, Rename};
 pub use live::Live;

@@ -50,7 +50,7 @@
 //! ```text
 //! model.onnx -> onnx -> rewrite (sites, cut) -> runtime (prefix and suffix, dropout operator)
 //! images     -> input (decode, resize, normalise) -> prefix once -> suffix T times
-//!                                                 -> reduce -> measure -> output
+//!                                                 -> reduce -> measure -> output -> report
 //! ```
 //!
 //! # Code map
@@ -59,7 +59,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | flags, messages, exit codes; the only one that prints |
-//! | [`calibrate`], [`tune`] | thresholds, temperature and sets of classes, found on labelled predictions; where dropout is put in |
+//! | [`calibrate`], [`tune`], [`report`] | thresholds, temperature and sets of classes, found on labelled predictions; where dropout is put in; the page a person looks at |
 //! | [`evaluate`] | a folder of predictions, or a run, against labels |
 //! | [`pipeline`], [`convert`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself |
 //! | [`policy`] | what is decided about an image |
@@ -105,6 +105,7 @@ pub mod policy;
 mod python_literal;
 pub mod random;
 pub mod reduce;
+pub mod report;
 pub mod rewrite;
 pub mod runtime;
 pub mod sampling;

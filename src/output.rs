@@ -16,6 +16,8 @@ pub mod format;
 pub mod gray_png;
 pub mod heat_map;
 pub mod overlay;
+pub mod page;
+mod png_decoder;
 mod png_encoder;
 pub mod resample;
 pub mod table;

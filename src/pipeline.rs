@@ -13,6 +13,7 @@ mod judge;
 mod keep;
 mod observe;
 mod open;
+mod page_files;
 mod record;
 mod resume;
 mod row;

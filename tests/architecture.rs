@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["policy"],
     &["pipeline", "convert"],
     &["evaluate"],
-    &["calibrate", "tune"],
+    &["calibrate", "tune", "report"],
     &["cli"],
 ];
 

@@ -1,9 +1,9 @@
 //! Options that say what labels look like.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, Command, Id};
 
 use super::terminal;
 use crate::error::{Error, Result};
@@ -30,6 +30,12 @@ pub(super) struct LabelArguments {
     /// or a file of them.
     #[arg(long, value_name = "NAME|FILE", hide_short_help = true)]
     label_colors: Option<String>,
+}
+
+/// The names of these options.
+pub(super) fn options() -> BTreeSet<Id> {
+    let all = LabelArguments::augment_args(Command::new(""));
+    all.get_arguments().map(|argument| argument.get_id().clone()).collect()
 }
 
 impl LabelArguments {

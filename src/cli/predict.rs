@@ -16,13 +16,14 @@ use clap::{Args as _, Command, Id};
 use self::teller::Teller;
 use super::signals::Signals;
 use super::sites::SiteArguments;
-use super::{End, terminal};
+use super::{End, report, terminal};
 use crate::error::Result;
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Listing, Preprocessing, list_images};
 use crate::measure::MUTUAL_INFORMATION;
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Event, Job, Observer, Setup, Summary};
+use crate::report::Options;
 use crate::rewrite::{Plan, Site};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
@@ -73,7 +74,7 @@ pub(super) fn run_observed(
         describe(&runtime, &plan, &preprocessing);
     }
     let listing = list_images(&arguments.sources(), Some(&arguments.output))?;
-    report(&listing);
+    warn_of_listing(&listing);
     let job = arguments.job(listing.images, &preprocessing)?;
     let mut shown = job.output.measures.iter().chain(&job.output.maps);
     if job.sampling.stop.is_some()
@@ -86,6 +87,10 @@ pub(super) fn run_observed(
     }
     let setup = Setup { plan, preprocessing };
     let (end, summary) = predict(arguments, setup, &runtime, &job, observer)?;
+    if arguments.report() {
+        let threads = job.sampling.threads;
+        report::write(&job.folder, &Options { threads, ..Options::default() })?;
+    }
     let all_found = listing.unreadable.is_empty();
     let end = if end == End::Done && !all_found { End::SomeImagesFailed } else { end };
     Ok((end, summary))
@@ -124,7 +129,7 @@ pub(super) fn warn(plan: &Plan) {
 }
 
 /// Says what was not found, and what was found twice.
-fn report(listing: &Listing) {
+fn warn_of_listing(listing: &Listing) {
     for error in &listing.unreadable {
         terminal::warning(&format!("images in this folder are missing: {error}"));
     }

@@ -1,18 +1,24 @@
 //! Curves behind the metrics, as tables and as pictures.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::folder::Folder;
+use crate::error::{Error, Result};
 use crate::metric::{Curve, DETERMINISTIC, Evaluation};
 use crate::output::chart::{self, Axis, Chart, Marks, Point, Scale, Series};
+use crate::output::folder::CURVES;
 
 /// Scores that pictures show; tables hold all.
 const SHOWN: [&str; 3] = ["predictive_entropy", "mutual_information", DETERMINISTIC];
 
 /// Curves that belong together: a table of all, and a picture of some.
-pub(super) struct Picture {
-    pub(super) name: &'static str,
-    charts: Vec<Chart>,
+#[derive(Debug)]
+pub struct Picture {
+    /// The name of its files.
+    pub name: &'static str,
+    /// What is shown.
+    pub charts: Vec<Chart>,
     curves: Vec<Curve>,
 }
 
@@ -33,36 +39,97 @@ impl Picture {
     }
 }
 
+/// Every picture, in the order in which they are shown: its name and what draws it.
+const PICTURES: &[(&str, fn(Vec<Curve>, &Folder) -> Picture)] = &[
+    ("reliability", |curves, _| reliability(curves)),
+    ("risk_coverage", |curves, _| risk_coverage(curves)),
+    ("right_and_wrong", |curves, folder| {
+        let of = ("histogram", "");
+        histograms("right_and_wrong", of, ["right", "wrong"], curves, folder)
+    }),
+    ("sparsification", |curves, _| sparsification(curves)),
+    (OUT_OF_DISTRIBUTION, |curves, folder| {
+        let of = ("ood", if folder.is_map { ".mean" } else { "" });
+        histograms(OUT_OF_DISTRIBUTION, of, ["inside", "outside"], curves, folder)
+    }),
+    (PATCHES, |curves, _| patches(curves)),
+];
+
+const OUT_OF_DISTRIBUTION: &str = "in_and_out_of_distribution";
+const PATCHES: &str = "patch_accuracy_patch_uncertainty";
+
+/// The pictures of an evaluation; without labels most have nothing to show.
 pub(super) fn all(evaluation: &Evaluation, folder: &Folder) -> Vec<Picture> {
-    let mut pictures = vec![
-        reliability(evaluation.reliability()),
-        risk_coverage(evaluation.risk_coverage()),
-        histograms(
-            "right_and_wrong",
-            ("histogram", ""),
-            ["right", "wrong"],
-            evaluation.right_and_wrong(),
-            folder,
-        ),
-        sparsification(evaluation.sparsification()),
-    ];
-    let images = evaluation.inside_and_outside_images();
-    if evaluation.n_images().1 > 0 {
-        let of_mean = if folder.is_map { ".mean" } else { "" };
-        pictures.push(histograms(
-            "in_and_out_of_distribution",
-            ("ood", of_mean),
-            ["inside", "outside"],
-            images,
-            folder,
-        ));
+    let curves = |name: &str| match name {
+        "reliability" => evaluation.reliability(),
+        "risk_coverage" => evaluation.risk_coverage(),
+        "right_and_wrong" => evaluation.right_and_wrong(),
+        "sparsification" => evaluation.sparsification(),
+        OUT_OF_DISTRIBUTION if evaluation.n_images().1 > 0 => {
+            evaluation.inside_and_outside_images()
+        }
+        PATCHES if folder.is_map => evaluation.pavpu(),
+        _ => Vec::new(),
+    };
+    pictures(folder, &|name| Ok(curves(name)), &mut Vec::new())
+}
+
+/// The pictures of an evaluation that was written into a folder, from their tables, and what is
+/// wrong with those that cannot be read.
+pub fn read(folder: &Folder) -> (Vec<Picture>, Vec<Error>) {
+    let mut wrong = Vec::new();
+    let curves = |name: &str| read_csv(&folder.path().join(format!("{CURVES}/{name}.csv")));
+    let pictures = pictures(folder, &curves, &mut wrong);
+    (pictures, wrong)
+}
+
+fn pictures(
+    folder: &Folder,
+    curves: &dyn Fn(&str) -> Result<Vec<Curve>>,
+    wrong: &mut Vec<Error>,
+) -> Vec<Picture> {
+    let mut pictures = Vec::new();
+    for (name, draw) in PICTURES {
+        match curves(name) {
+            Ok(curves) if curves.is_empty() => {}
+            Ok(curves) => pictures.push(draw(curves, folder)),
+            Err(error) => wrong.push(error),
+        }
     }
-    if folder.is_map {
-        pictures.push(patches(evaluation.pavpu()));
-    }
-    // Without labels most have nothing to show.
-    pictures.retain(|picture| !picture.charts.is_empty());
+    pictures.retain(|picture| picture.charts.iter().any(|c| !c.series.is_empty()));
     pictures
+}
+
+/// Curves of a table; none where there is no such file.
+fn read_csv(file: &Path) -> Result<Vec<Curve>> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(Error::read(file, error)),
+    };
+    let broken = |n: usize| {
+        let message = format!("line {} is no curve, x and y", n + 1);
+        Error::read(file, std::io::Error::new(std::io::ErrorKind::InvalidData, message))
+    };
+    let mut curves: Vec<Curve> = Vec::new();
+    for (n, line) in text.lines().enumerate().skip(1) {
+        let mut fields = line.rsplitn(3, ',');
+        let mut number = || fields.next().and_then(|field| field.parse::<f64>().ok());
+        let (Some(y), Some(x)) = (number(), number()) else { return Err(broken(n)) };
+        let name = fields.next().ok_or_else(|| broken(n))?;
+        match curves.last_mut().filter(|curve| curve.name == name) {
+            Some(curve) => {
+                curve.x.push(x);
+                curve.y.push(y);
+            }
+            None => {
+                curves.push(Curve { name: name.to_owned(), x: vec![x], y: vec![y] });
+            }
+        }
+    }
+    Ok(curves)
 }
 
 fn axis(label: &str, range: Option<(f64, f64)>) -> Axis {
@@ -197,5 +264,5 @@ fn patches(curves: Vec<Curve>) -> Picture {
         })
     };
     let charts = SHOWN.iter().filter_map(of).collect();
-    Picture { name: "patch_accuracy_patch_uncertainty", charts, curves }
+    Picture { name: PATCHES, charts, curves }
 }

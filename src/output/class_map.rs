@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::png_decoder::{self, Samples};
 use super::png_encoder::{self, Pixels};
 use crate::palette::Palette;
 use crate::tensor::ClassMap;
@@ -40,6 +41,29 @@ pub fn encode_png(
     // The low byte of `ClassMap::NONE` is 255, which no class has here.
     let data: Vec<u8> = map.classes.iter().map(|id| *id as u8).collect();
     png_encoder::encode(size, &Pixels::Indexed(&colors), &data)
+}
+
+/// Reads a class map that [`encode_png`] wrote for this number of classes.
+///
+/// # Errors
+///
+/// When it is of another kind, is cut short, has too many pixels, or an id is none of a class.
+pub fn decode_png(bytes: &[u8], n_classes: usize) -> io::Result<ClassMap> {
+    let raster = png_decoder::decode(bytes)?;
+    let classes: Vec<u16> = match raster.samples {
+        Samples::Indices(ids) if n_classes < WIDE_FROM => {
+            let id = |id| if id == u8::MAX { ClassMap::NONE } else { u16::from(id) };
+            ids.into_iter().map(id).collect()
+        }
+        Samples::Gray16 { levels, .. } if n_classes >= WIDE_FROM => levels,
+        _ => return Err(png_decoder::unexpected("class ids")),
+    };
+    let strange = |id: &&u16| **id != ClassMap::NONE && usize::from(**id) >= n_classes;
+    if let Some(id) = classes.iter().find(strange) {
+        let message = format!("class {id} in a map of {n_classes} classes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(ClassMap { height: raster.height, width: raster.width, classes })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::io::{self, Write as _};
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
+use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::encoder::TiffEncoder;
 use tiff::tags::Tag;
 
@@ -17,6 +18,9 @@ use crate::tensor::Map;
 
 /// Bytes of a strip before compression, or one row where that is more.
 const STRIP_BYTES: usize = 256 << 10;
+
+/// Largest map that is read, as for images.
+const MOST_PIXELS: usize = 200_000_000;
 
 /// Bytes of a value.
 const VALUE_BYTES: usize = size_of::<f32>();
@@ -57,6 +61,31 @@ pub fn encode(map: &Map) -> io::Result<Vec<u8>> {
     let mut bytes = io::Cursor::new(Vec::new());
     write(map, rows, &mut bytes).map_err(io::Error::other)?;
     Ok(bytes.into_inner())
+}
+
+/// Reads a TIFF file of 32-bit floating point with one value a pixel, as [`encode`] writes it.
+///
+/// # Errors
+///
+/// When it is of another kind, is cut short, or has more than 200 million pixels.
+pub fn decode(bytes: &[u8]) -> io::Result<Map> {
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = VALUE_BYTES * MOST_PIXELS;
+    limits.intermediate_buffer_size = VALUE_BYTES * MOST_PIXELS;
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let decoder = Decoder::new(io::Cursor::new(bytes)).map_err(invalid)?;
+    let mut decoder = decoder.with_limits(limits);
+    let (width, height) = decoder.dimensions().map_err(invalid)?;
+    let (width, height) = (width as usize, height as usize);
+    match decoder.read_image().map_err(invalid)? {
+        DecodingResult::F32(values) if values.len() == width * height => {
+            Ok(Map { height, width, values })
+        }
+        _ => {
+            let message = "expected one 32-bit floating-point value a pixel";
+            Err(io::Error::new(io::ErrorKind::InvalidData, message))
+        }
+    }
 }
 
 fn write(

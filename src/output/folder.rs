@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::format::FORMATS;
+use super::page;
 use crate::{Error, Result};
 
 /// Name of the table of rows, by which the folder of a run is known.
@@ -24,7 +25,7 @@ pub const SET_SIZE: &str = "set_size";
 
 /// Kinds of files a run writes besides the measures, each in a folder of that name.
 pub const KINDS: &[&str] =
-    &["prediction", "overlay", "probabilities", "deterministic", SET_SIZE];
+    &["prediction", "overlay", "probabilities", "deterministic", SET_SIZE, page::FOLDER];
 
 const TEMPORARY_PREFIX: &str = ".mcdrop-";
 const TEMPORARY_SUFFIX: &str = ".part";
@@ -155,18 +156,20 @@ impl OutputFolder {
         }
     }
 
-    /// Removes what an evaluation of earlier results wrote.
+    /// Removes what was made of earlier results: the evaluation, and the page.
     ///
     /// # Errors
     ///
     /// When a file cannot be removed.
-    pub fn clear_evaluation(&self) -> Result<()> {
-        let metrics = self.path.join(METRICS);
-        match fs::remove_file(&metrics) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::write(&metrics, error));
+    pub fn clear_derived(&self) -> Result<()> {
+        for name in [METRICS, page::PAGE] {
+            let file = self.path.join(name);
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::write(&file, error));
+                }
+                _ => {}
             }
-            _ => {}
         }
         let folder = self.path.join(CURVES);
         let is_folder = |meta: fs::Metadata| meta.is_dir();
@@ -215,6 +218,18 @@ impl OutputFolder {
 /// different ids never meet, where the file system tells their names apart
 /// ([`OutputFolder::tells_case`]).
 pub fn map_path(kind: &str, id: &str, extension: &str) -> String {
+    path_below(kind, id, extension, &|ending| {
+        FORMATS.iter().any(|format| ending.eq_ignore_ascii_case(format.extension))
+    })
+}
+
+/// `<kind>/<id>.<extension>`, where folders whose names have an ending of files get a `_`.
+pub(super) fn path_below(
+    kind: &str,
+    id: &str,
+    extension: &str,
+    is_of_files: &dyn Fn(&str) -> bool,
+) -> String {
     let mut path = format!("{kind}/");
     let mut parts = id.split('/').peekable();
     while let Some(part) = parts.next() {
@@ -224,9 +239,7 @@ pub fn map_path(kind: &str, id: &str, extension: &str) -> String {
         }
         let ending =
             part.trim_end_matches('_').rsplit_once('.').map(|(_, ending)| ending);
-        if FORMATS.iter().any(|format| {
-            ending.is_some_and(|ending| ending.eq_ignore_ascii_case(format.extension))
-        }) {
+        if ending.is_some_and(is_of_files) {
             path.push('_');
         }
         path.push('/');
@@ -284,7 +297,8 @@ fn is_curve(name: &str) -> bool {
 fn is_ours(name: &str) -> bool {
     let has =
         |ending: &str| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'));
-    is_temporary(name) || FORMATS.iter().any(|format| has(format.extension))
+    let extensions = FORMATS.iter().map(|format| format.extension);
+    is_temporary(name) || extensions.chain(page::ENDINGS.iter().copied()).any(has)
 }
 
 #[cfg(test)]

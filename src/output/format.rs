@@ -6,6 +6,7 @@ use std::io;
 use super::heat_map::{self, HeatMap};
 use super::{float_tiff, gray_png};
 use crate::npy;
+use crate::tensor::Map;
 
 /// A file format for maps of values.
 #[derive(Debug, Clone, Copy)]
@@ -18,8 +19,12 @@ pub struct Format {
     pub summary: &'static str,
     /// How a reader gets from a pixel to the value, and what is none.
     pub reading: &'static str,
+    /// How many steps there are from 0 to the bound; none where a file holds the f32 themselves.
+    pub steps: Option<u16>,
     /// Turns a map into the bytes of a file.
     pub encode: fn(&HeatMap<'_>) -> io::Result<Vec<u8>>,
+    /// Reads such a file of a measure with this bound again, to half a step.
+    pub decode: fn(&[u8], f32) -> io::Result<Map>,
 }
 
 /// All formats, the default one first.
@@ -29,33 +34,52 @@ pub const FORMATS: &[Format] = &[
         extension: "png",
         summary: "picture on the measure's fixed scale, 255 levels of the magma colours",
         reading: "value = bound * index / 254; index 255 is none",
+        steps: Some(254),
         encode: heat_map::encode_png,
+        decode: heat_map::decode_png,
     },
     Format {
         name: "png16",
         extension: "16.png",
         summary: "16-bit gray on the measure's fixed scale",
         reading: "value = bound * gray / 65535; the gray of the tRNS chunk, if any, is none",
+        steps: Some(u16::MAX),
         encode: gray_png::encode,
+        decode: gray_png::decode,
     },
     Format {
         name: "tiff",
         extension: "tif",
         summary: "TIFF of the f32 values, compressed without loss",
         reading: "value = sample; NaN is none",
+        steps: None,
         encode: |heat| float_tiff::encode(heat.map),
+        decode: |bytes, _| float_tiff::decode(bytes),
     },
     Format {
         name: "npy",
         extension: "npy",
         summary: "NumPy array of the f32 values, rows by columns",
         reading: "value = element; NaN is none",
+        steps: None,
         encode: |heat| {
             let map = heat.map;
             npy::encode_f32(&[map.height, map.width], &map.values)
         },
+        decode: |bytes, _| array(bytes),
     },
 ];
+
+fn array(bytes: &[u8]) -> io::Result<Map> {
+    let (shape, values) = npy::read(bytes, bytes.len() as u64)?;
+    match shape[..] {
+        [height, width] => Ok(Map { height, width, values }),
+        _ => {
+            let message = format!("an array of shape {shape:?} is no map");
+            Err(io::Error::new(io::ErrorKind::InvalidData, message))
+        }
+    }
+}
 
 /// Two images whose maps would lie in one file: with the endings `png` and `16.png` the images
 /// `a` and `a.16` both get an `a.16.png`.
@@ -94,7 +118,6 @@ pub fn find(name: &str) -> Option<&'static Format> {
 mod tests {
     use super::*;
     use crate::output::colormap::Ramp;
-    use crate::tensor::Map;
 
     #[test]
     fn every_format_is_found_by_its_name_and_writes_something() {
@@ -109,6 +132,26 @@ mod tests {
             assert!(!format.summary.is_empty() && !format.reading.is_empty());
         }
         assert!(find("gif").is_none());
+    }
+
+    #[test]
+    fn every_format_reads_its_own_files_to_half_a_step() {
+        let values = [0.0, 0.1, 0.7, 1.99, 2.0, f32::NAN, 1.234_567, 1e-6];
+        let map = Map { height: 2, width: 4, values: values.to_vec() };
+        for format in FORMATS {
+            let heat = HeatMap { map: &map, bound: 2.0, ramp: Ramp::SquareRoot };
+            let bytes = (format.encode)(&heat).unwrap();
+            let back = (format.decode)(&bytes, 2.0).unwrap();
+            assert_eq!((back.height, back.width), (2, 4), "{}", format.name);
+            let half = format.steps.map_or(0.0, |steps| 1.000_01 / f32::from(steps));
+            for (value, back) in values.iter().zip(&back.values) {
+                let same = value.is_nan() && back.is_nan();
+                assert!(same || (value - back).abs() <= half, "{}: {back}", format.name);
+            }
+            for cut in [0, 9, bytes.len() / 2, bytes.len() - 13] {
+                assert!((format.decode)(&bytes[..cut], 2.0).is_err(), "{cut}");
+            }
+        }
     }
 
     #[test]

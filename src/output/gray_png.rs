@@ -3,7 +3,9 @@
 use std::io;
 
 use super::heat_map::HeatMap;
+use super::png_decoder::{self, Samples};
 use super::png_encoder::{self, Pixels};
+use crate::tensor::Map;
 
 /// The level of the bound.
 const HIGHEST: u16 = u16::MAX;
@@ -33,6 +35,24 @@ pub fn encode(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
         .collect();
     let size = (heat.map.width, heat.map.height);
     png_encoder::encode(size, &Pixels::Gray16 { none }, &data)
+}
+
+/// Reads a map that [`encode`] wrote on a scale up to `bound`, to half a step.
+///
+/// # Errors
+///
+/// When it is no 16-bit gray PNG, is cut short, or has too many pixels.
+pub fn decode(bytes: &[u8], bound: f32) -> io::Result<Map> {
+    let raster = png_decoder::decode(bytes)?;
+    let Samples::Gray16 { levels, none } = raster.samples else {
+        return Err(png_decoder::unexpected("16-bit gray"));
+    };
+    let value = |level: u16| {
+        let share = f64::from(level) / f64::from(HIGHEST);
+        if none == Some(level) { f32::NAN } else { (f64::from(bound) * share) as f32 }
+    };
+    let values = levels.into_iter().map(value).collect();
+    Ok(Map { height: raster.height, width: raster.width, values })
 }
 
 /// The level of a value, none for NaN.
@@ -67,7 +87,6 @@ mod tests {
 
     use super::*;
     use crate::output::colormap::Ramp;
-    use crate::tensor::Map;
 
     fn file(height: usize, width: usize, values: Vec<f32>, bound: f32) -> Vec<u8> {
         let map = Map { height, width, values };

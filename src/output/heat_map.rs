@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::colormap::{self, Ramp};
+use super::colormap::{self, HIGHEST_LEVEL, NO_LEVEL, Ramp};
+use super::png_decoder::{self, Samples};
 use super::png_encoder::{self, Pixels};
 use crate::tensor::Map;
 
@@ -53,10 +54,27 @@ pub fn encode_png(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     png_encoder::encode((heat.map.width, heat.map.height), &palette, &heat.levels()?)
 }
 
+/// Reads a heat map that [`encode_png`] wrote on a scale up to `bound`, to half a step.
+///
+/// # Errors
+///
+/// When it is no indexed 8-bit PNG, is cut short, or has too many pixels.
+pub fn decode_png(bytes: &[u8], bound: f32) -> io::Result<Map> {
+    let raster = png_decoder::decode(bytes)?;
+    let Samples::Indices(levels) = raster.samples else {
+        return Err(png_decoder::unexpected("an indexed picture"));
+    };
+    let value = |level: u8| match level {
+        NO_LEVEL => f32::NAN,
+        level => f32::from(level) * bound / f32::from(HIGHEST_LEVEL),
+    };
+    let values = levels.into_iter().map(value).collect();
+    Ok(Map { height: raster.height, width: raster.width, values })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::colormap::NO_LEVEL;
 
     fn decode(bytes: &[u8]) -> (png::OutputInfo, png::Info<'static>, Vec<u8>) {
         let mut reader = png::Decoder::new(io::Cursor::new(bytes)).read_info().unwrap();

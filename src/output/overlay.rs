@@ -60,6 +60,20 @@ pub fn encode_png(
     png_encoder::encode((canvas.width, canvas.height), &Pixels::Rgb, &canvas.rgb)
 }
 
+/// The image with the heat map over it, pixel by pixel, without a legend: red, green and blue.
+///
+/// # Errors
+///
+/// As [`draw`].
+pub fn blend(photo: Photo<'_>, heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
+    fits(photo, heat.map)?;
+    let (levels, blends) = (heat.levels()?, blends());
+    let both = photo.rgb.as_chunks::<3>().0.iter().zip(&levels);
+    Ok(both
+        .flat_map(|(pixel, level)| blends[usize::from(*level)].over(*pixel))
+        .collect())
+}
+
 /// Draws an overlay: the image, enlarged by an integer factor where it is narrower than
 /// [`NARROWEST`], with the heat map over it, and the legend in a strip below.
 ///

@@ -13,13 +13,14 @@ const MOST_TRIED: usize = 256;
 /// Sizes of images that are tried.
 const MOST_SIZES: usize = 8;
 
-/// A sampler, probed with the size of the first image that can be read and that the model takes.
+/// A sampler, probed with the size (rows, columns) of the first image that can be read and that
+/// the model takes, and that size.
 pub(super) fn open_sampler(
     plan: &Plan,
     runtime: &Runtime,
     job: &Job,
     preprocessing: &Preprocessing,
-) -> Result<Sampler> {
+) -> Result<(Sampler, (usize, usize))> {
     let (mut first_unusable, mut first_refused) = (None, None);
     let mut n_unusable = 0;
     let mut tried: Vec<(usize, usize)> = Vec::new();
@@ -44,7 +45,7 @@ pub(super) fn open_sampler(
                 must_be_multiple = multiple.unwrap_or(must_be_multiple);
                 first_refused = first_refused.or(Some(error.of_image(&file.path())));
             }
-            other => return other,
+            other => return other.map(|sampler| (sampler, size)),
         }
         tried.push(size);
         if tried.len() == MOST_SIZES {

@@ -1,6 +1,7 @@
 //! `run.json`: everything needed to do a run again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
@@ -8,13 +9,14 @@ use serde_json::{Map, Value, json};
 use super::row::hexadecimal;
 use super::run::{Job, Summary};
 use super::write::Precision;
+use crate::cost::costs;
 use crate::error::{Error, Result};
-use crate::input::Preprocessing;
+use crate::input::{ImageFile, Preprocessing};
 use crate::measure::PREDICTIVE_ENTROPY;
 use crate::palette::Palette;
 use crate::reduce::ScoreKind;
 use crate::runtime::Runtime;
-use crate::sampling::Sampler;
+use crate::sampling::{Sampler, model_input};
 use crate::simd::Isa;
 
 /// The record of a run.
@@ -22,7 +24,7 @@ pub(super) struct Record(Map<String, Value>);
 
 impl Record {
     pub(super) fn new(
-        sampler: &Sampler,
+        (sampler, size): (&Sampler, (usize, usize)),
         runtime: &Runtime,
         preprocessing: &Preprocessing,
         job: &Job,
@@ -42,6 +44,7 @@ impl Record {
             }),
         );
         put("sampling", sampling(sampler));
+        put("multiply_adds", multiply_adds(sampler, runtime, size));
         put("sites", sites(sampler));
         let settings = preprocessing.settings().iter();
         let settings =
@@ -50,6 +53,7 @@ impl Record {
         put("classes", json!(preprocessing.class_names));
         put("palette", json!(preprocessing.palette.as_ref().map(Palette::colors)));
         put("output", output(sampler, job));
+        put("inputs", inputs(job));
         Ok(Self(record))
     }
 
@@ -110,6 +114,9 @@ const INDECISIVE: &[&str] = &[
     "sampling.rows_per_run",
     "sampling.rows_per_run_limited_by",
     "sampling.batch_size_opened",
+    "multiply_adds",
+    "output.report",
+    "inputs",
     "images",
     "times",
 ];
@@ -257,5 +264,41 @@ fn output(sampler: &Sampler, job: &Job) -> Value {
             Precision::F16 => "f16",
         }),
         "policy": options.policy,
+        "report": options.report,
+    })
+}
+
+/// Folders of images that are named.
+const MOST_ROOTS: usize = 64;
+
+/// Where the images were: a page made later shows them from there.
+fn inputs(job: &Job) -> Value {
+    let mut roots: Vec<(&Path, usize)> = Vec::new();
+    for root in job.images.iter().filter_map(ImageFile::root) {
+        if roots.last() != Some(&root) && !roots.contains(&root) {
+            roots.push(root);
+        }
+        if roots.len() == MOST_ROOTS {
+            break;
+        }
+    }
+    let root = |(path, skip): &(&Path, usize)| {
+        json!({"folder": path.display().to_string(), "skip": skip})
+    };
+    roots.iter().map(root).collect()
+}
+
+/// Multiply-adds of an image of this size: those of what is needed, and of what every sample
+/// repeats; nothing where they cannot be counted.
+fn multiply_adds(sampler: &Sampler, runtime: &Runtime, (height, width): (usize, usize)) -> Value {
+    let plan = sampler.plan();
+    let counted = model_input(plan)
+        .and_then(|input| costs(plan.model(), runtime, &input.sizes(1, height, width)));
+    let Ok(counted) = counted else { return Value::Null };
+    json!({
+        "needed": counted.of(plan.needed_nodes()),
+        "every_sample": counted.of(plan.suffix_nodes()),
+        "height": height,
+        "width": width,
     })
 }

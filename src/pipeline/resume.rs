@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::input::{ImageFile, sha256_of};
 use crate::measure::MEASURES;
 use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
+use crate::output::page;
 use crate::output::table::{Span, Table};
 
 /// The rows of a run, by the place of their image in the job.
@@ -61,8 +62,10 @@ impl Rows {
         table.cut_torn()?;
         folder.sweep(&measures)?;
         let all_there = |row: &Finished| {
-            let files = files(&job.output, map, job.images[row.image].id());
-            files.iter().all(|(_, file)| folder.holds(file))
+            let id = job.images[row.image].id();
+            let of_page = !job.output.report || page::holds(folder, id, map);
+            let files = files(&job.output, map, id);
+            of_page && files.iter().all(|(_, file)| folder.holds(file))
         };
         finished.retain(all_there);
         if finished.len() < n_records {

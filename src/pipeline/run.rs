@@ -127,13 +127,13 @@ pub fn predict_observed(
     let Setup { plan, preprocessing } = setup;
     OutputFolder::refuse_file(&job.folder)?;
     check::names(job)?;
-    let sampler = open_sampler(&plan, runtime, job, &preprocessing)?;
+    let (sampler, size) = open_sampler(&plan, runtime, job, &preprocessing)?;
     check::class_names(&preprocessing, sampler.scores().n_classes())?;
     preprocessing.check_palette(sampler.scores().n_classes())?;
     let map = sampler.scores().is_map();
     check::kept_arrays(&job.output, map)?;
     let columns = row::columns(&job.output, map);
-    let mut record = Record::new(&sampler, runtime, &preprocessing, job)?;
+    let mut record = Record::new((&sampler, size), runtime, &preprocessing, job)?;
     check::policy(&job.output, &record.value())?;
     if let Some(observer) = observer {
         observer.begin(&record.value())?;
@@ -151,7 +151,7 @@ pub fn predict_observed(
             .with_hint("replace them: --overwrite; or name another folder"));
     }
     if !rows.pending().is_empty() {
-        folder.clear_evaluation()?;
+        folder.clear_derived()?;
     }
     // A run that is cut short leaves word of what it was.
     folder.write(RECORD, &record.encode()?)?;

@@ -66,12 +66,14 @@ pub struct OutputOptions {
     pub keep_probabilities: Option<Precision>,
     /// What is decided about images.
     pub policy: Option<Policy>,
+    /// Whether pictures and values are written for the page of the folder.
+    pub report: bool,
 }
 
 impl OutputOptions {
     /// The sums over samples that the measures and maps need.
     pub fn needs(&self) -> Needs {
-        let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
+        let overlay = self.shows_entropy().then_some(&PREDICTIVE_ENTROPY);
         let of_policy = self.policy.iter().flat_map(Policy::measures);
         let measures = self.measures.iter().chain(&self.maps).copied();
         measures
@@ -80,9 +82,20 @@ impl OutputOptions {
             .fold(Needs::default(), |needs, measure| needs.union(measure.needs))
     }
 
+    fn shows_entropy(&self) -> bool {
+        self.overlay || self.report
+    }
+
+    /// The measures whose values the page shows: those with a map, and the one of the overlay.
+    pub(super) fn measures_of_page(&self) -> Vec<&'static Measure> {
+        let is_entropy = |m: &&'static Measure| m.name == PREDICTIVE_ENTROPY.name;
+        let entropy = (!self.maps.iter().any(|m| is_entropy(&m))).then_some(&PREDICTIVE_ENTROPY);
+        entropy.into_iter().chain(self.maps.iter().copied()).collect()
+    }
+
     /// Every measure that some output needs, once.
     pub(super) fn computed(&self, map: bool) -> Vec<&'static Measure> {
-        let overlay = self.overlay.then_some(&PREDICTIVE_ENTROPY);
+        let overlay = self.shows_entropy().then_some(&PREDICTIVE_ENTROPY);
         let of_maps = self.maps.iter().copied().chain(overlay).filter(|_| map);
         let of_policy = self.policy.iter().flat_map(Policy::measures);
         let mut computed = self.measures.clone();
@@ -168,6 +181,9 @@ impl Writer<'_> {
         }
         if self.map {
             self.write_maps(file, image, &map_of)?;
+        }
+        if self.options.report {
+            self.write_page_files(file, image, &map_of)?;
         }
         self.keep_probabilities(file, image, &maps)?;
         let judged = match &self.options.policy {
@@ -280,7 +296,7 @@ fn ramp(measure: &Measure) -> Ramp {
 }
 
 /// Where the image lies in the part of the network's plane that shows it.
-fn placement(geometry: &Geometry) -> Placement {
+pub(super) fn placement(geometry: &Geometry) -> Placement {
     let (rows, columns) = geometry.valid();
     Placement {
         scale_x: geometry.resized_width as f64 / geometry.image_width as f64,

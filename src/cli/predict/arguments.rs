@@ -202,6 +202,9 @@ pub(in crate::cli) struct ResultArguments {
     /// What mcdrop calibrate wrote: adds decisions, and sets of classes, to predictions.csv.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     policy: Option<PathBuf>,
+    /// Also write report.html, a page to look at all of it.
+    #[arg(long, help_heading = FIRST)]
+    report: bool,
 }
 
 impl ResultArguments {
@@ -215,6 +218,7 @@ impl ResultArguments {
             jsonl: false,
             keep_probabilities: None,
             policy: None,
+            report: false,
         }
     }
 }
@@ -395,6 +399,11 @@ impl PredictArguments {
         }
     }
 
+    /// Whether there will be a page to look at.
+    pub(super) fn report(&self) -> bool {
+        self.results.report
+    }
+
     /// Whether rows go to standard output as well.
     pub(super) fn jsonl(&self) -> bool {
         self.results.jsonl
@@ -429,6 +438,7 @@ impl PredictArguments {
                 },
             ),
             policy: results.policy.as_deref().map(Policy::read).transpose()?,
+            report: results.report,
         };
         let typed = &self.sampling;
         let (samples, stop) = typed.samples()?;

@@ -62,6 +62,13 @@ impl ImageFile {
         self.below(&self.root.path)
     }
 
+    /// Where the files of its source lie: the absolute path of a folder, and how many bytes at the
+    /// beginning of its id are no part of the path below. `None` where the path does not follow
+    /// from the id.
+    pub fn root(&self) -> Option<(&Path, usize)> {
+        self.entry.is_none().then_some((&self.root.place, self.root.skip))
+    }
+
     /// Reads the file.
     ///
     /// # Errors

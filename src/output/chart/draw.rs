@@ -21,7 +21,20 @@ const COLORS: [&str; 7] =
 const DASHES: [&str; 4] = ["", "6 3", "2 3", "8 3 2 3"];
 const INK: &str = "#1a1a1a";
 const GRID: &str = "#e3e3e3";
+const PAPER: &str = "#ffffff";
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
+
+/// The document with CSS variables for colours. Quotes in texts are escaped: what stands between
+/// quotes is an attribute.
+pub(super) fn with_variables(document: &str) -> String {
+    let named = [("paper", PAPER), ("ink", INK), ("grid", GRID)];
+    let named = named.map(|(name, color)| (name.to_owned(), color));
+    let series = COLORS.iter().enumerate().map(|(i, color)| (i.to_string(), *color));
+    named.into_iter().chain(series).fold(document.to_owned(), |text, (name, color)| {
+        let variable = format!("\"var(--chart-{name}, {color})\"");
+        text.replace(&format!("\"{color}\""), &variable)
+    })
+}
 
 /// Where the values of a chart lie in the document.
 struct Plot {
@@ -84,7 +97,7 @@ pub(super) fn document(charts: &[Chart]) -> String {
         charts.iter().map(|chart| &chart.description[..]).collect();
     svg.text("title", &[], &titles.join("; "));
     svg.text("desc", &[], &descriptions.join(" "));
-    svg.element("rect", &[("width", &width), ("height", &height), ("fill", "#ffffff")]);
+    svg.element("rect", &[("width", &width), ("height", &height), ("fill", PAPER)]);
     let names =
         |chart: &Chart| chart.series.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
     let mut told: Vec<Vec<String>> = Vec::new();

@@ -1,7 +1,7 @@
 //! The names of a chart's series, where they hide least of them.
 
 use super::super::{Chart, Marks};
-use super::{COLORS, Plot, TOP, label, mark, pixels, stroke};
+use super::{COLORS, PAPER, Plot, TOP, label, mark, pixels, stroke};
 use crate::output::chart::svg::Svg;
 
 /// Room between the legend and the frame.
@@ -25,7 +25,7 @@ pub(super) fn legend(svg: &mut Svg, chart: &Chart, plot: &Plot) {
             ("y", &pixels(top)),
             ("width", &pixels(size.0)),
             ("height", &pixels(size.1)),
-            ("fill", "#ffffff"),
+            ("fill", PAPER),
             ("fill-opacity", "0.85"),
         ],
     );

@@ -1,0 +1,68 @@
+//! `mcdrop report`: the page a person looks at.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::labels::LabelArguments;
+use super::{End, names, terminal};
+use crate::error::Result;
+use crate::evaluate::Folder;
+use crate::report::{self, OpenLabels, Options};
+use crate::sampling::SamplingOptions;
+
+const EXAMPLES: &str = "\
+Examples:
+  mcdrop predict model.onnx images -o out --report
+  mcdrop report out                       # anew, after evaluate or for an older folder
+  mcdrop report out --labels labels/      # with a view of what is right and wrong
+  mcdrop report out --compare out-other   # two runs side by side
+
+Writes OUT/report.html, which opens from disk, and OUT/report/ for its pictures and values.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ReportArguments {
+    /// A folder that predict wrote.
+    #[arg(value_name = "OUT")]
+    folder: PathBuf,
+    /// Another folder of predictions, shown beside it.
+    #[arg(long, value_name = "OUT")]
+    compare: Option<PathBuf>,
+    /// Label maps by the images' relative paths; or a CSV with path,label; or folders of classes.
+    #[arg(long, value_name = "FOLDER|FILE")]
+    labels: Option<PathBuf>,
+    /// Where the images are, if they are not where they were.
+    #[arg(long, value_name = "FOLDER")]
+    images: Option<PathBuf>,
+    /// Threads [default: one a core].
+    #[arg(long, value_name = "N", value_parser = names::from_1_to::<1024, u32>, hide_short_help = true)]
+    threads: Option<u32>,
+    #[command(flatten)]
+    label: LabelArguments,
+}
+
+pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
+    let open = |labels: &Path, folder: &Folder| arguments.label.open(labels, folder);
+    let labels = arguments.labels.as_deref();
+    let open_labels = labels.map(|labels| move |folder: &Folder| open(labels, folder));
+    let options = Options {
+        images: arguments.images.as_deref(),
+        compare: arguments.compare.as_deref(),
+        labels: open_labels.as_ref().map(|open| open as &OpenLabels<'_>),
+        threads: arguments
+            .threads
+            .map_or_else(|| SamplingOptions::default().threads, |n| n as usize),
+    };
+    write(&arguments.folder, &options)
+}
+
+/// Writes the page and says what is missing on it.
+pub(super) fn write(folder: &Path, options: &Options<'_>) -> Result<End> {
+    let written = report::write(folder, options)?;
+    for note in &written.notes {
+        terminal::warning(&note.trim_end_matches('.'));
+    }
+    terminal::note(&format!("open {}", written.path.display()));
+    Ok(End::Done)
+}

@@ -1,0 +1,304 @@
+//! Values of an image's maps as a script: `mcdrop.image({...})`.
+//!
+//! The argument is JSON. Numbers of a plane are u16 in rows from the top left; first the high
+//! bytes of all, each less the one before, then the low bytes, packed by zlib, in base64: maps
+//! are mostly flat, and so take a third of the room. A value is `bound * number / 65534`, and
+//! 65535 is none; a class is its id, and 65535 is none.
+
+use std::io::{self, Read as _, Write as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use serde::{Deserialize, Serialize};
+
+use crate::tensor::{ClassMap, Map};
+
+/// The number of the bound.
+pub const HIGHEST: u16 = 65_534;
+
+/// The number of what has no value.
+pub const NONE: u16 = u16::MAX;
+
+/// Largest plane that is read again.
+const MOST_PIXELS: usize = 1 << 28;
+
+/// What calls the page.
+const CALL: (&str, &str) = ("mcdrop.image(", ");\n");
+const CALL_OF_LABELS: (&str, &str) = ("mcdrop.labels(", ");\n");
+
+/// Numbers of a plane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plane {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Where it lies on the picture, in its pixels: left, top, width, height; `None` where that
+    /// is not known.
+    pub place: Option<[f64; 4]>,
+    /// The numbers, packed.
+    pub numbers: String,
+}
+
+/// The values of a measure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeasureData {
+    /// Its name.
+    pub name: String,
+    /// The value of the number [`HIGHEST`].
+    pub bound: f32,
+    /// How many steps there were from 0 to the bound in what was read, 65535 at most.
+    pub steps: u16,
+    /// The numbers.
+    pub plane: Plane,
+}
+
+/// The values of an image's maps.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ImageData {
+    /// The image's id.
+    pub id: String,
+    /// Whether the values were taken while predicting, or read from files afterwards.
+    pub predicting: bool,
+    /// Shares of the pixels that each class has, in percent, of those that have at least .05.
+    pub shares: Vec<(u16, f32)>,
+    /// The class ids.
+    pub classes: Option<Plane>,
+    /// The values of each measure.
+    pub measures: Vec<MeasureData>,
+}
+
+/// The labels of an image, of the size of its class map.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelData {
+    /// The image's id.
+    pub id: String,
+    /// The class ids.
+    pub classes: Plane,
+}
+
+impl Plane {
+    fn new(
+        (height, width): (usize, usize),
+        place: Option<[f64; 4]>,
+        numbers: &[u16],
+    ) -> io::Result<Self> {
+        Ok(Self { width, height, place, numbers: pack(numbers)? })
+    }
+
+    /// The numbers, row by row.
+    ///
+    /// # Errors
+    /// If they are not as many as pixels.
+    pub fn unpack(&self) -> io::Result<Vec<u16>> {
+        let n = self.width.checked_mul(self.height).filter(|n| *n <= MOST_PIXELS);
+        let n = n.ok_or_else(|| invalid("no plane has so many pixels"))?;
+        unpack(&self.numbers, n)
+    }
+}
+
+impl ImageData {
+    /// Adds the class map.
+    ///
+    /// # Errors
+    /// If it cannot be packed.
+    pub fn set_classes(
+        &mut self,
+        map: &ClassMap,
+        place: Option<[f64; 4]>,
+    ) -> io::Result<()> {
+        self.shares = shares(&map.classes);
+        self.classes = Some(Plane::new((map.height, map.width), place, &map.classes)?);
+        Ok(())
+    }
+
+    /// Adds the values of a measure with its bound, of which there were so many steps up to it.
+    ///
+    /// # Errors
+    /// If they cannot be packed.
+    pub fn add(
+        &mut self,
+        name: &str,
+        (bound, steps): (f32, u16),
+        map: &Map,
+        place: Option<[f64; 4]>,
+    ) -> io::Result<()> {
+        let numbers: Vec<u16> = map.values.iter().map(|v| number(*v, bound)).collect();
+        let plane = Plane::new((map.height, map.width), place, &numbers)?;
+        self.measures.push(MeasureData { name: name.to_owned(), bound, steps, plane });
+        Ok(())
+    }
+
+    /// The class ids.
+    ///
+    /// # Errors
+    /// If there are none, or not as many as pixels.
+    pub fn class_map(&self) -> io::Result<ClassMap> {
+        let plane = self.classes.as_ref().ok_or_else(|| invalid("no classes"))?;
+        let (height, width) = (plane.height, plane.width);
+        Ok(ClassMap { height, width, classes: plane.unpack()? })
+    }
+
+    /// The script.
+    ///
+    /// # Errors
+    /// If it cannot be written down, which does not happen.
+    pub fn encode(&self) -> io::Result<Vec<u8>> {
+        script(CALL, self)
+    }
+
+    /// Reads a script again.
+    ///
+    /// # Errors
+    /// If it is none of this version's.
+    pub fn decode(script: &[u8]) -> io::Result<Self> {
+        let text = str::from_utf8(script).map_err(|_| invalid("no text"))?;
+        let json = text.strip_prefix(CALL.0).and_then(|rest| rest.strip_suffix(CALL.1));
+        let json = json.ok_or_else(|| invalid("not a whole script of values"))?;
+        serde_json::from_str(json).map_err(|error| invalid(&error.to_string()))
+    }
+}
+
+impl LabelData {
+    /// Labels of an image, which lie where its class map does.
+    ///
+    /// # Errors
+    /// If they cannot be packed.
+    pub fn new(
+        id: &str,
+        labels: &ClassMap,
+        place: Option<[f64; 4]>,
+    ) -> io::Result<Self> {
+        let classes = Plane::new((labels.height, labels.width), place, &labels.classes)?;
+        Ok(Self { id: id.to_owned(), classes })
+    }
+
+    /// The script.
+    ///
+    /// # Errors
+    /// If it cannot be written down, which does not happen.
+    pub fn encode(&self) -> io::Result<Vec<u8>> {
+        script(CALL_OF_LABELS, self)
+    }
+}
+
+fn script((before, after): (&str, &str), value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let json = serde_json::to_string(value)?;
+    Ok(format!("{before}{json}{after}").into_bytes())
+}
+
+/// The number of a value: `round(65534 * value / bound)`, at the ends where it lies outside.
+fn number(value: f32, bound: f32) -> u16 {
+    if value.is_nan() {
+        return NONE;
+    }
+    let scaled = f64::from(HIGHEST) * f64::from(value) / f64::from(bound);
+    scaled.round().clamp(0.0, f64::from(HIGHEST)) as u16
+}
+
+fn shares(classes: &[u16]) -> Vec<(u16, f32)> {
+    let mut counts = std::collections::BTreeMap::new();
+    for class in classes.iter().filter(|class| **class != ClassMap::NONE) {
+        *counts.entry(*class).or_insert(0_usize) += 1;
+    }
+    let n: usize = counts.values().sum();
+    // To a tenth of a percent.
+    let share = |count: usize| (1000.0 * count as f64 / n as f64).round() as f32 / 10.0;
+    let shares = counts.into_iter().map(|(class, count)| (class, share(count)));
+    shares.filter(|(_, share)| *share > 0.0).collect()
+}
+
+fn pack(numbers: &[u16]) -> io::Result<String> {
+    let mut before = 0_u8;
+    let high = numbers.iter().map(|number| {
+        let [high, _] = number.to_be_bytes();
+        high.wrapping_sub(std::mem::replace(&mut before, high))
+    });
+    let low = numbers.iter().map(|number| number.to_be_bytes()[1]);
+    let bytes: Vec<u8> = high.chain(low).collect();
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::new(4));
+    packed.write_all(&bytes)?;
+    Ok(BASE64.encode(packed.finish()?))
+}
+
+fn unpack(packed: &str, n: usize) -> io::Result<Vec<u16>> {
+    let packed = BASE64.decode(packed).map_err(|error| invalid(&error.to_string()))?;
+    let mut bytes = Vec::new();
+    // One more than there should be shows that there are too many.
+    let most = (2 * n as u64).saturating_add(1);
+    ZlibDecoder::new(&packed[..]).take(most).read_to_end(&mut bytes)?;
+    if bytes.len() != 2 * n {
+        return Err(invalid(&format!("{} bytes for {n} pixels", bytes.len())));
+    }
+    let (high, low) = bytes.split_at(n);
+    let mut sum = 0_u8;
+    let number = |(high, low): (&u8, &u8)| {
+        sum = sum.wrapping_add(*high);
+        u16::from_be_bytes([sum, *low])
+    };
+    Ok(high.iter().zip(low).map(number).collect())
+}
+
+fn invalid(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_packed_comes_back(
+            numbers in proptest::collection::vec(any::<u16>(), 0..300),
+        ) {
+            let packed = pack(&numbers).unwrap();
+            prop_assert_eq!(unpack(&packed, numbers.len()).unwrap(), numbers);
+        }
+
+        #[test]
+        fn a_value_comes_back_to_half_a_step(share in 0.0_f32..=1.0, bound in 0.1_f32..9.0) {
+            let value = share * bound;
+            let back = f64::from(bound) * f64::from(number(value, bound)) / 65_534.0;
+            let half = f64::from(bound) / 131_068.0;
+            prop_assert!((back - f64::from(value)).abs() <= half * 1.000_01);
+        }
+    }
+
+    #[test]
+    fn a_script_is_read_again() {
+        let map = Map { height: 2, width: 2, values: vec![0.0, 0.5, 1.0, f32::NAN] };
+        let classes = ClassMap { height: 2, width: 2, classes: vec![3, 3, 500, NONE] };
+        let mut data = ImageData {
+            id: "a/</script>\"\u{2028}.png".to_owned(),
+            predicting: true,
+            ..ImageData::default()
+        };
+        let place = Some([0.0, 0.0, 4.0, 4.0]);
+        data.set_classes(&classes, place).unwrap();
+        data.add("margin", (1.0, HIGHEST), &map, place).unwrap();
+        assert_eq!(data.shares, [(3, 66.7), (500, 33.3)]);
+        let script = data.encode().unwrap();
+        let back = ImageData::decode(&script).unwrap();
+        assert_eq!(back, data);
+        assert_eq!(back.class_map().unwrap(), classes);
+        let values = back.measures[0].plane.unpack().unwrap();
+        assert_eq!(values, [0, 32_767, HIGHEST, NONE]);
+        let torn = ImageData::decode(&script[..script.len() - 9]).unwrap_err();
+        assert_eq!(torn.to_string(), "not a whole script of values");
+    }
+
+    #[test]
+    fn planes_of_another_size_are_refused() {
+        let packed = pack(&[1, 2, 3]).unwrap();
+        for n in [2, 4] {
+            assert!(unpack(&packed, n).unwrap_err().to_string().contains("bytes for"));
+        }
+        assert!(unpack("=", 1).is_err() && unpack("AAAA", 1).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! What is written of an image for the page of the folder (`--report`).
+
+use super::write::{MapSize, Predicted, Writer, placement};
+use crate::error::Result;
+use crate::input::ImageFile;
+use crate::measure::{Measure, PREDICTIVE_ENTROPY};
+use crate::output::colormap::Ramp;
+use crate::output::heat_map::HeatMap;
+use crate::output::overlay::Photo;
+use crate::output::page::data::{HIGHEST, ImageData};
+use crate::output::page::{self, preview};
+use crate::output::resample;
+use crate::tensor::Map;
+
+impl Writer<'_> {
+    /// The picture, a small one with the heat map, and the values of the maps at their size.
+    pub(super) fn write_page_files<'m>(
+        &self,
+        file: &ImageFile,
+        image: &Predicted,
+        map_of: &impl Fn(&Measure) -> Option<&'m Map>,
+    ) -> Result<()> {
+        let picture = &image.decoded.picture;
+        let rgb = &picture.to_rgb8();
+        let photo = Photo { height: picture.height, width: picture.width, rgb };
+        let ending = preview::picture_ending(photo.width, photo.height);
+        let path = page::path(page::PICTURES, file.id(), ending);
+        self.folder.save(&path, preview::picture(photo))?;
+        let whole = map_of(&PREDICTIVE_ENTROPY).filter(|_| self.map).map(|map| {
+            let placement = placement(&image.geometry);
+            resample::values(map, &placement, photo.height, photo.width)
+        });
+        let bound = (PREDICTIVE_ENTROPY.bound)(image.statistics.n_classes());
+        let heat = whole.as_ref().map(|map| HeatMap { map, bound, ramp: Ramp::Linear });
+        let ending = preview::thumbnail_ending(photo.width, photo.height);
+        let path = page::path(page::THUMBNAILS, file.id(), ending);
+        self.folder.save(&path, preview::thumbnail(photo, heat.as_ref()))?;
+        if self.map {
+            let data = self.page_data(file, image, map_of).and_then(|data| data.encode());
+            self.folder.save(&page::path(page::DATA, file.id(), "js"), data)?;
+        }
+        Ok(())
+    }
+
+    fn page_data<'m>(
+        &self,
+        file: &ImageFile,
+        image: &Predicted,
+        map_of: &impl Fn(&Measure) -> Option<&'m Map>,
+    ) -> std::io::Result<ImageData> {
+        let (map_placement, height, width) = self.map_placement(image);
+        let place = Some(self.place(image));
+        let mut data = ImageData {
+            id: file.id().to_owned(),
+            predicting: true,
+            ..ImageData::default()
+        };
+        let classes = self.part(image).of_classes(image.statistics.prediction());
+        let classes = resample::classes(&classes, &map_placement, height, width);
+        data.set_classes(&classes, place)?;
+        for measure in self.options.measures_of_page() {
+            let Some(map) = map_of(measure) else { continue };
+            let map = resample::values(map, &map_placement, height, width);
+            let bound = (measure.bound)(image.statistics.n_classes());
+            data.add(measure.name, (bound, HIGHEST), &map, place)?;
+        }
+        Ok(data)
+    }
+
+    /// Where the maps lie on the picture, in its pixels: left, top, width, height.
+    fn place(&self, image: &Predicted) -> [f64; 4] {
+        let picture = &image.decoded.picture;
+        if self.options.map_size == MapSize::Image {
+            return [0.0, 0.0, picture.width as f64, picture.height as f64];
+        }
+        let (part, placement) = (self.part(image), placement(&image.geometry));
+        [
+            placement.left / placement.scale_x,
+            placement.top / placement.scale_y,
+            part.columns.len() as f64 / placement.scale_x,
+            part.rows.len() as f64 / placement.scale_y,
+        ]
+    }
+}

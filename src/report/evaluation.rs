@@ -1,0 +1,284 @@
+//! What an evaluation found, with how to read it.
+
+use serde_json::Value;
+
+use super::files::Shown;
+use crate::evaluate::read_curves;
+use crate::measure::MEASURES;
+use crate::metric::{Better, DETERMINISTIC, METRICS, Metric, Per};
+use crate::output::chart;
+
+/// What the page says of an evaluation.
+pub(super) struct Section {
+    pub(super) lead: String,
+    /// Metrics of the predictions as a whole.
+    pub(super) whole: Vec<Row>,
+    /// What scores find, a table each.
+    pub(super) found: Vec<Found>,
+    pub(super) pictures: Vec<Picture>,
+    /// Every number by its key.
+    pub(super) all: Vec<Row>,
+}
+
+/// A metric, with its numbers in each run.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) summary: &'static str,
+    pub(super) better: &'static str,
+    pub(super) values: Vec<Cell>,
+}
+
+/// A number as text, with its interval.
+#[derive(Default)]
+pub(super) struct Cell {
+    pub(super) value: String,
+    pub(super) interval: String,
+    /// The interval of its difference to the pass without dropout, and what that shows.
+    pub(super) difference: String,
+    pub(super) verdict: &'static str,
+}
+
+/// What the scores of each measure find.
+pub(super) struct Found {
+    pub(super) title: &'static str,
+    pub(super) reading: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) scores: Vec<Row>,
+}
+
+/// Curves, how to read them, and what would be bad news.
+pub(super) struct Picture {
+    pub(super) title: &'static str,
+    pub(super) reading: &'static str,
+    pub(super) bad_news: &'static str,
+    /// The run, and its chart as SVG.
+    pub(super) charts: Vec<(String, String)>,
+}
+
+/// A table of scores.
+struct Question {
+    metric: &'static str,
+    title: &'static str,
+    /// The head of its column.
+    unit: &'static str,
+    /// How to read it.
+    reading: &'static str,
+}
+
+/// How to read the curves of a file, and what would be bad news.
+struct Reading {
+    name: &'static str,
+    title: &'static str,
+    reading: &'static str,
+    bad_news: &'static str,
+}
+
+/// What scores may find.
+const FOUND: &[Question] = &[
+    Question {
+        metric: "misclassification.auroc",
+        title: "Do the measures find what is wrong?",
+        unit: "AUROC",
+        reading: "The probability that something wrong has a higher value than something right: .5 is no \
+         use, 1 is perfect. Where the last column holds 0, these images show no difference to \
+         the plain softmax.",
+    },
+    Question {
+        metric: "augrc",
+        title: "How much goes wrong unnoticed?",
+        unit: "AUGRC",
+        reading: "The share of all that is answered and wrong, when the least certain are refused, on \
+         average over how many are refused: small is good, and half of the error rate is what \
+         refusing at random gives.",
+    },
+    Question {
+        metric: "ood.auroc",
+        title: "Are images of another kind told apart?",
+        unit: "AUROC",
+        reading: "The probability that an image of another kind has a higher value than one of these: .5 \
+         is no use, 1 is perfect.",
+    },
+    Question {
+        metric: "ood_pixel.auroc",
+        title: "Are pixels of another kind told apart?",
+        unit: "AUROC",
+        reading: "The probability that a pixel of another kind has a higher value than one that is not: \
+         .5 is no use, 1 is perfect.",
+    },
+];
+
+/// Every picture of an evaluation.
+const READINGS: &[Reading] = &[
+    Reading {
+        name: "reliability",
+        title: "Reliability",
+        reading: "Of all that was predicted with a confidence, that share should be right: the line \
+         should follow the diagonal, above all where many items are.",
+        bad_news: "a line below the diagonal, where the model is surer than it is right.",
+    },
+    Reading {
+        name: "risk_coverage",
+        title: "Risk against coverage",
+        reading: "The share that is wrong among the most certain ones, from few at the left to all at the \
+         right: a good order stays low and rises late.",
+        bad_news: "a line that is high at the left: the model is wrong where it is surest.",
+    },
+    Reading {
+        name: "right_and_wrong",
+        title: "Uncertainty of right against wrong",
+        reading: "How uncertain the right ones are, and the wrong ones: the two should lie apart.",
+        bad_news: "two shapes that cover each other: the measure cannot tell them apart.",
+    },
+    Reading {
+        name: "sparsification",
+        title: "Sparsification",
+        reading: "What remains of the error when the most uncertain are taken away, against the best \
+         order there is: a good measure falls as fast.",
+        bad_news: "a line that stays level: what it calls uncertain is no worse than the rest.",
+    },
+    Reading {
+        name: "in_and_out_of_distribution",
+        title: "In against out of distribution",
+        reading: "Images like those of the training, and images of another kind, by each measure: the \
+         second should lie further right.",
+        bad_news: "two shapes that cover each other: strange images look as usual to the model.",
+    },
+    Reading {
+        name: "patch_accuracy_patch_uncertainty",
+        title: "Patch accuracy against patch uncertainty",
+        reading: "Shares of small patches, by the threshold above which one is called uncertain: accurate \
+         if certain, and uncertain if inaccurate, should both be high somewhere.",
+        bad_news: "no threshold at which both lines are high.",
+    },
+];
+
+/// The section of the runs, if one of them was evaluated; what cannot be read is noted.
+pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Section> {
+    let metrics: Vec<&Value> = shown.iter().map(|one| &one.run.metrics["metrics"]).collect();
+    let mut names: Vec<&String> = Vec::new();
+    for metrics in &metrics {
+        let of_run = metrics.as_object().into_iter().flatten().map(|(name, _)| name);
+        let known: std::collections::HashSet<&String> = names.iter().copied().collect();
+        names.extend(of_run.filter(|name| !known.contains(name)).collect::<Vec<_>>());
+    }
+    if names.is_empty() {
+        return None;
+    }
+    let row = |name: &String| row(name, name.clone(), &metrics);
+    let is_whole = |name: &&&String| {
+        Metric::by_name(name).is_some_and(|metric| metric.per == Per::Whole)
+    };
+    Some(Section {
+        lead: lead(shown),
+        whole: names.iter().filter(is_whole).map(|name| row(name)).collect(),
+        found: FOUND.iter().filter_map(|found| table(found, &names, &metrics)).collect(),
+        pictures: pictures(shown, notes),
+        all: names.iter().map(|name| row(name)).collect(),
+    })
+}
+
+fn lead(shown: &[Shown]) -> String {
+    let of = |one: &Shown| {
+        let count = |key: &str| one.run.metrics[key].as_u64().unwrap_or(0);
+        let mut text = format!("{} images, {} labelled items", count("images"), count("items"));
+        for (key, what) in [
+            ("images_out_of_distribution", "images of another kind"),
+            ("images_without_label", "images without a label"),
+            ("images_failed", "images that failed"),
+        ] {
+            if count(key) > 0 {
+                text = format!("{text}, {} {what}", count(key));
+            }
+        }
+        text
+    };
+    let evaluated = shown.iter().filter(|one| !one.run.metrics.is_null());
+    let texts: Vec<String> = evaluated.map(of).collect();
+    format!("{}. Intervals are at 95 %, by a bootstrap over images.", texts.join("; "))
+}
+
+fn row(name: &str, title: String, metrics: &[&Value]) -> Row {
+    // The longest name that the key begins with.
+    let of_key = |metric: &&Metric| {
+        name.strip_prefix(metric.name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let metric = METRICS.iter().filter(of_key).max_by_key(|metric| metric.name.len());
+    Row {
+        name: name.to_owned(),
+        title: title.replace('_', " "),
+        summary: metric.map_or("", |metric| metric.summary),
+        better: match metric.map(|metric| metric.better) {
+            Some(Better::Larger) => "larger",
+            Some(Better::Smaller) => "smaller",
+            _ => "",
+        },
+        values: metrics.iter().map(|metrics| cell(&metrics[name], metric)).collect(),
+    }
+}
+
+fn cell(entry: &Value, metric: Option<&Metric>) -> Cell {
+    let Some(value) = entry["value"].as_f64() else { return Cell::default() };
+    let ends = |entry: &Value| entry["low"].as_f64().zip(entry["high"].as_f64());
+    let interval = ends(entry).map(|(low, high)| format!("{low:.4} to {high:.4}"));
+    let less = ends(&entry["less_deterministic"]);
+    let is_larger_better = metric.is_some_and(|metric| metric.better == Better::Larger);
+    let verdict = match less {
+        Some((low, _)) if low > 0.0 => if is_larger_better { "better" } else { "worse" },
+        Some((_, high)) if high < 0.0 => if is_larger_better { "worse" } else { "better" },
+        _ => "",
+    };
+    Cell {
+        value: format!("{value:.4}"),
+        interval: interval.unwrap_or_default(),
+        difference: less.map(|(low, high)| format!("{low:+.4} to {high:+.4}")).unwrap_or_default(),
+        verdict,
+    }
+}
+
+/// The scores of a metric: those of measures first, then the pass without dropout.
+fn table(
+    &Question { metric, title, unit, reading }: &Question,
+    names: &[&String],
+    metrics: &[&Value],
+) -> Option<Found> {
+    let prefix = format!("{metric}.");
+    let of_score = |score: &str| {
+        let mut ours = names.iter().filter_map(|name| {
+            let rest = name.strip_prefix(&prefix)?;
+            // Of an image's aggregations, its mean.
+            let is_of_score = rest == score || rest == format!("{score}.mean");
+            is_of_score.then(|| row(name, score.to_owned(), metrics))
+        });
+        ours.next()
+    };
+    let scores = MEASURES.iter().map(|measure| measure.name).chain([DETERMINISTIC]);
+    let mut scores: Vec<Row> = scores.filter_map(of_score).collect();
+    if let Some(last) = scores.last_mut().filter(|row| row.title == DETERMINISTIC) {
+        "plain softmax, without dropout".clone_into(&mut last.title);
+    }
+    (!scores.is_empty()).then_some(Found { title, reading, unit, scores })
+}
+
+fn pictures(shown: &[Shown], notes: &mut Vec<String>) -> Vec<Picture> {
+    let mut drawn = Vec::new();
+    for one in shown.iter().filter(|one| !one.run.metrics.is_null()) {
+        let Some(folder) = &one.run.folder else { continue };
+        let (pictures, wrong) = read_curves(folder);
+        notes.extend(wrong.iter().map(|error| format!("{error}.")));
+        let name = one.run.path.file_name().unwrap_or_default().to_string_lossy();
+        for picture in pictures {
+            for chart in &picture.charts {
+                let svg = chart::svg_of_page(chart);
+                drawn.push((picture.name, (name.clone().into_owned(), svg)));
+            }
+        }
+    }
+    let picture = |&Reading { name, title, reading, bad_news }: &Reading| {
+        let of_name = drawn.iter().filter(|(of, _)| *of == name);
+        let charts: Vec<_> = of_name.map(|(_, chart)| chart.clone()).collect();
+        (!charts.is_empty()).then_some(Picture { title, reading, bad_news, charts })
+    };
+    READINGS.iter().filter_map(picture).collect()
+}

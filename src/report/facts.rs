@@ -1,0 +1,168 @@
+//! What a run was, in words.
+
+use serde_json::Value;
+
+use super::files::Shown;
+
+/// A fact: what, and what it is.
+pub(super) struct Fact {
+    pub(super) term: &'static str,
+    /// As many as runs.
+    pub(super) values: Vec<String>,
+}
+
+/// A site where randomness enters.
+pub(super) struct Site {
+    pub(super) node: String,
+    pub(super) kind: String,
+    pub(super) ratio: String,
+    pub(super) unit: String,
+}
+
+/// A setting of the preprocessing, and where it came from.
+pub(super) struct Setting {
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) from: String,
+}
+
+/// The facts of the runs, side by side; what no record says is left out.
+pub(super) fn facts(shown: &[Shown]) -> Vec<Fact> {
+    let all: [(&'static str, fn(&Shown) -> Option<String>); 11] = [
+        ("Model", |one| text(&one.run.record["model"]["path"]).map(|path| file_name(&path))),
+        ("Images", |one| Some(images(one))),
+        ("Samples an image (T)", |one| samples(&one.run.record["sampling"])),
+        ("Draws", |one| draws(&one.run.record["sampling"])),
+        ("Seed", |one| Some(one.run.record["sampling"]["seed"].as_u64()?.to_string())),
+        ("Dropout sites", |one| Some(one.run.record["sites"].as_array()?.len().to_string())),
+        ("Work done once", |one| work(&one.run.record)),
+        ("Time", time),
+        ("Task", |one| task(&one.run.record["output"])),
+        ("Runtime", |one| runtime(&one.run.record)),
+        ("Model file", |one| model_file(&one.run.record["model"])),
+    ];
+    let fact = |(term, of): (&'static str, fn(&Shown) -> Option<String>)| {
+        let values: Vec<Option<String>> = shown.iter().map(of).collect();
+        let is_known = values.iter().any(Option::is_some);
+        let said = |value: Option<String>| value.unwrap_or_else(|| "not known".to_owned());
+        is_known.then(|| Fact { term, values: values.into_iter().map(said).collect() })
+    };
+    all.into_iter().filter_map(fact).collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn file_name(path: &str) -> String {
+    path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path).to_owned()
+}
+
+fn images(shown: &Shown) -> String {
+    let failed = shown.run.rows.iter().filter(|row| row.error.is_some()).count();
+    let done = shown.run.rows.len() - failed;
+    match failed {
+        0 => format!("{done}"),
+        failed => format!("{done} predicted, {failed} failed"),
+    }
+}
+
+fn samples(sampling: &Value) -> Option<String> {
+    let samples = sampling["samples"].as_u64()?;
+    if sampling["deterministic"] == true {
+        return Some("none: one pass with every dropout off".to_owned());
+    }
+    let stop = &sampling["stop"];
+    match stop["steering"].as_str() {
+        None => Some(samples.to_string()),
+        Some(steering) => {
+            let tolerance = stop["tolerance"].as_f64()?;
+            Some(format!("at most {samples}, until {steering} is known to {tolerance}"))
+        }
+    }
+}
+
+fn draws(sampling: &Value) -> Option<String> {
+    let masks = match sampling["masks"].as_str()? {
+        "shared" => "the same masks for all images",
+        _ => "masks of its own for each image",
+    };
+    Some(format!("{}, {masks}", sampling["draws"].as_str()?))
+}
+
+fn work(record: &Value) -> Option<String> {
+    let costs = &record["multiply_adds"];
+    let (needed, repeated) =
+        (costs["needed"].as_f64()?, costs["every_sample"].as_f64()?);
+    if needed <= 0.0 {
+        return None;
+    }
+    let once = 100.0 * (1.0 - repeated / needed);
+    let (width, height) = (costs["width"].as_u64()?, costs["height"].as_u64()?);
+    Some(format!(
+        "{once:.0} % of {} multiply-adds at {width} x {height}; the rest for every sample",
+        count(needed)
+    ))
+}
+
+fn count(number: f64) -> String {
+    let (factor, unit) = match number {
+        n if n >= 1e9 => (1e9, " billion"),
+        n if n >= 1e6 => (1e6, " million"),
+        _ => (1.0, ""),
+    };
+    let digits = if number / factor < 10.0 && factor > 1.0 { 1 } else { 0 };
+    format!("{:.digits$}{unit}", number / factor)
+}
+
+fn time(shown: &Shown) -> Option<String> {
+    let times = &shown.run.record["times"];
+    let seconds = times["seconds"].as_f64()?;
+    let n = shown.run.record["images"]["done"].as_u64().filter(|n| *n > 0)?;
+    let each = seconds / n as f64;
+    let digits = if each < 0.1 { 4 } else { 2 };
+    Some(format!("{seconds:.1} s, {each:.digits$} s an image"))
+}
+
+fn task(output: &Value) -> Option<String> {
+    let n_classes = output["n_classes"].as_u64()?;
+    Some(format!("{}, {n_classes} classes", output["task"].as_str()?))
+}
+
+fn runtime(record: &Value) -> Option<String> {
+    let runtime = &record["runtime"];
+    let version = runtime["onnxruntime"].as_str()?;
+    let threads = runtime["threads"].as_u64()?;
+    let mcdrop = record["mcdrop"].as_str()?;
+    let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    Some(format!("mcdrop {mcdrop}, ONNX Runtime {version}, {threads}"))
+}
+
+fn model_file(model: &Value) -> Option<String> {
+    let hash = model["files"][0]["sha256"].as_str()?;
+    let short = hash.get(..12).unwrap_or(hash);
+    let opset = model["opset"].as_i64().map(|opset| format!("opset {opset}, "));
+    Some(format!("{}sha256 {short}…", opset.unwrap_or_default()))
+}
+
+/// The sites of the first run.
+pub(super) fn sites(shown: &Shown) -> Vec<Site> {
+    let site = |site: &Value| Site {
+        node: text(&site["node"]).unwrap_or_default(),
+        kind: text(&site["kind"]).unwrap_or_default(),
+        ratio: site["ratio"].as_f64().map_or("by the image".to_owned(), |r| (r as f32).to_string()),
+        unit: text(&site["unit"]).unwrap_or_default(),
+    };
+    shown.run.record["sites"].as_array().into_iter().flatten().map(site).collect()
+}
+
+/// Its preprocessing.
+pub(super) fn settings(shown: &Shown) -> Vec<Setting> {
+    let setting = |setting: &Value| Setting {
+        key: text(&setting["key"]).unwrap_or_default(),
+        value: text(&setting["value"]).unwrap_or_else(|| setting["value"].to_string()),
+        from: text(&setting["from"]).unwrap_or_default(),
+    };
+    let settings = shown.run.record["preprocessing"].as_array();
+    settings.into_iter().flatten().map(setting).collect()
+}

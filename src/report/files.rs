@@ -1,0 +1,176 @@
+//! The files behind the page: those that a run wrote stay, the others are made now.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+
+use super::Options;
+use super::folder::{Row, Run};
+use super::maps;
+use super::pictures::{self, Pictures, Target};
+use super::truth::{self, Truth};
+use crate::error::{Error, Result};
+use crate::evaluate::Folder;
+use crate::output::folder::OutputFolder;
+use crate::output::page::data::ImageData;
+use crate::output::page::{self};
+
+/// A run with what the page shows of each image.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) run: Run,
+    /// Where its files are behind `report/`: nothing, or `compare/`.
+    pub(super) prefix: &'static str,
+    /// As many as rows.
+    pub(super) images: Vec<Image>,
+    /// Whether there are labels.
+    pub(super) has_labels: bool,
+    /// What is missing, a sentence each.
+    pub(super) notes: Vec<String>,
+}
+
+/// What the page shows of an image.
+#[derive(Debug, Default)]
+pub(super) struct Image {
+    pub(super) pictures: Pictures,
+    /// Whether there is a script of its values.
+    pub(super) has_data: bool,
+    /// Classes on it, with their shares in percent.
+    pub(super) shares: Vec<(u16, f32)>,
+    /// What its labels say.
+    pub(super) truth: Truth,
+    /// What is missing.
+    notes: Vec<String>,
+}
+
+/// Images named in a note of what is missing.
+const MOST_NAMED: usize = 3;
+
+/// Notes of a page.
+const MOST_KINDS: usize = 100;
+
+/// Looks at every image and writes what is not there yet.
+pub(super) fn prepare(
+    run: Run,
+    output: &OutputFolder,
+    prefix: &'static str,
+    options: &Options<'_>,
+) -> Result<Shown> {
+    let labels = match (&run.folder, options.labels) {
+        (Some(folder), Some(open)) => Some(open(folder)?),
+        _ => None,
+    };
+    let target = Target { output, prefix };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
+    let pool =
+        pool.map_err(|error| Error::runtime("starting threads", error.to_string()))?;
+    let failed: Mutex<Option<Error>> = Mutex::new(None);
+    let images: Vec<Image> = pool.install(|| {
+        let of_row = |row: &Row| {
+            if row.error.is_some() {
+                return Image::default();
+            }
+            prepare_image(&run, row, &target, options, labels.as_ref()).unwrap_or_else(|error| {
+                if let Ok(mut failed) = failed.lock() {
+                    failed.get_or_insert(error);
+                }
+                Image::default()
+            })
+        };
+        run.rows.par_iter().with_min_len(1).map(of_row).collect()
+    });
+    if let Ok(Some(error)) = failed.into_inner() {
+        return Err(error);
+    }
+    let mut notes: Vec<String> = match prefix {
+        "" => run.notes.clone(),
+        _ => run.notes.iter().map(|note| format!("{}: {note}", run.path.display())).collect(),
+    };
+    notes.extend(summed_up(&run, &images));
+    Ok(Shown { has_labels: labels.is_some(), run, prefix, images, notes })
+}
+
+fn prepare_image(
+    run: &Run,
+    row: &Row,
+    target: &Target<'_>,
+    options: &Options<'_>,
+    labels: Option<&crate::evaluate::Labels>,
+) -> Result<Image> {
+    let mut image = Image::default();
+    image.pictures = pictures::prepare(run, row, target, options.images, &mut image.notes)?;
+    let Some(folder) = &run.folder else { return Ok(image) };
+    if !folder.is_map {
+        image.truth = truth::of_class(run, row, labels);
+        return Ok(image);
+    }
+    let data = data(run, folder, row, target, &mut image.notes)?;
+    image.shares = data.shares.clone();
+    image.has_data = data.classes.is_some() || !data.measures.is_empty();
+    if let Some(labels) = labels {
+        image.truth = truth::of_map(&data, labels, row, target, &mut image.notes)?;
+    }
+    Ok(image)
+}
+
+/// The values of an image's maps: as they were written while predicting, or as they are in files.
+fn data(
+    run: &Run,
+    folder: &Folder,
+    row: &Row,
+    target: &Target<'_>,
+    notes: &mut Vec<String>,
+) -> Result<ImageData> {
+    let path = target.path(page::DATA, &row.id, "js");
+    let of_run = page::path(page::DATA, &row.id, "js");
+    if let Ok(script) = fs::read(run.path.join(&of_run))
+        && let Ok(data) = ImageData::decode(&script)
+        && data.id == row.id
+        && (data.predicting || is_fresh(run, &of_run, &row.id))
+    {
+        if run.path.join(&of_run) != target.output.path().join(&path) {
+            target.output.write(&path, &script)?;
+        }
+        return Ok(data);
+    }
+    let side = |name: &str| row.number(run.column(name)).map_or(0, |side| side as usize);
+    let data = maps::read(run, folder, &row.id, (side("width"), side("height")), notes);
+    if data.classes.is_some() || !data.measures.is_empty() {
+        target.output.save(&path, data.encode())?;
+    }
+    Ok(data)
+}
+
+/// Whether a file of the page is newer than what it was made of.
+fn is_fresh(run: &Run, file: &str, id: &str) -> bool {
+    let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let Some(made) = time(&run.path.join(file)) else { return false };
+    let newest = maps::sources(run, id).iter().filter_map(|path| time(path)).max();
+    newest.unwrap_or(SystemTime::UNIX_EPOCH) < made
+}
+
+/// What is missing of the images, one sentence for each kind.
+fn summed_up(run: &Run, images: &[Image]) -> Vec<String> {
+    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
+    for (row, image) in run.rows.iter().zip(images) {
+        for note in &image.notes {
+            // What differs between images is their name, in most notes.
+            let kind = note.replace(&row.id, "…");
+            match kinds.iter().position(|(known, _)| *known == kind) {
+                Some(place) => kinds[place].1.push(&row.id),
+                None if kinds.len() < MOST_KINDS => kinds.push((kind, vec![&row.id])),
+                None => {}
+            }
+        }
+    }
+    let sentence = |(kind, ids): (String, Vec<&str>)| {
+        let named = ids[..ids.len().min(MOST_NAMED)].join(", ");
+        let more = ids.len().saturating_sub(MOST_NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{kind} ({named}{more}).")
+    };
+    kinds.into_iter().map(sentence).collect()
+}

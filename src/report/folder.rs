@@ -1,0 +1,196 @@
+//! What is in a prediction folder, as far as it can be read.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::evaluate::Folder;
+use crate::output::folder::{METRICS, RECORD, TABLE};
+
+/// A run, whole or not.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) path: PathBuf,
+    /// Its record, `null` where there is none.
+    pub(super) record: Value,
+    /// What it predicts, where the record says so.
+    pub(super) folder: Option<Folder>,
+    /// The metrics, `null` where it was not evaluated.
+    pub(super) metrics: Value,
+    /// The names of the table's columns.
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Row>,
+    /// What is missing or damaged, a sentence each.
+    pub(super) notes: Vec<String>,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) id: String,
+    /// As many as columns.
+    pub(super) fields: Vec<String>,
+    /// Why there is no prediction.
+    pub(super) error: Option<String>,
+}
+
+impl Run {
+    /// # Errors
+    /// If there is no such folder, or neither a record nor a table in it.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let mut notes = Vec::new();
+        if !path.join(RECORD).exists() && !path.join(TABLE).exists() {
+            fs::read_dir(path).map_err(|error| Error::read(path, error))?;
+            let message = format!("{} is no folder of predictions", path.display());
+            return Err(Error::setting("OUT", message)
+                .with_hint("name a folder that `mcdrop predict -o` wrote"));
+        }
+        let record = json(&path.join(RECORD), &mut notes);
+        let metrics = match path.join(METRICS).exists() {
+            true => json(&path.join(METRICS), &mut notes),
+            false => Value::Null,
+        };
+        let folder = match &record {
+            Value::Null => None,
+            record => Folder::of_record(path, record.clone()).ok(),
+        };
+        if folder.is_none() && !record.is_null() {
+            notes.push(format!("{RECORD} does not say what was predicted"));
+        }
+        let (columns, rows) = table(&path.join(TABLE), &mut notes);
+        let mut run = Self {
+            path: path.to_owned(),
+            record,
+            folder,
+            metrics,
+            columns,
+            rows,
+            notes,
+        };
+        run.note_what_is_left();
+        Ok(run)
+    }
+
+    /// Says whether the run ended.
+    fn note_what_is_left(&mut self) {
+        let n = self.rows.len();
+        let expected =
+            ["done", "failed"].iter().filter_map(|key| self.record["images"][key].as_u64());
+        let expected: u64 = expected.sum();
+        if !self.record.is_null() && self.record["images"].is_null() {
+            self.notes.push(format!("The run did not end: {n} images have a row."));
+        } else if !self.record.is_null() && expected != n as u64 {
+            let note = format!("{RECORD} counts {expected} images, {TABLE} has {n} rows.");
+            self.notes.push(note);
+        }
+    }
+
+    /// Whether there are scores for each pixel, as far as it is known.
+    pub(super) fn is_map(&self) -> bool {
+        match &self.folder {
+            Some(folder) => folder.is_map,
+            None => !self.columns.iter().any(|column| column == "class"),
+        }
+    }
+
+    /// The place of a column.
+    pub(super) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+
+    /// A setting of the preprocessing.
+    pub(super) fn setting(&self, key: &str) -> Option<&str> {
+        let settings = self.record["preprocessing"].as_array().into_iter().flatten();
+        let mut of_key = settings.filter(|setting| setting["key"] == key);
+        of_key.next().and_then(|setting| setting["value"].as_str())
+    }
+}
+
+impl Row {
+    /// A field that is a number.
+    pub(super) fn number(&self, column: Option<usize>) -> Option<f64> {
+        let field = self.fields.get(column?)?;
+        field.parse().ok().filter(|number: &f64| number.is_finite())
+    }
+
+    /// A field, where it is not empty.
+    pub(super) fn text(&self, column: Option<usize>) -> Option<&str> {
+        self.fields.get(column?).map(String::as_str).filter(|field| !field.is_empty())
+    }
+}
+
+/// A file of JSON, `null` where it cannot be read.
+fn json(file: &Path, notes: &mut Vec<String>) -> Value {
+    let name = file.file_name().unwrap_or_default().display();
+    let note = match fs::read(file) {
+        Ok(bytes) => match serde_json::from_slice::<Value>(&bytes) {
+            Ok(value @ Value::Object(_)) => return value,
+            _ => format!("{name} is damaged."),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => format!("{name} is missing."),
+        Err(error) => format!("{name} cannot be read: {error}."),
+    };
+    notes.push(note);
+    Value::Null
+}
+
+/// The columns and whole rows of the table.
+fn table(file: &Path, notes: &mut Vec<String>) -> (Vec<String>, Vec<Row>) {
+    let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
+    let columns = reader.map_err(|error| error.to_string()).and_then(|mut reader| {
+        let header = reader.byte_headers().map_err(|error| error.to_string())?;
+        let columns: Vec<String> = header.iter().map(text).collect();
+        Ok((columns, reader))
+    });
+    let (columns, mut reader) = match columns {
+        Ok(read) => read,
+        Err(_) if !file.exists() => {
+            notes.push(format!("{TABLE} is missing: there are no images to show."));
+            return (Vec::new(), Vec::new());
+        }
+        Err(error) => {
+            notes.push(format!("{TABLE} cannot be read: {error}."));
+            return (Vec::new(), Vec::new());
+        }
+    };
+    let place = |name: &str| columns.iter().position(|column| column == name);
+    let (Some(path), error) = (place("path"), place("error")) else {
+        notes.push(format!("{TABLE} has no column \"path\": there are no images to show."));
+        return (columns, Vec::new());
+    };
+    let (mut rows, mut seen) = (Vec::new(), HashSet::new());
+    let (mut torn, mut repeated) = (0, 0);
+    for record in reader.byte_records() {
+        let Ok(record) = record else {
+            torn += 1;
+            break;
+        };
+        if record.len() != columns.len() {
+            torn += 1;
+            continue;
+        }
+        let fields: Vec<String> = record.iter().map(text).collect();
+        let id = fields[path].clone();
+        if !seen.insert(id.clone()) {
+            repeated += 1;
+            continue;
+        }
+        let error = error.map(|error| fields[error].clone()).filter(|e| !e.is_empty());
+        rows.push(Row { id, fields, error });
+    }
+    if torn > 0 {
+        notes.push(format!("{TABLE}: {torn} rows are not whole and left out."));
+    }
+    if repeated > 0 {
+        notes.push(format!("{TABLE}: {repeated} rows repeat a path and are left out."));
+    }
+    (columns, rows)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,118 @@
+//! The values of an image's maps, as exactly as some file has them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::folder::Run;
+use crate::evaluate::Folder;
+use crate::measure::{MEASURES, Measure};
+use crate::output::class_map;
+use crate::output::folder::map_path;
+use crate::output::format::{FORMATS, Format};
+use crate::output::page::data::{HIGHEST, ImageData};
+
+/// Measures of which there may be maps: those that the record names, and that of the overlay.
+pub(super) fn measures(run: &Run) -> Vec<&'static Measure> {
+    let maps = run.record["output"]["maps"].as_array();
+    let names: Vec<&str> =
+        maps.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    let kept = !run.record["output"]["keep_probabilities"].is_null();
+    let of_table = run.record["output"]["measures"].as_array();
+    let of_table: Vec<&str> =
+        of_table.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    let is_there = |measure: &&Measure| {
+        names.contains(&measure.name) || (kept && of_table.contains(&measure.name))
+    };
+    MEASURES.iter().filter(is_there).collect()
+}
+
+/// The files that hold a measure's map of an image, the most exact one first.
+fn candidates(run: &Run, measure: &Measure, id: &str) -> Vec<(&'static Format, PathBuf)> {
+    let mut formats: Vec<&'static Format> = FORMATS.iter().collect();
+    formats.sort_by_key(|format| std::cmp::Reverse(format.steps.unwrap_or(u16::MAX)));
+    let file = |format: &'static Format| {
+        (format, run.path.join(map_path(measure.name, id, format.extension)))
+    };
+    formats.into_iter().map(file).filter(|(_, file)| file.is_file()).collect()
+}
+
+/// Files that the values of an image come from.
+pub(super) fn sources(run: &Run, id: &str) -> Vec<PathBuf> {
+    let of_measures = measures(run).into_iter().flat_map(|m| candidates(run, m, id));
+    let classes = run.path.join(map_path("prediction", id, "png"));
+    of_measures.map(|(_, file)| file).chain([classes]).collect()
+}
+
+/// Reads the maps of an image of a size (width, height); what is missing or damaged is noted.
+pub(super) fn read(
+    run: &Run,
+    folder: &Folder,
+    id: &str,
+    size: (usize, usize),
+    notes: &mut Vec<String>,
+) -> ImageData {
+    let mut data = ImageData { id: id.to_owned(), ..ImageData::default() };
+    if run.record["output"]["prediction"] == true {
+        let path = map_path("prediction", id, "png");
+        let read = fs::read(run.path.join(&path))
+            .and_then(|bytes| class_map::decode_png(&bytes, folder.n_classes))
+            .and_then(|map| {
+                let place = place(run, (map.width, map.height), size);
+                data.set_classes(&map, place)
+            });
+        if let Err(error) = read {
+            notes.push(format!("{path}: {}", said(&error)));
+        }
+    }
+    for measure in measures(run) {
+        let bound = (measure.bound)(folder.n_classes);
+        let mut is_read = false;
+        let candidates = candidates(run, measure, id);
+        for (format, file) in &candidates {
+            let read = fs::read(file)
+                .and_then(|bytes| (format.decode)(&bytes, bound))
+                .and_then(|map| {
+                    let steps = format.steps.unwrap_or(HIGHEST);
+                    let place = place(run, (map.width, map.height), size);
+                    data.add(measure.name, (bound, steps), &map, place)
+                });
+            match read {
+                Ok(()) => {
+                    is_read = true;
+                    break;
+                }
+                Err(error) => {
+                    let path = map_path(measure.name, id, format.extension);
+                    notes.push(format!("{path}: {}", said(&error)));
+                }
+            }
+        }
+        if !is_read && candidates.is_empty() {
+            notes.push(format!("{}: no map", map_path(measure.name, id, "png")));
+        }
+    }
+    data
+}
+
+/// Where a map lies on its picture: all over it, unless the network saw a part alone.
+fn place(
+    run: &Run,
+    map: (usize, usize),
+    (width, height): (usize, usize),
+) -> Option<[f64; 4]> {
+    let is_cropped = run.setting("crop").is_some_and(|crop| crop != "none");
+    let whole = [0.0, 0.0, width as f64, height as f64];
+    (map == (width, height) || !is_cropped).then_some(whole)
+}
+
+/// An error in a few words.
+pub(super) fn said(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        std::io::ErrorKind::UnexpectedEof => "it is cut short".to_owned(),
+        _ => {
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+    }
+}

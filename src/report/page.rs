@@ -1,0 +1,155 @@
+//! The page itself, from its template.
+
+use askama::Template;
+
+use super::evaluation::{self, Section};
+use super::facts::{self, Fact, Setting, Site};
+use super::files::Shown;
+use super::rows;
+use crate::error::{Error, Result};
+use crate::measure::MEASURES;
+
+const STYLE: &str = include_str!("page/page.css");
+
+/// The script: loading, painting, ordering, then the parts of the page.
+const SCRIPT: &str = concat!(
+    include_str!("page/load.js"),
+    include_str!("page/paint.js"),
+    include_str!("page/order.js"),
+    include_str!("page/gallery.js"),
+    include_str!("page/overview.js"),
+    include_str!("page/viewer.js"),
+    include_str!("page/start.js"),
+);
+
+/// Failed images that are listed; predictions.csv has all.
+const MOST_FAILED: usize = 1000;
+
+#[derive(Template)]
+#[template(path = "page.html", config = ".config/askama.toml")]
+struct Page<'a> {
+    title: String,
+    lead: String,
+    style: &'static str,
+    script: &'static str,
+    /// JSON in which no `<` is left.
+    data: String,
+    /// The names of the runs.
+    runs: Vec<String>,
+    notes: Vec<String>,
+    facts: Vec<Fact>,
+    sites: Vec<Site>,
+    settings: Vec<Setting>,
+    failed: Vec<(&'a str, &'a str)>,
+    n_failed: usize,
+    meanings: Vec<(&'static str, &'static str)>,
+    gallery_note: &'static str,
+    evaluation: Option<Section>,
+    version: &'static str,
+}
+
+/// The HTML of a page about one run, or two.
+pub(super) fn render(shown: &[Shown]) -> Result<String> {
+    let first = &shown[0];
+    let mut notes: Vec<String> = shown.iter().flat_map(|one| one.notes.clone()).collect();
+    notes.extend(strangers(shown));
+    let evaluation = evaluation::section(shown, &mut notes);
+    let failed = || {
+        let rows = first.run.rows.iter();
+        rows.filter_map(|row| Some((row.id.as_str(), row.error.as_deref()?)))
+    };
+    let facts = facts::facts(shown);
+    let model = facts.iter().find(|fact| fact.term == "Model");
+    let title = model.map_or_else(|| name(first), |fact| fact.values[0].clone());
+    let page = Page {
+        title,
+        lead: lead(shown),
+        style: STYLE,
+        script: SCRIPT,
+        data: harmless(&rows::script_data(shown).to_string()),
+        runs: shown.iter().map(name).collect(),
+        notes,
+        facts,
+        sites: facts::sites(first),
+        settings: facts::settings(first),
+        failed: failed().take(MOST_FAILED).collect(),
+        n_failed: failed().count(),
+        meanings: meanings(first),
+        gallery_note: if first.run.is_map() {
+            "Each picture lies under its predictive entropy: the brighter, the less certain. \
+             Open one for its maps and values."
+        } else {
+            "Open one for its numbers."
+        },
+        evaluation,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    page.render().map_err(|error| Error::runtime("writing report.html", error.to_string()))
+}
+
+/// JSON that can stand in a script element: nothing in it ends the element or opens a comment.
+fn harmless(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+fn name(shown: &Shown) -> String {
+    let path = &shown.run.path;
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn meanings(shown: &Shown) -> Vec<(&'static str, &'static str)> {
+    let is_shown = |name: &str| shown.run.column(name).is_some();
+    let of_table = MEASURES.iter().filter(|measure| is_shown(measure.name));
+    of_table.map(|measure| (measure.name, measure.summary)).collect()
+}
+
+fn lead(shown: &[Shown]) -> String {
+    let run = &shown[0].run;
+    let n = run.rows.len();
+    let images = if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
+    match shown {
+        [one] => format!("Where the model is unsure on {images} ({}).", name(one)),
+        [one, other, ..] => format!(
+            "{images}: {} on the left, {} on the right; they are sorted and filtered by the first.",
+            name(one),
+            name(other)
+        ),
+        [] => String::new(),
+    }
+}
+
+/// Images of the second run that are not in the first, and the other way round.
+fn strangers(shown: &[Shown]) -> Vec<String> {
+    let [one, other, ..] = shown else { return Vec::new() };
+    let ids = |shown: &Shown| {
+        let ids = shown.run.rows.iter().map(|row| row.id.clone());
+        ids.collect::<std::collections::HashSet<String>>()
+    };
+    let (ours, theirs) = (ids(one), ids(other));
+    let note = |n: usize, here: &Shown, there: &Shown| {
+        (n > 0).then(|| format!("{n} images of {} are not in {}.", name(here), name(there)))
+    };
+    let missing = note(ours.difference(&theirs).count(), one, other);
+    let more = note(theirs.difference(&ours).count(), other, one);
+    missing.into_iter().chain(more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_the_data_ends_its_element() {
+        let json = serde_json::json!(["</script><!--", "\u{2028}", "a\"b\\"]).to_string();
+        let safe = harmless(&json);
+        assert!(!safe.contains('<') && !safe.contains('\u{2028}'), "{safe}");
+        let back: serde_json::Value = serde_json::from_str(&safe).unwrap();
+        assert_eq!(back, serde_json::json!(["</script><!--", "\u{2028}", "a\"b\\"]));
+    }
+
+    #[test]
+    fn the_script_and_the_style_do_not_end_their_elements() {
+        assert!(!SCRIPT.contains("</script") && !SCRIPT.contains("<!--"));
+        assert!(!STYLE.contains("</style"));
+    }
+}

@@ -1,0 +1,139 @@
+// The gallery: only the cards on the screen and a few beside it exist.
+
+const CARD = { least: 210, gap: 14, text: 64 };
+const BEYOND = 2;
+const gallery = byId("gallery");
+let cards = new Map();
+
+function grid() {
+  const width = gallery.clientWidth || 1;
+  const room = width + CARD.gap;
+  const perCard = (other ? 2 : 1) * CARD.least + CARD.gap;
+  const columns = Math.max(1, Math.floor(room / perCard));
+  const card = room / columns - CARD.gap;
+  const picture = Math.round((other ? card / 2 : card) * 0.62);
+  return { columns, card, picture, line: picture + CARD.text + CARD.gap };
+}
+
+function thumbnail(run, image, size) {
+  const source = pictureAddress(run, "thumbnails", image);
+  if (!source) {
+    const text = image in run.errors ? "failed" : "no picture";
+    return element("span", { class: "no-picture", style: `height:${size.picture}px` }, text);
+  }
+  const picture = element("img", {
+    src: source,
+    alt: "",
+    decoding: "async",
+    style: `height:${size.picture}px`,
+  });
+  if (Math.max(first.numbers.width?.[image] ?? 99, first.numbers.height?.[image] ?? 99) < 64) {
+    picture.classList.add("tiny");
+  }
+  picture.onerror = () => {
+    const text = element("span", { class: "no-picture", style: `height:${size.picture}px` });
+    text.textContent = "picture is missing";
+    picture.replaceWith(text);
+  };
+  return picture;
+}
+
+function badges(image) {
+  const made = [];
+  const decision = first.decision?.[image];
+  if (decision) made.push(element("span", { class: `badge ${decision}` }, title(decision)));
+  if (first.labels && isWrong(image)) made.push(element("span", { class: "badge wrong" }, "wrong"));
+  if (image in first.errors) made.push(element("span", { class: "badge failed" }, "failed"));
+  return made;
+}
+
+function cardText(image) {
+  if (image in first.errors) return first.errors[image];
+  const parts = [];
+  if (!page.isMap && first.numbers.class) {
+    const name = page.classes[first.numbers.class[image]]?.name ?? "–";
+    parts.push(`${name} ${short(first.numbers.probability?.[image], 3)}`);
+  }
+  const { key } = chosen;
+  if (key.key !== "path") parts.push(`${key.text} ${short(key.of(image), 3)}`);
+  return parts.join(" · ");
+}
+
+function card(image, place, size) {
+  const name = page.paths[image];
+  const left = (place % size.columns) * (size.card + CARD.gap);
+  const top = Math.floor(place / size.columns) * size.line;
+  const pictures = element("span", { class: "pictures" }, thumbnail(first, image, size));
+  if (other) pictures.append(thumbnail(other, image, size));
+  return element(
+    "a",
+    {
+      class: "card",
+      href: `#image=${encodeURIComponent(name)}`,
+      "data-image": image,
+      style: `left:${left}px;top:${top}px;width:${size.card}px`,
+      title: name,
+    },
+    pictures,
+    element("span", { class: "card-name" }, name),
+    element("span", { class: "card-text" }, cardText(image), ...badges(image)),
+  );
+}
+
+/** Shows the cards that are to be seen now. */
+function showCards(anew) {
+  const size = grid();
+  gallery.style.height = `${Math.ceil(shown.length / size.columns) * size.line}px`;
+  const top = gallery.getBoundingClientRect().top;
+  const from = Math.max(0, Math.floor(-top / size.line) - BEYOND) * size.columns;
+  const lines = Math.ceil(window.innerHeight / size.line) + 2 * BEYOND + 1;
+  const to = Math.min(shown.length, from + lines * size.columns);
+  const before = anew ? new Map() : cards;
+  const focused = document.activeElement?.dataset?.image;
+  const now = new Map();
+  for (let place = from; place < to; place++) {
+    now.set(place, before.get(place) || card(shown[place], place, size));
+  }
+  const isSame = !anew && before.size === now.size && [...now.keys()].every((k) => before.has(k));
+  if (isSame) return;
+  cards = now;
+  gallery.replaceChildren(...now.values());
+  if (focused) gallery.querySelector(`[data-image="${focused}"]`)?.focus({ preventScroll: true });
+}
+
+let isWaiting = false;
+function showSoon() {
+  if (isWaiting) return;
+  isWaiting = true;
+  requestAnimationFrame(() => {
+    isWaiting = false;
+    showCards(false);
+  });
+}
+
+function update() {
+  arrange();
+  const all = page.paths.length;
+  byId("count").textContent = shown.length === all ? `${all} images` : `${shown.length} of ${all} images`;
+  byId("nothing").hidden = shown.length > 0;
+  showRange();
+  showCards(true);
+}
+
+/** Moves between cards as between cells. */
+function moveFocus(event) {
+  const current = event.target.closest?.("[data-image]");
+  if (!current) return;
+  const { columns, line } = grid();
+  const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
+  const step = steps[event.key];
+  if (!step) return;
+  const place = shown.indexOf(Number(current.dataset.image)) + step;
+  if (place < 0 || place >= shown.length) return;
+  event.preventDefault();
+  const top = gallery.getBoundingClientRect().top + Math.floor(place / columns) * line;
+  if (top < 90) window.scrollBy(0, top - 90);
+  if (top + line > window.innerHeight) window.scrollBy(0, top + line - window.innerHeight + 8);
+  showCards(false);
+  cards.get(place)?.focus({ preventScroll: true });
+}

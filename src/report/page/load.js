@@ -1,0 +1,132 @@
+// Values of images come as scripts, one an image: a page from disk may not fetch files.
+
+const page = JSON.parse(document.getElementById("page-data").textContent);
+const HIGHEST = 65534;
+const NONE = 65535;
+const MOST_KEPT = 6;
+
+const byId = (id) => document.getElementById(id);
+
+/** An element with properties and children; text is always text. */
+function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key === "class") made.className = value;
+    else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value !== undefined && value !== null && value !== false) {
+      made.setAttribute(key, value === true ? "" : value);
+    }
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** The address of a file behind the page, as it was named when it was written. */
+function address(run, kind, path, ending) {
+  const parts = path.split("/");
+  const named = parts.map((part, i) => {
+    const isFolder = i < parts.length - 1;
+    const ends = part.replace(/_+$/, "").match(/\.([^.]*)$/);
+    const isOfFiles = ends && ["js", "png", "jpg"].includes(ends[1].toLowerCase());
+    return encodeURIComponent(isFolder && isOfFiles ? part + "_" : part);
+  });
+  return `report/${run.prefix}${kind}/${named.join("/")}.${ending}`;
+}
+
+function pictureAddress(run, kind, image) {
+  const codes = kind === "images" ? run.picture : run.thumbnail;
+  const ending = { p: "png", j: "jpg" }[codes[image]];
+  return ending ? address(run, kind, page.paths[image], ending) : null;
+}
+
+let arrived = null;
+window.mcdrop = {
+  image(data) {
+    arrived = data;
+  },
+  labels(data) {
+    arrived = data;
+  },
+};
+
+/** Loads a script and gives what it says of the image. */
+function loadScript(source, path) {
+  return new Promise((resolve, reject) => {
+    const script = element("script", { src: source });
+    const end = (settle, value) => {
+      script.remove();
+      arrived = null;
+      settle(value);
+    };
+    script.onload = () => {
+      if (arrived && arrived.id === path) end(resolve, arrived);
+      else end(reject, new Error(`${source} says nothing of this image`));
+    };
+    script.onerror = () => end(reject, new Error(`${source} is missing`));
+    document.head.append(script);
+  });
+}
+
+/** The numbers of a plane: high bytes as differences, then low bytes, packed by zlib. */
+async function unpack(plane) {
+  const packed = Uint8Array.from(atob(plane.numbers), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const n = plane.width * plane.height;
+  if (bytes.length !== 2 * n) throw new Error(`${bytes.length} bytes for ${n} pixels`);
+  const numbers = new Uint16Array(n);
+  let high = 0;
+  for (let i = 0; i < n; i++) {
+    high = (high + bytes[i]) & 255;
+    numbers[i] = (high << 8) | bytes[n + i];
+  }
+  return { width: plane.width, height: plane.height, place: plane.place, numbers };
+}
+
+async function readImage(run, image) {
+  const path = page.paths[image];
+  const values = { classes: null, labels: null, measures: new Map(), problem: null };
+  if (run.data[image] !== "1") return values;
+  const data = await loadScript(address(run, "data", path, "js"), path);
+  if (data.classes) values.classes = await unpack(data.classes);
+  for (const measure of data.measures) {
+    const plane = await unpack(measure.plane);
+    values.measures.set(measure.name, { ...plane, bound: measure.bound, steps: measure.steps });
+  }
+  if (page.hasLabels) {
+    try {
+      const labels = await loadScript(address(run, "labels", path, "js"), path);
+      values.labels = await unpack(labels.classes);
+    } catch {
+      // An image without a label has no such file.
+    }
+  }
+  return values;
+}
+
+const kept = new Map();
+
+/** The values of an image, read when they are looked at; those of a few images are kept. */
+function valuesOf(run, image) {
+  const key = `${run.prefix}${image}`;
+  const known = kept.get(key);
+  kept.delete(key);
+  const values = known || readImage(run, image).catch((error) => ({
+    classes: null,
+    labels: null,
+    measures: new Map(),
+    problem: error.message,
+  }));
+  kept.set(key, values);
+  while (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  return values;
+}
+
+/** A number in few letters. */
+function short(value, digits = 4) {
+  if (value === null || value === undefined) return "–";
+  if (Number.isInteger(value)) return String(value);
+  return String(Number(value.toPrecision(digits)));
+}
+
+const title = (name) => name.replaceAll("_", " ");

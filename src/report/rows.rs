@@ -1,0 +1,216 @@
+//! The table of images, as the page's script reads it.
+
+use serde_json::{Map, Value, json};
+
+use super::files::{Image, Shown};
+use super::maps;
+use super::truth::Truth;
+use crate::measure::{MEASURES, Measure};
+use crate::output::colormap::{self, Ramp};
+use crate::palette::Palette;
+
+/// Digits of a number on the page.
+const DIGITS: usize = 4;
+
+/// What the script knows: the runs, one or two, the second one in the order of the first.
+pub(super) fn script_data(shown: &[Shown]) -> Value {
+    let first = &shown[0];
+    let ids: Vec<&str> = first.run.rows.iter().map(|row| row.id.as_str()).collect();
+    let runs = shown.iter().map(|one| run(one, &ids));
+    json!({
+        "paths": ids,
+        "isMap": first.run.is_map(),
+        "hasLabels": first.has_labels,
+        "classes": classes(first),
+        "measures": measures(first),
+        "colors": {
+            "linear": hexadecimal(&colormap::palette(Ramp::Linear)),
+            "squareRoot": hexadecimal(&colormap::palette(Ramp::SquareRoot)),
+        },
+        "runs": runs.collect::<Value>(),
+    })
+}
+
+fn hexadecimal(colors: &[[u8; 3]; 256]) -> String {
+    let bytes = colors.as_flattened();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn classes(shown: &Shown) -> Value {
+    let Some(folder) = &shown.run.folder else { return json!([]) };
+    let palette = shown.run.record["palette"].as_array().map(|colors| {
+        let color = |color: &Value| serde_json::from_value(color.clone()).unwrap_or([0; 3]);
+        Palette::new(colors.iter().map(color).collect())
+    });
+    let palette = palette.unwrap_or_default();
+    let names = folder.class_names.as_deref().unwrap_or_default();
+    // What a hostile record counts is not believed.
+    let n = folder.n_classes.min(usize::from(u16::MAX)) as u16;
+    let class = |class: u16| {
+        let [red, green, blue] = palette.color(class);
+        let name = names.get(usize::from(class)).cloned();
+        json!({
+            "name": name.unwrap_or_else(|| format!("class {class}")),
+            "color": format!("#{red:02x}{green:02x}{blue:02x}"),
+        })
+    };
+    (0..n).map(class).collect()
+}
+
+/// The measures that are columns, in the order of the table, and what the page says of them.
+fn measures(shown: &Shown) -> Value {
+    let run = &shown.run;
+    let with_maps: Vec<&str> = maps::measures(run).iter().map(|m| m.name).collect();
+    let n_classes = run.folder.as_ref().map(|folder| folder.n_classes);
+    let is_known = |measure: &&Measure| {
+        run.column(measure.name).is_some() || with_maps.contains(&measure.name)
+    };
+    let measure = |measure: &Measure| {
+        json!({
+            "name": measure.name,
+            "summary": measure.summary,
+            "unit": if measure.unit == "1" { "" } else { measure.unit },
+            "bound": n_classes.map(measure.bound),
+            "ramp": if measure.mostly_small { "squareRoot" } else { "linear" },
+            "columns": columns_of(shown, measure.name),
+        })
+    };
+    MEASURES.iter().filter(is_known).map(measure).collect()
+}
+
+/// The columns of a measure: its mean, and others of it.
+fn columns_of(shown: &Shown, name: &str) -> Vec<String> {
+    let all = ["", "_patch_max", "_q95"].map(|ending| format!("{name}{ending}"));
+    all.into_iter().filter(|column| shown.run.column(column).is_some()).collect()
+}
+
+fn run(shown: &Shown, ids: &[&str]) -> Value {
+    let run = &shown.run;
+    let place: std::collections::HashMap<&str, usize> =
+        run.rows.iter().enumerate().map(|(i, row)| (row.id.as_str(), i)).collect();
+    let places: Vec<Option<usize>> = ids.iter().map(|id| place.get(id).copied()).collect();
+    let rows = |of: &dyn Fn(usize) -> Value| -> Value {
+        places.iter().map(|place| place.map_or(Value::Null, of)).collect()
+    };
+    let code = |of: &dyn Fn(usize) -> char| -> String {
+        places.iter().map(|place| place.map_or('-', of)).collect()
+    };
+    let images = &shown.images;
+    let mut numbers = Map::new();
+    for name in numeric_columns(shown) {
+        let column = run.column(&name);
+        let of = |i: usize| rounded(run.rows[i].number(column));
+        numbers.insert(name, rows(&of));
+    }
+    if images.iter().any(|image| matches!(image.truth, Truth::Wrong(_))) {
+        let of = |i: usize| match images[i].truth {
+            Truth::Wrong(share) => rounded(Some(f64::from(share))),
+            _ => Value::Null,
+        };
+        numbers.insert("wrong".to_owned(), rows(&of));
+    }
+    let of_text = |name: &str| match run.column(name) {
+        None => Value::Null,
+        column => rows(&|i| json!(run.rows[i].text(column))),
+    };
+    let labels = match images.iter().any(|i| matches!(i.truth, Truth::Class { .. })) {
+        false => Value::Null,
+        true => rows(&|i| match images[i].truth {
+            Truth::Class { label, .. } => json!(label),
+            _ => Value::Null,
+        }),
+    };
+    json!({
+        "name": run.path.file_name().unwrap_or(run.path.as_os_str()).to_string_lossy(),
+        "prefix": shown.prefix,
+        "numbers": numbers,
+        "decision": of_text("decision"),
+        "predictionSet": of_text("prediction_set"),
+        "labels": labels,
+        "errors": errors(shown, &places),
+        "shares": shares(images, &places),
+        "picture": code(&|i| ending(images[i].pictures.whole)),
+        "thumbnail": code(&|i| ending(images[i].pictures.small)),
+        "data": code(&|i| if images[i].has_data { '1' } else { '0' }),
+        "missing": places.iter().filter(|place| place.is_none()).count(),
+        "others": run.rows.len() - places.iter().flatten().count(),
+    })
+}
+
+/// The columns that are numbers, as far as the page knows them.
+fn numeric_columns(shown: &Shown) -> Vec<String> {
+    let known = [
+        "width",
+        "height",
+        "class",
+        "probability",
+        "deterministic_class",
+        "deterministic_probability",
+        "calibrated_probability",
+        "set_size",
+        "samples",
+    ];
+    let known = known.into_iter().map(str::to_owned);
+    let of_measures = MEASURES.iter().flat_map(|m| columns_of(shown, m.name));
+    known.chain(of_measures).filter(|name| shown.run.column(name).is_some()).collect()
+}
+
+fn ending(ending: Option<&str>) -> char {
+    match ending {
+        Some("png") => 'p',
+        Some(_) => 'j',
+        None => '0',
+    }
+}
+
+/// Reasons by the place of the image: few have one.
+fn errors(shown: &Shown, places: &[Option<usize>]) -> Value {
+    let error = |(at, place): (usize, &Option<usize>)| {
+        let error = shown.run.rows[(*place)?].error.as_deref()?;
+        Some((at.to_string(), json!(error)))
+    };
+    Value::Object(places.iter().enumerate().filter_map(error).collect())
+}
+
+/// The classes on each image with their shares in percent: class, share, class, share.
+fn shares(images: &[Image], places: &[Option<usize>]) -> Value {
+    if images.iter().all(|image| image.shares.is_empty()) {
+        return Value::Null;
+    }
+    let of = |place: &Option<usize>| -> Value {
+        let shares = place.map(|i| images[i].shares.as_slice()).unwrap_or_default();
+        shares
+            .iter()
+            .flat_map(|(class, share)| [json!(class), rounded(Some(f64::from(*share)))])
+            .collect()
+    };
+    places.iter().map(of).collect()
+}
+
+/// A number to four digits, as short as it can be said.
+pub(super) fn rounded(number: Option<f64>) -> Value {
+    let Some(number) = number else { return Value::Null };
+    let text = format!("{number:.*e}", DIGITS - 1);
+    let Ok(short) = text.parse::<f64>() else { return Value::Null };
+    // Whole numbers keep all of their digits.
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return json!(number as i64);
+    }
+    json!(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_four_digits_and_whole_ones_all() {
+        let text = |number: f64| rounded(Some(number)).to_string();
+        assert_eq!(text(0.123_456), "0.1235");
+        assert_eq!(text(1.0), "1");
+        assert_eq!(text(123_456.0), "123456");
+        assert_eq!(text(0.000_012_344), "1.234e-5");
+        assert_eq!(text(-2.5), "-2.5");
+        assert_eq!(rounded(None), Value::Null);
+    }
+}

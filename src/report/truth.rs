@@ -1,0 +1,70 @@
+//! Right and wrong, where there are labels.
+
+use super::folder::{Row, Run};
+use super::pictures::Target;
+use crate::error::Result;
+use crate::evaluate::{Found, Labels};
+use crate::output::page;
+use crate::output::page::data::{ImageData, LabelData};
+use crate::tensor::ClassMap;
+
+/// What the labels of an image say.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) enum Truth {
+    /// There are none.
+    #[default]
+    Unknown,
+    /// The class of an image.
+    Class { label: u16, is_right: bool },
+    /// The share of its labelled pixels whose class is another one.
+    Wrong(f32),
+}
+
+/// Of an image with one class.
+pub(super) fn of_class(run: &Run, row: &Row, labels: Option<&Labels>) -> Truth {
+    let found = labels.and_then(|labels| labels.of(&row.id, (1, 1)).ok());
+    let Some(Found::Labels(label)) = found else { return Truth::Unknown };
+    let (Some(&label), Some(class)) = (label.first(), row.number(run.column("class")))
+    else {
+        return Truth::Unknown;
+    };
+    if label == ClassMap::NONE {
+        return Truth::Unknown;
+    }
+    Truth::Class { label, is_right: f64::from(label) == class }
+}
+
+/// Of an image with a class map: writes its labels for the page.
+pub(super) fn of_map(
+    data: &ImageData,
+    labels: &Labels,
+    row: &Row,
+    target: &Target<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Truth> {
+    let (Ok(classes), Some(plane)) = (data.class_map(), &data.classes) else {
+        return Ok(Truth::Unknown);
+    };
+    let found = match labels.of(&row.id, (classes.height, classes.width)) {
+        Ok(Found::Labels(found)) => found,
+        Ok(Found::Missing(wanted)) => {
+            notes.push(format!("no label: {wanted}"));
+            return Ok(Truth::Unknown);
+        }
+        Err(error) => {
+            notes.push(format!("its label cannot be used: {error}"));
+            return Ok(Truth::Unknown);
+        }
+    };
+    let both = classes.classes.iter().zip(&found);
+    let counted = both.filter(|(class, label)| {
+        **class != ClassMap::NONE && **label != ClassMap::NONE
+    });
+    let (wrong, all) = counted.fold((0_usize, 0_usize), |(wrong, all), (class, label)| {
+        (wrong + usize::from(class != label), all + 1)
+    });
+    let found = ClassMap { height: classes.height, width: classes.width, classes: found };
+    let script = LabelData::new(&row.id, &found, plane.place).and_then(|data| data.encode());
+    target.output.save(&target.path(page::LABELS, &row.id, "js"), script)?;
+    Ok(if all > 0 { Truth::Wrong(wrong as f32 / all as f32) } else { Truth::Unknown })
+}
