@@ -36,10 +36,11 @@ build: setup ## Build the program
 	cargo build --release --locked
 
 demo: build ## Run the main job on the committed models and images
-	$(MCDROP) predict models/streets.onnx fixtures/streets/images -o out --overwrite
-	$(MCDROP) predict models/digits.onnx fixtures/digits -o out-digits --overwrite
+	$(MCDROP) predict models/streets.onnx fixtures/streets/images -o out --overwrite --report
+	$(MCDROP) predict models/digits.onnx fixtures/digits -o out-digits --overwrite --report
 	@echo
 	@echo "Open these:"
+	@echo "  out/report.html         a page to look at the streets; out-digits/report.html at digits"
 	@echo "  out/overlay             where the street model is unsure, over each image"
 	@echo "  out/mutual_information  where its samples disagree"
 	@echo "  out/predictions.csv     a row for each image; out-digits/predictions.csv for the digits"

@@ -77,8 +77,7 @@ pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
         let other = Run::read(other)?;
         shown.push(files::prepare(other, &output, "compare/", options)?);
     }
-    let notes = shown.iter().flat_map(|shown| shown.notes.clone()).collect();
-    let html = page::render(&shown)?;
+    let (html, notes) = page::render(&shown)?;
     output.write(PAGE, html.as_bytes())?;
     let images = shown[0].run.rows.len();
     Ok(Written { path: folder.join(PAGE), images, notes })

@@ -24,6 +24,7 @@ fn run(
     let opened = fixture::open(name);
     let setup = Setup { plan: opened.plan, preprocessing: opened.preprocessing };
     let output = OutputOptions {
+        report: false,
         measures: MEASURES.iter().collect(),
         maps: MEASURES.iter().collect(),
         prediction: true,

@@ -8,6 +8,8 @@
     reason = "tests may fail loudly, show their figures and list their cases"
 )]
 
+/// A real browser that opens pages from disk.
+mod browser;
 /// The committed models and images, opened.
 mod fixture;
 
@@ -59,6 +61,10 @@ mod onnx_package;
 mod padding;
 /// Measures and probabilities against PyTorch's own dropout.
 mod reference;
+/// Pages of whole, older, half-written and hostile folders.
+mod report;
+/// The page in a real browser.
+mod report_page;
 /// Runs that are killed, stopped, starved of disk space, and started again.
 mod resume;
 /// Images that take as many samples as they need.

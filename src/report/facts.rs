@@ -7,6 +7,8 @@ use super::files::Shown;
 /// A fact: what, and what it is.
 pub(super) struct Fact {
     pub(super) term: &'static str,
+    /// Whether it is seen at once.
+    pub(super) is_first: bool,
     /// As many as runs.
     pub(super) values: Vec<String>,
 }
@@ -26,28 +28,41 @@ pub(super) struct Setting {
     pub(super) from: String,
 }
 
+/// Facts that are seen at once; the others are a click away.
+const FIRST: usize = 6;
+
+/// What a fact is called, and how it is found.
+type Kind = (&'static str, fn(&Shown) -> Option<String>);
+
+const KINDS: [Kind; 12] = [
+    ("Images", |one| Some(images(one))),
+    ("Samples an image (T)", |one| samples(&one.run.record["sampling"])),
+    ("Dropout sites", |one| {
+        Some(one.run.record["sites"].as_array()?.len().to_string())
+    }),
+    ("Work done once", |one| work(&one.run.record)),
+    ("Time", time),
+    ("Task", |one| task(&one.run.record["output"])),
+    ("Model", |one| {
+        text(&one.run.record["model"]["path"]).map(|path| file_name(&path))
+    }),
+    ("Draws", |one| draws(&one.run.record["sampling"])),
+    ("Seed", |one| Some(one.run.record["sampling"]["seed"].as_u64()?.to_string())),
+    ("Runtime", |one| runtime(&one.run.record)),
+    ("Model file", |one| model_file(&one.run.record["model"])),
+    ("Folder", |one| Some(one.run.path.display().to_string())),
+];
+
 /// The facts of the runs, side by side; what no record says is left out.
 pub(super) fn facts(shown: &[Shown]) -> Vec<Fact> {
-    let all: [(&'static str, fn(&Shown) -> Option<String>); 11] = [
-        ("Model", |one| text(&one.run.record["model"]["path"]).map(|path| file_name(&path))),
-        ("Images", |one| Some(images(one))),
-        ("Samples an image (T)", |one| samples(&one.run.record["sampling"])),
-        ("Draws", |one| draws(&one.run.record["sampling"])),
-        ("Seed", |one| Some(one.run.record["sampling"]["seed"].as_u64()?.to_string())),
-        ("Dropout sites", |one| Some(one.run.record["sites"].as_array()?.len().to_string())),
-        ("Work done once", |one| work(&one.run.record)),
-        ("Time", time),
-        ("Task", |one| task(&one.run.record["output"])),
-        ("Runtime", |one| runtime(&one.run.record)),
-        ("Model file", |one| model_file(&one.run.record["model"])),
-    ];
-    let fact = |(term, of): (&'static str, fn(&Shown) -> Option<String>)| {
+    let fact = |(place, (term, of)): (usize, Kind)| {
         let values: Vec<Option<String>> = shown.iter().map(of).collect();
         let is_known = values.iter().any(Option::is_some);
         let said = |value: Option<String>| value.unwrap_or_else(|| "not known".to_owned());
-        is_known.then(|| Fact { term, values: values.into_iter().map(said).collect() })
+        let values = values.into_iter().map(said).collect();
+        is_known.then_some(Fact { term, is_first: place < FIRST, values })
     };
-    all.into_iter().filter_map(fact).collect()
+    KINDS.into_iter().enumerate().filter_map(fact).collect()
 }
 
 fn text(value: &Value) -> Option<String> {

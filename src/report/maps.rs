@@ -29,7 +29,8 @@ pub(super) fn measures(run: &Run) -> Vec<&'static Measure> {
 /// The files that hold a measure's map of an image, the most exact one first.
 fn candidates(run: &Run, measure: &Measure, id: &str) -> Vec<(&'static Format, PathBuf)> {
     let mut formats: Vec<&'static Format> = FORMATS.iter().collect();
-    formats.sort_by_key(|format| std::cmp::Reverse(format.steps.unwrap_or(u16::MAX)));
+    let exactness = |format: &&Format| format.steps.map_or(u32::MAX, u32::from);
+    formats.sort_by_key(|format| std::cmp::Reverse(exactness(format)));
     let file = |format: &'static Format| {
         (format, run.path.join(map_path(measure.name, id, format.extension)))
     };

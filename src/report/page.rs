@@ -48,8 +48,8 @@ struct Page<'a> {
     version: &'static str,
 }
 
-/// The HTML of a page about one run, or two.
-pub(super) fn render(shown: &[Shown]) -> Result<String> {
+/// The HTML of a page about one run, or two, and what it says to be missing.
+pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     let first = &shown[0];
     let mut notes: Vec<String> = shown.iter().flat_map(|one| one.notes.clone()).collect();
     notes.extend(strangers(shown));
@@ -84,7 +84,10 @@ pub(super) fn render(shown: &[Shown]) -> Result<String> {
         evaluation,
         version: env!("CARGO_PKG_VERSION"),
     };
-    page.render().map_err(|error| Error::runtime("writing report.html", error.to_string()))
+    let html = page.render();
+    let html = html
+        .map_err(|error| Error::runtime("writing report.html", error.to_string()))?;
+    Ok((html, page.notes))
 }
 
 /// JSON that can stand in a script element: nothing in it ends the element or opens a comment.

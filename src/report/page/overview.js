@@ -34,9 +34,10 @@ function distribution(measure, ending) {
   const most = Math.max(ours.most, theirs ? theirs.most : 0);
   const [bars, others] = [barsOf(first, column, most), other ? barsOf(other, column, most) : null];
   const highest = Math.max(1, ...bars, ...(others || []));
-  const [width, height] = [240, 70];
+  const [width, height] = [240, 54];
   const said = `${title(measure.name)}: median ${short(ours.median)}, largest ${short(ours.most)} ${measure.unit}`;
-  const chart = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": said });
+  const view = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none" };
+  const chart = svgElement("svg", { ...view, role: "img", "aria-label": said });
   const step = width / BARS;
   bars.forEach((count, i) => {
     const tall = count ? Math.max(2, (height * count) / highest) : 0;

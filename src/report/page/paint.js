@@ -37,10 +37,10 @@ const level = (number) => Math.floor((number * 254) / HIGHEST + 0.5);
  * How much of the colour of each level covers the picture. At 1 all of it does; below, the less
  * certain a pixel, the more, so that the picture stays to be seen where nothing is uncertain.
  */
-function coverage(opacity) {
+function coverage(opacity, ramp) {
   const alphas = new Uint8Array(256);
   for (let i = 0; i < 255; i++) {
-    const place = Math.sqrt(i / 254);
+    const place = ramp === "squareRoot" ? Math.sqrt(i / 254) : i / 254;
     const share = 1 - (1 - place) * (1 - place);
     alphas[i] = opacity >= 1 ? 255 : Math.round(255 * Math.pow(share, (1 - opacity) / Math.max(opacity, 0.001)));
   }
@@ -48,7 +48,7 @@ function coverage(opacity) {
 }
 
 function paintMeasure(canvas, plane, ramp, opacity) {
-  const alphas = coverage(opacity);
+  const alphas = coverage(opacity, ramp);
   const table = ramps[ramp].map((color, i) => opaque(color, alphas[i]));
   paint(canvas, plane, (number) => (number === NONE ? opaque(0x808080, 150) : table[level(number)]));
 }

@@ -413,7 +413,10 @@ async function openImage(image) {
   byId("next").disabled = place < 0 || place + 1 >= shown.length;
   byId("error").textContent = first.errors[image] ?? "";
   byId("error").hidden = !(image in first.errors);
-  if (!viewer.open) viewer.showModal();
+  if (!viewer.open) {
+    viewer.showModal();
+    stages[0].root.focus({ preventScroll: true });
+  }
   Object.assign(view, { zoom: 1, x: 0, y: 0 });
   showNumbers();
   for (const stage of stages) {
