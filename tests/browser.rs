@@ -53,7 +53,9 @@ impl Window {
                 ours.lock().unwrap().push(entry.params.entry.text.clone());
             }
             Event::RuntimeExceptionThrown(thrown) => {
-                ours.lock().unwrap().push(format!("{:?}", thrown.params.exception_details));
+                ours.lock()
+                    .unwrap()
+                    .push(format!("{:?}", thrown.params.exception_details));
             }
             Event::RuntimeConsoleAPICalled(call) => {
                 ours.lock().unwrap().push(format!("{:?}", call.params.args));
@@ -121,12 +123,15 @@ impl Window {
         let value = if dark { "dark" } else { "light" }.to_owned();
         let name = "prefers-color-scheme".to_owned();
         let features = Some(vec![Emulation::MediaFeature { name, value }]);
-        self.tab.call_method(Emulation::SetEmulatedMedia { media: None, features }).unwrap();
+        self.tab
+            .call_method(Emulation::SetEmulatedMedia { media: None, features })
+            .unwrap();
     }
 
     /// The value of an expression, a promise waited for.
     pub(crate) fn ask(&self, expression: &str) -> Value {
-        let wrapped = format!("(async () => JSON.stringify((await ({expression})) ?? null))()");
+        let wrapped =
+            format!("(async () => JSON.stringify((await ({expression})) ?? null))()");
         let answer = self.tab.evaluate(&wrapped, true).unwrap();
         match answer.value {
             Some(Value::String(json)) => serde_json::from_str(&json).unwrap(),
@@ -136,8 +141,12 @@ impl Window {
 
     /// The text of an element.
     pub(crate) fn text(&self, selector: &str) -> String {
-        let text = self.ask(&format!("document.querySelector({selector:?})?.textContent ?? null"));
-        text.as_str().unwrap_or_else(|| panic!("there is no {selector}")).trim().to_owned()
+        let text = self
+            .ask(&format!("document.querySelector({selector:?})?.textContent ?? null"));
+        text.as_str()
+            .unwrap_or_else(|| panic!("there is no {selector}"))
+            .trim()
+            .to_owned()
     }
 
     /// Waits until an expression is true.
@@ -192,7 +201,9 @@ impl Window {
 
     pub(crate) fn screenshot(&self) -> Vec<u8> {
         // What is decoded late is there after two frames.
-        self.ask("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))");
+        self.ask(
+            "new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))",
+        );
         let format = Page::CaptureScreenshotFormatOption::Png;
         self.tab.capture_screenshot(format, None, None, true).unwrap()
     }
@@ -230,7 +241,8 @@ fn descends(process: &Path, ancestor: u32) -> bool {
     let mut path = process.to_owned();
     for _ in 0..8 {
         let Ok(stat) = std::fs::read_to_string(path.join("stat")) else { return false };
-        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+        let parent =
+            stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
         let Some(parent) = parent.and_then(|parent| parent.parse::<u32>().ok()) else {
             return false;
         };

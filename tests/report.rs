@@ -32,7 +32,8 @@ static STREETS: LazyLock<TempDir> = LazyLock::new(|| {
     let out = folder.path().join("out");
     let (model, out) = (fixture::path("models/streets.onnx"), out.to_str().unwrap());
     let images = ["street_00.png", "street_07.jpg", "strange_03.png"];
-    let images = images.map(|name| fixture::path(&format!("fixtures/streets/images/{name}")));
+    let images =
+        images.map(|name| fixture::path(&format!("fixtures/streets/images/{name}")));
     let mut arguments = vec!["predict", model.to_str().unwrap(), "-o", out];
     arguments.extend(images.iter().map(|image| image.to_str().unwrap()));
     arguments.extend(["--samples", "3", "--report", "--formats", "png,npy,png16,tiff"]);
@@ -75,7 +76,8 @@ fn report(out: &Path, more: &[&str]) -> String {
 
 fn column(out: &Path, name: &str) -> Vec<String> {
     let mut reader = csv::Reader::from_path(out.join("predictions.csv")).unwrap();
-    let place = reader.headers().unwrap().iter().position(|column| column == name).unwrap();
+    let place =
+        reader.headers().unwrap().iter().position(|column| column == name).unwrap();
     reader.records().map(|record| record.unwrap()[place].to_owned()).collect()
 }
 
@@ -91,8 +93,12 @@ fn a_run_with_report_leaves_a_page_with_the_numbers_of_its_table() {
             let name = name.as_str().unwrap();
             let shown = data["runs"][0]["numbers"][name].as_array().unwrap();
             for (shown, exact) in shown.iter().zip(column(&out, name)) {
-                let (shown, exact) = (shown.as_f64().unwrap(), exact.parse::<f64>().unwrap());
-                assert!((shown - exact).abs() <= 5.001e-4 * exact.abs(), "{name}: {shown} {exact}");
+                let (shown, exact) =
+                    (shown.as_f64().unwrap(), exact.parse::<f64>().unwrap());
+                assert!(
+                    (shown - exact).abs() <= 5.001e-4 * exact.abs(),
+                    "{name}: {shown} {exact}"
+                );
                 checked += 1;
             }
         }
@@ -100,7 +106,13 @@ fn a_run_with_report_leaves_a_page_with_the_numbers_of_its_table() {
     assert_eq!(checked, 10 * 3 * 3);
     for kind in ["data", "images", "thumbnails"] {
         let files = walkdir::WalkDir::new(out.join("report").join(kind));
-        assert_eq!(files.into_iter().filter(|f| f.as_ref().unwrap().file_type().is_file()).count(), 3);
+        assert_eq!(
+            files
+                .into_iter()
+                .filter(|f| f.as_ref().unwrap().file_type().is_file())
+                .count(),
+            3
+        );
     }
     assert_eq!(data["runs"][0]["data"], "111");
 }
@@ -109,7 +121,9 @@ fn a_run_with_report_leaves_a_page_with_the_numbers_of_its_table() {
 fn a_page_made_later_shows_the_same_from_the_most_exact_files() {
     let (_folder, out) = streets();
     let of_run = page_data(&out);
-    let script = |out: &Path| fs::read_to_string(out.join("report/data/street_00.png.js")).unwrap();
+    let script = |out: &Path| {
+        fs::read_to_string(out.join("report/data/street_00.png.js")).unwrap()
+    };
     let values = |script: &str| -> Value {
         serde_json::from_str(&script["mcdrop.image(".len()..script.len() - 3]).unwrap()
     };
@@ -117,7 +131,8 @@ fn a_page_made_later_shows_the_same_from_the_most_exact_files() {
     assert_eq!(exact["predicting"], true);
     fs::remove_dir_all(out.join("report")).unwrap();
     fs::remove_file(out.join("report.html")).unwrap();
-    for (gone, steps) in [("", 65_534), ("npy", 65_534), ("tif", 65_535), ("16.png", 254)] {
+    for (gone, steps) in [("", 65_534), ("npy", 65_534), ("tif", 65_535), ("16.png", 254)]
+    {
         for kind in ["predictive_entropy", "mutual_information"] {
             for id in ["street_00.png", "street_07.jpg", "strange_03.png"] {
                 let _ = fs::remove_file(out.join(format!("{kind}/{id}.{gone}")));
@@ -146,7 +161,10 @@ fn labels_show_which_pixels_are_wrong_and_belong_to_the_option_labels() {
     let data = page_data(&out);
     assert_eq!(data["hasLabels"], true);
     let wrong = data["runs"][0]["numbers"]["wrong"].as_array().unwrap();
-    assert!(wrong.iter().all(|share| (0.0..0.5).contains(&share.as_f64().unwrap())), "{wrong:?}");
+    assert!(
+        wrong.iter().all(|share| (0.0..0.5).contains(&share.as_f64().unwrap())),
+        "{wrong:?}"
+    );
     assert!(out.join("report/labels/strange_03.png.js").is_file());
     let output = mcdrop(&["report", out.to_str().unwrap(), "--ignore-index", "3"]);
     assert_eq!(output.status.code(), Some(2));
@@ -158,7 +176,8 @@ fn what_is_missing_or_damaged_is_said_and_the_rest_is_shown() {
     let (_folder, out) = streets();
     fs::remove_dir_all(out.join("report")).unwrap();
     for ending in ["npy", "tif", "16.png"] {
-        fs::remove_file(out.join(format!("predictive_entropy/street_00.png.{ending}"))).unwrap();
+        fs::remove_file(out.join(format!("predictive_entropy/street_00.png.{ending}")))
+            .unwrap();
     }
     let map = out.join("predictive_entropy/street_00.png.png");
     let bytes = fs::read(&map).unwrap();
@@ -167,7 +186,8 @@ fn what_is_missing_or_damaged_is_said_and_the_rest_is_shown() {
     let table = fs::read_to_string(out.join("predictions.csv")).unwrap();
     let torn: Vec<&str> = table.split_inclusive('\n').collect();
     let half = &torn[3][..torn[3].len() / 2];
-    fs::write(out.join("predictions.csv"), [torn[0], torn[1], torn[2], half].concat()).unwrap();
+    fs::write(out.join("predictions.csv"), [torn[0], torn[1], torn[2], half].concat())
+        .unwrap();
     let record = fs::read_to_string(out.join("run.json")).unwrap();
     let mut record: Value = serde_json::from_str(&record).unwrap();
     record.as_object_mut().unwrap().remove("images");
@@ -191,6 +211,15 @@ fn what_is_missing_or_damaged_is_said_and_the_rest_is_shown() {
     let html = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(html.contains("What is missing"));
 
+    let table = fs::read_to_string(out.join("predictions.csv")).unwrap();
+    let whole: Vec<&str> = table.split_inclusive('\n').take(3).collect();
+    let n_columns = whole[0].split(',').count();
+    let rest = ",1".repeat(n_columns - 1);
+    let outside = format!("../../x.png{rest}\n/etc/a.png{rest}\n");
+    fs::write(out.join("predictions.csv"), whole.concat() + &outside).unwrap();
+    let said = report(&out, &[]);
+    assert!(said.contains("2 rows have a path that no image has"), "{said}");
+
     fs::write(out.join("run.json"), "no json").unwrap();
     let said = report(&out, &[]);
     assert!(said.contains("run.json is damaged"), "{said}");
@@ -200,7 +229,11 @@ fn what_is_missing_or_damaged_is_said_and_the_rest_is_shown() {
     fs::remove_file(out.join("predictions.csv")).unwrap();
     let output = mcdrop(&["report", out.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("is no folder of predictions"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("is no folder of predictions"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -230,17 +263,25 @@ fn images_that_moved_are_found_where_it_is_said_and_changed_ones_are_not_shown()
 
 fn any_digit(digit: &str) -> PathBuf {
     let folder = fixture::path(&format!("fixtures/digits/{digit}"));
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
     files.swap_remove(0)
 }
 
 #[test]
-fn a_run_without_report_is_done_again_for_its_pictures_only_and_overwriting_clears_them() {
+fn a_run_without_report_is_done_again_for_its_pictures_only_and_overwriting_clears_them()
+{
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let (model, image) = (fixture::path("models/digits.onnx"), any_digit("5"));
-    let base = ["predict", model.to_str().unwrap(), image.to_str().unwrap(), "-o", out.to_str().unwrap()];
+    let base = [
+        "predict",
+        model.to_str().unwrap(),
+        image.to_str().unwrap(),
+        "-o",
+        out.to_str().unwrap(),
+    ];
     done(&base);
     let table = fs::read(out.join("predictions.csv")).unwrap();
     let again = |more: &[&str]| done(&[&base[..], more].concat());
@@ -259,8 +300,10 @@ fn two_runs_are_shown_side_by_side() {
     let other = folder.path().join("other");
     let model = fixture::path("models/streets.onnx");
     let images = ["street_00.png", "street_01.png"];
-    let images = images.map(|name| fixture::path(&format!("fixtures/streets/images/{name}")));
-    let mut arguments = vec!["predict", model.to_str().unwrap(), "-o", other.to_str().unwrap()];
+    let images =
+        images.map(|name| fixture::path(&format!("fixtures/streets/images/{name}")));
+    let mut arguments =
+        vec!["predict", model.to_str().unwrap(), "-o", other.to_str().unwrap()];
     arguments.extend(images.iter().map(|image| image.to_str().unwrap()));
     arguments.extend(["--samples", "2", "--seed", "9"]);
     done(&arguments);

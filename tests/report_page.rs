@@ -111,7 +111,10 @@ fn values_under_the_pointer_are_those_of_the_arrays_to_half_a_step() {
                 // Half a step of 65534 up to ln 8, and half a digit of what is shown.
                 let tolerance = f64::from(8_f32.ln()) / 131_068.0 + 0.5e-5 + 1e-9;
                 let exact = f64::from(values[y * 320 + x]);
-                assert!((shown - exact).abs() <= tolerance, "{id} {measure} {x} {y}: {shown} {exact}");
+                assert!(
+                    (shown - exact).abs() <= tolerance,
+                    "{id} {measure} {x} {y}: {shown} {exact}"
+                );
             }
         }
     }
@@ -143,7 +146,10 @@ fn the_threshold_marks_the_share_of_pixels_that_the_array_has_above_it() {
         let shown = window.text("#threshold-share");
         let shown: f64 = shown.split_whitespace().next().unwrap().parse().unwrap();
         assert!((shown - share).abs() <= 0.02, "{shown} {share}");
-        assert_eq!(window.ask("document.querySelectorAll('canvas.layer')[1].hidden"), false);
+        assert_eq!(
+            window.ask("document.querySelectorAll('canvas.layer')[1].hidden"),
+            false
+        );
     }
     assert_eq!(window.ask("document.getElementById('marks').checked"), true);
     is_quiet(&window, &out);
@@ -161,7 +167,8 @@ fn images_are_sorted_filtered_and_found_by_name() {
     let place = |name: &str| header.iter().position(|column| column == name).unwrap();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     let best = |column: &str, sign: f64| -> String {
-        let value = |row: &csv::StringRecord| sign * row[place(column)].parse::<f64>().unwrap();
+        let value =
+            |row: &csv::StringRecord| sign * row[place(column)].parse::<f64>().unwrap();
         rows.iter().max_by(|a, b| value(a).total_cmp(&value(b))).unwrap()[0].to_owned()
     };
     let first = || window.text("#gallery .card .card-name");
@@ -200,7 +207,10 @@ fn images_are_sorted_filtered_and_found_by_name() {
          .querySelectorAll('.bar-place')[23].dispatchEvent(new MouseEvent('click'))",
     );
     window.wait("!document.getElementById('range').hidden");
-    assert_eq!(window.ask("shownCount = document.querySelectorAll('#gallery .card').length"), 1);
+    assert_eq!(
+        window.ask("shownCount = document.querySelectorAll('#gallery .card').length"),
+        1
+    );
     window.click("#range");
     assert_eq!(window.text("#count"), "60 images");
     is_quiet(&window, &out);
@@ -222,8 +232,11 @@ fn the_viewer_works_with_the_keyboard_alone() {
     window.key("ArrowRight");
     window.wait("document.getElementById('viewer-place').textContent === '3 of 60'");
     window.wait("document.getElementById('viewer').dataset.ready !== ''");
-    let layer = || window.ask("document.querySelector('input[name=layer]:checked').value");
-    for (key, expected) in [("2", "classes"), ("4", "mutual_information"), ("1", "picture"), ("5", "truth")] {
+    let layer =
+        || window.ask("document.querySelector('input[name=layer]:checked').value");
+    for (key, expected) in
+        [("2", "classes"), ("4", "mutual_information"), ("1", "picture"), ("5", "truth")]
+    {
         window.type_text(key);
         window.wait(&format!(
             "document.querySelector('input[name=layer]:checked').value === {expected:?}"
@@ -259,8 +272,10 @@ fn right_and_wrong_pixels_take_their_colours() {
         let label = window.text("#readout dd[data-value=\"label\"]");
         (class, label)
     };
-    let predicted = image::open(out.join("prediction/street_00.png.png")).unwrap().to_rgb8();
-    let label = image::open(fixture::path("fixtures/streets/labels/street_00.png")).unwrap();
+    let predicted =
+        image::open(out.join("prediction/street_00.png.png")).unwrap().to_rgb8();
+    let label =
+        image::open(fixture::path("fixtures/streets/labels/street_00.png")).unwrap();
     assert_eq!((label.width(), label.height()), predicted.dimensions());
     let (class, label) = at(160, 150);
     assert_eq!((class.as_str(), label.as_str()), ("road", "road"));
@@ -329,8 +344,17 @@ fn two_runs_share_pointer_and_zoom() {
     let model = fixture::path("models/streets.onnx");
     let image = fixture::path("fixtures/streets/images/strange_03.png");
     done(&[
-        "predict", model.to_str().unwrap(), image.to_str().unwrap(), "-o", other.to_str().unwrap(),
-        "--seed", "7", "--samples", "3", "--formats", "png,npy",
+        "predict",
+        model.to_str().unwrap(),
+        image.to_str().unwrap(),
+        "-o",
+        other.to_str().unwrap(),
+        "--seed",
+        "7",
+        "--samples",
+        "3",
+        "--formats",
+        "png,npy",
     ]);
     done(&["report", out.to_str().unwrap(), "--compare", other.to_str().unwrap()]);
     let window = Window::open(&out.join("report.html"), DESKTOP);
@@ -341,10 +365,13 @@ fn two_runs_share_pointer_and_zoom() {
     let shown: f64 = shown.split_whitespace().next().unwrap().parse().unwrap();
     assert!((shown - f64::from(theirs[120 * 320 + 101])).abs() < 2.2e-5, "{shown}");
     window.type_text("+");
-    let transforms = window.ask("[...document.querySelectorAll('.sheet')].map((s) => s.style.transform)");
+    let transforms = window
+        .ask("[...document.querySelectorAll('.sheet')].map((s) => s.style.transform)");
     assert_eq!(transforms[0], transforms[1]);
     open_image(&window, "street_00.png");
-    let problems = window.ask("[...document.querySelectorAll('.stage .problem')].map((p) => p.textContent)");
+    let problems = window.ask(
+        "[...document.querySelectorAll('.stage .problem')].map((p) => p.textContent)",
+    );
     assert_eq!(problems[1], "not in this run");
     is_quiet(&window, &out);
 }
@@ -374,10 +401,21 @@ fn odd_names_are_names_and_nothing_else() {
     let out = folder.path().join("out <i>&#");
     let model = fixture::path("models/streets.onnx");
     let output = crate::report::mcdrop(&[
-        "predict", model.to_str().unwrap(), images.to_str().unwrap(), "-o", out.to_str().unwrap(),
-        "--report", "--samples", "2",
+        "predict",
+        model.to_str().unwrap(),
+        images.to_str().unwrap(),
+        "-o",
+        out.to_str().unwrap(),
+        "--report",
+        "--samples",
+        "2",
     ]);
-    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let window = Window::open(&out.join("report.html"), DESKTOP);
     for name in names {
         let known = window.ask(&format!(
@@ -386,16 +424,51 @@ fn odd_names_are_names_and_nothing_else() {
         ));
         assert_eq!(known, true, "{name}");
         window.run(&format!(
-            "location.hash = '#image=' + encodeURIComponent({})", Value::from(name)
+            "location.hash = '#image=' + encodeURIComponent({})",
+            Value::from(name)
         ));
         window.wait(&format!(
-            "document.getElementById('viewer').dataset.ready === {}", Value::from(name)
+            "document.getElementById('viewer').dataset.ready === {}",
+            Value::from(name)
         ));
         window.wait("document.querySelector('.picture').naturalWidth === 320");
-        assert_eq!(window.ask("document.querySelectorAll('input[name=layer]').length"), 4);
-        assert_eq!(window.ask("document.querySelector('.stage .problem').hidden"), true, "{name}");
+        assert_eq!(
+            window.ask("document.querySelectorAll('input[name=layer]').length"),
+            4
+        );
+        assert_eq!(
+            window.ask("document.querySelector('.stage .problem').hidden"),
+            true,
+            "{name}"
+        );
     }
     assert!(window.text("#failed").contains("broken<i>.png"));
+    is_quiet(&window, &out);
+}
+
+#[test]
+fn values_of_heat_maps_are_right_to_half_a_step_of_255_levels_and_said_to_be() {
+    if !browser::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let model = fixture::path("models/streets.onnx");
+    let image = fixture::path("fixtures/streets/images/strange_03.png");
+    let base = ["predict", model.to_str().unwrap(), image.to_str().unwrap(), "-o"];
+    done(&[&base[..], &[out.to_str().unwrap()]].concat());
+    done(&["report", out.to_str().unwrap()]);
+    let window = Window::open(&out.join("report.html"), DESKTOP);
+    open_image(&window, "strange_03.png");
+    assert_eq!(window.ask("document.getElementById('scale-note').hidden"), false);
+    let exact = STREETS.path().join("streets/predictive_entropy/strange_03.png.npy");
+    let (_, values) = array(&exact);
+    for (x, y) in [(112, 128), (40, 33), (200, 90)] {
+        point_at(&window, (x, y));
+        let shown = value_of(&window, "predictive entropy");
+        let half = f64::from(8_f32.ln()) / 508.0 + 5.1e-4;
+        assert!((shown - f64::from(values[y * 320 + x])).abs() <= half, "{shown}");
+    }
     is_quiet(&window, &out);
 }
 
@@ -405,8 +478,14 @@ fn ten_thousand(folder: &Path) -> PathBuf {
     let model = fixture::path("models/streets.onnx");
     let street = fixture::path("fixtures/streets/images/street_00.png");
     done(&[
-        "predict", model.to_str().unwrap(), street.to_str().unwrap(), "-o", small.to_str().unwrap(),
-        "--report", "--samples", "2",
+        "predict",
+        model.to_str().unwrap(),
+        street.to_str().unwrap(),
+        "-o",
+        small.to_str().unwrap(),
+        "--report",
+        "--samples",
+        "2",
     ]);
     let out = folder.join("out");
     let table = fs::read_to_string(small.join("predictions.csv")).unwrap();
@@ -417,7 +496,8 @@ fn ten_thousand(folder: &Path) -> PathBuf {
     let mut state = 1_u64;
     let mut kinds = Vec::new();
     for kind in ["report/data", "report/images", "report/thumbnails"] {
-        let file = fs::read_dir(small.join(kind)).unwrap().next().unwrap().unwrap().path();
+        let file =
+            fs::read_dir(small.join(kind)).unwrap().next().unwrap().unwrap().path();
         let ending = file.extension().unwrap().to_str().unwrap().to_owned();
         kinds.push((kind, file, ending));
     }
@@ -431,7 +511,8 @@ fn ten_thousand(folder: &Path) -> PathBuf {
                 (field.parse::<f64>().unwrap() * factor).to_string()
             })
             .collect();
-        let (sides, rest) = (fields[1..3].join(","), fields[fields.len() - 3..].join(","));
+        let (sides, rest) =
+            (fields[1..3].join(","), fields[fields.len() - 3..].join(","));
         rows.push_str(&format!("{id},{sides},{},{rest}\n", numbers.join(",")));
         for (kind, file, ending) in &kinds {
             let to = out.join(kind).join(format!("{id}.{ending}"));
@@ -462,7 +543,11 @@ fn ten_thousand_images_open_within_a_second_and_scroll_smoothly() {
     done(&["report", out.to_str().unwrap()]);
     let page = out.join("report.html");
     let size = fs::metadata(&page).unwrap().len();
-    println!("page of 10,000 images: {:.2} MB, written in {:.1} s", size as f64 / 1e6, started.elapsed().as_secs_f64());
+    println!(
+        "page of 10,000 images: {:.2} MB, written in {:.1} s",
+        size as f64 / 1e6,
+        started.elapsed().as_secs_f64()
+    );
     assert!(size < 5_000_000, "{size}");
 
     let window = Window::open(&page, DESKTOP);
@@ -533,13 +618,18 @@ fn the_pictures_of_the_readme_are_of_this_page() {
         window.run("document.activeElement?.blur()");
         let bytes = window.screenshot();
         let shot = image::load_from_memory(&bytes).unwrap().to_rgb8();
-        let colours: std::collections::HashSet<[u8; 3]> = shot.pixels().map(|p| p.0).collect();
+        let colours: std::collections::HashSet<[u8; 3]> =
+            shot.pixels().map(|p| p.0).collect();
         assert!(colours.len() > 500, "{name} shows nothing");
         fs::write(target.join(name), bytes).unwrap();
     };
     window.run("document.querySelector('#images').scrollIntoView({behavior: 'instant'})");
-    window.wait("[...document.querySelectorAll('#gallery img')].every((img) => img.complete)");
+    window.wait(
+        "[...document.querySelectorAll('#gallery img')].every((img) => img.complete)",
+    );
     save("report_gallery.png");
+    window.run("document.querySelector('.charts').scrollIntoView({behavior: 'instant'})");
+    save("report_charts.png");
     window.run("window.scrollTo({top: 0, behavior: 'instant'})");
     save("report_overview.png");
     open_image(&window, "strange_03.png");
@@ -548,13 +638,17 @@ fn the_pictures_of_the_readme_are_of_this_page() {
     window.dark(true);
     save("report_dark.png");
     window.key("Escape");
-    window.run("document.querySelector('#evaluation').scrollIntoView({behavior: 'instant'})");
+    window.run(
+        "document.querySelector('#evaluation').scrollIntoView({behavior: 'instant'})",
+    );
     save("report_evaluation_dark.png");
     window.dark(false);
     window.resize(PHONE, true);
     window.go(&browser::address(&out.join("report.html")));
     window.run("document.querySelector('#images').scrollIntoView({behavior: 'instant'})");
-    window.wait("[...document.querySelectorAll('#gallery img')].every((img) => img.complete)");
+    window.wait(
+        "[...document.querySelectorAll('#gallery img')].every((img) => img.complete)",
+    );
     save("report_phone.png");
     open_image(&window, "strange_03.png");
     save("report_phone_viewer.png");

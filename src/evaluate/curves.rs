@@ -78,7 +78,8 @@ pub(super) fn all(evaluation: &Evaluation, folder: &Folder) -> Vec<Picture> {
 /// wrong with those that cannot be read.
 pub fn read(folder: &Folder) -> (Vec<Picture>, Vec<Error>) {
     let mut wrong = Vec::new();
-    let curves = |name: &str| read_csv(&folder.path().join(format!("{CURVES}/{name}.csv")));
+    let curves =
+        |name: &str| read_csv(&folder.path().join(format!("{CURVES}/{name}.csv")));
     let pictures = pictures(folder, &curves, &mut wrong);
     (pictures, wrong)
 }

@@ -69,9 +69,7 @@ pub fn blend(photo: Photo<'_>, heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     fits(photo, heat.map)?;
     let (levels, blends) = (heat.levels()?, blends());
     let both = photo.rgb.as_chunks::<3>().0.iter().zip(&levels);
-    Ok(both
-        .flat_map(|(pixel, level)| blends[usize::from(*level)].over(*pixel))
-        .collect())
+    Ok(both.flat_map(|(pixel, level)| blends[usize::from(*level)].over(*pixel)).collect())
 }
 
 /// Draws an overlay: the image, enlarged by an integer factor where it is narrower than

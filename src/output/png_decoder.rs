@@ -42,7 +42,8 @@ pub(super) fn decode(bytes: &[u8]) -> io::Result<Raster> {
     let samples = match reader.output_color_type() {
         (ColorType::Indexed, BitDepth::Eight) => Samples::Indices(data),
         (ColorType::Grayscale, BitDepth::Sixteen) => {
-            let levels = data.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
+            let levels =
+                data.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
             Samples::Gray16 { levels: levels.collect(), none }
         }
         _ => return Err(unexpected("8-bit indices or 16-bit gray")),

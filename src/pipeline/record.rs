@@ -282,15 +282,17 @@ fn inputs(job: &Job) -> Value {
             break;
         }
     }
-    let root = |(path, skip): &(&Path, usize)| {
-        json!({"folder": path.display().to_string(), "skip": skip})
-    };
+    let root = |(path, skip): &(&Path, usize)| json!({"folder": path.display().to_string(), "skip": skip});
     roots.iter().map(root).collect()
 }
 
 /// Multiply-adds of an image of this size: those of what is needed, and of what every sample
 /// repeats; nothing where they cannot be counted.
-fn multiply_adds(sampler: &Sampler, runtime: &Runtime, (height, width): (usize, usize)) -> Value {
+fn multiply_adds(
+    sampler: &Sampler,
+    runtime: &Runtime,
+    (height, width): (usize, usize),
+) -> Value {
     let plan = sampler.plan();
     let counted = model_input(plan)
         .and_then(|input| costs(plan.model(), runtime, &input.sizes(1, height, width)));

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::facts::grouped;
 use super::files::Shown;
 use crate::evaluate::read_curves;
 use crate::measure::MEASURES;
@@ -155,7 +156,8 @@ const READINGS: &[Reading] = &[
 
 /// The section of the runs, if one of them was evaluated; what cannot be read is noted.
 pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Section> {
-    let metrics: Vec<&Value> = shown.iter().map(|one| &one.run.metrics["metrics"]).collect();
+    let metrics: Vec<&Value> =
+        shown.iter().map(|one| &one.run.metrics["metrics"]).collect();
     let mut names: Vec<&String> = Vec::new();
     for metrics in &metrics {
         let of_run = metrics.as_object().into_iter().flatten().map(|(name, _)| name);
@@ -180,8 +182,14 @@ pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Sectio
 
 fn lead(shown: &[Shown]) -> String {
     let of = |one: &Shown| {
-        let count = |key: &str| one.run.metrics[key].as_u64().unwrap_or(0);
-        let mut text = format!("{} images, {} labelled items", count("images"), count("items"));
+        let count = |key: &str| {
+            let count =
+                one.run.metrics[key].as_u64().and_then(|n| usize::try_from(n).ok());
+            count.unwrap_or(0)
+        };
+        let (images, items) = (grouped(count("images")), grouped(count("items")));
+        let what = if one.run.is_map() { "labelled pixels" } else { "labels" };
+        let mut text = format!("{images} images, {items} {what}");
         for (key, what) in [
             ("images_out_of_distribution", "images of another kind"),
             ("images_without_label", "images without a label"),
@@ -195,7 +203,13 @@ fn lead(shown: &[Shown]) -> String {
     };
     let evaluated = shown.iter().filter(|one| !one.run.metrics.is_null());
     let texts: Vec<String> = evaluated.map(of).collect();
-    format!("{}. Intervals are at 95 %, by a bootstrap over images.", texts.join("; "))
+    let hint = if shown[0].has_labels {
+        ""
+    } else {
+        " With --labels, `mcdrop report` also shows on each image what is right and wrong."
+    };
+    let texts = texts.join("; ");
+    format!("{texts}. Intervals are at 95 %, by a bootstrap over images.{hint}")
 }
 
 fn row(name: &str, title: String, metrics: &[&Value]) -> Row {
@@ -225,14 +239,28 @@ fn cell(entry: &Value, metric: Option<&Metric>) -> Cell {
     let less = ends(&entry["less_deterministic"]);
     let is_larger_better = metric.is_some_and(|metric| metric.better == Better::Larger);
     let verdict = match less {
-        Some((low, _)) if low > 0.0 => if is_larger_better { "better" } else { "worse" },
-        Some((_, high)) if high < 0.0 => if is_larger_better { "worse" } else { "better" },
+        Some((low, _)) if low > 0.0 => {
+            if is_larger_better {
+                "better"
+            } else {
+                "worse"
+            }
+        }
+        Some((_, high)) if high < 0.0 => {
+            if is_larger_better {
+                "worse"
+            } else {
+                "better"
+            }
+        }
         _ => "",
     };
     Cell {
         value: format!("{value:.4}"),
         interval: interval.unwrap_or_default(),
-        difference: less.map(|(low, high)| format!("{low:+.4} to {high:+.4}")).unwrap_or_default(),
+        difference: less
+            .map(|(low, high)| format!("{low:+.4} to {high:+.4}"))
+            .unwrap_or_default(),
         verdict,
     }
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use rayon::iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
 
 use super::Options;
 use super::folder::{Row, Run};
@@ -73,12 +75,14 @@ pub(super) fn prepare(
             if row.error.is_some() {
                 return Image::default();
             }
-            prepare_image(&run, row, &target, options, labels.as_ref()).unwrap_or_else(|error| {
-                if let Ok(mut failed) = failed.lock() {
-                    failed.get_or_insert(error);
-                }
-                Image::default()
-            })
+            prepare_image(&run, row, &target, options, labels.as_ref()).unwrap_or_else(
+                |error| {
+                    if let Ok(mut failed) = failed.lock() {
+                        failed.get_or_insert(error);
+                    }
+                    Image::default()
+                },
+            )
         };
         run.rows.par_iter().with_min_len(1).map(of_row).collect()
     });
@@ -87,7 +91,11 @@ pub(super) fn prepare(
     }
     let mut notes: Vec<String> = match prefix {
         "" => run.notes.clone(),
-        _ => run.notes.iter().map(|note| format!("{}: {note}", run.path.display())).collect(),
+        _ => run
+            .notes
+            .iter()
+            .map(|note| format!("{}: {note}", run.path.display()))
+            .collect(),
     };
     notes.extend(summed_up(&run, &images));
     Ok(Shown { has_labels: labels.is_some(), run, prefix, images, notes })
@@ -101,7 +109,8 @@ fn prepare_image(
     labels: Option<&crate::evaluate::Labels>,
 ) -> Result<Image> {
     let mut image = Image::default();
-    image.pictures = pictures::prepare(run, row, target, options.images, &mut image.notes)?;
+    image.pictures =
+        pictures::prepare(run, row, target, options.images, &mut image.notes)?;
     let Some(folder) = &run.folder else { return Ok(image) };
     if !folder.is_map {
         image.truth = truth::of_class(run, row, labels);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
@@ -62,15 +62,8 @@ impl Run {
             notes.push(format!("{RECORD} does not say what was predicted"));
         }
         let (columns, rows) = table(&path.join(TABLE), &mut notes);
-        let mut run = Self {
-            path: path.to_owned(),
-            record,
-            folder,
-            metrics,
-            columns,
-            rows,
-            notes,
-        };
+        let mut run =
+            Self { path: path.to_owned(), record, folder, metrics, columns, rows, notes };
         run.note_what_is_left();
         Ok(run)
     }
@@ -78,13 +71,15 @@ impl Run {
     /// Says whether the run ended.
     fn note_what_is_left(&mut self) {
         let n = self.rows.len();
-        let expected =
-            ["done", "failed"].iter().filter_map(|key| self.record["images"][key].as_u64());
+        let expected = ["done", "failed"]
+            .iter()
+            .filter_map(|key| self.record["images"][key].as_u64());
         let expected: u64 = expected.sum();
         if !self.record.is_null() && self.record["images"].is_null() {
             self.notes.push(format!("The run did not end: {n} images have a row."));
         } else if !self.record.is_null() && expected != n as u64 {
-            let note = format!("{RECORD} counts {expected} images, {TABLE} has {n} rows.");
+            let note =
+                format!("{RECORD} counts {expected} images, {TABLE} has {n} rows.");
             self.notes.push(note);
         }
     }
@@ -131,7 +126,9 @@ fn json(file: &Path, notes: &mut Vec<String>) -> Value {
             Ok(value @ Value::Object(_)) => return value,
             _ => format!("{name} is damaged."),
         },
-        Err(error) if error.kind() == ErrorKind::NotFound => format!("{name} is missing."),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            format!("{name} is missing.")
+        }
         Err(error) => format!("{name} cannot be read: {error}."),
     };
     notes.push(note);
@@ -159,11 +156,13 @@ fn table(file: &Path, notes: &mut Vec<String>) -> (Vec<String>, Vec<Row>) {
     };
     let place = |name: &str| columns.iter().position(|column| column == name);
     let (Some(path), error) = (place("path"), place("error")) else {
-        notes.push(format!("{TABLE} has no column \"path\": there are no images to show."));
+        notes.push(format!(
+            "{TABLE} has no column \"path\": there are no images to show."
+        ));
         return (columns, Vec::new());
     };
     let (mut rows, mut seen) = (Vec::new(), HashSet::new());
-    let (mut torn, mut repeated) = (0, 0);
+    let (mut torn, mut repeated, mut outside) = (0, 0, 0);
     for record in reader.byte_records() {
         let Ok(record) = record else {
             torn += 1;
@@ -175,6 +174,10 @@ fn table(file: &Path, notes: &mut Vec<String>) -> (Vec<String>, Vec<Row>) {
         }
         let fields: Vec<String> = record.iter().map(text).collect();
         let id = fields[path].clone();
+        if !stays_inside(&id) {
+            outside += 1;
+            continue;
+        }
         if !seen.insert(id.clone()) {
             repeated += 1;
             continue;
@@ -185,10 +188,19 @@ fn table(file: &Path, notes: &mut Vec<String>) -> (Vec<String>, Vec<Row>) {
     if torn > 0 {
         notes.push(format!("{TABLE}: {torn} rows are not whole and left out."));
     }
+    if outside > 0 {
+        notes.push(format!("{TABLE}: {outside} rows have a path that no image has."));
+    }
     if repeated > 0 {
         notes.push(format!("{TABLE}: {repeated} rows repeat a path and are left out."));
     }
     (columns, rows)
+}
+
+/// Whether a path leads to something in a folder, as those of images do.
+fn stays_inside(id: &str) -> bool {
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    !id.is_empty() && !id.ends_with('/') && Path::new(id).components().all(plain)
 }
 
 fn text(bytes: &[u8]) -> String {

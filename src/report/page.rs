@@ -60,7 +60,7 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     };
     let facts = facts::facts(shown);
     let model = facts.iter().find(|fact| fact.term == "Model");
-    let title = model.map_or_else(|| name(first), |fact| fact.values[0].clone());
+    let title = model.map_or_else(|| name(first), |fact| fact.values[0].0.clone());
     let page = Page {
         title,
         lead: lead(shown),
@@ -85,14 +85,16 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
         version: env!("CARGO_PKG_VERSION"),
     };
     let html = page.render();
-    let html = html
-        .map_err(|error| Error::runtime("writing report.html", error.to_string()))?;
+    let html =
+        html.map_err(|error| Error::runtime("writing report.html", error.to_string()))?;
     Ok((html, page.notes))
 }
 
 /// JSON that can stand in a script element: nothing in it ends the element or opens a comment.
 fn harmless(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    json.replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 fn name(shown: &Shown) -> String {
@@ -109,7 +111,10 @@ fn meanings(shown: &Shown) -> Vec<(&'static str, &'static str)> {
 fn lead(shown: &[Shown]) -> String {
     let run = &shown[0].run;
     let n = run.rows.len();
-    let images = if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
+    let images = match n {
+        1 => "1 image".to_owned(),
+        n => format!("{} images", facts::grouped(n)),
+    };
     match shown {
         [one] => format!("Where the model is unsure on {images} ({}).", name(one)),
         [one, other, ..] => format!(
@@ -130,7 +135,8 @@ fn strangers(shown: &[Shown]) -> Vec<String> {
     };
     let (ours, theirs) = (ids(one), ids(other));
     let note = |n: usize, here: &Shown, there: &Shown| {
-        (n > 0).then(|| format!("{n} images of {} are not in {}.", name(here), name(there)))
+        (n > 0)
+            .then(|| format!("{n} images of {} are not in {}.", name(here), name(there)))
     };
     let missing = note(ours.difference(&theirs).count(), one, other);
     let more = note(theirs.difference(&ours).count(), other, one);

@@ -39,8 +39,7 @@ impl Target<'_> {
     }
 
     fn holds(&self, kind: &str, id: &str) -> Option<&'static str> {
-        let is_there =
-            |ending: &&&str| self.output.holds(&self.path(kind, id, ending));
+        let is_there = |ending: &&&str| self.output.holds(&self.path(kind, id, ending));
         ["png", "jpg"].iter().find(is_there).copied()
     }
 }
@@ -105,7 +104,7 @@ fn original(run: &Run, row: &Row, images: Option<&Path>) -> Result<Rgb, String> 
     }
     let decoded = read_image(file, &options).map_err(|error| error.to_string())?;
     let hash: String = decoded.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    if row.text(run.column("sha256")).is_some_and(|known| known != hash) {
+    if row.text(run.column("sha256")) != Some(&hash) {
         return Err(format!("{} has changed since", file.display()));
     }
     let picture = decoded.picture;
@@ -138,11 +137,7 @@ fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(crate::tensor::Map
 }
 
 /// A small picture of the overlay, where the image itself is not to be had.
-fn of_overlay(
-    run: &Run,
-    row: &Row,
-    target: &Target<'_>,
-) -> Result<Option<&'static str>> {
+fn of_overlay(run: &Run, row: &Row, target: &Target<'_>) -> Result<Option<&'static str>> {
     let file = run.path.join(map_path("overlay", &row.id, "png"));
     let Ok(decoded) = read_image(&file, &ReadOptions::default()) else { return Ok(None) };
     let picture = &decoded.picture;

@@ -39,7 +39,8 @@ fn hexadecimal(colors: &[[u8; 3]; 256]) -> String {
 fn classes(shown: &Shown) -> Value {
     let Some(folder) = &shown.run.folder else { return json!([]) };
     let palette = shown.run.record["palette"].as_array().map(|colors| {
-        let color = |color: &Value| serde_json::from_value(color.clone()).unwrap_or([0; 3]);
+        let color =
+            |color: &Value| serde_json::from_value(color.clone()).unwrap_or([0; 3]);
         Palette::new(colors.iter().map(color).collect())
     });
     let palette = palette.unwrap_or_default();
@@ -88,7 +89,8 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
     let run = &shown.run;
     let place: std::collections::HashMap<&str, usize> =
         run.rows.iter().enumerate().map(|(i, row)| (row.id.as_str(), i)).collect();
-    let places: Vec<Option<usize>> = ids.iter().map(|id| place.get(id).copied()).collect();
+    let places: Vec<Option<usize>> =
+        ids.iter().map(|id| place.get(id).copied()).collect();
     let rows = |of: &dyn Fn(usize) -> Value| -> Value {
         places.iter().map(|place| place.map_or(Value::Null, of)).collect()
     };

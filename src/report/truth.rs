@@ -57,14 +57,15 @@ pub(super) fn of_map(
         }
     };
     let both = classes.classes.iter().zip(&found);
-    let counted = both.filter(|(class, label)| {
-        **class != ClassMap::NONE && **label != ClassMap::NONE
-    });
-    let (wrong, all) = counted.fold((0_usize, 0_usize), |(wrong, all), (class, label)| {
-        (wrong + usize::from(class != label), all + 1)
-    });
+    let counted = both
+        .filter(|(class, label)| **class != ClassMap::NONE && **label != ClassMap::NONE);
+    let (wrong, all) = counted
+        .fold((0_usize, 0_usize), |(wrong, all), (class, label)| {
+            (wrong + usize::from(class != label), all + 1)
+        });
     let found = ClassMap { height: classes.height, width: classes.width, classes: found };
-    let script = LabelData::new(&row.id, &found, plane.place).and_then(|data| data.encode());
+    let script =
+        LabelData::new(&row.id, &found, plane.place).and_then(|data| data.encode());
     target.output.save(&target.path(page::LABELS, &row.id, "js"), script)?;
     Ok(if all > 0 { Truth::Wrong(wrong as f32 / all as f32) } else { Truth::Unknown })
 }

@@ -167,11 +167,7 @@ impl LabelData {
     ///
     /// # Errors
     /// If they cannot be packed.
-    pub fn new(
-        id: &str,
-        labels: &ClassMap,
-        place: Option<[f64; 4]>,
-    ) -> io::Result<Self> {
+    pub fn new(id: &str, labels: &ClassMap, place: Option<[f64; 4]>) -> io::Result<Self> {
         let classes = Plane::new((labels.height, labels.width), place, &labels.classes)?;
         Ok(Self { id: id.to_owned(), classes })
     }

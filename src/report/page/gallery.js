@@ -1,17 +1,27 @@
 // The gallery: only the cards on the screen and a few beside it exist.
 
-const CARD = { least: 210, gap: 14, text: 64 };
+const CARD = { gap: 14, text: 64 };
 const BEYOND = 2;
 const gallery = byId("gallery");
 let cards = new Map();
 
+/** Height of most pictures to their width: those few that differ much are cut. */
+const aspect = (() => {
+  const { width, height } = first.numbers;
+  if (!width || !height) return 0.62;
+  const known = height.map((tall, i) => tall / width[i]).filter((value) => value > 0);
+  known.sort((a, b) => a - b);
+  return Math.min(1.2, Math.max(0.4, known[Math.floor(known.length / 2)] ?? 0.62));
+})();
+
 function grid() {
   const width = gallery.clientWidth || 1;
   const room = width + CARD.gap;
-  const perCard = (other ? 2 : 1) * CARD.least + CARD.gap;
+  const least = width < 560 ? 160 : 210;
+  const perCard = (other ? 2 : 1) * least + CARD.gap;
   const columns = Math.max(1, Math.floor(room / perCard));
   const card = room / columns - CARD.gap;
-  const picture = Math.round((other ? card / 2 : card) * 0.62);
+  const picture = Math.round((other ? card / 2 : card) * aspect);
   return { columns, card, picture, line: picture + CARD.text + CARD.gap };
 }
 

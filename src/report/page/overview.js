@@ -37,8 +37,15 @@ function distribution(measure, ending) {
   const [width, height] = [240, 54];
   const said = `${title(measure.name)}: median ${short(ours.median)}, largest ${short(ours.most)} ${measure.unit}`;
   const view = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none" };
-  const chart = svgElement("svg", { ...view, role: "img", "aria-label": said });
+  const chart = svgElement("svg", { ...view, role: "img", tabindex: 0, "aria-label": said });
   const step = width / BARS;
+  const places = [];
+  const choose = (i) => {
+    const [low, high] = [(i * most) / BARS, ((i + 1) * most) / BARS];
+    chosen.range = { column, low, high, last: i === BARS - 1, text: title(measure.name) };
+    update();
+    byId("images").scrollIntoView();
+  };
   bars.forEach((count, i) => {
     const tall = count ? Math.max(2, (height * count) / highest) : 0;
     const low = (i * most) / BARS;
@@ -54,12 +61,21 @@ function distribution(measure, ending) {
     const text = svgElement("title", {});
     text.textContent = `${count} images from ${short(low, 3)} to ${short(high, 3)}`;
     column_.append(text);
-    column_.addEventListener("click", () => {
-      chosen.range = { column, low, high, last: i === BARS - 1, text: title(measure.name) };
-      update();
-      byId("images").scrollIntoView();
-    });
+    column_.addEventListener("click", () => choose(i));
     chart.append(bar, column_);
+    places.push(column_);
+  });
+  let current = 0;
+  chart.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (event.key === "Enter") choose(current);
+    else if (step) {
+      places[current].classList.remove("chosen");
+      current = Math.min(BARS - 1, Math.max(0, current + step));
+      places[current].classList.add("chosen");
+      chart.setAttribute("aria-label", `${said}; ${places[current].textContent}`);
+    } else return;
+    event.preventDefault();
   });
   (others || []).forEach((count, i) => {
     if (!count) return;

@@ -223,7 +223,10 @@ function showReadout() {
     rows.push(element("div", {}, element("dt", {}, name), ...cells));
   });
   box.replaceChildren(...rows);
-  for (const { cross } of stages) cross.style.cssText = `left:${cursor[0]}px;top:${cursor[1]}px`;
+  for (const { cross } of stages) {
+    cross.style.left = `${cursor[0]}px`;
+    cross.style.top = `${cursor[1]}px`;
+  }
 }
 
 function showLegend() {
