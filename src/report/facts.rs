@@ -39,7 +39,7 @@ type Kind = (&'static str, fn(&Shown) -> Option<Said>);
 
 const KINDS: [Kind; 12] = [
     ("Images", |one| Some(images(one))),
-    ("Samples an image (T)", |one| samples(&one.run.record["sampling"])),
+    ("Samples (T)", |one| samples(&one.run.record["sampling"])),
     ("Dropout sites", |one| alone(one.run.record["sites"].as_array()?.len().to_string())),
     ("Work done once", |one| work(&one.run.record)),
     ("Time an image", time),

@@ -32,7 +32,7 @@ function thumbnail(run, image, size) {
     return element("span", { class: "no-picture", style: `height:${size.picture}px` }, text);
   }
   const picture = element("img", {
-    src: source,
+    "data-source": source,
     alt: "",
     decoding: "async",
     style: `height:${size.picture}px`,
@@ -65,7 +65,7 @@ function cardText(image) {
     parts.push(`${name} ${short(first.numbers.probability?.[image], 3)}`);
   }
   const { key } = chosen;
-  if (key.key !== "path") parts.push(`${key.text} ${short(key.of(image), 3)}`);
+  if (key.key !== "path") parts.push(`${short(key.of(image), 3)} ${key.text}`);
   return parts.join(" · ");
 }
 
@@ -90,6 +90,32 @@ function card(image, place, size) {
   );
 }
 
+/** Pictures of cards that only pass by are not loaded: those that stay are, after a moment. */
+const PASSING = 80;
+let isFirst = true;
+
+function loadPictures() {
+  for (const picture of gallery.querySelectorAll("img[data-source]")) {
+    picture.src = picture.dataset.source;
+    delete picture.dataset.source;
+  }
+}
+
+/** Gives up what is still being loaded for cards that are gone. */
+function giveUp(gone) {
+  for (const picture of gone.querySelectorAll("img")) {
+    if (!picture.complete) picture.removeAttribute("src");
+  }
+}
+
+let loading = 0;
+function loadSoon() {
+  clearTimeout(loading);
+  if (isFirst) loadPictures();
+  else loading = setTimeout(loadPictures, PASSING);
+  isFirst = false;
+}
+
 /** Shows the cards that are to be seen now. */
 function showCards(anew) {
   const size = grid();
@@ -106,8 +132,10 @@ function showCards(anew) {
   }
   const isSame = !anew && before.size === now.size && [...now.keys()].every((k) => before.has(k));
   if (isSame) return;
+  for (const [place, gone] of cards) if (now.get(place) !== gone) giveUp(gone);
   cards = now;
   gallery.replaceChildren(...now.values());
+  loadSoon();
   if (focused) gallery.querySelector(`[data-image="${focused}"]`)?.focus({ preventScroll: true });
 }
 
@@ -124,7 +152,8 @@ function showSoon() {
 function update() {
   arrange();
   const all = page.paths.length;
-  byId("count").textContent = shown.length === all ? `${all} images` : `${shown.length} of ${all} images`;
+  const [some, every] = [shown.length, all].map((count) => count.toLocaleString("en"));
+  byId("count").textContent = shown.length === all ? `${every} images` : `${some} of ${every} images`;
   byId("nothing").hidden = shown.length > 0;
   showRange();
   showCards(true);

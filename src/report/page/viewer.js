@@ -411,7 +411,7 @@ async function openImage(image) {
   const name = page.paths[image];
   const place = shown.indexOf(image);
   byId("viewer-name").textContent = name;
-  byId("viewer-place").textContent = place < 0 ? "" : `${place + 1} of ${shown.length}`;
+  byId("viewer-place").textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${shown.length.toLocaleString("en")}`;
   byId("previous").disabled = place <= 0;
   byId("next").disabled = place < 0 || place + 1 >= shown.length;
   byId("error").textContent = first.errors[image] ?? "";
