@@ -18,7 +18,7 @@ pub mod picture;
 pub mod preprocessing;
 
 pub use decode::{Decoded, ReadOptions, read_image};
-pub use digest::sha256_of;
+pub use digest::{hexadecimal, sha256_of};
 pub use images::{ImageFile, Listing, Source, list_images};
 pub use picture::Picture;
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};

@@ -1,5 +1,6 @@
 //! A real browser that opens pages from disk: Chromium without special permissions.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -39,12 +40,12 @@ impl Window {
             .path(Some(default_executable().unwrap()))
             .sandbox(false)
             .window_size(Some((width, height)))
-            .idle_browser_timeout(Duration::from_secs(120))
+            .idle_browser_timeout(Duration::from_mins(2))
             .build()
             .unwrap();
         let browser = Browser::new(options).unwrap();
         let tab = browser.new_tab().unwrap();
-        tab.set_default_timeout(Duration::from_secs(60));
+        tab.set_default_timeout(Duration::from_mins(1));
         let problems = Arc::new(Mutex::new(Vec::new()));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (ours, asked) = (Arc::clone(&problems), Arc::clone(&requests));
@@ -265,7 +266,7 @@ pub(crate) fn address(file: &Path) -> String {
             if plain {
                 address.push(byte as char);
             } else {
-                address.push_str(&format!("%{byte:02X}"));
+                let _ = write!(address, "%{byte:02X}");
             }
         }
     }

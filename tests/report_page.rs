@@ -3,6 +3,7 @@
 //! Where no Chromium is found these tests do nothing; with `MCDROP_BROWSER=required` that is a
 //! failure.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -513,7 +514,7 @@ fn ten_thousand(folder: &Path) -> PathBuf {
             .collect();
         let (sides, rest) =
             (fields[1..3].join(","), fields[fields.len() - 3..].join(","));
-        rows.push_str(&format!("{id},{sides},{},{rest}\n", numbers.join(",")));
+        let _ = writeln!(rows, "{id},{sides},{},{rest}", numbers.join(","));
         for (kind, file, ending) in &kinds {
             let to = out.join(kind).join(format!("{id}.{ending}"));
             fs::create_dir_all(to.parent().unwrap()).unwrap();

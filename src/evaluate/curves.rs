@@ -39,8 +39,11 @@ impl Picture {
     }
 }
 
+/// Draws curves of a folder.
+type Draw = fn(Vec<Curve>, &Folder) -> Picture;
+
 /// Every picture, in the order in which they are shown: its name and what draws it.
-const PICTURES: &[(&str, fn(Vec<Curve>, &Folder) -> Picture)] = &[
+const PICTURES: &[(&str, Draw)] = &[
     ("reliability", |curves, _| reliability(curves)),
     ("risk_coverage", |curves, _| risk_coverage(curves)),
     ("right_and_wrong", |curves, folder| {

@@ -33,3 +33,12 @@ pub fn sha256_of(path: &Path) -> Result<[u8; 32]> {
     };
     read().map_err(|error| Error::read(path, error))
 }
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -72,13 +72,11 @@ pub const FORMATS: &[Format] = &[
 
 fn array(bytes: &[u8]) -> io::Result<Map> {
     let (shape, values) = npy::read(bytes, bytes.len() as u64)?;
-    match shape[..] {
-        [height, width] => Ok(Map { height, width, values }),
-        _ => {
-            let message = format!("an array of shape {shape:?} is no map");
-            Err(io::Error::new(io::ErrorKind::InvalidData, message))
-        }
-    }
+    let [height, width] = shape[..] else {
+        let message = format!("an array of shape {shape:?} is no map");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    };
+    Ok(Map { height, width, values })
 }
 
 /// Two images whose maps would lie in one file: with the endings `png` and `16.png` the images

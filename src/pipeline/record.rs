@@ -6,12 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::row::hexadecimal;
 use super::run::{Job, Summary};
 use super::write::Precision;
 use crate::cost::costs;
 use crate::error::{Error, Result};
-use crate::input::{ImageFile, Preprocessing};
+use crate::input::{ImageFile, Preprocessing, hexadecimal};
 use crate::measure::PREDICTIVE_ENTROPY;
 use crate::palette::Palette;
 use crate::reduce::ScoreKind;

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::files::files;
 use super::record::Record;
-use super::row::hexadecimal;
 use super::run::{Event, Job};
 use crate::error::{Error, Result};
-use crate::input::{ImageFile, sha256_of};
+use crate::input::{ImageFile, hexadecimal, sha256_of};
 use crate::measure::MEASURES;
 use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
 use crate::output::page;

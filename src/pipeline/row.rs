@@ -2,7 +2,7 @@
 
 use super::judge::judged_columns;
 use super::write::{ImageNumbers, OutputOptions, Written};
-use crate::input::ImageFile;
+use crate::input::{ImageFile, hexadecimal};
 use crate::output::table::shortest;
 
 /// The columns of the table of rows, in order: by what is written, and by whether there are
@@ -58,13 +58,4 @@ pub(super) fn failed(file: &ImageFile, message: &str, columns: usize) -> Vec<Str
     file.id().clone_into(&mut fields[0]);
     message.clone_into(&mut fields[columns - 1]);
     fields
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -88,9 +88,8 @@ impl OutputOptions {
 
     /// The measures whose values the page shows: those with a map, and the one of the overlay.
     pub(super) fn measures_of_page(&self) -> Vec<&'static Measure> {
-        let is_entropy = |m: &&'static Measure| m.name == PREDICTIVE_ENTROPY.name;
-        let entropy =
-            (!self.maps.iter().any(|m| is_entropy(&m))).then_some(&PREDICTIVE_ENTROPY);
+        let has_entropy = self.maps.iter().any(|m| m.name == PREDICTIVE_ENTROPY.name);
+        let entropy = (!has_entropy).then_some(&PREDICTIVE_ENTROPY);
         entropy.into_iter().chain(self.maps.iter().copied()).collect()
     }
 

@@ -71,7 +71,7 @@ struct Question {
 struct Reading {
     name: &'static str,
     title: &'static str,
-    reading: &'static str,
+    how: &'static str,
     bad_news: &'static str,
 }
 
@@ -114,41 +114,41 @@ const READINGS: &[Reading] = &[
     Reading {
         name: "reliability",
         title: "Reliability",
-        reading: "Of all that was predicted with a confidence, that share should be right: the line \
+        how: "Of all that was predicted with a confidence, that share should be right: the line \
          should follow the diagonal, above all where many items are.",
         bad_news: "a line below the diagonal, where the model is surer than it is right.",
     },
     Reading {
         name: "risk_coverage",
         title: "Risk against coverage",
-        reading: "The share that is wrong among the most certain ones, from few at the left to all at the \
+        how: "The share that is wrong among the most certain ones, from few at the left to all at the \
          right: a good order stays low and rises late.",
         bad_news: "a line that is high at the left: the model is wrong where it is surest.",
     },
     Reading {
         name: "right_and_wrong",
         title: "Uncertainty of right against wrong",
-        reading: "How uncertain the right ones are, and the wrong ones: the two should lie apart.",
+        how: "How uncertain the right ones are, and the wrong ones: the two should lie apart.",
         bad_news: "two shapes that cover each other: the measure cannot tell them apart.",
     },
     Reading {
         name: "sparsification",
         title: "Sparsification",
-        reading: "What remains of the error when the most uncertain are taken away, against the best \
+        how: "What remains of the error when the most uncertain are taken away, against the best \
          order there is: a good measure falls as fast.",
         bad_news: "a line that stays level: what it calls uncertain is no worse than the rest.",
     },
     Reading {
         name: "in_and_out_of_distribution",
         title: "In against out of distribution",
-        reading: "Images like those of the training, and images of another kind, by each measure: the \
+        how: "Images like those of the training, and images of another kind, by each measure: the \
          second should lie further right.",
         bad_news: "two shapes that cover each other: strange images look as usual to the model.",
     },
     Reading {
         name: "patch_accuracy_patch_uncertainty",
         title: "Patch accuracy against patch uncertainty",
-        reading: "Shares of small patches, by the threshold above which one is called uncertain: accurate \
+        how: "Shares of small patches, by the threshold above which one is called uncertain: accurate \
          if certain, and uncertain if inaccurate, should both be high somewhere.",
         bad_news: "no threshold at which both lines are high.",
     },
@@ -167,7 +167,7 @@ pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Sectio
     if names.is_empty() {
         return None;
     }
-    let row = |name: &String| row(name, name.clone(), &metrics);
+    let row = |name: &String| row(name, name, &metrics);
     let is_whole = |name: &&&String| {
         Metric::by_name(name).is_some_and(|metric| metric.per == Per::Whole)
     };
@@ -212,7 +212,7 @@ fn lead(shown: &[Shown]) -> String {
     format!("{texts}. Intervals are at 95 %, by a bootstrap over images.{hint}")
 }
 
-fn row(name: &str, title: String, metrics: &[&Value]) -> Row {
+fn row(name: &str, title: &str, metrics: &[&Value]) -> Row {
     // The longest name that the key begins with.
     let of_key = |metric: &&Metric| {
         name.strip_prefix(metric.name)
@@ -277,7 +277,7 @@ fn table(
             let rest = name.strip_prefix(&prefix)?;
             // Of an image's aggregations, its mean.
             let is_of_score = rest == score || rest == format!("{score}.mean");
-            is_of_score.then(|| row(name, score.to_owned(), metrics))
+            is_of_score.then(|| row(name, score, metrics))
         });
         ours.next()
     };
@@ -303,10 +303,10 @@ fn pictures(shown: &[Shown], notes: &mut Vec<String>) -> Vec<Picture> {
             }
         }
     }
-    let picture = |&Reading { name, title, reading, bad_news }: &Reading| {
+    let picture = |&Reading { name, title, how, bad_news }: &Reading| {
         let of_name = drawn.iter().filter(|(of, _)| *of == name);
         let charts: Vec<_> = of_name.map(|(_, chart)| chart.clone()).collect();
-        (!charts.is_empty()).then_some(Picture { title, reading, bad_news, charts })
+        (!charts.is_empty()).then_some(Picture { title, reading: how, bad_news, charts })
     };
     READINGS.iter().filter_map(picture).collect()
 }

@@ -113,11 +113,11 @@ fn prepare_image(
         pictures::prepare(run, row, target, options.images, &mut image.notes)?;
     let Some(folder) = &run.folder else { return Ok(image) };
     if !folder.is_map {
-        image.truth = truth::of_class(run, row, labels);
+        image.truth = truth::of_class(row, labels);
         return Ok(image);
     }
     let data = data(run, folder, row, target, &mut image.notes)?;
-    image.shares = data.shares.clone();
+    image.shares.clone_from(&data.shares);
     image.has_data = data.classes.is_some() || !data.measures.is_empty();
     if let Some(labels) = labels {
         image.truth = truth::of_map(&data, labels, row, target, &mut image.notes)?;

@@ -50,10 +50,9 @@ impl Run {
                 .with_hint("name a folder that `mcdrop predict -o` wrote"));
         }
         let record = json(&path.join(RECORD), &mut notes);
-        let metrics = match path.join(METRICS).exists() {
-            true => json(&path.join(METRICS), &mut notes),
-            false => Value::Null,
-        };
+        let metrics = path.join(METRICS);
+        let metrics =
+            if metrics.exists() { json(&metrics, &mut notes) } else { Value::Null };
         let folder = match &record {
             Value::Null => None,
             record => Folder::of_record(path, record.clone()).ok(),

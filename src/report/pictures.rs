@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::folder::{Row, Run};
 use crate::error::Result;
 use crate::input::preprocessing::{Channels, Exif};
-use crate::input::{ReadOptions, read_image};
+use crate::input::{ReadOptions, hexadecimal, read_image};
 use crate::measure::PREDICTIVE_ENTROPY;
 use crate::output::colormap::Ramp;
 use crate::output::folder::{OutputFolder, map_path};
@@ -103,8 +103,7 @@ fn original(run: &Run, row: &Row, images: Option<&Path>) -> Result<Rgb, String> 
         options.channels = Channels::Rgba;
     }
     let decoded = read_image(file, &options).map_err(|error| error.to_string())?;
-    let hash: String = decoded.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    if row.text(run.column("sha256")) != Some(&hash) {
+    if row.text(run.column("sha256")) != Some(&hexadecimal(&decoded.sha256)) {
         return Err(format!("{} has changed since", file.display()));
     }
     let picture = decoded.picture;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::files::{Image, Shown};
 use super::maps;
 use super::truth::Truth;
+use crate::input::hexadecimal;
 use crate::measure::{MEASURES, Measure};
 use crate::output::colormap::{self, Ramp};
 use crate::palette::Palette;
@@ -24,16 +25,11 @@ pub(super) fn script_data(shown: &[Shown]) -> Value {
         "classes": classes(first),
         "measures": measures(first),
         "colors": {
-            "linear": hexadecimal(&colormap::palette(Ramp::Linear)),
-            "squareRoot": hexadecimal(&colormap::palette(Ramp::SquareRoot)),
+            "linear": hexadecimal(colormap::palette(Ramp::Linear).as_flattened()),
+            "squareRoot": hexadecimal(colormap::palette(Ramp::SquareRoot).as_flattened()),
         },
         "runs": runs.collect::<Value>(),
     })
-}
-
-fn hexadecimal(colors: &[[u8; 3]; 256]) -> String {
-    let bytes = colors.as_flattened();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn classes(shown: &Shown) -> Value {
@@ -115,13 +111,12 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
         None => Value::Null,
         column => rows(&|i| json!(run.rows[i].text(column))),
     };
-    let labels = match images.iter().any(|i| matches!(i.truth, Truth::Class { .. })) {
-        false => Value::Null,
-        true => rows(&|i| match images[i].truth {
-            Truth::Class { label, .. } => json!(label),
-            _ => Value::Null,
-        }),
+    let has_labels = images.iter().any(|image| matches!(image.truth, Truth::Class(_)));
+    let label = |i: usize| match images[i].truth {
+        Truth::Class(label) => json!(label),
+        _ => Value::Null,
     };
+    let labels = if has_labels { rows(&label) } else { Value::Null };
     json!({
         "name": run.path.file_name().unwrap_or(run.path.as_os_str()).to_string_lossy(),
         "prefix": shown.prefix,

@@ -1,6 +1,6 @@
 //! Right and wrong, where there are labels.
 
-use super::folder::{Row, Run};
+use super::folder::Row;
 use super::pictures::Target;
 use crate::error::Result;
 use crate::evaluate::{Found, Labels};
@@ -15,23 +15,20 @@ pub(super) enum Truth {
     #[default]
     Unknown,
     /// The class of an image.
-    Class { label: u16, is_right: bool },
+    Class(u16),
     /// The share of its labelled pixels whose class is another one.
     Wrong(f32),
 }
 
 /// Of an image with one class.
-pub(super) fn of_class(run: &Run, row: &Row, labels: Option<&Labels>) -> Truth {
-    let found = labels.and_then(|labels| labels.of(&row.id, (1, 1)).ok());
-    let Some(Found::Labels(label)) = found else { return Truth::Unknown };
-    let (Some(&label), Some(class)) = (label.first(), row.number(run.column("class")))
-    else {
-        return Truth::Unknown;
-    };
-    if label == ClassMap::NONE {
-        return Truth::Unknown;
+pub(super) fn of_class(row: &Row, labels: Option<&Labels>) -> Truth {
+    match labels.map(|labels| labels.of(&row.id, (1, 1))) {
+        Some(Ok(Found::Labels(label))) => match label.first() {
+            Some(&label) if label != ClassMap::NONE => Truth::Class(label),
+            _ => Truth::Unknown,
+        },
+        _ => Truth::Unknown,
     }
-    Truth::Class { label, is_right: f64::from(label) == class }
 }
 
 /// Of an image with a class map: writes its labels for the page.

@@ -92,7 +92,6 @@ function card(image, place, size) {
 
 /** Pictures of cards that only pass by are not loaded: those that stay are, after a moment. */
 const PASSING = 80;
-let isFirst = true;
 
 function loadPictures() {
   for (const picture of gallery.querySelectorAll("img[data-source]")) {
@@ -109,11 +108,10 @@ function giveUp(gone) {
 }
 
 let loading = 0;
-function loadSoon() {
+function loadSoon(isScrolling) {
   clearTimeout(loading);
-  if (isFirst) loadPictures();
-  else loading = setTimeout(loadPictures, PASSING);
-  isFirst = false;
+  if (isScrolling) loading = setTimeout(loadPictures, PASSING);
+  else loadPictures();
 }
 
 /** Shows the cards that are to be seen now. */
@@ -135,7 +133,7 @@ function showCards(anew) {
   for (const [place, gone] of cards) if (now.get(place) !== gone) giveUp(gone);
   cards = now;
   gallery.replaceChildren(...now.values());
-  loadSoon();
+  loadSoon(!anew);
   if (focused) gallery.querySelector(`[data-image="${focused}"]`)?.focus({ preventScroll: true });
 }
 
