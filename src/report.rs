@@ -21,10 +21,10 @@ mod truth;
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::{Folder, Labels};
 use crate::output::folder::OutputFolder;
-use crate::output::page::PAGE;
+use crate::output::page::{LABELS, OTHER, PAGE};
 
 use folder::Run;
 
@@ -70,8 +70,16 @@ pub struct Written {
 /// If the folder is none of predictions, labels cannot be opened, or a file cannot be written.
 /// What cannot be read is no error: the page says so.
 pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
+    if let Some(images) = options.images.filter(|images| !images.is_dir()) {
+        let message = format!("{} is no folder", images.display());
+        return Err(Error::setting("--images", message)
+            .with_hint("name the folder that was given to predict"));
+    }
     let run = Run::read(folder)?;
     let output = OutputFolder::create(folder)?;
+    // Of other labels, or of another run.
+    output.clear_kind(LABELS)?;
+    output.clear_kind(OTHER)?;
     let mut shown = vec![files::prepare(run, &output, "", options)?];
     if let Some(other) = options.compare {
         let other = Run::read(other)?;

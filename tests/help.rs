@@ -12,12 +12,13 @@ fn said(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "predict",
     "inspect",
     "evaluate",
     "calibrate",
     "tune",
+    "report",
     "convert",
     "doctor",
     "man",

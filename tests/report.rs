@@ -315,3 +315,87 @@ fn two_runs_are_shown_side_by_side() {
     assert!(out.join("report/compare/data/street_00.png.js").is_file());
     assert_eq!(data["runs"][1]["name"], "other");
 }
+
+#[test]
+fn files_of_other_labels_and_of_another_comparison_do_not_stay() {
+    let (folder, out) = streets();
+    let labels = folder.path().join("labels");
+    fs::create_dir(&labels).unwrap();
+    for name in ["street_00.png", "street_07.png"] {
+        let from = fixture::path(&format!("fixtures/streets/labels/{name}"));
+        fs::copy(from, labels.join(name)).unwrap();
+    }
+    report(
+        &out,
+        &["--labels", labels.to_str().unwrap(), "--compare", out.to_str().unwrap()],
+    );
+    let of = |name: &str| out.join("report").join(name);
+    assert!(of("labels/street_00.png.js").is_file());
+    assert!(of("compare/images/street_00.png.png").is_file());
+    fs::remove_file(labels.join("street_00.png")).unwrap();
+    let said = report(&out, &["--labels", labels.to_str().unwrap()]);
+    assert!(said.contains("no label: ") && said.contains("street_00.png"), "{said}");
+    assert!(!of("labels/street_00.png.js").exists() && !of("compare").exists());
+    assert!(of("labels/street_07.jpg.js").is_file());
+}
+
+#[test]
+fn decisions_and_sets_of_a_policy_are_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let model = fixture::path("models/digits.onnx");
+    let model = model.to_str().unwrap();
+    let digits = fixture::path("fixtures/digits");
+    let digits = digits.to_str().unwrap();
+    let (out, policy, new) = (place("out"), place("policy.toml"), place("new"));
+    done(&["predict", model, digits, "-o", &out, "--keep-probabilities"]);
+    done(&["calibrate", &out, "-o", &policy, "--keep", "0.8"]);
+    done(&["predict", model, digits, "-o", &new, "--policy", &policy, "--report"]);
+    let new = Path::new(&new);
+    let decisions = page_data(new)["runs"][0]["decision"].clone();
+    let expected: Vec<Value> =
+        column(new, "decision").into_iter().map(Value::from).collect();
+    assert_eq!(decisions, Value::from(expected));
+    assert!(decisions.as_array().unwrap().contains(&Value::from("review")));
+}
+
+#[test]
+fn maps_of_a_crop_lie_where_the_network_saw_the_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let model = fixture::path("models/streets.onnx");
+    let image = fixture::path("fixtures/streets/images/street_00.png");
+    done(&[
+        "predict",
+        model.to_str().unwrap(),
+        image.to_str().unwrap(),
+        "-o",
+        out.to_str().unwrap(),
+        "--samples",
+        "2",
+        "--crop",
+        "128x64",
+        "--map-size",
+        "network",
+        "--report",
+    ]);
+    let plane = || -> Value {
+        let script =
+            fs::read_to_string(out.join("report/data/street_00.png.js")).unwrap();
+        let data: Value =
+            serde_json::from_str(&script["mcdrop.image(".len()..script.len() - 3])
+                .unwrap();
+        data["classes"].clone()
+    };
+    let exact = plane();
+    assert_eq!(
+        (&exact["width"], &exact["height"]),
+        (&Value::from(128), &Value::from(64))
+    );
+    assert_eq!(exact["place"], serde_json::json!([96.0, 48.0, 128.0, 64.0]));
+    fs::remove_dir_all(out.join("report")).unwrap();
+    report(&out, &[]);
+    let later = plane();
+    assert_eq!(later["numbers"], exact["numbers"]);
+    assert_eq!(later["place"], Value::Null, "a record does not say where a crop lay");
+}

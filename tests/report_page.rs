@@ -17,7 +17,6 @@ use crate::fixture;
 use crate::report::{copy, done};
 
 const DESKTOP: (u32, u32) = (1280, 860);
-const PHONE: (u32, u32) = (390, 844);
 
 /// The streets, predicted and evaluated, with a page that has labels.
 static STREETS: LazyLock<TempDir> = LazyLock::new(|| {
@@ -478,10 +477,12 @@ fn ten_thousand(folder: &Path) -> PathBuf {
     let small = folder.join("small");
     let model = fixture::path("models/streets.onnx");
     let street = fixture::path("fixtures/streets/images/street_00.png");
+    let shrunk = folder.join("street_00.png");
+    image::open(street).unwrap().thumbnail(160, 80).save(&shrunk).unwrap();
     done(&[
         "predict",
         model.to_str().unwrap(),
-        street.to_str().unwrap(),
+        shrunk.to_str().unwrap(),
         "-o",
         small.to_str().unwrap(),
         "--report",
@@ -609,19 +610,19 @@ fn ten_thousand_images_open_within_a_second_and_scroll_smoothly() {
     is_quiet(&window, &out);
 }
 
-/// Takes the pictures of the README; with `MCDROP_BLESS=1` they replace the committed ones.
+/// Takes pictures of the page; with `MCDROP_BLESS=1` those that the README shows replace the
+/// committed ones.
 #[test]
 fn the_pictures_of_the_readme_are_of_this_page() {
     if !browser::is_there() {
         return;
     }
     let out = STREETS.path().join("streets");
-    let target = match std::env::var("MCDROP_BLESS") {
-        Ok(_) => fixture::path("fixtures/readme"),
-        Err(_) => fixture::path("target/report"),
-    };
+    let page = out.join("report.html");
+    let target = fixture::path("target/report");
     fs::create_dir_all(&target).unwrap();
-    let window = Window::open(&out.join("report.html"), DESKTOP);
+    let readme = fs::read_to_string(fixture::path("README.md")).unwrap();
+    let window = Window::open(&page, (1180, 780));
     let save = |name: &str| {
         window.run("document.activeElement?.blur()");
         let bytes = window.screenshot();
@@ -629,37 +630,45 @@ fn the_pictures_of_the_readme_are_of_this_page() {
         let colours: std::collections::HashSet<[u8; 3]> =
             shot.pixels().map(|p| p.0).collect();
         assert!(colours.len() > 500, "{name} shows nothing");
-        fs::write(target.join(name), bytes).unwrap();
+        fs::write(target.join(name), &bytes).unwrap();
+        let committed = format!("fixtures/readme/{name}");
+        if readme.contains(&committed) {
+            if std::env::var("MCDROP_BLESS").is_ok() {
+                fs::write(fixture::path(&committed), &bytes).unwrap();
+            }
+            assert!(fixture::path(&committed).is_file(), "{committed} is missing");
+        }
     };
-    window.run("document.querySelector('#images').scrollIntoView({behavior: 'instant'})");
-    window.wait(
-        "[...document.querySelectorAll('#gallery img')].every((img) => img.complete)",
-    );
-    save("report_gallery.png");
-    window.run("document.querySelector('.charts').scrollIntoView({behavior: 'instant'})");
-    save("report_charts.png");
-    window.run("window.scrollTo({top: 0, behavior: 'instant'})");
+    let go_to = |selector: &str| {
+        window.run(&format!(
+            "document.querySelector({selector:?}).scrollIntoView({{behavior: 'instant'}})"
+        ));
+        let loaded =
+            "[...document.querySelectorAll('#gallery img')].every((img) => img.complete)";
+        window.ask("new Promise((done) => setTimeout(done, 150))");
+        window.wait(loaded);
+    };
     save("report_overview.png");
+    go_to("#images");
+    save("report_gallery.png");
+    go_to(".curves");
+    save("report_curves.png");
     open_image(&window, "strange_03.png");
     point_at(&window, (112, 128));
     save("report_viewer.png");
     window.dark(true);
-    save("report_dark.png");
+    save("report_viewer_dark.png");
     window.key("Escape");
-    window.run(
-        "document.querySelector('#evaluation').scrollIntoView({behavior: 'instant'})",
-    );
+    go_to("#evaluation");
     save("report_evaluation_dark.png");
     window.dark(false);
-    window.resize(PHONE, true);
-    window.go(&browser::address(&out.join("report.html")));
-    window.run("document.querySelector('#images').scrollIntoView({behavior: 'instant'})");
-    window.wait(
-        "[...document.querySelectorAll('#gallery img')].every((img) => img.complete)",
-    );
+    window.resize((390, 780), true);
+    window.go(&browser::address(&page));
+    go_to("#images");
     save("report_phone.png");
     open_image(&window, "strange_03.png");
     save("report_phone_viewer.png");
     let wide = window.ask("document.documentElement.scrollWidth <= window.innerWidth");
     assert_eq!(wide, true, "the page is wider than a phone");
+    is_quiet(&window, &out);
 }

@@ -14,11 +14,12 @@ use crate::sampling::SamplingOptions;
 const EXAMPLES: &str = "\
 Examples:
   mcdrop predict model.onnx images -o out --report
-  mcdrop report out                       # anew, after evaluate or for an older folder
-  mcdrop report out --labels labels/      # with a view of what is right and wrong
-  mcdrop report out --compare out-other   # two runs side by side
+  mcdrop report out                      # anew, after evaluate; for older folders
+  mcdrop report out --labels labels/     # also what is right and wrong
+  mcdrop report out --compare out-other  # two runs side by side
 
-Writes OUT/report.html, which opens from disk, and OUT/report/ for its pictures and values.";
+Writes OUT/report.html, which opens from disk, and its pictures and values
+into OUT/report/.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -179,6 +179,15 @@ impl OutputFolder {
         Ok(())
     }
 
+    /// Removes the files with an ending of ours in one folder below.
+    ///
+    /// # Errors
+    ///
+    /// When it lies outside, or a file cannot be removed.
+    pub fn clear_kind(&self, kind: &str) -> Result<()> {
+        self.remove_in(kind, is_ours)
+    }
+
     /// Removes temporary files that a run left behind that was killed.
     ///
     /// # Errors
@@ -197,14 +206,17 @@ impl OutputFolder {
     }
 
     fn remove(&self, measures: &[&str], is_meant: fn(&str) -> bool) -> Result<()> {
-        for kind in KINDS.iter().chain(measures) {
-            stays_inside(kind).map_err(|error| self.error(kind, error))?;
-            let folder = self.path.join(kind);
-            // Through a link one might reach files that no run wrote.
-            let is_folder = |meta: fs::Metadata| meta.is_dir();
-            if fs::symlink_metadata(&folder).is_ok_and(is_folder) {
-                remove_files(&folder, is_meant)?;
-            }
+        let mut kinds = KINDS.iter().chain(measures);
+        kinds.try_for_each(|kind| self.remove_in(kind, is_meant))
+    }
+
+    fn remove_in(&self, kind: &str, is_meant: fn(&str) -> bool) -> Result<()> {
+        stays_inside(kind).map_err(|error| self.error(kind, error))?;
+        let folder = self.path.join(kind);
+        // Through a link one might reach files that no run wrote.
+        let is_folder = |meta: fs::Metadata| meta.is_dir();
+        if fs::symlink_metadata(&folder).is_ok_and(is_folder) {
+            remove_files(&folder, is_meant)?;
         }
         Ok(())
     }

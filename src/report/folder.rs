@@ -44,8 +44,12 @@ impl Run {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let mut notes = Vec::new();
         if !path.join(RECORD).exists() && !path.join(TABLE).exists() {
-            fs::read_dir(path).map_err(|error| Error::read(path, error))?;
-            let message = format!("{} is no folder of predictions", path.display());
+            let is_file = path.is_file();
+            if !is_file {
+                fs::read_dir(path).map_err(|error| Error::read(path, error))?;
+            }
+            let what = if is_file { "a file, expected a" } else { "no" };
+            let message = format!("{} is {what} folder of predictions", path.display());
             return Err(Error::setting("OUT", message)
                 .with_hint("name a folder that `mcdrop predict -o` wrote"));
         }

@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(text(0.123_456), "0.1235");
         assert_eq!(text(1.0), "1");
         assert_eq!(text(123_456.0), "123456");
-        assert_eq!(text(0.000_012_344), "1.234e-5");
+        assert_eq!(text(0.000_012_344), "0.00001234");
         assert_eq!(text(-2.5), "-2.5");
         assert_eq!(rounded(None), Value::Null);
     }

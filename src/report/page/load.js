@@ -4,6 +4,8 @@ const page = JSON.parse(document.getElementById("page-data").textContent);
 const HIGHEST = 65534;
 const NONE = 65535;
 const MOST_KEPT = 6;
+/** Numbers of the images that are kept, about. */
+const MOST_NUMBERS = 6e7;
 
 const byId = (id) => document.getElementById(id);
 
@@ -69,6 +71,7 @@ function loadScript(source, path) {
 
 /** The numbers of a plane: high bytes as differences, then low bytes, packed by zlib. */
 async function unpack(plane) {
+  if (!window.DecompressionStream) throw new Error("this browser is too old to unpack values");
   const packed = Uint8Array.from(atob(plane.numbers), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
@@ -118,7 +121,10 @@ function valuesOf(run, image) {
     problem: error.message,
   }));
   kept.set(key, values);
-  while (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  const pixels = (run.numbers.width?.[image] ?? 1) * (run.numbers.height?.[image] ?? 1);
+  const planes = 2 + page.measures.filter((measure) => measure.bound).length;
+  const most = Math.min(MOST_KEPT, Math.floor(MOST_NUMBERS / (pixels * planes)));
+  while (kept.size > Math.max(page.runs.length, most)) kept.delete(kept.keys().next().value);
   return values;
 }
 
