@@ -2,6 +2,7 @@
 
 mod arguments;
 mod jsonl;
+mod results;
 mod teller;
 
 pub(super) use arguments::{
@@ -87,7 +88,7 @@ pub(super) fn run_observed(
     }
     let setup = Setup { plan, preprocessing };
     let (end, summary) = predict(arguments, setup, &runtime, &job, observer)?;
-    if arguments.report() {
+    if job.output.report {
         let threads = job.sampling.threads;
         report::write(&job.folder, &Options { threads, ..Options::default() })?;
     }

@@ -4,17 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::names::{self, List, Maps, Samples};
+use super::results::ResultArguments;
+use crate::cli::names::{self, List, Samples};
 use crate::cli::sites::SiteArguments;
 use crate::error::{Error, Result};
 use crate::input::preprocessing::{
     Channels, Crop, Exif, Interpolation, Options, Preset, Resize, Task,
 };
 use crate::input::{ImageFile, Preprocessing, Source};
-use crate::measure::{MEASURES, Measure};
-use crate::output::format::Format;
-use crate::pipeline::{Job, MapSize, OutputOptions, Precision};
-use crate::policy::Policy;
+use crate::pipeline::Job;
 use crate::random::Draws;
 use crate::reduce::Needs;
 use crate::rewrite::ScoresOption;
@@ -46,7 +44,7 @@ probability=X (errors at 95 %) [default: class=0.01; for maps predictive_entropy
 classes; for a small error on average, a fixed number does better";
 
 /// Shown among the options used most, not under its group's heading.
-const FIRST: Option<&str> = None;
+pub(super) const FIRST: Option<&str> = None;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
@@ -175,55 +173,6 @@ pub(in crate::cli) struct PreprocessingArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Results")]
-pub(in crate::cli) struct ResultArguments {
-    /// Measures in predictions.csv.
-    #[arg(long, value_name = "LIST", default_value = "all", value_parser = names::measures, hide_short_help = true)]
-    measures: List<&'static Measure>,
-    #[arg(
-        help = "none, prediction, overlay, measures by name [default: prediction, predictive_entropy, mutual_information, overlay]",
-        long,
-        value_name = "LIST",
-        default_value = "prediction,predictive_entropy,mutual_information,overlay",
-        value_parser = names::maps, hide_default_value = true, help_heading = FIRST)]
-    maps: Maps,
-    /// Of maps of measures: png, png16, tiff, npy.
-    #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats, help_heading = FIRST)]
-    formats: List<&'static Format>,
-    /// Size of the class maps and the measures' maps; overlays have the image's.
-    #[arg(long, value_enum, default_value_t = MapSizeName::Image, hide_short_help = true)]
-    map_size: MapSizeName,
-    /// Also print each row as a line of JSON.
-    #[arg(long, help_heading = FIRST)]
-    jsonl: bool,
-    /// Keep mean probabilities and measures as .npy, for evaluation.
-    #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32", hide_short_help = true)]
-    keep_probabilities: Option<PrecisionName>,
-    /// What mcdrop calibrate wrote: adds decisions, and sets of classes, to predictions.csv.
-    #[arg(long, value_name = "FILE", hide_short_help = true)]
-    policy: Option<PathBuf>,
-    /// Also write report.html, a page to look at all of it.
-    #[arg(long, help_heading = FIRST)]
-    report: bool,
-}
-
-impl ResultArguments {
-    /// The table of rows alone, with every measure.
-    fn table_alone() -> Self {
-        Self {
-            measures: List(MEASURES.iter().collect()),
-            maps: Maps::default(),
-            formats: List(Vec::new()),
-            map_size: MapSizeName::Image,
-            jsonl: false,
-            keep_probabilities: None,
-            policy: None,
-            report: false,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
 #[command(next_help_heading = "Machine")]
 pub(in crate::cli) struct MachineArguments {
     /// Rows (samples of an image) in a run of the sampled part [default: by --memory].
@@ -289,20 +238,6 @@ enum ScoresName {
     Logits,
     /// Non-negative, summing to 1.
     Probabilities,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MapSizeName {
-    /// The image's, with "none" where the network saw nothing of it.
-    Image,
-    /// The network's input.
-    Network,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PrecisionName {
-    F32,
-    F16,
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -399,14 +334,9 @@ impl PredictArguments {
         }
     }
 
-    /// Whether there will be a page to look at.
-    pub(super) fn report(&self) -> bool {
-        self.results.report
-    }
-
     /// Whether rows go to standard output as well.
     pub(super) fn jsonl(&self) -> bool {
-        self.results.jsonl
+        self.results.jsonl()
     }
 
     fn task(&self) -> Option<Task> {
@@ -420,26 +350,7 @@ impl PredictArguments {
         images: Vec<ImageFile>,
         preprocessing: &Preprocessing,
     ) -> Result<Job> {
-        let results = &self.results;
-        let output = OutputOptions {
-            measures: results.measures.0.clone(),
-            maps: results.maps.measures.clone(),
-            prediction: results.maps.prediction,
-            overlay: results.maps.overlay,
-            formats: results.formats.0.clone(),
-            map_size: match results.map_size {
-                MapSizeName::Image => MapSize::Image,
-                MapSizeName::Network => MapSize::Network,
-            },
-            keep_probabilities: results.keep_probabilities.map(
-                |precision| match precision {
-                    PrecisionName::F32 => Precision::F32,
-                    PrecisionName::F16 => Precision::F16,
-                },
-            ),
-            policy: results.policy.as_deref().map(Policy::read).transpose()?,
-            report: results.report,
-        };
+        let output = self.results.output()?;
         let typed = &self.sampling;
         let (samples, stop) = typed.samples()?;
         let needs = if stop.is_some() { STOP_NEEDS } else { Needs::MEAN };

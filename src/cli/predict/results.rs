@@ -1,0 +1,107 @@
+//! What can be typed about the files that a run writes, and what it means.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::arguments::FIRST;
+use crate::cli::names::{self, List, Maps};
+use crate::error::Result;
+use crate::measure::{MEASURES, Measure};
+use crate::output::format::Format;
+use crate::pipeline::{MapSize, OutputOptions, Precision};
+use crate::policy::Policy;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Results")]
+pub(in crate::cli) struct ResultArguments {
+    /// Measures in predictions.csv.
+    #[arg(long, value_name = "LIST", default_value = "all", value_parser = names::measures, hide_short_help = true)]
+    measures: List<&'static Measure>,
+    #[arg(
+        help = "none, prediction, overlay, measures by name [default: prediction, predictive_entropy, mutual_information, overlay]",
+        long,
+        value_name = "LIST",
+        default_value = "prediction,predictive_entropy,mutual_information,overlay",
+        value_parser = names::maps, hide_default_value = true, help_heading = FIRST)]
+    maps: Maps,
+    /// Of maps of measures: png, png16, tiff, npy.
+    #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats, help_heading = FIRST)]
+    formats: List<&'static Format>,
+    /// Size of the class maps and the measures' maps; overlays have the image's.
+    #[arg(long, value_enum, default_value_t = MapSizeName::Image, hide_short_help = true)]
+    map_size: MapSizeName,
+    /// Also print each row as a line of JSON.
+    #[arg(long, help_heading = FIRST)]
+    jsonl: bool,
+    /// Keep mean probabilities and measures as .npy, for evaluation.
+    #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32", hide_short_help = true)]
+    keep_probabilities: Option<PrecisionName>,
+    /// What mcdrop calibrate wrote: adds decisions, and sets of classes, to predictions.csv.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    policy: Option<PathBuf>,
+    /// Also write report.html, a page to look at all of it.
+    #[arg(long, help_heading = FIRST)]
+    report: bool,
+}
+
+impl ResultArguments {
+    /// The table of rows alone, with every measure.
+    pub(super) fn table_alone() -> Self {
+        Self {
+            measures: List(MEASURES.iter().collect()),
+            maps: Maps::default(),
+            formats: List(Vec::new()),
+            map_size: MapSizeName::Image,
+            jsonl: false,
+            keep_probabilities: None,
+            policy: None,
+            report: false,
+        }
+    }
+
+    /// Whether rows go to standard output as well.
+    pub(super) fn jsonl(&self) -> bool {
+        self.jsonl
+    }
+
+    /// What a run writes.
+    ///
+    /// # Errors
+    /// If the policy cannot be read.
+    pub(super) fn output(&self) -> Result<OutputOptions> {
+        Ok(OutputOptions {
+            measures: self.measures.0.clone(),
+            maps: self.maps.measures.clone(),
+            prediction: self.maps.prediction,
+            overlay: self.maps.overlay,
+            formats: self.formats.0.clone(),
+            map_size: match self.map_size {
+                MapSizeName::Image => MapSize::Image,
+                MapSizeName::Network => MapSize::Network,
+            },
+            keep_probabilities: self.keep_probabilities.map(
+                |precision| match precision {
+                    PrecisionName::F32 => Precision::F32,
+                    PrecisionName::F16 => Precision::F16,
+                },
+            ),
+            policy: self.policy.as_deref().map(Policy::read).transpose()?,
+            report: self.report,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MapSizeName {
+    /// The image's, with "none" where the network saw nothing of it.
+    Image,
+    /// The network's input.
+    Network,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PrecisionName {
+    F32,
+    F16,
+}
