@@ -122,6 +122,69 @@ fn values_under_the_pointer_are_those_of_the_arrays_to_half_a_step() {
 }
 
 #[test]
+fn values_of_images_larger_than_the_networks_are_those_of_the_maps_at_their_size() {
+    if !browser::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    let street = image::open(fixture::path("fixtures/streets/images/strange_03.png"));
+    let large = image::imageops::resize(
+        &street.unwrap().to_rgb8(),
+        900,
+        480,
+        image::imageops::FilterType::Triangle,
+    );
+    large.save(images.join("a.png")).unwrap();
+    let out = folder.path().join("out");
+    let model = fixture::path("models/streets.onnx");
+    let base = ["predict", model.to_str().unwrap(), images.to_str().unwrap(), "-o"];
+    for (more, none) in [
+        (&["--resize", "320x160"][..], false),
+        (&["--resize", "short:200", "--crop", "256x128"][..], true),
+    ] {
+        let options =
+            ["--samples", "3", "--report", "--overwrite", "--formats", "png,npy"];
+        done(&[&base[..], &[out.to_str().unwrap()], &options, more].concat());
+        let (shape, values) = array(&out.join("predictive_entropy/a.png.npy"));
+        assert_eq!(shape, [480, 900]);
+        assert_eq!(values.iter().any(|value| value.is_nan()), none);
+        let window = Window::open(&out.join("report.html"), DESKTOP);
+        open_image(&window, "a.png");
+        let classes = image::open(out.join("prediction/a.png.png")).unwrap().to_rgba8();
+        for (x, y) in [(0, 0), (899, 479), (301, 399), (450, 222), (511, 130), (613, 301)]
+        {
+            point_at(&window, (x, y));
+            let measure = "#readout dd[data-value=\"predictive entropy\"]";
+            let class = window.text("#readout dd[data-value=\"class\"]");
+            let exact = values[y * 900 + x];
+            if exact.is_nan() {
+                assert_eq!(
+                    (window.text(measure).as_str(), class.as_str()),
+                    ("none", "none")
+                );
+                assert_eq!(classes.get_pixel(x as u32, y as u32).0[3], 0);
+                continue;
+            }
+            let shown = value_of(&window, "predictive entropy");
+            let tolerance = f64::from(8_f32.ln()) / 131_068.0 + 0.5e-5 + 1e-6;
+            assert!(
+                (shown - f64::from(exact)).abs() <= tolerance,
+                "{x} {y}: {shown} {exact}"
+            );
+            let colour = window.ask(&format!(
+                "(() => {{ const data = JSON.parse(document.getElementById('page-data').textContent); \
+                 return data.classes.find((one) => one.name === {class:?}).color }})()"
+            ));
+            let [red, green, blue, _] = classes.get_pixel(x as u32, y as u32).0;
+            assert_eq!(colour, format!("#{red:02x}{green:02x}{blue:02x}"), "{x} {y}");
+        }
+        is_quiet(&window, &out);
+    }
+}
+
+#[test]
 fn the_threshold_marks_the_share_of_pixels_that_the_array_has_above_it() {
     if !browser::is_there() {
         return;

@@ -9,7 +9,7 @@ use crate::output::heat_map::HeatMap;
 use crate::output::overlay::Photo;
 use crate::output::page::data::{HIGHEST, ImageData};
 use crate::output::page::{self, preview};
-use crate::output::resample;
+use crate::output::resample::{self, Placement};
 use crate::tensor::Map;
 
 impl Writer<'_> {
@@ -42,37 +42,45 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Maps are interpolated on the page as [`resample`] does: where the network saw fewer pixels
+    /// than the image has, these are all there is to know.
     fn page_data<'m>(
         &self,
         file: &ImageFile,
         image: &Predicted,
         map_of: &impl Fn(&Measure) -> Option<&'m Map>,
     ) -> std::io::Result<ImageData> {
-        let (map_placement, height, width) = self.map_placement(image);
-        let place = Some(self.place(image));
+        let (picture, part) = (&image.decoded.picture, self.part(image));
+        let seen = part.rows.len() * part.columns.len();
+        let as_seen = self.options.map_size == MapSize::Network
+            || seen < picture.width * picture.height;
+        let (map_placement, height, width, place) = if as_seen {
+            let place = self.place_of_part(image);
+            (Placement::IDENTITY, part.rows.len(), part.columns.len(), place)
+        } else {
+            let (height, width) = (picture.height, picture.width);
+            let place = [0.0, 0.0, width as f64, height as f64];
+            (placement(&image.geometry), height, width, place)
+        };
         let mut data = ImageData {
             id: file.id().to_owned(),
             predicting: true,
             ..ImageData::default()
         };
-        let classes = self.part(image).of_classes(image.statistics.prediction());
+        let classes = part.of_classes(image.statistics.prediction());
         let classes = resample::classes(&classes, &map_placement, height, width);
-        data.set_classes(&classes, place)?;
+        data.set_classes(&classes, Some(place))?;
         for measure in self.options.measures_of_page() {
             let Some(map) = map_of(measure) else { continue };
             let map = resample::values(map, &map_placement, height, width);
             let bound = (measure.bound)(image.statistics.n_classes());
-            data.add(measure.name, (bound, HIGHEST), &map, place)?;
+            data.add(measure.name, (bound, HIGHEST), &map, Some(place))?;
         }
         Ok(data)
     }
 
-    /// Where the maps lie on the picture, in its pixels: left, top, width, height.
-    fn place(&self, image: &Predicted) -> [f64; 4] {
-        let picture = &image.decoded.picture;
-        if self.options.map_size == MapSize::Image {
-            return [0.0, 0.0, picture.width as f64, picture.height as f64];
-        }
+    /// Where what the network saw lies on the picture, in its pixels: left, top, width, height.
+    fn place_of_part(&self, image: &Predicted) -> [f64; 4] {
         let (part, placement) = (self.part(image), placement(&image.geometry));
         [
             placement.left / placement.scale_x,

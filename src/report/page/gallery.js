@@ -1,6 +1,6 @@
 // The gallery: only the cards on the screen and a few beside it exist.
 
-const CARD = { gap: 14, text: 64 };
+const CARD = { gap: 14, text: 50 };
 const BEYOND = 2;
 const gallery = byId("gallery");
 let cards = new Map();
@@ -65,7 +65,7 @@ function cardText(image) {
     parts.push(`${name} ${short(first.numbers.probability?.[image], 3)}`);
   }
   const { key } = chosen;
-  if (key.key !== "path") parts.push(`${short(key.of(image), 3)} ${key.text}`);
+  if (key.key !== "path") parts.push(`${short(key.of(image), 3)} ${key.text.replace(/, mean$/, "")}`);
   return parts.join(" · ");
 }
 

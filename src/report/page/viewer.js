@@ -18,7 +18,7 @@ const view = {
 function makeStage(run) {
   const picture = element("img", { alt: "", class: "picture", draggable: "false" });
   const layer = element("canvas", { class: "layer" });
-  const marks = element("canvas", { class: "layer" });
+  const marks = element("canvas", { class: "layer marks" });
   const cross = element("span", { class: "cross", hidden: true });
   const sheet = element("div", { class: "sheet" }, picture, layer, marks, cross);
   const problem = element("p", { class: "problem", hidden: true });
@@ -78,6 +78,8 @@ function chooseLayer(key) {
 function placeCanvas(canvas, plane, size) {
   const [left, top, width, height] = plane.place ?? [0, 0, size[0], size[1]];
   canvas.style.cssText = `left:${left}px;top:${top}px;width:${width}px;height:${height}px`;
+  // Between pixels that are fewer than those of the picture, values pass over into each other.
+  canvas.classList.toggle("between", plane.width < width);
 }
 
 /** Draws the chosen layer and the marks of every stage. */
@@ -176,12 +178,39 @@ function showScale() {
 
 // Under the pointer
 
-function placeIn(plane, size, [x, y]) {
+/** Where a pixel of the picture lies among the lines of a plane; null where it is outside. */
+function along(pixel, start, length, n) {
+  const place = ((pixel + 0.5 - start) / length) * n;
+  if (place < 0 || place >= n) return null;
+  const centre = Math.min(n - 1, Math.max(0, place - 0.5));
+  const before = Math.floor(centre + 1e-9);
+  const weight = Math.max(0, centre - before);
+  const after = weight > 1e-9 ? Math.min(n - 1, before + 1) : before;
+  return { within: Math.floor(place), before, after, weight };
+}
+
+function placesIn(plane, size, [x, y]) {
   const [left, top, width, height] = plane.place ?? [0, 0, size[0], size[1]];
-  const column = Math.floor(((x + 0.5 - left) / width) * plane.width);
-  const row = Math.floor(((y + 0.5 - top) / height) * plane.height);
-  if (column < 0 || row < 0 || column >= plane.width || row >= plane.height) return -1;
-  return row * plane.width + column;
+  const [column, row] = [along(x, left, width, plane.width), along(y, top, height, plane.height)];
+  return column && row ? [column, row] : null;
+}
+
+/** The number of the pixel that a pixel of the picture lies in: classes are not mixed. */
+function numberAt(plane, size, cursor) {
+  const places = placesIn(plane, size, cursor);
+  return places ? plane.numbers[places[1].within * plane.width + places[0].within] : NONE;
+}
+
+/** The value between the four pixels around, as maps are brought to the size of the picture. */
+function valueAt(plane, size, cursor) {
+  const places = placesIn(plane, size, cursor);
+  if (!places) return null;
+  const [column, row] = places;
+  const corner = (y, x) => plane.numbers[y * plane.width + x];
+  const corners = [row.before, row.after].map((y) => [corner(y, column.before), corner(y, column.after)]);
+  if (corners.flat().includes(NONE)) return null;
+  const [above, below] = corners.map(([before, after]) => before + (after - before) * column.weight);
+  return ((above + (below - above) * row.weight) / HIGHEST) * plane.bound;
 }
 
 function readAt(stage, cursor) {
@@ -189,19 +218,17 @@ function readAt(stage, cursor) {
   const parts = [];
   const className = (id) => page.classes[id]?.name ?? `class ${id}`;
   if (values?.classes) {
-    const id = values.classes.numbers[placeIn(values.classes, size, cursor)];
-    parts.push(["class", id === undefined || id === NONE ? "none" : className(id)]);
+    const id = numberAt(values.classes, size, cursor);
+    parts.push(["class", id === NONE ? "none" : className(id)]);
   }
   if (values?.labels) {
-    const id = values.labels.numbers[placeIn(values.labels, size, cursor)];
-    parts.push(["label", id === undefined || id === NONE ? "none" : className(id)]);
+    const id = numberAt(values.labels, size, cursor);
+    parts.push(["label", id === NONE ? "none" : className(id)]);
   }
   for (const [name, plane] of values?.measures ?? []) {
-    const number = plane.numbers[placeIn(plane, size, cursor)];
-    const isNone = number === undefined || number === NONE;
-    const digits = plane.steps > 254 ? 5 : 3;
-    const value = isNone ? "none" : ((number / HIGHEST) * plane.bound).toFixed(digits);
-    parts.push([title(name), isNone ? value : `${value} ${measureOf(name)?.unit ?? ""}`.trim()]);
+    const value = valueAt(plane, size, cursor);
+    const text = value === null ? "none" : value.toFixed(plane.steps > 254 ? 5 : 3);
+    parts.push([title(name), value === null ? text : `${text} ${measureOf(name)?.unit ?? ""}`.trim()]);
   }
   return parts;
 }
