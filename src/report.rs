@@ -40,7 +40,7 @@ pub struct Options<'a> {
     pub compare: Option<&'a Path>,
     /// Labels, for the view of what is right and wrong.
     pub labels: Option<&'a OpenLabels<'a>>,
-    /// Threads that read and write pictures.
+    /// Threads that read and write pictures; 0 for one a core.
     pub threads: usize,
 }
 

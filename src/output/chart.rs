@@ -99,7 +99,7 @@ pub fn svg(charts: &[Chart]) -> String {
 
 /// A chart for a page that has light and dark colours of its own: colours are the CSS variables
 /// `--chart-paper`, `--chart-ink`, `--chart-grid` and `--chart-0` to `--chart-6`, and those of
-/// [`svg`] where the page does not set them.
+/// [`svg()`] where the page does not set them.
 pub fn svg_of_page(chart: &Chart) -> String {
     draw::with_variables(&draw::document(std::slice::from_ref(chart)))
 }

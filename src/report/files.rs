@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::SystemTime;
 
 use rayon::iter::{
@@ -15,10 +14,9 @@ use super::maps;
 use super::pictures::{self, Pictures, Target};
 use super::truth::{self, Truth};
 use crate::error::{Error, Result};
-use crate::evaluate::Folder;
+use crate::evaluate::{Folder, Labels};
 use crate::output::folder::OutputFolder;
-use crate::output::page::data::ImageData;
-use crate::output::page::{self};
+use crate::output::page::{self, data::ImageData};
 
 /// A run with what the page shows of each image.
 #[derive(Debug)]
@@ -69,26 +67,13 @@ pub(super) fn prepare(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool =
         pool.map_err(|error| Error::runtime("starting threads", error.to_string()))?;
-    let failed: Mutex<Option<Error>> = Mutex::new(None);
-    let images: Vec<Image> = pool.install(|| {
-        let of_row = |row: &Row| {
-            if row.error.is_some() {
-                return Image::default();
-            }
-            prepare_image(&run, row, &target, options, labels.as_ref()).unwrap_or_else(
-                |error| {
-                    if let Ok(mut failed) = failed.lock() {
-                        failed.get_or_insert(error);
-                    }
-                    Image::default()
-                },
-            )
-        };
-        run.rows.par_iter().with_min_len(1).map(of_row).collect()
-    });
-    if let Ok(Some(error)) = failed.into_inner() {
-        return Err(error);
-    }
+    let of_row = |row: &Row| match row.error {
+        Some(_) => Ok(Image::default()),
+        None => prepare_image(&run, row, &target, options, labels.as_ref()),
+    };
+    let images: Result<Vec<Image>> =
+        pool.install(|| run.rows.par_iter().with_min_len(1).map(of_row).collect());
+    let images = images?;
     let mut notes: Vec<String> = match prefix {
         "" => run.notes.clone(),
         _ => run
@@ -106,7 +91,7 @@ fn prepare_image(
     row: &Row,
     target: &Target<'_>,
     options: &Options<'_>,
-    labels: Option<&crate::evaluate::Labels>,
+    labels: Option<&Labels>,
 ) -> Result<Image> {
     let mut image = Image::default();
     image.pictures =

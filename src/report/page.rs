@@ -75,7 +75,7 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
         failed: failed().take(MOST_FAILED).collect(),
         n_failed: failed().count(),
         meanings: meanings(first),
-        gallery_note: if first.run.is_map() {
+        gallery_note: if first.images.iter().any(|image| image.has_data) {
             "Each picture lies under its predictive entropy: the brighter, the less certain. \
              Open one for its maps and values."
         } else {
