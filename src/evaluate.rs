@@ -15,6 +15,6 @@ pub use curves::{Picture, read as read_curves};
 pub use folder::{Folder, Kept, Prediction};
 pub use labels::{Found, Labels, Rename};
 pub use live::Live;
-pub use report::write;
+pub use report::{labels_of, write};
 pub(crate) use stream::each;
 pub use stream::{Counted, Event, Masks, Truth, evaluate};

@@ -184,7 +184,10 @@ fn digits_are_compared_with_the_folders_that_they_lie_in_and_with_a_table() {
     let file = copy.path().join("labels.csv");
     fs::write(&file, table).unwrap();
     let (code, _, _) = evaluate(copy.path(), &file, &[]);
-    assert_eq!((code, metrics(copy.path())), (Some(3), by_folder));
+    let by_table = metrics(copy.path());
+    assert_eq!(code, Some(3));
+    assert_eq!(by_table["labels"]["path"], file.to_str().unwrap());
+    assert_eq!(by_table["metrics"], by_folder["metrics"]);
 }
 
 #[test]

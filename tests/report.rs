@@ -399,3 +399,37 @@ fn maps_of_a_crop_lie_where_the_network_saw_the_picture() {
     assert_eq!(later["numbers"], exact["numbers"]);
     assert_eq!(later["place"], Value::Null, "a record does not say where a crop lay");
 }
+
+#[test]
+fn labels_of_the_last_evaluation_are_shown_without_saying_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let labels = folder.path().join("labels");
+    fs::create_dir(&labels).unwrap();
+    fs::copy(
+        fixture::path("fixtures/streets/labels/street_00.png"),
+        labels.join("street_00_ids.png"),
+    )
+    .unwrap();
+    let model = fixture::path("models/streets.onnx");
+    let image = fixture::path("fixtures/streets/images/street_00.png");
+    let (model, image, out_text) =
+        (model.to_str().unwrap(), image.to_str().unwrap(), out.to_str().unwrap());
+    let keep = ["--keep-probabilities=f16", "--samples", "2", "--report"];
+    done(&[&["predict", model, image, "-o", out_text][..], &keep].concat());
+    assert_eq!(page_data(&out)["hasLabels"], false);
+    let labels_text = labels.to_str().unwrap();
+    let rename = ["--match", "(.*)", "${1}_ids", "--ignore-index", "3"];
+    let said =
+        done(&[&["evaluate", out_text, "--labels", labels_text][..], &rename].concat());
+    assert!(said.contains("shows this on its page"), "{said}");
+    report(&out, &[]);
+    let data = page_data(&out);
+    assert_eq!(data["hasLabels"], true);
+    assert!(data["runs"][0]["numbers"]["wrong"][0].as_f64().unwrap() < 0.2);
+    let html = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(html.contains("data-metric=\"accuracy\""));
+    fs::remove_dir_all(&labels).unwrap();
+    report(&out, &[]);
+    assert_eq!(page_data(&out)["hasLabels"], false);
+}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::labels::{LabelArguments, tell};
 use super::predict::{
@@ -17,6 +18,7 @@ use super::{End, predict, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Counted, Event, Folder, Live, Truth};
 use crate::output::folder::METRICS as METRICS_FILE;
+use crate::output::page::PAGE;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,7 +102,7 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
         evaluate::evaluate(&folder, &truth, strange.as_ref(), threads, &mut |event| {
             tell(&event);
         })?;
-    report(&folder, &counted)
+    report(&folder, &counted, &arguments.label.record(arguments.labels.as_deref()))
 }
 
 /// Predicts and counts in one pass.
@@ -146,7 +148,7 @@ fn run_model(arguments: EvaluateArguments) -> Result<End> {
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warned(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &counted)?;
+    let counted_end = report(&folder, &counted, &label.record(labels.as_deref()))?;
     Ok(if end == End::Done { counted_end } else { end })
 }
 
@@ -170,8 +172,8 @@ fn truth(
     })
 }
 
-fn report(folder: &Folder, counted: &Counted) -> Result<End> {
-    evaluate::write(folder, counted)?;
+fn report(folder: &Folder, counted: &Counted, labels: &Value) -> Result<End> {
+    evaluate::write(folder, counted, labels)?;
     terminal::line(&table::table(counted));
     terminal::note(&format!(
         "{} images, {} labelled items: {}",
@@ -179,6 +181,10 @@ fn report(folder: &Folder, counted: &Counted) -> Result<End> {
         counted.evaluation.n_items(),
         folder.path().join(METRICS_FILE).display()
     ));
+    if folder.path().join(PAGE).exists() {
+        let folder = folder.path().display();
+        terminal::note(&format!("`mcdrop report {folder}` shows this on its page"));
+    }
     let all_counted = counted.missing == 0 && counted.failed == 0;
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
 }

@@ -1,9 +1,11 @@
 //! Options that say what labels look like.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, Id};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::terminal;
 use crate::error::{Error, Result};
@@ -14,7 +16,7 @@ use crate::palette::Palette;
 /// Ids that usually mean "no label".
 const USUALLY_IGNORED: u32 = 255;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Labels")]
 pub(super) struct LabelArguments {
     /// What images' paths look like without their ending, and what labels' look like then.
@@ -39,6 +41,26 @@ pub(super) fn options() -> BTreeSet<Id> {
 }
 
 impl LabelArguments {
+    /// Where labels are and what they look like, for a later look.
+    pub(super) fn record(&self, labels: Option<&Path>) -> Value {
+        let place = labels.and_then(|labels| std::path::absolute(labels).ok());
+        let Some(place) = place else { return Value::Null };
+        let mut options = json!(self);
+        if let Some(file) = self.label_colors.as_ref().map(Path::new)
+            && let (true, Ok(file)) = (file.is_file(), std::path::absolute(file))
+        {
+            options["label_colors"] = json!(file);
+        }
+        json!({"path": place, "options": options})
+    }
+
+    /// What [`Self::record`] wrote down, where the labels are still there.
+    pub(super) fn recorded(record: &Value) -> Option<(PathBuf, Self)> {
+        let path = PathBuf::from(record["path"].as_str()?);
+        let options = serde_json::from_value(record["options"].clone()).ok()?;
+        path.exists().then_some((path, options))
+    }
+
     /// Labels of the images of a folder.
     pub(super) fn open(&self, labels: &Path, folder: &Folder) -> Result<Labels> {
         let of_maps = [

@@ -7,7 +7,7 @@ use clap::Args;
 use super::labels::LabelArguments;
 use super::{End, names, terminal};
 use crate::error::Result;
-use crate::evaluate::Folder;
+use crate::evaluate::{Folder, labels_of};
 use crate::report::{self, OpenLabels, Options};
 use crate::sampling::SamplingOptions;
 
@@ -30,7 +30,7 @@ pub(super) struct ReportArguments {
     /// Another folder of predictions, shown beside it.
     #[arg(long, value_name = "OUT")]
     compare: Option<PathBuf>,
-    /// Label maps by the images' relative paths; or a CSV with path,label; or folders of classes.
+    /// Labels, as evaluate takes them [default: those of the last evaluate, if they are there].
     #[arg(long, value_name = "FOLDER|FILE")]
     labels: Option<PathBuf>,
     /// Where the images are, if they are not where they were.
@@ -44,13 +44,18 @@ pub(super) struct ReportArguments {
 }
 
 pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
-    let open = |labels: &Path, folder: &Folder| arguments.label.open(labels, folder);
-    let labels = arguments.labels.as_deref();
-    let open_labels = labels.map(|labels| move |folder: &Folder| open(labels, folder));
+    let recorded = LabelArguments::recorded(&labels_of(&arguments.folder));
+    let labels = match (&arguments.labels, &recorded) {
+        (Some(labels), _) => Some((labels, &arguments.label)),
+        (None, Some((labels, options))) => Some((labels, options)),
+        (None, None) => None,
+    };
+    let open = labels
+        .map(|(labels, options)| move |folder: &Folder| options.open(labels, folder));
     let options = Options {
         images: arguments.images.as_deref(),
         compare: arguments.compare.as_deref(),
-        labels: open_labels.as_ref().map(|open| open as &OpenLabels<'_>),
+        labels: open.as_ref().map(|open| open as &OpenLabels<'_>),
         threads: arguments
             .threads
             .map_or_else(|| SamplingOptions::default().threads, |n| n as usize),

@@ -1,5 +1,7 @@
 //! `metrics.json`: every metric by a flat key, each with its value and interval.
 
+use std::path::Path;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::curves;
@@ -9,11 +11,12 @@ use crate::error::{Error, Result};
 use crate::output::chart;
 use crate::output::folder::{CURVES, METRICS, OutputFolder};
 
-/// Writes `metrics.json` and the curves (`curves/NAME.csv`, `.svg` and `.png`) into the folder.
+/// Writes `metrics.json` and the curves (`curves/NAME.csv`, `.svg` and `.png`) into the folder;
+/// `labels` says where the labels were, for who looks for them later ([`labels_of`]).
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(folder: &Folder, counted: &Counted) -> Result<()> {
+pub fn write(folder: &Folder, counted: &Counted, labels: &Json) -> Result<()> {
     let output = OutputFolder::create(folder.path())?;
     let mut metrics = Map::new();
     for metric in &counted.metrics {
@@ -36,6 +39,7 @@ pub fn write(folder: &Folder, counted: &Counted) -> Result<()> {
         "images_without_label": counted.missing,
         "images_failed": counted.failed + folder.n_failed,
         "items": counted.evaluation.n_items(),
+        "labels": labels,
         "interval": "95 %, by a Poisson bootstrap over images",
         "metrics": Json::Object(metrics),
     });
@@ -50,4 +54,11 @@ pub fn write(folder: &Folder, counted: &Counted) -> Result<()> {
         output.save(&path("png"), chart::png(&svg))?;
     }
     output.write(METRICS, &text)
+}
+
+/// What [`write()`] was told of the labels, `null` where a folder was not evaluated with any.
+pub fn labels_of(folder: &Path) -> Json {
+    let metrics = std::fs::read(folder.join(METRICS)).unwrap_or_default();
+    let metrics: Json = serde_json::from_slice(&metrics).unwrap_or_default();
+    metrics["labels"].clone()
 }

@@ -112,7 +112,7 @@ fn lead(shown: &[Shown]) -> String {
     let hint = if shown[0].has_labels {
         ""
     } else {
-        " With --labels, `mcdrop report` also shows on each image what is right and wrong."
+        " Where labels are to be had (--labels), each image also shows what is right and wrong."
     };
     let texts = texts.join("; ");
     format!("{texts}. Intervals are at 95 %, by a bootstrap over images.{hint}")

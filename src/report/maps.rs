@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::folder::Run;
 use crate::evaluate::Folder;
 use crate::measure::{MEASURES, Measure};
@@ -11,17 +13,16 @@ use crate::output::folder::map_path;
 use crate::output::format::{FORMATS, Format};
 use crate::output::page::data::{HIGHEST, ImageData};
 
-/// Measures of which there may be maps: those that the record names, and that of the overlay.
+/// Measures of which there may be maps, as the record says.
 pub(super) fn measures(run: &Run) -> Vec<&'static Measure> {
-    let maps = run.record["output"]["maps"].as_array();
-    let names: Vec<&str> =
-        maps.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
-    let kept = !run.record["output"]["keep_probabilities"].is_null();
-    let of_table = run.record["output"]["measures"].as_array();
-    let of_table: Vec<&str> =
-        of_table.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    let output = &run.record["output"];
+    let is_in = |list: &Value, name: &str| {
+        list.as_array().is_some_and(|names| names.iter().any(|known| known == name))
+    };
+    let kept = !output["keep_probabilities"].is_null();
     let is_there = |measure: &&Measure| {
-        names.contains(&measure.name) || (kept && of_table.contains(&measure.name))
+        is_in(&output["maps"], measure.name)
+            || (kept && is_in(&output["measures"], measure.name))
     };
     MEASURES.iter().filter(is_there).collect()
 }
