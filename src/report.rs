@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::evaluate::{Folder, Labels};
 use crate::output::folder::OutputFolder;
-use crate::output::page::{LABELS, OTHER, PAGE};
+use crate::output::page::{FOLDER, LABELS, OTHER, PAGE, Place};
 
 use folder::Run;
 
@@ -58,8 +58,6 @@ impl std::fmt::Debug for Options<'_> {
 pub struct Written {
     /// The page.
     pub path: PathBuf,
-    /// Images on it.
-    pub images: usize,
     /// What is missing, a sentence each, as the page says it.
     pub notes: Vec<String>,
 }
@@ -78,15 +76,15 @@ pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
     let run = Run::read(folder)?;
     let output = OutputFolder::create(folder)?;
     // Of other labels, or of another run.
-    output.clear_kind(LABELS)?;
+    output.clear_kind(&format!("{FOLDER}/{LABELS}"))?;
     output.clear_kind(OTHER)?;
-    let mut shown = vec![files::prepare(run, &output, "", options)?];
+    let mut shown = vec![files::prepare(run, Place::own(&output), options)?];
     if let Some(other) = options.compare {
         let other = Run::read(other)?;
-        shown.push(files::prepare(other, &output, "compare/", options)?);
+        let place = Place { output: &output, folder: OTHER };
+        shown.push(files::prepare(other, place, options)?);
     }
     let (html, notes) = page::render(&shown)?;
     output.write(PAGE, html.as_bytes())?;
-    let images = shown[0].run.rows.len();
-    Ok(Written { path: folder.join(PAGE), images, notes })
+    Ok(Written { path: folder.join(PAGE), notes })
 }

@@ -24,11 +24,7 @@ pub fn encode_png(
     n_classes: usize,
     palette: &Palette,
 ) -> io::Result<Vec<u8>> {
-    let strange = |id: &&u16| **id != ClassMap::NONE && usize::from(**id) >= n_classes;
-    if let Some(id) = map.classes.iter().find(strange) {
-        let message = format!("class {id} in a map of {n_classes} classes");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
+    check_ids(&map.classes, n_classes)?;
     let size = (map.width, map.height);
     if n_classes >= WIDE_FROM {
         let data: Vec<u8> = map.classes.iter().flat_map(|id| id.to_be_bytes()).collect();
@@ -58,12 +54,15 @@ pub fn decode_png(bytes: &[u8], n_classes: usize) -> io::Result<ClassMap> {
         Samples::Gray16 { levels, .. } if n_classes >= WIDE_FROM => levels,
         _ => return Err(png_decoder::unexpected("class ids")),
     };
-    let strange = |id: &&u16| **id != ClassMap::NONE && usize::from(**id) >= n_classes;
-    if let Some(id) = classes.iter().find(strange) {
-        let message = format!("class {id} in a map of {n_classes} classes");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
+    check_ids(&classes, n_classes)?;
     Ok(ClassMap { height: raster.height, width: raster.width, classes })
+}
+
+fn check_ids(classes: &[u16], n_classes: usize) -> io::Result<()> {
+    let strange = |id: &&u16| **id != ClassMap::NONE && usize::from(**id) >= n_classes;
+    let Some(id) = classes.iter().find(strange) else { return Ok(()) };
+    let message = format!("class {id} in a map of {n_classes} classes");
+    Err(io::Error::new(io::ErrorKind::InvalidData, message))
 }
 
 #[cfg(test)]

@@ -14,13 +14,11 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::encoder::TiffEncoder;
 use tiff::tags::Tag;
 
+use crate::input::MAX_PIXELS;
 use crate::tensor::Map;
 
 /// Bytes of a strip before compression, or one row where that is more.
 const STRIP_BYTES: usize = 256 << 10;
-
-/// Largest map that is read, as for images.
-const MOST_PIXELS: usize = 200_000_000;
 
 /// Bytes of a value.
 const VALUE_BYTES: usize = size_of::<f32>();
@@ -70,8 +68,8 @@ pub fn encode(map: &Map) -> io::Result<Vec<u8>> {
 /// When it is of another kind, is cut short, or has more than 200 million pixels.
 pub fn decode(bytes: &[u8]) -> io::Result<Map> {
     let mut limits = Limits::default();
-    limits.decoding_buffer_size = VALUE_BYTES * MOST_PIXELS;
-    limits.intermediate_buffer_size = VALUE_BYTES * MOST_PIXELS;
+    limits.decoding_buffer_size = VALUE_BYTES * MAX_PIXELS as usize;
+    limits.intermediate_buffer_size = VALUE_BYTES * MAX_PIXELS as usize;
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
     let decoder = Decoder::new(io::Cursor::new(bytes)).map_err(invalid)?;
     let mut decoder = decoder.with_limits(limits);

@@ -4,8 +4,7 @@ use std::io::{self, Cursor};
 
 use png::{BitDepth, ColorType, Decoder, Limits};
 
-/// Largest picture that is read, as for images.
-const MOST_PIXELS: usize = 200_000_000;
+use crate::input::MAX_PIXELS;
 
 /// A picture.
 pub(super) struct Raster {
@@ -25,11 +24,11 @@ pub(super) enum Samples {
 /// # Errors
 /// If it is no PNG, of another kind, cut short or too large.
 pub(super) fn decode(bytes: &[u8]) -> io::Result<Raster> {
-    let limits = Limits { bytes: 4 * MOST_PIXELS };
+    let limits = Limits { bytes: 4 * MAX_PIXELS as usize };
     let decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
     let mut reader = decoder.read_info()?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
-    if width * height > MOST_PIXELS {
+    if width * height > MAX_PIXELS as usize {
         return Err(unexpected("at most 200 million pixels"));
     }
     let none = reader.info().trns.as_ref().and_then(|trns| match trns[..] {

@@ -22,6 +22,12 @@ pub struct Placement {
 impl Placement {
     /// The image is what the network saw.
     pub const IDENTITY: Self = Self { scale_x: 1.0, scale_y: 1.0, left: 0.0, top: 0.0 };
+
+    /// That of the same image, its width and height divided by these.
+    #[must_use]
+    pub fn of_smaller(self, (by_x, by_y): (f64, f64)) -> Self {
+        Self { scale_x: self.scale_x * by_x, scale_y: self.scale_y * by_y, ..self }
+    }
 }
 
 /// The values of a map at the pixels of an image of `height` x `width`.

@@ -4,11 +4,10 @@ use super::write::{MapSize, Predicted, Writer, placement};
 use crate::error::Result;
 use crate::input::ImageFile;
 use crate::measure::{Measure, PREDICTIVE_ENTROPY};
-use crate::output::colormap::Ramp;
-use crate::output::heat_map::HeatMap;
 use crate::output::overlay::Photo;
 use crate::output::page::data::{HIGHEST, ImageData};
-use crate::output::page::{self, preview};
+use crate::output::page::preview::Heat;
+use crate::output::page::{DATA, Place};
 use crate::output::resample::{self, Placement};
 use crate::tensor::Map;
 
@@ -23,21 +22,16 @@ impl Writer<'_> {
         let picture = &image.decoded.picture;
         let rgb = &picture.to_rgb8();
         let photo = Photo { height: picture.height, width: picture.width, rgb };
-        let ending = preview::picture_ending(photo.width, photo.height);
-        let path = page::path(page::PICTURES, file.id(), ending);
-        self.folder.save(&path, preview::picture(photo))?;
-        let whole = map_of(&PREDICTIVE_ENTROPY).filter(|_| self.map).map(|map| {
-            let placement = placement(&image.geometry);
-            resample::values(map, &placement, photo.height, photo.width)
+        let heat = map_of(&PREDICTIVE_ENTROPY).filter(|_| self.map).map(|map| Heat {
+            map,
+            placement: placement(&image.geometry),
+            bound: (PREDICTIVE_ENTROPY.bound)(image.statistics.n_classes()),
         });
-        let bound = (PREDICTIVE_ENTROPY.bound)(image.statistics.n_classes());
-        let heat = whole.as_ref().map(|map| HeatMap { map, bound, ramp: Ramp::Linear });
-        let ending = preview::thumbnail_ending(photo.width, photo.height);
-        let path = page::path(page::THUMBNAILS, file.id(), ending);
-        self.folder.save(&path, preview::thumbnail(photo, heat.as_ref()))?;
+        let place = Place::own(self.folder);
+        place.save_pictures(file.id(), photo, heat.as_ref())?;
         if self.map {
             let data = self.page_data(file, image, map_of).and_then(|data| data.encode());
-            self.folder.save(&page::path(page::DATA, file.id(), "js"), data)?;
+            place.save(DATA, file.id(), "js", data)?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::input::{ImageFile, hexadecimal, sha256_of};
 use crate::measure::MEASURES;
 use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
-use crate::output::page;
+use crate::output::page::Place;
 use crate::output::table::{Span, Table};
 
 /// The rows of a run, by the place of their image in the job.
@@ -62,7 +62,7 @@ impl Rows {
         folder.sweep(&measures)?;
         let all_there = |row: &Finished| {
             let id = job.images[row.image].id();
-            let of_page = !job.output.report || page::holds(folder, id, map);
+            let of_page = !job.output.report || Place::own(folder).holds(id, map);
             let files = files(&job.output, map, id);
             of_page && files.iter().all(|(_, file)| folder.holds(file))
         };

@@ -144,22 +144,15 @@ fn cell(entry: &Value, metric: Option<&Metric>) -> Cell {
     let interval = ends(entry).map(|(low, high)| format!("{low:.4} to {high:.4}"));
     let less = ends(&entry["less_deterministic"]);
     let is_larger_better = metric.is_some_and(|metric| metric.better == Better::Larger);
-    let verdict = match less {
-        Some((low, _)) if low > 0.0 => {
-            if is_larger_better {
-                "better"
-            } else {
-                "worse"
-            }
-        }
-        Some((_, high)) if high < 0.0 => {
-            if is_larger_better {
-                "worse"
-            } else {
-                "better"
-            }
-        }
-        _ => "",
+    let is_larger = match less {
+        Some((low, _)) if low > 0.0 => Some(true),
+        Some((_, high)) if high < 0.0 => Some(false),
+        _ => None,
+    };
+    let verdict = match is_larger {
+        Some(is_larger) if is_larger == is_larger_better => "better",
+        Some(_) => "worse",
+        None => "",
     };
     Cell {
         value: format!("{value:.4}"),
@@ -201,11 +194,10 @@ fn pictures(shown: &[Shown], notes: &mut Vec<String>) -> Vec<Picture> {
         let Some(folder) = &one.run.folder else { continue };
         let (pictures, wrong) = read_curves(folder);
         notes.extend(wrong.iter().map(|error| format!("{error}.")));
-        let name = one.run.path.file_name().unwrap_or_default().to_string_lossy();
         for picture in pictures {
             for chart in &picture.charts {
                 let svg = chart::svg_of_page(chart);
-                drawn.push((picture.name, (name.clone().into_owned(), svg)));
+                drawn.push((picture.name, (one.name(), svg)));
             }
         }
     }

@@ -11,25 +11,34 @@ use rayon::iter::{
 use super::Options;
 use super::folder::{Row, Run};
 use super::maps;
-use super::pictures::{self, Pictures, Target};
+use super::pictures;
 use super::truth::{self, Truth};
 use crate::error::{Error, Result};
 use crate::evaluate::{Folder, Labels};
 use crate::output::folder::OutputFolder;
-use crate::output::page::{self, data::ImageData};
+use crate::output::page::data::ImageData;
+use crate::output::page::{DATA, FOLDER, Pictures, Place};
 
 /// A run with what the page shows of each image.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) run: Run,
-    /// Where its files are behind `report/`: nothing, or `compare/`.
-    pub(super) prefix: &'static str,
+    /// Where its files are: [`FOLDER`], or [`OTHER`](crate::output::page::OTHER).
+    pub(super) place: &'static str,
     /// As many as rows.
     pub(super) images: Vec<Image>,
     /// Whether there are labels.
     pub(super) has_labels: bool,
     /// What is missing, a sentence each.
     pub(super) notes: Vec<String>,
+}
+
+impl Shown {
+    /// The name of the run's folder.
+    pub(super) fn name(&self) -> String {
+        let path = &self.run.path;
+        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    }
 }
 
 /// What the page shows of an image.
@@ -55,27 +64,25 @@ const MOST_KINDS: usize = 100;
 /// Looks at every image and writes what is not there yet.
 pub(super) fn prepare(
     run: Run,
-    output: &OutputFolder,
-    prefix: &'static str,
+    place: Place<'_>,
     options: &Options<'_>,
 ) -> Result<Shown> {
     let labels = match (&run.folder, options.labels) {
         (Some(folder), Some(open)) => Some(open(folder)?),
         _ => None,
     };
-    let target = Target { output, prefix };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool =
         pool.map_err(|error| Error::runtime("starting threads", error.to_string()))?;
     let of_row = |row: &Row| match row.error {
         Some(_) => Ok(Image::default()),
-        None => prepare_image(&run, row, &target, options, labels.as_ref()),
+        None => prepare_image(&run, row, &place, options, labels.as_ref()),
     };
     let images: Result<Vec<Image>> =
         pool.install(|| run.rows.par_iter().with_min_len(1).map(of_row).collect());
     let images = images?;
-    let mut notes: Vec<String> = match prefix {
-        "" => run.notes.clone(),
+    let mut notes: Vec<String> = match place.folder {
+        FOLDER => run.notes.clone(),
         _ => run
             .notes
             .iter()
@@ -83,29 +90,29 @@ pub(super) fn prepare(
             .collect(),
     };
     notes.extend(summed_up(&run, &images));
-    Ok(Shown { has_labels: labels.is_some(), run, prefix, images, notes })
+    Ok(Shown { has_labels: labels.is_some(), run, place: place.folder, images, notes })
 }
 
 fn prepare_image(
     run: &Run,
     row: &Row,
-    target: &Target<'_>,
+    place: &Place<'_>,
     options: &Options<'_>,
     labels: Option<&Labels>,
 ) -> Result<Image> {
     let mut image = Image::default();
     image.pictures =
-        pictures::prepare(run, row, target, options.images, &mut image.notes)?;
+        pictures::prepare(run, row, place, options.images, &mut image.notes)?;
     let Some(folder) = &run.folder else { return Ok(image) };
     if !folder.is_map {
         image.truth = truth::of_class(row, labels);
         return Ok(image);
     }
-    let data = data(run, folder, row, target, &mut image.notes)?;
+    let data = data(run, folder, row, place, &mut image.notes)?;
     image.shares.clone_from(&data.shares);
     image.has_data = data.classes.is_some() || !data.measures.is_empty();
     if let Some(labels) = labels {
-        image.truth = truth::of_map(&data, labels, row, target, &mut image.notes)?;
+        image.truth = truth::of_map(&data, labels, row, place, &mut image.notes)?;
     }
     Ok(image)
 }
@@ -115,25 +122,25 @@ fn data(
     run: &Run,
     folder: &Folder,
     row: &Row,
-    target: &Target<'_>,
+    place: &Place<'_>,
     notes: &mut Vec<String>,
 ) -> Result<ImageData> {
-    let path = target.path(page::DATA, &row.id, "js");
-    let of_run = page::path(page::DATA, &row.id, "js");
-    if let Ok(script) = fs::read(run.path.join(&of_run))
+    let own = OutputFolder::create(&run.path)?;
+    let written = Place::own(&own).path(DATA, &row.id, "js");
+    if let Ok(Some(script)) = own.read(&written)
         && let Ok(data) = ImageData::decode(&script)
         && data.id == row.id
-        && (data.predicting || is_fresh(run, &of_run, &row.id))
+        && (data.predicting || is_fresh(run, &written, &row.id))
     {
-        if run.path.join(&of_run) != target.output.path().join(&path) {
-            target.output.write(&path, &script)?;
+        if place.folder != FOLDER {
+            place.save(DATA, &row.id, "js", Ok(script))?;
         }
         return Ok(data);
     }
     let side = |name: &str| row.number(run.column(name)).map_or(0, |side| side as usize);
     let data = maps::read(run, folder, &row.id, (side("width"), side("height")), notes);
     if data.classes.is_some() || !data.measures.is_empty() {
-        target.output.save(&path, data.encode())?;
+        place.save(DATA, &row.id, "js", data.encode())?;
     }
     Ok(data)
 }

@@ -97,7 +97,7 @@ pub(super) fn read(
 }
 
 /// Where a map lies on its picture: all over it, unless the network saw a part alone.
-fn place(
+pub(super) fn place(
     run: &Run,
     map: (usize, usize),
     (width, height): (usize, usize),
@@ -108,7 +108,7 @@ fn place(
 }
 
 /// An error in a few words.
-pub(super) fn said(error: &std::io::Error) -> String {
+fn said(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file".to_owned(),
         std::io::ErrorKind::UnexpectedEof => "it is cut short".to_owned(),

@@ -60,14 +60,14 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     };
     let facts = facts::facts(shown);
     let model = facts.iter().find(|fact| fact.term == "Model");
-    let title = model.map_or_else(|| name(first), |fact| fact.values[0].0.clone());
+    let title = model.map_or_else(|| first.name(), |fact| fact.values[0].0.clone());
     let page = Page {
         title,
         lead: lead(shown),
         style: STYLE,
         script: SCRIPT,
         data: harmless(&rows::script_data(shown).to_string()),
-        runs: shown.iter().map(name).collect(),
+        runs: shown.iter().map(Shown::name).collect(),
         notes,
         facts,
         sites: facts::sites(first),
@@ -97,11 +97,6 @@ fn harmless(json: &str) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
-fn name(shown: &Shown) -> String {
-    let path = &shown.run.path;
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
 fn meanings(shown: &Shown) -> Vec<(&'static str, &'static str)> {
     let is_shown = |name: &str| shown.run.column(name).is_some();
     let of_table = MEASURES.iter().filter(|measure| is_shown(measure.name));
@@ -116,11 +111,11 @@ fn lead(shown: &[Shown]) -> String {
         n => format!("{} images", facts::grouped(n)),
     };
     match shown {
-        [one] => format!("Where the model is unsure on {images} ({}).", name(one)),
+        [one] => format!("Where the model is unsure on {images} ({}).", one.name()),
         [one, other, ..] => format!(
             "{images}: {} on the left, {} on the right; they are sorted and filtered by the first.",
-            name(one),
-            name(other)
+            one.name(),
+            other.name()
         ),
         [] => String::new(),
     }
@@ -135,8 +130,9 @@ fn strangers(shown: &[Shown]) -> Vec<String> {
     };
     let (ours, theirs) = (ids(one), ids(other));
     let note = |n: usize, here: &Shown, there: &Shown| {
-        (n > 0)
-            .then(|| format!("{n} images of {} are not in {}.", name(here), name(there)))
+        (n > 0).then(|| {
+            format!("{n} images of {} are not in {}.", here.name(), there.name())
+        })
     };
     let missing = note(ours.difference(&theirs).count(), one, other);
     let more = note(theirs.difference(&ours).count(), other, one);

@@ -65,7 +65,6 @@ fn measures(shown: &Shown) -> Value {
     let measure = |measure: &Measure| {
         json!({
             "name": measure.name,
-            "summary": measure.summary,
             "unit": if measure.unit == "1" { "" } else { measure.unit },
             "bound": n_classes.map(measure.bound),
             "ramp": if measure.mostly_small { "squareRoot" } else { "linear" },
@@ -118,8 +117,8 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
     };
     let labels = if has_labels { rows(&label) } else { Value::Null };
     json!({
-        "name": run.path.file_name().unwrap_or(run.path.as_os_str()).to_string_lossy(),
-        "prefix": shown.prefix,
+        "name": shown.name(),
+        "place": shown.place,
         "numbers": numbers,
         "decision": of_text("decision"),
         "predictionSet": of_text("prediction_set"),
@@ -129,8 +128,6 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
         "picture": code(&|i| ending(images[i].pictures.whole)),
         "thumbnail": code(&|i| ending(images[i].pictures.small)),
         "data": code(&|i| if images[i].has_data { '1' } else { '0' }),
-        "missing": places.iter().filter(|place| place.is_none()).count(),
-        "others": run.rows.len() - places.iter().flatten().count(),
     })
 }
 

@@ -1,11 +1,10 @@
 //! Right and wrong, where there are labels.
 
 use super::folder::Row;
-use super::pictures::Target;
 use crate::error::Result;
 use crate::evaluate::{Found, Labels};
-use crate::output::page;
 use crate::output::page::data::{ImageData, LabelData};
+use crate::output::page::{LABELS, Place};
 use crate::tensor::ClassMap;
 
 /// What the labels of an image say.
@@ -36,7 +35,7 @@ pub(super) fn of_map(
     data: &ImageData,
     labels: &Labels,
     row: &Row,
-    target: &Target<'_>,
+    place: &Place<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Truth> {
     let (Ok(classes), Some(plane)) = (data.class_map(), &data.classes) else {
@@ -63,6 +62,6 @@ pub(super) fn of_map(
     let found = ClassMap { height: classes.height, width: classes.width, classes: found };
     let script =
         LabelData::new(&row.id, &found, plane.place).and_then(|data| data.encode());
-    target.output.save(&target.path(page::LABELS, &row.id, "js"), script)?;
+    place.save(LABELS, &row.id, "js", script)?;
     Ok(if all > 0 { Truth::Wrong(wrong as f32 / all as f32) } else { Truth::Unknown })
 }

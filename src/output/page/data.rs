@@ -14,6 +14,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
+use crate::input::MAX_PIXELS;
 use crate::tensor::{ClassMap, Map};
 
 /// The number of the bound.
@@ -21,9 +22,6 @@ pub const HIGHEST: u16 = 65_534;
 
 /// The number of what has no value.
 pub const NONE: u16 = u16::MAX;
-
-/// Largest plane that is read again.
-const MOST_PIXELS: usize = 1 << 28;
 
 /// What calls the page.
 const CALL: (&str, &str) = ("mcdrop.image(", ");\n");
@@ -94,7 +92,7 @@ impl Plane {
     /// # Errors
     /// If they are not as many as pixels.
     pub fn unpack(&self) -> io::Result<Vec<u16>> {
-        let n = self.width.checked_mul(self.height).filter(|n| *n <= MOST_PIXELS);
+        let n = self.width.checked_mul(self.height).filter(|n| *n as u64 <= MAX_PIXELS);
         let n = n.ok_or_else(|| invalid("no plane has so many pixels"))?;
         unpack(&self.numbers, n)
     }

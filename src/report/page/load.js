@@ -32,7 +32,7 @@ function address(run, kind, path, ending) {
     const isOfFiles = ends && ["js", "png", "jpg"].includes(ends[1].toLowerCase());
     return encodeURIComponent(isFolder && isOfFiles ? part + "_" : part);
   });
-  return `report/${run.prefix}${kind}/${named.join("/")}.${ending}`;
+  return `${run.place}/${kind}/${named.join("/")}.${ending}`;
 }
 
 function pictureAddress(run, kind, image) {
@@ -111,7 +111,7 @@ const kept = new Map();
 
 /** The values of an image, read when they are looked at; those of a few images are kept. */
 function valuesOf(run, image) {
-  const key = `${run.prefix}${image}`;
+  const key = `${run.place}/${image}`;
   const known = kept.get(key);
   kept.delete(key);
   const values = known || readImage(run, image).catch((error) => ({

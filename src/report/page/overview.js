@@ -57,13 +57,13 @@ function distribution(measure, ending) {
       width: step - 1,
       height: tall,
     });
-    const column_ = svgElement("rect", { class: "bar-place", x: i * step, y: 0, width: step, height });
+    const place = svgElement("rect", { class: "bar-place", x: i * step, y: 0, width: step, height });
     const text = svgElement("title", {});
     text.textContent = `${count} images from ${short(low, 3)} to ${short(high, 3)}`;
-    column_.append(text);
-    column_.addEventListener("click", () => choose(i));
-    chart.append(bar, column_);
-    places.push(column_);
+    place.append(text);
+    place.addEventListener("click", () => choose(i));
+    chart.append(bar, place);
+    places.push(place);
   });
   let current = 0;
   chart.addEventListener("keydown", (event) => {
