@@ -39,64 +39,90 @@ impl Picture {
     }
 }
 
-/// Draws curves of a folder.
-type Draw = fn(Vec<Curve>, &Folder) -> Picture;
-
-/// Every picture, in the order in which they are shown: its name and what draws it.
-const PICTURES: &[(&str, Draw)] = &[
-    ("reliability", |curves, _| reliability(curves)),
-    ("risk_coverage", |curves, _| risk_coverage(curves)),
-    ("right_and_wrong", |curves, folder| {
-        let of = ("histogram", "");
-        histograms("right_and_wrong", of, ["right", "wrong"], curves, folder)
-    }),
-    ("sparsification", |curves, _| sparsification(curves)),
-    (OUT_OF_DISTRIBUTION, |curves, folder| {
-        let of = ("ood", if folder.is_map { ".mean" } else { "" });
-        histograms(OUT_OF_DISTRIBUTION, of, ["inside", "outside"], curves, folder)
-    }),
-    (PATCHES, |curves, _| patches(curves)),
-];
+/// A kind of picture.
+struct Kind {
+    name: &'static str,
+    /// Its curves.
+    curves: fn(&Evaluation, &Folder) -> Vec<Curve>,
+    /// What is shown of them.
+    draw: fn(Vec<Curve>, &Folder) -> Picture,
+}
 
 const OUT_OF_DISTRIBUTION: &str = "in_and_out_of_distribution";
 const PATCHES: &str = "patch_accuracy_patch_uncertainty";
 
+/// Every picture, in the order in which they are shown.
+const PICTURES: &[Kind] = &[
+    Kind {
+        name: "reliability",
+        curves: |evaluation, _| evaluation.reliability(),
+        draw: |curves, _| reliability(curves),
+    },
+    Kind {
+        name: "risk_coverage",
+        curves: |evaluation, _| evaluation.risk_coverage(),
+        draw: |curves, _| risk_coverage(curves),
+    },
+    Kind {
+        name: "right_and_wrong",
+        curves: |evaluation, _| evaluation.right_and_wrong(),
+        draw: |curves, folder| {
+            let of = ("histogram", "");
+            histograms("right_and_wrong", of, ["right", "wrong"], curves, folder)
+        },
+    },
+    Kind {
+        name: "sparsification",
+        curves: |evaluation, _| evaluation.sparsification(),
+        draw: |curves, _| sparsification(curves),
+    },
+    Kind {
+        name: OUT_OF_DISTRIBUTION,
+        curves: |evaluation, _| match evaluation.n_images().1 {
+            0 => Vec::new(),
+            _ => evaluation.inside_and_outside_images(),
+        },
+        draw: |curves, folder| {
+            let of = ("ood", if folder.is_map { ".mean" } else { "" });
+            histograms(OUT_OF_DISTRIBUTION, of, ["inside", "outside"], curves, folder)
+        },
+    },
+    Kind {
+        name: PATCHES,
+        curves: |evaluation, folder| {
+            if folder.is_map { evaluation.pavpu() } else { Vec::new() }
+        },
+        draw: |curves, _| patches(curves),
+    },
+];
+
 /// The pictures of an evaluation; without labels most have nothing to show.
 pub(super) fn all(evaluation: &Evaluation, folder: &Folder) -> Vec<Picture> {
-    let curves = |name: &str| match name {
-        "reliability" => evaluation.reliability(),
-        "risk_coverage" => evaluation.risk_coverage(),
-        "right_and_wrong" => evaluation.right_and_wrong(),
-        "sparsification" => evaluation.sparsification(),
-        OUT_OF_DISTRIBUTION if evaluation.n_images().1 > 0 => {
-            evaluation.inside_and_outside_images()
-        }
-        PATCHES if folder.is_map => evaluation.pavpu(),
-        _ => Vec::new(),
-    };
-    pictures(folder, &|name| Ok(curves(name)), &mut Vec::new())
+    let curves = |kind: &Kind| Ok((kind.curves)(evaluation, folder));
+    pictures(folder, &curves, &mut Vec::new())
 }
 
 /// The pictures of an evaluation that was written into a folder, from their tables, and what is
 /// wrong with those that cannot be read.
 pub fn read(folder: &Folder) -> (Vec<Picture>, Vec<Error>) {
     let mut wrong = Vec::new();
-    let curves =
-        |name: &str| read_csv(&folder.path().join(format!("{CURVES}/{name}.csv")));
+    let curves = |kind: &Kind| {
+        read_csv(&folder.path().join(format!("{CURVES}/{}.csv", kind.name)))
+    };
     let pictures = pictures(folder, &curves, &mut wrong);
     (pictures, wrong)
 }
 
 fn pictures(
     folder: &Folder,
-    curves: &dyn Fn(&str) -> Result<Vec<Curve>>,
+    curves: &dyn Fn(&Kind) -> Result<Vec<Curve>>,
     wrong: &mut Vec<Error>,
 ) -> Vec<Picture> {
     let mut pictures = Vec::new();
-    for (name, draw) in PICTURES {
-        match curves(name) {
+    for kind in PICTURES {
+        match curves(kind) {
             Ok(curves) if curves.is_empty() => {}
-            Ok(curves) => pictures.push(draw(curves, folder)),
+            Ok(curves) => pictures.push((kind.draw)(curves, folder)),
             Err(error) => wrong.push(error),
         }
     }

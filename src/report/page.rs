@@ -19,6 +19,10 @@ const SCRIPT: &str = concat!(
     include_str!("page/gallery.js"),
     include_str!("page/overview.js"),
     include_str!("page/viewer.js"),
+    include_str!("page/threshold.js"),
+    include_str!("page/readout.js"),
+    include_str!("page/zoom.js"),
+    include_str!("page/open.js"),
     include_str!("page/start.js"),
 );
 
