@@ -101,6 +101,13 @@ fn images_are_sorted_filtered_and_found_by_name() {
     let header = reader.headers().unwrap().clone();
     let place = |name: &str| header.iter().position(|column| column == name).unwrap();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    // Pictures that are there stay, whatever the size of the window.
+    window.run("document.querySelector('#gallery img').isKept = true");
+    let width = "document.querySelector('#gallery .card').style.width";
+    let before = window.ask(width);
+    window.resize((1000, 860), false);
+    window.wait(&format!("{width} !== {before}"));
+    assert_eq!(window.ask("document.querySelector('#gallery img').isKept"), true);
     let best = |column: &str, sign: f64| -> String {
         let value =
             |row: &csv::StringRecord| sign * row[place(column)].parse::<f64>().unwrap();

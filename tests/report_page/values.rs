@@ -186,7 +186,7 @@ fn right_and_wrong_pixels_take_their_colours() {
             (y - 1..=y + 1).all(|y| (x - 1..=x + 1).all(|x| holds((x, y))))
         };
         let places = (1..159).flat_map(|y| (1..319).map(move |x| (x, y)));
-        places.filter(|(x, y)| around(*x, *y)).last().unwrap()
+        places.rev().find(|(x, y)| around(*x, *y)).unwrap()
     };
     window.run(
         "const slider = document.getElementById('opacity'); slider.value = 100; \

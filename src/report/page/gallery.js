@@ -25,23 +25,22 @@ function grid() {
   return { columns, card, picture, line: picture + CARD.text + CARD.gap };
 }
 
-function thumbnail(run, image, size) {
+function thumbnail(run, image) {
   const source = pictureAddress(run, "thumbnails", image);
   if (!source) {
     const text = image in run.errors ? "failed" : "no picture";
-    return element("span", { class: "no-picture", style: `height:${size.picture}px` }, text);
+    return element("span", { class: "no-picture" }, text);
   }
   const picture = element("img", {
     "data-source": source,
     alt: "",
     decoding: "async",
-    style: `height:${size.picture}px`,
   });
   if (Math.max(first.numbers.width?.[image] ?? 99, first.numbers.height?.[image] ?? 99) < 64) {
     picture.classList.add("tiny");
   }
   picture.onerror = () => {
-    const text = element("span", { class: "no-picture", style: `height:${size.picture}px` });
+    const text = element("span", { class: "no-picture" });
     text.textContent = "picture is missing";
     picture.replaceWith(text);
   };
@@ -69,12 +68,19 @@ function cardText(image) {
   return parts.join(" · ");
 }
 
-function card(image, place, size) {
+/** The pictures of an image's card; those of the card before stay as they are. */
+function pictures(image, before) {
+  const shownBefore = before?.querySelector(".pictures");
+  if (shownBefore) return shownBefore;
+  const made = element("span", { class: "pictures" }, thumbnail(first, image));
+  if (other) made.append(thumbnail(other, image));
+  return made;
+}
+
+function card(image, place, size, before) {
   const name = page.paths[image];
   const left = (place % size.columns) * (size.card + CARD.gap);
   const top = Math.floor(place / size.columns) * size.line;
-  const pictures = element("span", { class: "pictures" }, thumbnail(first, image, size));
-  if (other) pictures.append(thumbnail(other, image, size));
   return element(
     "a",
     {
@@ -84,7 +90,7 @@ function card(image, place, size) {
       style: `left:${left}px;top:${top}px;width:${size.card}px`,
       title: name,
     },
-    pictures,
+    pictures(image, before),
     element("span", { class: "card-name" }, name),
     element("span", { class: "card-text" }, cardText(image), ...badges(image)),
   );
@@ -122,11 +128,14 @@ function showCards(anew) {
   const from = Math.max(0, Math.floor(-top / size.line) - BEYOND) * size.columns;
   const lines = Math.ceil(window.innerHeight / size.line) + 2 * BEYOND + 1;
   const to = Math.min(shown.length, from + lines * size.columns);
+  gallery.style.setProperty("--picture", `${size.picture}px`);
+  const old = new Map([...cards.values()].map((one) => [Number(one.dataset.image), one]));
   const before = anew ? new Map() : cards;
   const focused = document.activeElement?.dataset?.image;
   const now = new Map();
   for (let place = from; place < to; place++) {
-    now.set(place, before.get(place) || card(shown[place], place, size));
+    const image = shown[place];
+    now.set(place, before.get(place) || card(image, place, size, old.get(image)));
   }
   const isSame = !anew && before.size === now.size && [...now.keys()].every((k) => before.has(k));
   if (isSame) return;
