@@ -7,8 +7,8 @@
 use std::error::Error;
 use std::path::Path;
 
+use mcdrop::graph::{Plan, ScoresOption};
 use mcdrop::onnx::Model;
-use mcdrop::rewrite::{Plan, ScoresOption};
 use mcdrop::runtime::Runtime;
 use mcdrop::sampling::{Sampler, SamplingOptions};
 

@@ -13,13 +13,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
+use mcdrop::graph::{Plan, ScoresOption};
 use mcdrop::input::preprocessing::Options;
 use mcdrop::input::{Geometry, NetworkInput, Preprocessing, read_image};
 use mcdrop::measure::PREDICTIVE_ENTROPY;
 use mcdrop::onnx::Model;
 use mcdrop::output::chart::{self, Axis, Chart, Marks, Point, Scale, Series};
 use mcdrop::random::{Draws, digest_key, squares32};
-use mcdrop::rewrite::{Plan, ScoresOption};
 use mcdrop::runtime::Runtime;
 use mcdrop::sampling::{Sampler, SamplingOptions, model_input};
 use statrs::distribution::{ContinuousCDF, StudentsT};

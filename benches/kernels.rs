@@ -11,8 +11,8 @@ use mcdrop::output::colormap::Ramp;
 use mcdrop::output::{class_map, heat_map};
 use mcdrop::palette::Palette;
 use mcdrop::random::{self, Applied, Draws, MaskTable, Stream};
-use mcdrop::reduce::{Coordinates, Needs, Reduction, ScoreKind, Scores, Spread};
 use mcdrop::simd::Isa;
+use mcdrop::sums::{Coordinates, Needs, Reduction, ScoreKind, Scores, Spread};
 use mcdrop::tensor::{ClassMap, Map};
 
 /// Elements whose words, values and results fit a core's own cache together.

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
+use mcdrop::graph::{Plan, ScoresOption};
 use mcdrop::input::preprocessing::Options;
 use mcdrop::input::{NetworkInput, Preprocessing, read_image};
 use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
 use mcdrop::onnx::Model;
-use mcdrop::rewrite::{Plan, ScoresOption};
 use mcdrop::runtime::Runtime;
 use mcdrop::sampling::{Sampler, SamplingOptions, Shortcut, model_input};
 

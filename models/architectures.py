@@ -6,7 +6,7 @@ Writes fixtures/architectures/NAME-MODE-EXPORTER.onnx and architectures.json. MO
 in each are in architectures_models.py. The first input, "image", has an open batch; there is one
 output, "logits".
 
-Weights are random and are not kept: each initialiser above 1 KB is external data at an offset of
+Weights are random and are not kept: each initializer above 1 KB is external data at an offset of
 "weights.bin", which is not here. Any file of that length, such as one hole, makes the graph run.
 Names of nodes, and dynamo's scopes and classes of the modules that a node comes from, are kept; in
 files above 250 KB not the classes, and above 400 KB not the names of constants.

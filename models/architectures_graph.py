@@ -13,14 +13,14 @@ from export import nodes_within
 from exports_read import Scope, drop_rate, walk
 
 KEPT = ("pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy")
-INLINE = 1024  # bytes up to which an initialiser stays in the file
+INLINE = 1024  # bytes up to which an initializer stays in the file
 ALIGNMENT = 64
 DATA = "weights.bin"
 MOVERS = {"Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Mul", "Div"}
 
 
 def load_small(model, folder):
-    """The values of the initialisers that stay in the file; dynamo has put these too beside it."""
+    """The values of the initializers that stay in the file; dynamo has put these too beside it."""
     for tensor in model.graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL and data_bytes(tensor) <= INLINE:
             load_external_data_for_tensor(tensor, folder)
@@ -44,7 +44,7 @@ def shorten_constants(model):
 
 
 def strip(model):
-    """Keeps the graph alone: the larger initialisers become places in a data file of a length that
+    """Keeps the graph alone: the larger initializers become places in a data file of a length that
     is returned, and what exporters say about nodes goes, but for names, scopes and classes."""
     offset = 0
     for tensor in model.graph.initializer:

@@ -59,7 +59,7 @@ def set_mode(model, mode, awake=()):
             name = type(module).__name__
             if any(word in name for word in DROPPING):
                 module.train()
-            if name in awake:  # not its children, which normalise
+            if name in awake:  # not its children, which normalize
                 module.training = True
     return model
 

@@ -18,11 +18,11 @@ For each case there is a folder `<case>/` with the configuration as the library 
     sizes          one result for each image size, all [width, height]:
         image, network   the image and the network's input
         shape            [channels, height, width] of the network's input
-        sha256           of the 8-bit pixels after resizing, cropping and padding with a colour, before scaling and
-                         normalising; rows of pixels of channels, the channels in the network's order. Null where
+        sha256           of the 8-bit pixels after resizing, cropping and padding with a color, before scaling and
+                         normalizing; rows of pixels of channels, the channels in the network's order. Null where
                          there are none (library "float")
         pixels           left, top, width, height of those pixels in the network's input, where they are not all of it
-                         (padding with zeros after normalising)
+                         (padding with zeros after normalizing)
         values           [flat index, f32] of the network's input; the decimals read back exactly
         bytes            the pixels at the same places, null outside
         error            the library refuses this image, with this message; then nothing else is there

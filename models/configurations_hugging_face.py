@@ -22,7 +22,7 @@ def prepare(backend, floating):
     def prepare_in(folder):
         processor = AutoImageProcessor.from_pretrained(folder, backend=backend)
         raw = {key: value for key, value in RAW.items() if key in processor.valid_kwargs.__annotations__}
-        centred = getattr(processor, "size_divisor", None) and "DPT" in type(processor).__name__
+        centered = getattr(processor, "size_divisor", None) and "DPT" in type(processor).__name__
 
         def run(image):
             picture = Image.fromarray(image)
@@ -32,7 +32,7 @@ def prepare(backend, floating):
             pixels = np.asarray(processor(picture, **raw)["pixel_values"][0])
             assert pixels.dtype == np.uint8
             missing = [values.shape[axis] - pixels.shape[axis] for axis in (2, 1)]
-            return values, pixels.transpose(1, 2, 0), [side // 2 if centred else 0 for side in missing]
+            return values, pixels.transpose(1, 2, 0), [side // 2 if centered else 0 for side in missing]
 
         return type(processor).__name__, run
 
@@ -98,7 +98,7 @@ def class_variants():
     dinov3 = "DINOv3ViTImageProcessor"
     yield case("dinov3_bicubic", saved(dinov3, resample=3), library="float", notes="overshoot is not clamped")
     unscaled = saved(dinov3, do_rescale=False)
-    yield case("dinov3_no_rescale", unscaled, library="float", sizes=PAIR, notes="normalising refuses uint8")
+    yield case("dinov3_no_rescale", unscaled, library="float", sizes=PAIR, notes="normalizing refuses uint8")
     neither = saved(dinov3, do_rescale=False, do_normalize=False)
     yield case("dinov3_neither", neither, notes="resized as uint8, since nothing has made it floating")
     crop = {"do_center_crop": True, "crop_size": 224, "size": {"shortest_edge": 256}}
@@ -107,7 +107,7 @@ def class_variants():
     mobilevit = saved("MobileViTImageProcessor", do_flip_channel_order=False, size={"shortest_edge": 288}, resample=2)
     yield case("mobilevit_rgb", mobilevit, input=(256, 256))
     normal = saved("MobileViTImageProcessor", do_normalize=True)
-    yield case("mobilevit_normalize", normal, input=(256, 256), notes="normalises nothing all the same")
+    yield case("mobilevit_normalize", normal, input=(256, 256), notes="normalizes nothing all the same")
     efficientnet = {"size": {"height": 289, "width": 260}, "do_center_crop": True, "crop_size": {"height": 240, "width": 224}}
     yield case("efficientnet_crop", saved("EfficientNetImageProcessor", **efficientnet), input=(240, 224))
     offset = {"rescale_factor": 1 / 127.5, "rescale_offset": True, "size": {"height": 224, "width": 224}}
@@ -130,7 +130,7 @@ def dense_cases():
     near = dpt | {"ensure_multiple_of": 14, "size": {"height": 266, "width": 398}, "resample": 2}
     yield case("dpt_multiple_oblong", saved("DPTImageProcessor", **near), config, input=(None, None))
     padded = {"do_pad": True, "size_divisor": 32, "size": {"height": 235, "width": 301}}
-    yield case("dpt_pad", saved("DPTImageProcessor", **padded), config, input=(256, 320), notes="zeros after normalising")
+    yield case("dpt_pad", saved("DPTImageProcessor", **padded), config, input=(256, 320), notes="zeros after normalizing")
     mask = "Mask2FormerImageProcessor"
     config = model_config("mask2former", "Mask2FormerForUniversalSegmentation")
     short = {"size": {"shortest_edge": 240, "longest_edge": 400}}

@@ -61,7 +61,7 @@ def kept(size, values, pixels, corner=(0, 0)):
     """What is kept of a result.
 
     `values`: f32 [C, H, W]; `pixels`: uint8 [H, W, C] before scaling, channels in the network's order, or None. The
-    pixels are fewer than the values where a library pads after normalising; `corner` (left, top) is where they lie.
+    pixels are fewer than the values where a library pads after normalizing; `corner` (left, top) is where they lie.
     """
     channels, height, width = values.shape
     count = values.size

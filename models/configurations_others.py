@@ -65,7 +65,7 @@ def timm_cases():
     yield timm_case("oblong", bicubic | oblong, input=(192, 321), sizes=ROUNDED)
     yield timm_case("squash", bicubic | {"crop_mode": "squash", "crop_pct": 1.0})
     yield timm_case("squash_oblong", bilinear | oblong | {"crop_mode": "squash"}, input=(192, 321))
-    notes = "the border has the mean's colour"
+    notes = "the border has the mean's color"
     yield timm_case("border", bicubic | {"crop_mode": "border", "crop_pct": 1.0}, sizes=ROUNDED, notes=notes)
     yield timm_case("border_oblong", bilinear | oblong | {"crop_mode": "border"}, input=(192, 321))
     fixed = {"img_size": 256}

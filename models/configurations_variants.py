@@ -17,7 +17,7 @@ def step_cases():
     """Steps left out, filters, forms of `size`, crops."""
     yield case("vit_no_resize", saved(VIT, do_resize=False), input=ANY)
     yield case("vit_no_normalize", saved(VIT, do_normalize=False))
-    yield case("vit_no_rescale", saved(VIT, do_rescale=False), notes="normalises values of 0..255")
+    yield case("vit_no_rescale", saved(VIT, do_rescale=False), notes="normalizes values of 0..255")
     yield case("vit_neither", saved(VIT, do_rescale=False, do_normalize=False), notes="the values are the pixels")
     yield case("vit_factor", saved(VIT, rescale_factor=1 / 127.5, do_normalize=False))
     yield case("vit_one_mean", saved(VIT, image_mean=[0.25], image_std=[0.5]), notes="one number for all channels")
@@ -42,7 +42,7 @@ def step_cases():
         yield case(f"clip_crop_{name}", settings, input=crop)
     yield case("clip_alpha", saved(CLIP), bands=4, notes="laid on white")
     padded = saved(VIT, size={"shortest_edge": 200, "longest_edge": 256}, do_pad=True, pad_size={"height": 257, "width": 259})
-    yield case("vit_pad", padded, input=(257, 259), notes="zeros after normalising, right and bottom")
+    yield case("vit_pad", padded, input=(257, 259), notes="zeros after normalizing, right and bottom")
 
 
 def file_cases():

@@ -66,7 +66,7 @@ def nodes_within(graph):
 
 
 def load_weights(model, path):
-    """Fills the model from the initialisers of its own legacy export, which keep their names."""
+    """Fills the model from the initializers of its own legacy export, which keep their names."""
     stored = {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
     wanted = model.state_dict()
     for name, tensor in wanted.items():

@@ -18,7 +18,7 @@ exports.json: {file: ...}
         shared_by_batch     true: one draw for all rows of a batch; else absent
     lost        what was put in and is not in the file
     suspect     what a reader should warn of: frozen_mask, frozen_weight (drawn once, during the
-                export), merged_passes, class_ids, stripped_quantised
+                export), merged_passes, class_ids, stripped_quantized
     batch_norm_training     BatchNormalization nodes in training form
     batch, size             fixed batch or null; [C, H, W]; layout "NHWC" where channels are last
     outputs, output         all outputs, and the one of expected.json
@@ -110,7 +110,7 @@ def compare_values(case, path, eval_output, passes):
         if found:
             distance, ratio = difference(passes, found)
             text += f" mean {distance:.1f} se, variance x{ratio:.2f}"
-            if "quantised" not in case.file and (distance > 5 or not 0.9 < ratio < 1.11):
+            if "quantized" not in case.file and (distance > 5 or not 0.9 < ratio < 1.11):
                 wrong.append(f"passes differ: {distance} standard errors, variance x{ratio}")
     return wrong, text
 

@@ -25,7 +25,7 @@ exported("attention", lambda: Tokens(Attend(False)),
          legacy={"lost": INERT}, dynamo={"sites": [], "lost": GONE})
 exported("scaled", lambda: Tokens(Scaled()), "scaled_dot_product_attention(dropout_p=0.3)",
          [inert(0.3)], legacy={"lost": INERT}, dynamo={"sites": [], "lost": GONE})
-exported("scaled-unoptimised", lambda: Tokens(Scaled()),
+exported("scaled-unoptimized", lambda: Tokens(Scaled()),
          "scaled_dot_product_attention(dropout_p=0.3), exported with optimize=False", [inert(0.3)],
          by=("dynamo",), lost=INERT, options={"optimize": False})
 

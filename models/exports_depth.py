@@ -45,8 +45,8 @@ exported("drop-path-first", lambda: Net(DropPath(0.3)),
 
 BLOCK = "; the kept pixels are scaled by their share in the whole batch, so rows mix"
 exported("drop-block", lambda: Net(torchvision.ops.DropBlock2d(0.3, 3)),
-         "torchvision DropBlock2d(0.3, 3): the file holds the rate of block centres, 2/15" + BLOCK,
+         "torchvision DropBlock2d(0.3, 3): the file holds the rate of block centers, 2/15" + BLOCK,
          [site("drop_block", None)], rows_mix=True)
 exported("drop-block-timm", lambda: Net(DropBlock2d(0.3, 3)),
          "timm DropBlock2d(0.3, 3), one mask for all channels: the file holds the rate of block "
-         "centres, 2/15" + BLOCK, [site("drop_block", None, "pixel")], rows_mix=True)
+         "centers, 2/15" + BLOCK, [site("drop_block", None, "pixel")], rows_mix=True)

@@ -133,7 +133,7 @@ def onnx_runtime(case, path, count):
         disabled_optimizers=["EliminateDropout"])
 
     def run(rows):
-        # Consecutive runs draw from neighbouring seeds, and their masks are correlated.
+        # Consecutive runs draw from neighboring seeds, and their masks are correlated.
         onnxruntime.set_seed(int(generator.integers(2**31)))
         return session.run([case.output], {"image": rows})[0]
     return moments(case, run, count)

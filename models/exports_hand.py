@@ -1,6 +1,6 @@
 """Cases of exports.py: half precision, and what other tools do to PyTorch's exports.
 
-Scalars behind Identity and Cast or in a file, inputs left out, quantisation, channels last.
+Scalars behind Identity and Cast or in a file, inputs left out, quantization, channels last.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ class Half(nn.Module):
 
 
 exported("half", Half, "nn.Dropout(0.3) in a model.half()", RATIO)
-exported("initialisers-as-inputs", plain,
+exported("initializers-as-inputs", plain,
          "nn.Dropout(0.3), keep_initializers_as_inputs=True: dynamo lists ratio and training_mode "
          "among the inputs, legacy the weights", RATIO, options={"keep_initializers_as_inputs": True})
 exported("external", plain, "nn.Dropout(0.3), weights in a file beside the model", RATIO,
@@ -73,7 +73,7 @@ def through_identity(case, path):
 
 
 @hand("scalars-through-cast", plain,
-      "ratio cast from a float64 initialiser, training_mode from an int64 one", RATIO)
+      "ratio cast from a float64 initializer, training_mode from an int64 one", RATIO)
 def through_cast(case, path):
     def change(model, nodes, dropout):
         model.graph.initializer.extend([numpy_helper.from_array(np.array(0.3), "ratio64"),
@@ -180,7 +180,7 @@ class Samples(CalibrationDataReader):
 QUANTISED = "8-bit weights and activations differ from PyTorch's values by up to a few hundredths"
 
 
-def quantise(path, prepare):
+def quantize(path, prepare):
     source = path.with_suffix(".plain")
     path.rename(source)
     if prepare:
@@ -189,19 +189,19 @@ def quantise(path, prepare):
     source.unlink()
 
 
-@hand("quantised", plain, "quantize_static of ONNX Runtime: QuantizeLinear, DequantizeLinear, Dropout",
+@hand("quantized", plain, "quantize_static of ONNX Runtime: QuantizeLinear, DequantizeLinear, Dropout",
       RATIO, no_reference=QUANTISED)
-def quantised(case, path):
+def quantized(case, path):
     write_plain(case, path)
-    quantise(path, False)
+    quantize(path, False)
 
 
-@hand("quantised-prepared", plain, "quant_pre_process, then quantize_static of ONNX Runtime", [],
-      lost="the dropout: quant_pre_process deletes it", suspect=["stripped_quantised"],
+@hand("quantized-prepared", plain, "quant_pre_process, then quantize_static of ONNX Runtime", [],
+      lost="the dropout: quant_pre_process deletes it", suspect=["stripped_quantized"],
       no_reference=QUANTISED)
-def quantised_prepared(case, path):
+def quantized_prepared(case, path):
     write_plain(case, path)
-    quantise(path, True)
+    quantize(path, True)
 
 
 class ChannelsLast(Net):

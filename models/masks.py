@@ -66,11 +66,11 @@ def check_rates_and_lags(draws, ratio, units=1 << 18):
 
 
 def check_keys(units=1 << 18):
-    """Neighbouring seeds, sites, images and blocks draw unrelated masks; keys do not repeat."""
+    """Neighboring seeds, sites, images and blocks draw unrelated masks; keys do not repeat."""
     base = dropped(units, 0.5, 0, 0, 0, 0) - 0.5
-    neighbours = {"seed": (1, 0, 0, 0), "seed -1": (-1, 0, 0, 0), "site": (0, 1, 0, 0),
+    neighbors = {"seed": (1, 0, 0, 0), "seed -1": (-1, 0, 0, 0), "site": (0, 1, 0, 0),
                   "image": (0, 0, 1, 0), "block": (0, 0, 0, BLOCK)}
-    for what, other in neighbours.items():
+    for what, other in neighbors.items():
         z = (base * (dropped(units, 0.5, *other) - 0.5)).mean() * 4 * np.sqrt(units)
         assert abs(z) < 4.5, (what, z)
     small = range(20)
@@ -80,7 +80,7 @@ def check_keys(units=1 << 18):
     counts = np.bincount(np.array(words) >> 24, minlength=256)
     z = (((counts - 16) ** 2 / 16).sum() - 255) / np.sqrt(2 * 255)
     assert abs(z) < 4.5, z
-    print(f"neighbouring keys are unrelated; one unit over 4,096 small keys: chi-square z {z:+.1f}")
+    print(f"neighboring keys are unrelated; one unit over 4,096 small keys: chi-square z {z:+.1f}")
 
 
 def check_graph(units=50_000):

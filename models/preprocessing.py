@@ -57,7 +57,7 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
 def scene(width, height, seed):
-    """Smooth colours, hard edges and noise, so that overshoot and rounding show."""
+    """Smooth colors, hard edges and noise, so that overshoot and rounding show."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     planes = [127 + 120 * np.sin(x / (5 + 3 * c) + y / (9 - 2 * c) + c) for c in range(3)]

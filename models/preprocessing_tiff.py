@@ -86,7 +86,7 @@ def write_tiffs(folder):
         ("float-four.tif", "rgba", real, real, GRAY, {"extra": [0, 0, 0], "order": ">"}),
         ("float-four-rgb.tif", "rgba", real, real, RGB, {"extra": [0], "planar": True}),
         ("four-rgb.tif", "rgba", byte, byte, RGB, {"extra": [0]}),
-        ("four-rgb-colours.tif", "rgb", byte, byte[:, :, :3], RGB, {"extra": [0]}),
+        ("four-rgb-colors.tif", "rgb", byte, byte[:, :, :3], RGB, {"extra": [0]}),
         ("four-alpha.tif", "rgba", byte, byte, RGB, {"extra": [2], "tile": 16}),
         ("four-gray.tif", "rgba", byte, byte, GRAY, {"extra": [0, 0, 0], "planar": True}),
         ("four-wide.tif", "rgba", wide, as_bytes(wide), RGB, {"extra": [0], "big": True, "order": ">"}),
@@ -97,7 +97,7 @@ def write_tiffs(folder):
         ("two.tif", "rgb", byte[:, :, :2], "the image has 2 bands, but the model takes 3 (rgb)", GRAY, {"extra": [0]}),
         ("four-for-three.tif", "rgb", real, "the image has 4 bands, but the model takes 3 (rgb)", GRAY, {"extra": [0, 0, 0]}),
         ("three-for-four.tif", "rgba", byte[:, :, :3], "the image has 3 bands, but the model takes 4 (rgba)", RGB, {}),
-        ("palette.tif", "rgb", byte[:, :, :1], "TIFF: a palette instead of colours", PALETTE, {}),
+        ("palette.tif", "rgb", byte[:, :, :1], "TIFF: a palette instead of colors", PALETTE, {}),
         ("signed.tif", "rgb", byte[:, :, :1].astype(np.int16), "TIFF: ", GRAY, {}),
         ("cmyk-for-four.tif", "rgba", byte, "TIFF: CMYK, where four bands are expected", CMYK, {}),
     ]

@@ -100,7 +100,7 @@ def shadows(buffer, light):
 
 
 def illuminate(buffer, light, lamps):
-    """Colours lit by sun, sky and lamps; the sky keeps its own."""
+    """Colors lit by sun, sky and lamps; the sky keeps its own."""
     sun_share, sky_share = shadows(buffer, light)
     facing = np.clip(buffer.normal @ light.toward, 0, 1) * sun_share
     points = buffer.points()

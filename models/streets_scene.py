@@ -198,7 +198,7 @@ def add_people(buffer, street, random):
 def draw_scene(seed, strange=None):
     """Image (uint8 [H, W, 3]) and labels (uint8 [H, W]) of a street.
 
-    With `strange` = k the k-th thing of streets_strange.THINGS is in it, labelled 255.
+    With `strange` = k the k-th thing of streets_strange.THINGS is in it, labeled 255.
     """
     random = np.random.default_rng(seed)
     light, street, noise = choose_light(random), choose_street(random), Noise(random)

@@ -25,7 +25,7 @@ LAMP_LIGHT = linear(1.0, 0.82, 0.55)
 
 
 def pick(random, colors, spread=0.04):
-    """One of the colours, a little changed."""
+    """One of the colors, a little changed."""
     color = np.array(colors[random.integers(len(colors))]) + random.normal(0, spread, 3)
     return linear(*np.clip(color, 0.03, 0.97))
 

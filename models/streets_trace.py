@@ -1,6 +1,6 @@
 """A small ray tracer in numpy: a camera, a buffer of surfaces, and shapes to put into it.
 
-World coordinates are metres: x to the right, y up, z along the street. Shapes write colour, normal,
+World coordinates are metres: x to the right, y up, z along the street. Shapes write color, normal,
 light of their own, label and depth of what they cover where nothing nearer is; light, shadows and
 weather come later, in streets_scene.py. Needs numpy alone.
 """
@@ -12,7 +12,7 @@ NEAR = 0.4
 
 
 def linear(*rgb):
-    """A colour as a person names it (0..1, display) as an amount of light."""
+    """A color as a person names it (0..1, display) as an amount of light."""
     return np.array(rgb, np.float32) ** 2.2
 
 
@@ -145,7 +145,7 @@ def box(low, high, position=(0, 0, 0), angle=0.0):
 
 
 def draw_solid(buffer, solid, paint, label, casts=True):
-    """`paint(face, points)` gives the colour [..., 3], and light of its own or None."""
+    """`paint(face, points)` gives the color [..., 3], and light of its own or None."""
     if casts:
         buffer.casters.append(solid)
     window = buffer.window(solid.corners)
@@ -175,7 +175,7 @@ class Ball:
 
 
 def draw_ball(buffer, center, radius, paint, label):
-    """`paint(normals)` gives the colour for points of the unit sphere."""
+    """`paint(normals)` gives the color for points of the unit sphere."""
     ball = Ball(center, radius)
     buffer.casters.append(ball)
     window = buffer.window(ball.corners)
@@ -190,7 +190,7 @@ def draw_ball(buffer, center, radius, paint, label):
 
 
 def draw_card(buffer, position, low, high, paint, label):
-    """A flat picture upright at `position`: `paint(x, y)` gives mask, colour, normal, own light."""
+    """A flat picture upright at `position`: `paint(x, y)` gives mask, color, normal, own light."""
     x, y, z = position
     corners = [(x + a, y + b, z) for a in (low[0], high[0]) for b in (low[1], high[1])]
     window = buffer.window(corners)
@@ -204,7 +204,7 @@ def draw_card(buffer, position, low, high, paint, label):
 
 
 def figure(parts, flat=False):
-    """A painter for draw_card: limbs (x0, y0, r0, x1, y1, r1, colour), the last in front.
+    """A painter for draw_card: limbs (x0, y0, r0, x1, y1, r1, color), the last in front.
 
     A limb joins two discs, or balls unless `flat`; an eighth value is light of its own.
     """

@@ -172,7 +172,7 @@ for file, network, sites, expected, why, options in LEGACY:
         lambda path, network=network, options=options: legacy(network, path, **options))
 
 
-@trap("shared-ratio-two-sites.onnx", 2, "right", "two dropouts share their ratio's initialiser")
+@trap("shared-ratio-two-sites.onnx", 2, "right", "two dropouts share their ratio's initializer")
 def shared_ratio(path):
     dynamo(nets.TwoSites, path)
 
@@ -206,7 +206,7 @@ def external(path):
 @trap("dynamic-quantize.onnx", 1, "right",
       "DynamicQuantizeLinear after the dropout: its scale is over the whole batch")
 def dynamic_quantize(path):
-    """A PyTorch export, quantised by ONNX Runtime's own tool."""
+    """A PyTorch export, quantized by ONNX Runtime's own tool."""
     plain = path.with_suffix(".plain")
     legacy(nets.TokenLinear, plain)
     quantize_dynamic(plain, path, weight_type=QuantType.QInt8)
@@ -230,7 +230,7 @@ def through_identity(path):
 
 
 def constants(graph):
-    """Values of initialisers and Constant nodes, also behind Identity."""
+    """Values of initializers and Constant nodes, also behind Identity."""
     values = {t.name: numpy_helper.to_array(t) for t in graph.initializer if t.data_location == 0}
     for node in graph.node:
         if node.op_type == "Constant":

@@ -141,7 +141,7 @@ class FlatPixels(nn.Module):
 
 
 class TokenLinear(nn.Module):
-    """Linear layers over tokens, which become MatMul: what dynamic quantisation replaces."""
+    """Linear layers over tokens, which become MatMul: what dynamic quantization replaces."""
 
     def __init__(self):
         super().__init__()

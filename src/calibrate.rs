@@ -64,7 +64,7 @@ pub struct Calibrated {
     pub policy: Policy,
     /// Images that counted.
     pub images: usize,
-    /// Labelled items.
+    /// Labeled items.
     pub items: u64,
     /// The threshold that keeps a share.
     pub kept: Option<Kept>,

@@ -65,9 +65,9 @@ enum Command {
     Inspect(Box<inspect::InspectArguments>),
     /// Compare predictions with labels: calibration, finding of errors, strange images.
     Evaluate(Box<evaluate::EvaluateArguments>),
-    /// Find thresholds, a temperature and sets of classes on labelled predictions.
+    /// Find thresholds, a temperature and sets of classes on labeled predictions.
     Calibrate(Box<calibrate::CalibrateArguments>),
-    /// Find where to put dropout into a model, and how much, on labelled images.
+    /// Find where to put dropout into a model, and how much, on labeled images.
     Tune(Box<tune::TuneArguments>),
     /// Write a page to look at predictions: maps, values, evaluation, two runs side by side.
     Report(report::ReportArguments),

@@ -3,7 +3,7 @@
 //! Each draw is put in place by integer operators that compute the masks of
 //! [`random`](crate::random) bit by bit from three inputs: the sample of each image of the run
 //! (-1 for the deterministic pass), a seed and image keys, of which the last two may be left
-//! out. What is written is run first, at every optimisation level, and compared with what the
+//! out. What is written is run first, at every optimization level, and compared with what the
 //! sampler makes of the file.
 
 mod assemble;
@@ -35,8 +35,8 @@ pub use uncertainty::UncertaintyOptions;
 use check::Check;
 
 use crate::error::Result;
+use crate::graph::{Converted, Plan};
 use crate::random::Draws;
-use crate::rewrite::{Converted, Plan};
 use crate::runtime::Runtime;
 use crate::sampling::{Masks, Sampler, SamplingOptions, Shortcut, model_input};
 

@@ -8,7 +8,7 @@
 //!
 //! Counted are convolutions, matrix products, recurrent networks and attention, each by the
 //! formula beside its operator. All else counts 0, as usual for such figures: activations,
-//! normalisation, pooling, resizing and sums. A fused operator whose product has no formula
+//! normalization, pooling, resizing and sums. A fused operator whose product has no formula
 //! here is named in [`Costs::unknown`].
 
 mod bodies;

@@ -1,6 +1,6 @@
 //! A prediction folder against labels: every item counted, metrics and curves written.
 //!
-//! Images are read and summarised on several threads and added up on one, in whatever order they
+//! Images are read and summarized on several threads and added up on one, in whatever order they
 //! come, which does not change the sums ([`metric`](crate::metric)). Little is kept of an image
 //! but its part of them.
 

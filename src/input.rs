@@ -1,5 +1,5 @@
 //! From files to what a network takes: which images there are, their pixels, and those pixels
-//! resized, cropped and normalised.
+//! resized, cropped and normalized.
 //!
 //! ```text
 //! files, folders, patterns, lists -> images (ids and paths) -> decode (a picture)

@@ -14,7 +14,7 @@
 //! use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
 //! use mcdrop::onnx::Model;
 //! use mcdrop::random::digest_key;
-//! use mcdrop::rewrite::{Plan, ScoresOption};
+//! use mcdrop::graph::{Plan, ScoresOption};
 //! use mcdrop::runtime::Runtime;
 //! use mcdrop::sampling::{Sampler, SamplingOptions, model_input};
 //!
@@ -48,9 +48,9 @@
 //!
 //! # How data flows
 //! ```text
-//! model.onnx -> onnx -> rewrite (sites, cut) -> runtime (prefix and suffix, dropout operator)
-//! images     -> input (decode, resize, normalise) -> prefix once -> suffix T times
-//!                                                 -> reduce -> measure -> output -> report
+//! model.onnx -> onnx -> graph (sites, cut) -> runtime (prefix and suffix, dropout operator)
+//! images     -> input (decode, resize, normalize) -> prefix once -> suffix T times
+//!                                                 -> sums -> measure -> output -> report
 //! ```
 //!
 //! # Code map
@@ -59,15 +59,15 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`cli`] | flags, messages, exit codes; the only one that prints |
-//! | [`calibrate`], [`tune`], [`report`] | thresholds, temperature and sets of classes, found on labelled predictions; where dropout is put in; the page a person looks at |
+//! | [`calibrate`], [`tune`], [`report`] | thresholds, temperature and sets of classes, found on labeled predictions; where dropout is put in; the page a person looks at |
 //! | [`evaluate`] | a folder of predictions, or a run, against labels |
 //! | [`pipeline`], [`convert`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself |
 //! | [`policy`] | what is decided about an image |
 //! | [`sampling`], [`output`], [`cost`], [`metric`] | the loop over samples; files and pictures; multiply-adds; predictions against labels |
-//! | [`runtime`], [`rewrite`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
-//! | [`onnx`], [`input`], [`reduce`] | model files; images; sums over samples |
+//! | [`runtime`], [`graph`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
+//! | [`onnx`], [`input`], [`sums`] | model files; images; sums over samples |
 //! | [`random`] | which units a sample drops |
-//! | [`simd`], [`npy`], [`tensor`], [`palette`], [`error`] | instruction sets; arrays of `NumPy`; planes; colours of classes; errors |
+//! | [`simd`], [`npy`], [`tensor`], [`palette`], [`error`] | instruction sets; arrays of `NumPy`; planes; colors of classes; errors |
 //!
 //! # What holds everywhere
 //! - A mask is a pure function of seed, site, image, sample and unit ([`random`]). Results do
@@ -92,6 +92,7 @@ pub mod convert;
 pub mod cost;
 pub mod error;
 pub mod evaluate;
+pub mod graph;
 pub mod input;
 pub mod measure;
 pub mod metric;
@@ -104,12 +105,11 @@ pub mod pipeline;
 pub mod policy;
 mod python_literal;
 pub mod random;
-pub mod reduce;
 pub mod report;
-pub mod rewrite;
 pub mod runtime;
 pub mod sampling;
 pub mod simd;
+pub mod sums;
 pub mod tensor;
 pub mod tune;
 

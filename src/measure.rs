@@ -22,7 +22,7 @@ mod variance;
 #[cfg(test)]
 mod tests;
 
-use crate::reduce::{Needs, Statistics, Tile};
+use crate::sums::{Needs, Statistics, Tile};
 use crate::tensor::Map;
 
 pub use confidence::{LEAST_CONFIDENCE, MARGIN, VARIATION_RATIO};

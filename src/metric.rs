@@ -3,7 +3,7 @@
 //! [`METRICS`] is the one table of them. Keys, directions, sentences for the reader and the
 //! functions all come from it: a new metric is a line in the table and a function.
 //!
-//! Images are summarised one by one ([`ImageSummary`], on any thread) and added to an
+//! Images are summarized one by one ([`ImageSummary`], on any thread) and added to an
 //! [`Evaluation`] of constant size. All sums are integers, so evaluations of parts of the images
 //! merge to that of all of them to the last bit, whatever the parts and their order. Scores are
 //! counted in fine bins; every value comes with a bound on what the bins can have moved it

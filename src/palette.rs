@@ -1,5 +1,5 @@
-//! Colours of classes: well-known palettes by name or by the classes' names, files of colours,
-//! and what a class takes that nobody gave a colour.
+//! Colors of classes: well-known palettes by name or by the classes' names, files of colors,
+//! and what a class takes that nobody gave a color.
 
 mod ade20k;
 mod distinct;
@@ -14,7 +14,7 @@ use std::fmt;
 pub struct Known {
     /// The name by which it is chosen.
     pub name: &'static str,
-    /// The classes' names and colours (red, green, blue of 0 to 255), by index.
+    /// The classes' names and colors (red, green, blue of 0 to 255), by index.
     pub classes: &'static [(&'static str, [u8; 3])],
     /// How many of these, counted from the first, a model has at least: what may be missing
     /// at the end is a class for pixels without one.
@@ -41,11 +41,11 @@ impl Known {
     }
 }
 
-/// The colours of classes by index.
+/// The colors of classes by index.
 ///
-/// Classes beyond the colours given take built-in ones: the first 32 those of a list made to be
-/// told apart also by the colour-blind, all others the scheme of the PASCAL VOC annotations.
-/// The default is a palette of built-in colours alone.
+/// Classes beyond the colors given take built-in ones: the first 32 those of a list made to be
+/// told apart also by the color-blind, all others the scheme of the PASCAL VOC annotations.
+/// The default is a palette of built-in colors alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Palette {
     name: Option<&'static str>,
@@ -53,7 +53,7 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// A palette of these colours (red, green, blue of 0 to 255).
+    /// A palette of these colors (red, green, blue of 0 to 255).
     pub fn new(colors: Vec<[u8; 3]>) -> Self {
         Self { name: None, given: colors }
     }
@@ -76,7 +76,7 @@ impl Palette {
         KNOWN.iter().find(|known| known.is_of(names)).map(Self::known)
     }
 
-    /// Reads a list of colours: a line each, `RED,GREEN,BLUE` of 0 to 255 or `#rrggbb`; or
+    /// Reads a list of colors: a line each, `RED,GREEN,BLUE` of 0 to 255 or `#rrggbb`; or
     /// JSON, a list of `[red, green, blue]` or of `"#rrggbb"`.
     ///
     /// # Errors
@@ -91,12 +91,12 @@ impl Palette {
         Self { name: Some(known.name), given: colors }
     }
 
-    /// The colours given, without the built-in ones.
+    /// The colors given, without the built-in ones.
     pub fn colors(&self) -> &[[u8; 3]] {
         &self.given
     }
 
-    /// The colour of a class.
+    /// The color of a class.
     pub fn color(&self, class: u16) -> [u8; 3] {
         let at = usize::from(class);
         let given = self.given.get(at).or(distinct::DISTINCT.get(at));
@@ -104,12 +104,12 @@ impl Palette {
     }
 }
 
-/// Its name, or the number of its colours.
+/// Its name, or the number of its colors.
 impl fmt::Display for Palette {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name {
             Some(name) => f.write_str(name),
-            None => write!(f, "{} colours", self.given.len()),
+            None => write!(f, "{} colors", self.given.len()),
         }
     }
 }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn known_colours_are_the_published_ones() {
+    fn known_colors_are_the_published_ones() {
         let color = |name: &str, class| Palette::by_name(name).unwrap().color(class);
         assert_eq!(color("cityscapes", 0), [128, 64, 128]);
         assert_eq!(color("cityscapes", 18), [119, 11, 32]);
@@ -188,12 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn classes_beyond_the_colours_given_take_built_in_ones_that_all_differ() {
+    fn classes_beyond_the_colors_given_take_built_in_ones_that_all_differ() {
         let palette = Palette::new(vec![[9, 9, 9]]);
         assert_eq!(palette.color(0), [9, 9, 9]);
         assert_eq!(palette.color(1), [230, 159, 0]);
         assert_eq!(palette.color(32), voc::voc_color(32));
-        assert_eq!(palette.to_string(), "1 colours");
+        assert_eq!(palette.to_string(), "1 colors");
         let all: HashSet<_> =
             (0..254).map(|class| Palette::default().color(class)).collect();
         assert_eq!(all.len(), 254);

@@ -26,8 +26,8 @@ pub use row::columns;
 pub use run::{Event, Job, Summary, predict, predict_observed};
 pub use write::{MapSize, OutputOptions, Precision};
 
+use crate::graph::Plan;
 use crate::input::Preprocessing;
-use crate::rewrite::Plan;
 
 /// What is settled before the first image is read.
 #[derive(Debug)]

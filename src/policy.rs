@@ -1,4 +1,4 @@
-//! Decisions on images, made under settings that were measured on labelled ones.
+//! Decisions on images, made under settings that were measured on labeled ones.
 //!
 //! A policy is a small TOML file that `mcdrop calibrate` writes and `mcdrop predict --policy`
 //! applies: thresholds of an image's score, a temperature, and sets of classes that hold the true

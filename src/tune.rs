@@ -1,4 +1,4 @@
-//! Where dropout is put into a model and how much of it, by what labelled images say.
+//! Where dropout is put into a model and how much of it, by what labeled images say.
 //!
 //! Every place is tried with every ratio. What counts is how likely the labels are: the negative
 //! log-likelihood rewards a model that is unsure where it is wrong, and not elsewhere. Dropout
@@ -12,7 +12,7 @@
 //!   Quantification in Neural Networks*, Neurocomputing.
 
 use crate::evaluate::Counted;
-use crate::rewrite::SiteOptions;
+use crate::graph::SiteOptions;
 
 /// Ratios that are tried where none are said.
 pub const RATIOS: [f32; 5] = [0.05, 0.1, 0.2, 0.3, 0.5];
@@ -49,7 +49,7 @@ impl Choice {
     }
 }
 
-/// What labelled images say of a choice.
+/// What labeled images say of a choice.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     /// In nats an item.

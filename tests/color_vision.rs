@@ -1,4 +1,4 @@
-//! Colours as people see them who lack one kind of cone.
+//! Colors as people see them who lack one kind of cone.
 //!
 //! # References
 //!
@@ -52,7 +52,7 @@ fn times(matrix: &Matrix, v: [f64; 3]) -> [f64; 3] {
     matrix.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2])
 }
 
-/// L\*, a\* and b\* of an 8-bit sRGB colour as it is seen.
+/// L\*, a\* and b\* of an 8-bit sRGB color as it is seen.
 fn seen(color: [u8; 3], vision: &Matrix) -> [f64; 3] {
     let linear = color.map(|value| {
         let v = f64::from(value) / 255.0;
@@ -74,7 +74,7 @@ fn distance(one: [f64; 3], other: [f64; 3]) -> f64 {
 }
 
 #[test]
-fn the_simulation_gives_known_colours() {
+fn the_simulation_gives_known_colors() {
     let normal = &VISIONS[0].1;
     let white = seen([255; 3], normal);
     assert!(distance(white, [100.0, 0.0, 0.0]) < 0.02, "{white:?}");
@@ -94,7 +94,7 @@ fn the_simulation_gives_known_colours() {
     assert!(apart(2, red, green) < 0.5 * apart(0, red, green));
 }
 
-/// Lightness of the levels with the colours of a ramp.
+/// Lightness of the levels with the colors of a ramp.
 fn lightness(ramp: Ramp, vision: &Matrix) -> Vec<f64> {
     let palette = colormap::palette(ramp);
     (0..=usize::from(HIGHEST_LEVEL))
@@ -107,7 +107,7 @@ fn the_scale_gets_lighter_level_by_level_for_everybody() {
     for (name, vision) in &VISIONS {
         let linear = lightness(Ramp::Linear, vision);
         assert!(linear.windows(2).all(|pair| pair[1] > pair[0]), "{name}");
-        // The square root repeats colours at the upper end.
+        // The square root repeats colors at the upper end.
         assert!(lightness(Ramp::SquareRoot, vision).is_sorted(), "{name}");
         assert!(linear[254] - linear[0] > 95.0, "{name}");
     }
@@ -141,7 +141,7 @@ fn closest(palette: &Palette, n_classes: u16, vision: &Matrix) -> f64 {
 }
 
 #[test]
-fn built_in_class_colours_are_told_apart_by_everybody() {
+fn built_in_class_colors_are_told_apart_by_everybody() {
     for (name, vision) in &VISIONS {
         for (n_classes, least) in [(16, 16.0), (32, 13.4)] {
             let closest = closest(&Palette::default(), n_classes, vision);

@@ -134,7 +134,7 @@ fn streets_are_compared_with_their_label_maps() {
     }
 }
 
-/// The share of labelled pixels whose class has the largest kept probability.
+/// The share of labeled pixels whose class has the largest kept probability.
 fn accuracy_by_hand(out: &Path, labels: &Path) -> f64 {
     let (mut right, mut all) = (0_u64, 0_u64);
     for name in ["street_00.png", "street_01.png", "strange_02.png"] {

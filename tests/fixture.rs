@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use mcdrop::graph::{Plan, ScoresOption};
 use mcdrop::input::{NetworkInput, Preprocessing, read_image};
 use mcdrop::onnx::Model;
 use mcdrop::random::digest_key;
-use mcdrop::rewrite::{Plan, ScoresOption};
 use mcdrop::runtime::Runtime;
 use mcdrop::sampling::{Sampler, SamplingOptions, model_input};
 

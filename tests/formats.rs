@@ -169,7 +169,7 @@ fn maps_have_the_networks_size_where_that_is_asked_for() {
     assert_eq!(record(&folder.path().join("out"))["output"]["map_size"], "image");
 }
 
-/// The colours in the file of a class map.
+/// The colors in the file of a class map.
 fn colors(out: &Path) -> Vec<u8> {
     let path = out.join("prediction/street_00.png.png");
     let file = std::io::BufReader::new(fs::File::open(path).unwrap());
@@ -205,7 +205,7 @@ fn a_palette_is_taken_by_name_and_from_a_file_and_its_origin_is_said() {
     fs::write(list.path(), "1,2,3\n4,5,6\n").unwrap();
     let (_, ended) = street(&[&maps[..], &[&file]].concat());
     assert_eq!(ended.code, 2);
-    assert!(ended.stderr.contains("2 colours for 8 classes"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 colors for 8 classes"), "{}", ended.stderr);
     assert!(ended.stderr.contains("hint: "), "{}", ended.stderr);
 }
 
@@ -222,7 +222,7 @@ fn a_palette_that_is_too_short_for_a_model_without_class_names_is_refused() {
     let ended =
         run(folder.path(), &[&arguments[..], &["--palette", "few.json"]].concat());
     assert_eq!(ended.code, 2, "{}", ended.stderr);
-    assert!(ended.stderr.contains("2 colours for 8 classes"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 colors for 8 classes"), "{}", ended.stderr);
     assert!(!folder.path().join("out").exists());
 }
 

@@ -4,8 +4,8 @@
 use mcdrop::input::{Source, list_images};
 use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
 use mcdrop::random::Draws;
-use mcdrop::reduce::Statistics;
 use mcdrop::sampling::{Sampler, SamplingOptions};
+use mcdrop::sums::Statistics;
 
 use crate::fixture;
 

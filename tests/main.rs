@@ -21,7 +21,7 @@ mod architectures;
 mod calibrate;
 /// Promises of calibration, over and over.
 mod calibration_splits;
-/// Colours as the colour-blind see them.
+/// Colors as the color-blind see them.
 mod color_vision;
 /// The program as a user types it: files, messages, exit codes.
 mod command_line;

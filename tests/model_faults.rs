@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use mcdrop::graph::{Plan, ScoresOption};
 use mcdrop::onnx::Model;
-use mcdrop::rewrite::{Plan, ScoresOption};
 use mcdrop::sampling::model_input;
 use proptest::prelude::*;
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use mcdrop::graph::{Plan, ScoresOption, SiteOptions, inspect};
 use mcdrop::onnx::Model;
-use mcdrop::rewrite::{Plan, ScoresOption, SiteOptions, inspect};
 use mcdrop::sampling::model_input;
 
 /// A folder that `models/onnx_package.py` wrote.

@@ -3,8 +3,8 @@
 use mcdrop::input::{NetworkInput, Source, list_images};
 use mcdrop::measure::PREDICTIVE_ENTROPY;
 use mcdrop::random::Draws;
-use mcdrop::reduce::Statistics;
 use mcdrop::sampling::{Sampler, SamplingOptions, Steering, Stop, StopRule};
+use mcdrop::sums::Statistics;
 
 use crate::fixture;
 

@@ -70,10 +70,10 @@ impl Default for Conformal {
 }
 
 impl Conformal {
-    /// Adds an image: the probabilities of the true class of its labelled pixels where that is not
-    /// the most probable one, and how many labelled pixels there are.
-    pub fn add(&mut self, missed: &[f32], n_labelled: usize) {
-        if n_labelled == 0 {
+    /// Adds an image: the probabilities of the true class of its labeled pixels where that is not
+    /// the most probable one, and how many labeled pixels there are.
+    pub fn add(&mut self, missed: &[f32], n_labeled: usize) {
+        if n_labeled == 0 {
             return;
         }
         self.n_images += 1;
@@ -83,7 +83,7 @@ impl Conformal {
             *counts.entry(place).or_insert(0_u64) += 1;
         }
         for (place, count) in counts {
-            self.missed[place] += (count * ONE).div_ceil(n_labelled as u64);
+            self.missed[place] += (count * ONE).div_ceil(n_labeled as u64);
         }
     }
 }

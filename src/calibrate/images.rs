@@ -23,12 +23,12 @@ pub(super) struct Image {
 struct Looked {
     key: u64,
     score: f32,
-    n_labelled: u64,
+    n_labeled: u64,
     n_wrong: u64,
     items: LogProbabilities,
 }
 
-/// Makes a policy of the labelled images of a folder; without labels, of all images.
+/// Makes a policy of the labeled images of a folder; without labels, of all images.
 ///
 /// # Errors
 /// If labels are needed and missing, images are too few for a promise, no limit keeps it, or a
@@ -44,7 +44,7 @@ pub fn calibrate(
     let mut calibrated = Calibrated {
         policy: Policy::new(made_with(&folder.record)),
         images: looked.len(),
-        items: looked.iter().map(|image| image.n_labelled).sum(),
+        items: looked.iter().map(|image| image.n_labeled).sum(),
         kept: None,
         risked: None,
         fit: None,
@@ -162,21 +162,20 @@ impl Run<'_> {
             |i: usize| (0..n_classes).map(move |class| kept.probabilities[class * n + i]);
         let predicted = predicted(&kept.probabilities, n);
         let labels = image.labels.as_deref().unwrap_or_default();
-        let labelled =
-            || labels.iter().enumerate().filter(|(_, l)| **l != ClassMap::NONE);
+        let labeled = || labels.iter().enumerate().filter(|(_, l)| **l != ClassMap::NONE);
         let is_wrong = |(i, label): &(usize, &u16)| u32::from(**label) != predicted[*i];
         let mut items = LogProbabilities::new(n_classes);
         if self.options.temperature {
             let first = (key >> 8) as usize % step;
-            for (i, label) in labelled().filter(|(i, _)| i % step == first) {
+            for (i, label) in labeled().filter(|(i, _)| i % step == first) {
                 items.push(item(i), u32::from(*label), key & 1 == 1);
             }
         }
         Looked {
             key,
             score: self.score(kept, &predicted),
-            n_labelled: labelled().count() as u64,
-            n_wrong: labelled().filter(is_wrong).count() as u64,
+            n_labeled: labeled().count() as u64,
+            n_wrong: labeled().filter(is_wrong).count() as u64,
             items,
         }
     }
@@ -232,9 +231,9 @@ impl Run<'_> {
     }
 
     fn risk(&self, looked: &[Looked], risk: f64) -> Result<threshold::Risked> {
-        let labelled = looked.iter().filter(|image| image.n_labelled > 0);
-        let images: Vec<(f32, f64)> = labelled
-            .map(|image| (image.score, image.n_wrong as f64 / image.n_labelled as f64))
+        let labeled = looked.iter().filter(|image| image.n_labeled > 0);
+        let images: Vec<(f32, f64)> = labeled
+            .map(|image| (image.score, image.n_wrong as f64 / image.n_labeled as f64))
             .collect();
         if images.is_empty() {
             return Err(Error::setting("--risk", "needs images with labels")

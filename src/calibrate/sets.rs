@@ -68,7 +68,7 @@ impl Run<'_> {
         (sizes as f64 / n as f64, held as f64 / n as f64)
     }
 
-    /// Visits the labelled items of every image, with their probabilities at a temperature and
+    /// Visits the labeled items of every image, with their probabilities at a temperature and
     /// their class; `take` gets what the visits of an image made.
     fn each_item<T: Default + Send>(
         &self,
@@ -83,9 +83,9 @@ impl Run<'_> {
             };
             let n = kept.size.0 * kept.size.1;
             let mut item = vec![0.0; self.folder.n_classes];
-            let labelled =
+            let labeled =
                 labels.iter().enumerate().filter(|(_, l)| **l != ClassMap::NONE);
-            for (i, label) in labelled {
+            for (i, label) in labeled {
                 let planes = kept.probabilities[i..].iter().step_by(n);
                 item.iter_mut().zip(planes).for_each(|(p, kept)| *p = *kept);
                 if let Some(temperature) = temperature {

@@ -14,7 +14,7 @@ const MARGIN: f64 = 1.02;
 /// Steps of the golden section: the range shrinks below 1e-6 of itself.
 const STEPS: usize = 36;
 
-/// Logarithms of the mean probabilities of labelled items.
+/// Logarithms of the mean probabilities of labeled items.
 #[derive(Debug, Clone)]
 pub struct LogProbabilities {
     n_classes: usize,
@@ -34,7 +34,7 @@ pub enum Fit {
     /// The best one lies at an end of the range, as where all predictions are right or labels
     /// belong to other images.
     AtTheEnd(f64),
-    /// There are too few labelled items or images to tell.
+    /// There are too few labeled items or images to tell.
     TooFew,
 }
 

@@ -1,4 +1,4 @@
-//! `mcdrop calibrate`: from labelled predictions to a policy.
+//! `mcdrop calibrate`: from labeled predictions to a policy.
 
 use std::path::PathBuf;
 
@@ -103,7 +103,7 @@ pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
     arguments.write(&calibrated)?;
     terminal::line(&report(&calibrated, folder.is_map));
     terminal::note(&format!(
-        "{} images, {} labelled items: {}",
+        "{} images, {} labeled items: {}",
         calibrated.images,
         calibrated.items,
         arguments.output.display()
@@ -242,6 +242,6 @@ fn temperature(fit: &Fit) -> String {
             "temperature: none, the best one runs to {value:.2}, as where all predictions are right \
              or labels are of other images"
         ),
-        Fit::TooFew => "temperature: none, of too few labelled images".to_owned(),
+        Fit::TooFew => "temperature: none, of too few labeled images".to_owned(),
     }
 }

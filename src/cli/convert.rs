@@ -9,10 +9,10 @@ use super::sites::ModelArguments;
 use super::{End, terminal};
 use crate::convert::{self, Conversion, ConvertOptions, UncertaintyOptions};
 use crate::error::Result;
+use crate::graph::{Plan, ScoresOption};
 use crate::measure::Measure;
 use crate::onnx::{Model, find_model};
 use crate::random::Draws;
-use crate::rewrite::{Plan, ScoresOption};
 use crate::runtime::Runtime;
 
 const EXAMPLES: &str = "\
@@ -29,7 +29,7 @@ and image_key (int64, for each image, or one for all). Feed an image T times wit
 The masks are those of `mcdrop predict --masks shared`, bit by bit. Below operator set 11 the masks
 themselves are inputs: mask/NODE, 0 or 1 / (1 - ratio), 1 for the pass without dropout.
 
-Each site keeps a node mcdrop/NODE, which no optimiser of ONNX Runtime removes; the entry \"mcdrop\" of
+Each site keeps a node mcdrop/NODE, which no optimizer of ONNX Runtime removes; the entry \"mcdrop\" of
 the file's metadata is JSON with all of them. `inspect` and `predict` read such files.";
 
 #[derive(Debug, Args)]
@@ -169,7 +169,7 @@ fn report(arguments: &ConvertArguments, made: &Conversion) {
             terminal::note(&format!("data {}", path.display()));
         }
         terminal::note(&format!(
-            "{} passes at {} optimisation levels differ from the sampler's by at most {:.1e} of \
+            "{} passes at {} optimization levels differ from the sampler's by at most {:.1e} of \
              the largest value{}",
             checked.passes,
             checked.levels,

@@ -176,7 +176,7 @@ fn report(folder: &Folder, counted: &Counted, labels: &Value) -> Result<End> {
     evaluate::write(folder, counted, labels)?;
     terminal::line(&table::table(counted));
     terminal::note(&format!(
-        "{} images, {} labelled items: {}",
+        "{} images, {} labeled items: {}",
         counted.evaluation.n_images().0,
         counted.evaluation.n_items(),
         folder.path().join(METRICS_FILE).display()

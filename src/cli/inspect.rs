@@ -11,8 +11,8 @@ use super::sites::ModelArguments;
 use super::{End, terminal};
 use crate::cost::{Costs, costs};
 use crate::error::{Error, Result};
+use crate::graph::{self, Inspection};
 use crate::onnx::{Model, find_model};
-use crate::rewrite::{self, Inspection};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
 
@@ -28,7 +28,7 @@ Verdicts, the first that holds: suspect (see the warnings), live (some site draw
 sites, none draws), none (nothing random).
 Kinds: dropout, alpha_dropout, stochastic_depth, drop_block, weight_dropout, noise.
 Units: element, channel, row. Places: head, linear, attention, residual, decoder.
-Warnings: frozen_mask, frozen_weight, merged_passes, class_ids, stripped_quantised.
+Warnings: frozen_mask, frozen_weight, merged_passes, class_ids, stripped_quantized.
 
 --json prints one object: model, opset, producer, output, size, multiply_adds, verdict,
 sites: [{id, node, module, kind, ratio, unit, live, reproducible, reason, tensor, reaches_output,
@@ -61,10 +61,10 @@ pub(super) struct Cost {
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let file = find_model(&arguments.model)?;
-    let model = rewrite::restore(Model::open(&file)?)?;
+    let model = graph::restore(Model::open(&file)?)?;
     let options = arguments.given.sites.options();
     let found =
-        rewrite::inspect(&model, arguments.given.output_name.as_deref(), &options)?;
+        graph::inspect(&model, arguments.given.output_name.as_deref(), &options)?;
     // A choice that fits no site is a mistake in what was typed, not a property of the file.
     let was_said = !options.is_default() || arguments.given.output_name.is_some();
     if matches!(found.plan, Err(Error::Setting { .. })) && was_said {

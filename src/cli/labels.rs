@@ -28,7 +28,7 @@ pub(super) struct LabelArguments {
     /// Id 0 means "no label", and every other class counts one less (ADE20K).
     #[arg(long, hide_short_help = true)]
     reduce_zero_label: bool,
-    /// The colours of the classes, for label maps of colours: cityscapes, camvid, voc, ade20k,
+    /// The colors of the classes, for label maps of colors: cityscapes, camvid, voc, ade20k,
     /// or a file of them.
     #[arg(long, value_name = "NAME|FILE", hide_short_help = true)]
     label_colors: Option<String>,
@@ -118,7 +118,7 @@ impl LabelArguments {
                 .map_err(|error| Error::read(typed.as_ref(), error))?;
             Palette::parse(&text).map_err(|message| {
                 Error::setting("--label-colors", format!("{typed}: {message}")).with_hint(
-                    "name a file with a colour a line, or a palette: cityscapes, camvid",
+                    "name a file with a color a line, or a palette: cityscapes, camvid",
                 )
             })
         })?;

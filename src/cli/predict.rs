@@ -19,13 +19,13 @@ use super::signals::Signals;
 use super::sites::SiteArguments;
 use super::{End, report, terminal};
 use crate::error::Result;
+use crate::graph::{Plan, Site};
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Listing, Preprocessing, list_images};
 use crate::measure::MUTUAL_INFORMATION;
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Event, Job, Observer, Setup, Summary};
 use crate::report::Options;
-use crate::rewrite::{Plan, Site};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
 
@@ -122,7 +122,7 @@ pub(super) fn warn(plan: &Plan) {
     }
     if let Some(first) = survey.batch_norm_training.first() {
         terminal::warning(&format!(
-            "batch normalisation in training form uses its running statistics now, which may \
+            "batch normalization in training form uses its running statistics now, which may \
              hold the export's dummy batch: node \"{first}\"{}",
             others(survey.batch_norm_training.len())
         ));

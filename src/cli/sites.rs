@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::names;
-use crate::rewrite::{SiteOptions, Unit};
+use crate::graph::{SiteOptions, Unit};
 
 /// What commands are told that look at a model without images.
 #[derive(Debug, Args)]

@@ -17,10 +17,10 @@ use super::sites::SiteArguments;
 use super::{End, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{Event, Folder, Live, Truth};
+use crate::graph::{self, Place, Plan, SiteOptions, Verdict};
 use crate::input::{Preprocessing, list_images};
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Job, Setup};
-use crate::rewrite::{self, Place, Plan, SiteOptions, Verdict};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
 use crate::tune::{Choice, Outcome, RATIOS, best, grid};
@@ -164,7 +164,7 @@ impl TuneArguments {
     /// Where dropout is put in; nowhere in a model with dropout of its own.
     fn places(&self, model: &Model) -> Result<Vec<String>> {
         let output = self.scores.output_name.as_deref();
-        let found = rewrite::inspect(model, output, &SiteOptions::default())?;
+        let found = graph::inspect(model, output, &SiteOptions::default())?;
         match (found.verdict, self.places.is_empty()) {
             (Verdict::Live, true) => return Ok(Vec::new()),
             (Verdict::Live, false) => {

@@ -9,9 +9,9 @@ use super::keys::{Inputs, Keys, Rows};
 use super::noise;
 use super::place::{Place, draw_number, places};
 use super::says;
+use crate::graph::{Active, AddedInputs, Converted, Draw, Plan, SiteAxis};
 use crate::onnx::{captured_names, proto, typed};
 use crate::random::Draws;
-use crate::rewrite::{Active, AddedInputs, Converted, Draw, Plan, SiteAxis};
 use crate::sampling::Sampler;
 
 /// The first operator set with shifts of words.

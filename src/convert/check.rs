@@ -1,18 +1,18 @@
-//! What was converted is run, at every optimisation level, against the sampler's own rows.
+//! What was converted is run, at every optimization level, against the sampler's own rows.
 
 use super::ConvertOptions;
 use super::assemble::assemble_site;
 use super::masks;
 use crate::error::{Error, Result};
+use crate::graph::{Converted, TypedTensor};
 use crate::onnx::Model;
-use crate::rewrite::{Converted, TypedTensor};
 use crate::runtime::{Optimization, Runtime, Session, SessionOptions, Value};
 use crate::sampling::Sampler;
 
 /// What running the result has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Checked {
-    /// Optimisation levels at which it was run.
+    /// Optimization levels at which it was run.
     pub levels: usize,
     /// Passes that were compared with the sampler's.
     pub passes: usize,
@@ -270,7 +270,7 @@ impl<'a> Check<'a> {
             self.sampler.plan().head().output.clone(),
             format!(
                 "sample {sample} of the converted model differs from the sampler's by {largest} \
-                 of the largest value, with {} optimisation; nothing was written",
+                 of the largest value, with {} optimization; nothing was written",
                 level.name()
             ),
         )

@@ -7,8 +7,8 @@ use super::generator::{MAPS, range, shifted, spread, squares, strata};
 use super::keys::{Keys, Rows};
 use super::layout::Layout;
 use super::place::Place;
+use crate::graph::{Active, Mask};
 use crate::random::{BLOCK, Draws, threshold};
-use crate::rewrite::{Active, Mask};
 
 /// Entries of a table that one sample has: two for each map.
 const STEP: i64 = 2 * MAPS;

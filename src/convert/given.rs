@@ -3,8 +3,8 @@
 use super::builder::{BOOL, Builder, F16, F32};
 use super::place::{Place, draw_number};
 use crate::error::{Error, Result};
+use crate::graph::{AddedInputs, Draw, Plan, SiteAxis};
 use crate::onnx::{proto, typed};
-use crate::rewrite::{AddedInputs, Draw, Plan, SiteAxis};
 
 /// The first operator set in which sizes broadcast.
 const BROADCASTS: i64 = 7;

@@ -3,7 +3,7 @@
 use super::builder::{Builder, I64, initializer, int, ints, tensor};
 use super::generator::product;
 use super::keys::Rows;
-use crate::rewrite::SiteAxis;
+use crate::graph::SiteAxis;
 
 /// How one draw's units go into its tensor.
 #[derive(Debug)]

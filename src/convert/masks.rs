@@ -1,8 +1,8 @@
 //! Masks as a caller would give them, from the definition.
 
 use crate::error::Result;
+use crate::graph::{Draw, SiteAxis};
 use crate::random::{Stream, dropped, keep_scale, threshold};
-use crate::rewrite::{Draw, SiteAxis};
 use crate::runtime::Value;
 use crate::sampling::Sampler;
 

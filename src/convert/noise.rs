@@ -5,8 +5,8 @@ use super::generator::{MAPS, high, range, spread, squares, strata};
 use super::keys::{Keys, Rows};
 use super::layout::Layout;
 use super::place::Place;
+use crate::graph::{Active, Draw};
 use crate::random::{BLOCK, Draws};
-use crate::rewrite::{Active, Draw};
 
 /// Puts noise in place of a draw.
 pub(super) fn noise(

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::builder::Names;
+use crate::graph::SiteAxis;
 use crate::onnx::{bodies, proto};
 use crate::operator;
-use crate::rewrite::SiteAxis;
 use crate::sampling::Sampler;
 
 /// One draw of the plan.

@@ -1,11 +1,9 @@
 //! What the file says about itself.
 
 use super::place::Place;
+use crate::graph::{Active, AddedInputs, Converted, ConvertedDraw, Draw, Plan, SiteAxis};
 use crate::onnx::proto;
 use crate::random::Draws;
-use crate::rewrite::{
-    Active, AddedInputs, Converted, ConvertedDraw, Draw, Plan, SiteAxis,
-};
 
 /// The entry of a converted model.
 pub(super) fn entry(

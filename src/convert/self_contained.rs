@@ -6,12 +6,12 @@ use super::check::{stood_in, tolerance};
 use super::uncertainty::{self, UncertaintyOptions};
 use super::{ConvertOptions, checked_size, light, write};
 use crate::error::{Error, Result};
+use crate::graph::Plan;
 use crate::input::{Geometry, NetworkInput};
 use crate::measure::VARIATION_RATIO;
-use crate::reduce::Needs;
-use crate::rewrite::Plan;
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
 use crate::sampling::{Masks, Sampler, SamplingOptions, Shortcut};
+use crate::sums::Needs;
 
 /// What was written.
 #[derive(Debug, Clone)]

@@ -9,9 +9,9 @@ use super::dropout::{Tables, dropout};
 use super::keys::{Inputs, Keys, Rows};
 use super::place::Place;
 use super::*;
+use crate::graph::{Active, Draw, Mask, ScoresOption, SiteAxis, SiteOptions, restore};
 use crate::onnx::{Model, bodies, declared, proto};
 use crate::random::site_key;
-use crate::rewrite::{Active, Draw, Mask, ScoresOption, SiteAxis, SiteOptions, restore};
 use crate::runtime::{Optimization, Session, SessionOptions, Value};
 
 mod exports;
@@ -220,7 +220,7 @@ fn single(draws: Draws, (site, ratio): (u64, f32), iteration: i64) -> Vec<u8> {
         key: site,
         ratio,
         draw: Draw::Dropout(Mask { axes: None }),
-        values: crate::rewrite::Values::of_dropout(ratio),
+        values: crate::graph::Values::of_dropout(ratio),
         input: name("x"),
         output: name("y"),
         is_outside: true,
@@ -311,7 +311,7 @@ fn node_names(graph: &proto::Graph) -> Vec<String> {
 }
 
 #[test]
-fn every_site_is_a_node_of_the_optimised_graph_at_every_level() {
+fn every_site_is_a_node_of_the_optimized_graph_at_every_level() {
     for name in [
         "models/digits.onnx",
         "models/streets.onnx",
@@ -325,7 +325,7 @@ fn every_site_is_a_node_of_the_optimised_graph_at_every_level() {
         )
         .unwrap();
         let runtime = Runtime::find(None).unwrap();
-        let file = made.folder.path().join("optimised.onnx");
+        let file = made.folder.path().join("optimized.onnx");
         for optimization in Optimization::EACH {
             let options = SessionOptions {
                 threads: 1,

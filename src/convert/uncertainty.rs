@@ -12,12 +12,12 @@ use super::keys::Inputs;
 use super::measures::{self, Sums};
 use super::place::{Place, places};
 use crate::error::{Error, Result};
+use crate::graph::{Plan, SELF_CONTAINED, SiteAxis};
 use crate::measure::Measure;
 use crate::onnx::{bodies, captured_names, declared, node_label, proto};
 use crate::random::Draws;
-use crate::reduce::ScoreKind;
-use crate::rewrite::{Plan, SELF_CONTAINED, SiteAxis};
 use crate::sampling::{Crossing, Sampler};
+use crate::sums::ScoreKind;
 
 /// What is built in.
 #[derive(Debug, Clone)]

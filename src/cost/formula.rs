@@ -1,7 +1,7 @@
 //! Multiply-adds of one operator, from the shapes of its inputs and outputs.
 //!
-//! Operators of the standard set and of `com.microsoft`, which optimised and quantised models
-//! use; quantised ones count as what they stand for.
+//! Operators of the standard set and of `com.microsoft`, which optimized and quantized models
+//! use; quantized ones count as what they stand for.
 
 use super::einsum;
 use super::tensors::product;
@@ -159,7 +159,7 @@ impl Operands<'_> {
     /// the parts, which are thirds unless `qkv_hidden_sizes` says otherwise.
     fn projected_attention(&self) -> Option<u64> {
         let (input, weights) = (self.input(0, 3)?, self.input(1, 2)?);
-        if self.name(if is_quantised(self.node) { 8 } else { 4 }).is_some() {
+        if self.name(if is_quantized(self.node) { 8 } else { 4 }).is_some() {
             return None;
         }
         let sizes = self.attribute("qkv_hidden_sizes").map(|a| a.ints.as_slice());
@@ -187,6 +187,6 @@ impl Operands<'_> {
     }
 }
 
-fn is_quantised(node: &proto::Node) -> bool {
+fn is_quantized(node: &proto::Node) -> bool {
     node.op_type.as_deref() == Some("QAttention")
 }

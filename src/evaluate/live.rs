@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use serde_json::Value;
 
 use super::folder::{Folder, Prediction};
-use super::stream::{Counted, Counter, Truth, layout, summarise};
+use super::stream::{Counted, Counter, Truth, layout, summarize};
 use crate::error::{Error, Result};
 use crate::metric::Layout;
 use crate::pipeline::{Observed, Observer};
@@ -83,7 +83,7 @@ impl Observer for Live<'_> {
             deterministic: (&image.deterministic.0, &image.deterministic.1),
             measures: image.measures.clone(),
         };
-        let found = summarise(&prediction, &begun.truth, image.id, &begun.layout);
+        let found = summarize(&prediction, &begun.truth, image.id, &begun.layout);
         let mut counter = begun.counter.lock().unwrap_or_else(PoisonError::into_inner);
         counter.add(image.id, found, &mut |event| (self.tell)(&event));
     }

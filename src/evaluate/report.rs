@@ -31,10 +31,10 @@ pub fn write(folder: &Folder, counted: &Counted, labels: &Json) -> Result<()> {
         }
         metrics.insert(metric.key.clone(), entry);
     }
-    let (labelled, strange) = counted.evaluation.n_images();
+    let (labeled, strange) = counted.evaluation.n_images();
     let document = json!({
         "mcdrop": env!("CARGO_PKG_VERSION"),
-        "images": labelled,
+        "images": labeled,
         "images_out_of_distribution": strange,
         "images_without_label": counted.missing,
         "images_failed": counted.failed + folder.n_failed,

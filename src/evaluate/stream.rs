@@ -164,13 +164,13 @@ pub fn evaluate(
     }
     let layout = layout(folder, truth)?;
     let mut counter = Counter::new(layout.clone());
-    let of_labelled =
-        |id: &str| summarise(&folder.kept(id)?.prediction(), truth, id, &layout);
-    each(folder, threads, &of_labelled, &mut |id, found| counter.add(id, found, tell));
+    let of_labeled =
+        |id: &str| summarize(&folder.kept(id)?.prediction(), truth, id, &layout);
+    each(folder, threads, &of_labeled, &mut |id, found| counter.add(id, found, tell));
     if let Some(strange) = strange.filter(|_| !counter.is_empty()) {
         let nothing = Truth::default();
         let of_strange =
-            |id: &str| summarise(&strange.kept(id)?.prediction(), &nothing, id, &layout);
+            |id: &str| summarize(&strange.kept(id)?.prediction(), &nothing, id, &layout);
         each(strange, threads, &of_strange, &mut |id, found| {
             counter.add_strange(id, found, tell);
         });
@@ -225,7 +225,7 @@ pub(super) fn layout(folder: &Folder, truth: &Truth) -> Result<Layout> {
 }
 
 /// What an image adds; one without labels of its own has none that counts.
-pub(super) fn summarise(
+pub(super) fn summarize(
     prediction: &Prediction<'_>,
     truth: &Truth,
     id: &str,

@@ -3,13 +3,13 @@
 //! The format is told from the content, never from the name. EXIF orientation is applied
 //! unless it is to be ignored, alpha is dropped or laid on white, gray and palettes become RGB,
 //! 16 bits become 8 by v / 257 rounded. A model of four channels gets the four bands of the
-//! file. CMYK is converted by the plain formula, without a colour profile; TIFFs with a palette
+//! file. CMYK is converted by the plain formula, without a color profile; TIFFs with a palette
 //! are refused. Values of floating point (TIFF of one, three or four bands) stay as they are; laid
 //! on white they have to lie in 0..1, where white is 1.
 //!
 //! Of several frames or pages the first is read. A file that ends early is an error, also where
 //! decoders would fill in the rest. Decoders of JPEG may differ by a few levels, and by more at
-//! saturated edges, because they enlarge the colour planes in different ways; other formats
+//! saturated edges, because they enlarge the color planes in different ways; other formats
 //! come out the same everywhere.
 
 mod alpha;
@@ -47,9 +47,9 @@ pub struct ReadOptions {
     pub max_pixels: u64,
     /// Whether EXIF orientation is applied.
     pub exif: Exif,
-    /// What the model takes: with [`Channels::Rgba`] four bands as they are, else colours.
+    /// What the model takes: with [`Channels::Rgba`] four bands as they are, else colors.
     pub channels: Channels,
-    /// What becomes of transparency where colours are wanted.
+    /// What becomes of transparency where colors are wanted.
     pub alpha: Alpha,
 }
 
@@ -155,7 +155,7 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
         && let Some(length) = png::torn_palette(bytes)
     {
         let message =
-            format!("PNG: a palette of {length} bytes; expected three for each colour");
+            format!("PNG: a palette of {length} bytes; expected three for each color");
         return Err(Refusal { message, hint: SAVE_AGAIN });
     }
     if format == ImageFormat::Tiff

@@ -1,7 +1,7 @@
 //! Label maps: the class of each pixel, from pictures and arrays.
 //!
 //! A PNG with a palette holds the class ids as its indices, a gray one as its levels (16 bits as
-//! they are), one of colours needs the palette that it was painted with. An `.npy` holds ids of
+//! they are), one of colors needs the palette that it was painted with. An `.npy` holds ids of
 //! any integer type, shape `H × W` or with one more side of 1.
 
 mod array;
@@ -24,7 +24,7 @@ pub struct LabelOptions {
     /// Whether id 0 stands for "no label" and every other is the class after the next lower one
     /// (ADE20K's own numbering).
     pub reduce_zero: bool,
-    /// The class of each colour, for pictures of colours.
+    /// The class of each color, for pictures of colors.
     pub colors: HashMap<[u8; 3], u16>,
 }
 

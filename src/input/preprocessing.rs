@@ -10,7 +10,7 @@ mod apply;
 mod arrange;
 mod bands;
 mod classes;
-mod colours;
+mod colors;
 mod frame;
 mod geometry;
 mod interpolate;
@@ -51,7 +51,7 @@ use crate::palette::Palette;
 pub struct Preprocessing {
     /// The names of the classes by index, where they are known.
     pub class_names: Option<Vec<String>>,
-    /// The colours of the classes, where they are known.
+    /// The colors of the classes, where they are known.
     pub palette: Option<Palette>,
     /// What the output is about, where it was said.
     pub task: Option<Task>,
@@ -69,7 +69,7 @@ pub struct Preprocessing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Its key in a configuration; its flag is the same after `--`. `left out` stands for a
-    /// configuration that could not be honoured and did not have to be.
+    /// configuration that could not be honored and did not have to be.
     pub key: &'static str,
     /// The value, as a flag would say it.
     pub value: String,
@@ -115,7 +115,7 @@ impl Preprocessing {
         let frame = Frame::plan(&layers, input, reading.max_pixels)?;
         let task = choose(&layers, "task", |layer| layer.task);
         let classes = choose(&layers, "classes", |layer| layer.classes.clone());
-        let palette = colours::settle(&layers, classes.as_ref())?;
+        let palette = colors::settle(&layers, classes.as_ref())?;
 
         let mut settings = Vec::new();
         let mut list = |key, value: String, origin: &str| {
@@ -142,15 +142,15 @@ impl Preprocessing {
         if let Some(names) = &classes {
             list("classes", format!("{} names", names.value.len()), &names.origin);
         }
-        if let Some(colours) = &palette {
-            list("palette", colours.value.to_string(), &colours.origin);
+        if let Some(colors) = &palette {
+            list("palette", colors.value.to_string(), &colors.origin);
         }
         for LeftOut { error, why } in &left_out {
             list("left out", error.to_string(), why);
         }
         Ok(Self {
             class_names: classes.map(|names| names.value),
-            palette: palette.map(|colours| colours.value),
+            palette: palette.map(|colors| colors.value),
             task: task.map(|task| task.value),
             layout: input.layout,
             channels: channels.value,
@@ -167,7 +167,7 @@ impl Preprocessing {
         &self.settings
     }
 
-    /// Whether there is a colour for each class, once their number is known.
+    /// Whether there is a color for each class, once their number is known.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl Preprocessing {
         let setting = self.settings.iter().find(|setting| setting.key == "palette");
         match (&self.palette, setting) {
             (Some(palette), Some(setting)) => {
-                colours::check(palette, &setting.origin, n_classes, "of the model")
+                colors::check(palette, &setting.origin, n_classes, "of the model")
             }
             _ => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! Distances of the decision from certainty.
 
 use super::Measure;
-use crate::reduce::{Needs, Tile};
+use crate::sums::{Needs, Tile};
 
 /// Variation ratio, `1 - max_c votes_c / T`: the share of samples whose likeliest class is not
 /// the one that most samples vote for.

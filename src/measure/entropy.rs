@@ -1,7 +1,7 @@
 //! Entropy of the prediction, and its two parts.
 
 use super::{Measure, largest_entropy};
-use crate::reduce::{Needs, Tile};
+use crate::sums::{Needs, Tile};
 
 /// Predictive entropy, `H(m)`: how uncertain the averaged prediction is, for whatever reason.
 ///

@@ -8,7 +8,7 @@ use crate::tensor::Map;
 /// Side of a patch, in pixels.
 pub const PATCH: usize = 32;
 
-/// Distance of neighbouring patches, in pixels.
+/// Distance of neighboring patches, in pixels.
 pub const PATCH_STRIDE: usize = 16;
 
 /// The mean over all pixels.

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::reduce::{Coordinates, Reduction, ScoreKind, Scores};
 use crate::simd::Isa;
+use crate::sums::{Coordinates, Reduction, ScoreKind, Scores};
 
 /// Samples of one image: logits of a size, sample by sample.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Variance of the class indicator, its two parts, and the deviation of one class.
 
 use super::{Measure, largest_variance};
-use crate::reduce::{LANES, Needs, Tile};
+use crate::sums::{LANES, Needs, Tile};
 
 /// Total variance, `sum_c m_c (1 - m_c)`: the variance of the class indicator, summed over
 /// classes.

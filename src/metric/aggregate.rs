@@ -1,6 +1,6 @@
 //! From the scores of pixels to a number for the image.
 //!
-//! Only the prediction decides, never the labels, so that a ranking found on labelled images can
+//! Only the prediction decides, never the labels, so that a ranking found on labeled images can
 //! be used on others. Sums are in f64 in the order of the pixels, and results in f32.
 //!
 //! # References

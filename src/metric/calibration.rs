@@ -28,7 +28,7 @@ pub(super) fn maximum(view: &View) -> Option<f64> {
 }
 
 /// As [`expected`], over wrong items and predictive entropy divided by ln C: how far the
-/// normalised entropy is from being the error rate.
+/// normalized entropy is from being the error rate.
 pub(super) fn uncertainty(view: &View) -> Option<f64> {
     view.layout.entropy().and_then(|_| weighted(&view.sums.tally.entropy))
 }
@@ -68,7 +68,7 @@ pub(super) fn equal_mass(view: &View) -> Option<f64> {
 }
 
 /// How far [`equal_mass`] can be off: an end inside a bin of several confidences moves right
-/// items and confidence from one neighbour to the other.
+/// items and confidence from one neighbor to the other.
 pub(super) fn equal_mass_bound(view: &View) -> f64 {
     let (steps, count) = equal_mass_steps(view);
     let moved: f64 = steps.iter().map(|step| step.uncertain).sum();

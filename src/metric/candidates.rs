@@ -84,7 +84,7 @@ impl<'a> Images<'a> {
             .collect()
     }
 
-    /// Labelled images inside are wrong by their loss, or when they are bad.
+    /// Labeled images inside are wrong by their loss, or when they are bad.
     fn losses(&self, of: Ranked, candidate: usize) -> Vec<Place> {
         let records = (0..).zip(self.inside.values());
         records
@@ -119,14 +119,14 @@ fn grouped(places: &[Place], times: impl Fn(usize) -> f64) -> Vec<Group> {
     groups
 }
 
-/// The mean loss of labelled images, above which an image is a bad one; for losses of 0 and 1
+/// The mean loss of labeled images, above which an image is a bad one; for losses of 0 and 1
 /// these are the wrong ones.
 fn mean_loss(records: &Records) -> f64 {
     let losses = || records.values().filter_map(Record::loss);
     losses().sum::<f64>() / losses().count().max(1) as f64
 }
 
-/// Number of labelled images.
-pub(super) fn n_labelled(records: &Records) -> usize {
-    records.values().filter(|record| record.n_labelled > 0).count()
+/// Number of labeled images.
+pub(super) fn n_labeled(records: &Records) -> usize {
+    records.values().filter(|record| record.n_labeled > 0).count()
 }

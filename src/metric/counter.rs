@@ -2,7 +2,7 @@
 
 use super::bins::{Resolution, mark};
 use super::histogram::Bin;
-use super::items::{RIGHT, UNLABELLED, WRONG};
+use super::items::{RIGHT, UNLABELED, WRONG};
 
 /// Counts of a bin.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,9 +35,9 @@ impl Counter {
         if cell.counts == [0; 3] {
             self.filled.push(bin as u32);
         }
-        let outcome = outcome.min(UNLABELLED);
+        let outcome = outcome.min(UNLABELED);
         cell.counts[usize::from(outcome)] += 1;
-        cell.marks |= if outcome == UNLABELLED { 0 } else { mark(score) };
+        cell.marks |= if outcome == UNLABELED { 0 } else { mark(score) };
         cell.sum += sum;
     }
 
@@ -61,7 +61,7 @@ impl Counter {
         0.0
     }
 
-    /// The bins with labelled items, in ascending order; the counters are empty afterwards.
+    /// The bins with labeled items, in ascending order; the counters are empty afterwards.
     pub(super) fn take(&mut self) -> Vec<Bin> {
         self.filled.sort_unstable();
         let mut bins = Vec::with_capacity(self.filled.len());

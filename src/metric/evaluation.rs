@@ -11,7 +11,7 @@ use super::sums::{Detail, Sums};
 use super::values::{self, Source, Value};
 use crate::error::{Error, Result};
 
-/// Metrics in the making: sums over labelled images, their replicates, and a few hundred bytes
+/// Metrics in the making: sums over labeled images, their replicates, and a few hundred bytes
 /// of each image.
 ///
 /// Apart from those bytes it has one size, whatever the number of images. What it says depends
@@ -109,12 +109,12 @@ impl Evaluation {
         (self.inside.len(), self.outside.len())
     }
 
-    /// Number of labelled items.
+    /// Number of labeled items.
     pub fn n_items(&self) -> u64 {
         self.pooled.tally.count
     }
 
-    /// The share of labelled items that are wrong in each image that has any, by id: what a
+    /// The share of labeled items that are wrong in each image that has any, by id: what a
     /// ranking of images is judged by.
     pub fn losses(&self) -> impl Iterator<Item = (&str, f64)> {
         let loss = |(id, record): (_, &Record)| Some((id, record.loss()?));

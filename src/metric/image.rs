@@ -6,7 +6,7 @@ use super::counter::Counter;
 use super::fixed::{number, units};
 use super::histogram::{Bin, coarsen};
 use super::input::{ImageInput, NO_MASK};
-use super::items::{Items, RIGHT, UNLABELLED, WRONG};
+use super::items::{Items, RIGHT, UNLABELED, WRONG};
 use super::layout::{Layout, Task};
 use super::patches::{PatchSums, Patches};
 use super::record::Record;
@@ -32,7 +32,7 @@ pub(super) struct ImageSums {
 
 /// What one image adds to an evaluation.
 ///
-/// It depends on the image and the layout alone, so images can be summarised on any thread and
+/// It depends on the image and the layout alone, so images can be summarized on any thread and
 /// added in any order.
 #[derive(Debug, Clone)]
 pub struct ImageSummary {
@@ -42,7 +42,7 @@ pub struct ImageSummary {
 }
 
 impl ImageSummary {
-    /// Summarises an image.
+    /// Summarizes an image.
     ///
     /// # Errors
     /// When sizes do not fit together, a label is no class of the model, a score or probability
@@ -105,7 +105,7 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// The histogram of a score over labelled items; its aggregations are appended to `values`.
+    /// The histogram of a score over labeled items; its aggregations are appended to `values`.
     fn score(
         &mut self,
         map: &[f32],
@@ -136,7 +136,7 @@ impl Scan<'_> {
         let items = pass.classes.iter().zip(self.input.labels).zip(&self.items.outcome);
         let outcome = items
             .map(|((&class, &label), &outcome)| match outcome {
-                UNLABELLED => UNLABELLED,
+                UNLABELED => UNLABELED,
                 _ if class as u32 == label => RIGHT,
                 _ => WRONG,
             })
@@ -161,13 +161,13 @@ impl Scan<'_> {
         .collect()
     }
 
-    /// Labelled items by 1 less the probability of their predicted class, with the sum of that
+    /// Labeled items by 1 less the probability of their predicted class, with the sum of that
     /// probability: bins are narrow where most networks are, close to certainty.
     fn confidence(&mut self) -> Vec<Bin> {
         for (&confidence, &outcome) in
             self.items.confidence.iter().zip(&self.items.outcome)
         {
-            if outcome != UNLABELLED {
+            if outcome != UNLABELED {
                 let sum = units(f64::from(confidence));
                 self.counter.put(1.0 - confidence, outcome, sum);
             }
@@ -175,10 +175,10 @@ impl Scan<'_> {
         self.counter.take()
     }
 
-    /// Labelled items by their Brier score, with its sum.
+    /// Labeled items by their Brier score, with its sum.
     fn brier(&mut self) -> Vec<Bin> {
         for (&brier, &outcome) in self.items.brier.iter().zip(&self.items.outcome) {
-            if outcome != UNLABELLED {
+            if outcome != UNLABELED {
                 self.counter.put(number(brier.into()) as f32, outcome, brier);
             }
         }

@@ -35,7 +35,7 @@ pub enum Verdict {
     Best,
     /// The first and this many behind it cannot be told apart on these images.
     Tie(usize),
-    /// There are too few labelled images to tell, or no intervals were asked for.
+    /// There are too few labeled images to tell, or no intervals were asked for.
     TooFew,
     /// No image differs from another in its loss, so nothing can be found.
     NothingToFind,
@@ -44,7 +44,7 @@ pub enum Verdict {
 /// The candidates by their AURC, the best first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageRanking {
-    /// All candidates; empty without labelled images.
+    /// All candidates; empty without labeled images.
     pub candidates: Vec<Candidate>,
     /// Whether the first is to be used.
     pub verdict: Verdict,
@@ -52,7 +52,7 @@ pub struct ImageRanking {
 
 impl Evaluation {
     /// Ranks all scores and aggregations by how well they find the images with a high loss, the
-    /// share of their labelled items that are wrong.
+    /// share of their labeled items that are wrong.
     ///
     /// Candidates of equal AURC stand in the order of the layout. A candidate ties with the best
     /// when the interval of the difference of their AURC over the replicates holds 0. With many
@@ -61,7 +61,7 @@ impl Evaluation {
     pub fn rank_images(&self) -> ImageRanking {
         let source = self.source();
         let (layout, inside) = (source.layout, source.inside);
-        let n_replicates = match candidates::n_labelled(inside) {
+        let n_replicates = match candidates::n_labeled(inside) {
             n if n >= FEWEST_IMAGES => layout.options().replicates,
             _ => 0,
         };

@@ -25,20 +25,20 @@ pub(super) const RIGHT: u8 = 0;
 /// An item with a label that it misses.
 pub(super) const WRONG: u8 = 1;
 /// An item without a label.
-pub(super) const UNLABELLED: u8 = 2;
+pub(super) const UNLABELED: u8 = 2;
 
 /// What the probabilities and labels of an image say.
 #[derive(Debug)]
 pub(super) struct Items {
-    /// [`RIGHT`], [`WRONG`] or [`UNLABELLED`], for each item.
+    /// [`RIGHT`], [`WRONG`] or [`UNLABELED`], for each item.
     pub(super) outcome: Vec<u8>,
     /// The predicted class of each item; ties go to the lowest.
     pub(super) predicted: Vec<u32>,
     /// The probability of that class.
     pub(super) confidence: Vec<f32>,
-    /// The Brier score of each labelled item, in units; 0 for the others.
+    /// The Brier score of each labeled item, in units; 0 for the others.
     pub(super) brier: Vec<u64>,
-    /// Sums over labelled items.
+    /// Sums over labeled items.
     pub(super) tally: Tally,
     /// Classes that occur, with their counts, in ascending order.
     pub(super) classes: Vec<(u32, ClassCounts)>,
@@ -168,7 +168,7 @@ impl Items {
         self.predicted.push(class);
         self.confidence.push(confidence);
         let Some(own) = own else {
-            self.outcome.push(UNLABELLED);
+            self.outcome.push(UNLABELED);
             self.brier.push(0);
             return;
         };
@@ -190,11 +190,11 @@ impl Items {
         classes[class as usize].hits += u64::from(is_right);
     }
 
-    /// Bins the labelled items by predictive entropy as a share of its bound.
+    /// Bins the labeled items by predictive entropy as a share of its bound.
     fn entropies(&mut self, values: &[f32], n_classes: usize) {
         let bound = (n_classes as f64).ln();
         for (&value, &outcome) in values.iter().zip(&self.outcome) {
-            if outcome != UNLABELLED {
+            if outcome != UNLABELED {
                 let share = units((f64::from(value) / bound).min(1.0));
                 self.tally.entropy[bin(share)].put(outcome == WRONG, share);
             }
@@ -215,7 +215,7 @@ struct Gaps {
 const LANES: usize = 4;
 
 impl Gaps {
-    /// Takes the plane of the class, less what is not labelled.
+    /// Takes the plane of the class, less what is not labeled.
     fn take(&mut self, plane: &[f32], masks: &[u64; BLOCK]) {
         let mut parts = [0; BLOCK];
         for ((part, &p), mask) in parts.iter_mut().zip(plane).zip(masks) {

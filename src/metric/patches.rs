@@ -1,12 +1,12 @@
 //! Patches of an image: whether they are accurate, and how uncertain.
 //!
 //! Patches do not overlap. At the right and lower edge they have the pixels that are left, and
-//! only labelled pixels count, in the accuracy as in the mean; a patch without any is left out.
+//! only labeled pixels count, in the accuracy as in the mean; a patch without any is left out.
 
 use super::counter::Counter;
 use super::fixed::units;
 use super::histogram::Bin;
-use super::items::{RIGHT, UNLABELLED, WRONG};
+use super::items::{RIGHT, UNLABELED, WRONG};
 
 /// Sums over patches of one size, for one measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,13 +108,13 @@ impl Grid {
     }
 }
 
-/// Labelled and right pixels of the patches of an image, the same for all measures.
+/// Labeled and right pixels of the patches of an image, the same for all measures.
 #[derive(Debug)]
 pub(super) struct Patches<'a> {
     outcome: &'a [u8],
     shape: (usize, usize),
     sizes: &'a [usize],
-    labelled: Vec<Grid>,
+    labeled: Vec<Grid>,
     right: Vec<Grid>,
 }
 
@@ -129,9 +129,9 @@ impl<'a> Patches<'a> {
                     .for_each(|(out, &o)| *out = one_if(is_one(o)));
             })
         };
-        let labelled = count(|outcome| outcome != UNLABELLED);
+        let labeled = count(|outcome| outcome != UNLABELED);
         let right = count(|outcome| outcome == RIGHT);
-        Self { outcome, shape, sizes, labelled, right }
+        Self { outcome, shape, sizes, labeled, right }
     }
 
     /// For each size, the sums of a measure and its histogram over patches.
@@ -144,19 +144,19 @@ impl<'a> Patches<'a> {
         let grids = Grid::all(self.shape, self.sizes, |y, out| {
             let pixels = values[y * width..].iter().zip(&self.outcome[y * width..]);
             for (out, (&value, &outcome)) in out.iter_mut().zip(pixels) {
-                *out = f64::from(value) * one_if(outcome != UNLABELLED);
+                *out = f64::from(value) * one_if(outcome != UNLABELED);
             }
         });
-        let sizes = grids.iter().zip(&self.labelled).zip(&self.right);
+        let sizes = grids.iter().zip(&self.labeled).zip(&self.right);
         sizes
-            .map(|((grid, labelled), right)| {
+            .map(|((grid, labeled), right)| {
                 let mut sums = PatchSums::EMPTY;
-                let patches = grid.sums.iter().zip(&labelled.sums).zip(&right.sums);
-                for ((&sum, &n_labelled), &n_right) in patches {
-                    if n_labelled > 0.0 {
-                        let mean = sum / n_labelled;
+                let patches = grid.sums.iter().zip(&labeled.sums).zip(&right.sums);
+                for ((&sum, &n_labeled), &n_right) in patches {
+                    if n_labeled > 0.0 {
+                        let mean = sum / n_labeled;
                         // More than half of the pixels.
-                        let is_accurate = 2.0 * n_right > n_labelled;
+                        let is_accurate = 2.0 * n_right > n_labeled;
                         sums.put(is_accurate, units(mean));
                         counter.put(
                             mean as f32,

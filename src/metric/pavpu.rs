@@ -1,6 +1,6 @@
 //! Patch accuracy against patch uncertainty.
 //!
-//! An image is cut into square patches. A patch is accurate when more than half of its labelled
+//! An image is cut into square patches. A patch is accurate when more than half of its labeled
 //! pixels are right, and uncertain when the mean of a measure over them is above a threshold. The
 //! mean of all patches serves as the threshold, moved up to the edge of its bin, by at most
 //! 1/256 of it; the area takes every threshold from the least to the most uncertain patch.

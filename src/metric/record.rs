@@ -3,8 +3,8 @@
 /// An image by itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
-    /// Labelled items.
-    pub(super) n_labelled: u64,
+    /// Labeled items.
+    pub(super) n_labeled: u64,
     /// Wrong ones.
     pub(super) n_wrong: u64,
     /// For each ranked score, its value by every aggregation.
@@ -12,13 +12,13 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(n_labelled: u64, n_wrong: u64, values: Vec<f32>) -> Self {
-        Self { n_labelled, n_wrong, values: values.into_boxed_slice() }
+    pub(super) fn new(n_labeled: u64, n_wrong: u64, values: Vec<f32>) -> Self {
+        Self { n_labeled, n_wrong, values: values.into_boxed_slice() }
     }
 
-    /// The share of labelled items that are wrong; None where none is labelled.
+    /// The share of labeled items that are wrong; None where none is labeled.
     pub(super) fn loss(&self) -> Option<f64> {
-        (self.n_labelled > 0).then(|| self.n_wrong as f64 / self.n_labelled as f64)
+        (self.n_labeled > 0).then(|| self.n_wrong as f64 / self.n_labeled as f64)
     }
 
     /// The value of a candidate: a ranked score times the number of aggregations, plus the

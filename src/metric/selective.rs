@@ -71,7 +71,7 @@ pub(super) fn excess_aurc(groups: &[Group]) -> Option<f64> {
     aurc(groups).map(|area| area - best_aurc(wrong / (right + wrong)))
 }
 
-/// The area under the generalised risk, the share of all items that are answered and wrong,
+/// The area under the generalized risk, the share of all items that are answered and wrong,
 /// over coverage; 0 at coverage 0. None without items.
 pub(super) fn augrc(groups: &[Group]) -> Option<f64> {
     let (right, wrong) = totals(groups);

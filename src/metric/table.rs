@@ -88,7 +88,7 @@ pub(super) enum Function {
 /// Which items, and what makes one right or wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ranked {
-    /// Labelled items.
+    /// Labeled items.
     Items,
     /// Pixels inside and outside a mask.
     Masked,

@@ -46,7 +46,7 @@ impl Level {
 pub(super) struct ClassCounts {
     /// Items with this label.
     pub(super) labels: u64,
-    /// Labelled items with this prediction.
+    /// Labeled items with this prediction.
     pub(super) predictions: u64,
     /// Items with both.
     pub(super) hits: u64,
@@ -60,7 +60,7 @@ impl ClassCounts {
     }
 }
 
-/// Sums over labelled items.
+/// Sums over labeled items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Tally {
     /// Number of items.

@@ -20,7 +20,7 @@ pub struct Value {
     /// The value; None where the metric is not defined.
     pub value: Option<f64>,
     /// The ends of the 95 % interval by the bootstrap over images; None for fewer than
-    /// [`FEWEST_IMAGES`] labelled images (outside images, for metrics of these), for counts, and
+    /// [`FEWEST_IMAGES`] labeled images (outside images, for metrics of these), for counts, and
     /// where the metric is often not defined. Replicates count scores in coarser bins, 32 an
     /// octave (8 for patches). What these do to the value on all images is taken off, so that
     /// the ends are off by the change of that from replicate to replicate alone; metrics whose
@@ -203,7 +203,7 @@ impl Values<'_> {
         let Source { inside, outside, .. } = self.source;
         let n_inside = match metric.needs {
             Needs::OutsideImages | Needs::Masks => inside.len(),
-            _ => candidates::n_labelled(inside),
+            _ => candidates::n_labeled(inside),
         };
         let n_outside = match metric.needs {
             Needs::OutsideImages => outside.len(),

@@ -1,7 +1,7 @@
-//! Charts of curves as SVG: small, the same bytes for the same numbers, readable without colour.
+//! Charts of curves as SVG: small, the same bytes for the same numbers, readable without color.
 //!
 //! A chart has a light background of its own, so that it looks the same on dark pages. Series
-//! differ in colour (the palette of Okabe and Ito, made for the colour-blind), in dash and in
+//! differ in color (the palette of Okabe and Ito, made for the color-blind), in dash and in
 //! mark. What is no finite number, or not positive on a logarithmic axis, is left out.
 
 mod axis;
@@ -97,7 +97,7 @@ pub fn svg(charts: &[Chart]) -> String {
     draw::document(charts)
 }
 
-/// A chart for a page that has light and dark colours of its own: colours are the CSS variables
+/// A chart for a page that has light and dark colors of its own: colors are the CSS variables
 /// `--chart-paper`, `--chart-ink`, `--chart-grid` and `--chart-0` to `--chart-6`, and those of
 /// [`svg()`] where the page does not set them.
 pub fn svg_of_page(chart: &Chart) -> String {

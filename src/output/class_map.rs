@@ -1,4 +1,4 @@
-//! Class maps as pictures that hold the class ids and open in colour.
+//! Class maps as pictures that hold the class ids and open in color.
 
 use std::io;
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_colours_come_back_from_the_file() {
+    fn ids_and_colors_come_back_from_the_file() {
         let palette = Palette::new(vec![[128, 64, 128], [244, 35, 232]]);
         let map = row(vec![0, 1, 2, ClassMap::NONE]);
         let bytes = encode_png(&map, 3, &palette).unwrap();

@@ -1,4 +1,4 @@
-//! Colours of heat maps: 255 levels of matplotlib's `magma`, dark for certain.
+//! Colors of heat maps: 255 levels of matplotlib's `magma`, dark for certain.
 
 mod magma;
 
@@ -10,14 +10,14 @@ pub const HIGHEST_LEVEL: u8 = 254;
 /// The level that stands for "no value here" (NaN).
 pub const NO_LEVEL: u8 = 255;
 
-/// How colours go with levels. The level of a value does not depend on it.
+/// How colors go with levels. The level of a value does not depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ramp {
     /// In proportion.
     #[default]
     Linear,
     /// With the square root, for values that stay far below their bound: a hundredth of the
-    /// bound takes the colour of a tenth.
+    /// bound takes the color of a tenth.
     SquareRoot,
 }
 
@@ -33,16 +33,16 @@ pub fn level(value: f32, bound: f32) -> u8 {
     if value.is_nan() { NO_LEVEL } else { rounded }
 }
 
-/// The colour of a level; black for [`NO_LEVEL`].
+/// The color of a level; black for [`NO_LEVEL`].
 pub const fn color(level: u8) -> [u8; 3] {
     if level == NO_LEVEL {
         return [0; 3];
     }
-    // 255 levels over 256 colours, both ends included.
+    // 255 levels over 256 colors, both ends included.
     MAGMA[(level as usize * 255 + 127) / 254]
 }
 
-/// The colours of all levels, indexed by level.
+/// The colors of all levels, indexed by level.
 pub fn palette(ramp: Ramp) -> [[u8; 3]; 256] {
     let highest = f32::from(HIGHEST_LEVEL);
     let shown = |level: u8| match ramp {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_magma_are_the_published_colours() {
+    fn the_ends_of_magma_are_the_published_colors() {
         assert_eq!(color(0), [0, 0, 3]);
         assert_eq!(color(HIGHEST_LEVEL), [251, 252, 191]);
         assert_eq!(palette(Ramp::Linear)[255], [0, 0, 0]);

@@ -32,7 +32,7 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "png",
         extension: "png",
-        summary: "picture on the measure's fixed scale, 255 levels of the magma colours",
+        summary: "picture on the measure's fixed scale, 255 levels of the magma colors",
         reading: "value = bound * index / 254; index 255 is none",
         steps: Some(254),
         encode: heat_map::encode_png,

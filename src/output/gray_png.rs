@@ -1,4 +1,4 @@
-//! Maps of values as 16-bit gray PNGs: 257 times finer than the heat maps, without colours.
+//! Maps of values as 16-bit gray PNGs: 257 times finer than the heat maps, without colors.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::tensor::Map;
 /// The level of the bound.
 const HIGHEST: u16 = u16::MAX;
 
-/// Encodes a map as a 16-bit gray PNG (colour type 0, bit depth 16, high byte first).
+/// Encodes a map as a 16-bit gray PNG (color type 0, bit depth 16, high byte first).
 ///
 /// A pixel is `round(65535 * value / bound)`, halves away from zero, values outside the scale
 /// at its ends; so `bound * pixel / 65535` is the value to half a step (`bound / 131070`).

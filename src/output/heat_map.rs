@@ -14,9 +14,9 @@ use crate::tensor::Map;
 pub struct HeatMap<'a> {
     /// The values, NaN where there is none.
     pub map: &'a Map,
-    /// The value that takes the brightest colour: the measure's own upper bound.
+    /// The value that takes the brightest color: the measure's own upper bound.
     pub bound: f32,
-    /// How its colours are spread.
+    /// How its colors are spread.
     pub ramp: Ramp,
 }
 

@@ -1,6 +1,6 @@
 //! The image with its heat map over it and a legend below: what a person looks at first.
 //!
-//! Certain regions show the image; the less certain, the more of the colour. Where there is no
+//! Certain regions show the image; the less certain, the more of the color. Where there is no
 //! prediction the image fades to gray. The legend is a strip of its own and covers no pixel.
 
 mod canvas;
@@ -23,7 +23,7 @@ pub const NARROWEST: usize = 128;
 /// Images are not enlarged beyond this number of pixels, however narrow they are.
 const LARGEST_ENLARGED: usize = 1 << 22;
 
-/// Share of the colour at the upper end of the scale.
+/// Share of the color at the upper end of the scale.
 const STRONGEST: f32 = 0.7;
 
 /// An image to draw over.
@@ -149,16 +149,16 @@ fn sheet_width(width: usize, height: usize) -> usize {
 /// How one level is laid over the image.
 #[derive(Debug, Clone, Copy)]
 struct Blend {
-    /// The colour times its share, and a half for rounding, in 1/256.
+    /// The color times its share, and a half for rounding, in 1/256.
     over: [u16; 3],
     /// Share of the image, in 1/256.
     under: u16,
-    /// Whether the image loses its colours.
+    /// Whether the image loses its colors.
     gray: bool,
 }
 
 impl Blend {
-    /// A colour at a share in 1/256.
+    /// A color at a share in 1/256.
     fn new(color: [u8; 3], share: u16, gray: bool) -> Self {
         let over = color.map(|value| u16::from(value) * share + 128);
         Self { over, under: 256 - share, gray }
@@ -187,7 +187,7 @@ fn blends() -> [Blend; 256] {
     blends
 }
 
-/// Share of the colour at a place of the scale, from 0 to 1.
+/// Share of the color at a place of the scale, from 0 to 1.
 fn opacity(place: f32) -> f32 {
     STRONGEST * (1.0 - (1.0 - place) * (1.0 - place))
 }

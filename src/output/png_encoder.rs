@@ -6,7 +6,7 @@ use png::{BitDepth, ColorType, Compression, Encoder};
 
 /// What the bytes of a picture are.
 pub(super) enum Pixels<'a> {
-    /// One byte a pixel, an index into a palette of 256 colours; index 255 is transparent.
+    /// One byte a pixel, an index into a palette of 256 colors; index 255 is transparent.
     Indexed(&'a [[u8; 3]; 256]),
     /// Two bytes a pixel, the high one first; `none` is the level that is transparent.
     Gray16 { none: Option<u16> },

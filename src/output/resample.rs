@@ -2,7 +2,7 @@
 
 use crate::tensor::{ClassMap, Map};
 
-/// Where the centres of an image's pixels lie in the plane that the network saw.
+/// Where the centers of an image's pixels lie in the plane that the network saw.
 ///
 /// The pixel in column `x` of the image lies at `(x + 0.5) * scale_x - left - 0.5` in columns
 /// of the network's plane, and likewise for rows. A stretched image has scales other than 1,
@@ -32,8 +32,8 @@ impl Placement {
 
 /// The values of a map at the pixels of an image of `height` x `width`.
 ///
-/// Bilinear between the centres of the map's pixels, the outermost pixels going on to the
-/// edge; NaN at pixels whose centre lies outside the map. With the identity and an image of
+/// Bilinear between the centers of the map's pixels, the outermost pixels going on to the
+/// edge; NaN at pixels whose center lies outside the map. With the identity and an image of
 /// the map's size this is a copy, bit for bit.
 ///
 /// # Panics
@@ -68,7 +68,7 @@ pub fn values(map: &Map, placement: &Placement, height: usize, width: usize) -> 
 
 /// The class ids of a map at the pixels of an image of `height` x `width`.
 ///
-/// The id of the map's pixel that an image pixel's centre lies in; [`ClassMap::NONE`] outside
+/// The id of the map's pixel that an image pixel's center lies in; [`ClassMap::NONE`] outside
 /// the map.
 ///
 /// # Panics
@@ -102,9 +102,9 @@ pub fn classes(
 /// Where a line of the image (a row or a column) lies among the lines of the map.
 #[derive(Debug, Clone, Copy)]
 struct Position {
-    /// The line that holds the centre.
+    /// The line that holds the center.
     within: usize,
-    /// The lines whose centres are on both sides, the same where there is but one.
+    /// The lines whose centers are on both sides, the same where there is but one.
     before: usize,
     after: usize,
     /// The share of the second of them.
@@ -127,10 +127,10 @@ fn positions(scale: f64, cut: f64, n: usize, n_map: usize) -> Vec<Option<Positio
             return None;
         }
         let last = n_map - 1;
-        let centre = (place - 0.5).clamp(0.0, last as f64);
-        let before = centre as usize;
-        let weight = (centre - before as f64) as f32;
-        // A neighbour of no weight is left out, so that its NaN does not spread.
+        let center = (place - 0.5).clamp(0.0, last as f64);
+        let before = center as usize;
+        let weight = (center - before as f64) as f32;
+        // A neighbor of no weight is left out, so that its NaN does not spread.
         let after = if weight > 0.0 { (before + 1).min(last) } else { before };
         Some(Position { within: (place as usize).min(last), before, after, weight })
     };

@@ -1,4 +1,4 @@
-//! Classes of street scenes and their colours: Cityscapes and `CamVid`.
+//! Classes of street scenes and their colors: Cityscapes and `CamVid`.
 //!
 //! # References
 //!
@@ -30,5 +30,5 @@ pub(super) const CAMVID: [(&str, [u8; 3]); 12] = [
     ("pavement", [60, 40, 222]), ("tree", [128, 128, 0]),
     ("sign", [192, 128, 128]), ("fence", [64, 64, 128]),
     ("car", [64, 0, 128]), ("pedestrian", [64, 64, 0]),
-    ("bicyclist", [0, 128, 192]), ("unlabelled", [0, 0, 0]),
+    ("bicyclist", [0, 128, 192]), ("unlabeled", [0, 0, 0]),
 ];

@@ -1,17 +1,17 @@
-//! Reads lists of colours.
+//! Reads lists of colors.
 
 use serde_json::Value;
 
-/// Colours in the order of the classes.
+/// Colors in the order of the classes.
 pub(super) fn parse(text: &str) -> Result<Vec<[u8; 3]>, String> {
     let colors = if text.trim_start().starts_with('[') {
         json(text)?
     } else if text.trim_start().starts_with('{') {
-        return Err("a JSON table; expected a list of colours".to_owned());
+        return Err("a JSON table; expected a list of colors".to_owned());
     } else {
         lines(text)?
     };
-    if colors.is_empty() { Err("no colours in it".to_owned()) } else { Ok(colors) }
+    if colors.is_empty() { Err("no colors in it".to_owned()) } else { Ok(colors) }
 }
 
 fn lines(text: &str) -> Result<Vec<[u8; 3]>, String> {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_read_from_lines_and_from_json() {
+    fn colors_are_read_from_lines_and_from_json() {
         let expected = Ok(vec![[128, 64, 128], [244, 35, 232]]);
         assert_eq!(parse("128,64,128\r\n244, 35, 232\n\n"), expected);
         assert_eq!(parse("#804080\n#F423e8"), expected);
@@ -83,10 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_colour_is_an_error_that_says_where() {
+    fn what_is_no_color_is_an_error_that_says_where() {
         let error = |text: &str| parse(text).unwrap_err();
         for empty in ["", "\n\n", "[]"] {
-            assert_eq!(error(empty), "no colours in it", "{empty:?}");
+            assert_eq!(error(empty), "no colors in it", "{empty:?}");
         }
         for line in [
             "1,2", "1,2,3,4", "1,2,256", "1,2,-3", "1,2,x", "#12345", "#12345g",
@@ -115,7 +115,7 @@ mod tests {
         }
 
         #[test]
-        fn colours_that_were_written_are_read_back(colors: Vec<[u8; 3]>) {
+        fn colors_that_were_written_are_read_back(colors: Vec<[u8; 3]>) {
             prop_assume!(!colors.is_empty());
             let json = serde_json::to_string(&colors).unwrap();
             prop_assert_eq!(parse(&json).unwrap(), colors.clone());

@@ -1,4 +1,4 @@
-//! The classes of PASCAL VOC and their colours.
+//! The classes of PASCAL VOC and their colors.
 //!
 //! # References
 //!
@@ -21,7 +21,7 @@ pub(super) const VOC: [(&str, [u8; 3]); 21] = [
     ("tvmonitor", voc_color(20)),
 ];
 
-/// The colour of a class in the scheme of the PASCAL VOC annotations: the bits of its index
+/// The color of a class in the scheme of the PASCAL VOC annotations: the bits of its index
 /// are dealt out in turn to red, green and blue, highest bits first.
 pub(super) const fn voc_color(class: u16) -> [u8; 3] {
     let mut color = [0_u8; 3];

@@ -3,8 +3,8 @@
 use super::images::{self, Loaded};
 use super::run::Job;
 use crate::error::{Error, Result};
+use crate::graph::Plan;
 use crate::input::{ImageFile, Preprocessing};
-use crate::rewrite::Plan;
 use crate::runtime::Runtime;
 use crate::sampling::Sampler;
 

@@ -13,10 +13,10 @@ use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing, hexadecimal};
 use crate::measure::PREDICTIVE_ENTROPY;
 use crate::palette::Palette;
-use crate::reduce::ScoreKind;
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, model_input};
 use crate::simd::Isa;
+use crate::sums::ScoreKind;
 
 /// The record of a run.
 pub(super) struct Record(Map<String, Value>);

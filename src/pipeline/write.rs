@@ -15,7 +15,7 @@ use crate::output::overlay::{self, Caption, Photo};
 use crate::output::resample::{self, Placement};
 use crate::palette::Palette;
 use crate::policy::Policy;
-use crate::reduce::{Needs, Statistics};
+use crate::sums::{Needs, Statistics};
 use crate::tensor::Map;
 
 /// How kept probabilities are stored.

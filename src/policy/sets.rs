@@ -5,7 +5,7 @@
 //!   Error Levels*, JASA: classes of at least a probability (LAC).
 //! - Y. Romano, M. Sesia, E. Candès (2020), *Classification with Valid and Adaptive Coverage*,
 //!   `NeurIPS`: the most probable classes up to a sum (APS), here with the class that reaches it and so
-//!   without their randomisation.
+//!   without their randomization.
 //! - L. Mossina, J. Dalmau, L. Andéol (2024), *Conformal Semantic Image Segmentation: Post-hoc
 //!   Quantification of Predictive Uncertainty*, CVPR workshops: sets for each pixel and the map of
 //!   their sizes.

@@ -15,7 +15,7 @@ pub(super) enum Truth {
     Unknown,
     /// The class of an image.
     Class(u16),
-    /// The share of its labelled pixels whose class is another one.
+    /// The share of its labeled pixels whose class is another one.
     Wrong(f32),
 }
 

@@ -1,6 +1,6 @@
 //! The dropout operator: live in every session, its masks those of [`random`].
 //!
-//! A run has rows, each an image and a sample. Where neighbouring rows share an image and a
+//! A run has rows, each an image and a sample. Where neighboring rows share an image and a
 //! block, a word is drawn once a unit and serves them all: units are the outer loop, samples
 //! the inner one. Work is shared out on ONNX Runtime's own threads, and a tensor that nobody
 //! else reads is changed in place.
@@ -311,7 +311,7 @@ impl<T: Element> Buffers<T> {
         assert!(start + length <= self.length && !self.in_place, "the range is readable");
         // SAFETY: in bounds by the assertion.
         let x = unsafe { self.x.add(start) };
-        // SAFETY: `length` initialised values follow, and nobody writes to this buffer.
+        // SAFETY: `length` initialized values follow, and nobody writes to this buffer.
         unsafe { std::slice::from_raw_parts(x, length) }
     }
 

@@ -230,7 +230,7 @@ type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
     reason = "a shared library can be asked for its version only by calling it"
 )]
 fn version(file: &Path) -> Result<String, String> {
-    // SAFETY: loading a library runs its initialisers. The file was named by the user, or lies
+    // SAFETY: loading a library runs its initializers. The file was named by the user, or lies
     // where only the user's own installations put ONNX Runtime, never beside data.
     let library = unsafe { libloading::Library::new(file) }.map_err(|error| {
         let said = std::error::Error::source(&error).map(ToString::to_string);

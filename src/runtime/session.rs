@@ -56,7 +56,7 @@ pub(crate) struct SessionOptions {
     /// Where the graph that is run is written to.
     #[cfg(test)]
     pub(crate) optimized: Option<PathBuf>,
-    /// Whether the optimiser that deletes live `Dropout` nodes is switched off.
+    /// Whether the optimizer that deletes live `Dropout` nodes is switched off.
     #[cfg(test)]
     pub(crate) keep_dropout: bool,
 }

@@ -43,7 +43,7 @@ impl Numbers {
 
     /// The one axis of which `both` has twice the size, where its first half is `self` (one row,
     /// alone) and its second half `other` (another row, alone): each row has its own slices, and
-    /// neither changes with its neighbour.
+    /// neither changes with its neighbor.
     pub(super) fn axis_of_two(&self, other: &Self, both: &Self) -> Option<usize> {
         let (one, two) = (self.values.shape(), both.values.shape());
         if one.len() != two.len() || other.values.shape() != one {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_changes_with_its_neighbour_has_no_axis() {
+    fn a_row_that_changes_with_its_neighbor_has_no_axis() {
         let alone = numbers(&[1, 5], |x| feature(0, 0, x[1]));
         let other = numbers(&[1, 5], |x| feature(1, 0, x[1]));
         let mixed =

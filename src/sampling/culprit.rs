@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use crate::rewrite::WatchedNode;
+use crate::graph::WatchedNode;
 
 /// How many values of a tensor are no finite numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,9 +1,9 @@
 //! The model's input: which axis holds what, and images as its tensors.
 
 use crate::error::{Error, Result};
+use crate::graph::Plan;
 use crate::input::preprocessing::{Layout, ModelInput};
 use crate::random::squares32;
-use crate::rewrite::Plan;
 use crate::runtime::Value;
 
 /// How many images a run of the model takes.
@@ -79,7 +79,7 @@ const EXPORT_HINT: &str =
 fn way_out_of_type(element_type: i32) -> &'static str {
     match element_type {
         2 | 3 => {
-            "leave the input in f32: quantise with a QuantizeLinear in the graph (QDQ format), \
+            "leave the input in f32: quantize with a QuantizeLinear in the graph (QDQ format), \
              and move casts and scaling of bytes out of the model"
         }
         6 | 7 => {
@@ -170,7 +170,7 @@ pub(super) fn noise_tensor(
     tensor(plan, input, noise(input.channels * size.0 * size.1, number), size)
 }
 
-/// An image of noise between -2 and 2, the range of normalised images; `number` tells several
+/// An image of noise between -2 and 2, the range of normalized images; `number` tells several
 /// apart.
 pub(super) fn noise(values: usize, number: u64) -> Vec<f32> {
     // An odd key with irregular digits, which the generator asks for.
@@ -184,8 +184,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::graph::ScoresOption;
     use crate::onnx::{Model, proto};
-    use crate::rewrite::ScoresOption;
 
     /// What is said of a model whose input has this element type and these sizes.
     fn said(element_type: i32, sizes: &[i64]) -> Option<(String, String)> {

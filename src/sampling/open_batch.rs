@@ -8,7 +8,7 @@ use super::axis::Numbers;
 use super::prefix::Prefix;
 use super::probe::{Probe, Probed};
 use crate::error::Error;
-use crate::rewrite::{Plan, Preference, Shapes};
+use crate::graph::{Plan, Preference, Shapes};
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
 
 /// A plan with an open batch, proven.

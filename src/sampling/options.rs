@@ -5,7 +5,7 @@ use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::input::preprocessing::Task;
 use crate::random::Draws;
-use crate::reduce::{Needs, Reduction};
+use crate::sums::{Needs, Reduction};
 
 /// Whether images share their masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::rewrite::{Plan, TypedTensor};
+use crate::graph::{Plan, TypedTensor};
 use crate::runtime::{Described, Runtime, Session, SessionOptions, Value};
 
 /// The tensors that cross the cut for one image: those of the plan's cuts, then its shapes.

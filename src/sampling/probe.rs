@@ -4,7 +4,7 @@ use super::axis::Numbers;
 use super::prefix::{Crossed, Prefix, as_typed};
 use super::rows::RowBytes;
 use crate::error::{Error, Result};
-use crate::rewrite::{Plan, SiteAxis, SuffixKind, TypedTensor};
+use crate::graph::{Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
 
 /// How a tensor that crosses the cut grows with the rows of a run.

@@ -24,8 +24,8 @@ use super::scores::ScoreLayout;
 use super::size::Sizes;
 use super::stop::StopRule;
 use crate::error::{Error, Result};
+use crate::graph::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::input::preprocessing::ModelInput;
-use crate::rewrite::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, SiteCounts, Value};
 use crate::sampling::Shortcut;
 

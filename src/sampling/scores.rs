@@ -2,10 +2,10 @@
 
 use super::probe::Probed;
 use crate::error::{Error, Result};
+use crate::graph::{Plan, Scores as Declared};
 use crate::input::preprocessing::{Layout, ModelInput, Task};
-use crate::reduce::{Coordinates, ScoreKind, Scores};
-use crate::rewrite::{Plan, Scores as Declared};
 use crate::runtime::Value;
+use crate::sums::{Coordinates, ScoreKind, Scores};
 
 /// Shape and kind of a model's scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,7 +30,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::error::{Error, Result};
 use crate::random;
-use crate::reduce::{Reduction, SamplingError, Spread};
+use crate::sums::{Reduction, SamplingError, Spread};
 
 /// When sampling ends.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -51,7 +51,7 @@ const WORDS: &[&[u8]] = &[
     b"pad = \"multiple:65535\"\n",
     b"pad = \"64x64\"\n",
     b"fill = \"reflect\"\n",
-    b"pad_side = \"centre\"\n",
+    b"pad_side = \"center\"\n",
     b"resampler = \"opencv\"\n",
     b"resampler = \"pillow\"\n",
     b"resampler = \"float\"\n",
@@ -108,7 +108,7 @@ fn all() -> Vec<Vec<u8>> {
 
 const WRITTEN: &[&str] = &[
     "== model.toml\npreset = \"torchvision-classification\"\ninterpolation = \"bicubic\"\n\
-     fill = \"114,114,114\"\npad = \"multiple:32\"\npad_side = \"centre\"\nalpha = \"white\"\n",
+     fill = \"114,114,114\"\npad = \"multiple:32\"\npad_side = \"center\"\nalpha = \"white\"\n",
     "== model.toml\npreset = \"unit\"\nresize = \"near:64x48/16\"\nresampler = \"float\"\n\
      antialias = false\nchannels = \"bgr\"\ncrop = \"20x30\"\ncrop_rule = \"huggingface4\"\n",
     "== flags\npreset raw\nresize within:40x30\ncrop 9x9\ninterpolation nearest-exact\n\

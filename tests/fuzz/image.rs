@@ -76,14 +76,14 @@ fn seeds() -> Vec<Vec<u8>> {
 
 fn run(scratch: &Scratch, bytes: &[u8]) {
     let path = scratch.write("image", bytes);
-    let colours = ReadOptions {
+    let colors = ReadOptions {
         max_pixels: MOST_PIXELS,
         exif: Exif::Apply,
         channels: Channels::Rgb,
         alpha: Alpha::White,
     };
-    let bands = ReadOptions { exif: Exif::Ignore, channels: Channels::Rgba, ..colours };
-    for options in [colours, bands] {
+    let bands = ReadOptions { exif: Exif::Ignore, channels: Channels::Rgba, ..colors };
+    for options in [colors, bands] {
         read(&path, &options);
     }
 }

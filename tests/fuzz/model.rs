@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use mcdrop::graph::{Plan, ScoresOption, SiteOptions, Unit, inspect};
 use mcdrop::onnx::Model;
-use mcdrop::rewrite::{Plan, ScoresOption, SiteOptions, Unit, inspect};
 use mcdrop::sampling::model_input;
 
 use crate::Target;

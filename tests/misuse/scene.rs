@@ -170,7 +170,7 @@ impl Scene {
         }
     }
 
-    /// Configurations, names and colours.
+    /// Configurations, names and colors.
     fn settings(&self) {
         for (name, text) in [
             ("syntax.toml", "mean = [0.5, 0.5\nstd = 1\n"),

@@ -5,7 +5,7 @@
 Converts the committed models and the exports with live dropout, and checks of each file that
 - the ONNX checker takes it, shapes included;
 - it runs with the image and `sample` alone, and its samples differ;
-- every node that the metadata name is in the optimised graph, at every level;
+- every node that the metadata name is in the optimized graph, at every level;
 - `sample` = -1 gives what the file gives with all ratios 0;
 - each site alone changes the output;
 - mean and variance over 2,000 samples are those that PyTorch's own dropout gives.
@@ -57,10 +57,10 @@ def check_nodes(path, entry, folder):
     for level in LEVELS:
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = level
-        options.optimized_model_filepath = str(folder / "optimised.onnx")
+        options.optimized_model_filepath = str(folder / "optimized.onnx")
         options.log_severity_level = 3
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        found = set(names(onnx.load(folder / "optimised.onnx", load_external_data=False).graph))
+        found = set(names(onnx.load(folder / "optimized.onnx", load_external_data=False).graph))
         if not wanted <= found:
             raise Wrong(f"{level.name} removes {sorted(wanted - found)}")
 

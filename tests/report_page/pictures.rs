@@ -23,9 +23,9 @@ fn the_pictures_of_the_readme_are_of_this_page() {
         window.run("document.activeElement?.blur()");
         let bytes = window.screenshot();
         let shot = image::load_from_memory(&bytes).unwrap().to_rgb8();
-        let colours: std::collections::HashSet<[u8; 3]> =
+        let colors: std::collections::HashSet<[u8; 3]> =
             shot.pixels().map(|p| p.0).collect();
-        assert!(colours.len() > 500, "{name} shows nothing");
+        assert!(colors.len() > 500, "{name} shows nothing");
         fs::write(target.join(name), &bytes).unwrap();
         let committed = format!("fixtures/readme/{name}");
         if readme.contains(&committed) {

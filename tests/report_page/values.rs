@@ -89,12 +89,12 @@ fn values_of_images_larger_than_the_networks_are_those_of_the_maps_at_their_size
                 (shown - f64::from(exact)).abs() <= tolerance,
                 "{x} {y}: {shown} {exact}"
             );
-            let colour = window.ask(&format!(
+            let color = window.ask(&format!(
                 "(() => {{ const data = JSON.parse(document.getElementById('page-data').textContent); \
                  return data.classes.find((one) => one.name === {class:?}).color }})()"
             ));
             let [red, green, blue, _] = classes.get_pixel(x as u32, y as u32).0;
-            assert_eq!(colour, format!("#{red:02x}{green:02x}{blue:02x}"), "{x} {y}");
+            assert_eq!(color, format!("#{red:02x}{green:02x}{blue:02x}"), "{x} {y}");
         }
         is_quiet(&window, &out);
     }
@@ -161,7 +161,7 @@ fn values_of_heat_maps_are_right_to_half_a_step_of_255_levels_and_said_to_be() {
 }
 
 #[test]
-fn right_and_wrong_pixels_take_their_colours() {
+fn right_and_wrong_pixels_take_their_colors() {
     if !browser::is_there() {
         return;
     }
@@ -178,7 +178,7 @@ fn right_and_wrong_pixels_take_their_colours() {
     };
     let classes = png(out.join("prediction/street_00.png.png"));
     let labels = png(fixture::path("fixtures/streets/labels/street_00.png"));
-    // One that has like ones around it, for the zoom mixes neighbours.
+    // One that has like ones around it, for the zoom mixes neighbors.
     let find = |wanted: &dyn Fn(u8, u8) -> bool| -> (usize, usize) {
         let holds =
             |(x, y): (usize, usize)| wanted(classes[y * 320 + x], labels[y * 320 + x]);
@@ -195,13 +195,13 @@ fn right_and_wrong_pixels_take_their_colours() {
     );
     let right = find(&|class, label| label != 255 && class == label);
     let wrong = find(&|class, label| label != 255 && class != label);
-    for (place, colour) in [(right, [0x00, 0x72, 0xb2]), (wrong, [0xe6, 0x9f, 0x00])] {
+    for (place, color) in [(right, [0x00, 0x72, 0xb2]), (wrong, [0xe6, 0x9f, 0x00])] {
         let (x, y) = point_at(&window, place);
         // The pointer's own mark lies there.
         window.point((1.0, 1.0));
         window.wait("document.querySelector('#readout').hidden");
         let shot = image::load_from_memory(&window.screenshot()).unwrap().to_rgb8();
-        assert_eq!(shot.get_pixel(x as u32, y as u32).0, colour, "{place:?}");
+        assert_eq!(shot.get_pixel(x as u32, y as u32).0, color, "{place:?}");
     }
     is_quiet(&window, &out);
 }

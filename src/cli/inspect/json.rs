@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Cost;
+use crate::graph::Inspection;
 use crate::onnx::Model;
-use crate::rewrite::Inspection;
 
 /// One object, several lines.
 pub(super) fn report(model: &Model, found: &Inspection, cost: Option<&Cost>) -> String {

@@ -3,8 +3,8 @@
 use super::Cost;
 use crate::cli::terminal;
 use crate::error::Error;
+use crate::graph::{Candidate, Inspection, Place, Site, Verdict};
 use crate::onnx::Model;
-use crate::rewrite::{Candidate, Inspection, Place, Site, Verdict};
 
 /// Lines of a list before the rest is counted.
 const MOST: usize = 12;
@@ -34,7 +34,7 @@ pub(super) fn report(
     }
     if let Some(first) = found.batch_norm_training.first() {
         line(&format!(
-            "batch normalisation in training form: {} nodes, first \"{first}\". They are run \
+            "batch normalization in training form: {} nodes, first \"{first}\". They are run \
              with their running statistics, which may hold the export's dummy batch",
             found.batch_norm_training.len()
         ));

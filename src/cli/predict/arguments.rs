@@ -8,15 +8,15 @@ use super::results::ResultArguments;
 use crate::cli::names::{self, List, Samples};
 use crate::cli::sites::SiteArguments;
 use crate::error::{Error, Result};
+use crate::graph::ScoresOption;
 use crate::input::preprocessing::{
     Channels, Crop, Exif, Interpolation, Options, Preset, Resize, Task,
 };
 use crate::input::{ImageFile, Preprocessing, Source};
 use crate::pipeline::Job;
 use crate::random::Draws;
-use crate::reduce::Needs;
-use crate::rewrite::ScoresOption;
 use crate::sampling::{Masks, SamplingOptions, Shortcut, Stop, StopRule};
+use crate::sums::Needs;
 
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
@@ -166,7 +166,7 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Names of the classes: a line each, or JSON.
     #[arg(long, value_name = "FILE", help_heading = FIRST)]
     classes: Option<PathBuf>,
-    /// Colours of the classes: cityscapes, camvid, voc, ade20k, or a file of them [default: by
+    /// Colors of the classes: cityscapes, camvid, voc, ade20k, or a file of them [default: by
     /// the names of the classes].
     #[arg(long, value_name = "NAME|FILE", hide_short_help = true)]
     palette: Option<String>,

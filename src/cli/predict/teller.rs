@@ -6,10 +6,10 @@ use super::arguments::PredictArguments;
 use super::jsonl::Lines;
 use crate::cli::progress::Progress;
 use crate::cli::terminal;
+use crate::graph::Scores;
 use crate::pipeline::{Event, Job, Summary, columns};
-use crate::reduce::ScoreKind;
-use crate::rewrite::Scores;
 use crate::sampling::Sampler;
+use crate::sums::ScoreKind;
 
 /// Turns what happens into lines for a person, and rows for a program.
 pub(super) struct Teller<'a> {

@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::graph::ScoresOption;
 use crate::measure::MEASURES;
 use crate::onnx::Model;
-use crate::rewrite::ScoresOption;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)

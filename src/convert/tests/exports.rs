@@ -33,7 +33,7 @@ fn every_export_with_live_sites_is_converted_or_refused_with_a_reason() {
         match convert(first, &runtime, &options, &target) {
             // Saturated products differ from one kernel to the next.
             Err(_)
-                if name.contains("quantised")
+                if name.contains("quantized")
                     && !crate::simd::has_exact_products_of_bytes() => {}
             Err(error) => wrong.push(format!("{name}: {error}")),
             Ok(made) => {
@@ -65,7 +65,7 @@ fn read_back(path: &Path, target: &Path, output: Option<&str>, wrong: &mut Vec<S
     };
     let known = |plan: &Plan| {
         let of =
-            |s: &crate::rewrite::Site| (s.key, s.kind, s.ratio, s.unit, s.node.clone());
+            |s: &crate::graph::Site| (s.key, s.kind, s.ratio, s.unit, s.node.clone());
         let mut sites: Vec<_> = plan.sites().iter().map(of).collect();
         sites.sort_by_key(|site| site.0);
         sites

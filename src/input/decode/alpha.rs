@@ -19,7 +19,7 @@ fn over_white(value: u8, alpha: u8) -> u8 {
 }
 
 /// Red, green and blue of pixels with alpha, all in floating point, where white is 1: values
-/// beyond 0 to 1 have no white and are refused. `is_multiplied` says that the colours are
+/// beyond 0 to 1 have no white and are refused. `is_multiplied` says that the colors are
 /// multiplied by alpha already.
 pub(super) fn floats_on_white(
     values: &[f32],

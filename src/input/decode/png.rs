@@ -1,6 +1,6 @@
 //! Whether a PNG file's palette is one.
 //!
-//! The decoder (`png` 0.18.1) panics where a palette ends within a colour, so that is looked at
+//! The decoder (`png` 0.18.1) panics where a palette ends within a color, so that is looked at
 //! first.
 
 /// Bytes before the first chunk.
@@ -8,7 +8,7 @@ const SIGNATURE: usize = 8;
 /// Bytes of a chunk beside its content: length, kind, checksum.
 const AROUND: usize = 12;
 
-/// The number of bytes of a palette that are not three for each colour, if there is such a one.
+/// The number of bytes of a palette that are not three for each color, if there is such a one.
 pub(super) fn torn_palette(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes.get(SIGNATURE..)?;
     loop {

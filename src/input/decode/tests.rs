@@ -187,7 +187,7 @@ fn png_with_palette(palette: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_palette_of_png_that_ends_within_a_colour_is_named() {
+fn a_palette_of_png_that_ends_within_a_color_is_named() {
     let Values::U8(pixel) = decoded(&png_with_palette(&[7, 8, 9])).ok().unwrap().values
     else {
         panic!("8-bit values");
@@ -195,7 +195,7 @@ fn a_palette_of_png_that_ends_within_a_colour_is_named() {
     assert_eq!(pixel, [7, 8, 9]);
     assert_eq!(
         message(&png_with_palette(&[7, 8, 9, 10])),
-        "PNG: a palette of 4 bytes; expected three for each colour"
+        "PNG: a palette of 4 bytes; expected three for each color"
     );
 }
 

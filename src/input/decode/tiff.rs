@@ -2,7 +2,7 @@
 //! point, and four bands of any kind.
 //!
 //! Strips and tiles, bands together or (in strips) apart, and `BigTIFF` are read; of several pages
-//! the first. Palettes are refused: a model is trained on colours, and few such files hold any.
+//! the first. Palettes are refused: a model is trained on colors, and few such files hold any.
 
 use std::io::Cursor;
 
@@ -32,7 +32,7 @@ pub(super) fn read(
     let photometric = tag(&mut decoder, Tag::PhotometricInterpretation)?;
     if photometric == Some(PhotometricInterpretation::RGBPalette.to_u16()) {
         return Err(Refusal {
-            message: "TIFF: a palette instead of colours".to_owned(),
+            message: "TIFF: a palette instead of colors".to_owned(),
             hint: CONVERT,
         });
     }
@@ -56,7 +56,7 @@ pub(super) fn read(
     }
     let rgb = PhotometricInterpretation::RGB.to_u16();
     if all_bands && photometric == Some(rgb) {
-        // The decoder leaves out what an RGB image has beside its colours; of gray bands it
+        // The decoder leaves out what an RGB image has beside its colors; of gray bands it
         // keeps all.
         let mut copy = bytes.to_vec();
         let gray = PhotometricInterpretation::BlackIsZero.to_u16();
@@ -96,12 +96,12 @@ fn picture(
         let message = "TIFF: CMYK, where four bands are expected".to_owned();
         return Err(Refusal { message, hint: CONVERT });
     }
-    let colours = kept_bands(color, options.channels)
+    let colors = kept_bands(color, options.channels)
         .ok_or_else(|| wrong_bands(bands, options.channels))?;
     let on_white = options.alpha == Alpha::White
         && options.channels != Channels::Rgba
         && matches!(color, ColorType::RGBA(_));
-    let keep = colours + usize::from(on_white);
+    let keep = colors + usize::from(on_white);
     let orientation = match options.exif {
         Exif::Apply => tag(decoder, Tag::Orientation)?
             .and_then(|value| Orientation::from_exif(value.try_into().ok()?))
@@ -132,7 +132,7 @@ fn picture(
     let (values, (width, height)) = match values {
         Values::U8(values) => {
             let values = if on_white { laid_on_white(&values) } else { values };
-            let (values, size) = orient(values, size, colours, orientation);
+            let (values, size) = orient(values, size, colors, orientation);
             (Values::U8(values), size)
         }
         Values::F32(mut values) => {
@@ -142,11 +142,11 @@ fn picture(
                 let is_multiplied = extra == Some(ExtraSamples::AssociatedAlpha.to_u16());
                 values = floats_on_white(&values, is_multiplied)?;
             }
-            let (values, size) = orient(values, size, colours, orientation);
+            let (values, size) = orient(values, size, colors, orientation);
             (Values::F32(values), size)
         }
     };
-    Ok(Picture { width, height, bands: colours, values })
+    Ok(Picture { width, height, bands: colors, values })
 }
 
 /// How many of an image's bands are for a model; none where it has not what the model takes.

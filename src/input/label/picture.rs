@@ -10,7 +10,7 @@ use super::{Ids, Refusal};
 const EXPECTED: &str =
     "expected a PNG with class ids (palette or gray, 8 or 16 bits) or an .npy";
 const COLORS: &str =
-    "name the colours of the classes: --label-colors cityscapes, or a file of them";
+    "name the colors of the classes: --label-colors cityscapes, or a file of them";
 /// A larger map would be of a larger image than any that is predicted.
 const MOST_BYTES: usize = 1 << 31;
 
@@ -64,13 +64,13 @@ fn painted<'a>(
     colors: &HashMap<[u8; 3], u16>,
 ) -> Result<Vec<u32>, Refusal> {
     if colors.is_empty() {
-        return Err(("its pixels are colours, not class ids".to_owned(), COLORS));
+        return Err(("its pixels are colors, not class ids".to_owned(), COLORS));
     }
     let class = |pixel: &[u8]| {
         let color = [pixel[0], pixel[1], pixel[2]];
         colors.get(&color).map(|class| u32::from(*class)).ok_or_else(|| {
             let [red, green, blue] = color;
-            (format!("#{red:02x}{green:02x}{blue:02x} is the colour of no class"), COLORS)
+            (format!("#{red:02x}{green:02x}{blue:02x} is the color of no class"), COLORS)
         })
     };
     rows.flat_map(|row| row.chunks_exact(bytes)).map(class).collect()

@@ -49,7 +49,7 @@ fn indices_and_gray_levels_of_every_depth_are_ids() {
 }
 
 #[test]
-fn colours_are_ids_only_with_a_palette() {
+fn colors_are_ids_only_with_a_palette() {
     let picture = png(1, png::ColorType::Rgb, png::BitDepth::Eight, &[1, 2, 3, 4, 5, 6]);
     let error = read(&picture, &LabelOptions::default()).unwrap_err();
     assert!(error.hint().unwrap().contains("--label-colors"), "{error}");

@@ -15,7 +15,7 @@ impl Preprocessing {
         &self.reading
     }
 
-    /// Resizes, crops, normalises and pads an image.
+    /// Resizes, crops, normalizes and pads an image.
     ///
     /// # Errors
     ///

@@ -63,7 +63,7 @@ impl Arrangement {
         values
     }
 
-    /// What stands where there is no image: the colour or black, and zero in the padding.
+    /// What stands where there is no image: the color or black, and zero in the padding.
     fn surround(
         self,
         plane: &mut Plane<'_>,
@@ -72,25 +72,25 @@ impl Arrangement {
         source: usize,
     ) {
         let geometry = plane.geometry;
-        let colour = match self.fill {
-            Fill::Colour(colour) => scaling.byte(channel, self.part(colour, source)),
+        let color = match self.fill {
+            Fill::Color(color) => scaling.byte(channel, self.part(color, source)),
             Fill::Zero | Fill::Reflect => scaling.byte(channel, 0),
         };
-        let padding = if self.fill == Fill::Zero { 0.0 } else { colour };
+        let padding = if self.fill == Fill::Zero { 0.0 } else { color };
         for row in 0..geometry.height {
             plane.line(row, 0..geometry.width).for_each(|value| *value = padding);
         }
         let (rows, columns) = cropped(geometry);
         for row in rows {
-            plane.line(row, columns.clone()).for_each(|value| *value = colour);
+            plane.line(row, columns.clone()).for_each(|value| *value = color);
         }
     }
 
-    /// One channel of a colour: its luma for gray, opaque for a fourth band.
-    fn part(self, colour: [u8; 3], source: usize) -> u8 {
+    /// One channel of a color: its luma for gray, opaque for a fourth band.
+    fn part(self, color: [u8; 3], source: usize) -> u8 {
         match self.channels {
-            Channels::Gray => super::bands::luma(colour),
-            _ => colour.get(source).copied().unwrap_or(u8::MAX),
+            Channels::Gray => super::bands::luma(color),
+            _ => color.get(source).copied().unwrap_or(u8::MAX),
         }
     }
 }

@@ -98,9 +98,9 @@ impl Frame {
         if self.pad.value != Pad::None {
             list.push(entry("pad_side", &self.pad_side));
         }
-        let colour =
-            self.crop.value != Crop::None && matches!(self.fill.value, Fill::Colour(_));
-        if self.pad.value != Pad::None || colour {
+        let color =
+            self.crop.value != Crop::None && matches!(self.fill.value, Fill::Color(_));
+        if self.pad.value != Pad::None || color {
             list.push(entry("fill", &self.fill));
         }
         list

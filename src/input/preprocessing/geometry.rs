@@ -77,7 +77,7 @@ impl Geometry {
         let resized = sizes::resized(image, steps.resize);
         let cropped = match steps.crop {
             Crop::None => resized,
-            Crop::Centre(cropped) => cropped,
+            Crop::Center(cropped) => cropped,
         };
         let offset = |image, crop| crop_offset(image, crop, steps.crop_rule);
         let seen = padded_size(cropped, steps.pad);
@@ -86,7 +86,7 @@ impl Geometry {
             lacking.zip(seen.height.checked_sub(cropped.height)).ok_or(cropped)?;
         let before = |lacking: usize| match steps.pad_side {
             PadSide::End => 0,
-            PadSide::Centre => lacking / 2,
+            PadSide::Center => lacking / 2,
         };
         let (padding_left, padding_top) = (before(lacking_width), before(lacking_height));
         Ok(Self {
@@ -128,8 +128,8 @@ impl Geometry {
         )
     }
 
-    /// The place in the network's input of a place in the image. Whole numbers are centres of
-    /// pixels on both sides: (0, 0) is the centre of the first pixel, (-0.5, -0.5) its corner.
+    /// The place in the network's input of a place in the image. Whole numbers are centers of
+    /// pixels on both sides: (0, 0) is the center of the first pixel, (-0.5, -0.5) its corner.
     ///
     /// The result lies more than half a pixel outside [`Self::valid`] where the network did
     /// not see that place.

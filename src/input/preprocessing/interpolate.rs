@@ -7,10 +7,10 @@
 
 use std::f64::consts::PI;
 
-/// An interpolation: how far it reaches, and the weight of a neighbour by its distance.
+/// An interpolation: how far it reaches, and the weight of a neighbor by its distance.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kernel {
-    /// Largest distance of a neighbour that counts, in old pixels, where nothing is reduced.
+    /// Largest distance of a neighbor that counts, in old pixels, where nothing is reduced.
     pub(super) reach: f64,
     /// The weight at a distance.
     pub(super) weight: fn(f64) -> f64,
@@ -125,11 +125,11 @@ pub(super) fn growing_reach(
     let widening = scale.max(1.0);
     let reach = kernel.reach * widening;
     (0..to).map(move |i| {
-        let centre = scale * (i as f64 + 0.5);
-        let first = (centre - reach + 0.5).max(0.0) as usize;
-        let end = ((centre + reach + 0.5) as usize).min(from);
+        let center = scale * (i as f64 + 0.5);
+        let first = (center - reach + 0.5).max(0.0) as usize;
+        let end = ((center + reach + 0.5) as usize).min(from);
         let mut weights: Vec<f64> = (first..end)
-            .map(|at| (kernel.weight)((at as f64 - centre + 0.5) * (1.0 / widening)))
+            .map(|at| (kernel.weight)((at as f64 - center + 0.5) * (1.0 / widening)))
             .collect();
         let sum: f64 = weights.iter().sum();
         for weight in &mut weights {
@@ -142,26 +142,26 @@ pub(super) fn growing_reach(
 /// Without antialiasing, from where the new positions lie among the old ones.
 pub(super) fn fixed_reach(
     from: usize,
-    centres: impl Iterator<Item = f64>,
+    centers: impl Iterator<Item = f64>,
     kernel: Kernel,
 ) -> impl Iterator<Item = Taps<f64>> {
     let reach = kernel.reach as isize;
     let last = from.cast_signed() - 1;
-    centres.map(move |centre| {
-        let start = centre.floor() as isize + 1 - reach;
+    centers.map(move |center| {
+        let start = center.floor() as isize + 1 - reach;
         let end = start + 2 * reach;
         let first = start.clamp(0, last);
         let mut weights = vec![0.0; ((end - 1).clamp(0, last) - first + 1) as usize];
         for at in start..end {
             weights[(at.clamp(0, last) - first) as usize] +=
-                (kernel.weight)(at as f64 - centre);
+                (kernel.weight)(at as f64 - center);
         }
         Taps { first: first as usize, weights }
     })
 }
 
-/// Where the centres of `to` new pixels lie among `from` old ones.
-pub(super) fn centres(from: usize, to: usize) -> impl Iterator<Item = f64> {
+/// Where the centers of `to` new pixels lie among `from` old ones.
+pub(super) fn centers(from: usize, to: usize) -> impl Iterator<Item = f64> {
     let scale = from as f64 / to as f64;
     (0..to).map(move |i| scale * (i as f64 + 0.5) - 0.5)
 }
@@ -177,7 +177,7 @@ mod tests {
             let all = kernels.iter().flat_map(|kernel| growing_reach(from, to, *kernel));
             let fixed = [LINEAR, CUBIC]
                 .into_iter()
-                .flat_map(|kernel| fixed_reach(from, centres(from, to), kernel));
+                .flat_map(|kernel| fixed_reach(from, centers(from, to), kernel));
             for taps in all.chain(fixed) {
                 let sum: f64 = taps.weights.iter().sum();
                 assert!((sum - 1.0).abs() < 1e-12, "{sum} from {from} to {to}");

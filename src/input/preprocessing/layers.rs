@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::presets;
 use super::settings::{Channels, Crop, Interpolation, Options, Preset, Resize, Task};
 use super::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
-use super::{classes, colours};
+use super::{classes, colors};
 use crate::error::{Error, Result};
 use crate::palette::Palette;
 
@@ -53,7 +53,7 @@ impl Layer {
         Self { file: Some(file.into()), ..Self::default() }
     }
 
-    /// The layer of the flags; reads the class names and colours that `--classes` and
+    /// The layer of the flags; reads the class names and colors that `--classes` and
     /// `--palette` point to.
     pub(super) fn of_flags(options: &Options) -> Result<Self> {
         let multiple = options.pad_to_multiple;
@@ -72,7 +72,7 @@ impl Layer {
             pad_side: multiple.map(|_| PadSide::End),
             fill: multiple.map(|_| Fill::Reflect),
             classes: options.classes.as_deref().map(classes::read).transpose()?,
-            palette: options.palette.as_deref().map(colours::read).transpose()?,
+            palette: options.palette.as_deref().map(colors::read).transpose()?,
             ..Self::default()
         };
         if let Some(multiple) = multiple {

@@ -89,7 +89,7 @@ pub(super) fn spell_out(layer: &mut Layer) {
         layer.resize = Some(Resize::Short(frame.short));
     }
     if fill_in("crop", layer.crop.is_none()) {
-        let square = |side| Crop::Centre(Size { width: side, height: side });
+        let square = |side| Crop::Center(Size { width: side, height: side });
         layer.crop = Some(frame.crop.map_or(Crop::None, square));
     }
     if fill_in("interpolation", layer.interpolation.is_none()) {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_of_imagenet_follows_its_colour() {
+    fn the_mean_of_imagenet_follows_its_color() {
         let (rgb, _) = mean_and_std(Preset::Imagenet, Channels::Rgb).unwrap();
         let (bgr, _) = mean_and_std(Preset::Imagenet, Channels::Bgr).unwrap();
         assert_eq!((rgb[0], rgb[2]), (bgr[2], bgr[0]));

@@ -160,7 +160,7 @@ fn alone(place: &str, missing: &str) -> Error {
 
 fn nothing_said(model: &Path, left_out: &[LeftOut]) -> Error {
     let others =
-        left_out.iter().map(|other| format!("; not recognised: {}", other.error));
+        left_out.iter().map(|other| format!("; not recognized: {}", other.error));
     let others: String = others.collect();
     let message = "nothing says how pixel values are scaled for this model";
     Error::setting(model.display().to_string(), message).with_hint(format!(

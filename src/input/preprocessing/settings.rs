@@ -42,7 +42,7 @@ pub struct Options {
     pub channels: Option<Channels>,
     /// `--classes`: a file with the names of the classes.
     pub classes: Option<PathBuf>,
-    /// `--palette`: the name of a palette, or a file with the colours of the classes.
+    /// `--palette`: the name of a palette, or a file with the colors of the classes.
     pub palette: Option<String>,
     /// `--task`.
     pub task: Option<Task>,
@@ -238,14 +238,14 @@ pub enum Crop {
     /// All of it.
     None,
     /// This much from the middle; where the image is smaller, black is added around it.
-    Centre(Size),
+    Center(Size),
 }
 
 impl fmt::Display for Crop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("none"),
-            Self::Centre(size) => size.fmt(f),
+            Self::Center(size) => size.fmt(f),
         }
     }
 }
@@ -254,7 +254,7 @@ impl FromStr for Crop {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" { Ok(Self::None) } else { text.parse().map(Self::Centre) }
+        if text == "none" { Ok(Self::None) } else { text.parse().map(Self::Center) }
     }
 }
 
@@ -296,9 +296,9 @@ pub enum Preset {
 /// How values between pixels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interpolation {
-    /// The pixel at `floor(i * scale)`; with Pillow the one under the centre.
+    /// The pixel at `floor(i * scale)`; with Pillow the one under the center.
     Nearest,
-    /// The pixel under the centre, at `floor((i + 0.5) * scale)`.
+    /// The pixel under the center, at `floor((i + 0.5) * scale)`.
     NearestExact,
     /// Linear in both directions.
     Bilinear,

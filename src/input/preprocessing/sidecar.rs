@@ -133,20 +133,20 @@ fn name(value: &Value) -> Result<String, String> {
 
 fn fill(value: &Value) -> Result<Fill, String> {
     match value {
-        Value::Array(_) => colour(value).map(Fill::Colour),
+        Value::Array(_) => color(value).map(Fill::Color),
         _ => named(value),
     }
 }
 
-/// The name of a palette, or its colours.
+/// The name of a palette, or its colors.
 fn palette(value: &Value) -> Result<Palette, String> {
     match value.as_str() {
         Some(name) => Palette::by_name(name),
-        None => list(value, "colours", colour).map(Palette::new),
+        None => list(value, "colors", color).map(Palette::new),
     }
 }
 
-fn colour(value: &Value) -> Result<[u8; 3], String> {
+fn color(value: &Value) -> Result<[u8; 3], String> {
     let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
     let part =
         |value: &Value| value.as_integer().and_then(|part| u8::try_from(part).ok());

@@ -30,7 +30,7 @@ use hugging_face::Context;
 /// Most bytes of a configuration or a class list.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// The way out of a configuration that cannot be honoured.
+/// The way out of a configuration that cannot be honored.
 const INSTEAD: &str = "say how images are prepared in a TOML file (MODEL.toml beside the \
                        model, or --config FILE) or by flags; once mean and std or a preset are \
                        said there, this file is left out";
@@ -42,7 +42,7 @@ pub(super) struct Gathered {
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// A configuration that did not have to be honoured.
+/// A configuration that did not have to be honored.
 #[derive(Debug)]
 pub(super) struct LeftOut {
     /// What would be answered to it.
@@ -55,7 +55,7 @@ pub(super) struct LeftOut {
 pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
     let folders = Folders::around(model);
     let inside = format!("{}'s metadata", model.display());
-    let Beside { found, unrecognised } = Beside::read(&folders);
+    let Beside { found, unrecognized } = Beside::read(&folders);
     let metadata = ultralytics::read(&inside, &options.metadata);
     let found = metadata.into_iter().chain(found);
 
@@ -70,8 +70,8 @@ pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
 
     let scale_is_said = by_hand.iter().any(Layer::says_the_scale);
     let left_out = |why| move |error| LeftOut { error, why };
-    let unrecognised = unrecognised.into_iter().map(left_out("not recognised"));
-    let mut left_outs: Vec<LeftOut> = unrecognised.collect();
+    let unrecognized = unrecognized.into_iter().map(left_out("not recognized"));
+    let mut left_outs: Vec<LeftOut> = unrecognized.collect();
     let mut layers = Vec::new();
     for source in found {
         match source.and_then(check_levels) {

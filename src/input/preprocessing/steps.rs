@@ -19,7 +19,7 @@ pub enum Resampler {
     Float,
 }
 
-/// How the offset of a centre crop is rounded, and where what lacks is added.
+/// How the offset of a center crop is rounded, and where what lacks is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CropRule {
     /// Half of the difference, halves to even; what lacks goes first to the far side.
@@ -42,7 +42,7 @@ pub enum Exif {
 /// What becomes of transparency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alpha {
-    /// It is dropped, the colour below it shows.
+    /// It is dropped, the color below it shows.
     Drop,
     /// The image is laid on white.
     White,
@@ -65,7 +65,7 @@ pub enum PadSide {
     /// At the right and the bottom.
     End,
     /// Half on each side, the larger half at the end (the rule of a letterbox).
-    Centre,
+    Center,
 }
 
 /// What it is made of.
@@ -76,16 +76,16 @@ pub enum Fill {
     /// The image, reflected at its border without repeating the border itself; where it is
     /// too small for that, its border's value.
     Reflect,
-    /// A colour, before the mean is subtracted. It also stands where a crop lacks something,
+    /// A color, before the mean is subtracted. It also stands where a crop lacks something,
     /// which is black otherwise.
-    Colour([u8; 3]),
+    Color([u8; 3]),
 }
 
 named!(Resampler: "torchvision" = Torchvision, "pillow" = Pillow, "opencv" = Opencv, "float" = Float);
 named!(CropRule: "torchvision" = Torchvision, "huggingface" = HuggingFace, "huggingface4" = HuggingFace4);
 named!(Exif: "apply" = Apply, "ignore" = Ignore);
 named!(Alpha: "drop" = Drop, "white" = White);
-named!(PadSide: "end" = End, "centre" = Centre);
+named!(PadSide: "end" = End, "center" = Center);
 
 impl fmt::Display for Pad {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,7 +119,7 @@ impl fmt::Display for Fill {
         match self {
             Self::Zero => f.write_str("zero"),
             Self::Reflect => f.write_str("reflect"),
-            Self::Colour([red, green, blue]) => write!(f, "{red},{green},{blue}"),
+            Self::Color([red, green, blue]) => write!(f, "{red},{green},{blue}"),
         }
     }
 }
@@ -137,7 +137,7 @@ impl FromStr for Fill {
             text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
         match parts.as_slice() {
             [red, green, blue] if text.matches(',').count() == 2 => {
-                Ok(Self::Colour([*red, *green, *blue]))
+                Ok(Self::Color([*red, *green, *blue]))
             }
             _ => Err(format!(
                 "\"{text}\" is not one of zero, reflect, RED,GREEN,BLUE (0 to 255)"

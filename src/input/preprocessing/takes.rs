@@ -31,7 +31,7 @@ impl Takes {
         pad: &Chosen<Pad>,
     ) -> Result<()> {
         let before_pad = match (crop.value, resize.value) {
-            (Crop::Centre(size), _) => Some((&crop.place, size)),
+            (Crop::Center(size), _) => Some((&crop.place, size)),
             (Crop::None, Resize::Exact(size)) => Some((&resize.place, size)),
             (Crop::None, _) => None,
         };
@@ -150,7 +150,7 @@ pub(super) fn check_sizes(
         _ => None,
     };
     let cropped = match crop.value {
-        Crop::Centre(size) => Some((size, &crop.place)),
+        Crop::Center(size) => Some((size, &crop.place)),
         Crop::None => None,
     };
     let padded = match pad.value {

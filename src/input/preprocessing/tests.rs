@@ -151,7 +151,7 @@ fn any_frame() -> impl Strategy<Value = Options> {
     let crop = prop_oneof![
         Just(Crop::None),
         (1_usize..90, 1_usize..90)
-            .prop_map(|(width, height)| Crop::Centre(Size { width, height })),
+            .prop_map(|(width, height)| Crop::Center(Size { width, height })),
     ];
     (interpolation, resize, crop, any::<bool>()).prop_map(
         |(interpolation, resize, crop, antialias)| Options {
@@ -166,12 +166,12 @@ fn any_frame() -> impl Strategy<Value = Options> {
 
 proptest! {
     #[test]
-    fn images_of_one_colour_keep_it_at_every_size(
+    fn images_of_one_color_keep_it_at_every_size(
         options in any_frame(),
         (width, height) in prop_oneof![(1_usize..40, 1_usize..40), (Just(1), 1_usize..300), (1_usize..300, Just(1))],
-        colour in any::<[u8; 3]>(),
+        color in any::<[u8; 3]>(),
     ) {
-        let image = Picture::rgb(width, height, colour.repeat(width * height));
+        let image = Picture::rgb(width, height, color.repeat(width * height));
         let made = resolve(&RGB_ANY, &options).unwrap().apply(&image).unwrap();
         prop_assert_eq!(made.values.len(), 3 * made.width * made.height);
         let geometry = made.geometry;
@@ -181,7 +181,7 @@ proptest! {
                 let y = (i / made.width) .cast_signed() + geometry.top;
                 let inside = (0..geometry.resized_width.cast_signed()).contains(&x)
                     && (0..geometry.resized_height.cast_signed()).contains(&y);
-                let expected = if inside { f32::from(colour[channel]) } else { 0.0 };
+                let expected = if inside { f32::from(color[channel]) } else { 0.0 };
                 prop_assert_eq!(*value, expected);
             }
         }

@@ -77,7 +77,7 @@ fn names_lead_back_to_their_aggregation() {
 
 proptest! {
     #[test]
-    fn the_interior_equals_a_look_at_every_neighbour(
+    fn the_interior_equals_a_look_at_every_neighbor(
         classes in prop::collection::vec(0u32..2, 1..200),
         width in 1usize..20,
         distance in 0usize..4,

@@ -101,7 +101,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "uncertainty_calibration_error",
-        summary: "mean distance of error rate and normalised predictive entropy over 15 bins of \
+        summary: "mean distance of error rate and normalized predictive entropy over 15 bins of \
                   it; of use only where entropy should be the error rate",
         needs: Needs::Entropy,
         function: Sums { value: calibration::uncertainty },
@@ -159,7 +159,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "ause_mean",
-        summary: "area between the normalised error rates left by removing the most uncertain \
+        summary: "area between the normalized error rates left by removing the most uncertain \
                   and by removing the wrong first",
         range: (f64::NEG_INFINITY, f64::INFINITY),
         function: Pair(selective::ause_mean, selective::ause_mean_bound)
@@ -168,7 +168,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "ause_brier",
-        summary: "area between the normalised Brier scores left by removing the most uncertain \
+        summary: "area between the normalized Brier scores left by removing the most uncertain \
                   and by removing the worst, at 0 to 99 %",
         range: (0.0, f64::INFINITY),
         function: Binned {

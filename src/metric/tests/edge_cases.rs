@@ -47,11 +47,11 @@ fn without_images_nothing_has_a_value() {
 #[test]
 fn images_without_labels_count_for_nothing_but_their_scores() {
     let layout = layout(STREET, options(5));
-    let mut unlabelled = images(STREET, 12, 3);
-    for image in &mut unlabelled {
+    let mut unlabeled = images(STREET, 12, 3);
+    for image in &mut unlabeled {
         image.labels.fill(IGNORED);
     }
-    let evaluation = evaluate(&unlabelled, &layout);
+    let evaluation = evaluate(&unlabeled, &layout);
     assert_eq!((evaluation.n_images(), evaluation.n_items()), ((12, 0), 0));
     for value in evaluation.metrics() {
         let is_masked = value.metric.starts_with("ood_pixel");

@@ -49,12 +49,12 @@ fn scores_of_images_are_judged_by_the_share_of_wrong_items() {
     let found: Vec<(String, f64)> =
         evaluation.losses().map(|(id, loss)| (id.to_owned(), loss)).collect();
     assert_eq!(found, losses);
-    let labelled: Vec<&Image> = images.iter().filter(|i| loss(i).is_some()).collect();
+    let labeled: Vec<&Image> = images.iter().filter(|i| loss(i).is_some()).collect();
     let mean = oracle::mean(losses.iter().map(|l| l.1));
     for (i, score) in ["predictive_entropy", "mutual_information"].iter().enumerate() {
         let value = |image: &&Image| naive(image, i, Aggregation::Mean) as f32;
         let pairs: Vec<(f64, f64)> =
-            labelled.iter().map(|im| (value(im).into(), loss(im).unwrap())).collect();
+            labeled.iter().map(|im| (value(im).into(), loss(im).unwrap())).collect();
         let bad: Vec<(f64, bool)> = pairs.iter().map(|&(s, l)| (s, l > mean)).collect();
         let metrics = evaluation.metrics();
         let found =

@@ -3,7 +3,7 @@
 use super::data::Image;
 use crate::metric::IGNORED;
 
-/// A labelled item.
+/// A labeled item.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
     pub(super) probabilities: Vec<f64>,
@@ -134,7 +134,7 @@ pub(super) fn fpr95(scores: &[(f64, bool)]) -> f64 {
     found.unwrap().1 / negatives
 }
 
-/// Area under the risk of losses over coverage, and under the generalised risk.
+/// Area under the risk of losses over coverage, and under the generalized risk.
 pub(super) fn risk_areas(losses: &[(f64, f64)]) -> (f64, f64) {
     let mut sorted = losses.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -237,7 +237,7 @@ pub(super) fn equal_mass(items: &[Item]) -> f64 {
     (0..15).map(gap).sum::<f64>() / n as f64
 }
 
-/// Patches of an image: labelled pixels, right ones and the summed score.
+/// Patches of an image: labeled pixels, right ones and the summed score.
 pub(super) fn patches(image: &Image, score: usize, size: usize) -> Vec<(f64, bool)> {
     let all = items(std::slice::from_ref(image));
     let mut of_pixel = all.iter();

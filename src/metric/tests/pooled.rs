@@ -139,7 +139,7 @@ fn check_patches(values: &Values, images: &[Image], sizes: &[usize]) {
     }
 }
 
-/// The mean of `PAvPU` over many thresholds: between two neighbours of the sorted patches the
+/// The mean of `PAvPU` over many thresholds: between two neighbors of the sorted patches the
 /// kinds do not change.
 fn area(patches: &[(f64, bool)]) -> f64 {
     let mut ends: Vec<f64> = patches.iter().map(|patch| patch.0).collect();

@@ -76,10 +76,10 @@ fn a_large_street_is_added_in_less_than_a_second() {
         id.clone_into(&mut image.id);
         let start = Instant::now();
         let summary = image.summary(&layout).unwrap();
-        let summarised = start.elapsed();
+        let summarized = start.elapsed();
         evaluation.add(summary).unwrap();
         let all = start.elapsed();
-        println!("summary {summarised:?}, with adding {all:?}");
+        println!("summary {summarized:?}, with adding {all:?}");
         fastest = fastest.min(all.as_secs_f64());
     }
     assert!(fastest < 1.0, "{fastest} s");

@@ -24,7 +24,7 @@ const GRID: &str = "#e3e3e3";
 const PAPER: &str = "#ffffff";
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// The document with CSS variables for colours. Quotes in texts are escaped: what stands between
+/// The document with CSS variables for colors. Quotes in texts are escaped: what stands between
 /// quotes is an attribute.
 pub(super) fn with_variables(document: &str) -> String {
     let named = [("paper", PAPER), ("ink", INK), ("grid", GRID)];

@@ -138,7 +138,7 @@ fn pngs_show_lines_and_letters_at_twice_the_size() {
     let picture = image::load_from_memory(&bytes).unwrap().to_rgb8();
     assert_eq!(picture.dimensions(), (880, 720));
     let is_dark = |x: u32, y: u32| picture.get_pixel(x, y).0.iter().any(|&v| v < 128);
-    // The line lies on the axis of x, 306 px down; the title is centred above the plot.
+    // The line lies on the axis of x, 306 px down; the title is centered above the plot.
     assert!((200..800).all(|x| (610..616).any(|y| is_dark(x, y))));
     let title = (0..60).flat_map(|y| (300..700).map(move |x| (x, y)));
     assert!(title.filter(|&(x, y)| is_dark(x, y)).count() > 100);

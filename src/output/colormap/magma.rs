@@ -1,10 +1,10 @@
-//! The colours of matplotlib's `magma`, from the darkest to the brightest.
+//! The colors of matplotlib's `magma`, from the darkest to the brightest.
 //!
 //! The values are those of matplotlib 3.11 (`matplotlib.colormaps["magma"](range(256), bytes=True)`).
 //! Magma was made by Stéfan van der Walt and Nathaniel Smith and is dedicated to the public
 //! domain (CC0).
 
-/// The 256 colours, red, green and blue.
+/// The 256 colors, red, green and blue.
 #[rustfmt::skip]
 pub(super) const MAGMA: [[u8; 3]; 256] = [
     [0, 0, 3], [0, 0, 4], [0, 0, 6], [1, 0, 7],

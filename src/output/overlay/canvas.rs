@@ -21,7 +21,7 @@ pub(super) struct Area {
 }
 
 impl Canvas {
-    /// A picture of one colour.
+    /// A picture of one color.
     pub(super) fn new(width: usize, height: usize, color: [u8; 3]) -> Self {
         Self { height, width, rgb: color.repeat(width * height) }
     }
@@ -36,7 +36,7 @@ impl Canvas {
         }
     }
 
-    /// Fills a rectangle with one colour.
+    /// Fills a rectangle with one color.
     pub(super) fn fill(&mut self, area: Area, color: [u8; 3]) {
         let line = color.repeat(area.width);
         for y in area.top..area.top + area.height {
@@ -44,7 +44,7 @@ impl Canvas {
         }
     }
 
-    /// Lays a colour over a pixel; outside the picture this does nothing.
+    /// Lays a color over a pixel; outside the picture this does nothing.
     pub(super) fn blend(&mut self, (x, y): (i64, i64), color: [u8; 3], share: f32) {
         let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else { return };
         if x >= self.width || y >= self.height {

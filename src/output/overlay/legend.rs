@@ -1,4 +1,4 @@
-//! The legend of a heat map: name, unit, colour bar and scale.
+//! The legend of a heat map: name, unit, color bar and scale.
 
 use std::io;
 

@@ -4,7 +4,7 @@ use crate::tensor::Map;
 
 const CAPTION: Caption<'_> = Caption { name: "predictive_entropy", unit: "nat" };
 
-/// A picture with many colours.
+/// A picture with many colors.
 fn pixels(height: usize, width: usize) -> Vec<u8> {
     (0..3 * height * width).map(|i| (i * 37 % 256) as u8).collect()
 }
@@ -34,7 +34,7 @@ fn a_certain_image_is_left_as_it_is() {
 }
 
 #[test]
-fn the_colour_grows_with_the_uncertainty() {
+fn the_color_grows_with_the_uncertainty() {
     let values: Vec<f32> = (0..256).map(|x| x as f32 * 2.0 / 255.0).collect();
     let canvas = overlay(1, 256, &[200; 768], values);
     let away = |x: usize| {

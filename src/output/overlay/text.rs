@@ -1,6 +1,6 @@
 //! Text in the legend's font.
 //!
-//! The font is `DejaVu` Sans 2.37, cut down to printable ASCII; its licence lies beside it.
+//! The font is `DejaVu` Sans 2.37, cut down to printable ASCII; its license lies beside it.
 //! Made with fonttools:
 //!
 //! ```text

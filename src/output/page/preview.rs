@@ -59,7 +59,7 @@ pub struct Heat<'a> {
     pub map: &'a Map,
     /// Where the pixels of the whole picture lie in it.
     pub placement: Placement,
-    /// The value of the brightest colour.
+    /// The value of the brightest color.
     pub bound: f32,
 }
 
@@ -176,7 +176,7 @@ mod tests {
         let small = image::load_from_memory(&small).unwrap().to_rgb8();
         assert_eq!(small.dimensions(), (320, 50));
         let [red, _, blue] = small.get_pixel(220, 20).0;
-        assert!(red > blue + 20, "the brightest colour is a pale yellow");
+        assert!(red > blue + 20, "the brightest color is a pale yellow");
         assert!(small.get_pixel(100, 20).0.iter().all(|v| v.abs_diff(200) < 3));
         let plain = thumbnail(photo(640, 100, &rgb), None).unwrap();
         let plain = image::load_from_memory(&plain).unwrap().to_rgb8();

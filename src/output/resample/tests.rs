@@ -45,7 +45,7 @@ fn the_identity_is_a_copy_bit_for_bit() {
 }
 
 #[test]
-fn twice_the_size_lies_between_the_centres_and_clamps_at_the_edge() {
+fn twice_the_size_lies_between_the_centers_and_clamps_at_the_edge() {
     let map = map(1, 2, |_, x| x as f32);
     let placement = Placement { scale_x: 0.5, scale_y: 0.5, ..Placement::IDENTITY };
     let large = values(&map, &placement, 2, 4);
@@ -83,7 +83,7 @@ fn padding_is_cut_off_again() {
 }
 
 #[test]
-fn a_pixel_centred_on_a_value_does_not_see_its_neighbours() {
+fn a_pixel_centered_on_a_value_does_not_see_its_neighbors() {
     let map = map(3, 3, |y, x| if (y, x) == (1, 1) { 7.0 } else { f32::NAN });
     let crop = Placement { left: -1.0, top: -1.0, ..Placement::IDENTITY };
     assert_eq!(values(&map, &crop, 1, 1).values, [7.0]);

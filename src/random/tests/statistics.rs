@@ -140,7 +140,7 @@ fn independent_samples_are_independent_and_stratified_ones_repel() {
 }
 
 #[test]
-fn neighbouring_seeds_sites_images_blocks_and_iterations_are_unrelated() {
+fn neighboring_seeds_sites_images_blocks_and_iterations_are_unrelated() {
     for draws in Draws::ALL {
         let zero = Stream { draws, seed: 0, site: 0, image: 0, iteration: 0 };
         let others = [

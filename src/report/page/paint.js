@@ -1,6 +1,6 @@
-// Planes of numbers as colours. Canvases are only written to: reading one back is not allowed.
+// Planes of numbers as colors. Canvases are only written to: reading one back is not allowed.
 
-/** 256 colours as numbers that a canvas takes: alpha, blue, green, red. */
+/** 256 colors as numbers that a canvas takes: alpha, blue, green, red. */
 function colorTable(text) {
   const table = new Uint32Array(256);
   for (let i = 0; i < 256; i++) {
@@ -34,7 +34,7 @@ function paint(canvas, plane, color) {
 const level = (number) => Math.floor((number * 254) / HIGHEST + 0.5);
 
 /**
- * How much of the colour of each level covers the picture. At 1 all of it does; below, the less
+ * How much of the color of each level covers the picture. At 1 all of it does; below, the less
  * certain a pixel, the more, so that the picture stays to be seen where nothing is uncertain.
  */
 function coverage(opacity, ramp) {

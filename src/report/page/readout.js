@@ -4,9 +4,9 @@
 function along(pixel, start, length, n) {
   const place = ((pixel + 0.5 - start) / length) * n;
   if (place < 0 || place >= n) return null;
-  const centre = Math.min(n - 1, Math.max(0, place - 0.5));
-  const before = Math.floor(centre + 1e-9);
-  const weight = Math.max(0, centre - before);
+  const center = Math.min(n - 1, Math.max(0, place - 0.5));
+  const before = Math.floor(center + 1e-9);
+  const weight = Math.max(0, center - before);
   const after = weight > 1e-9 ? Math.min(n - 1, before + 1) : before;
   return { within: Math.floor(place), before, after, weight };
 }

@@ -2,7 +2,7 @@
 
 const shareOf = (name) => view.thresholds.get(name) ?? 0.5;
 
-/** A place of the slider as a share of the bound; small values have room where colours give it. */
+/** A place of the slider as a share of the bound; small values have room where colors give it. */
 function thresholdShare() {
   const place = shareOf(view.measure);
   return measureOf(view.measure)?.ramp === "squareRoot" ? place * place : place;

@@ -13,7 +13,7 @@ pub(in crate::runtime) struct Drawing {
     pub(in crate::runtime) ordinal: usize,
 }
 
-/// Neighbouring rows with one image and one turn, which share their words.
+/// Neighboring rows with one image and one turn, which share their words.
 pub(in crate::runtime) struct Group {
     pub(in crate::runtime) stream: Stream,
     pub(in crate::runtime) turn: u32,

@@ -7,7 +7,7 @@ use super::super::rows::Fed;
 use super::super::size::Size;
 use super::{Sampler, session_options};
 use crate::error::Result;
-use crate::rewrite::SuffixKind;
+use crate::graph::SuffixKind;
 use crate::runtime::{Session, Value};
 
 /// What an image costs in ONNX Runtime alone: the prefix once, and the suffix with its sites off

@@ -3,7 +3,7 @@
 use super::super::options::SamplingOptions;
 use super::super::probe::Crossing;
 use super::Sampler;
-use crate::rewrite::{Growing, Plan, SiteAxis};
+use crate::graph::{Growing, Plan, SiteAxis};
 use crate::sampling::Shortcut;
 
 /// What grows in the suffix, as far as the options and the crossings allow.

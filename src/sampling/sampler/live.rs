@@ -6,7 +6,7 @@ use super::super::probe::Crossing;
 use super::super::rows::{Fed, Rows};
 use super::{DETERMINISTIC, Sampler, open_suffix};
 use crate::error::{Error, Result};
-use crate::rewrite::{Growing, SiteAxis};
+use crate::graph::{Growing, SiteAxis};
 use crate::runtime::{SiteCounts, Value};
 
 impl Sampler {

@@ -5,8 +5,8 @@ use super::super::probe::Crossing;
 use super::super::rows::Fed;
 use super::{Sampler, session_options};
 use crate::error::Result;
+use crate::graph::{SiteAxis, SuffixKind, TypedTensor};
 use crate::input::preprocessing::Layout;
-use crate::rewrite::{SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Session, Value};
 
 impl Sampler {
@@ -16,13 +16,13 @@ impl Sampler {
     }
 
     /// Types of the tensors of the draws that a probe can see, in the order of
-    /// [`Plan::probed`](crate::rewrite::Plan::probed).
+    /// [`Plan::probed`](crate::graph::Plan::probed).
     pub(crate) fn types(&self) -> &[TypedTensor] {
         &self.types
     }
 
     /// How each tensor that crosses the cut grows with the rows of a run, those of
-    /// [`Plan::cuts`](crate::rewrite::Plan::cuts) first, then its shapes.
+    /// [`Plan::cuts`](crate::graph::Plan::cuts) first, then its shapes.
     pub(crate) fn crossings(&self) -> &[Crossing] {
         &self.crossings
     }
@@ -65,7 +65,7 @@ impl Sampler {
     }
 
     /// The scores of these samples of an image, a tensor a run, with the number of its rows that
-    /// count. Whose tensor they are is [`Head::tensor`](crate::rewrite::Head::tensor).
+    /// count. Whose tensor they are is [`Head::tensor`](crate::graph::Head::tensor).
     pub(crate) fn scores_of(
         &mut self,
         image: &Value,

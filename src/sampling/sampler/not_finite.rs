@@ -10,9 +10,9 @@ use super::super::rows::Fed;
 use super::passes::feed;
 use super::{DETERMINISTIC, Sampler, session_options};
 use crate::error::{Error, Result};
-use crate::reduce::{NotFinite, ScoreKind, Scores};
-use crate::rewrite::{SuffixKind, Watched};
+use crate::graph::{SuffixKind, Watched};
 use crate::runtime::{Session, SessionOptions, SiteCounts, Value};
+use crate::sums::{NotFinite, ScoreKind, Scores};
 
 /// Images of a run whose node is looked for: a search opens the model anew.
 pub(super) const MOST_SEARCHES: usize = 3;

@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::input::NetworkInput;
 use crate::operator::{IMAGE_KEY, SAMPLE};
 use crate::random::BLOCK;
-use crate::reduce::{Reduction, Statistics};
 use crate::runtime::Value;
 use crate::simd::Isa;
+use crate::sums::{Reduction, Statistics};
 
 impl Sampler {
     /// Samples an image. `image_key` is the first eight bytes of the file's SHA-256

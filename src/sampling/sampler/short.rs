@@ -8,10 +8,10 @@ use super::super::rows::Fed;
 use super::super::size::Size;
 use super::{DETERMINISTIC, Sampler, session_options};
 use crate::error::Result;
-use crate::reduce::{Coordinates, Reduction, Scores};
-use crate::rewrite::SuffixKind;
+use crate::graph::SuffixKind;
 use crate::runtime::{Session, SessionOptions, SiteCounts, Value};
 use crate::sampling::Shortcut;
+use crate::sums::{Coordinates, Reduction, Scores};
 
 /// Logits further apart than this share of the largest are not the same.
 const TOLERANCE: f32 = 1e-4;

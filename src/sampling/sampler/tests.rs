@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::super::rows::Fed;
 use super::super::size::Size;
 use super::*;
+use crate::graph::{ScoresOption, Site};
 use crate::input::NetworkInput;
 use crate::onnx::Model;
 use crate::random::{self, Draws, Stream};
-use crate::reduce::Statistics;
-use crate::rewrite::{ScoresOption, Site};
+use crate::sums::Statistics;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -303,7 +303,7 @@ fn the_native_dropout_comes_out_dead_or_correlated() {
         let run = |session: &mut Session| {
             session.run(&[(plan.image().name.as_str(), &image)]).unwrap()
         };
-        // As anyone would open it: the optimiser has deleted every dropout.
+        // As anyone would open it: the optimizer has deleted every dropout.
         let content = std::fs::read(fixture(name)).unwrap();
         let mut default = Session::open(&runtime, "model", &content, &options).unwrap();
         let (first, second) = (run(&mut default), run(&mut default));
@@ -312,7 +312,7 @@ fn the_native_dropout_comes_out_dead_or_correlated() {
             second[0].numbers().unwrap(),
             "{name} is live"
         );
-        // With that optimiser off the kernel is live, but re-seeded with consecutive integers:
+        // With that optimizer off the kernel is live, but re-seeded with consecutive integers:
         // far too many units do not change over 20 runs (independent: 2 in a million).
         let kept = SessionOptions { keep_dropout: true, ..options };
         let mut native = Session::open(
@@ -365,7 +365,7 @@ fn no_geometry(height: usize, width: usize) -> crate::input::Geometry {
 
 #[test]
 fn what_scores_are_is_found_behind_resizing_clipping_and_casting() {
-    use crate::reduce::ScoreKind::{Logits, Probabilities};
+    use crate::sums::ScoreKind::{Logits, Probabilities};
     for (name, kind, n_classes, is_map) in [
         ("sigmoid-one-channel", Logits, 2, true),
         ("sigmoid-clip", Probabilities, 2, true),

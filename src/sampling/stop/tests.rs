@@ -1,7 +1,7 @@
 use super::*;
 use crate::random::squares32;
-use crate::reduce::{Coordinates, Needs, ScoreKind, Scores};
 use crate::simd::Isa;
+use crate::sums::{Coordinates, Needs, ScoreKind, Scores};
 
 /// A bell-shaped number: the sum of twelve uniform ones.
 fn normal(number: u64) -> f32 {
@@ -87,11 +87,11 @@ fn errors_stay_within_the_tolerance_nineteen_times_in_twenty() {
     })
     .1
     .finish();
-    let entropy = |statistics: &crate::reduce::Statistics| {
+    let entropy = |statistics: &crate::sums::Statistics| {
         statistics.map(|tile, out| out[0] = tile.entropy_of_mean()[0]).values[0]
     };
     let probability =
-        |statistics: &crate::reduce::Statistics| statistics.probability().values[0];
+        |statistics: &crate::sums::Statistics| statistics.probability().values[0];
     for (steering, tolerance) in
         [(Steering::PredictiveEntropy, 0.15), (Steering::Probability, 0.06)]
     {

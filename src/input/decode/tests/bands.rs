@@ -49,13 +49,13 @@ fn a_model_of_four_channels_gets_the_four_bands_of_png_and_webp() {
     for name in ["rgba.png", "alpha.webp"] {
         let four = read_image(&fixtures().join(name), &options).unwrap().picture;
         let three = read(&fixtures().join(name)).unwrap().picture;
-        let (Values::U8(all), Values::U8(colours)) = (&four.values, &three.values) else {
+        let (Values::U8(all), Values::U8(colors)) = (&four.values, &three.values) else {
             panic!("{name} is 8-bit")
         };
-        assert_eq!((four.bands, all.len() / 4), (4, colours.len() / 3));
+        assert_eq!((four.bands, all.len() / 4), (4, colors.len() / 3));
         let kept: Vec<u8> =
             all.as_chunks::<4>().0.iter().flat_map(|p| &p[..3]).copied().collect();
-        assert_eq!(&kept, colours);
+        assert_eq!(&kept, colors);
         assert!(all.as_chunks::<4>().0.iter().any(|pixel| pixel[3] != 255));
     }
     let error = read_image(&fixtures().join("rgb.png"), &options).unwrap_err();

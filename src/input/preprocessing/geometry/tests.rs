@@ -15,7 +15,7 @@ fn size(width: usize, height: usize) -> Size {
 }
 
 #[test]
-fn centre_crops_round_as_their_library_does() {
+fn center_crops_round_as_their_library_does() {
     // Python: int(round(d / 2.0)) or int(d / 2.0), and (crop - image) // 2 when padding.
     for (image, torchvision, hugging_face, hugging_face_4) in [
         (257, 16, 16, 16),
@@ -39,7 +39,7 @@ fn corners_map_to_corners() {
     assert_eq!(whole.to_network(-0.5, -0.5), (-0.5, -0.5));
     assert_eq!(whole.to_network(99.5, 49.5), (9.5, 19.5));
     assert!(whole.covers_all());
-    let crop = Crop::Centre(size(6, 24));
+    let crop = Crop::Center(size(6, 24));
     let part = Geometry::new(image, &Steps { resize, crop, ..PLAIN }).unwrap();
     assert_eq!(part.to_network(-0.5, -0.5), (-2.5, 1.5));
     assert!(!part.covers_all());
@@ -51,7 +51,7 @@ fn padding_is_no_part_of_the_image() {
     let letterbox = Steps {
         resize: Resize::Fit(size(64, 64)),
         pad: Pad::To(size(64, 64)),
-        pad_side: PadSide::Centre,
+        pad_side: PadSide::Center,
         ..PLAIN
     };
     let geometry = Geometry::new(size(200, 101), &letterbox).unwrap();
@@ -69,7 +69,7 @@ fn padding_is_no_part_of_the_image() {
 
 #[test]
 fn what_a_crop_cut_off_does_not_come_back_under_the_padding() {
-    let crop = Crop::Centre(size(10, 40));
+    let crop = Crop::Center(size(10, 40));
     let steps = Steps { crop, pad: Pad::To(size(16, 48)), ..PLAIN };
     let geometry = Geometry::new(size(30, 30), &steps).unwrap();
     assert_eq!((geometry.left, geometry.top), (10, -5));
@@ -90,7 +90,7 @@ fn any_steps() -> impl Strategy<Value = Steps> {
         side(),
         prop_oneof![
             Just(Crop::None),
-            (side(), side()).prop_map(|(w, h)| Crop::Centre(size(w, h)))
+            (side(), side()).prop_map(|(w, h)| Crop::Center(size(w, h)))
         ],
         prop::sample::select(vec![
             CropRule::Torchvision,
@@ -102,7 +102,7 @@ fn any_steps() -> impl Strategy<Value = Steps> {
             Just(Pad::Multiple(32)),
             (1_usize..9).prop_map(Pad::Multiple)
         ],
-        prop::sample::select(vec![PadSide::End, PadSide::Centre]),
+        prop::sample::select(vec![PadSide::End, PadSide::Center]),
     )
         .prop_map(|(short, crop, crop_rule, pad, pad_side)| Steps {
             resize: Resize::Short(short),

@@ -53,9 +53,9 @@ impl Reach {
 fn fixed(i: usize, from: usize, scale: f32, kernel: Kernel) -> Taps<f32> {
     let at = i as f32 + 0.5;
     // torch's linear code rounds the product, its cubic code does not.
-    let centre =
+    let center =
         if kernel.reach > 1.0 { scale.mul_add(at, -0.5) } else { scale * at - 0.5 };
-    let (before, share) = (centre.floor(), centre - centre.floor());
+    let (before, share) = (center.floor(), center - center.floor());
     let (reach, last) = (kernel.reach as isize, from.cast_signed() - 1);
     let start = before as isize + 1 - reach;
     let first = start.clamp(0, last);
@@ -75,12 +75,12 @@ fn fixed(i: usize, from: usize, scale: f32, kernel: Kernel) -> Taps<f32> {
 fn growing(i: usize, from: usize, scale: f32, kernel: Kernel) -> Taps<f32> {
     let widening = scale.max(1.0);
     let reach = kernel.reach as f32 * widening;
-    let centre = (f64::from(scale) * (i as f64 + 0.5)) as f32;
-    let first = (f64::from(centre - reach) + 0.5).max(0.0) as usize;
-    let end = ((f64::from(centre + reach) + 0.5) as usize).min(from);
+    let center = (f64::from(scale) * (i as f64 + 0.5)) as f32;
+    let first = (f64::from(center - reach) + 0.5).max(0.0) as usize;
+    let end = ((f64::from(center + reach) + 0.5) as usize).min(from);
     let inverse = 1.0 / widening;
     let weight = |at: usize| {
-        let distance = (f64::from(at as f32 - centre) + 0.5) * f64::from(inverse);
+        let distance = (f64::from(at as f32 - center) + 0.5) * f64::from(inverse);
         (kernel.single)(distance as f32)
     };
     let mut weights: Vec<f32> = (first..end).map(weight).collect();

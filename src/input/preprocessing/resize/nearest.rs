@@ -30,14 +30,14 @@ pub(super) fn torchvision(from: usize, to: usize) -> Vec<usize> {
     (0..to).map(|i| ((i as f32 * scale) as usize).min(from - 1)).collect()
 }
 
-/// torchvision's `NEAREST_EXACT`: the pixel under the centre, with every step in f32.
+/// torchvision's `NEAREST_EXACT`: the pixel under the center, with every step in f32.
 pub(super) fn torchvision_exact(from: usize, to: usize) -> Vec<usize> {
     let scale = from as f32 / to as f32;
     let at = |i: usize| scale.mul_add(i as f32 + 0.5, -0.5).max(0.0) + 0.5;
     (0..to).map(|i| (at(i) as usize).min(from - 1)).collect()
 }
 
-/// Pillow's `NEAREST`: the pixel under the centre, found by adding up steps.
+/// Pillow's `NEAREST`: the pixel under the center, found by adding up steps.
 pub(super) fn pillow(from: usize, to: usize) -> Vec<usize> {
     let scale = from as f64 / to as f64;
     let steps = std::iter::successors(Some(scale * 0.5), |at| Some(at + scale));

@@ -152,7 +152,7 @@ fn cubic_taps(from: usize, to: usize) -> Vec<Taps<f32>> {
         .collect()
 }
 
-/// Keys' cubic with a = -0.75 at the four neighbours, the last one being what lacks to 1.
+/// Keys' cubic with a = -0.75 at the four neighbors, the last one being what lacks to 1.
 fn cubic_weights(share: f32) -> [f32; 4] {
     const A: f32 = -0.75;
     let (far, near) = (share + 1.0, 1.0 - share);

@@ -137,10 +137,10 @@ fn the_two_convolutions_of_torchvision_give_the_same_pixels() {
 fn naive(image: &Pixels, size: Size, kernel: Kernel, antialias: bool) -> Vec<f64> {
     let weight = |i: usize, at: usize, from: usize, to: usize| {
         let scale = from as f64 / to as f64;
-        let centre = (i as f64 + 0.5) * scale - 0.5;
+        let center = (i as f64 + 0.5) * scale - 0.5;
         if antialias {
             let widening = scale.max(1.0);
-            (kernel.weight)((at as f64 - centre) / widening)
+            (kernel.weight)((at as f64 - center) / widening)
         } else {
             let beyond = match at {
                 _ if from == 1 => -9_isize..10,
@@ -148,7 +148,7 @@ fn naive(image: &Pixels, size: Size, kernel: Kernel, antialias: bool) -> Vec<f64
                 at if at == from - 1 => at.cast_signed()..at.cast_signed() + 10,
                 at => at.cast_signed()..at.cast_signed() + 1,
             };
-            beyond.map(|at| (kernel.weight)(at as f64 - centre)).sum()
+            beyond.map(|at| (kernel.weight)(at as f64 - center)).sum()
         }
     };
     let line = |i: usize, from: usize, to: usize| -> Vec<f64> {

@@ -4,7 +4,7 @@
 //! the filter keeps its size. Columns come first, then rows, with 8 bits between; weights are
 //! 16-bit integers with as many fractional bits as fit. `nearest` takes the pixel at
 //! `floor(i * scale)`, torchvision's `NEAREST` (not Pillow's, which takes the one under the
-//! centre).
+//! center).
 //!
 //! References: torchvision `transforms.v2.functional.resize`; the arithmetic comes from
 //! Pillow-SIMD.
@@ -105,7 +105,7 @@ fn convolve_axis(
 /// no value.
 fn sparse(image: &Pixels, size: Size, kernel: Kernel) -> Pixels {
     let taps = |from, to| {
-        weights(interpolate::fixed_reach(from, interpolate::centres(from, to), kernel))
+        weights(interpolate::fixed_reach(from, interpolate::centers(from, to), kernel))
     };
     let (bits, columns) = taps(image.size.width, size.width);
     let narrow = mix::columns(Fixed(bits), image, &columns);

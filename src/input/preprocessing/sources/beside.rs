@@ -30,10 +30,10 @@ const OF_A_DEPLOYMENT: &[&str] = &["\"customs\""];
 /// What the files beside a model say.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
-    /// What was read, or why it cannot be honoured.
+    /// What was read, or why it cannot be honored.
     pub(super) found: Vec<Result<Layer>>,
     /// Why files are not taken for those of a library.
-    pub(super) unrecognised: Vec<Error>,
+    pub(super) unrecognized: Vec<Error>,
 }
 
 impl Beside {
@@ -87,7 +87,7 @@ impl Beside {
         match text.and_then(parse) {
             Ok(document) => return Some(document),
             Err(error) if is_theirs => self.found.push(Err(error)),
-            Err(error) => self.unrecognised.push(error),
+            Err(error) => self.unrecognized.push(error),
         }
         None
     }

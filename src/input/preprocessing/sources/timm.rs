@@ -38,11 +38,11 @@ pub(super) fn pixels(root: Fields<'_>) -> Result<Layer> {
     let scaled = scaled(fields, size, part)?;
     let mean = numbers(fields, "mean", &IMAGENET_MEAN)?;
     let std = numbers(fields, "std", &IMAGENET_STD)?;
-    layer.crop = Some(Crop::Centre(size));
+    layer.crop = Some(Crop::Center(size));
     layer.resize = Some(match fields.text("crop_mode")?.unwrap_or("center") {
         "squash" => Resize::Exact(scaled),
         "border" => {
-            layer.fill = Some(Fill::Colour(border(&mean)));
+            layer.fill = Some(Fill::Color(border(&mean)));
             layer.comes_from("fill", root.file, key("mean"));
             Resize::Fit(scaled)
         }
@@ -196,7 +196,7 @@ fn numbers(fields: Fields<'_>, key: &str, default: &[f64]) -> Result<Vec<f64>> {
     Ok(fields.numbers(key)?.unwrap_or_else(|| default.to_vec()))
 }
 
-/// The mean as a colour of 0..255.
+/// The mean as a color of 0..255.
 fn border(mean: &[f64]) -> [u8; 3] {
     let level = |mean: f64| (255.0 * mean).round_ties_even().clamp(0.0, 255.0) as u8;
     match mean {

@@ -57,7 +57,7 @@ impl Entries<'_> {
                 } else {
                     Resize::Exact(size)
                 });
-                layer.crop = Some(Crop::Centre(size));
+                layer.crop = Some(Crop::Center(size));
                 layer.crop_rule = Some(CropRule::Torchvision);
                 layer.resampler = Some(Resampler::Pillow);
                 layer.antialias = Some(true);
@@ -66,8 +66,8 @@ impl Entries<'_> {
                 layer.task = Some(Task::Segmentation);
                 layer.resize = Some(Resize::Fit(size));
                 layer.pad = Some(Pad::To(size));
-                layer.pad_side = Some(PadSide::Centre);
-                layer.fill = Some(Fill::Colour([GRAY; 3]));
+                layer.pad_side = Some(PadSide::Center);
+                layer.fill = Some(Fill::Color([GRAY; 3]));
                 layer.resampler = Some(Resampler::Opencv);
                 layer.antialias = Some(false);
             }

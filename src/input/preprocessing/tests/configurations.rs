@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
-/// Configurations that the library honours and mcdrop refuses.
+/// Configurations that the library honors and mcdrop refuses.
 const REFUSED: &[&str] = &[
     "mask2former",
     "mask2former_pad",

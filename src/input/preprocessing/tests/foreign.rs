@@ -318,7 +318,7 @@ fn the_keep_ratio_of_mmdeploy_measures_the_longer_side_by_the_larger_number() {
 }
 
 #[test]
-fn the_colour_that_mmdeploy_pads_with_is_blue_first() {
+fn the_color_that_mmdeploy_pads_with_is_blue_first() {
     let fill = |value: &str, normalize: &str| {
         let json = format!(
             r#"{{"pipeline": {{"tasks": [{{"transforms": [{{"type": "LoadImageFromFile"}},

@@ -1,4 +1,4 @@
-//! Files of other libraries that cannot be honoured, or that are broken.
+//! Files of other libraries that cannot be honored, or that are broken.
 
 use super::foreign::{VIT, folder, resolved};
 use super::*;
@@ -134,7 +134,7 @@ fn files_of_other_programs_stop_no_run() {
             let settled = resolved(&[(name, content)], &options).unwrap();
             let (value, origin) = setting(&settled, "left out");
             assert!(value.contains(&format!("{name}: ")), "{value}");
-            assert_eq!(origin, "not recognised");
+            assert_eq!(origin, "not recognized");
             let (error, hint) = refused(&[(name, content)], &Options::default());
             assert!(
                 error.contains("nothing says how pixel values are scaled"),
@@ -188,7 +188,7 @@ fn labels_with_gaps_or_doubles_are_errors() {
 }
 
 #[test]
-fn a_scale_said_by_hand_leaves_out_what_cannot_be_honoured() {
+fn a_scale_said_by_hand_leaves_out_what_cannot_be_honored() {
     let detection = r#"{"image_processor_type": "YolosImageProcessor"}"#;
     let files = [("preprocessor_config.json", detection)];
     let settled = resolved(&files, &with_preset(Preset::Unit)).unwrap();

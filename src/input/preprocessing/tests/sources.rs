@@ -136,7 +136,7 @@ fn a_sidecar_that_is_wrong_says_where_and_what_is_expected() {
         ),
         (
             "preset = \"unit\"\nclasses = [\"a\", \"b\"]\npalette = [[0, 0, 0]]",
-            "model.toml: palette: holds 1 colours for 2 classes",
+            "model.toml: palette: holds 1 colors for 2 classes",
         ),
         ("preset = \"unit\"\n\nresize =\n", "model.toml: line 3: "),
         ("{\"mean\": 1}", "model.toml: is JSON; expected TOML"),

@@ -27,7 +27,7 @@ fn floats(width: usize, bands: usize, values: &[f32]) -> Picture {
 }
 
 #[test]
-fn padding_is_zero_a_colour_or_the_image_reflected() {
+fn padding_is_zero_a_color_or_the_image_reflected() {
     let image = gray(3, 2, &[1, 2, 3, 4, 5, 6]);
     let padded = |fill, pad_side| {
         let layer = Layer {
@@ -48,7 +48,7 @@ fn padding_is_zero_a_colour_or_the_image_reflected() {
         [1, 2, 3, -9, -9, 4, 5, 6, -9, -9, -9, -9, -9, -9, -9, -9, -9, -9, -9, -9]
     );
     assert_eq!(
-        padded(Fill::Colour([7; 3]), PadSide::Centre),
+        padded(Fill::Color([7; 3]), PadSide::Center),
         [7, 7, 7, 7, 7, 7, 1, 2, 3, 7, 7, 4, 5, 6, 7, 7, 7, 7, 7, 7]
     );
     // Three columns can be reflected by two; two rows cannot.
@@ -59,11 +59,11 @@ fn padding_is_zero_a_colour_or_the_image_reflected() {
 }
 
 #[test]
-fn a_colour_stands_for_what_a_crop_lacks_and_black_otherwise() {
+fn a_color_stands_for_what_a_crop_lacks_and_black_otherwise() {
     let image = Picture::rgb(1, 1, vec![10, 20, 30]);
     let cropped = |fill, channels| {
         let layer = Layer {
-            crop: Some(Crop::Centre(size(3, 1))),
+            crop: Some(Crop::Center(size(3, 1))),
             fill: Some(fill),
             ..Layer::default()
         };
@@ -71,12 +71,12 @@ fn a_colour_stands_for_what_a_crop_lacks_and_black_otherwise() {
         settled.channels = channels;
         settled.apply(&image).unwrap().values
     };
-    let colour = Fill::Colour([1, 2, 3]);
+    let color = Fill::Color([1, 2, 3]);
     assert_eq!(
-        cropped(colour, Channels::Rgb),
+        cropped(color, Channels::Rgb),
         [1.0, 10.0, 1.0, 2.0, 20.0, 2.0, 3.0, 30.0, 3.0]
     );
-    assert_eq!(cropped(colour, Channels::Bgr)[..3], [3.0, 30.0, 3.0]);
+    assert_eq!(cropped(color, Channels::Bgr)[..3], [3.0, 30.0, 3.0]);
     for fill in [Fill::Zero, Fill::Reflect] {
         assert_eq!(cropped(fill, Channels::Rgb)[..3], [0.0, 10.0, 0.0]);
     }
@@ -289,7 +289,7 @@ fn limits_and_orientation_reach_the_reader_of_images() {
 }
 
 #[test]
-fn floating_arithmetic_rounds_nothing_between_resizing_and_normalising() {
+fn floating_arithmetic_rounds_nothing_between_resizing_and_normalizing() {
     let layer = Layer {
         resampler: Some(Resampler::Float),
         resize: Some(Resize::Exact(size(4, 1))),

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::*;
-use crate::rewrite::{self, SiteOptions};
+use crate::graph::{self, SiteOptions};
 
 /// The table of the fixtures, or what PyTorch computed for them.
 fn table(name: &str) -> serde_json::Map<String, Json> {
@@ -43,7 +43,7 @@ fn the_sites_of_every_export_are_those_that_survived_in_the_file() {
             })
             .collect();
         let output = entry["output"].as_str();
-        let found = match rewrite::inspect(&open(&name), output, &SiteOptions::default())
+        let found = match graph::inspect(&open(&name), output, &SiteOptions::default())
         {
             Ok(found) => found,
             Err(error) => {
@@ -272,7 +272,7 @@ fn samples_of_every_export_have_the_mean_and_variance_of_pytorchs_own() {
         {
             continue;
         }
-        if name.contains("quantised") && !crate::simd::has_exact_products_of_bytes() {
+        if name.contains("quantized") && !crate::simd::has_exact_products_of_bytes() {
             continue;
         }
         let mut case = match Case::new(&name, &entry, expected, &SiteOptions::default()) {
@@ -313,7 +313,7 @@ fn samples_of_every_export_have_the_mean_and_variance_of_pytorchs_own() {
 
 #[test]
 fn dropout_can_be_put_in_at_every_place_of_a_stripped_export() {
-    use crate::rewrite::{Place, Unit};
+    use crate::graph::{Place, Unit};
     let expected = table("expected.json");
     let (mut wrong, mut tried) = (Vec::new(), std::collections::BTreeMap::new());
     for (name, entry) in table("exports.json") {
@@ -322,7 +322,7 @@ fn dropout_can_be_put_in_at_every_place_of_a_stripped_export() {
         }
         let output = entry["output"].as_str();
         let found =
-            rewrite::inspect(&open(&name), output, &SiteOptions::default()).unwrap();
+            graph::inspect(&open(&name), output, &SiteOptions::default()).unwrap();
         for (candidate, unit) in
             found.candidates.iter().flat_map(|c| [(c, Unit::Element), (c, Unit::Channel)])
         {

@@ -55,7 +55,7 @@ impl Drawn {
         self.op("Conv", &[input, &weight, &bias], vec![ints("pads", &[pad; 4])])
     }
 
-    fn normalised(&mut self, input: &str, channels: i64) -> String {
+    fn normalized(&mut self, input: &str, channels: i64) -> String {
         let [scale, shift, mean, variance] =
             [(0.5, 1.5), (-0.5, 0.5), (-0.5, 0.5), (0.5, 2.0)]
                 .map(|range| self.values(&[channels], range));
@@ -73,7 +73,7 @@ impl Drawn {
     /// Something that treats every channel for itself.
     fn channelwise(&mut self, input: &str, channels: i64) -> String {
         match self.below(8) {
-            0 => self.normalised(input, channels),
+            0 => self.normalized(input, channels),
             1 => self.op("Relu", &[input], Vec::new()),
             2 => self.op("HardSwish", &[input], Vec::new()),
             3 => {
@@ -140,7 +140,7 @@ fn drawn(key: u64) -> proto::Graph {
         drawn.conv(&x, (channels, out), kernel)
     };
     if drawn.below(2) == 0 {
-        x = drawn.normalised(&x, out);
+        x = drawn.normalized(&x, out);
     }
     if drawn.below(2) == 0 {
         x = drawn.op("Relu", &[&x], Vec::new());

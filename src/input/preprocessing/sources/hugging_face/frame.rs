@@ -40,7 +40,7 @@ fn resize(
     layer.resize = Some(resize);
     reading.note(layer, "resize", &size);
     if let Some(side) = crop {
-        layer.crop = Some(Crop::Centre(Size { width: side, height: side }));
+        layer.crop = Some(Crop::Center(Size { width: side, height: side }));
         reading.note(layer, "crop", &size);
     }
     let resample = reading.value("resample", resample, |p| Some(p.resample))?;
@@ -51,7 +51,7 @@ fn resize(
         }
         resample => reading.needed(resample, "resample", "do_resize")?,
     };
-    // Pillow's nearest is the pixel under the centre; torchvision has another name for it.
+    // Pillow's nearest is the pixel under the center; torchvision has another name for it.
     let nearest = resample.value == Interpolation::Nearest && !arithmetic.is_pillow;
     layer.interpolation =
         Some(if nearest { Interpolation::NearestExact } else { resample.value });
@@ -108,7 +108,7 @@ fn crop(reading: &Reading<'_>, layer: &mut Layer, crops_already: bool) -> Result
         processor.crop_size.map(|side| Size { width: side, height: side })
     })?;
     let size = reading.needed(size, "crop_size", "do_center_crop")?;
-    layer.crop = Some(Crop::Centre(size.value));
+    layer.crop = Some(Crop::Center(size.value));
     reading.note(layer, "crop", &size);
     Ok(())
 }
@@ -134,7 +134,7 @@ fn pad(reading: &Reading<'_>, layer: &mut Layer) -> Result<()> {
         (true, Rule::Dpt) => {
             let divisor = reading.value("size_divisor", Fields::side, |_| None)?;
             let divisor = reading.needed(divisor, "size_divisor", "do_pad")?;
-            (Pad::Multiple(divisor.value), PadSide::Centre)
+            (Pad::Multiple(divisor.value), PadSide::Center)
         }
         (true, Rule::Plain | Rule::Levit | Rule::PoolFormer) => {
             // Without a size, images are padded to the largest of their batch.

@@ -1,7 +1,7 @@
 //! The image processors of models whose files may name none.
 //!
 //! After `IMAGE_PROCESSOR_MAPPING_NAMES` of transformers 5.23, as far as the processors can be
-//! honoured.
+//! honored.
 
 /// The processors of model types whose files may name none.
 const MODEL_TYPES: &[(&str, &str)] = &[

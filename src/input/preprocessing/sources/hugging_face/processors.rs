@@ -1,4 +1,4 @@
-//! The image processors of Hugging Face transformers that can be honoured: one row each.
+//! The image processors of Hugging Face transformers that can be honored: one row each.
 //!
 //! The defaults are those of transformers 5.23, module `models/*/image_processing_*.py`; files
 //! that leave a key out mean them.
@@ -6,7 +6,7 @@
 use crate::input::preprocessing::presets::{IMAGENET_MEAN, IMAGENET_STD};
 use crate::input::preprocessing::settings::Interpolation;
 
-/// What a processor does where its file is silent; all resize, rescale and normalise, none pads.
+/// What a processor does where its file is silent; all resize, rescale and normalize, none pads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Processor {
     /// Its class, without the `Fast` or `Pil` that may follow.
@@ -50,7 +50,7 @@ pub(super) enum Rule {
     Levit,
     /// Resizes to `size / crop_pct`.
     PoolFormer,
-    /// Keeps the shape and makes sides multiples, if asked; pads around the centre.
+    /// Keeps the shape and makes sides multiples, if asked; pads around the center.
     Dpt,
     /// Scales to -1..1 and divides by the standard deviation again, if asked.
     EfficientNet,
@@ -110,7 +110,7 @@ const DPT: Processor = Processor {
     ..BASE
 };
 
-/// Every processor that can be honoured.
+/// Every processor that can be honored.
 pub(super) const PROCESSORS: &[Processor] = &[
     Processor { class: "ViTImageProcessor", resample: Interpolation::Bilinear, ..BASE },
     Processor {

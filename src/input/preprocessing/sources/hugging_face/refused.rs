@@ -1,4 +1,4 @@
-//! Image processors that cannot be honoured, with what they do.
+//! Image processors that cannot be honored, with what they do.
 
 /// What classes do that one image and one resize cannot do.
 const REFUSED: &[(&str, &[&str])] = &[
@@ -52,7 +52,7 @@ const REFUSED: &[(&str, &[&str])] = &[
         ],
     ),
     ("it crops a part of the image that depends on it", &["Perceiver"]),
-    ("it makes tokens out of colours", &["Chameleon", "Emu3", "Flava", "ImageGPT"]),
+    ("it makes tokens out of colors", &["Chameleon", "Emu3", "Flava", "ImageGPT"]),
     ("it prepares videos", &["Tvp", "VideoLlava", "VideoMAE", "Vivit"]),
     (
         "it reads pages or lines of text",
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_class_is_both_honoured_and_refused() {
+    fn no_class_is_both_honored_and_refused() {
         for processor in PROCESSORS {
             assert_eq!(reason(processor.class), None, "{}", processor.class);
         }

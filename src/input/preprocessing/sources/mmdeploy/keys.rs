@@ -34,7 +34,7 @@ impl Transform {
     }
 }
 
-/// Every transform that can be honoured.
+/// Every transform that can be honored.
 const TRANSFORMS: &[Transform] = &[
     Transform {
         name: "LoadImageFromFile",

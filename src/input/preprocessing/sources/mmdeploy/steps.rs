@@ -119,7 +119,7 @@ impl Steps {
             (height, Some(width)) => (width, height),
             (side, None) => (side, side),
         };
-        self.layer.crop = Some(Crop::Centre(Size { width, height }));
+        self.layer.crop = Some(Crop::Center(Size { width, height }));
         self.note("crop", "CenterCrop");
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Steps {
             .iter()
             .map(|v| ((0.0..=255.0).contains(v) && v.fract() == 0.0).then_some(*v as u8))
             .collect();
-        let colour = match levels.as_deref() {
+        let color = match levels.as_deref() {
             Some([level]) => [*level; 3],
             // The library reads images as blue, green, red, and Normalize turns them.
             Some([blue, green, red]) => [*red, *green, *blue],
@@ -150,12 +150,12 @@ impl Steps {
                 return Err(transform.error("pad_val", message));
             }
         };
-        if self.is_normalized && colour != [0; 3] {
+        if self.is_normalized && color != [0; 3] {
             let message = "a value other than 0 after Normalize is not supported";
             return Err(transform.error("pad_val", message));
         }
         self.layer.fill =
-            Some(if self.is_normalized { Fill::Zero } else { Fill::Colour(colour) });
+            Some(if self.is_normalized { Fill::Zero } else { Fill::Color(color) });
         (self.layer.pad, self.layer.pad_side) = (Some(pad), Some(PadSide::End));
         self.note("pad", "Pad");
         Ok(())

@@ -1,0 +1,59 @@
+//! From a graph to two graphs: what runs once an image, and what runs for every sample.
+//!
+//! [`Plan::new`] chooses the output that holds the scores, finds the live dropouts that reach
+//! it, refuses what would make the result wrong, and cuts the graph: the **prefix** is
+//! everything that no site can reach, the **suffix** everything downstream of one. Nodes fed by
+//! constants alone belong to both sides. Shape arithmetic is never cut: it is rebuilt on the
+//! suffix's side from the shapes of prefix tensors, so that it counts the rows of the suffix
+//! and not those of the prefix.
+//!
+//! Nothing here computes a tensor. Which axis of a tensor is the batch is not known here; only
+//! where a file's fixed batch size is opened it is followed, as a candidate that runs must prove.
+//!
+#![doc = include_str!("docs/sites.md")]
+
+mod apply;
+mod batch;
+mod candidates;
+mod channels;
+mod choose;
+mod converted;
+mod cut;
+#[cfg(test)]
+mod hostile_tests;
+mod inline;
+mod insert;
+mod inspect;
+#[cfg(test)]
+mod made;
+mod output;
+mod prepare;
+mod reach;
+mod recognize;
+mod repair;
+mod reserved;
+mod restore;
+mod self_contained;
+mod site;
+mod split;
+mod split_concat;
+mod stand_in;
+mod suspect;
+
+pub(crate) use batch::{Preference, Shapes};
+pub use candidates::{Candidate, Place};
+pub use choose::SiteOptions;
+pub(crate) use converted::{AddedInputs, Converted, ConvertedDraw};
+pub use inspect::{Inspection, Verdict, inspect};
+pub use output::{Head, Scores, ScoresOption};
+pub(crate) use prepare::Active;
+pub use prepare::Survey;
+pub use restore::restore;
+pub(crate) use self_contained::SELF_CONTAINED;
+#[cfg(test)]
+pub(crate) use site::Values;
+pub(crate) use site::{Draw, Mask};
+pub use site::{Kind, Site, Unit};
+pub(crate) use split::{Growing, SuffixKind, TypedTensor, Watched, WatchedNode};
+pub use split::{Plan, SiteAxis};
+pub use suspect::{Suspicion, Warning};

@@ -1,0 +1,269 @@
+//! A model made ready to be cut: repaired, its sites found and chosen, its draws put in place.
+
+use std::collections::{HashMap, HashSet};
+
+use super::apply::{self, Place};
+use super::choose::{self, SiteOptions};
+use super::inline;
+use super::insert;
+use super::output::{self, Head, ScoresOption};
+use super::reach::Reach;
+use super::recognize;
+use super::repair;
+use super::reserved;
+use super::site::{Draw, Found, Kind, Site, Source, Values};
+use crate::error::{Error, Result};
+use crate::onnx::{Model, bodies, node_label, proto};
+
+/// What was found in a model.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// All places of randomness, live and inert, in graph order.
+    pub sites: Vec<Site>,
+    /// Positions in `sites` of those that draw: they reach the output and were not switched off.
+    pub active: Vec<usize>,
+    /// Sites behind the output that do nothing, each with the reason.
+    pub inert: Vec<String>,
+    /// Nodes of batch normalization in training form, which were brought to inference form.
+    pub batch_norm_training: Vec<String>,
+}
+
+/// A draw in the prepared graph: the node with its number makes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Active {
+    /// The site it belongs to, by its place in the plan's list of sites.
+    pub(crate) site: usize,
+    pub(crate) key: u64,
+    pub(crate) ratio: f32,
+    pub(crate) draw: Draw,
+    pub(crate) values: Values,
+    /// What it drops from; the tensor of its shape for noise.
+    pub(crate) input: String,
+    pub(crate) output: String,
+    /// Whether it stands in the graph itself and not in a body.
+    pub(crate) is_outside: bool,
+}
+
+impl Active {
+    pub(crate) fn is_noise(&self) -> bool {
+        !matches!(self.draw, Draw::Dropout(_))
+    }
+}
+
+/// The prepared model.
+pub(super) struct Prepared {
+    pub(super) model: Model,
+    pub(super) head: Head,
+    pub(super) survey: Survey,
+    /// The sites that draw.
+    pub(super) sites: Vec<Site>,
+    pub(super) active: Vec<Active>,
+}
+
+const EXPORT_HINT: &str = "export with dropout alive and the rest in evaluation mode: \
+    model.eval(), then .train() on the dropout modules alone (for F.dropout(x, training=\
+    self.training): module.training = True on the module that calls it), then torch.onnx.export with \
+    dynamo=False and training=torch.onnx.TrainingMode.PRESERVE (or with dynamo=True)";
+
+pub(super) fn prepare(
+    mut model: Model,
+    output_name: Option<&str>,
+    scores: ScoresOption,
+    options: &SiteOptions,
+) -> Result<Prepared> {
+    let batch_norm_training = repaired(&mut model)?;
+    let head = output::choose(&model, output_name, scores)?;
+    let mut found = recognize::recognize(&model)?;
+    found.extend(insert::sites(&model, &head.tensor, options)?);
+    let chosen = choose::choose(&mut found, options)?;
+    let reach = Reach::new(&model.graph);
+    let needed = reach.needed([head.tensor.as_str()]);
+    drop(reach);
+    let is_needed = |found: &Found| {
+        found.applications.iter().any(|application| {
+            let top = application.steps.first().map_or(application.at, |step| step.0);
+            needed.contains(&top)
+        })
+    };
+    let chosen: Vec<usize> =
+        chosen.into_iter().filter(|&i| is_needed(&found[i])).collect();
+    for (i, found) in found.iter().enumerate().filter(|(_, found)| is_needed(found)) {
+        if let Some((problem, hint)) = &found.refused
+            && (found.site.live || chosen.contains(&i))
+        {
+            return Err(
+                Error::node(found.site.node.clone(), problem.clone()).with_hint(*hint)
+            );
+        }
+    }
+    let inert = found
+        .iter()
+        .enumerate()
+        .filter(|(i, found)| !found.site.live && !chosen.contains(i) && is_needed(found));
+    let inert = inert.map(|(_, found)| {
+        format!(
+            "{}: {}",
+            found.site.node,
+            found.site.reason.as_deref().unwrap_or_default()
+        )
+    });
+    let survey = Survey {
+        inert: inert.collect(),
+        sites: found.iter().map(|found| found.site.clone()).collect(),
+        active: chosen.clone(),
+        batch_norm_training,
+    };
+    if chosen.is_empty() {
+        return Err(no_site(&model, &survey));
+    }
+    let active = put_in_place(&mut model.graph, &found, &chosen);
+    let sites = chosen.iter().map(|&i| found[i].site.clone()).collect();
+    Ok(Prepared { model, head, survey, sites, active })
+}
+
+/// Takes randomness and batch normalization in training form out of functions, and brings the
+/// latter to inference form; the names of its nodes.
+pub(super) fn repaired(model: &mut Model) -> Result<Vec<String>> {
+    reserved::refuse(model)?;
+    let opset = model.opset();
+    inline::functions(model, &|node| {
+        recognize::is_random(node)
+            || recognize::is_dropout(node)
+            || repair::may_train(node, opset)
+    })?;
+    Ok(repair::batch_norm(model))
+}
+
+/// Puts the chosen draws in place, and switches off the other live ones.
+fn put_in_place(
+    graph: &mut proto::Graph,
+    found: &[Found],
+    chosen: &[usize],
+) -> Vec<Active> {
+    let mut active = Vec::new();
+    let mut numbers: HashMap<(usize, usize), usize> = HashMap::new();
+    for (site, &i) in chosen.iter().enumerate() {
+        for (j, application) in found[i].applications.iter().enumerate() {
+            numbers.insert((i, j), active.len());
+            let shape = |output: &str| format!("mcdrop::shape::{output}");
+            let (input, output) = match &application.input {
+                Source::Values(name) | Source::Sizes(name) => {
+                    (name.clone(), application.output.clone())
+                }
+                Source::Masked(..) => {
+                    let name =
+                        |step: &str| format!("mcdrop::{step}::{}", application.output);
+                    (name("ones"), name("mask"))
+                }
+                Source::Bernoulli(..) => {
+                    let uniform = format!("mcdrop::uniform::{}", application.output);
+                    (format!("mcdrop::shape::{}", application.output), uniform)
+                }
+                Source::Like(_, 1) | Source::Shape(_, 1) => {
+                    (shape(&application.output), application.output.clone())
+                }
+                Source::Like(..) | Source::Shape(..) => (
+                    shape(&application.output),
+                    format!("mcdrop::noise::{}", application.output),
+                ),
+            };
+            active.push(Active {
+                site,
+                key: found[i].site.key,
+                ratio: found[i].site.ratio.unwrap_or(0.0),
+                draw: found[i].draw.clone(),
+                values: application.values,
+                input,
+                output,
+                is_outside: application.steps.is_empty(),
+            });
+        }
+    }
+    // A node that does nothing stays as it is.
+    let touched: Vec<Found> = found
+        .iter()
+        .enumerate()
+        .map(|(i, found)| {
+            let mut found = found.clone();
+            if !(found.site.live || chosen.contains(&i)) {
+                found.applications.clear();
+            }
+            found
+        })
+        .collect();
+    apply::apply(graph, &touched, &|i, j| {
+        numbers.get(&(i, j)).map_or(Place::Off, |&number| Place::Ours(number))
+    });
+    apply::remove_dead(graph);
+    active
+}
+
+fn any_node(
+    nodes: &[proto::Node],
+    wanted: &dyn Fn(&proto::Node) -> bool,
+    depth: usize,
+) -> bool {
+    nodes.iter().any(|node| {
+        wanted(node)
+            || (depth < 32
+                && bodies(node).any(|body| any_node(&body.node, wanted, depth + 1)))
+    })
+}
+
+fn no_site(model: &Model, survey: &Survey) -> Error {
+    if let Some(elsewhere) = survey.sites.iter().find(|site| site.live) {
+        let name = &elsewhere.node;
+        return Error::model(
+            model.path(),
+            format!("no live dropout reaches the output; the live ones lie elsewhere (\"{name}\")"),
+        )
+        .with_hint("choose another output with --output-name");
+    }
+    let inert = match &survey.inert[..] {
+        [] => "there is no Dropout node behind the output; exporters remove dropout in \
+               evaluation mode"
+            .to_owned(),
+        [first] => format!("its Dropout node does nothing ({first})"),
+        [first, others @ ..] => {
+            format!("its Dropout nodes do nothing ({first}; and {} more)", others.len())
+        }
+    };
+    Error::model(model.path(), format!("the model has no live dropout: {inert}"))
+        .with_hint(format!(
+            "put it in, --insert head for instance (`mcdrop inspect` lists places); or {EXPORT_HINT}"
+        ))
+}
+
+/// Whether a site shares one draw among all rows of a run, whatever the shapes.
+pub(super) fn shares_a_draw(site: &Site) -> bool {
+    site.kind == Kind::WeightDropout
+}
+
+/// Whether an operator takes its scale from all rows, in the node, its bodies or the functions
+/// that it calls; the name of the first that does.
+pub(super) fn find_inside(
+    model: &Model,
+    node: &proto::Node,
+    wanted: &dyn Fn(&proto::Node) -> bool,
+) -> Option<String> {
+    if any_node(std::slice::from_ref(node), wanted, 0) {
+        return Some(node_label(node).to_owned());
+    }
+    let mut open: Vec<&proto::Node> = vec![node];
+    let mut seen: HashSet<*const proto::Function> = HashSet::new();
+    while let Some(node) = open.pop() {
+        open.extend(bodies(node).flat_map(|body| &body.node));
+        for function in &model.shell.functions {
+            let called = function.name == node.op_type
+                && function.domain.as_deref().unwrap_or_default()
+                    == node.domain.as_deref().unwrap_or_default();
+            if called && seen.insert(std::ptr::from_ref(function)) {
+                if any_node(&function.node, wanted, 0) {
+                    return Some(node_label(node).to_owned());
+                }
+                open.extend(&function.node);
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,35 @@
+//! Names that only a rewritten graph has.
+
+use super::recognize::is_restored;
+use crate::error::{Error, Result};
+use crate::onnx::{Model, bodies, node_label, proto};
+use crate::operator::{DOMAIN, IMAGE_KEY, SAMPLE};
+
+/// Refuses a file that has our operators or tensors already: its nodes would be taken for draws
+/// that were put in place. Those of a converted file that was read back are known by what is
+/// said of them.
+pub(super) fn refuse(model: &Model) -> Result<()> {
+    in_nodes(&model.graph.node)?;
+    model.shell.functions.iter().try_for_each(|function| in_nodes(&function.node))
+}
+
+fn in_nodes(nodes: &[proto::Node]) -> Result<()> {
+    for node in nodes {
+        let is_ours = node.domain.as_deref() == Some(DOMAIN) && !is_restored(node);
+        let mut names = node.input.iter().chain(&node.output);
+        let tensor = names.find(|name| [IMAGE_KEY, SAMPLE].contains(&name.as_str()));
+        let what = match (is_ours, tensor) {
+            (true, _) => format!("an operator of the domain \"{DOMAIN}\""),
+            (false, Some(name)) => format!("the tensor \"{name}\""),
+            (false, None) => {
+                bodies(node).try_for_each(|body| in_nodes(&body.node))?;
+                continue;
+            }
+        };
+        let message =
+            format!("it has {what}, which mcdrop keeps for graphs that it makes itself");
+        return Err(Error::node(node_label(node), message)
+            .with_hint("give the file that was exported, not one that mcdrop runs"));
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Draws made ready to run: rows, seed and site written into their nodes, or nothing random.
+
+use super::{SiteAxis, SuffixKind};
+use crate::graph::apply::{filled, int, node};
+use crate::graph::prepare::Active;
+use crate::graph::site::Draw;
+use crate::onnx::proto;
+use crate::operator::{self, IMAGE_KEY, SAMPLE};
+use crate::random::Draws;
+
+/// Rewrites every draw among the nodes and in their bodies.
+pub(in crate::graph) fn finish(
+    nodes: &mut [proto::Node],
+    active: &[Active],
+    kind: SuffixKind,
+) {
+    for node in nodes {
+        if node.domain.as_deref() == Some(operator::DOMAIN) {
+            let number = node.attribute.first().and_then(|a| a.i).unwrap_or(-1);
+            let found = usize::try_from(number).ok().and_then(|i| active.get(i));
+            if let Some(found) = found {
+                *node = match kind {
+                    SuffixKind::Probe | SuffixKind::Off => without(node, found),
+                    SuffixKind::Sampling { axes, grows, seed, draws, .. } => {
+                        let axis = axes.get(number as usize).copied();
+                        let grows = grows.get(number as usize) == Some(&true);
+                        drawing(
+                            node,
+                            found,
+                            (axis.unwrap_or(SiteAxis::Whole), grows),
+                            (seed, draws),
+                        )
+                    }
+                };
+            }
+        }
+        for attribute in &mut node.attribute {
+            let bodies =
+                attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+            bodies.for_each(|body| finish(&mut body.node, active, kind));
+        }
+    }
+}
+
+/// What the draw is without randomness.
+fn without(drawn: &proto::Node, active: &Active) -> proto::Node {
+    let input = drawn.input.first().map(String::as_str).unwrap_or_default();
+    let off = match active.draw {
+        Draw::Dropout(_) => node("Identity", &[input], &active.output),
+        Draw::Uniform { off, .. } => filled(input, off, &active.output),
+        Draw::Normal { mean, .. } => filled(input, mean, &active.output),
+    };
+    proto::Node { output: drawn.output.clone(), ..off }
+}
+
+fn drawing(
+    drawn: &proto::Node,
+    active: &Active,
+    (axis, grows): (SiteAxis, bool),
+    (seed, draws): (u64, Draws),
+) -> proto::Node {
+    let axis = if let SiteAxis::Rows(axis) = axis { axis as i64 } else { -1 };
+    let ordinal = drawn.attribute.first().and_then(|a| a.i).unwrap_or(-1);
+    let mut attribute = vec![
+        int(operator::AXIS, axis),
+        int(operator::INDEPENDENT, i64::from(draws == Draws::Independent)),
+        int(operator::ORDINAL, ordinal),
+        int(operator::SEED, seed.cast_signed()),
+        int(operator::SITE, active.key.cast_signed()),
+    ];
+    match &active.draw {
+        Draw::Dropout(mask) => {
+            let axes = mask.axes.iter().flatten().copied();
+            let some = i64::from(mask.axes.is_some());
+            let values = active.values;
+            attribute.push(int(operator::GROWS, i64::from(grows)));
+            attribute.push(float(operator::RATIO, active.ratio));
+            attribute.push(ints(
+                operator::MASK_AXES,
+                [some].into_iter().chain(axes).collect(),
+            ));
+            attribute.push(floats(
+                operator::VALUES,
+                vec![values.scale, values.shift, values.dropped],
+            ));
+        }
+        Draw::Uniform { low, high, off } => {
+            attribute.push(floats(operator::NUMBERS, vec![*low, *high, *off]));
+        }
+        Draw::Normal { mean, scale } => {
+            attribute.push(int(operator::GAUSSIAN, 1));
+            attribute.push(floats(operator::NUMBERS, vec![*mean, *scale, *mean]));
+        }
+    }
+    let mut input = vec![drawn.input.first().cloned().unwrap_or_default()];
+    input.extend([IMAGE_KEY.to_owned(), SAMPLE.to_owned()]);
+    input.extend(drawn.input.get(1).cloned());
+    proto::Node { input, attribute, ..drawn.clone() }
+}
+
+fn attribute(name: &str, kind: i32) -> proto::Attribute {
+    proto::Attribute {
+        name: Some(name.to_owned()),
+        r#type: Some(kind),
+        ..proto::Attribute::default()
+    }
+}
+
+fn float(name: &str, value: f32) -> proto::Attribute {
+    proto::Attribute { f: Some(value), ..attribute(name, 1) }
+}
+
+fn floats(name: &str, values: Vec<f32>) -> proto::Attribute {
+    proto::Attribute { floats: values, ..attribute(name, 6) }
+}
+
+fn ints(name: &str, values: Vec<i64>) -> proto::Attribute {
+    proto::Attribute { ints: values, ..attribute(name, 7) }
+}

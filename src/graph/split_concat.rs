@@ -1,0 +1,343 @@
+//! Linear layers over a concatenation, taken apart: what no site reaches is computed once.
+//!
+//! `Conv(Concat(u, s)) = Conv_u(u) + Conv_s(s)`, also where operators that treat every channel
+//! for itself stand between the two, as in a `DenseNet`; never across a draw. With `u` free of
+//! randomness its half of the layer moves into the prefix. A batch normalization that follows is
+//! taken along: `BN(a + b)` is `BN(a)` plus `b` with its scale alone, so that ONNX Runtime still
+//! folds it into both layers. Weights are not read: their parts are `Gather`s of constants.
+
+mod chain;
+mod channels;
+
+use std::collections::{BTreeMap, HashSet};
+
+use chain::{Chain, Link};
+use channels::Channels;
+
+use super::apply::{constant, int, node};
+use super::batch::attribute;
+use super::reach::Reach;
+use super::split::{Plan, holds_a_draw};
+use crate::error::Result;
+use crate::onnx::{node_label, proto};
+
+/// What one output of a layer must save, in multiply-adds: below, reading the other half from
+/// memory costs as much.
+const LEAST: usize = 16;
+
+impl Plan {
+    /// The plan with its linear layers over concatenations taken apart; itself where there is
+    /// none to gain from.
+    ///
+    /// # Errors
+    /// If the changed graph cannot be cut.
+    pub(crate) fn with_concatenations_split(self) -> Result<Self> {
+        let graph = Splitter::new(&self).run();
+        let Some(graph) = graph else { return Ok(self) };
+        let mut model = self.model().clone();
+        model.graph = graph;
+        self.with_model(model, self.image().clone())
+    }
+}
+
+/// What the names of nodes and tensors begin with that are put in.
+const NAME: &str = "mcdrop::half::";
+
+/// Whether a node adds the halves of a layer.
+pub(super) fn adds_halves(node: &proto::Node) -> bool {
+    node.op_type.as_deref() == Some("Add")
+        && node.input.iter().all(|name| name.starts_with(NAME))
+}
+
+/// A linear layer: where its weight is, and which axes count what it takes.
+#[derive(Debug, Clone, Copy)]
+struct Layer<'a> {
+    node: &'a proto::Node,
+    /// Axis of the weight that counts input channels.
+    weight_axis: usize,
+    /// Axis of the data that counts them; -1 for the last.
+    data_axis: i64,
+    /// Axes of what it takes and gives.
+    rank: usize,
+    /// Multiply-adds of an output for each input channel.
+    taps: usize,
+    inputs: usize,
+}
+
+struct Splitter<'a> {
+    graph: &'a proto::Graph,
+    reach: Reach<'a>,
+    random: HashSet<usize>,
+    /// Tensors that must stay: outputs, and what draws read.
+    kept: HashSet<&'a str>,
+    new: BTreeMap<usize, Vec<proto::Node>>,
+    count: usize,
+}
+
+impl<'a> Splitter<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let graph = &plan.model().graph;
+        let reach = Reach::new(graph);
+        let needed = reach.needed([plan.head().tensor.as_str()]);
+        let draws = needed.iter().copied().filter(|&i| holds_a_draw(&graph.node[i]));
+        let random = reach.downstream(&draws.collect(), true);
+        let random = random.intersection(&needed).copied().collect();
+        let outputs = graph.output.iter().filter_map(|value| value.name.as_deref());
+        let drawn = plan.active().iter().map(|active| active.input.as_str());
+        let kept = outputs.chain(drawn).chain([plan.head().tensor.as_str()]).collect();
+        Self { graph, reach, random, kept, new: BTreeMap::new(), count: 0 }
+    }
+
+    /// The changed graph; `None` where nothing is gained.
+    fn run(mut self) -> Option<proto::Graph> {
+        let mut gone = HashSet::new();
+        for position in 0..self.graph.node.len() {
+            if self.random.contains(&position)
+                && let Some(layer) = self.layer(&self.graph.node[position])
+                && let Some(chain) = self.chain(&layer)
+            {
+                gone.extend(self.take_apart(position, &layer, &chain));
+            }
+        }
+        if self.new.is_empty() {
+            return None;
+        }
+        let mut nodes = Vec::with_capacity(self.graph.node.len());
+        for (position, node) in self.graph.node.iter().enumerate() {
+            match self.new.remove(&position) {
+                Some(new) => nodes.extend(new),
+                None if gone.contains(&position) => {}
+                None => nodes.push(node.clone()),
+            }
+        }
+        Some(proto::Graph { node: nodes, ..self.graph.clone() })
+    }
+
+    fn layer(&self, node: &'a proto::Node) -> Option<Layer<'a>> {
+        let int =
+            |name, default| attribute(node, name).and_then(|a| a.i).unwrap_or(default);
+        let weight = self.reach.index.initializer(node.input.get(1)?)?;
+        let sizes: Vec<usize> = weight
+            .dims
+            .iter()
+            .map(|&size| usize::try_from(size).ok())
+            .collect::<Option<_>>()?;
+        let of = |weight_axis: usize, data_axis, rank| Layer {
+            node,
+            weight_axis,
+            data_axis,
+            rank,
+            taps: sizes.get(2..).map_or(1, |kernel| kernel.iter().product()),
+            inputs: sizes[weight_axis],
+        };
+        let is_standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
+        match (node.op_type.as_deref()?, sizes.len()) {
+            _ if !is_standard => None,
+            ("Conv", 3..) if int("group", 1) == 1 => Some(of(1, 1, sizes.len())),
+            ("ConvTranspose", 3..) if int("group", 1) == 1 => Some(of(0, 1, sizes.len())),
+            ("MatMul", 2) => {
+                let data = self.reach.index.described(node.input.first()?)?;
+                Some(of(0, -1, data.dimensions?.len()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What stands between a layer and the concatenation that it reads, where some of the
+    /// concatenated parts are random and enough are not.
+    fn chain(&self, layer: &Layer<'a>) -> Option<Chain<'a>> {
+        let channels = Channels::new(&self.reach.index, layer.data_axis);
+        let chain = Chain::of(
+            (self.graph, &self.reach, &self.random),
+            &channels,
+            (layer.node.input.first()?, layer.data_axis),
+        )?;
+        let all: usize = chain.parts.iter().map(|part| part.channels).sum();
+        let still: usize = chain
+            .parts
+            .iter()
+            .filter(|part| !part.is_random)
+            .map(|part| part.channels)
+            .sum();
+        let pays = layer.taps.saturating_mul(still) >= LEAST;
+        (all == layer.inputs && 0 < still && still < all && pays).then_some(chain)
+    }
+
+    /// Puts the two halves where the layer is; positions of nodes that go.
+    fn take_apart(
+        &mut self,
+        position: usize,
+        layer: &Layer<'a>,
+        chain: &Chain<'a>,
+    ) -> Vec<usize> {
+        let after = self.normalization_after(layer.node);
+        let place = after.unwrap_or(position);
+        let mut nodes = Vec::new();
+        let still = self.half(&mut nodes, layer, chain, false);
+        let moving = self.half(&mut nodes, layer, chain, true);
+        let (still, moving, output) = match after.map(|at| &self.graph.node[at]) {
+            Some(normalization) => {
+                let (still, moving) =
+                    self.normalized(&mut nodes, normalization, (still, moving));
+                (still, moving, &normalization.output[0])
+            }
+            None => (still, moving, &layer.node.output[0]),
+        };
+        let moving = self.of_the_same_size(&mut nodes, layer, (&still, &moving));
+        nodes.push(proto::Node {
+            name: Some(format!("{}/halves", node_label(layer.node))),
+            ..node("Add", &[&moving, &still], output)
+        });
+        self.new.entry(place).or_default().append(&mut nodes);
+        if place == position { Vec::new() } else { vec![position] }
+    }
+
+    /// One half of a layer, over the parts that are random or those that are not.
+    fn half(
+        &mut self,
+        nodes: &mut Vec<proto::Node>,
+        layer: &Layer<'a>,
+        chain: &Chain<'a>,
+        is_random: bool,
+    ) -> String {
+        let parts = chain.parts.iter().filter(|part| part.is_random == is_random);
+        let names: Vec<&str> = parts.map(|part| part.name).collect();
+        let channels = chain.channels_of(is_random);
+        let mut data = if let [one] = names[..] {
+            one.to_owned()
+        } else {
+            let output = self.fresh();
+            nodes.push(proto::Node {
+                attribute: vec![int("axis", layer.data_axis)],
+                ..node("Concat", &names, &output)
+            });
+            output
+        };
+        for link in &chain.links {
+            data = self.link(nodes, link, (&data, &channels));
+        }
+        let weight = &layer.node.input[1];
+        let weight = self.gathered(nodes, weight, layer.weight_axis as i64, &channels);
+        let output = self.fresh();
+        let mut half = proto::Node {
+            input: vec![data, weight],
+            output: vec![output.clone()],
+            ..layer.node.clone()
+        };
+        // The bias belongs to one of them.
+        if !is_random {
+            half.input.extend(layer.node.input.iter().skip(2).cloned());
+            half.name = Some(output.clone());
+        }
+        nodes.push(half);
+        output
+    }
+
+    /// The random half, refused where its size is not that of the other, as the concatenation
+    /// would have been; a sum alone would repeat a half of one pixel.
+    fn of_the_same_size(
+        &mut self,
+        nodes: &mut Vec<proto::Node>,
+        layer: &Layer,
+        (still, moving): (&str, &str),
+    ) -> String {
+        let (sizes, rows, all, output) =
+            (self.fresh(), self.fresh(), self.fresh(), self.fresh());
+        nodes.push(node("Shape", &[still], &sizes));
+        let behind: Vec<i64> = (1..layer.rank as i64).collect();
+        let behind = self.gathered(nodes, &sizes, 0, &behind);
+        // In the sizes of a reshape, 0 is the size as it is.
+        nodes.push(constant(&rows, &[0]));
+        nodes.push(proto::Node {
+            attribute: vec![int("axis", 0)],
+            ..node("Concat", &[&rows, &behind], &all)
+        });
+        nodes.push(proto::Node {
+            name: Some(format!("{}/same_size", node_label(layer.node))),
+            ..node("Reshape", &[moving, &all], &output)
+        });
+        output
+    }
+
+    /// A node of the chain, over some of its channels.
+    fn link(
+        &mut self,
+        nodes: &mut Vec<proto::Node>,
+        link: &Link<'a>,
+        (data, channels): (&str, &[i64]),
+    ) -> String {
+        let output = self.fresh();
+        let mut copy = link.node.clone();
+        copy.name = Some(output.clone());
+        copy.output = vec![output.clone()];
+        data.clone_into(&mut copy.input[link.data]);
+        for &(input, axis) in &link.by_channel {
+            copy.input[input] =
+                self.gathered(nodes, &link.node.input[input], axis, channels);
+        }
+        nodes.push(copy);
+        output
+    }
+
+    fn gathered(
+        &mut self,
+        nodes: &mut Vec<proto::Node>,
+        tensor: &str,
+        axis: i64,
+        indices: &[i64],
+    ) -> String {
+        let (list, output) = (self.fresh(), self.fresh());
+        nodes.push(constant(&list, indices));
+        nodes.push(proto::Node {
+            attribute: vec![int("axis", axis)],
+            ..node("Gather", &[tensor, &list], &output)
+        });
+        output
+    }
+
+    /// The batch normalization that alone reads a layer's output.
+    fn normalization_after(&self, layer: &proto::Node) -> Option<usize> {
+        let output = layer.output.first()?.as_str();
+        let mut readers =
+            (0..self.graph.node.len()).filter(|&i| self.reach.reads(i).contains(&output));
+        let reader = readers.next().filter(|_| readers.next().is_none())?;
+        let node = &self.graph.node[reader];
+        let is_plain = node.op_type.as_deref() == Some("BatchNormalization")
+            && node.output.len() == 1
+            && node.input.len() == 5
+            && node.input[0] == output
+            && layer.op_type.as_deref() != Some("MatMul");
+        let constants = node.input.iter().skip(1);
+        let mut known = constants.map(|name| self.reach.index.initializer(name));
+        let is_known = known.all(|tensor| tensor.is_some());
+        (is_plain && is_known && !self.kept.contains(output)).then_some(reader)
+    }
+
+    /// Both halves behind a batch normalization: the shift belongs to one of them.
+    fn normalized(
+        &mut self,
+        nodes: &mut Vec<proto::Node>,
+        of: &proto::Node,
+        (still, moving): (String, String),
+    ) -> (String, String) {
+        let zero = self.fresh();
+        nodes.push(node("Sub", &[&of.input[3], &of.input[3]], &zero));
+        let mut put = |data: String, shift: &str, mean: &str, output: String| {
+            let (scale, variance) = (of.input[1].clone(), of.input[4].clone());
+            nodes.push(proto::Node {
+                name: Some(output.clone()),
+                input: vec![data, scale, shift.to_owned(), mean.to_owned(), variance],
+                output: vec![output.clone()],
+                ..of.clone()
+            });
+            output
+        };
+        let still = put(still, &of.input[2], &of.input[3], self.fresh());
+        (still, put(moving, &zero, &zero, self.fresh()))
+    }
+
+    fn fresh(&mut self) -> String {
+        self.count += 1;
+        format!("{NAME}{}", self.count)
+    }
+}

@@ -1,0 +1,271 @@
+//! Signs that a file is not what its owner thinks: masks that an exporter froze, passes that it
+//! merged, outputs that are no scores. Each with its evidence; none is a proof.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::reach::Reach;
+use super::recognize;
+use super::site::Site;
+use crate::onnx::{Model, first_values, node_label, proto, tensor_values};
+
+/// What is suspected: a closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Suspicion {
+    /// A constant of zeros and one other value that activations are multiplied by.
+    FrozenMask,
+    /// Weights of which a share is exactly zero.
+    FrozenWeight,
+    /// A tensor that depends on a dropout and that one node reads several times.
+    MergedPasses,
+    /// An output of class ids instead of scores.
+    ClassIds,
+    /// A quantized model without any dropout.
+    StrippedQuantized,
+}
+
+impl Suspicion {
+    /// All, in the order of the documentation.
+    pub const ALL: [Self; 5] = [
+        Self::FrozenMask,
+        Self::FrozenWeight,
+        Self::MergedPasses,
+        Self::ClassIds,
+        Self::StrippedQuantized,
+    ];
+
+    /// The name in listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FrozenMask => "frozen_mask",
+            Self::FrozenWeight => "frozen_weight",
+            Self::MergedPasses => "merged_passes",
+            Self::ClassIds => "class_ids",
+            Self::StrippedQuantized => "stripped_quantized",
+        }
+    }
+}
+
+/// A suspicion with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What is suspected.
+    pub suspicion: Suspicion,
+    /// The node or output that shows it.
+    pub node: String,
+    /// What was seen, in a sentence.
+    pub evidence: String,
+}
+
+/// Masks larger than this are not looked at.
+const LARGEST_MASK: usize = 1 << 16;
+/// Values of a weight that are looked at.
+const SEEN_WEIGHTS: usize = 4096;
+
+/// Everything suspicious, in graph order.
+pub(super) fn suspicions(model: &Model, sites: &[Site]) -> Vec<Warning> {
+    let reach = Reach::new(&model.graph);
+    let constant = reach.constant();
+    let drawn: HashSet<usize> = (0..model.graph.node.len())
+        .filter(|&i| {
+            let node = &model.graph.node[i];
+            recognize::is_random(node) || recognize::is_dropout(node)
+        })
+        .collect();
+    let moved = reach.downstream(&drawn, false);
+    let mut found = Vec::new();
+    let mut weights_seen = HashSet::new();
+    for (at, node) in model.graph.node.iter().enumerate() {
+        found.extend(frozen_mask(model, &reach, &constant, node));
+        found.extend(frozen_weight(model, &reach, node, &mut weights_seen));
+        if moved.contains(&at) {
+            found.extend(merged_passes(model, &reach, &moved, node));
+        }
+    }
+    found.extend(class_ids(model, &reach));
+    found.extend(stripped_quantized(model, sites));
+    found
+}
+
+/// The constant that a tensor is: an initializer, or one behind `Identity` or in a `Constant`.
+fn tensor<'a>(reach: &Reach<'a>, name: &str) -> Option<&'a proto::Tensor> {
+    if let Some(tensor) = reach.index.initializer(name) {
+        return Some(tensor);
+    }
+    let node = reach.index.producer(name)?;
+    match node.op_type.as_deref()? {
+        "Identity" | "Cast" => reach.index.initializer(node.input.first()?),
+        "Constant" => node.attribute.iter().find_map(|a| a.t.as_ref()),
+        _ => None,
+    }
+}
+
+fn frozen_mask(
+    model: &Model,
+    reach: &Reach,
+    constant: &HashSet<usize>,
+    node: &proto::Node,
+) -> Option<Warning> {
+    if !matches!(node.op_type.as_deref(), Some("Mul" | "Div")) {
+        return None;
+    }
+    let is_fixed = |name: &&String| {
+        reach.index.initializers.contains_key(name.as_str())
+            || reach.index.producer_index(name).is_some_and(|i| constant.contains(&i))
+    };
+    let (fixed, varying): (Vec<_>, Vec<_>) = node.input.iter().partition(is_fixed);
+    let (&[mask], false) = (&fixed[..], varying.is_empty()) else { return None };
+    let values = tensor_values(model, tensor(reach, mask)?, LARGEST_MASK)?;
+    let zeros = values.iter().filter(|value| **value == 0.0).count();
+    let other: BTreeSet<u32> = values
+        .iter()
+        .filter(|value| **value != 0.0)
+        .map(|value| value.to_bits())
+        .collect();
+    let kept = other.first().map(|&bits| f32::from_bits(bits))?;
+    if zeros == 0 || other.len() != 1 || kept < 1.0 {
+        return None;
+    }
+    let n = values.len();
+    Some(Warning {
+        suspicion: Suspicion::FrozenMask,
+        node: node_label(node).to_owned(),
+        evidence: format!(
+            "multiplies by the constant \"{mask}\" of which {zeros} of {n} values are 0 and the \
+             others {kept}: a mask that the exporter froze? Every pass has the same"
+        ),
+    })
+}
+
+fn frozen_weight(
+    model: &Model,
+    reach: &Reach,
+    node: &proto::Node,
+    seen: &mut HashSet<String>,
+) -> Option<Warning> {
+    if !matches!(
+        node.op_type.as_deref(),
+        Some("Conv" | "Gemm" | "MatMul" | "ConvTranspose")
+    ) {
+        return None;
+    }
+    let name = node.input.iter().take(2).find(|name| tensor(reach, name).is_some())?;
+    let weights = tensor(reach, name).filter(|tensor| tensor.dims.len() >= 2)?;
+    if !seen.insert(name.clone()) {
+        return None;
+    }
+    let values = first_values(model, weights, SEEN_WEIGHTS)?;
+    let zeros = values.iter().filter(|value| **value == 0.0).count();
+    let share = zeros as f64 / values.len().max(1) as f64;
+    if zeros < 8 || !(0.02..0.9).contains(&share) {
+        return None;
+    }
+    Some(Warning {
+        suspicion: Suspicion::FrozenWeight,
+        node: node_label(node).to_owned(),
+        evidence: format!(
+            "{:.0} % of its weights \"{name}\" are exactly 0: pruned, or a dropout of weights \
+             that the exporter froze?",
+            100.0 * share
+        ),
+    })
+}
+
+/// A tensor that depends on a dropout and that is put together with itself.
+fn merged_passes(
+    model: &Model,
+    reach: &Reach,
+    moved: &HashSet<usize>,
+    node: &proto::Node,
+) -> Option<Warning> {
+    if !matches!(
+        node.op_type.as_deref(),
+        Some(
+            "Add"
+                | "Sub"
+                | "Concat"
+                | "Sum"
+                | "Mean"
+                | "Max"
+                | "Min"
+                | "SequenceConstruct"
+        )
+    ) {
+        return None;
+    }
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    for name in node.input.iter().filter(|name| !name.is_empty()) {
+        let written = reach.index.producer_index(name);
+        if written.is_some_and(|i| moved.contains(&i) && !is_shape(&model.graph.node[i]))
+        {
+            *times.entry(name).or_default() += 1;
+        }
+    }
+    let (name, n) = times.into_iter().find(|(_, n)| *n > 1)?;
+    Some(Warning {
+        suspicion: Suspicion::MergedPasses,
+        node: node_label(node).to_owned(),
+        evidence: format!(
+            "reads \"{name}\", which depends on dropout, {n} times: passes that the exporter \
+             merged into one? They are equal"
+        ),
+    })
+}
+
+fn is_shape(node: &proto::Node) -> bool {
+    matches!(node.op_type.as_deref(), Some("Shape" | "Size"))
+}
+
+fn class_ids(model: &Model, reach: &Reach) -> Vec<Warning> {
+    let outputs = model.outputs().into_iter();
+    let ids = outputs.filter_map(|output| {
+        let mut name = output.name.clone();
+        let mut picks = None;
+        for _ in 0..8 {
+            let Some(node) = reach.index.producer(&name) else { break };
+            match node.op_type.as_deref().unwrap_or_default() {
+                "ArgMax" | "ArgMin" | "TopK" => {
+                    picks = Some(node.op_type.clone().unwrap_or_default());
+                    break;
+                }
+                "Cast" | "Identity" | "Squeeze" | "Unsqueeze" | "Reshape" => {
+                    name = node.input.first().cloned().unwrap_or_default();
+                }
+                _ => break,
+            }
+        }
+        let integers = matches!(output.element_type, 2..=7 | 9 | 12 | 13);
+        let what = match (picks, integers) {
+            (Some(operator), _) => format!("comes out of {operator}"),
+            (None, true) => "holds integers".to_owned(),
+            (None, false) => return None,
+        };
+        Some(Warning {
+            suspicion: Suspicion::ClassIds,
+            node: output.name,
+            evidence: format!(
+                "the output {what}: class ids, where class scores are needed"
+            ),
+        })
+    });
+    ids.collect()
+}
+
+fn stripped_quantized(model: &Model, sites: &[Site]) -> Option<Warning> {
+    let quantized = |node: &&proto::Node| {
+        let name = node.op_type.as_deref().unwrap_or_default();
+        name.starts_with("QLinear")
+            || name.starts_with("DynamicQuantize")
+            || matches!(
+                name,
+                "QuantizeLinear" | "DequantizeLinear" | "ConvInteger" | "MatMulInteger"
+            )
+    };
+    let node = model.graph.node.iter().find(quantized).filter(|_| sites.is_empty())?;
+    Some(Warning {
+        suspicion: Suspicion::StrippedQuantized,
+        node: node_label(node).to_owned(),
+        evidence: "the model is quantized and holds no dropout: quantization's pre-processing \
+                   saves a model that ONNX Runtime has optimized, which deletes every dropout"
+            .to_owned(),
+    })
+}

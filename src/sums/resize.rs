@@ -1,0 +1,209 @@
+//! Bilinear resizing of logits, block by block, so that a resized map of logits never exists.
+//!
+//! Without antialiasing, clamped at the edges: what bilinear `interpolate` does in `PyTorch`, and
+//! a linear `Resize` in ONNX.
+
+use super::elementary::ln;
+use super::softmax::LOWEST_SCORE;
+use super::{NotFinite, ScoreKind, Scores};
+use crate::simd::Isa;
+
+/// Numbers between the lines of two channels, so that those of many channels do not fall on the
+/// same lines of the processor's cache.
+const GAP: usize = 16;
+
+/// Logits with the way to another size: as wide as that already, and as high as they were. Lines
+/// are interpolated once this way and not for every line that lies between them.
+#[derive(Debug)]
+pub(super) struct Resized {
+    /// Line by line, within a line channel by channel, `stride` apart.
+    lines: Vec<f32>,
+    stride: usize,
+    n_channels: usize,
+    width: usize,
+    rows: Vec<Tap>,
+}
+
+/// The two neighbors that a row or column lies between.
+#[derive(Debug, Clone, Copy)]
+struct Tap {
+    low: usize,
+    high: usize,
+    /// Weight of `high`; that of `low` is the rest.
+    weight: f32,
+}
+
+impl Resized {
+    /// Scores as logits that can be interpolated, with the way to a height and width.
+    ///
+    /// Probabilities become their logarithms, which the softmax after the interpolation takes
+    /// back; a probability of 0 counts as e^−87.3.
+    ///
+    /// # Errors
+    /// Where a score is NaN or +∞, or no class is possible at a pixel.
+    pub(super) fn new(
+        scores: &Scores,
+        to: [usize; 2],
+        isa: Isa,
+    ) -> Result<Self, NotFinite> {
+        check(scores)?;
+        let Scores { values, n_channels, height, width, kind, ref coordinates } = *scores;
+        let (rows, columns) =
+            (taps(height, to[0], *coordinates), taps(width, to[1], *coordinates));
+        let stride = to[1] + GAP;
+        let mut lines = vec![0.0; height * n_channels * stride];
+        let mut line = vec![0.0; width];
+        for (i, row) in values.chunks_exact(width).enumerate() {
+            let (channel, y) = (i / height, i % height);
+            line.copy_from_slice(row);
+            isa.run(
+                #[inline(always)]
+                || to_logits(&mut line, kind, n_channels),
+            );
+            let wide = &mut lines[(y * n_channels + channel) * stride..][..to[1]];
+            for (wide, tap) in wide.iter_mut().zip(&columns) {
+                *wide = (1.0 - tap.weight) * line[tap.low] + tap.weight * line[tap.high];
+            }
+        }
+        Ok(Self { lines, stride, n_channels, width: to[1], rows })
+    }
+
+    pub(super) fn n_channels(&self) -> usize {
+        self.n_channels
+    }
+
+    /// All pixels, channel by channel.
+    pub(super) fn all(&self) -> Vec<f32> {
+        let n_pixels = self.rows.len() * self.width;
+        let mut all = vec![0.0; self.n_channels * n_pixels];
+        let mut pixel = vec![[0.0]; self.n_channels];
+        for i in 0..n_pixels {
+            self.load(i, &mut pixel);
+            for (channel, [value]) in all.chunks_exact_mut(n_pixels).zip(&pixel) {
+                channel[i] = *value;
+            }
+        }
+        all
+    }
+
+    /// Loads the pixels from `first_pixel` on, of the size resized to, a row a channel.
+    #[inline(always)]
+    pub(super) fn load<const W: usize>(&self, first_pixel: usize, rows: &mut [[f32; W]]) {
+        let (y, x) = (first_pixel / self.width, first_pixel % self.width);
+        if x + W <= self.width {
+            let (upper, lower) = self.around(self.rows[y], x);
+            for ((out, upper), lower) in rows.iter_mut().zip(upper).zip(lower) {
+                mix(out, self.rows[y].weight, (&upper[..W], &lower[..W]));
+            }
+            return;
+        }
+        let mut lane = 0;
+        while lane < W {
+            let (y, x) =
+                ((first_pixel + lane) / self.width, (first_pixel + lane) % self.width);
+            let n = (W - lane).min(self.width - x);
+            let (upper, lower) = self.around(self.rows[y], x);
+            for ((out, upper), lower) in rows.iter_mut().zip(upper).zip(lower) {
+                let out = &mut out[lane..lane + n];
+                mix(out, self.rows[y].weight, (&upper[..n], &lower[..n]));
+            }
+            lane += n;
+        }
+    }
+
+    /// The two lines of every channel that a row lies between, from a column on.
+    #[inline(always)]
+    fn around(
+        &self,
+        row: Tap,
+        x: usize,
+    ) -> (std::slice::Chunks<'_, f32>, std::slice::Chunks<'_, f32>) {
+        let line = |y: usize| {
+            self.lines[y * self.n_channels * self.stride + x..].chunks(self.stride)
+        };
+        (line(row.low), line(row.high))
+    }
+}
+
+/// Interpolates between two lines.
+#[inline(always)]
+fn mix(out: &mut [f32], weight: f32, (upper, lower): (&[f32], &[f32])) {
+    for ((out, above), below) in out.iter_mut().zip(upper).zip(lower) {
+        *out = (1.0 - weight) * above + weight * below;
+    }
+}
+
+/// Scores as logits that can be interpolated.
+#[inline(always)]
+fn to_logits(line: &mut [f32], kind: ScoreKind, n_channels: usize) {
+    match (kind, n_channels) {
+        (ScoreKind::Logits, _) => replace(line, |x| x.max(LOWEST_SCORE)),
+        (ScoreKind::Probabilities, 1) => replace(line, |x| ln(x) - ln(1.0 - x)),
+        (ScoreKind::Probabilities, _) => replace(line, ln),
+    }
+}
+
+#[inline(always)]
+fn replace(values: &mut [f32], by: impl Fn(f32) -> f32) {
+    for value in values {
+        *value = by(*value);
+    }
+}
+
+/// Which place of the scores a pixel of the size resized to takes, along an axis of `from` scores
+/// and `to` pixels: the coordinate transformations of ONNX's `Resize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Coordinates {
+    /// Centers of pixels: `(i + 1/2) from / to - 1/2`.
+    #[default]
+    HalfPixel,
+    /// As half pixels, but the first place where there is one pixel.
+    PytorchHalfPixel,
+    /// First on first, last on last: `i (from - 1) / (to - 1)`.
+    AlignCorners,
+    /// First on first: `i from / to`.
+    Asymmetric,
+}
+
+impl Coordinates {
+    fn place(self, i: usize, from: usize, to: usize) -> f64 {
+        let (i, scale) = (i as f64, from as f64 / to as f64);
+        match self {
+            Self::PytorchHalfPixel | Self::AlignCorners if to == 1 => 0.0,
+            Self::HalfPixel | Self::PytorchHalfPixel => (i + 0.5) * scale - 0.5,
+            Self::AlignCorners => i * (from as f64 - 1.0) / (to as f64 - 1.0),
+            Self::Asymmetric => i * scale,
+        }
+    }
+}
+
+fn taps(from: usize, to: usize, coordinates: Coordinates) -> Vec<Tap> {
+    let tap = |i: usize| {
+        let place = coordinates.place(i, from, to).max(0.0);
+        let low = (place as usize).min(from - 1);
+        let high = (low + 1).min(from - 1);
+        let weight = if low == high { 0.0 } else { (place - low as f64) as f32 };
+        Tap { low, high, weight }
+    };
+    (0..to).map(tap).collect()
+}
+
+fn check(scores: &Scores) -> Result<(), NotFinite> {
+    let n_pixels = scores.height * scores.width;
+    let lowest = match scores.kind {
+        ScoreKind::Logits => f32::NEG_INFINITY,
+        ScoreKind::Probabilities => 0.0,
+    };
+    let mut is_possible = vec![scores.n_channels == 1; n_pixels];
+    for channel in scores.values.chunks_exact(n_pixels) {
+        for (is_possible, &score) in is_possible.iter_mut().zip(channel) {
+            *is_possible |= score > lowest;
+        }
+    }
+    let at = |i: usize| NotFinite { pixel: i % n_pixels, class: i / n_pixels };
+    let infinite = (0..scores.values.len())
+        .filter(|&i| scores.values[i].is_nan() || scores.values[i] == f32::INFINITY)
+        .map(at);
+    let impossible = (0..n_pixels).filter(|&pixel| !is_possible[pixel]).map(at);
+    infinite.chain(impossible).min().map_or(Ok(()), Err)
+}
