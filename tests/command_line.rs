@@ -350,3 +350,28 @@ fn that_nobody_reads_the_messages_stops_nothing() {
     assert_eq!(status.code(), Some(3));
     assert_eq!(table(&folder.path().join("out")).len(), 3);
 }
+
+#[test]
+fn a_run_leaves_nothing_in_the_home_of_the_user() {
+    let folder = images(&[]);
+    let home = tempfile::tempdir().unwrap();
+    let digits = model("models/digits.onnx");
+    let mut command = mcdrop();
+    command.current_dir(folder.path());
+    command.args(["predict", &digits, "images", "-o", "out"]);
+    // ONNX Runtime sends no telemetry where one of these is set.
+    for variable in ["CI", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"] {
+        command.env_remove(variable);
+    }
+    for variable in ["GITHUB_ACTIONS", "TF_BUILD", "JENKINS_URL", "GITLAB_CI"] {
+        command.env_remove(variable);
+    }
+    let output = command.env("HOME", home.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let left: Vec<_> = walkdir::WalkDir::new(home.path())
+        .min_depth(1)
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}

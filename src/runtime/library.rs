@@ -202,6 +202,7 @@ fn environment_packages() -> Vec<PathBuf> {
 }
 
 fn load(file: &Path) -> Result<(Environment, String), String> {
+    disable_telemetry();
     let version = version(file)?;
     // ONNX Runtime would write its warnings to standard error; what matters comes as an error.
     let silent: ort::logging::LoggerFunction = Arc::new(|_, _, _, _, _| {});
@@ -219,6 +220,22 @@ fn load(file: &Path) -> Result<(Environment, String), String> {
     environment
         .map(|environment| (environment, version))
         .map_err(|error| error.to_string())
+}
+
+/// Official libraries from 1.29 on write a device id and queue events below the user's cache
+/// folder when they start, unless this variable forbids it.
+const TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
+
+/// Forbids telemetry, if the user has not decided about it. Must run before the library is
+/// loaded: `with_telemetry(false)` acts only after the first files are written.
+#[expect(unsafe_code, reason = "a process has one environment, which C code may read")]
+fn disable_telemetry() {
+    if std::env::var_os(TELEMETRY).is_none() {
+        // SAFETY: Rust's own readers of the environment take a lock. C code that reads it without
+        // one is, in this process, ONNX Runtime, which is not loaded yet: the caller holds the lock
+        // of `LOADED`, and a process loads the library once.
+        unsafe { std::env::set_var(TELEMETRY, "1") };
+    }
 }
 
 /// The function that every ONNX Runtime library exports.
