@@ -16,12 +16,14 @@ pub mod images;
 pub mod label;
 pub mod picture;
 pub mod preprocessing;
+pub mod settings;
 
-pub use decode::{Decoded, ReadOptions, read_image};
+pub use decode::{Decoded, read_image};
 pub use digest::{hexadecimal, sha256_of};
 pub use images::{ImageFile, Listing, Source, list_images};
 pub use picture::Picture;
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
+pub use settings::ReadOptions;
 
 /// Most pixels that an image may have, before and after resizing, unless said otherwise. More
 /// is taken for a mistake or for a file made to exhaust memory.

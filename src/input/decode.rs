@@ -13,11 +13,11 @@
 //! come out the same everywhere.
 
 mod alpha;
-mod foreign;
 mod integer;
 mod jpeg;
 mod orient;
 mod png;
+mod sniff;
 #[cfg(test)]
 mod tests;
 mod tiff;
@@ -32,37 +32,12 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
 
-use super::MAX_PIXELS;
 use super::picture::Picture;
-use super::preprocessing::{Alpha, Channels, Exif};
+use super::settings::{Exif, ReadOptions};
 use crate::error::{Error, Result};
 
 /// Largest file that is read.
 const MOST_BYTES: u64 = 2 << 30;
-
-/// What is wanted of an image file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadOptions {
-    /// Most pixels that an image may have.
-    pub max_pixels: u64,
-    /// Whether EXIF orientation is applied.
-    pub exif: Exif,
-    /// What the model takes: with [`Channels::Rgba`] four bands as they are, else colors.
-    pub channels: Channels,
-    /// What becomes of transparency where colors are wanted.
-    pub alpha: Alpha,
-}
-
-impl Default for ReadOptions {
-    fn default() -> Self {
-        Self {
-            max_pixels: MAX_PIXELS,
-            exif: Exif::Apply,
-            channels: Channels::Rgb,
-            alpha: Alpha::Drop,
-        }
-    }
-}
 
 /// An image file's pixels and hash.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +120,7 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
         reader.set_format(ImageFormat::Tiff);
     }
     let Some(format) = reader.format() else {
-        return Err(foreign::refusal(bytes));
+        return Err(sniff::refusal(bytes));
     };
     if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
         let message = "JPEG: the file ends before the image does".to_owned();

@@ -7,42 +7,40 @@
 //! error at the earliest of the two that can know.
 
 mod apply;
-mod arrange;
 mod bands;
 mod classes;
 mod colors;
-mod frame;
 mod geometry;
+mod input_size;
 mod interpolate;
-mod layers;
 mod normalize;
+mod partial_config;
 mod presets;
 mod resize;
 mod scale;
-mod settings;
 mod sidecar;
 mod sizes;
 mod sources;
-mod steps;
-mod takes;
+mod spatial_transform;
+mod tensor_layout;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
-pub use self::frame::MODEL_INPUT;
 pub use self::geometry::Geometry;
-pub use self::settings::{
-    Channels, Crop, Interpolation, Layout, ModelInput, Options, Preset, Resize, Size,
-    Task,
+pub use self::partial_config::Options;
+pub use self::spatial_transform::MODEL_INPUT;
+pub use super::settings::{
+    Alpha, Channels, Crop, CropRule, Exif, Fill, Interpolation, Layout, ModelInput, Pad,
+    PadSide, Preset, Resampler, Resize, Size, Task,
 };
-pub use self::steps::{Alpha, CropRule, Exif, Fill, Pad, PadSide, Resampler};
 
-use self::frame::Frame;
-use self::layers::{Chosen, choose};
 use self::normalize::Scaling;
-use self::sources::{Gathered, LeftOut};
-use super::decode::ReadOptions;
+use self::partial_config::{Resolved, choose};
+use self::sources::{ConfigSources, IgnoredConfig};
+use self::spatial_transform::SpatialTransform;
+use super::settings::ReadOptions;
 use crate::error::Result;
 use crate::palette::Palette;
 
@@ -57,7 +55,7 @@ pub struct Preprocessing {
     pub task: Option<Task>,
     layout: Layout,
     channels: Channels,
-    frame: Frame,
+    spatial: SpatialTransform,
     scaling: Scaling,
     /// Why images of 8 bits cannot be scaled like this.
     unfit_for_levels: Option<scale::Unfit>,
@@ -107,12 +105,12 @@ impl Preprocessing {
     /// contradict each other or what the model takes, or nothing says how pixel values are
     /// scaled.
     pub fn resolve(model: &Path, input: &ModelInput, options: &Options) -> Result<Self> {
-        let Gathered { layers, left_out } = sources::gather(model, options)?;
+        let ConfigSources { layers, left_out } = sources::gather(model, options)?;
         let channels = scale::channels(&layers, input)?;
         let (mean, std) = scale::mean_and_std(&layers, channels.value, model, &left_out)?;
         let alpha = choose(&layers, "alpha", |layer| layer.alpha);
         let reading = reading(options, channels.value, alpha.as_ref());
-        let frame = Frame::plan(&layers, input, reading.max_pixels)?;
+        let spatial = SpatialTransform::plan(&layers, input, reading.max_pixels)?;
         let task = choose(&layers, "task", |layer| layer.task);
         let classes = choose(&layers, "classes", |layer| layer.classes.clone());
         let palette = colors::settle(&layers, classes.as_ref())?;
@@ -134,7 +132,7 @@ impl Preprocessing {
         if let Some(alpha) = &alpha {
             list("alpha", alpha.value.to_string(), &alpha.origin);
         }
-        for (key, value, origin) in frame.settings() {
+        for (key, value, origin) in spatial.settings() {
             list(key, value, origin);
         }
         list("mean", scale::listed(&mean.value), &mean.origin);
@@ -145,7 +143,7 @@ impl Preprocessing {
         if let Some(colors) = &palette {
             list("palette", colors.value.to_string(), &colors.origin);
         }
-        for LeftOut { error, why } in &left_out {
+        for IgnoredConfig { error, why } in &left_out {
             list("left out", error.to_string(), why);
         }
         Ok(Self {
@@ -154,7 +152,7 @@ impl Preprocessing {
             task: task.map(|task| task.value),
             layout: input.layout,
             channels: channels.value,
-            frame,
+            spatial,
             scaling: Scaling::new(&mean.value, &std.value),
             unfit_for_levels: scale::Unfit::of(&mean, &std),
             reading,
@@ -186,7 +184,7 @@ impl Preprocessing {
 fn reading(
     options: &Options,
     channels: Channels,
-    alpha: Option<&Chosen<Alpha>>,
+    alpha: Option<&Resolved<Alpha>>,
 ) -> ReadOptions {
     let default = ReadOptions::default();
     ReadOptions {

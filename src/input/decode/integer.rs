@@ -3,9 +3,9 @@
 use image::{DynamicImage, ImageBuffer, Pixel};
 
 use super::alpha::laid_on_white;
-use super::{CONVERT, ReadOptions, Refusal};
+use super::{CONVERT, Refusal};
 use crate::input::picture::{Picture, Values};
-use crate::input::preprocessing::{Alpha, Channels};
+use crate::input::settings::{Alpha, Channels, ReadOptions};
 
 /// The pixels as red, green and blue, or as the four bands that a model takes.
 pub(super) fn to_picture(

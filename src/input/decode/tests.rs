@@ -2,6 +2,7 @@
 
 mod bands;
 
+use crate::input::settings::Channels;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -17,9 +17,9 @@ use super::alpha::{floats_on_white, laid_on_white};
 use super::integer::{byte, wrong_bands};
 use super::orient::orient;
 use super::tiff_tag::set_tag;
-use super::{CONVERT, ReadOptions, Refusal, SAVE_AGAIN, TOO_LARGE, check_pixels};
+use super::{CONVERT, Refusal, SAVE_AGAIN, TOO_LARGE, check_pixels};
 use crate::input::picture::{Picture, Values};
-use crate::input::preprocessing::{Alpha, Channels, Exif};
+use crate::input::settings::{Alpha, Channels, Exif, ReadOptions};
 
 /// The picture, or `None` where the image library reads such a file as well.
 pub(super) fn read(

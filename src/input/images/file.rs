@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::id;
 use crate::error::{Error, Result};
-use crate::input::decode::{Decoded, ReadOptions, read_image};
+use crate::input::decode::{Decoded, read_image};
+use crate::input::settings::ReadOptions;
 
 /// An image that was listed.
 ///

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::file::ImageFile;
 use crate::error::{Error, Result};
 
-/// Takes each file once. Returns how many were named again, other than by a pattern.
+/// FixedInputSize each file once. Returns how many were named again, other than by a pattern.
 ///
 /// # Errors
 ///

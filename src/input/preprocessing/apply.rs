@@ -1,13 +1,13 @@
 //! From a picture to the network's input, step by step.
 
-use super::arrange::Arrangement;
 use super::normalize::unit_of_byte;
-use super::settings::Size;
-use super::steps::Resampler;
+use super::tensor_layout::TensorLayout;
 use super::{Geometry, NetworkInput, Preprocessing, bands};
 use crate::error::{Error, Result};
-use crate::input::decode::ReadOptions;
 use crate::input::picture::{Picture, Values};
+use crate::input::settings::ReadOptions;
+use crate::input::settings::Resampler;
+use crate::input::settings::Size;
 
 impl Preprocessing {
     /// How image files are to be read for [`Self::apply`].
@@ -30,7 +30,7 @@ impl Preprocessing {
             let message = format!("{found} values for {size} pixels");
             return Err(Error::setting("image", message));
         }
-        let geometry = self.frame.geometry(size)?;
+        let geometry = self.spatial.geometry(size)?;
         let resized = geometry.resized();
         let (scaling, arrangement) = (&self.scaling, self.arrangement());
         let values = match &picture.values {
@@ -39,14 +39,14 @@ impl Preprocessing {
                     return Err(unfit.error());
                 }
                 let pixels = bands::chosen(values, picture, self.channels, bands::luma)?;
-                if self.frame.method().resampler == Resampler::Float {
+                if self.spatial.method().resampler == Resampler::Float {
                     let units = pixels.map(unit_of_byte);
-                    let resized = self.frame.method().resize_floats(units, resized);
+                    let resized = self.spatial.method().resize_floats(units, resized);
                     arrangement.arrange(&resized, &geometry, scaling, |channel, value| {
                         scaling.unit(channel, value)
                     })
                 } else {
-                    let resized = self.frame.resize(pixels, resized)?;
+                    let resized = self.spatial.resize(pixels, resized)?;
                     arrangement.arrange(&resized, &geometry, scaling, |channel, value| {
                         scaling.byte(channel, value)
                     })
@@ -56,7 +56,7 @@ impl Preprocessing {
                 self.check_range(values)?;
                 let pixels =
                     bands::chosen(values, picture, self.channels, bands::float_luma)?;
-                let resized = self.frame.method().resize_floats(pixels, resized);
+                let resized = self.spatial.method().resize_floats(pixels, resized);
                 let arranged = arrangement.arrange(
                     &resized,
                     &geometry,
@@ -71,11 +71,11 @@ impl Preprocessing {
         Ok(NetworkInput { values, height, width, geometry })
     }
 
-    fn arrangement(&self) -> Arrangement {
-        Arrangement {
+    fn arrangement(&self) -> TensorLayout {
+        TensorLayout {
             layout: self.layout,
             channels: self.channels,
-            fill: self.frame.fill(),
+            fill: self.spatial.fill(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Which bands of a picture become the channels that are resized.
 
 use super::resize::Pixels;
-use super::settings::{Channels, Size};
 use crate::error::{Error, Result};
 use crate::input::picture::Picture;
+use crate::input::settings::{Channels, Size};
 
 /// The values of a picture as many channels as the model takes, red first; `luma` makes gray
 /// of red, green and blue.

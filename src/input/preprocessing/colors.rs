@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::layers::{Chosen, Layer, choose};
+use super::partial_config::{PartialConfig, Resolved, choose};
 use super::sources::read_text;
 use crate::error::{Error, Result};
 use crate::palette::{KNOWN, Palette};
@@ -42,12 +42,12 @@ pub(super) fn read(name_or_file: &str) -> Result<Palette> {
 
 /// The palette that was asked for, else the one that belongs to the classes' names.
 pub(super) fn settle(
-    layers: &[Layer],
-    classes: Option<&Chosen<Vec<String>>>,
-) -> Result<Option<Chosen<Palette>>> {
+    layers: &[PartialConfig],
+    classes: Option<&Resolved<Vec<String>>>,
+) -> Result<Option<Resolved<Palette>>> {
     let Some(palette) = choose(layers, "palette", |layer| layer.palette.clone()) else {
         let palette = classes.and_then(|names| Palette::of_classes(&names.value));
-        return Ok(palette.map(|palette| Chosen::unsaid(palette, CLASS_NAMES)));
+        return Ok(palette.map(|palette| Resolved::default(palette, CLASS_NAMES)));
     };
     let n = palette.value.colors().len();
     if n > MOST_COLORS {
@@ -86,13 +86,13 @@ mod tests {
 
     use super::*;
 
-    fn layers(palette: Option<Palette>) -> [Layer; 1] {
-        [Layer { palette, ..Layer::default() }]
+    fn layers(palette: Option<Palette>) -> [PartialConfig; 1] {
+        [PartialConfig { palette, ..PartialConfig::default() }]
     }
 
-    fn classes(names: &[&str]) -> Chosen<Vec<String>> {
+    fn classes(names: &[&str]) -> Resolved<Vec<String>> {
         let names = names.iter().map(ToString::to_string).collect();
-        Chosen::unsaid(names, "names.txt")
+        Resolved::default(names, "names.txt")
     }
 
     #[test]

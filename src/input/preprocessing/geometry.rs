@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::settings::{Crop, Resize, Size};
 use super::sizes;
-use super::steps::{CropRule, Pad, PadSide};
+use crate::input::settings::{Crop, Resize, Size};
+use crate::input::settings::{CropRule, Pad, PadSide};
 
 /// How image pixels and network pixels correspond.
 ///

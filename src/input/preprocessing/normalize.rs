@@ -6,7 +6,7 @@
 //! as it is: `(v - mean) / std`.
 
 use super::presets::{IMAGENET_MEAN, IMAGENET_STD, single_precision};
-use super::settings::Preset;
+use crate::input::settings::Preset;
 
 /// The standard deviation that leaves values in 0..255.
 const RAW: f32 = 1.0 / 255.0;
@@ -89,8 +89,8 @@ fn bits(values: &[f32]) -> impl Iterator<Item = u32> {
 #[cfg(test)]
 mod tests {
     use super::super::presets;
-    use super::super::settings::Channels;
     use super::*;
+    use crate::input::settings::Channels;
 
     #[test]
     fn raw_leaves_values_as_they_are() {

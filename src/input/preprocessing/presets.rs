@@ -1,15 +1,15 @@
 //! Preprocessing by name: one row a preset.
 
-use super::layers::Layer;
-use super::settings::{Channels, Crop, Interpolation, Preset, Resize, Size};
-use super::steps::{CropRule, Pad, Resampler};
+use super::partial_config::PartialConfig;
+use crate::input::settings::{Channels, Crop, Interpolation, Preset, Resize, Size};
+use crate::input::settings::{CropRule, Pad, Resampler};
 
 /// What a preset says.
 struct Row {
     preset: Preset,
     scale: Scale,
     /// `None` for presets that are about the scale alone.
-    frame: Option<Frame>,
+    sizes: Option<PresetSizes>,
 }
 
 /// Mean and standard deviation, of red, green and blue where they differ.
@@ -19,7 +19,7 @@ enum Scale {
 }
 
 /// Size before the crop, and the crop.
-struct Frame {
+struct PresetSizes {
     short: usize,
     crop: Option<usize>,
 }
@@ -43,26 +43,26 @@ pub(super) const fn single_precision([a, b, c]: [f64; 3]) -> [f32; 3] {
 /// The sizes are those of torchvision's `ImageClassification` and `SemanticSegmentation` as
 /// its weights use them most.
 const PRESETS: &[Row] = &[
-    Row { preset: Preset::Imagenet, scale: IMAGENET, frame: None },
+    Row { preset: Preset::Imagenet, scale: IMAGENET, sizes: None },
     Row {
         preset: Preset::Unit,
         scale: Scale::AllChannels { mean: 0.0, std: 1.0 },
-        frame: None,
+        sizes: None,
     },
     Row {
         preset: Preset::Raw,
         scale: Scale::AllChannels { mean: 0.0, std: 1.0 / 255.0 },
-        frame: None,
+        sizes: None,
     },
     Row {
         preset: Preset::TorchvisionClassification,
         scale: IMAGENET,
-        frame: Some(Frame { short: 256, crop: Some(224) }),
+        sizes: Some(PresetSizes { short: 256, crop: Some(224) }),
     },
     Row {
         preset: Preset::TorchvisionSegmentation,
         scale: IMAGENET,
-        frame: Some(Frame { short: 520, crop: None }),
+        sizes: Some(PresetSizes { short: 520, crop: None }),
     },
 ];
 
@@ -73,9 +73,9 @@ fn row(preset: Preset) -> Option<&'static Row> {
 /// Writes what the layer's preset says about the frame into the keys that the layer leaves
 /// out. The scale depends on the channels, which no layer knows alone: see
 /// [`mean_and_std`].
-pub(super) fn spell_out(layer: &mut Layer) {
+pub(super) fn spell_out(layer: &mut PartialConfig) {
     let Some(preset) = layer.preset else { return };
-    let Some(frame) = row(preset).and_then(|row| row.frame.as_ref()) else { return };
+    let Some(sizes) = row(preset).and_then(|row| row.sizes.as_ref()) else { return };
     let source = layer.source("preset");
     let origin = format!("preset {preset} ({})", source.origin);
     let mut said = Vec::new();
@@ -86,11 +86,11 @@ pub(super) fn spell_out(layer: &mut Layer) {
         is_unsaid
     };
     if fill_in("resize", layer.resize.is_none()) {
-        layer.resize = Some(Resize::Short(frame.short));
+        layer.resize = Some(Resize::Short(sizes.short));
     }
     if fill_in("crop", layer.crop.is_none()) {
         let square = |side| Crop::Center(Size { width: side, height: side });
-        layer.crop = Some(frame.crop.map_or(Crop::None, square));
+        layer.crop = Some(sizes.crop.map_or(Crop::None, square));
     }
     if fill_in("interpolation", layer.interpolation.is_none()) {
         layer.interpolation = Some(Interpolation::Bilinear);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn keys_of_the_same_layer_win_over_its_preset() {
-        let mut layer = Layer::of_file("model.toml");
+        let mut layer = PartialConfig::of_file("model.toml");
         layer.preset = Some(Preset::TorchvisionClassification);
         layer.resize = Some(Resize::Short(232));
         spell_out(&mut layer);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_preset_of_the_scale_says_nothing_about_sizes() {
-        let mut layer = Layer::of_file("model.toml");
+        let mut layer = PartialConfig::of_file("model.toml");
         layer.preset = Some(Preset::Imagenet);
         spell_out(&mut layer);
         assert!(layer.resize.is_none() && layer.crop.is_none() && layer.pad.is_none());

@@ -15,8 +15,8 @@ mod pillow;
 mod torchvision;
 
 use super::interpolate::{self, Kernel};
-use super::settings::{Interpolation, Size};
-use super::steps::Resampler;
+use crate::input::settings::Resampler;
+use crate::input::settings::{Interpolation, Size};
 
 /// Pixels, `channels` values each, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::layers::{Chosen, Layer, choose};
+use super::partial_config::{PartialConfig, Resolved, choose};
 use super::presets;
-use super::settings::{Channels, ModelInput};
-use super::sources::LeftOut;
+use super::sources::IgnoredConfig;
 use crate::error::{Error, Result};
+use crate::input::settings::{Channels, ModelInput};
 
 /// Largest mean that is taken for one of values in 0..1; a scale of -1..1 makes one above 1.
 const LARGEST_MEAN: f32 = 2.0;
@@ -21,17 +21,24 @@ const SMALLEST_STD: f32 = 1e-30;
 const DIVIDE: &str = "numbers for values in 0..255 have to be divided by 255";
 
 /// Numbers that were chosen, with their origin.
-type Numbers = Chosen<Vec<f32>>;
+type Numbers = Resolved<Vec<f32>>;
 
 /// The channels, as said or as their number suggests.
-pub(super) fn channels(layers: &[Layer], input: &ModelInput) -> Result<Chosen<Channels>> {
+pub(super) fn channels(
+    layers: &[PartialConfig],
+    input: &ModelInput,
+) -> Result<Resolved<Channels>> {
     let count = input.channels;
     let chosen = choose(layers, "channels", |layer| layer.channels);
     let chosen = match (chosen, count) {
         (Some(chosen), _) => chosen,
-        (None, 1) => Chosen::unsaid(Channels::Gray, super::frame::MODEL_INPUT),
-        (None, 4) => Chosen::unsaid(Channels::Rgba, super::frame::MODEL_INPUT),
-        (None, _) => Chosen::unsaid(Channels::Rgb, "default"),
+        (None, 1) => {
+            Resolved::default(Channels::Gray, super::spatial_transform::MODEL_INPUT)
+        }
+        (None, 4) => {
+            Resolved::default(Channels::Rgba, super::spatial_transform::MODEL_INPUT)
+        }
+        (None, _) => Resolved::default(Channels::Rgb, "default"),
     };
     if chosen.value.count() == count {
         return Ok(chosen);
@@ -54,10 +61,10 @@ pub(super) fn channels(layers: &[Layer], input: &ModelInput) -> Result<Chosen<Ch
 
 /// Mean and standard deviation, one number a channel.
 pub(super) fn mean_and_std(
-    layers: &[Layer],
+    layers: &[PartialConfig],
     channels: Channels,
     model: &Path,
-    left_out: &[LeftOut],
+    left_out: &[IgnoredConfig],
 ) -> Result<(Numbers, Numbers)> {
     let mean = numbers(layers, "mean", channels, |layer| layer.mean.clone())?;
     let std = numbers(layers, "std", channels, |layer| layer.std.clone())?;
@@ -111,9 +118,9 @@ impl Unfit {
 
 /// Refuses what a file of another library says of the scale, where its images of 8 bits cannot
 /// have it: none of them is for images of floating point.
-pub(super) fn check_levels(layer: Layer) -> Result<Layer> {
+pub(super) fn check_levels(layer: PartialConfig) -> Result<PartialConfig> {
     let said = |key, numbers: &Option<Vec<f32>>| {
-        Chosen::said(&layer, key, numbers.clone().unwrap_or_default())
+        Resolved::explicit(&layer, key, numbers.clone().unwrap_or_default())
     };
     match Unfit::of(&said("mean", &layer.mean), &said("std", &layer.std)) {
         Some(unfit) => Err(unfit.error()),
@@ -129,17 +136,17 @@ pub(super) fn listed(numbers: &[f32]) -> String {
 
 /// What the last layer says that gives the numbers or a preset; in one layer the numbers win.
 fn numbers(
-    layers: &[Layer],
+    layers: &[PartialConfig],
     key: &str,
     channels: Channels,
-    said: impl Fn(&Layer) -> Option<Vec<f32>>,
+    said: impl Fn(&PartialConfig) -> Option<Vec<f32>>,
 ) -> Result<Option<Numbers>> {
     for layer in layers.iter().rev() {
         if let Some(numbers) = said(layer) {
-            return Ok(Some(Chosen::said(layer, key, numbers)));
+            return Ok(Some(Resolved::explicit(layer, key, numbers)));
         }
         if let Some(preset) = layer.preset {
-            let chosen = Chosen::said(layer, "preset", preset);
+            let chosen = Resolved::explicit(layer, "preset", preset);
             let (mean, std) =
                 presets::mean_and_std(preset, channels).map_err(|message| {
                     Error::setting(&chosen.place, message)
@@ -147,7 +154,7 @@ fn numbers(
                 })?;
             let value = if key == "mean" { mean } else { std };
             let origin = format!("preset {preset} ({})", chosen.origin);
-            return Ok(Some(Chosen { value, origin, place: chosen.place }));
+            return Ok(Some(Resolved { value, origin, place: chosen.place }));
         }
     }
     Ok(None)
@@ -158,7 +165,7 @@ fn alone(place: &str, missing: &str) -> Error {
         .with_hint(format!("give --{missing} too, or a --preset for both"))
 }
 
-fn nothing_said(model: &Path, left_out: &[LeftOut]) -> Error {
+fn nothing_said(model: &Path, left_out: &[IgnoredConfig]) -> Error {
     let others =
         left_out.iter().map(|other| format!("; not recognized: {}", other.error));
     let others: String = others.collect();

@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use toml::{Table, Value};
 
-use super::layers::Layer;
+use super::partial_config::PartialConfig;
 use super::presets;
-use super::steps::Fill;
 use crate::error::{Error, Result};
+use crate::input::settings::Fill;
 use crate::palette::Palette;
 
 /// The way out where a file is not written as it should be.
@@ -36,7 +36,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// What the text of this file says.
-pub(super) fn parse(file: &str, text: &str) -> Result<Layer> {
+pub(super) fn parse(file: &str, text: &str) -> Result<PartialConfig> {
     if text.trim_start().starts_with('{') {
         return Err(Error::setting(file, "is JSON; expected TOML")
             .with_hint("write its values into a TOML file, or give them as flags"));
@@ -47,7 +47,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Layer> {
         let message = error.message().replace('\n', ", ");
         Error::setting(file, format!("line {line}: {message}")).with_hint(FORM)
     })?;
-    let mut layer = Layer::of_file(file);
+    let mut layer = PartialConfig::of_file(file);
     for (key, value) in &table {
         read_key(&mut layer, key, value).map_err(|message| {
             Error::setting(format!("{file}: {key}"), message).with_hint(FORM)
@@ -62,7 +62,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Layer> {
 }
 
 /// Leaves keys that it does not know to the caller.
-fn read_key(layer: &mut Layer, key: &str, value: &Value) -> Result<(), String> {
+fn read_key(layer: &mut PartialConfig, key: &str, value: &Value) -> Result<(), String> {
     match key {
         "task" => layer.task = Some(named(value)?),
         "preset" => layer.preset = Some(named(value)?),

@@ -2,7 +2,7 @@
 //!
 //! Where a library would come out with a side of 0, the side is 1.
 
-use super::settings::{Resize, Size};
+use crate::input::settings::{Resize, Size};
 
 /// The size that a rule gives an image.
 ///

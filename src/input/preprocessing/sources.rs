@@ -17,9 +17,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::layers::Layer;
+use super::partial_config::Options;
+use super::partial_config::PartialConfig;
 use super::scale::check_levels;
-use super::settings::Options;
 use super::sidecar;
 use crate::error::{Error, Result};
 use beside::Beside;
@@ -37,14 +37,14 @@ const INSTEAD: &str = "say how images are prepared in a TOML file (MODEL.toml be
 
 /// Everything that was said, lowest first.
 #[derive(Debug)]
-pub(super) struct Gathered {
-    pub(super) layers: Vec<Layer>,
-    pub(super) left_out: Vec<LeftOut>,
+pub(super) struct ConfigSources {
+    pub(super) layers: Vec<PartialConfig>,
+    pub(super) left_out: Vec<IgnoredConfig>,
 }
 
 /// A configuration that did not have to be honored.
 #[derive(Debug)]
-pub(super) struct LeftOut {
+pub(super) struct IgnoredConfig {
     /// What would be answered to it.
     pub(super) error: Error,
     /// Why that does not matter.
@@ -52,7 +52,7 @@ pub(super) struct LeftOut {
 }
 
 /// Reads all that says something about this model's preprocessing.
-pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
+pub(super) fn gather(model: &Path, options: &Options) -> Result<ConfigSources> {
     let folders = Folders::around(model);
     let inside = format!("{}'s metadata", model.display());
     let Beside { found, unrecognized } = Beside::read(&folders);
@@ -66,12 +66,12 @@ pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
     if let Some(path) = &options.config {
         by_hand.extend(config(path)?);
     }
-    by_hand.push(Layer::of_flags(options)?);
+    by_hand.push(PartialConfig::of_flags(options)?);
 
-    let scale_is_said = by_hand.iter().any(Layer::says_the_scale);
-    let left_out = |why| move |error| LeftOut { error, why };
+    let scale_is_said = by_hand.iter().any(PartialConfig::says_the_scale);
+    let left_out = |why| move |error| IgnoredConfig { error, why };
     let unrecognized = unrecognized.into_iter().map(left_out("not recognized"));
-    let mut left_outs: Vec<LeftOut> = unrecognized.collect();
+    let mut left_outs: Vec<IgnoredConfig> = unrecognized.collect();
     let mut layers = Vec::new();
     for source in found {
         match source.and_then(check_levels) {
@@ -83,7 +83,7 @@ pub(super) fn gather(model: &Path, options: &Options) -> Result<Gathered> {
         }
     }
     layers.extend(by_hand);
-    Ok(Gathered { layers, left_out: left_outs })
+    Ok(ConfigSources { layers, left_out: left_outs })
 }
 
 /// A JSON file.
@@ -111,7 +111,7 @@ impl Document {
 }
 
 /// What the file of `--config` says: a sidecar, or any of the JSON files, told by content.
-fn config(path: &Path) -> Result<Vec<Layer>> {
+fn config(path: &Path) -> Result<Vec<PartialConfig>> {
     let (file, text) = (path.display().to_string(), read(path)?);
     if !text.trim_start().starts_with('{') {
         return Ok(vec![sidecar::parse(&file, &text)?]);
@@ -121,7 +121,7 @@ fn config(path: &Path) -> Result<Vec<Layer>> {
 }
 
 /// What a JSON file of another library says.
-fn foreign(path: &Path, fields: Fields<'_>) -> Result<Vec<Layer>> {
+fn foreign(path: &Path, fields: Fields<'_>) -> Result<Vec<PartialConfig>> {
     if mmdeploy::is_pipeline(&fields) {
         return Ok(vec![mmdeploy::pixels(fields)?]);
     }

@@ -3,8 +3,8 @@
 #![allow(clippy::float_cmp, reason = "the same bits are what is promised")]
 
 mod configurations;
-mod foreign;
 mod limits;
+mod other_libraries;
 mod refusals;
 mod sources;
 mod surroundings;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::input::picture::Values;
+use crate::input::settings::{Alpha, Channels};
 
 fn cases() -> Vec<Value> {
     let text = fs::read_to_string(fixtures().join("bands.json")).unwrap();

@@ -10,7 +10,7 @@
 use super::Pixels;
 use super::mix::{self, Floating};
 use crate::input::preprocessing::interpolate::{Kernel, Taps};
-use crate::input::preprocessing::settings::Size;
+use crate::input::settings::Size;
 
 /// Resizes with the kernels for antialiasing and without; a direction that keeps its length is
 /// left alone.

@@ -2,7 +2,7 @@
 
 use super::Pixels;
 use crate::input::preprocessing::interpolate::Taps;
-use crate::input::preprocessing::settings::Size;
+use crate::input::settings::Size;
 use crate::simd::Isa;
 
 /// How values are summed up and rounded.

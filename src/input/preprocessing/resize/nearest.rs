@@ -1,7 +1,7 @@
-//! Takes one old pixel for each new one. Libraries differ in which.
+//! FixedInputSize one old pixel for each new one. Libraries differ in which.
 
 use super::Pixels;
-use crate::input::preprocessing::settings::Size;
+use crate::input::settings::Size;
 
 /// Picks pixels by the old positions of the new columns and rows.
 pub(super) fn pick<T: Copy>(

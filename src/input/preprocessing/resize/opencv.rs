@@ -11,7 +11,7 @@
 use super::mix::{self, Floating};
 use super::{Pixels, nearest};
 use crate::input::preprocessing::interpolate::Taps;
-use crate::input::preprocessing::settings::{Interpolation, Size};
+use crate::input::settings::{Interpolation, Size};
 use crate::simd::Isa;
 
 pub(super) fn resize(

@@ -7,7 +7,7 @@
 use super::mix::{self, Fixed};
 use super::{Pixels, nearest};
 use crate::input::preprocessing::interpolate::{self, Kernel};
-use crate::input::preprocessing::settings::{Interpolation, Size};
+use crate::input::settings::{Interpolation, Size};
 
 /// Fractional bits of a weight: what 32 bits leave above 8 bits of value and 2 to spare.
 const BITS: u32 = 22;

@@ -15,7 +15,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use super::mix::{self, Fixed};
 use super::{Pixels, nearest};
 use crate::input::preprocessing::interpolate::{self, Kernel, Taps};
-use crate::input::preprocessing::settings::{Interpolation, Size};
+use crate::input::settings::{Interpolation, Size};
 
 pub(super) fn resize(
     image: Pixels,

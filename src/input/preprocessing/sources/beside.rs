@@ -8,7 +8,7 @@ use super::folders::Folders;
 use super::hugging_face::{self, Context};
 use super::{Document, mmdeploy, read, timm};
 use crate::error::{Error, Result};
-use crate::input::preprocessing::layers::Layer;
+use crate::input::preprocessing::partial_config::PartialConfig;
 
 /// Keys and values that show a `config.json` to be of Hugging Face or timm.
 const OF_A_MODEL: &[&str] = &[
@@ -31,7 +31,7 @@ const OF_A_DEPLOYMENT: &[&str] = &["\"customs\""];
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     /// What was read, or why it cannot be honored.
-    pub(super) found: Vec<Result<Layer>>,
+    pub(super) found: Vec<Result<PartialConfig>>,
     /// Why files are not taken for those of a library.
     pub(super) unrecognized: Vec<Error>,
 }
@@ -98,7 +98,7 @@ fn read_hub(
     model: Option<Fields<'_>>,
     nested: Option<Fields<'_>>,
     plain: Option<Fields<'_>>,
-    found: &mut Vec<Result<Layer>>,
+    found: &mut Vec<Result<PartialConfig>>,
 ) {
     let of_timm = model.filter(timm::is_config);
     match processor(nested, plain) {
@@ -137,7 +137,7 @@ fn processor<'a>(
 }
 
 /// What older files of the wrapper keep: timm's configuration, settled.
-fn timm_wrapper(fields: Fields<'_>) -> Result<Layer> {
+fn timm_wrapper(fields: Fields<'_>) -> Result<PartialConfig> {
     if timm::is_config(&fields) {
         return timm::pixels(fields);
     }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::fields::{Fields, kind};
 use crate::error::Result;
 use crate::input::preprocessing::classes;
-use crate::input::preprocessing::layers::Layer;
+use crate::input::preprocessing::partial_config::PartialConfig;
 use arithmetic::Arithmetic;
 use class::Class;
 use processors::{Processor, Rule};
@@ -87,12 +87,12 @@ pub(super) struct Context<'a> {
 }
 
 /// What an image processor does to images.
-pub(super) fn pixels(fields: Fields<'_>, context: &Context<'_>) -> Result<Layer> {
+pub(super) fn pixels(fields: Fields<'_>, context: &Context<'_>) -> Result<PartialConfig> {
     let class = Class::of(&fields, context)?;
     refuse_unknown_keys(&fields, &class)?;
     let reading = Reading { fields, class: &class };
     let arithmetic = Arithmetic::of(&fields, &class, context)?;
-    let mut layer = Layer::of_file(fields.file);
+    let mut layer = PartialConfig::of_file(fields.file);
     frame::read(&reading, &arithmetic, &mut layer)?;
     scale::read(&reading, &mut layer)?;
     arithmetic.write(&reading, &mut layer)?;
@@ -100,14 +100,14 @@ pub(super) fn pixels(fields: Fields<'_>, context: &Context<'_>) -> Result<Layer>
 }
 
 /// The class names of a model's `config.json`.
-pub(super) fn labels(model: Fields<'_>) -> Result<Option<Layer>> {
+pub(super) fn labels(model: Fields<'_>) -> Result<Option<PartialConfig>> {
     let Some(table) = model.below("id2label")? else { return Ok(None) };
     let names = classes::by_index(table.table).map_err(|message| {
         model.error("id2label", message).with_hint(
             "expected a name for each index from 0 on; or give a list with --classes",
         )
     })?;
-    let mut layer = Layer::of_file(model.file);
+    let mut layer = PartialConfig::of_file(model.file);
     layer.classes = Some(names);
     layer.comes_from("classes", model.file, format!("{}: id2label", model.file));
     Ok(Some(layer))
@@ -193,7 +193,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Writes down that a key of the layer comes from this value.
-    fn note<T>(&self, layer: &mut Layer, key: &'static str, said: &Said<T>) {
+    fn note<T>(&self, layer: &mut PartialConfig, key: &'static str, said: &Said<T>) {
         let file = self.fields.file;
         let origin = self.class.origin(file, said.is_default);
         layer.comes_from(key, origin, format!("{file}: {}", said.key));

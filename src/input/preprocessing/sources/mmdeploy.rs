@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use crate::error::Result;
-use crate::input::preprocessing::layers::Layer;
-use crate::input::preprocessing::settings::Task;
+use crate::input::preprocessing::partial_config::PartialConfig;
+use crate::input::settings::Task;
 use steps::Steps;
 
 /// Whether a file is a pipeline of this form.
@@ -23,7 +23,7 @@ pub(super) fn is_deploy(fields: &Fields<'_>) -> bool {
 }
 
 /// What the task of a `deploy.json` says of the output.
-pub(super) fn task(fields: Fields<'_>) -> Result<Option<Layer>> {
+pub(super) fn task(fields: Fields<'_>) -> Result<Option<PartialConfig>> {
     let task = match fields.text("task")? {
         Some("Classifier") => Task::Classification,
         Some("Segmentor") => Task::Segmentation,
@@ -34,13 +34,13 @@ pub(super) fn task(fields: Fields<'_>) -> Result<Option<Layer>> {
         }
         None => return Ok(None),
     };
-    let mut layer = Layer::of_file(fields.file);
+    let mut layer = PartialConfig::of_file(fields.file);
     layer.task = Some(task);
     Ok(Some(layer))
 }
 
 /// What is done to images.
-pub(super) fn pixels(root: Fields<'_>) -> Result<Layer> {
+pub(super) fn pixels(root: Fields<'_>) -> Result<PartialConfig> {
     let mut steps = Steps::new(root.file);
     for transform in transforms(root)? {
         steps.add(transform)?;

@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::fields::{Fields, side};
 use crate::error::Result;
 use crate::input::preprocessing::classes;
-use crate::input::preprocessing::layers::Layer;
+use crate::input::preprocessing::partial_config::PartialConfig;
 use crate::input::preprocessing::presets::{IMAGENET_MEAN, IMAGENET_STD};
-use crate::input::preprocessing::settings::{Crop, Interpolation, Resize, Size};
-use crate::input::preprocessing::steps::{Alpha, CropRule, Fill, Pad, Resampler};
+use crate::input::settings::{Alpha, CropRule, Fill, Pad, Resampler};
+use crate::input::settings::{Crop, Interpolation, Resize, Size};
 
 /// Size over size before the crop.
 const CROP_PCT: f64 = 0.875;
@@ -26,10 +26,10 @@ pub(super) fn is_config(fields: &Fields<'_>) -> bool {
 }
 
 /// What is done to images.
-pub(super) fn pixels(root: Fields<'_>) -> Result<Layer> {
+pub(super) fn pixels(root: Fields<'_>) -> Result<PartialConfig> {
     let fields = trained(root)?;
     let (mut layer, key) =
-        (Layer::of_file(root.file), |key| format!("{}: {key}", root.file));
+        (PartialConfig::of_file(root.file), |key| format!("{}: {key}", root.file));
     let size = input_size(root, fields)?;
     let part = match fields.number("crop_pct")? {
         None | Some(0.0) => CROP_PCT,
@@ -85,7 +85,7 @@ pub(super) fn pixels(root: Fields<'_>) -> Result<Layer> {
 }
 
 /// The names of the classes, if the file has them: descriptions rather than codes.
-pub(super) fn labels(root: Fields<'_>) -> Result<Option<Layer>> {
+pub(super) fn labels(root: Fields<'_>) -> Result<Option<PartialConfig>> {
     let fields = trained(root)?;
     for (fields, key) in [
         (root, "label_names"),
@@ -114,7 +114,7 @@ pub(super) fn labels(root: Fields<'_>) -> Result<Option<Layer>> {
             let found = descriptions.as_ref().and_then(|table| table.get(&name));
             found.and_then(Value::as_str).map_or(name, str::to_owned)
         };
-        let mut layer = Layer::of_file(root.file);
+        let mut layer = PartialConfig::of_file(root.file);
         layer.classes = Some(names.into_iter().map(described).collect());
         layer.comes_from("classes", root.file, format!("{}: {key}", root.file));
         return Ok(Some(layer));

@@ -7,20 +7,19 @@ use super::INSTEAD;
 use super::fields::{kind, side};
 use crate::error::{Error, Result};
 use crate::input::preprocessing::classes;
-use crate::input::preprocessing::layers::Layer;
-use crate::input::preprocessing::settings::{
-    Channels, Crop, Interpolation, Resize, Size, Task,
-};
-use crate::input::preprocessing::steps::{
-    Alpha, CropRule, Fill, Pad, PadSide, Resampler,
-};
+use crate::input::preprocessing::partial_config::PartialConfig;
+use crate::input::settings::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
+use crate::input::settings::{Channels, Crop, Interpolation, Resize, Size, Task};
 use crate::python_literal;
 
 /// The gray around an image that does not fill the network's input.
 const GRAY: u8 = 114;
 
 /// What the metadata say, if they are of this form; `file` is how errors call them.
-pub(super) fn read(file: &str, metadata: &[(String, String)]) -> Option<Result<Layer>> {
+pub(super) fn read(
+    file: &str,
+    metadata: &[(String, String)],
+) -> Option<Result<PartialConfig>> {
     let find = |key: &str| {
         let found = metadata.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.as_str())
@@ -44,8 +43,8 @@ struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    fn layer(&self) -> Result<Layer> {
-        let mut layer = Layer::of_file(self.file);
+    fn layer(&self) -> Result<PartialConfig> {
+        let mut layer = PartialConfig::of_file(self.file);
         let size = self.size()?;
         layer.crop = Some(Crop::None);
         layer.pad = Some(Pad::None);

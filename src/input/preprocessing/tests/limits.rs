@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::foreign::folder;
+use super::other_libraries::folder;
 use super::*;
 
 #[test]

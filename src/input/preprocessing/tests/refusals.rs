@@ -1,6 +1,6 @@
 //! Files of other libraries that cannot be honored, or that are broken.
 
-use super::foreign::{VIT, folder, resolved};
+use super::other_libraries::{VIT, folder, resolved};
 use super::*;
 
 fn refused(files: &[(&str, &str)], options: &Options) -> (String, String) {

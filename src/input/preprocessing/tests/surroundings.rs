@@ -1,14 +1,14 @@
 //! What crop and padding add, and values of floating point.
 
 use super::*;
-use crate::input::preprocessing::layers::Layer;
+use crate::input::preprocessing::partial_config::PartialConfig;
 
 const GRAY: ModelInput = ModelInput { channels: 1, ..RGB_ANY };
 
 /// Raw values, and the steps that one layer says.
-fn settled(layer: Layer, input: &ModelInput) -> Result<Preprocessing> {
+fn settled(layer: PartialConfig, input: &ModelInput) -> Result<Preprocessing> {
     let mut settled = resolve(input, &with_preset(Preset::Raw))?;
-    settled.frame = Frame::plan(&[layer], input, MAX_PIXELS)?;
+    settled.spatial = SpatialTransform::plan(&[layer], input, MAX_PIXELS)?;
     Ok(settled)
 }
 
@@ -30,11 +30,11 @@ fn floats(width: usize, bands: usize, values: &[f32]) -> Picture {
 fn padding_is_zero_a_color_or_the_image_reflected() {
     let image = gray(3, 2, &[1, 2, 3, 4, 5, 6]);
     let padded = |fill, pad_side| {
-        let layer = Layer {
+        let layer = PartialConfig {
             pad: Some(Pad::To(size(5, 4))),
             pad_side: Some(pad_side),
             fill: Some(fill),
-            ..Layer::default()
+            ..PartialConfig::default()
         };
         let mut settled = settled(layer, &GRAY).unwrap();
         // Black is 9 for the network, so that it shows where zero stands.
@@ -62,10 +62,10 @@ fn padding_is_zero_a_color_or_the_image_reflected() {
 fn a_color_stands_for_what_a_crop_lacks_and_black_otherwise() {
     let image = Picture::rgb(1, 1, vec![10, 20, 30]);
     let cropped = |fill, channels| {
-        let layer = Layer {
+        let layer = PartialConfig {
             crop: Some(Crop::Center(size(3, 1))),
             fill: Some(fill),
-            ..Layer::default()
+            ..PartialConfig::default()
         };
         let mut settled = settled(layer, &RGB_ANY).unwrap();
         settled.channels = channels;
@@ -109,34 +109,36 @@ fn a_multiple_that_no_side_can_have_is_refused() {
 fn what_the_model_fixes_can_be_met_by_padding() {
     let input = ModelInput { height: Some(64), width: Some(64), ..GRAY };
     let refused = |layer| settled(layer, &input).unwrap_err().to_string();
-    let letterbox = Layer {
+    let letterbox = PartialConfig {
         resize: Some(Resize::Fit(size(64, 64))),
         pad: Some(Pad::To(size(64, 64))),
-        ..Layer::default()
+        ..PartialConfig::default()
     };
     let settled_letterbox = settled(letterbox.clone(), &input).unwrap();
     let made = settled_letterbox.apply(&gray(4, 2, &[9; 8])).unwrap();
     assert_eq!((made.width, made.height), (64, 64));
     assert_eq!(made.geometry.valid(), (0..32, 0..64));
 
-    let open = Layer { pad: None, ..letterbox.clone() };
+    let open = PartialConfig { pad: None, ..letterbox.clone() };
     assert_eq!(
         refused(open),
         "--resize: fit:64x64 leaves a side to the image, but the model's input is fixed at 64x64"
     );
-    let other = Layer { pad: Some(Pad::To(size(96, 64))), ..letterbox.clone() };
+    let other = PartialConfig { pad: Some(Pad::To(size(96, 64))), ..letterbox.clone() };
     assert_eq!(
         refused(other),
         "--pad-to-multiple: gives 96x64, but the model's input is fixed at 64x64"
     );
-    let multiple = Layer { pad: Some(Pad::Multiple(48)), ..Layer::default() };
+    let multiple =
+        PartialConfig { pad: Some(Pad::Multiple(48)), ..PartialConfig::default() };
     assert_eq!(
         refused(multiple),
         "--pad-to-multiple: gives 96x96, but the model's input is fixed at 64x64"
     );
-    let larger = Layer { resize: Some(Resize::Exact(size(65, 10))), ..letterbox };
+    let larger = PartialConfig { resize: Some(Resize::Exact(size(65, 10))), ..letterbox };
     assert_eq!(refused(larger), "--resize: 65x10 cannot be padded to 64x64");
-    let alone = Layer { pad: Some(Pad::To(size(64, 64))), ..Layer::default() };
+    let alone =
+        PartialConfig { pad: Some(Pad::To(size(64, 64))), ..PartialConfig::default() };
     let error =
         settled(alone, &input).unwrap().apply(&gray(65, 1, &[0; 65])).unwrap_err();
     assert!(error.to_string().contains("the image comes out at 65x1, larger than 64x64"));
@@ -145,11 +147,11 @@ fn what_the_model_fixes_can_be_met_by_padding() {
 #[test]
 fn what_a_library_does_not_do_is_refused_by_name() {
     let refused = |resampler, interpolation, antialias| {
-        let layer = Layer {
+        let layer = PartialConfig {
             resampler: Some(resampler),
             interpolation: Some(interpolation),
             antialias,
-            ..Layer::default()
+            ..PartialConfig::default()
         };
         let error = settled(layer, &RGB_ANY).unwrap_err();
         assert!(error.hint().is_some());
@@ -233,10 +235,10 @@ fn presets_for_0_to_1_refuse_floats_beyond() {
 #[test]
 fn floats_that_would_not_stay_finite_are_refused() {
     let settled = |interpolation| {
-        let layer = Layer {
+        let layer = PartialConfig {
             resize: Some(Resize::Exact(size(8, 1))),
             interpolation: Some(interpolation),
-            ..Layer::default()
+            ..PartialConfig::default()
         };
         let mut settled = settled(layer, &GRAY).unwrap();
         settled.scaling = Scaling::new(&[0.0], &[0.1]);
@@ -290,10 +292,10 @@ fn limits_and_orientation_reach_the_reader_of_images() {
 
 #[test]
 fn floating_arithmetic_rounds_nothing_between_resizing_and_normalizing() {
-    let layer = Layer {
+    let layer = PartialConfig {
         resampler: Some(Resampler::Float),
         resize: Some(Resize::Exact(size(4, 1))),
-        ..Layer::default()
+        ..PartialConfig::default()
     };
     let settled = settled(layer, &GRAY).unwrap();
     let made = settled.apply(&gray(2, 1, &[0, 255])).unwrap();

@@ -43,8 +43,7 @@ fn the_sites_of_every_export_are_those_that_survived_in_the_file() {
             })
             .collect();
         let output = entry["output"].as_str();
-        let found = match graph::inspect(&open(&name), output, &SiteOptions::default())
-        {
+        let found = match graph::inspect(&open(&name), output, &SiteOptions::default()) {
             Ok(found) => found,
             Err(error) => {
                 wrong.push(format!("{name}: {error}"));

@@ -4,9 +4,9 @@ use super::class::{Backend, Class};
 use super::processors::Rule;
 use super::{Context, Reading};
 use crate::error::Result;
-use crate::input::preprocessing::layers::Layer;
+use crate::input::preprocessing::partial_config::PartialConfig;
 use crate::input::preprocessing::sources::fields::Fields;
-use crate::input::preprocessing::steps::{Alpha, CropRule, Resampler};
+use crate::input::settings::{Alpha, CropRule, Resampler};
 
 /// Which transformers is meant, and why.
 #[derive(Debug, Clone)]
@@ -46,7 +46,11 @@ impl Arithmetic {
     }
 
     /// Writes everything that follows from it into the layer.
-    pub(super) fn write(&self, reading: &Reading<'_>, layer: &mut Layer) -> Result<()> {
+    pub(super) fn write(
+        &self,
+        reading: &Reading<'_>,
+        layer: &mut PartialConfig,
+    ) -> Result<()> {
         let do_rescale = reading.step("do_rescale", |_| true)?;
         let scales_first = reading.rule() == Rule::Float
             && do_rescale.as_ref().is_some_and(|step| step.value);

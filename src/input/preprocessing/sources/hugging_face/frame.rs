@@ -5,16 +5,16 @@ use super::processors::Rule;
 use super::sides::{Sides, by_rule, sides, sides_of};
 use super::{Reading, Said};
 use crate::error::Result;
-use crate::input::preprocessing::layers::Layer;
-use crate::input::preprocessing::settings::{Crop, Interpolation, Resize, Size};
+use crate::input::preprocessing::partial_config::PartialConfig;
 use crate::input::preprocessing::sources::fields::{Fields, kind};
-use crate::input::preprocessing::steps::{Fill, Pad, PadSide};
+use crate::input::settings::{Crop, Interpolation, Resize, Size};
+use crate::input::settings::{Fill, Pad, PadSide};
 
 /// Reads what is done to the size of images.
 pub(super) fn read(
     reading: &Reading<'_>,
     arithmetic: &Arithmetic,
-    layer: &mut Layer,
+    layer: &mut PartialConfig,
 ) -> Result<()> {
     let crops_already = resize(reading, arithmetic, layer)?;
     crop(reading, layer, crops_already)?;
@@ -25,7 +25,7 @@ pub(super) fn read(
 fn resize(
     reading: &Reading<'_>,
     arithmetic: &Arithmetic,
-    layer: &mut Layer,
+    layer: &mut PartialConfig,
 ) -> Result<bool> {
     let Some(step) = reading.step("do_resize", |_| true)? else {
         return Ok(false);
@@ -86,7 +86,11 @@ fn resample(fields: &Fields<'_>, key: &str) -> Result<Option<Interpolation>> {
     Ok(Some(filter))
 }
 
-fn crop(reading: &Reading<'_>, layer: &mut Layer, crops_already: bool) -> Result<()> {
+fn crop(
+    reading: &Reading<'_>,
+    layer: &mut PartialConfig,
+    crops_already: bool,
+) -> Result<()> {
     let Some(mut step) = reading.step("do_center_crop", |p| p.do_center_crop)? else {
         return Ok(());
     };
@@ -126,7 +130,7 @@ fn exact(fields: &Fields<'_>, key: &str) -> Result<Option<Size>> {
     }
 }
 
-fn pad(reading: &Reading<'_>, layer: &mut Layer) -> Result<()> {
+fn pad(reading: &Reading<'_>, layer: &mut PartialConfig) -> Result<()> {
     let Some(step) = reading.step("do_pad", |_| false)? else {
         return Ok(());
     };

@@ -4,7 +4,7 @@
 //! that leave a key out mean them.
 
 use crate::input::preprocessing::presets::{IMAGENET_MEAN, IMAGENET_STD};
-use crate::input::preprocessing::settings::Interpolation;
+use crate::input::settings::Interpolation;
 
 /// What a processor does where its file is silent; all resize, rescale and normalize, none pads.
 #[derive(Debug, Clone, Copy)]

@@ -3,9 +3,9 @@
 use super::processors::Rule;
 use super::{Reading, Said};
 use crate::error::Result;
-use crate::input::preprocessing::layers::Layer;
-use crate::input::preprocessing::settings::Channels;
+use crate::input::preprocessing::partial_config::PartialConfig;
 use crate::input::preprocessing::sources::fields::Fields;
+use crate::input::settings::Channels;
 
 /// What the processor does to a value v of 0..255: `(v * factor - offset - mean) / std`.
 struct Scale {
@@ -27,7 +27,7 @@ impl Scale {
 
 /// Reads mean, standard deviation and the order of channels; leaves a scale unsaid that the
 /// file does not settle.
-pub(super) fn read(reading: &Reading<'_>, layer: &mut Layer) -> Result<()> {
+pub(super) fn read(reading: &Reading<'_>, layer: &mut PartialConfig) -> Result<()> {
     flip(reading, layer)?;
     let Some(do_rescale) = reading.step("do_rescale", |_| true)? else {
         return Ok(());
@@ -107,7 +107,7 @@ fn twice(first: &[f64], second: &[f64]) -> Vec<f64> {
     (0..count).map(|i| at(first, i) * at(second, i)).collect()
 }
 
-fn flip(reading: &Reading<'_>, layer: &mut Layer) -> Result<()> {
+fn flip(reading: &Reading<'_>, layer: &mut PartialConfig) -> Result<()> {
     if reading.rule() != Rule::MobileVit {
         return Ok(());
     }

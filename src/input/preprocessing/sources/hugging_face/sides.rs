@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::processors::{DefaultSize, Processor, Rule};
 use super::{Reading, Said};
 use crate::error::Result;
-use crate::input::preprocessing::settings::{Resize, Size};
 use crate::input::preprocessing::sources::fields::{Fields, kind, side};
+use crate::input::settings::{Resize, Size};
 
 /// A `size` in any of its forms.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,18 +2,14 @@
 
 use super::keys;
 use crate::error::Result;
-use crate::input::preprocessing::layers::Layer;
-use crate::input::preprocessing::settings::{
-    Channels, Crop, Interpolation, Resize, Size,
-};
+use crate::input::preprocessing::partial_config::PartialConfig;
 use crate::input::preprocessing::sources::fields::{Fields, side};
-use crate::input::preprocessing::steps::{
-    Alpha, CropRule, Fill, Pad, PadSide, Resampler,
-};
+use crate::input::settings::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
+use crate::input::settings::{Channels, Crop, Interpolation, Resize, Size};
 
 /// What was read so far; the order of transforms has to be that of the steps here.
 pub(super) struct Steps {
-    layer: Layer,
+    layer: PartialConfig,
     /// The last transform that was added, by its place in the order.
     last: Option<(usize, &'static str)>,
     is_normalized: bool,
@@ -21,7 +17,7 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(file: &str) -> Self {
-        let mut layer = Layer::of_file(file);
+        let mut layer = PartialConfig::of_file(file);
         layer.resize = Some(Resize::None);
         layer.crop = Some(Crop::None);
         layer.pad = Some(Pad::None);
@@ -185,7 +181,7 @@ impl Steps {
     }
 
     /// Without Normalize the network takes the levels as they are.
-    pub(super) fn finish(mut self) -> Layer {
+    pub(super) fn finish(mut self) -> PartialConfig {
         if !self.is_normalized {
             self.layer.mean = Some(vec![0.0]);
             self.layer.std = Some(vec![1.0 / 255.0]);

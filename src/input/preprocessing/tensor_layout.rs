@@ -5,12 +5,12 @@ use std::ops::Range;
 use super::geometry::Geometry;
 use super::normalize::Scaling;
 use super::resize::Pixels;
-use super::settings::{Channels, Layout};
-use super::steps::Fill;
+use crate::input::settings::Fill;
+use crate::input::settings::{Channels, Layout};
 
 /// Order and surroundings of the network's input.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Arrangement {
+pub(super) struct TensorLayout {
     /// Where the channels are.
     pub(super) layout: Layout,
     /// What they are.
@@ -19,7 +19,7 @@ pub(super) struct Arrangement {
     pub(super) fill: Fill,
 }
 
-impl Arrangement {
+impl TensorLayout {
     /// The network's input from the resized image; `number` turns a value of a channel of the
     /// network into what the network takes.
     pub(super) fn arrange<T: Copy>(
@@ -48,7 +48,7 @@ impl Arrangement {
             let plane = &mut values[channel * channel_step..];
             let mut plane = Plane { values: plane, step: pixel_step, geometry };
             if !whole {
-                self.surround(&mut plane, scaling, channel, source);
+                self.fill_border(&mut plane, scaling, channel, source);
             }
             for (row, old_row) in rows.clone().zip(old_row..) {
                 let from = (old_row * image.size.width + old_column) * count + source;
@@ -64,7 +64,7 @@ impl Arrangement {
     }
 
     /// What stands where there is no image: the color or black, and zero in the padding.
-    fn surround(
+    fn fill_border(
         self,
         plane: &mut Plane<'_>,
         scaling: &Scaling,

@@ -1,13 +1,13 @@
 //! Resize, crop and padding, checked against the size that the model takes.
 
 use super::geometry::{Geometry, Steps};
-use super::layers::{Chosen, Layer, choose};
+use super::input_size::{FixedInputSize, check_sizes};
+use super::partial_config::{PartialConfig, Resolved, choose};
 use super::resize::{Method, Pixels};
-use super::settings::{Crop, Interpolation, ModelInput, Resize, Size};
 use super::sizes::resized;
-use super::steps::{CropRule, Fill, Pad, PadSide, Resampler};
-use super::takes::{Takes, check_sizes};
 use crate::error::{Error, Result};
+use crate::input::settings::{Crop, Interpolation, ModelInput, Resize, Size};
+use crate::input::settings::{CropRule, Fill, Pad, PadSide, Resampler};
 
 /// Where a value comes from that the model file fixes.
 pub const MODEL_INPUT: &str = "the model's input";
@@ -17,28 +17,28 @@ const DEFAULT: &str = "default";
 
 /// How images are brought to the network's size.
 #[derive(Debug, Clone)]
-pub(super) struct Frame {
-    resize: Chosen<Resize>,
-    interpolation: Chosen<Interpolation>,
-    resampler: Chosen<Resampler>,
-    antialias: Chosen<bool>,
-    crop: Chosen<Crop>,
-    crop_rule: Chosen<CropRule>,
-    pad: Chosen<Pad>,
-    pad_side: Chosen<PadSide>,
-    fill: Chosen<Fill>,
-    takes: Takes,
+pub(super) struct SpatialTransform {
+    resize: Resolved<Resize>,
+    interpolation: Resolved<Interpolation>,
+    resampler: Resolved<Resampler>,
+    antialias: Resolved<bool>,
+    crop: Resolved<Crop>,
+    crop_rule: Resolved<CropRule>,
+    pad: Resolved<Pad>,
+    pad_side: Resolved<PadSide>,
+    fill: Resolved<Fill>,
+    takes: FixedInputSize,
     max_pixels: u64,
 }
 
-impl Frame {
+impl SpatialTransform {
     /// Refuses what can give no image that the model takes.
     pub(super) fn plan(
-        layers: &[Layer],
+        layers: &[PartialConfig],
         input: &ModelInput,
         max_pixels: u64,
     ) -> Result<Self> {
-        let takes = Takes { width: input.width, height: input.height };
+        let takes = FixedInputSize { width: input.width, height: input.height };
         let crop = or_default(choose(layers, "crop", |layer| layer.crop), Crop::None);
         let pad = or_default(choose(layers, "pad", |layer| layer.pad), Pad::None);
         let pad = by_its_flag(pad);
@@ -181,40 +181,40 @@ impl Frame {
 
 fn entry<'a, T: ToString>(
     key: &'static str,
-    chosen: &'a Chosen<T>,
+    chosen: &'a Resolved<T>,
 ) -> (&'static str, String, &'a str) {
     (key, chosen.value.to_string(), &chosen.origin)
 }
 
-fn or_default<T>(chosen: Option<Chosen<T>>, default: T) -> Chosen<T> {
-    chosen.unwrap_or_else(|| Chosen::unsaid(default, DEFAULT))
+fn or_default<T>(chosen: Option<Resolved<T>>, default: T) -> Resolved<T> {
+    chosen.unwrap_or_else(|| Resolved::default(default, DEFAULT))
 }
 
 /// The flag for padding has another name than the key.
-fn by_its_flag(pad: Chosen<Pad>) -> Chosen<Pad> {
+fn by_its_flag(pad: Resolved<Pad>) -> Resolved<Pad> {
     if pad.origin != "--pad" {
         return pad;
     }
     let flag = "--pad-to-multiple".to_owned();
-    Chosen { value: pad.value, origin: flag.clone(), place: flag }
+    Resolved { value: pad.value, origin: flag.clone(), place: flag }
 }
 
 /// With a crop or a padding to a size said and no resize, that is all that is meant.
-fn resize_unsaid(takes: Takes, crop: Crop, pad: Pad) -> Chosen<Resize> {
+fn resize_unsaid(takes: FixedInputSize, crop: Crop, pad: Pad) -> Resolved<Resize> {
     match (takes.exactly(), crop, pad) {
         (Some(size), Crop::None, Pad::None | Pad::Multiple(_)) => {
-            Chosen::unsaid(Resize::Exact(size), MODEL_INPUT)
+            Resolved::default(Resize::Exact(size), MODEL_INPUT)
         }
-        _ => Chosen::unsaid(Resize::None, DEFAULT),
+        _ => Resolved::default(Resize::None, DEFAULT),
     }
 }
 
 /// Refuses to be asked for what the library does not do.
 fn antialias(
-    layers: &[Layer],
-    resampler: &Chosen<Resampler>,
-    interpolation: &Chosen<Interpolation>,
-) -> Result<Chosen<bool>> {
+    layers: &[PartialConfig],
+    resampler: &Resolved<Resampler>,
+    interpolation: &Resolved<Interpolation>,
+) -> Result<Resolved<bool>> {
     let said = choose(layers, "antialias", |layer| layer.antialias);
     let (resampler, interpolation) = (resampler.value, interpolation.value);
     let Some(always) = Method::antialias_of(resampler, interpolation) else {
@@ -223,7 +223,7 @@ fn antialias(
     let nearest =
         matches!(interpolation, Interpolation::Nearest | Interpolation::NearestExact);
     match said {
-        _ if nearest => Ok(Chosen::unsaid(false, "nearest has none")),
+        _ if nearest => Ok(Resolved::default(false, "nearest has none")),
         Some(said) if said.value != always => {
             let word = if always { "always" } else { "never" };
             let message = format!(
@@ -233,7 +233,7 @@ fn antialias(
                 .with_hint("leave antialias out, or take the resampler torchvision"))
         }
         said => Ok(said.unwrap_or_else(|| {
-            Chosen::unsaid(always, &format!("resampler {resampler}"))
+            Resolved::default(always, &format!("resampler {resampler}"))
         })),
     }
 }

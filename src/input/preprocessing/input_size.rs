@@ -2,22 +2,22 @@
 
 use std::fmt;
 
-use super::frame::MODEL_INPUT;
-use super::layers::Chosen;
-use super::settings::{Crop, Resize, Size};
-use super::steps::Pad;
+use super::partial_config::Resolved;
+use super::spatial_transform::MODEL_INPUT;
 use crate::error::{Error, Result};
+use crate::input::settings::Pad;
+use crate::input::settings::{Crop, Resize, Size};
 
 /// The size that the model's input is fixed at, as far as it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Takes {
+pub(super) struct FixedInputSize {
     /// Columns, where they are fixed.
     pub(super) width: Option<usize>,
     /// Rows, where they are fixed.
     pub(super) height: Option<usize>,
 }
 
-impl Takes {
+impl FixedInputSize {
     /// The size, where both sides are fixed.
     pub(super) fn exactly(self) -> Option<Size> {
         self.width.zip(self.height).map(|(width, height)| Size { width, height })
@@ -26,9 +26,9 @@ impl Takes {
     /// Refuses steps that cannot, or need not, come out at the model's size.
     pub(super) fn check(
         self,
-        resize: &Chosen<Resize>,
-        crop: &Chosen<Crop>,
-        pad: &Chosen<Pad>,
+        resize: &Resolved<Resize>,
+        crop: &Resolved<Crop>,
+        pad: &Resolved<Pad>,
     ) -> Result<()> {
         let before_pad = match (crop.value, resize.value) {
             (Crop::Center(size), _) => Some((&crop.place, size)),
@@ -59,7 +59,7 @@ impl Takes {
     }
 
     /// A resize that leaves a side to the image suits no fixed size.
-    fn check_open(self, resize: &Chosen<Resize>) -> Result<()> {
+    fn check_open(self, resize: &Resolved<Resize>) -> Result<()> {
         let Some(size) = self.exactly() else { return Ok(()) };
         let side = match resize.value {
             Resize::Short(_) | Resize::ShortAtMost { .. } => "the longer side",
@@ -96,9 +96,9 @@ impl Takes {
     /// what a file says stands until something else is said.
     fn way_out(
         self,
-        resize: &Chosen<Resize>,
-        crop: &Chosen<Crop>,
-        pad: &Chosen<Pad>,
+        resize: &Resolved<Resize>,
+        crop: &Resolved<Crop>,
+        pad: &Resolved<Pad>,
     ) -> String {
         let is_of_file = |is_none: bool, origin: &str| {
             !is_none && !origin.starts_with("--") && origin != MODEL_INPUT
@@ -140,9 +140,9 @@ impl Takes {
 
 /// Refuses sizes that would be too large for any image.
 pub(super) fn check_sizes(
-    resize: &Chosen<Resize>,
-    crop: &Chosen<Crop>,
-    pad: &Chosen<Pad>,
+    resize: &Resolved<Resize>,
+    crop: &Resolved<Crop>,
+    pad: &Resolved<Pad>,
     most: u64,
 ) -> Result<()> {
     let resized = match resize.value {
@@ -169,7 +169,7 @@ pub(super) fn check_sizes(
     }
 }
 
-impl fmt::Display for Takes {
+impl fmt::Display for FixedInputSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.width, self.height) {
             (Some(width), Some(height)) => Size { width, height }.fmt(f),

@@ -1,17 +1,60 @@
 //! What flags and configurations say, one layer each, and which layer decides a key.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::presets;
-use super::settings::{Channels, Crop, Interpolation, Options, Preset, Resize, Task};
-use super::steps::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
 use super::{classes, colors};
 use crate::error::{Error, Result};
+use crate::input::settings::{
+    Alpha, Channels, Crop, CropRule, Exif, Fill, Interpolation, Pad, PadSide, Preset,
+    Resampler, Resize, Task,
+};
 use crate::palette::Palette;
+
+/// What the flags said; what is `None` is left to the configuration and the defaults.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Options {
+    /// `--config`: a configuration in place of, or on top of, the one beside the model.
+    pub config: Option<PathBuf>,
+    /// `--preset`: mean and standard deviation by name.
+    pub preset: Option<Preset>,
+    /// `--resize`.
+    pub resize: Option<Resize>,
+    /// `--crop`.
+    pub crop: Option<Crop>,
+    /// `--interpolation`.
+    pub interpolation: Option<Interpolation>,
+    /// `--antialias`.
+    pub antialias: Option<bool>,
+    /// `--pad-to-multiple`: both sides are brought to a multiple by reflection at the right
+    /// and the bottom. 1 to 65,535.
+    pub pad_to_multiple: Option<usize>,
+    /// `--exif`.
+    pub exif: Option<Exif>,
+    /// `--max-pixels`: most pixels that an image may have, before and after resizing.
+    pub max_pixels: Option<u64>,
+    /// `--mean`: one number, or one a channel, of values in 0..1; of the values themselves
+    /// where images are of floating point.
+    pub mean: Option<Vec<f32>>,
+    /// `--std`: like `mean`.
+    pub std: Option<Vec<f32>>,
+    /// `--channels`.
+    pub channels: Option<Channels>,
+    /// `--classes`: a file with the names of the classes.
+    pub classes: Option<PathBuf>,
+    /// `--palette`: the name of a palette, or a file with the colors of the classes.
+    pub palette: Option<String>,
+    /// `--task`.
+    pub task: Option<Task>,
+    /// What the model file says about itself, by name, as `Model::metadata` gives it; what is
+    /// not known is left alone.
+    pub metadata: Vec<(String, String)>,
+}
 
 /// What one source says; later layers win key by key.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Layer {
+pub(super) struct PartialConfig {
     /// The configuration file as given; `None` for the flags.
     pub(super) file: Option<String>,
     /// Where single keys come from, if there is more to say than the file or the flag.
@@ -47,7 +90,7 @@ pub(super) struct Source {
 /// As in a sidecar; sides of images are not much longer.
 const LARGEST_MULTIPLE: usize = u16::MAX as usize;
 
-impl Layer {
+impl PartialConfig {
     /// The layer of a file (as it was given) that says nothing yet.
     pub(super) fn of_file(file: impl Into<String>) -> Self {
         Self { file: Some(file.into()), ..Self::default() }
@@ -121,7 +164,7 @@ impl Layer {
 
 /// A value with where it came from.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Chosen<T> {
+pub(super) struct Resolved<T> {
     pub(super) value: T,
     /// As the list of settings shows it: `streets.toml`, `--mean`, `default`.
     pub(super) origin: String,
@@ -129,22 +172,25 @@ pub(super) struct Chosen<T> {
     pub(super) place: String,
 }
 
-impl<T> Chosen<T> {
-    pub(super) fn said(layer: &Layer, key: &str, value: T) -> Self {
+impl<T> Resolved<T> {
+    pub(super) fn explicit(layer: &PartialConfig, key: &str, value: T) -> Self {
         let Source { origin, place } = layer.source(key);
         Self { value, origin, place }
     }
 
-    pub(super) fn unsaid(value: T, origin: &str) -> Self {
+    pub(super) fn default(value: T, origin: &str) -> Self {
         Self { value, origin: origin.to_owned(), place: origin.to_owned() }
     }
 }
 
 /// What the last layer that says something says.
 pub(super) fn choose<T>(
-    layers: &[Layer],
+    layers: &[PartialConfig],
     key: &str,
-    value: impl Fn(&Layer) -> Option<T>,
-) -> Option<Chosen<T>> {
-    layers.iter().rev().find_map(|layer| Some(Chosen::said(layer, key, value(layer)?)))
+    value: impl Fn(&PartialConfig) -> Option<T>,
+) -> Option<Resolved<T>> {
+    layers
+        .iter()
+        .rev()
+        .find_map(|layer| Some(Resolved::explicit(layer, key, value(layer)?)))
 }
