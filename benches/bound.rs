@@ -28,13 +28,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let passes = options.samples + 1;
     let mut sampler = Sampler::new(plan, &Runtime::find(None)?, options, size)?;
-    let bound = sampler.bound(size, 5)?;
+    let bound = sampler.lower_bound_time(size, 5)?;
     println!(
         "{{\"prefix_seconds\": {}, \"row_seconds\": {}, \"bound_seconds\": {}, \"rows\": {}}}",
         bound.prefix.as_secs_f64(),
         bound.row.as_secs_f64(),
         bound.of_passes(passes).as_secs_f64(),
-        sampler.rows().per_run
+        sampler.batching().rows_per_run
     );
     Ok(())
 }

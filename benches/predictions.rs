@@ -77,7 +77,7 @@ fn rows_and_threads(criterion: &mut Criterion) {
             let opened = open(name, image, options);
             assert!(opened.is_ok(), "{name}: {:?}", opened.err());
             let Ok((mut sampler, image)) = opened else { return };
-            let rows = sampler.rows().per_run;
+            let rows = sampler.batching().rows_per_run;
             let how = if batch_size.is_none() { "chosen, " } else { "" };
             group.bench_function(
                 format!("{how}{rows} rows, {threads} threads"),

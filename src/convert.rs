@@ -124,7 +124,7 @@ pub fn convert(
     let check = Check::new(&mut sampler, runtime, &entry, (size, threads));
     let checked = check.run_all(part.path(), options)?;
     let one_image = (entry.rows == Converted::ONE).then(|| {
-        let reason = sampler.rows().reason.clone().filter(|_| !mixes);
+        let reason = sampler.batching().limited_by.clone().filter(|_| !mixes);
         reason.unwrap_or_else(|| "images of a run change each other's scores".to_owned())
     });
     let data = part.finish(target)?;

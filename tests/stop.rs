@@ -3,16 +3,15 @@
 use mcdrop::input::{NetworkInput, Source, list_images};
 use mcdrop::measure::PREDICTIVE_ENTROPY;
 use mcdrop::random::Draws;
-use mcdrop::sampling::{Sampler, SamplingOptions, Steering, Stop, StopRule};
+use mcdrop::sampling::{Sampler, SamplingOptions, Stop, StopRule, StopTarget};
 use mcdrop::sums::Statistics;
 
 use crate::fixture;
 
 const MOST: u32 = 310;
 
-fn options(samples: u32, seed: u64, stop: Option<(Steering, f64)>) -> SamplingOptions {
-    let stop =
-        stop.map(|(steering, tolerance)| Stop::Rule(StopRule { steering, tolerance }));
+fn options(samples: u32, seed: u64, stop: Option<(StopTarget, f64)>) -> SamplingOptions {
+    let stop = stop.map(|(target, tolerance)| Stop::Rule(StopRule { target, tolerance }));
     SamplingOptions { samples, seed, stop, ..SamplingOptions::default() }
 }
 
@@ -61,7 +60,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 #[test]
 fn digits_take_as_many_blocks_as_they_need_and_are_those_of_that_many_samples() {
     let images = digits();
-    for stop in [(Steering::PredictiveEntropy, 0.8), (Steering::Class, 0.01)] {
+    for stop in [(StopTarget::PredictiveEntropy, 0.8), (StopTarget::Class, 0.01)] {
         let stopped = all("digits", &images, options(MOST, 0, Some(stop)));
         let samples: Vec<usize> = stopped.iter().map(Statistics::n_samples).collect();
         assert!(samples.iter().all(|n| n % 31 == 0 && (31..=310).contains(n)));
@@ -82,7 +81,7 @@ fn a_street_stops_early_where_the_tolerance_is_wide_and_never_where_it_is_none()
     let images = streets(20);
     let image = &images[..1];
     let samples = |tolerance| {
-        let stop = Some((Steering::PredictiveEntropy, tolerance));
+        let stop = Some((StopTarget::PredictiveEntropy, tolerance));
         all("streets", image, options(93, 0, stop))[0].n_samples()
     };
     assert_eq!([samples(1.0), samples(1e-6)], [31, 93]);
@@ -126,7 +125,7 @@ fn the_program_says_how_many_samples_each_image_took_and_what_that_does_to_mutua
 
 /// What a rule takes and leaves, against fixed numbers of samples, over a few seeds.
 fn study(name: &str, images: &[(NetworkInput, u64)], tolerances: &[f64]) {
-    let class = all(name, images, options(MOST, 0, Some((Steering::Class, 0.01))));
+    let class = all(name, images, options(MOST, 0, Some((StopTarget::Class, 0.01))));
     let samples = mean(class.iter().map(|found| found.n_samples() as f64));
     println!("{name}, auto class=0.01: {samples:.0} samples an image");
     let truth =
@@ -135,7 +134,7 @@ fn study(name: &str, images: &[(NetworkInput, u64)], tolerances: &[f64]) {
     let errors = |found: &[Statistics]| -> Vec<f64> {
         found.iter().zip(&truth).map(|(f, t)| distance(&entropy(f), t)).collect()
     };
-    let over_seeds = |samples: u32, stop: Option<(Steering, f64)>| {
+    let over_seeds = |samples: u32, stop: Option<(StopTarget, f64)>| {
         let runs: Vec<(f64, f64, f64, f64)> = (0..5)
             .map(|seed| {
                 let found = all(name, images, options(samples, seed, stop));
@@ -165,7 +164,7 @@ fn study(name: &str, images: &[(NetworkInput, u64)], tolerances: &[f64]) {
     };
     tell("T = 310".to_owned(), over_seeds(MOST, None));
     for &tolerance in tolerances {
-        let auto = over_seeds(MOST, Some((Steering::PredictiveEntropy, tolerance)));
+        let auto = over_seeds(MOST, Some((StopTarget::PredictiveEntropy, tolerance)));
         let fixed = (auto[0] / 31.0).round().max(1.0) as u32 * 31;
         tell(format!("auto {tolerance}"), auto);
         tell(format!("T = {fixed}"), over_seeds(fixed, None));
@@ -205,7 +204,7 @@ fn false_decisions_over_a_thousand_runs_are_rarer_than_promised() {
     {
         let mut rates = vec![(0, 0, 0.0); hardest.len()];
         for seed in 0..1000 {
-            let stop = Some((Steering::Class, promised));
+            let stop = Some((StopTarget::Class, promised));
             let options = SamplingOptions { draws, ..options(MOST, seed, stop) };
             for (i, found) in all("digits", &hardest, options).iter().enumerate() {
                 let right = truth[order[i]].prediction().classes[0];

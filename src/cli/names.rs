@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::measure::{MEASURES, Measure};
 use crate::output::format::{FORMATS, Format};
-use crate::sampling::{Steering, StopRule};
+use crate::sampling::{StopRule, StopTarget};
 
 /// `--maps`: what is written for each pixel.
 #[derive(Debug, Clone, Default)]
@@ -137,9 +137,9 @@ pub(super) fn samples(text: &str) -> Result<Samples, String> {
 pub(super) fn tolerance(text: &str) -> Result<StopRule, String> {
     let (name, number) = text.split_once('=').unwrap_or((text, ""));
     let (name, number) = (name.trim(), number.trim());
-    let steering = Steering::by_name(name).ok_or_else(|| no_steering(name))?;
+    let target = StopTarget::by_name(name).ok_or_else(|| no_steering(name))?;
     let no_number = |_| format!("\"{number}\" is no number");
-    let rule = StopRule { steering, tolerance: number.parse().map_err(no_number)? };
+    let rule = StopRule { target, tolerance: number.parse().map_err(no_number)? };
     match rule.check() {
         Ok(()) => Ok(rule),
         Err(Error::Setting { message, hint, .. }) => {
@@ -150,7 +150,7 @@ pub(super) fn tolerance(text: &str) -> Result<StopRule, String> {
 }
 
 fn no_steering(name: &str) -> String {
-    let known = Steering::ALL.map(Steering::name).join(", ");
+    let known = StopTarget::ALL.map(StopTarget::name).join(", ");
     match measure(name) {
         Some(_) => format!(
             "{name} cannot end sampling: it depends on the number of samples itself (by about \

@@ -16,7 +16,7 @@ use crate::graph::{Plan, SELF_CONTAINED, SiteAxis};
 use crate::measure::Measure;
 use crate::onnx::{bodies, captured_names, declared, node_label, proto};
 use crate::random::Draws;
-use crate::sampling::{Crossing, Sampler};
+use crate::sampling::{CutLayout, Sampler};
 use crate::sums::ScoreKind;
 
 /// What is built in.
@@ -58,7 +58,8 @@ pub(super) fn assemble(
     // The rows of a pass may not go different ways through a condition.
     let inside = plan.active().iter().any(|active| !active.is_outside);
     let one = inside || places.iter().any(|place| place.axis == SiteAxis::Whole);
-    let together = together(options.samples as usize, sampler.rows().per_run, one);
+    let together =
+        together(options.samples as usize, sampler.batching().rows_per_run, one);
     let mut made = Assembly {
         sampler,
         plan,
@@ -204,7 +205,7 @@ impl<'a> Assembly<'a> {
             return Ok(grown);
         }
         let n = self.together as i64;
-        let crossings: Vec<Crossing> = self.sampler.crossings().to_vec();
+        let crossings: Vec<CutLayout> = self.sampler.crossings().to_vec();
         for (tensor, crossing) in self.sampler.cut_inputs().into_iter().zip(crossings) {
             let name = tensor.name;
             let unknown = || {
@@ -216,14 +217,14 @@ impl<'a> Assembly<'a> {
             };
             self.b.scope.clone_from(&name);
             let new = match crossing {
-                Crossing::Shared => continue,
-                Crossing::Rows(axis) => {
+                CutLayout::Shared => continue,
+                CutLayout::Rows(axis) => {
                     let mut repeats = vec![1; tensor.dimensions.len().max(axis + 1)];
                     repeats[axis] = n;
                     let repeats = self.b.ints(&repeats);
                     self.b.op("Tile", &[&name, &repeats])
                 }
-                Crossing::Count(entry) => {
+                CutLayout::Count(entry) => {
                     let count = tensor.dimensions.first().copied().flatten();
                     let mut factors = vec![1; count.ok_or_else(unknown)?];
                     *factors.get_mut(entry).ok_or_else(unknown)? = n;

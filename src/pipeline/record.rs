@@ -204,7 +204,7 @@ fn sampling(sampler: &Sampler) -> Value {
     json!({
         "samples": if options.deterministic { 0 } else { options.samples },
         "stop": sampler.stop_rule().map(|stop| json!({
-            "steering": stop.steering.name(),
+            "steering": stop.target.name(),
             "tolerance": stop.tolerance,
         })),
         "seed": options.seed,
@@ -213,9 +213,9 @@ fn sampling(sampler: &Sampler) -> Value {
         "deterministic": options.deterministic,
         "batch_size": options.batch_size,
         "memory": options.memory,
-        "rows_per_run": sampler.rows().per_run,
-        "rows_per_run_limited_by": sampler.rows().reason,
-        "batch_size_opened": sampler.rows().opened,
+        "rows_per_run": sampler.batching().rows_per_run,
+        "rows_per_run_limited_by": sampler.batching().limited_by,
+        "batch_size_opened": sampler.batching().opened_batch,
         "disabled": options.disabled.iter().map(|one| one.name()).collect::<Vec<_>>(),
     })
 }

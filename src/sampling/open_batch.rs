@@ -4,9 +4,9 @@
 //! opened plan is used where it gives the same scores for one image alone, and where two images
 //! of a run prove to be what each is alone, as for a file that was exported with an open batch.
 
-use super::axis::Numbers;
 use super::prefix::Prefix;
 use super::probe::{Probe, Probed};
+use super::probe_tensor::ProbeTensor;
 use crate::error::Error;
 use crate::graph::{Plan, Preference, Shapes};
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
@@ -110,9 +110,9 @@ impl Attempt<'_> {
         let mut probe =
             Probe::open(self.plan, self.runtime, &mut prefix, self.options, self.noise)?;
         for (image, alone) in self.noise.iter().zip(alone) {
-            let filled = Numbers::new(&probe.scores(&vec![image; self.batch])?)?;
-            let alone = Numbers::new(alone)?;
-            if !filled.are_those_of(&vec![&alone; self.batch]) {
+            let filled = ProbeTensor::new(&probe.scores(&vec![image; self.batch])?)?;
+            let alone = ProbeTensor::new(alone)?;
+            if !filled.equals_concat(&vec![&alone; self.batch]) {
                 return Ok(false);
             }
         }

@@ -7,7 +7,7 @@ use crate::graph::{Plan, TypedTensor};
 use crate::runtime::{Described, Runtime, Session, SessionOptions, Value};
 
 /// The tensors that cross the cut for one image: those of the plan's cuts, then its shapes.
-pub(super) struct Crossed(pub(super) Vec<Value>);
+pub(super) struct CutTensors(pub(super) Vec<Value>);
 
 /// The prefix, or its absence.
 pub(super) struct Prefix {
@@ -65,7 +65,7 @@ impl Prefix {
     }
 
     /// Runs it on a batch of images.
-    pub(super) fn run(&mut self, images: &[&Value]) -> Result<Crossed> {
+    pub(super) fn run(&mut self, images: &[&Value]) -> Result<CutTensors> {
         let stacked = Value::stack(images, 0)?;
         let outputs = match &mut self.session {
             Some(session) => session.run(&[(self.image_name.as_str(), &stacked)])?,
@@ -82,7 +82,7 @@ impl Prefix {
             };
             crossed.push(value.ok_or_else(missing)?);
         }
-        Ok(Crossed(crossed))
+        Ok(CutTensors(crossed))
     }
 }
 

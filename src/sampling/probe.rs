@@ -1,15 +1,15 @@
 //! What a run of several rows means for a model, shown by running it on noise.
 
-use super::axis::Numbers;
-use super::prefix::{Crossed, Prefix, as_typed};
-use super::rows::RowBytes;
+use super::batching::RowBytes;
+use super::prefix::{CutTensors, Prefix, as_typed};
+use super::probe_tensor::ProbeTensor;
 use crate::error::{Error, Result};
 use crate::graph::{Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
 
 /// How a tensor that crosses the cut grows with the rows of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Crossing {
+pub(crate) enum CutLayout {
     /// Its slices along this axis are repeated.
     Rows(usize),
     /// An entry of a shape, multiplied by the rows.
@@ -20,7 +20,7 @@ pub(crate) enum Crossing {
 
 /// The probe's result.
 pub(super) struct Probed {
-    pub(super) crossings: Vec<Crossing>,
+    pub(super) crossings: Vec<CutLayout>,
     pub(super) axes: Vec<SiteAxis>,
     /// Types of the sites' inputs.
     pub(super) types: Vec<TypedTensor>,
@@ -156,8 +156,9 @@ impl<'a> Probe<'a> {
         mixed: &[Value],
     ) -> Result<Vec<SiteAxis>> {
         let axis = |i: usize| -> Result<Option<usize>> {
-            let (other, mixed) = (Numbers::new(&other[i])?, Numbers::new(&mixed[i])?);
-            Ok(Numbers::new(&same[i])?.axis_of_many(&other, &mixed, rows))
+            let (other, mixed) =
+                (ProbeTensor::new(&other[i])?, ProbeTensor::new(&mixed[i])?);
+            Ok(ProbeTensor::new(&same[i])?.batch_axis_in_mixed_run(&other, &mixed, rows))
         };
         let refused = |what: String| {
             Error::model(
@@ -172,7 +173,7 @@ impl<'a> Probe<'a> {
         if axis(0)? != Some(0) {
             return Err(refused(format!("output \"{}\"", self.plan.head().output)));
         }
-        if !Numbers::new(&same[0])?.repeats(rows) {
+        if !ProbeTensor::new(&same[0])?.repeats(rows) {
             let message = format!(
                 "the {rows} rows of a run differ where all are of one image: each has \
                  constants of its own, as the masks of Masksembles"
@@ -196,9 +197,9 @@ impl<'a> Probe<'a> {
     }
 
     /// Every tensor as it is, every site over its whole tensor.
-    fn whole(&self, alone: &Crossed) -> Proof {
+    fn whole(&self, alone: &CutTensors) -> Proof {
         Proof {
-            crossings: vec![Crossing::Shared; alone.0.len()],
+            crossings: vec![CutLayout::Shared; alone.0.len()],
             axes: vec![SiteAxis::Whole; self.plan.active().len()],
             reason: None,
         }
@@ -207,7 +208,7 @@ impl<'a> Probe<'a> {
     /// The axes, or why they cannot be proven.
     fn prove_two_rows(
         &mut self,
-        [alone, other]: [&Crossed; 2],
+        [alone, other]: [&CutTensors; 2],
         outputs: &[Value],
     ) -> Result<Proof, String> {
         let text = |error: Error| error.to_string();
@@ -220,9 +221,9 @@ impl<'a> Probe<'a> {
         {
             let name = &self.prefix.names()[i];
             let found = if i < n_cuts {
-                cut_crossing([one, other], two)
+                cut_layout([one, other], two)
             } else {
-                shape_crossing(one, two)
+                shape_layout(one, two)
             };
             let unknown = || {
                 format!(
@@ -235,7 +236,7 @@ impl<'a> Probe<'a> {
             self.run_suffix_sharing(alone, other, &crossings).map_err(text)?;
         let two_outputs =
             self.run_suffix_sharing(alone, &both, &crossings).map_err(text)?;
-        let first = axis_of_two([&outputs[0], &other_outputs[0]], &two_outputs[0]);
+        let first = batch_axis_of_two([&outputs[0], &other_outputs[0]], &two_outputs[0]);
         if first.map_err(text)? != Some(0) {
             return Err(
                 "the rows of a run could not be told apart at the output".to_owned()
@@ -249,7 +250,7 @@ impl<'a> Probe<'a> {
             let found = if self.plan.active()[number].is_noise() {
                 axis_that_doubles(one, two)
             } else {
-                axis_of_two([one, other], two).map_err(text)?
+                batch_axis_of_two([one, other], two).map_err(text)?
             };
             let Some(axis) = found else {
                 let node = self.plan.node_of(number);
@@ -266,20 +267,20 @@ impl<'a> Probe<'a> {
     /// all rows of a run are of one image.
     fn run_suffix_sharing(
         &mut self,
-        first: &Crossed,
-        rows: &Crossed,
-        crossings: &[Crossing],
+        first: &CutTensors,
+        rows: &CutTensors,
+        crossings: &[CutLayout],
     ) -> Result<Vec<Value>> {
         let each = rows.0.iter().zip(&first.0).zip(crossings);
         let fed = each.map(
             |((own, first), crossing)| {
-                if *crossing == Crossing::Shared { first } else { own }
+                if *crossing == CutLayout::Shared { first } else { own }
             },
         );
         self.run_suffix_with(&fed.collect::<Vec<_>>())
     }
 
-    fn run_suffix(&mut self, crossed: &Crossed) -> Result<Vec<Value>> {
+    fn run_suffix(&mut self, crossed: &CutTensors) -> Result<Vec<Value>> {
         self.run_suffix_with(&crossed.0.iter().collect::<Vec<_>>())
     }
 
@@ -301,14 +302,14 @@ pub(super) fn check_not_empty(scores: Option<&Value>) -> Result<()> {
 }
 
 struct Proof {
-    crossings: Vec<Crossing>,
+    crossings: Vec<CutLayout>,
     axes: Vec<SiteAxis>,
     reason: Option<String>,
 }
 
-fn axis_of_two([one, other]: [&Value; 2], two: &Value) -> Result<Option<usize>> {
-    let (other, two) = (Numbers::new(other)?, Numbers::new(two)?);
-    Ok(Numbers::new(one)?.axis_of_two(&other, &two))
+fn batch_axis_of_two([one, other]: [&Value; 2], two: &Value) -> Result<Option<usize>> {
+    let (other, two) = (ProbeTensor::new(other)?, ProbeTensor::new(two)?);
+    Ok(ProbeTensor::new(one)?.batch_axis_of_two(&other, &two))
 }
 
 /// The one axis of which two rows have twice the size.
@@ -322,20 +323,20 @@ fn axis_that_doubles(one: &Value, two: &Value) -> Option<usize> {
     }
 }
 
-fn cut_crossing(alone: [&Value; 2], two: &Value) -> Result<Option<Crossing>> {
+fn cut_layout(alone: [&Value; 2], two: &Value) -> Result<Option<CutLayout>> {
     if alone[0].shape() == two.shape() {
-        return Ok(Some(Crossing::Shared));
+        return Ok(Some(CutLayout::Shared));
     }
-    Ok(axis_of_two(alone, two)?.map(Crossing::Rows))
+    Ok(batch_axis_of_two(alone, two)?.map(CutLayout::Rows))
 }
 
-fn shape_crossing(one: &Value, two: &Value) -> Result<Option<Crossing>> {
+fn shape_layout(one: &Value, two: &Value) -> Result<Option<CutLayout>> {
     let (one, two) = (one.i64s()?, two.i64s()?);
     let differ: Vec<usize> =
         (0..one.len()).filter(|&i| one.get(i) != two.get(i)).collect();
     Ok(match differ[..] {
-        [] => Some(Crossing::Shared),
-        [i] if two.get(i) == Some(&(2 * one[i])) => Some(Crossing::Count(i)),
+        [] => Some(CutLayout::Shared),
+        [i] if two.get(i) == Some(&(2 * one[i])) => Some(CutLayout::Count(i)),
         _ => None,
     })
 }

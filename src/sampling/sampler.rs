@@ -1,8 +1,8 @@
 //! The loop: rows of a run, their scores into the sums.
 
-mod bound;
 mod grow;
 mod live;
+mod lower_bound;
 mod noise_rows;
 mod not_finite;
 mod passes;
@@ -10,16 +10,16 @@ mod short;
 
 use std::sync::Arc;
 
-pub use bound::Bound;
+pub use lower_bound::LowerBoundTime;
 use short::Short;
 
+use super::batching::{Batching, RowBytes};
 use super::image::{self, Batch};
 use super::model_input;
 use super::open_batch::{Attempt, Opened};
 use super::options::SamplingOptions;
 use super::prefix::Prefix;
-use super::probe::{Crossing, Probe, Probed};
-use super::rows::{RowBytes, Rows};
+use super::probe::{CutLayout, Probe, Probed};
 use super::scores::ScoreLayout;
 use super::size::Sizes;
 use super::stop::StopRule;
@@ -40,10 +40,10 @@ pub struct Sampler {
     /// What the suffix's sites were opened with.
     axes: Vec<SiteAxis>,
     types: Vec<TypedTensor>,
-    crossings: Vec<Crossing>,
+    crossings: Vec<CutLayout>,
     /// Which cuts and draws make the rows of a run from one.
     growing: Growing,
-    rows: Rows,
+    batching: Batching,
     row_bytes: RowBytes,
     /// Rows that the prefix is run with: one, or the file's fixed batch size.
     prefix_rows: usize,
@@ -60,7 +60,7 @@ pub struct Sampler {
 impl std::fmt::Debug for Sampler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sampler")
-            .field("rows", &self.rows)
+            .field("batching", &self.batching)
             .field("scores", &self.scores)
             .finish_non_exhaustive()
     }
@@ -103,8 +103,10 @@ impl Sampler {
             })
         })?;
         let scores = ScoreLayout::new(&plan, &probed, (&input, size), options.task)?;
-        let rows =
-            Rows { opened, ..Rows::choose(&probed, image::batch(&plan), &options) };
+        let batching = Batching {
+            opened_batch: opened,
+            ..Batching::choose(&probed, image::batch(&plan), &options)
+        };
         let prefix_rows = image::rows(&plan);
         let threads =
             rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
@@ -113,7 +115,7 @@ impl Sampler {
                 .with_hint("use fewer: --threads 1; or raise the limit, `ulimit -u`")
         })?;
         let Probed { crossings, axes, types, row_bytes, .. } = probed;
-        let growing = if rows.reason.is_none() && prefix_rows == 1 {
+        let growing = if batching.limited_by.is_none() && prefix_rows == 1 {
             grow::growing(&plan, &axes, &crossings, &options)
         } else {
             Growing::default()
@@ -131,7 +133,7 @@ impl Sampler {
             types,
             crossings,
             growing,
-            rows,
+            batching,
             row_bytes,
             prefix_rows,
             scores,
@@ -141,7 +143,7 @@ impl Sampler {
             searches: 0,
             threads,
         };
-        sampler.check_live(&first, &counts)?;
+        sampler.verify_first_sample(&first, &counts)?;
         sampler.open_short(size)?;
         Ok(sampler)
     }
@@ -164,8 +166,8 @@ impl Sampler {
     }
 
     /// Rows of a run, and why not more.
-    pub fn rows(&self) -> &Rows {
-        &self.rows
+    pub fn batching(&self) -> &Batching {
+        &self.batching
     }
 
     /// What the scores are.

@@ -185,11 +185,11 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
         Err(Error::output(&plan.head().output, message).with_hint(hint))
     };
     match (plan.head().scores, looks(&values, channels, pixels)) {
-        (Declared::Logits, _) | (Declared::ToBeProbed, Looks::Free) => {
+        (Declared::Logits, _) | (Declared::ToBeProbed, ValueRange::Free) => {
             Ok(ScoreKind::Logits)
         }
-        (_, Looks::Probabilities) => Ok(ScoreKind::Probabilities),
-        (Declared::Probabilities, Looks::WithinOne) if channels == 1 => {
+        (_, ValueRange::Probabilities) => Ok(ScoreKind::Probabilities),
+        (Declared::Probabilities, ValueRange::WithinOne) if channels == 1 => {
             Ok(ScoreKind::Probabilities)
         }
         (Declared::Probabilities, _) => unclear(
@@ -198,17 +198,19 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
             "where it holds scores before a softmax, say so: --scores logits; else export the \
              model up to its logits",
         ),
-        (Declared::ToBeProbed, Looks::WithinOne | Looks::WholeNumbers) => unclear(
-            "whether it holds logits is unclear",
-            "say what it holds: --scores logits, or --scores probabilities; class ids are no \
+        (Declared::ToBeProbed, ValueRange::WithinOne | ValueRange::WholeNumbers) => {
+            unclear(
+                "whether it holds logits is unclear",
+                "say what it holds: --scores logits, or --scores probabilities; class ids are no \
              scores: export the model up to its logits",
-        ),
+            )
+        }
     }
 }
 
 /// What values look like.
 #[derive(Debug, PartialEq, Eq)]
-enum Looks {
+enum ValueRange {
     /// Within 0 and 1, and their sum over the classes is 1.
     Probabilities,
     /// Within 0 and 1.
@@ -222,20 +224,20 @@ enum Looks {
 /// Rounding of probabilities, f16 included.
 const PROBABILITY_ROUNDING: f32 = 2e-3;
 
-fn looks(values: &[f32], channels: usize, pixels: usize) -> Looks {
+fn looks(values: &[f32], channels: usize, pixels: usize) -> ValueRange {
     let all = |holds: fn(f32) -> bool| {
         values.iter().all(|&value| !value.is_finite() || holds(value))
     };
     let within =
         all(|v| (-PROBABILITY_ROUNDING..=1.0 + PROBABILITY_ROUNDING).contains(&v));
     if within && channels > 1 && sums_to_one(values, channels, pixels.max(1)) {
-        Looks::Probabilities
+        ValueRange::Probabilities
     } else if within {
-        Looks::WithinOne
+        ValueRange::WithinOne
     } else if all(|v| v.fract() == 0.0) {
-        Looks::WholeNumbers
+        ValueRange::WholeNumbers
     } else {
-        Looks::Free
+        ValueRange::Free
     }
 }
 
@@ -259,12 +261,12 @@ mod tests {
 
     #[test]
     fn values_tell_probabilities_from_ids_and_logits() {
-        assert_eq!(looks(&[0.25, 0.75, 0.5, 0.5], 2, 1), Looks::Probabilities);
-        assert_eq!(looks(&[0.1, 0.6, 0.9, 0.4], 2, 2), Looks::Probabilities);
-        assert_eq!(looks(&[0.1, 0.6, 0.9, 0.5], 2, 2), Looks::WithinOne);
-        assert_eq!(looks(&[0.1, 0.6], 1, 2), Looks::WithinOne);
-        assert_eq!(looks(&[1.0, 4.0, 0.0], 1, 3), Looks::WholeNumbers);
-        assert_eq!(looks(&[-0.5, 1.5], 2, 1), Looks::Free);
-        assert_eq!(looks(&[f32::NAN, 1.5], 2, 1), Looks::Free);
+        assert_eq!(looks(&[0.25, 0.75, 0.5, 0.5], 2, 1), ValueRange::Probabilities);
+        assert_eq!(looks(&[0.1, 0.6, 0.9, 0.4], 2, 2), ValueRange::Probabilities);
+        assert_eq!(looks(&[0.1, 0.6, 0.9, 0.5], 2, 2), ValueRange::WithinOne);
+        assert_eq!(looks(&[0.1, 0.6], 1, 2), ValueRange::WithinOne);
+        assert_eq!(looks(&[1.0, 4.0, 0.0], 1, 3), ValueRange::WholeNumbers);
+        assert_eq!(looks(&[-0.5, 1.5], 2, 1), ValueRange::Free);
+        assert_eq!(looks(&[f32::NAN, 1.5], 2, 1), ValueRange::Free);
     }
 }

@@ -1,7 +1,7 @@
 //! When an image has been sampled enough.
 //!
 //! An image is looked at whenever a block of 31 samples has ended. What is asked of it is the
-//! error that is left by having drawn so many samples and not infinitely many ([`Steering`]); when
+//! error that is left by having drawn so many samples and not infinitely many ([`StopTarget`]); when
 //! it is within the tolerance, sampling ends. Looking again and again would find small
 //! errors by chance, so each look is held to more than a single one would be:
 //!
@@ -47,9 +47,9 @@ impl Stop {
         match self {
             Self::Rule(rule) => rule,
             Self::ByTask if is_map => {
-                StopRule { steering: Steering::PredictiveEntropy, tolerance: 0.02 }
+                StopRule { target: StopTarget::PredictiveEntropy, tolerance: 0.02 }
             }
-            Self::ByTask => StopRule { steering: Steering::Class, tolerance: 0.01 },
+            Self::ByTask => StopRule { target: StopTarget::Class, tolerance: 0.01 },
         }
     }
 }
@@ -60,7 +60,7 @@ impl Stop {
 /// information and the variances are too small by about 1/T, so they would differ between images
 /// for the T alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Steering {
+pub enum StopTarget {
     /// The predicted class. The tolerance is the chance that infinitely many samples would give
     /// another; of a map, the share of the pixels for which that is open at 95 % confidence.
     Class,
@@ -71,7 +71,7 @@ pub enum Steering {
     Probability,
 }
 
-impl Steering {
+impl StopTarget {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Class, Self::PredictiveEntropy, Self::Probability];
 
@@ -94,8 +94,8 @@ impl Steering {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StopRule {
     /// What must be known well enough.
-    pub steering: Steering,
-    /// How well: see [`Steering`]. Between 0 and 1, the ends left out, for a class; else positive.
+    pub target: StopTarget,
+    /// How well: see [`StopTarget`]. Between 0 and 1, the ends left out, for a class; else positive.
     pub tolerance: f64,
 }
 
@@ -109,17 +109,17 @@ impl StopRule {
     /// # Errors
     /// If the tolerance is none.
     pub fn check(&self) -> Result<()> {
-        let most = if self.steering == Steering::Class { 1.0 } else { f64::INFINITY };
+        let most = if self.target == StopTarget::Class { 1.0 } else { f64::INFINITY };
         if self.tolerance > 0.0 && self.tolerance < most {
             return Ok(());
         }
-        let name = self.steering.name();
-        let expected = match self.steering {
-            Steering::Class => "a chance or share between 0 and 1, such as class=0.01",
-            Steering::PredictiveEntropy => {
+        let name = self.target.name();
+        let expected = match self.target {
+            StopTarget::Class => "a chance or share between 0 and 1, such as class=0.01",
+            StopTarget::PredictiveEntropy => {
                 "an error in nats above 0, such as predictive_entropy=0.01"
             }
-            Steering::Probability => "an error above 0, such as probability=0.01",
+            StopTarget::Probability => "an error above 0, such as probability=0.01",
         };
         let message = format!("{name}={} is no tolerance", self.tolerance);
         Err(Error::setting("--tolerance", message).with_hint(format!("give {expected}")))
@@ -128,7 +128,7 @@ impl StopRule {
 
 /// The rule for images of one model.
 #[derive(Debug, Clone)]
-pub(super) struct Looks {
+pub(super) struct StoppingTest {
     rule: StopRule,
     is_map: bool,
     n_classes: usize,
@@ -136,7 +136,7 @@ pub(super) struct Looks {
     most: u32,
 }
 
-impl Looks {
+impl StoppingTest {
     pub(super) fn new(
         rule: StopRule,
         samples: u32,
@@ -149,7 +149,7 @@ impl Looks {
 
     /// Ends a block, in parallel on the current thread pool of rayon, and says whether the samples
     /// so far are enough.
-    pub(super) fn enough(&self, reduction: &mut Reduction) -> bool {
+    pub(super) fn should_stop(&self, reduction: &mut Reduction) -> bool {
         reduction.end_block();
         let reduction = &*reduction;
         let tolerance = self.rule.tolerance;
@@ -163,14 +163,14 @@ impl Looks {
                 .map(bound)
                 .min_by(f64::total_cmp)
         };
-        let error = match self.rule.steering {
-            Steering::PredictiveEntropy => {
+        let error = match self.rule.target {
+            StopTarget::PredictiveEntropy => {
                 largest(&|spread| reduction.entropy_error(spread, imagined))
             }
-            Steering::Probability => {
+            StopTarget::Probability => {
                 largest(&|spread| reduction.probability_error(spread, imagined))
             }
-            Steering::Class => {
+            StopTarget::Class => {
                 let chance = if self.is_map { SIGNIFICANCE } else { tolerance };
                 // Any class but one may be the right one.
                 let each = chance / (self.n_classes - 1).max(1) as f64;

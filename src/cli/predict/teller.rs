@@ -69,8 +69,9 @@ impl<'a> Teller<'a> {
 
     fn started(&mut self, sampler: &Sampler, kept: usize) {
         self.progress.skip(kept);
-        let rows = sampler.rows();
-        if let (Some(_), Some(reason)) = (sampler.options().batch_size, &rows.reason) {
+        let rows = sampler.batching();
+        if let (Some(_), Some(reason)) = (sampler.options().batch_size, &rows.limited_by)
+        {
             let message = format!("--batch-size is not used: {reason}");
             self.progress.aside(|| terminal::warning(&message));
         }
@@ -161,14 +162,14 @@ fn describe_sampler(sampler: &Sampler) {
     let task = if scores.is_map() { "segmentation" } else { "classification" };
     let n = scores.n_classes();
     terminal::note(&format!("{task} of {n} classes; the scores are {kind} ({how})"));
-    let rows = sampler.rows();
+    let rows = sampler.batching();
     let reason =
-        rows.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    if let Some(batch) = rows.opened {
+        rows.limited_by.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    if let Some(batch) = rows.opened_batch {
         terminal::note(&format!(
             "the file's batch size of {batch} was opened: rows run together equal rows run alone"
         ));
     }
-    let n = rows.per_run;
+    let n = rows.rows_per_run;
     terminal::note(&format!("{n} {} a run{reason}", if n == 1 { "row" } else { "rows" }));
 }

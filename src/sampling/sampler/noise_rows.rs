@@ -1,8 +1,8 @@
 //! The scores of noise images, for those who compare with them.
 
+use super::super::batching::BatchedCutTensors;
 use super::super::image;
-use super::super::probe::Crossing;
-use super::super::rows::Fed;
+use super::super::probe::CutLayout;
 use super::{Sampler, session_options};
 use crate::error::Result;
 use crate::graph::{SiteAxis, SuffixKind, TypedTensor};
@@ -23,7 +23,7 @@ impl Sampler {
 
     /// How each tensor that crosses the cut grows with the rows of a run, those of
     /// [`Plan::cuts`](crate::graph::Plan::cuts) first, then its shapes.
-    pub(crate) fn crossings(&self) -> &[Crossing] {
+    pub(crate) fn crossings(&self) -> &[CutLayout] {
         &self.crossings
     }
 
@@ -75,8 +75,9 @@ impl Sampler {
         self.ends_short = false;
         let crossed = self.prefix.run(&vec![image; self.prefix_rows])?;
         let mut runs = Vec::new();
-        for chunk in samples.chunks(self.rows.per_run) {
-            let outputs = self.run_rows(&crossed, &mut Fed::default(), key, chunk)?;
+        for chunk in samples.chunks(self.batching.rows_per_run) {
+            let outputs =
+                self.run_rows(&crossed, &mut BatchedCutTensors::default(), key, chunk)?;
             runs.extend(outputs.into_iter().next().map(|scores| (scores, chunk.len())));
         }
         Ok(runs)

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::super::batching::BatchedCutTensors;
 use super::super::culprit::{Counts, End, Step, walk};
-use super::super::prefix::Crossed;
-use super::super::rows::Fed;
+use super::super::prefix::CutTensors;
 use super::passes::feed;
 use super::{DETERMINISTIC, Sampler, session_options};
 use crate::error::{Error, Result};
@@ -76,7 +76,7 @@ impl Sampler {
     pub(super) fn not_finite(
         &mut self,
         bad: &BadPass,
-        (image, crossed, key): (&Value, &Crossed, i64),
+        (image, crossed, key): (&Value, &CutTensors, i64),
     ) -> Error {
         let mut message = format!("{} of {}", bad.found, bad.pass());
         if self.searches < MOST_SEARCHES {
@@ -101,11 +101,11 @@ impl Sampler {
         &self,
         sample: i64,
         image: &Value,
-        crossed: &Crossed,
+        crossed: &CutTensors,
         key: i64,
     ) -> Result<Option<String>> {
         let rows = self.prefix_rows;
-        let fed = Fed::new(crossed, &self.crossings, rows)?;
+        let fed = BatchedCutTensors::new(crossed, &self.crossings, rows)?;
         let keys = Value::from_i64(&[rows], vec![key; rows])?;
         let samples = Value::from_i64(&[rows], vec![sample; rows])?;
         let suffix_inputs = feed(self.prefix.names(), crossed, &fed, &keys, &samples);

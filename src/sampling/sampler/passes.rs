@@ -1,12 +1,12 @@
 //! Sampling an image: its passes, run after run.
 
+use super::super::batching::BatchedCutTensors;
 use super::super::image;
 use super::super::options::Masks;
-use super::super::prefix::Crossed;
+use super::super::prefix::CutTensors;
 use super::super::probe::check_not_empty;
-use super::super::rows::Fed;
 use super::super::size::Size;
-use super::super::stop::Looks;
+use super::super::stop::StoppingTest;
 use super::not_finite::BadPass;
 use super::{DETERMINISTIC, Sampler};
 use crate::error::{Error, Result};
@@ -67,7 +67,7 @@ impl Sampler {
         };
         let all: Vec<i64> = (DETERMINISTIC..samples).collect();
         let looks = self.looks();
-        let mut fed = Fed::default();
+        let mut fed = BatchedCutTensors::default();
         for group in groups(&all, looks.is_some()) {
             for chunk in group.chunks(self.rows_of_a_run()) {
                 if !go_on() {
@@ -83,7 +83,7 @@ impl Sampler {
             }
             let is_last = group.last() == all.last();
             if let Some(looks) = looks.as_ref().filter(|_| !is_last)
-                && self.threads.install(|| looks.enough(&mut reduction))
+                && self.threads.install(|| looks.should_stop(&mut reduction))
             {
                 break;
             }
@@ -91,17 +91,17 @@ impl Sampler {
         Ok(Some(reduction.finish()))
     }
 
-    fn looks(&self) -> Option<Looks> {
+    fn looks(&self) -> Option<StoppingTest> {
         let rule = self.stop_rule()?;
         let (n_classes, is_map) = (self.scores.n_classes(), self.scores.is_map());
-        Some(Looks::new(rule, self.options.samples, n_classes, is_map))
+        Some(StoppingTest::new(rule, self.options.samples, n_classes, is_map))
     }
 
     /// As [`Self::run_rows`], with an error where what comes out has not these rows.
     fn run_checked(
         &mut self,
-        crossed: &Crossed,
-        fed: &mut Fed,
+        crossed: &CutTensors,
+        fed: &mut BatchedCutTensors,
         key: i64,
         samples: &[i64],
     ) -> Result<Vec<Value>> {
@@ -127,8 +127,12 @@ impl Sampler {
     fn takes(&mut self, size: Size) -> Result<()> {
         let image = image::noise_tensor(&self.plan, &self.input, 0, size)?;
         let crossed = self.prefix.run(&vec![&image; self.prefix_rows])?;
-        let outputs =
-            self.run_rows(&crossed, &mut Fed::default(), 0, &[DETERMINISTIC])?;
+        let outputs = self.run_rows(
+            &crossed,
+            &mut BatchedCutTensors::default(),
+            0,
+            &[DETERMINISTIC],
+        )?;
         check_not_empty(outputs.first())
     }
 
@@ -165,14 +169,14 @@ impl Sampler {
     /// makes the runtime take more memory; rows beyond the samples are not looked at.
     pub(super) fn run_rows(
         &mut self,
-        crossed: &Crossed,
-        fed: &mut Fed,
+        crossed: &CutTensors,
+        fed: &mut BatchedCutTensors,
         key: i64,
         samples: &[i64],
     ) -> Result<Vec<Value>> {
         let rows = samples.len().max(self.prefix_rows).max(fed.rows);
         if fed.rows != rows {
-            *fed = Fed::new(crossed, &self.grown_before(), rows)?;
+            *fed = BatchedCutTensors::new(crossed, &self.grown_before(), rows)?;
         }
         let mut row_samples = samples.to_vec();
         row_samples.resize(rows, DETERMINISTIC);
@@ -194,8 +198,8 @@ impl Sampler {
 /// image and sample.
 pub(super) fn feed<'a>(
     names: &'a [String],
-    crossed: &'a Crossed,
-    fed: &'a Fed,
+    crossed: &'a CutTensors,
+    fed: &'a BatchedCutTensors,
     keys: &'a Value,
     samples: &'a Value,
 ) -> Vec<(&'a str, &'a Value)> {

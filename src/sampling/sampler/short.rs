@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::super::batching::BatchedCutTensors;
 use super::super::image;
-use super::super::prefix::Crossed;
-use super::super::rows::Fed;
+use super::super::prefix::CutTensors;
 use super::super::size::Size;
 use super::{DETERMINISTIC, Sampler, session_options};
 use crate::error::Result;
@@ -53,16 +53,20 @@ impl Sampler {
         let what = "model from its first dropout to its last resize";
         let session = Session::open(&self.runtime, what, &model, &options)?;
         let coordinates = resize.coordinates;
-        let whole_rows = self.rows.per_run;
+        let whole_rows = self.batching.rows_per_run;
         let proven = HashMap::new();
         self.short = Some(Short { session, takes, coordinates, whole_rows, proven });
         let image = image::noise_tensor(&self.plan, &self.input, 0, size)?;
         let crossed = self.prefix.run(&vec![&image; self.prefix_rows])?;
         if self.choose_end(size, &crossed)? {
-            let logits =
-                self.run_rows(&crossed, &mut Fed::default(), 0, &[DETERMINISTIC])?;
+            let logits = self.run_rows(
+                &crossed,
+                &mut BatchedCutTensors::default(),
+                0,
+                &[DETERMINISTIC],
+            )?;
             let bytes = self.row_bytes.with_head(&logits[0]);
-            self.rows = self.rows.with(bytes, &self.options);
+            self.batching = self.batching.with(bytes, &self.options);
             self.ends_short = false;
         } else {
             self.short = None;
@@ -74,12 +78,16 @@ impl Sampler {
     pub(super) fn rows_of_a_run(&self) -> usize {
         match &self.short {
             Some(short) if !self.ends_short => short.whole_rows,
-            _ => self.rows.per_run,
+            _ => self.batching.rows_per_run,
         }
     }
 
     /// Whether images of a size are run without the last resize; the first is run both ways.
-    pub(super) fn choose_end(&mut self, size: Size, crossed: &Crossed) -> Result<bool> {
+    pub(super) fn choose_end(
+        &mut self,
+        size: Size,
+        crossed: &CutTensors,
+    ) -> Result<bool> {
         self.ends_short = false;
         let Some(short) = &self.short else { return Ok(false) };
         let proven = match short.proven.get(&size) {
@@ -90,11 +98,12 @@ impl Sampler {
         Ok(proven)
     }
 
-    fn prove_short(&mut self, size: Size, crossed: &Crossed) -> Result<bool> {
+    fn prove_short(&mut self, size: Size, crossed: &CutTensors) -> Result<bool> {
         let rows = [DETERMINISTIC];
-        let whole = self.run_rows(crossed, &mut Fed::default(), 0, &rows)?;
+        let whole =
+            self.run_rows(crossed, &mut BatchedCutTensors::default(), 0, &rows)?;
         self.ends_short = true;
-        let short = self.run_rows(crossed, &mut Fed::default(), 0, &rows);
+        let short = self.run_rows(crossed, &mut BatchedCutTensors::default(), 0, &rows);
         let same = match short {
             Ok(short) => self.is_resized(size, &whole[0], &short[0])?,
             Err(_) => false,

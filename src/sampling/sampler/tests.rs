@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::rows::Fed;
+use super::super::batching::BatchedCutTensors;
 use super::super::size::Size;
 use super::*;
 use crate::graph::{ScoresOption, Site};
@@ -50,8 +50,10 @@ fn sampled(sampler: &mut Sampler, samples: &[i64]) -> Vec<Vec<f32>> {
     let tensor = image::tensor(&sampler.plan, &sampler.input, values, size).unwrap();
     let crossed = sampler.prefix.run(&vec![&tensor; sampler.prefix_rows]).unwrap();
     let mut rows = Vec::new();
-    for chunk in samples.chunks(sampler.rows.per_run) {
-        let output = sampler.run_rows(&crossed, &mut Fed::default(), KEY, chunk).unwrap();
+    for chunk in samples.chunks(sampler.batching.rows_per_run) {
+        let output = sampler
+            .run_rows(&crossed, &mut BatchedCutTensors::default(), KEY, chunk)
+            .unwrap();
         let values = output[0].to_f32().unwrap();
         let length = values.len() / output[0].shape()[0];
         rows.extend(values.chunks(length).take(chunk.len()).map(<[f32]>::to_vec));
@@ -204,7 +206,7 @@ fn each_site_alone_changes_the_scores() {
 
 #[test]
 fn rows_of_a_run_are_limited_where_the_batch_would_mix_them() {
-    for (name, per_run) in [
+    for (name, rows_per_run) in [
         ("fixtures/traps/dynamic-quantize.onnx", 1),
         ("fixtures/traps/mean-over-batch.onnx", 1),
         ("fixtures/traps/divide-by-maximum.onnx", 1),
@@ -218,8 +220,13 @@ fn rows_of_a_run_are_limited_where_the_batch_would_mix_them() {
         ("fixtures/traps/resize-to-input.onnx", 3),
     ] {
         let sampler = sampler(name, options());
-        assert_eq!(sampler.rows().per_run, per_run, "{name}: {:?}", sampler.rows());
-        assert_eq!(sampler.rows().reason.is_some(), per_run != 3, "{name}");
+        assert_eq!(
+            sampler.batching().rows_per_run,
+            rows_per_run,
+            "{name}: {:?}",
+            sampler.batching()
+        );
+        assert_eq!(sampler.batching().limited_by.is_some(), rows_per_run != 3, "{name}");
     }
 }
 
@@ -336,7 +343,7 @@ fn the_native_dropout_comes_out_dead_or_correlated() {
 }
 
 #[test]
-fn the_first_31_of_62_samples_are_those_of_31() {
+fn the_first_31_of_62_samples_equals_concat_31() {
     let mean = |samples| {
         let options = SamplingOptions { samples, ..options() };
         let mut sampler = sampler("models/digits.onnx", options);

@@ -12,7 +12,7 @@ fn normal(number: u64) -> f32 {
 
 /// How a run ends: its samples and what the reduction has.
 fn sampled(
-    looks: &Looks,
+    looks: &StoppingTest,
     most: u32,
     logits: impl Fn(u32) -> Vec<f32>,
 ) -> (u32, Reduction) {
@@ -26,15 +26,15 @@ fn sampled(
         reduction.add(&scores).unwrap();
         let samples = sample + 1;
         let is_look = samples % BLOCK == 0 && samples < most;
-        if is_look && looks.enough(&mut reduction) {
+        if is_look && looks.should_stop(&mut reduction) {
             return (samples, reduction);
         }
     }
     (most, reduction)
 }
 
-fn looks(steering: Steering, tolerance: f64, n_classes: usize) -> Looks {
-    Looks::new(StopRule { steering, tolerance }, 310, n_classes, false)
+fn looks(target: StopTarget, tolerance: f64, n_classes: usize) -> StoppingTest {
+    StoppingTest::new(StopRule { target, tolerance }, 310, n_classes, false)
 }
 
 /// Logits of a sample of a run: one class is ahead of the others by `lead` on average.
@@ -49,7 +49,7 @@ fn close_race(run: u64, n_classes: usize, lead: f32) -> impl Fn(u32) -> Vec<f32>
 #[test]
 fn false_decisions_of_a_close_race_are_rarer_than_promised_over_a_thousand_runs() {
     for (n_classes, promised, lead) in [(2, 0.05, 0.02), (2, 0.2, 0.02), (5, 0.2, 0.3)] {
-        let rule = looks(Steering::Class, promised, n_classes);
+        let rule = looks(StopTarget::Class, promised, n_classes);
         let (mut decided, mut wrong, runs) = (0, 0, 1000);
         for run in 0..runs {
             let (samples, reduction) =
@@ -69,7 +69,7 @@ fn false_decisions_of_a_close_race_are_rarer_than_promised_over_a_thousand_runs(
 
 #[test]
 fn a_clear_class_is_known_after_one_block_and_a_close_one_later_or_never() {
-    let rule = looks(Steering::Class, 0.01, 3);
+    let rule = looks(StopTarget::Class, 0.01, 3);
     let mean = |lead: f32| {
         let samples = |run| f64::from(sampled(&rule, 310, close_race(run, 3, lead)).0);
         (0..40).map(samples).sum::<f64>() / 40.0
@@ -82,7 +82,7 @@ fn a_clear_class_is_known_after_one_block_and_a_close_one_later_or_never() {
 #[test]
 fn errors_stay_within_the_tolerance_nineteen_times_in_twenty() {
     let lead = 1.0;
-    let truth = sampled(&looks(Steering::Probability, 1e-9, 3), 65_000, |sample| {
+    let truth = sampled(&looks(StopTarget::Probability, 1e-9, 3), 65_000, |sample| {
         close_race(5_000, 3, lead)(sample)
     })
     .1
@@ -92,14 +92,14 @@ fn errors_stay_within_the_tolerance_nineteen_times_in_twenty() {
     };
     let probability =
         |statistics: &crate::sums::Statistics| statistics.probability().values[0];
-    for (steering, tolerance) in
-        [(Steering::PredictiveEntropy, 0.15), (Steering::Probability, 0.06)]
+    for (target, tolerance) in
+        [(StopTarget::PredictiveEntropy, 0.15), (StopTarget::Probability, 0.06)]
     {
-        let value = |statistics: &_| match steering {
-            Steering::PredictiveEntropy => entropy(statistics),
+        let value = |statistics: &_| match target {
+            StopTarget::PredictiveEntropy => entropy(statistics),
             _ => probability(statistics),
         };
-        let rule = looks(steering, tolerance, 3);
+        let rule = looks(target, tolerance, 3);
         let (mut stopped, mut wrong) = (0, 0);
         for run in 0..500 {
             let (samples, reduction) = sampled(&rule, 310, close_race(run, 3, lead));
@@ -109,8 +109,8 @@ fn errors_stay_within_the_tolerance_nineteen_times_in_twenty() {
                 wrong += u32::from(f64::from(error.abs()) > tolerance);
             }
         }
-        assert!(stopped > 400, "{}: {stopped}", steering.name());
-        assert!(wrong <= 25, "{}: {wrong} of {stopped}", steering.name());
+        assert!(stopped > 400, "{}: {stopped}", target.name());
+        assert!(wrong <= 25, "{}: {wrong} of {stopped}", target.name());
     }
 }
 
@@ -138,17 +138,17 @@ fn the_margin_of_few_blocks_is_students() {
 
 #[test]
 fn tolerances_that_are_none_are_refused() {
-    for (steering, tolerance) in [
-        (Steering::Class, 0.0),
-        (Steering::Class, 1.0),
-        (Steering::Class, f64::NAN),
-        (Steering::PredictiveEntropy, 0.0),
-        (Steering::Probability, -0.1),
-        (Steering::Probability, f64::INFINITY),
+    for (target, tolerance) in [
+        (StopTarget::Class, 0.0),
+        (StopTarget::Class, 1.0),
+        (StopTarget::Class, f64::NAN),
+        (StopTarget::PredictiveEntropy, 0.0),
+        (StopTarget::Probability, -0.1),
+        (StopTarget::Probability, f64::INFINITY),
     ] {
-        let error = StopRule { steering, tolerance }.check().unwrap_err();
+        let error = StopRule { target, tolerance }.check().unwrap_err();
         assert!(error.hint().is_some_and(|hint| hint.contains("such as")), "{error}");
     }
-    let rule = StopRule { steering: Steering::PredictiveEntropy, tolerance: 1.5 };
+    let rule = StopRule { target: StopTarget::PredictiveEntropy, tolerance: 1.5 };
     assert!(rule.check().is_ok());
 }

@@ -138,9 +138,10 @@ impl Case {
         let tensor = &self.images[image];
         let crossed = sampler.prefix.run(&vec![tensor; sampler.prefix_rows]).unwrap();
         let mut rows = Vec::new();
-        for chunk in samples.chunks(sampler.rows.per_run) {
-            let output =
-                sampler.run_rows(&crossed, &mut Fed::default(), KEY, chunk).unwrap();
+        for chunk in samples.chunks(sampler.batching.rows_per_run) {
+            let output = sampler
+                .run_rows(&crossed, &mut BatchedCutTensors::default(), KEY, chunk)
+                .unwrap();
             let values = output[0].to_f32().unwrap();
             let length = values.len() / output[0].shape()[0];
             rows.extend(values.chunks(length).take(chunk.len()).map(<[f32]>::to_vec));

@@ -27,9 +27,13 @@ fn trap(name: &str) -> String {
 fn a_fixed_batch_size_is_opened_where_runs_prove_that_nothing_changes() {
     for (name, batch) in OPENED {
         let sampler = sampler(&trap(name), options());
-        let rows = sampler.rows();
-        assert_eq!((rows.opened, rows.per_run), (Some(batch), 3), "{name}: {rows:?}");
-        assert_eq!(rows.reason, None, "{name}");
+        let rows = sampler.batching();
+        assert_eq!(
+            (rows.opened_batch, rows.rows_per_run),
+            (Some(batch), 3),
+            "{name}: {rows:?}"
+        );
+        assert_eq!(rows.limited_by, None, "{name}");
         let sizes = sampler.plan().image().dimensions.clone().unwrap();
         assert_eq!(sizes[0], None, "{name}");
     }
@@ -43,9 +47,9 @@ fn a_batch_size_that_cannot_be_opened_is_kept_and_the_reason_is_said() {
         ("fixed-squeeze-1", "(Squeeze) removes the axis of the images"),
     ] {
         let sampler = sampler(&trap(name), options());
-        let rows = sampler.rows();
-        assert_eq!((rows.opened, rows.per_run), (None, 1), "{name}: {rows:?}");
-        let said = rows.reason.clone().unwrap();
+        let rows = sampler.batching();
+        assert_eq!((rows.opened_batch, rows.rows_per_run), (None, 1), "{name}: {rows:?}");
+        let said = rows.limited_by.clone().unwrap();
         assert!(said.starts_with("the file has a fixed batch size of 1, "), "{said}");
         assert!(said.contains(reason), "{name}: {said}");
     }
@@ -71,7 +75,7 @@ fn a_constant_for_each_image_of_a_run_is_opened_only_where_all_are_equal() {
     };
     let open = |plan| {
         Sampler::new(plan, &Runtime::find(None).unwrap(), options(), (16, 16))
-            .map(|sampler| sampler.rows().opened)
+            .map(|sampler| sampler.batching().opened_batch)
     };
     assert_eq!(open(factor([2.0; 4])).unwrap(), Some(4));
     // What the first image alone would say is not what the others say.

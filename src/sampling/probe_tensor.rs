@@ -6,13 +6,13 @@ use crate::error::{Error, Result};
 use crate::runtime::Value;
 
 /// A tensor's numbers with its sizes.
-pub(super) struct Numbers {
+pub(super) struct ProbeTensor {
     values: ArrayD<f64>,
     /// Differences up to this are rounding.
     tolerance: f64,
 }
 
-impl Numbers {
+impl ProbeTensor {
     pub(super) fn new(value: &Value) -> Result<Self> {
         let values = ArrayD::from_shape_vec(value.shape(), value.numbers()?)
             .map_err(|error| Error::runtime("tensor", error.to_string()))?;
@@ -28,7 +28,7 @@ impl Numbers {
     }
 
     /// Whether these are the numbers of the parts, one after the other, up to rounding.
-    pub(super) fn are_those_of(&self, parts: &[&Self]) -> bool {
+    pub(super) fn equals_concat(&self, parts: &[&Self]) -> bool {
         let numbers = parts.iter().flat_map(|part| &part.values);
         self.values.len() == parts.iter().map(|part| part.values.len()).sum::<usize>()
             && self.values.iter().zip(numbers).all(|(a, b)| self.close(*a, *b))
@@ -44,7 +44,7 @@ impl Numbers {
     /// The one axis of which `both` has twice the size, where its first half is `self` (one row,
     /// alone) and its second half `other` (another row, alone): each row has its own slices, and
     /// neither changes with its neighbor.
-    pub(super) fn axis_of_two(&self, other: &Self, both: &Self) -> Option<usize> {
+    pub(super) fn batch_axis_of_two(&self, other: &Self, both: &Self) -> Option<usize> {
         let (one, two) = (self.values.shape(), both.values.shape());
         if one.len() != two.len() || other.values.shape() != one {
             return None;
@@ -63,7 +63,7 @@ impl Numbers {
 
     /// The one axis along which `mixed` (`rows` rows) is like `self` (one image in all rows) but
     /// for the second row's slices, which are those of `other` (another image in all rows).
-    pub(super) fn axis_of_many(
+    pub(super) fn batch_axis_in_mixed_run(
         &self,
         other: &Self,
         mixed: &Self,
@@ -120,11 +120,11 @@ mod tests {
 
     use super::*;
 
-    fn numbers(shape: &[usize], of: impl Fn(&[usize]) -> f64) -> Numbers {
+    fn numbers(shape: &[usize], of: impl Fn(&[usize]) -> f64) -> ProbeTensor {
         let values = ArrayD::from_shape_fn(shape, |index| {
             of(index.as_array_view().as_slice().unwrap())
         });
-        Numbers::with_rounding(values, 1e-4)
+        ProbeTensor::with_rounding(values, 1e-4)
     }
 
     fn feature(row: usize, i: usize, j: usize) -> f64 {
@@ -136,11 +136,11 @@ mod tests {
         let alone = numbers(&[1, 4, 5], |x| feature(x[0], x[1], x[2]));
         let other = numbers(&[1, 4, 5], |x| feature(1, x[1], x[2]));
         let both = numbers(&[2, 4, 5], |x| feature(x[0], x[1], x[2]));
-        assert_eq!(alone.axis_of_two(&other, &both), Some(0));
+        assert_eq!(alone.batch_axis_of_two(&other, &both), Some(0));
         let alone = numbers(&[4, 1, 5], |x| feature(x[1], x[0], x[2]));
         let other = numbers(&[4, 1, 5], |x| feature(1, x[0], x[2]));
         let both = numbers(&[4, 2, 5], |x| feature(x[1], x[0], x[2]));
-        assert_eq!(alone.axis_of_two(&other, &both), Some(1));
+        assert_eq!(alone.batch_axis_of_two(&other, &both), Some(1));
     }
 
     #[test]
@@ -149,8 +149,8 @@ mod tests {
         let other = numbers(&[3, 5], |x| feature(1, x[0], x[1]));
         let side_by_side = numbers(&[6, 5], |x| feature(x[0] / 3, x[0] % 3, x[1]));
         let interleaved = numbers(&[6, 5], |x| feature(x[0] % 2, x[0] / 2, x[1]));
-        assert_eq!(alone.axis_of_two(&other, &side_by_side), Some(0));
-        assert_eq!(alone.axis_of_two(&other, &interleaved), None);
+        assert_eq!(alone.batch_axis_of_two(&other, &side_by_side), Some(0));
+        assert_eq!(alone.batch_axis_of_two(&other, &interleaved), None);
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         let other = numbers(&[1, 5], |x| feature(1, 0, x[1]));
         let mixed =
             numbers(&[2, 5], |x| feature(x[0], 0, x[1]) - 0.5 * feature(1, 0, x[1]));
-        assert_eq!(alone.axis_of_two(&other, &mixed), None);
+        assert_eq!(alone.batch_axis_of_two(&other, &mixed), None);
     }
 
     #[test]
@@ -168,11 +168,11 @@ mod tests {
         let alone = numbers(&[1, 5], |x| nearly(x[0], x[1]));
         let other = numbers(&[1, 5], |x| nearly(1, x[1]));
         let both = numbers(&[2, 5], |x| nearly(x[0], x[1]));
-        assert_eq!(alone.axis_of_two(&other, &both), Some(0));
+        assert_eq!(alone.batch_axis_of_two(&other, &both), Some(0));
         let rounded = numbers(&[2, 5], |x| nearly(x[0], x[1]) + 1e-8);
-        assert_eq!(alone.axis_of_two(&other, &rounded), None);
+        assert_eq!(alone.batch_axis_of_two(&other, &rounded), None);
         let equal = numbers(&[2, 5], |x| nearly(0, x[1]));
-        assert_eq!(alone.axis_of_two(&alone, &equal), None);
+        assert_eq!(alone.batch_axis_of_two(&alone, &equal), None);
     }
 
     #[test]
@@ -181,12 +181,12 @@ mod tests {
         let alone = numbers(&[1, 5], |x| feature(0, 0, x[1]) / scale(0));
         let other = numbers(&[1, 5], |x| feature(1, 0, x[1]) / scale(1));
         let both = numbers(&[2, 5], |x| feature(x[0], 0, x[1]) / scale(0));
-        assert_eq!(alone.axis_of_two(&other, &both), None);
+        assert_eq!(alone.batch_axis_of_two(&other, &both), None);
         let same = numbers(&[3, 5], |x| feature(0, 0, x[1]) / scale(0));
         let others = numbers(&[3, 5], |x| feature(1, 0, x[1]) / scale(1));
         let mixed =
             numbers(&[3, 5], |x| feature(usize::from(x[0] == 1), 0, x[1]) / scale(0));
-        assert_eq!(same.axis_of_many(&others, &mixed, 3), None);
+        assert_eq!(same.batch_axis_in_mixed_run(&others, &mixed, 3), None);
     }
 
     #[test]
@@ -194,8 +194,8 @@ mod tests {
         let same = numbers(&[4, 4, 3], |x| feature(0, x[1], x[2]));
         let other = numbers(&[4, 4, 3], |x| feature(1, x[1], x[2]));
         let mixed = numbers(&[4, 4, 3], |x| feature(usize::from(x[0] == 1), x[1], x[2]));
-        assert_eq!(same.axis_of_many(&other, &mixed, 4), Some(0));
+        assert_eq!(same.batch_axis_in_mixed_run(&other, &mixed, 4), Some(0));
         let spread = numbers(&[4, 4, 3], |x| feature(1, x[1], x[2]));
-        assert_eq!(same.axis_of_many(&other, &spread, 4), None);
+        assert_eq!(same.batch_axis_in_mixed_run(&other, &spread, 4), None);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::image::Batch;
 use super::options::SamplingOptions;
-use super::prefix::Crossed;
-use super::probe::{Crossing, Probed};
+use super::prefix::CutTensors;
+use super::probe::{CutLayout, Probed};
 use crate::error::Result;
 use crate::runtime::Value;
 
@@ -45,59 +45,64 @@ impl RowBytes {
 
 /// How many rows a run of the suffix has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rows {
+pub struct Batching {
     /// Rows of a run.
-    pub per_run: usize,
+    pub rows_per_run: usize,
     /// Why it is not more, where the model is the reason.
-    pub reason: Option<String>,
+    pub limited_by: Option<String>,
     /// The batch size that the file fixes, where it was opened: rows run together proved equal
     /// to rows run alone, and both to runs of the file as it is.
-    pub opened: Option<usize>,
+    pub opened_batch: Option<usize>,
 }
 
-impl Rows {
+impl Batching {
     /// As many as the model allows and the user or the memory says.
     pub(super) fn choose(
         probed: &Probed,
         batch: Batch,
         options: &SamplingOptions,
     ) -> Self {
-        let per_run = match (batch, &probed.reason) {
+        let rows_per_run = match (batch, &probed.reason) {
             (Batch::Fixed(rows), _) => rows,
             (Batch::Dynamic, Some(_)) => 1,
             (Batch::Dynamic, None) => options
                 .batch_size
                 .unwrap_or_else(|| probed.row_bytes.fitting(options.memory)),
         };
-        Self { per_run: per_run.max(1), reason: probed.reason.clone(), opened: None }
+        Self {
+            rows_per_run: rows_per_run.max(1),
+            limited_by: probed.reason.clone(),
+            opened_batch: None,
+        }
     }
 
     /// How many where a row takes so much, if memory decides.
     pub(super) fn with(&self, bytes: RowBytes, options: &SamplingOptions) -> Self {
-        let decided = options.batch_size.is_some() || self.reason.is_some();
-        let per_run = if decided { self.per_run } else { bytes.fitting(options.memory) };
-        Self { per_run, ..self.clone() }
+        let decided = options.batch_size.is_some() || self.limited_by.is_some();
+        let rows_per_run =
+            if decided { self.rows_per_run } else { bytes.fitting(options.memory) };
+        Self { rows_per_run, ..self.clone() }
     }
 }
 
 /// The tensors at the cut, grown to a number of rows; `None` where they go in as they are.
 #[derive(Default)]
-pub(super) struct Fed {
+pub(super) struct BatchedCutTensors {
     pub(super) rows: usize,
     pub(super) grown: Vec<Option<Value>>,
 }
 
-impl Fed {
+impl BatchedCutTensors {
     pub(super) fn new(
-        crossed: &Crossed,
-        crossings: &[Crossing],
+        crossed: &CutTensors,
+        crossings: &[CutLayout],
         rows: usize,
     ) -> Result<Self> {
-        let grow = |(value, crossing): (&Value, &Crossing)| match *crossing {
+        let grow = |(value, crossing): (&Value, &CutLayout)| match *crossing {
             _ if rows == 1 => Ok(None),
-            Crossing::Shared => Ok(None),
-            Crossing::Rows(axis) => Value::stack(&vec![value; rows], axis).map(Some),
-            Crossing::Count(entry) => {
+            CutLayout::Shared => Ok(None),
+            CutLayout::Rows(axis) => Value::stack(&vec![value; rows], axis).map(Some),
+            CutLayout::Count(entry) => {
                 let mut sizes = value.i64s()?.to_vec();
                 sizes[entry] *= rows as i64;
                 Value::from_i64(&value.shape(), sizes).map(Some)

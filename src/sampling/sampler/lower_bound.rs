@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::batching::BatchedCutTensors;
 use super::super::image;
-use super::super::rows::Fed;
 use super::super::size::Size;
 use super::{Sampler, session_options};
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::runtime::{Session, Value};
 /// What an image costs in ONNX Runtime alone: the prefix once, and the suffix with its sites off
 /// and all of its operators left in, for each pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bound {
+pub struct LowerBoundTime {
     /// The prefix for one image.
     pub prefix: Duration,
     /// A row of the suffix: of runs of one row or of as many as the sampler runs together,
@@ -21,7 +21,7 @@ pub struct Bound {
     pub row: Duration,
 }
 
-impl Bound {
+impl LowerBoundTime {
     /// The time of an image of `passes` passes: the samples and the deterministic one.
     pub fn of_passes(&self, passes: u32) -> Duration {
         self.prefix + self.row * passes
@@ -33,7 +33,11 @@ impl Sampler {
     ///
     /// # Errors
     /// If the model cannot take the size.
-    pub fn bound(&mut self, size: Size, repeats: usize) -> Result<Bound> {
+    pub fn lower_bound_time(
+        &mut self,
+        size: Size,
+        repeats: usize,
+    ) -> Result<LowerBoundTime> {
         let image = image::noise_tensor(&self.plan, &self.input, 0, size)?;
         let images = vec![&image; self.prefix_rows];
         let prefix = median(repeats, || self.prefix.run(&images).map(drop))?;
@@ -44,7 +48,7 @@ impl Sampler {
         let mut suffix = Session::open(&self.runtime, what, &model, &options)?;
         let mut row = Duration::MAX;
         for rows in [self.prefix_rows, self.rows_of_a_run()] {
-            let fed = Fed::new(&crossed, &self.crossings, rows)?;
+            let fed = BatchedCutTensors::new(&crossed, &self.crossings, rows)?;
             let value = |i: usize| fed.grown[i].as_ref().unwrap_or(&crossed.0[i]);
             let names = self.prefix.names().iter().enumerate();
             let given: Vec<(&str, &Value)> =
@@ -52,7 +56,7 @@ impl Sampler {
             let time = median(repeats, || suffix.run(&given).map(drop))?;
             row = row.min(time / rows.max(1) as u32);
         }
-        Ok(Bound { prefix, row })
+        Ok(LowerBoundTime { prefix, row })
     }
 }
 
