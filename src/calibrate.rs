@@ -11,16 +11,18 @@ mod sets;
 mod temperature;
 mod threshold;
 
-pub use conformal::{Conformal, least_of, risk_control, sum_of};
+pub use conformal::{MissedShares, aps_rule, crc_rule, lac_rule};
 pub use images::calibrate;
-pub use temperature::{Fit, LogProbabilities};
-pub use threshold::{Kept, NoLimit, Risked, keep, risk};
+pub use temperature::{LogProbabilities, TemperatureFit};
+pub use threshold::{
+    QuantileThreshold, RiskControl, RiskError, coverage_threshold, risk_threshold,
+};
 
 use crate::policy::{ImageScore, Policy};
 
 /// What the threshold for accepting is for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Aim {
+pub enum Target {
     /// This share of images is accepted.
     Keep(f64),
     /// At most this share of the items of accepted images is wrong.
@@ -38,12 +40,12 @@ pub enum SetMethod {
 
 /// What is calibrated.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CalibrateOptions {
+pub struct CalibrationOptions {
     /// What the thresholds look at.
     pub score: ImageScore,
     /// What the threshold for accepting is for.
-    pub aim: Option<Aim>,
-    /// How sure the promise of [`Aim::Risk`] is, in (0, 1).
+    pub target: Option<Target>,
+    /// How sure the promise of [`Target::Risk`] is, in (0, 1).
     pub confidence: f64,
     /// The share of images like these that is not called out of distribution.
     pub ood_keep: Option<f64>,
@@ -59,7 +61,7 @@ pub struct CalibrateOptions {
 
 /// A policy and what was seen on the way.
 #[derive(Debug)]
-pub struct Calibrated {
+pub struct Calibration {
     /// The policy.
     pub policy: Policy,
     /// Images that counted.
@@ -67,11 +69,11 @@ pub struct Calibrated {
     /// Labeled items.
     pub items: u64,
     /// The threshold that keeps a share.
-    pub kept: Option<Kept>,
+    pub coverage: Option<QuantileThreshold>,
     /// The threshold that bounds the risk.
-    pub risked: Option<Risked>,
+    pub risk_control: Option<RiskControl>,
     /// What became of the temperature.
-    pub fit: Option<Fit>,
+    pub fit: Option<TemperatureFit>,
     /// Mean number of classes in a set and share of items whose class is in theirs, on the images
     /// that the sets were found on.
     pub sets: Option<(f64, f64)>,

@@ -11,10 +11,10 @@ mod live;
 mod report;
 mod stream;
 
-pub use curves::{Picture, read as read_curves};
-pub use folder::{Folder, Kept, Prediction};
-pub use labels::{Found, Labels, Rename};
-pub use live::Live;
+pub use curves::{Figure, read as read_curves};
+pub use folder::{KeptArrays, PredictionArrays, PredictionFolder};
+pub use labels::{ImageLabels, LabelRename, LabelSource};
+pub use live::StreamingEvaluation;
 pub use report::{labels_of, write};
 pub(crate) use stream::each;
-pub use stream::{Counted, Event, Masks, Truth, evaluate};
+pub use stream::{EvaluationEvent, EvaluationResult, GroundTruth, OodMasks, evaluate};

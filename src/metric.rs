@@ -7,7 +7,7 @@
 //! [`Evaluation`] of constant size. All sums are integers, so evaluations of parts of the images
 //! merge to that of all of them to the last bit, whatever the parts and their order. Scores are
 //! counted in fine bins; every value comes with a bound on what the bins can have moved it
-//! ([`Value::bin_error`]), which is zero where no bin holds two different scores. Intervals are
+//! ([`MetricValue::bin_error`]), which is zero where no bin holds two different scores. Intervals are
 //! by a Poisson bootstrap over images.
 //!
 //! An item is a pixel for segmentation and an image for classification; items without a label
@@ -16,13 +16,13 @@
 //! it is never 0 or NaN instead.
 //!
 //! ```
-//! use mcdrop::metric::{Evaluation, ImageInput, ImageSummary, Layout, Options, Score, Task};
+//! use mcdrop::metric::{Evaluation, ImageInput, ImageSummary, EvaluationSpec, EvaluationOptions, Score, Task};
 //!
 //! # fn main() -> mcdrop::Result<()> {
 //! let classes = vec!["cat".to_owned(), "dog".to_owned()];
 //! let scores = vec![Score::new("least_confidence", 0.5)];
-//! let layout = Layout::new(Task::Classification, classes, scores, Options::default())?;
-//! let mut evaluation = Evaluation::new(layout);
+//! let spec = EvaluationSpec::new(Task::Classification, classes, scores, EvaluationOptions::default())?;
+//! let mut evaluation = Evaluation::new(spec);
 //! for (id, probabilities, label) in [("a.png", [0.9, 0.1], 0), ("b.png", [0.6, 0.4], 1)] {
 //!     let least_confidence = [1.0 - probabilities[0]];
 //!     let input = ImageInput {
@@ -35,7 +35,7 @@
 //!         deterministic: None,
 //!         mask: None,
 //!     };
-//!     let summary = ImageSummary::new(&input, evaluation.layout())?;
+//!     let summary = ImageSummary::new(&input, evaluation.spec())?;
 //!     evaluation.add(summary)?;
 //! }
 //! let metrics = evaluation.metrics();
@@ -63,30 +63,30 @@ mod image;
 mod image_ranking;
 mod input;
 mod items;
-mod layout;
+mod metric_input;
 mod patches;
 mod pavpu;
 mod ranking;
 mod record;
 mod selective;
 mod sparsification;
+mod spec;
 mod sums;
 mod table;
 mod tally;
 mod values;
-mod view;
 
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Aggregation, Pixels};
+pub use aggregate::{Aggregation, PredictedClasses};
 pub use bootstrap::FEWEST_IMAGES;
 pub use curve::Curve;
 pub use evaluation::Evaluation;
 pub use image::ImageSummary;
-pub use image_ranking::{Candidate, ImageRanking, Verdict};
-pub use input::{Deterministic, IGNORED, ImageInput, NO_MASK};
+pub use image_ranking::{ImageRanking, RankingVerdict, ScoreCandidate};
+pub use input::{DeterministicPass, IGNORED, ImageInput, NO_MASK};
 pub use items::LIKELIHOOD_FLOOR;
-pub use layout::{DETERMINISTIC, Layout, Options, Score, Task};
-pub use table::{Better, METRICS, Metric, Needs, Per};
-pub use values::Value;
+pub use spec::{DETERMINISTIC, EvaluationOptions, EvaluationSpec, Score, Task};
+pub use table::{Breakdown, Direction, METRICS, Metric, Requires};
+pub use values::MetricValue;

@@ -48,7 +48,7 @@ pub fn encode_f16(shape: &[usize], values: &[f32]) -> io::Result<Vec<u8>> {
 
 /// An array as it lies in a file.
 #[derive(Debug)]
-pub struct Array<'a> {
+pub struct NpyArray<'a> {
     /// The type of its numbers, as `NumPy` writes it: `<f4`, `|u1`.
     pub kind: String,
     /// Its sides.
@@ -59,7 +59,7 @@ pub struct Array<'a> {
 }
 
 /// What a header says.
-struct Head {
+struct NpyHeader {
     kind: String,
     shape: Vec<usize>,
     fortran_order: bool,
@@ -72,15 +72,15 @@ struct Head {
 /// # Errors
 ///
 /// When the header is none, or the data are not as many as it says.
-pub fn open(bytes: &[u8]) -> io::Result<Array<'_>> {
+pub fn open(bytes: &[u8]) -> io::Result<NpyArray<'_>> {
     let mut data = bytes;
     let head = head(&mut data, bytes.len() as u64)?;
-    let Head { kind, shape, fortran_order, .. } = head;
-    Ok(Array { kind, shape, fortran_order, data })
+    let NpyHeader { kind, shape, fortran_order, .. } = head;
+    Ok(NpyArray { kind, shape, fortran_order, data })
 }
 
 /// Reads a header from a file of a length in bytes; its data come next.
-fn head(file: &mut impl io::Read, length: u64) -> io::Result<Head> {
+fn head(file: &mut impl io::Read, length: u64) -> io::Result<NpyHeader> {
     let mut start = [0; 12];
     file.read_exact(&mut start[..10])?;
     let (text_length, begun) = match (&start[..6], start[6]) {
@@ -99,14 +99,14 @@ fn head(file: &mut impl io::Read, length: u64) -> io::Result<Head> {
     file.read_exact(&mut text)?;
     let head = parse(&text)?;
     if head.bytes.map(|bytes| bytes as u64) != Some(found) {
-        let Head { kind, shape, .. } = head;
+        let NpyHeader { kind, shape, .. } = head;
         let message = format!("{found} bytes are no array {kind} of shape {shape:?}");
         return Err(invalid(&message));
     }
     Ok(head)
 }
 
-fn parse(text: &[u8]) -> io::Result<Head> {
+fn parse(text: &[u8]) -> io::Result<NpyHeader> {
     let text = str::from_utf8(text).map_err(|error| invalid(&error.to_string()))?;
     let header = python_literal::parse(text).map_err(|error| invalid(&error))?;
     let kind =
@@ -119,10 +119,10 @@ fn parse(text: &[u8]) -> io::Result<Head> {
     let shape = shape.ok_or_else(|| invalid("no shape"))?;
     let item = kind.get(2..).and_then(|size| size.parse().ok()).unwrap_or(1);
     let bytes = shape.iter().try_fold(item, |n: usize, side| n.checked_mul(*side));
-    Ok(Head { kind: kind.to_owned(), shape, fortran_order, bytes })
+    Ok(NpyHeader { kind: kind.to_owned(), shape, fortran_order, bytes })
 }
 
-impl<'a> Array<'a> {
+impl<'a> NpyArray<'a> {
     /// Its numbers, where they are integers or truth values of at most 64 bits, and none where
     /// one is beyond i64.
     #[must_use]

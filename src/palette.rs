@@ -11,7 +11,7 @@ use std::fmt;
 
 /// A palette that is known by a name.
 #[derive(Debug, Clone, Copy)]
-pub struct Known {
+pub struct KnownPalette {
     /// The name by which it is chosen.
     pub name: &'static str,
     /// The classes' names and colors (red, green, blue of 0 to 255), by index.
@@ -22,14 +22,14 @@ pub struct Known {
 }
 
 /// All of them.
-pub const KNOWN: &[Known] = &[
-    Known { name: "cityscapes", classes: &street::CITYSCAPES, least: 19 },
-    Known { name: "camvid", classes: &street::CAMVID, least: 11 },
-    Known { name: "voc", classes: &voc::VOC, least: 21 },
-    Known { name: "ade20k", classes: &ade20k::ADE20K, least: 150 },
+pub const KNOWN: &[KnownPalette] = &[
+    KnownPalette { name: "cityscapes", classes: &street::CITYSCAPES, least: 19 },
+    KnownPalette { name: "camvid", classes: &street::CAMVID, least: 11 },
+    KnownPalette { name: "voc", classes: &voc::VOC, least: 21 },
+    KnownPalette { name: "ade20k", classes: &ade20k::ADE20K, least: 150 },
 ];
 
-impl Known {
+impl KnownPalette {
     /// Whether these names are its classes, all in order. Case and space around a name do not
     /// count.
     fn is_of(&self, names: &[String]) -> bool {
@@ -86,7 +86,7 @@ impl Palette {
         text::parse(text).map(Self::new)
     }
 
-    fn known(known: &Known) -> Self {
+    fn known(known: &KnownPalette) -> Self {
         let colors = known.classes.iter().map(|(_, color)| *color).collect();
         Self { name: Some(known.name), given: colors }
     }
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    fn names(known: &Known, n: usize) -> Vec<String> {
+    fn names(known: &KnownPalette, n: usize) -> Vec<String> {
         known.classes[..n].iter().map(|(name, _)| (*name).to_owned()).collect()
     }
 

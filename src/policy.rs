@@ -10,9 +10,9 @@ mod image_score;
 mod sets;
 mod temperature;
 
-pub use file::{MadeWith, Policy, made_with};
+pub use file::{Policy, PredictionSettings, prediction_settings};
 pub use image_score::{ImageScore, deterministic_scores};
-pub use sets::{SetRule, Sets, most_probable, sum_before};
+pub use sets::{SetRule, Sets, argmax, sum_before};
 pub use temperature::{Temperature, temper};
 
 use serde::{Deserialize, Serialize};

@@ -22,14 +22,14 @@ mod truth;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::evaluate::{Folder, Labels};
+use crate::evaluate::{LabelSource, PredictionFolder};
 use crate::output::folder::OutputFolder;
 use crate::output::page::{FOLDER, LABELS, OTHER, PAGE, Place};
 
 use folder::Run;
 
 /// Opens labels for a folder, once it is known what it predicts.
-pub type OpenLabels<'a> = dyn Fn(&Folder) -> Result<Labels> + Sync + 'a;
+pub type OpenLabels<'a> = dyn Fn(&PredictionFolder) -> Result<LabelSource> + Sync + 'a;
 
 /// What goes into a page.
 #[derive(Default)]

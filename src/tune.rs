@@ -11,7 +11,7 @@
 //! - E. Ledda, G. Fumera, F. Roli (2023), *Dropout Injection at Test Time for Post Hoc Uncertainty
 //!   Quantification in Neural Networks*, Neurocomputing.
 
-use crate::evaluate::Counted;
+use crate::evaluate::EvaluationResult;
 use crate::graph::SiteOptions;
 
 /// Ratios that are tried where none are said.
@@ -19,7 +19,7 @@ pub const RATIOS: [f32; 5] = [0.05, 0.1, 0.2, 0.3, 0.5];
 
 /// A place with a ratio.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Choice {
+pub struct DropoutChoice {
     /// Where dropout is put in; none for the file's own.
     pub place: Option<String>,
     /// The share that is dropped.
@@ -27,18 +27,18 @@ pub struct Choice {
 }
 
 /// Every place with every ratio; without places the file's own dropout.
-pub fn grid(places: &[String], ratios: &[f32]) -> Vec<Choice> {
+pub fn dropout_choices(places: &[String], ratios: &[f32]) -> Vec<DropoutChoice> {
     let places: Vec<Option<String>> = match places {
         [] => vec![None],
         places => places.iter().cloned().map(Some).collect(),
     };
     let of_place = |place: Option<String>| {
-        ratios.iter().map(move |&ratio| Choice { place: place.clone(), ratio })
+        ratios.iter().map(move |&ratio| DropoutChoice { place: place.clone(), ratio })
     };
     places.into_iter().flat_map(of_place).collect()
 }
 
-impl Choice {
+impl DropoutChoice {
     /// How sites are chosen for it.
     pub fn sites(&self) -> SiteOptions {
         SiteOptions {
@@ -51,7 +51,7 @@ impl Choice {
 
 /// What labeled images say of a choice.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outcome {
+pub struct ChoiceOutcome {
     /// In nats an item.
     pub negative_log_likelihood: f64,
     /// The share of items that are right, or the mean intersection over union of classes.
@@ -62,11 +62,11 @@ pub struct Outcome {
     pub auroc: Option<f64>,
 }
 
-impl Outcome {
+impl ChoiceOutcome {
     /// What was counted; `None` where no item has a label.
-    pub fn of(counted: &Counted, is_map: bool) -> Option<Self> {
+    pub fn of(result: &EvaluationResult, is_map: bool) -> Option<Self> {
         let value = |key: &str| {
-            let metric = counted.metrics.iter().find(|metric| metric.key == key);
+            let metric = result.metrics.iter().find(|metric| metric.key == key);
             metric.and_then(|metric| metric.value)
         };
         Some(Self {
@@ -80,9 +80,13 @@ impl Outcome {
 
 /// The place of the best outcome: the smallest negative log-likelihood of those that lose at most
 /// `most_lost` of the plain model's accuracy. `None` where all lose more.
-pub fn best(plain: &Outcome, outcomes: &[Outcome], most_lost: f64) -> Option<usize> {
+pub fn best_choice(
+    plain: &ChoiceOutcome,
+    outcomes: &[ChoiceOutcome],
+    most_lost: f64,
+) -> Option<usize> {
     let is_allowed =
-        |(_, o): &(usize, &Outcome)| o.accuracy >= plain.accuracy - most_lost;
+        |(_, o): &(usize, &ChoiceOutcome)| o.accuracy >= plain.accuracy - most_lost;
     let allowed = outcomes.iter().enumerate().filter(is_allowed);
     let least = allowed.min_by(|(_, a), (_, b)| {
         a.negative_log_likelihood.total_cmp(&b.negative_log_likelihood)
@@ -94,9 +98,14 @@ pub fn best(plain: &Outcome, outcomes: &[Outcome], most_lost: f64) -> Option<usi
 mod tests {
     use super::*;
 
-    fn outcome(negative_log_likelihood: f64, accuracy: f64) -> Outcome {
+    fn outcome(negative_log_likelihood: f64, accuracy: f64) -> ChoiceOutcome {
         let (expected_calibration_error, auroc) = (0.1, None);
-        Outcome { negative_log_likelihood, accuracy, expected_calibration_error, auroc }
+        ChoiceOutcome {
+            negative_log_likelihood,
+            accuracy,
+            expected_calibration_error,
+            auroc,
+        }
     }
 
     #[test]
@@ -108,18 +117,24 @@ mod tests {
             outcome(0.4, 0.8951),
             outcome(0.6, 0.95),
         ];
-        assert_eq!(best(&plain, &outcomes, 0.005), Some(2));
-        assert_eq!(best(&plain, &outcomes, 0.001), Some(0));
-        assert_eq!(best(&plain, &outcomes, 0.3), Some(1));
-        assert_eq!(best(&plain, &outcomes[1..2], 0.005), None);
+        assert_eq!(best_choice(&plain, &outcomes, 0.005), Some(2));
+        assert_eq!(best_choice(&plain, &outcomes, 0.001), Some(0));
+        assert_eq!(best_choice(&plain, &outcomes, 0.3), Some(1));
+        assert_eq!(best_choice(&plain, &outcomes[1..2], 0.005), None);
     }
 
     #[test]
     fn every_place_is_tried_with_every_ratio() {
         let places = ["head".to_owned(), "blocks".to_owned()];
-        let all = grid(&places, &[0.1, 0.2]);
+        let all = dropout_choices(&places, &[0.1, 0.2]);
         assert_eq!(all.len(), 4);
-        assert_eq!(all[3], Choice { place: Some("blocks".to_owned()), ratio: 0.2 });
-        assert_eq!(grid(&[], &[0.1]), [Choice { place: None, ratio: 0.1 }]);
+        assert_eq!(
+            all[3],
+            DropoutChoice { place: Some("blocks".to_owned()), ratio: 0.2 }
+        );
+        assert_eq!(
+            dropout_choices(&[], &[0.1]),
+            [DropoutChoice { place: None, ratio: 0.1 }]
+        );
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! `fixtures/calibration/digits.csv` is made by `models/calibration.py`.
 
-use mcdrop::calibrate::{Fit, LogProbabilities, keep, least_of, risk, sum_of};
-use mcdrop::policy::{most_probable, sum_before};
+use mcdrop::calibrate::{
+    LogProbabilities, TemperatureFit, aps_rule, coverage_threshold, lac_rule,
+    risk_threshold,
+};
+use mcdrop::policy::{argmax, sum_before};
 
 use crate::fixture;
 
@@ -17,7 +20,7 @@ struct Digit {
 
 impl Digit {
     fn is_wrong(&self) -> bool {
-        most_probable(&self.probabilities) != self.label
+        argmax(&self.probabilities) != self.label
     }
 
     fn scored(&self) -> (f32, f64) {
@@ -69,7 +72,7 @@ fn a_threshold_that_keeps_95_percent_keeps_them_of_other_digits() {
     let (mut mean, mut inside) = (0.0, 0);
     for (chosen, others) in splits() {
         let scores: Vec<f32> = chosen.iter().map(|digit| digit.entropy).collect();
-        let kept = keep(&scores, 0.95).unwrap();
+        let kept = coverage_threshold(&scores, 0.95).unwrap();
         let accepted = share(&others, |digit| digit.entropy < kept.below);
         mean += accepted / SPLITS as f64;
         // Room for the 397 others being a sample themselves: three standard deviations.
@@ -94,11 +97,14 @@ fn the_risk_of_what_is_accepted_is_exceeded_no_more_often_than_promised() {
         for (chosen, others) in splits() {
             let images: Vec<(f32, f64)> =
                 chosen.iter().map(|digit| digit.scored()).collect();
-            let Ok(risked) = risk(&images, allowed, confidence) else { continue };
+            let Ok(risk_control) = risk_threshold(&images, allowed, confidence) else {
+                continue;
+            };
             found += 1;
-            coverage += risked.coverage;
+            coverage += risk_control.coverage;
             // All digits are what both halves are drawn from, and so what is promised about.
-            let accepts = |digit: &Digit| risked.below.is_none_or(|t| digit.entropy < t);
+            let accepts =
+                |digit: &Digit| risk_control.below.is_none_or(|t| digit.entropy < t);
             let all = chosen.into_iter().chain(others);
             let accepted: Vec<&Digit> = all.filter(|digit| accepts(digit)).collect();
             exceeded += usize::from(share(&accepted, |digit| digit.is_wrong()) > allowed);
@@ -121,7 +127,7 @@ fn sets_hold_the_class_of_other_digits_as_often_as_promised() {
             let own: Vec<f32> = chosen.iter().map(|d| d.probabilities[d.label]).collect();
             let sums: Vec<f32> =
                 chosen.iter().map(|d| sum_before(&d.probabilities, d.label)).collect();
-            let rules = [least_of(&own, alpha).unwrap(), sum_of(&sums, alpha).unwrap()];
+            let rules = [lac_rule(&own, alpha).unwrap(), aps_rule(&sums, alpha).unwrap()];
             let holds = |i: usize| {
                 share(&others, |d| rules[i].classes(&d.probabilities).contains(&d.label))
             };
@@ -156,7 +162,7 @@ fn a_temperature_lowers_the_loss_of_other_digits_where_one_is_found() {
     for (chosen, others) in splits().take(100) {
         let mut items = LogProbabilities::new(10);
         add(&mut items, &chosen);
-        let Fit::Found(temperature) = items.fit() else { continue };
+        let TemperatureFit::Found(temperature) = items.fit() else { continue };
         found += 1;
         let loss = |temper: bool| -> f64 {
             let of = |digit: &&Digit| {

@@ -16,7 +16,7 @@ use crate::policy::SetRule;
 ///
 /// # Errors
 /// The number of items that it takes, where there are too few.
-pub fn least_of(own: &[f32], alpha: f64) -> Result<SetRule, usize> {
+pub fn lac_rule(own: &[f32], alpha: f64) -> Result<SetRule, usize> {
     let mut sorted = own.to_vec();
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));
     Ok(SetRule::AtLeast(sorted[place(own.len(), alpha)?]))
@@ -27,7 +27,7 @@ pub fn least_of(own: &[f32], alpha: f64) -> Result<SetRule, usize> {
 ///
 /// # Errors
 /// The number of items that it takes, where there are too few.
-pub fn sum_of(sums: &[f32], alpha: f64) -> Result<SetRule, usize> {
+pub fn aps_rule(sums: &[f32], alpha: f64) -> Result<SetRule, usize> {
     let mut sorted = sums.to_vec();
     sorted.sort_unstable_by(f32::total_cmp);
     Ok(SetRule::AfterSum(sorted[place(sums.len(), alpha)?]))
@@ -56,20 +56,20 @@ const ONE: u64 = 1 << 40;
 
 /// Shares of pixels that a set misses, by the least probability that it would take.
 #[derive(Debug, Clone)]
-pub struct Conformal {
+pub struct MissedShares {
     /// For each place, the sum over images of the share of their pixels, in parts of [`ONE`],
     /// whose own class has that probability and is not the most probable.
     missed: Vec<u64>,
     n_images: usize,
 }
 
-impl Default for Conformal {
+impl Default for MissedShares {
     fn default() -> Self {
         Self { missed: vec![0; PLACES], n_images: 0 }
     }
 }
 
-impl Conformal {
+impl MissedShares {
     /// Adds an image: the probabilities of the true class of its labeled pixels where that is not
     /// the most probable one, and how many labeled pixels there are.
     pub fn add(&mut self, missed: &[f32], n_labeled: usize) {
@@ -94,7 +94,7 @@ impl Conformal {
 ///
 /// # Errors
 /// The number of images that it takes, where there are too few.
-pub fn risk_control(seen: &Conformal, alpha: f64) -> Result<SetRule, usize> {
+pub fn crc_rule(seen: &MissedShares, alpha: f64) -> Result<SetRule, usize> {
     if seen.n_images < needed(alpha) {
         return Err(needed(alpha));
     }

@@ -1,11 +1,15 @@
 //! The images of a folder, one by one.
 
-use super::temperature::{Fit, LogProbabilities};
-use super::{Aim, CalibrateOptions, Calibrated, NoLimit, threshold};
+use super::temperature::{LogProbabilities, TemperatureFit};
+use super::{Calibration, CalibrationOptions, RiskError, Target, threshold};
 use crate::error::{Error, Result};
-use crate::evaluate::{Event, Folder, Found, Kept, Labels, each};
-use crate::metric::Pixels;
-use crate::policy::{ImageScore, Policy, Threshold, deterministic_scores, made_with};
+use crate::evaluate::{
+    EvaluationEvent, ImageLabels, KeptArrays, LabelSource, PredictionFolder, each,
+};
+use crate::metric::PredictedClasses;
+use crate::policy::{
+    ImageScore, Policy, Threshold, deterministic_scores, prediction_settings,
+};
 use crate::random::image_key;
 use crate::tensor::ClassMap;
 
@@ -14,13 +18,13 @@ const MOST_VALUES: usize = 1 << 23;
 
 /// An image whose arrays were read.
 pub(super) struct Image {
-    pub(super) kept: Kept,
+    pub(super) kept: KeptArrays,
     /// The true class of each item; none of a folder without labels.
     pub(super) labels: Option<Vec<u16>>,
 }
 
 /// What the first pass keeps of an image.
-struct Looked {
+struct ScoredImage {
     key: u64,
     score: f32,
     n_labeled: u64,
@@ -34,35 +38,35 @@ struct Looked {
 /// If labels are needed and missing, images are too few for a promise, no limit keeps it, or a
 /// score was not kept.
 pub fn calibrate(
-    folder: &Folder,
-    labels: Option<&Labels>,
-    options: &CalibrateOptions,
-    tell: &mut dyn FnMut(Event<'_>),
-) -> Result<Calibrated> {
+    folder: &PredictionFolder,
+    labels: Option<&LabelSource>,
+    options: &CalibrationOptions,
+    tell: &mut dyn FnMut(EvaluationEvent<'_>),
+) -> Result<Calibration> {
     let run = Run { folder, labels, options, place: place(folder, &options.score)? };
     let (looked, left_out) = run.look(tell)?;
-    let mut calibrated = Calibrated {
-        policy: Policy::new(made_with(&folder.record)),
+    let mut calibration = Calibration {
+        policy: Policy::new(prediction_settings(&folder.record)),
         images: looked.len(),
         items: looked.iter().map(|image| image.n_labeled).sum(),
-        kept: None,
-        risked: None,
+        coverage: None,
+        risk_control: None,
         fit: None,
         sets: None,
         left_out,
     };
-    run.thresholds(&looked, &mut calibrated)?;
+    run.thresholds(&looked, &mut calibration)?;
     if options.temperature && labels.is_some() {
-        run.temperature(looked, &mut calibrated);
+        run.temperature(looked, &mut calibration);
     }
     if let Some(alpha) = options.alpha {
-        run.sets(alpha, &mut calibrated)?;
+        run.sets(alpha, &mut calibration)?;
     }
-    Ok(calibrated)
+    Ok(calibration)
 }
 
 /// Which of a folder's measures a score is made of; none for the pass without dropout.
-fn place(folder: &Folder, score: &ImageScore) -> Result<Option<usize>> {
+fn place(folder: &PredictionFolder, score: &ImageScore) -> Result<Option<usize>> {
     let Some(measure) = score.measure else { return Ok(None) };
     let place = folder.measures.iter().position(|kept| kept.name == measure.name);
     place.map(Some).ok_or_else(|| {
@@ -73,9 +77,9 @@ fn place(folder: &Folder, score: &ImageScore) -> Result<Option<usize>> {
 }
 
 pub(super) struct Run<'a> {
-    pub(super) folder: &'a Folder,
-    labels: Option<&'a Labels>,
-    pub(super) options: &'a CalibrateOptions,
+    pub(super) folder: &'a PredictionFolder,
+    labels: Option<&'a LabelSource>,
+    pub(super) options: &'a CalibrationOptions,
     place: Option<usize>,
 }
 
@@ -86,8 +90,8 @@ impl Run<'_> {
         let labels = match self.labels.map(|labels| labels.of(id, kept.size)) {
             None => None,
             Some(found) => match found? {
-                Found::Missing(wanted) => return Ok(Err(wanted)),
-                Found::Labels(labels) => {
+                ImageLabels::Missing(wanted) => return Ok(Err(wanted)),
+                ImageLabels::Classes(labels) => {
                     self.check(id, &labels)?;
                     Some(labels)
                 }
@@ -109,8 +113,8 @@ impl Run<'_> {
 
     fn look(
         &self,
-        tell: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(Vec<Looked>, (usize, usize))> {
+        tell: &mut dyn FnMut(EvaluationEvent<'_>),
+    ) -> Result<(Vec<ScoredImage>, (usize, usize))> {
         let step = self.step()?;
         let (mut looked, mut missing, mut failed) = (Vec::new(), 0, 0);
         let look = |id: &str| {
@@ -120,11 +124,11 @@ impl Run<'_> {
             Ok(Ok(image)) => looked.push(image),
             Ok(Err(wanted)) => {
                 missing += 1;
-                tell(Event::Missing { id, wanted: &wanted });
+                tell(EvaluationEvent::Missing { id, wanted: &wanted });
             }
             Err(error) => {
                 failed += 1;
-                tell(Event::Failed { id, error: &error });
+                tell(EvaluationEvent::Failed { id, error: &error });
             }
         });
         if looked.is_empty() {
@@ -154,7 +158,7 @@ impl Run<'_> {
         })
     }
 
-    fn look_at(&self, id: &str, image: &Image, step: usize) -> Looked {
+    fn look_at(&self, id: &str, image: &Image, step: usize) -> ScoredImage {
         let kept = &image.kept;
         let (n, n_classes) = (kept.size.0 * kept.size.1, self.folder.n_classes);
         let key = image_key(id.as_bytes());
@@ -171,7 +175,7 @@ impl Run<'_> {
                 items.push(item(i), u32::from(*label), key & 1 == 1);
             }
         }
-        Looked {
+        ScoredImage {
             key,
             score: self.score(kept, &predicted),
             n_labeled: labeled().count() as u64,
@@ -180,16 +184,20 @@ impl Run<'_> {
         }
     }
 
-    fn score(&self, kept: &Kept, predicted: &[u32]) -> f32 {
+    fn score(&self, kept: &KeptArrays, predicted: &[u32]) -> f32 {
         let (width, n_classes) = (kept.size.1, self.folder.n_classes);
-        let pixels = Pixels { predicted, width, n_classes };
+        let pixels = PredictedClasses { predicted, width, n_classes };
         if let Some(place) = self.place {
             return self.options.score.of(&kept.measures[place], &pixels);
         }
         self.options.score.of(&deterministic_scores(&kept.deterministic.1), &pixels)
     }
 
-    fn thresholds(&self, looked: &[Looked], calibrated: &mut Calibrated) -> Result<()> {
+    fn thresholds(
+        &self,
+        looked: &[ScoredImage],
+        calibration: &mut Calibration,
+    ) -> Result<()> {
         let options = self.options;
         let images = looked.len();
         let threshold = |below: Option<f32>, promise: String| Threshold {
@@ -200,37 +208,37 @@ impl Run<'_> {
         };
         let scores: Vec<f32> = looked.iter().map(|image| image.score).collect();
         let keep = |option: &'static str, share: f64| {
-            threshold::keep(&scores, share)
+            threshold::coverage_threshold(&scores, share)
                 .map_err(|needed| too_few(option, share, needed, images))
         };
-        match options.aim {
-            Some(Aim::Keep(share)) => {
+        match options.target {
+            Some(Target::Keep(share)) => {
                 let kept = keep("--keep", share)?;
                 let promise = format!("keeps {share} of images like these on average");
-                calibrated.policy.accept = Some(threshold(Some(kept.below), promise));
-                calibrated.kept = Some(kept);
+                calibration.policy.accept = Some(threshold(Some(kept.below), promise));
+                calibration.coverage = Some(kept);
             }
-            Some(Aim::Risk(risk)) => {
-                let risked = self.risk(looked, risk)?;
+            Some(Target::Risk(risk)) => {
+                let risk_control = self.risk(looked, risk)?;
                 let promise = format!(
                     "at most {risk} of what is accepted is wrong, with confidence {}",
                     options.confidence
                 );
-                calibrated.policy.accept = Some(threshold(risked.below, promise));
-                calibrated.risked = Some(risked);
+                calibration.policy.accept = Some(threshold(risk_control.below, promise));
+                calibration.risk_control = Some(risk_control);
             }
             None => {}
         }
         if let Some(share) = options.ood_keep {
             let kept = keep("--ood-keep", share)?;
             let promise = format!("holds for {share} of images like these on average");
-            calibrated.policy.out_of_distribution =
+            calibration.policy.out_of_distribution =
                 Some(threshold(Some(kept.below), promise));
         }
         Ok(())
     }
 
-    fn risk(&self, looked: &[Looked], risk: f64) -> Result<threshold::Risked> {
+    fn risk(&self, looked: &[ScoredImage], risk: f64) -> Result<threshold::RiskControl> {
         let labeled = looked.iter().filter(|image| image.n_labeled > 0);
         let images: Vec<(f32, f64)> = labeled
             .map(|image| (image.score, image.n_wrong as f64 / image.n_labeled as f64))
@@ -240,12 +248,12 @@ impl Run<'_> {
                 .with_hint("name them: --labels FOLDER"));
         }
         let confidence = self.options.confidence;
-        threshold::risk(&images, risk, confidence).map_err(|error| {
+        threshold::risk_threshold(&images, risk, confidence).map_err(|error| {
             let why = match error {
-                NoLimit::TooFew(fewest) => {
+                RiskError::TooFew(fewest) => {
                     return too_few("--risk", risk, fewest, images.len());
                 }
-                NoLimit::TooMuch(bound) => format!("{bound:.3} would be the smallest"),
+                RiskError::TooMuch(bound) => format!("{bound:.3} would be the smallest"),
             };
             let message = format!(
                 "no threshold of {} shows on {} images with confidence {confidence} that at most \
@@ -258,16 +266,16 @@ impl Run<'_> {
         })
     }
 
-    fn temperature(&self, looked: Vec<Looked>, calibrated: &mut Calibrated) {
+    fn temperature(&self, looked: Vec<ScoredImage>, calibration: &mut Calibration) {
         let mut items = LogProbabilities::new(self.folder.n_classes);
         for mut image in looked {
             items.append(&mut image.items);
         }
         let fit = items.fit();
-        if let Fit::Found(temperature) = fit {
-            calibrated.policy.temperature = Some(temperature);
+        if let TemperatureFit::Found(temperature) = fit {
+            calibration.policy.temperature = Some(temperature);
         }
-        calibrated.fit = Some(fit);
+        calibration.fit = Some(fit);
     }
 }
 

@@ -1,26 +1,26 @@
 //! Sets of classes of the items of a folder.
 
-use super::conformal::{self, Conformal};
+use super::conformal::{self, MissedShares};
 use super::images::{Image, Run, too_few};
-use super::{Calibrated, SetMethod};
+use super::{Calibration, SetMethod};
 use crate::error::Result;
 use crate::evaluate::each;
-use crate::policy::{SetRule, Sets, Temperature, most_probable, sum_before, temper};
+use crate::policy::{SetRule, Sets, Temperature, argmax, sum_before, temper};
 use crate::tensor::ClassMap;
 
 impl Run<'_> {
     /// Finds the rule of the sets, and says what it does on the images that it was found on.
-    pub(super) fn sets(&self, alpha: f64, calibrated: &mut Calibrated) -> Result<()> {
-        let temperature = calibrated.policy.temperature;
+    pub(super) fn sets(&self, alpha: f64, calibration: &mut Calibration) -> Result<()> {
+        let temperature = calibration.policy.temperature;
         let (mut own, mut sums, mut missed) =
-            (Vec::new(), Vec::new(), Conformal::default());
+            (Vec::new(), Vec::new(), MissedShares::default());
         let is_map = self.folder.is_map;
         let visit = |seen: &mut Seen, p: &[f32], label: usize| {
             seen.n += 1;
             if !is_map {
                 seen.own.push(p[label]);
                 seen.sums.push(sum_before(p, label));
-            } else if most_probable(p) != label {
+            } else if argmax(p) != label {
                 seen.own.push(p[label]);
             }
         };
@@ -33,13 +33,13 @@ impl Run<'_> {
             }
         });
         let (method, rule) = match (is_map, self.options.method) {
-            (true, _) => ("risk_control", conformal::risk_control(&missed, alpha)),
-            (false, SetMethod::Lac) => ("lac", conformal::least_of(&own, alpha)),
-            (false, SetMethod::Aps) => ("aps", conformal::sum_of(&sums, alpha)),
+            (true, _) => ("risk_control", conformal::crc_rule(&missed, alpha)),
+            (false, SetMethod::Lac) => ("lac", conformal::lac_rule(&own, alpha)),
+            (false, SetMethod::Aps) => ("aps", conformal::aps_rule(&sums, alpha)),
         };
-        let images = calibrated.images;
+        let images = calibration.images;
         let rule = rule.map_err(|needed| too_few("--alpha", alpha, needed, images))?;
-        calibrated.sets = Some(self.describe(rule, temperature));
+        calibration.sets = Some(self.describe(rule, temperature));
         let share = 1.0 - alpha;
         let promise = if is_map {
             format!("hold the class of {share:.4} of an image's pixels on average")
@@ -47,7 +47,7 @@ impl Run<'_> {
             format!("hold the class of {share:.4} of images like these on average")
         };
         let method = method.to_owned();
-        calibrated.policy.sets = Some(Sets { method, promise, alpha, images, rule });
+        calibration.policy.sets = Some(Sets { method, promise, alpha, images, rule });
         Ok(())
     }
 

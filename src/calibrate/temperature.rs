@@ -26,7 +26,7 @@ pub struct LogProbabilities {
 
 /// What became of the search.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Fit {
+pub enum TemperatureFit {
     /// A temperature was found.
     Found(Temperature),
     /// None makes the labels of images likelier that it was not found on.
@@ -60,14 +60,14 @@ impl LogProbabilities {
     /// Looks for the temperature with the smallest mean negative log-likelihood, which is convex
     /// in one over the temperature, so a golden section over its logarithm finds it. What it
     /// gains is measured on one half of the images with the temperature of the other.
-    pub fn fit(&self) -> Fit {
+    pub fn fit(&self) -> TemperatureFit {
         let sizes = [false, true].map(|half| self.of_halves(|h| h == half));
         if sizes.iter().any(|n| *n < 2) {
-            return Fit::TooFew;
+            return TemperatureFit::TooFew;
         }
         let all = self.best(|_| true);
         if all < RANGE.0 * MARGIN || all > RANGE.1 / MARGIN {
-            return Fit::AtTheEnd(all);
+            return TemperatureFit::AtTheEnd(all);
         }
         let before = self.mean_loss(1.0, |_| true);
         let of_half = |half: bool| {
@@ -77,9 +77,9 @@ impl LogProbabilities {
         };
         let after = (of_half(false) + of_half(true)) / self.labels.len() as f64;
         if after >= before {
-            return Fit::NoBetter;
+            return TemperatureFit::NoBetter;
         }
-        Fit::Found(Temperature {
+        TemperatureFit::Found(Temperature {
             value: all,
             negative_log_likelihood_before: before,
             negative_log_likelihood_after: after,

@@ -14,7 +14,7 @@ use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
 
 /// A limit that keeps a share of images.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Kept {
+pub struct QuantileThreshold {
     /// Scores below it are accepted.
     pub below: f32,
     /// The share of new images that is accepted lies in this interval with 95 % confidence.
@@ -23,7 +23,7 @@ pub struct Kept {
 
 /// A limit below which few items are wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Risked {
+pub struct RiskControl {
     /// Scores below it are accepted; all, where there is none.
     pub below: Option<f32>,
     /// The share of the images that is accepted.
@@ -39,7 +39,10 @@ pub struct Risked {
 ///
 /// # Errors
 /// The number of images that it takes, where there are too few.
-pub fn keep(scores: &[f32], share: f64) -> Result<Kept, usize> {
+pub fn coverage_threshold(
+    scores: &[f32],
+    share: f64,
+) -> Result<QuantileThreshold, usize> {
     let n = scores.len();
     let rank = rank(n, share);
     if rank > n || n == 0 {
@@ -52,7 +55,7 @@ pub fn keep(scores: &[f32], share: f64) -> Result<Kept, usize> {
             .map_or(f64::NAN, |b| b.inverse_cdf(p))
     };
     let interval = (quantile(0.025), quantile(0.975));
-    Ok(Kept { below: sorted[rank - 1].next_up(), interval })
+    Ok(QuantileThreshold { below: sorted[rank - 1].next_up(), interval })
 }
 
 /// ceil((n + 1) share), whatever the last bits of the product are.
@@ -75,7 +78,7 @@ const LEVELS: usize = 100;
 
 /// Why no limit was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum NoLimit {
+pub enum RiskError {
     /// It takes this many images, even if nothing on them is wrong.
     TooFew(usize),
     /// The risk that the first limit shows.
@@ -92,15 +95,15 @@ pub enum NoLimit {
 ///
 /// # Errors
 /// If none is small enough, or images are too few.
-pub fn risk(
+pub fn risk_threshold(
     images: &[(f32, f64)],
     risk: f64,
     confidence: f64,
-) -> Result<Risked, NoLimit> {
+) -> Result<RiskControl, RiskError> {
     let chance = 1.0 - confidence;
     let (n, fewest) = (images.len() as f64, (chance.ln() / (-risk).ln_1p()).ceil());
     if fewest > n {
-        return Err(NoLimit::TooFew(fewest as usize));
+        return Err(RiskError::TooFew(fewest as usize));
     }
     let is_binary = images.iter().all(|(_, loss)| matches!(loss, 0.0 | 1.0));
     let (start, test): (f64, Test) =
@@ -110,10 +113,10 @@ pub fn risk(
     let limits = Limits::new(images);
     let passes = |level: &usize| test(&limits.losses(*level), risk) <= chance;
     let Some(level) = (first..=LEVELS).take_while(passes).last() else {
-        return Err(NoLimit::TooMuch(upper_bound(test, &limits.losses(first), chance)));
+        return Err(RiskError::TooMuch(upper_bound(test, &limits.losses(first), chance)));
     };
     let losses = limits.losses(level);
-    Ok(Risked {
+    Ok(RiskControl {
         below: limits.limit(level),
         coverage: losses.len() as f64 / n,
         loss: losses.iter().sum::<f64>() / losses.len() as f64,

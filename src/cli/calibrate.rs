@@ -8,10 +8,11 @@ use super::labels::{LabelArguments, tell};
 use super::names;
 use super::{End, terminal};
 use crate::calibrate::{
-    Aim, CalibrateOptions, Calibrated, Fit, SetMethod, calibrate as calibrate_folder,
+    Calibration, CalibrationOptions, SetMethod, Target, TemperatureFit,
+    calibrate as calibrate_folder,
 };
 use crate::error::{Error, Result};
-use crate::evaluate::Folder;
+use crate::evaluate::PredictionFolder;
 use crate::measure::PREDICTIVE_ENTROPY;
 use crate::metric::Aggregation;
 use crate::output::folder::OutputFolder;
@@ -94,26 +95,26 @@ enum MethodName {
 
 pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
     let options = arguments.options()?;
-    let folder = Folder::open(&arguments.folder)?;
+    let folder = PredictionFolder::open(&arguments.folder)?;
     let open = |labels: &PathBuf| arguments.label.open(labels, &folder);
     let labels = arguments.labels.as_ref().map(open).transpose()?;
     arguments.refuse_idle(folder.is_map)?;
-    let calibrated =
+    let calibration =
         calibrate_folder(&folder, labels.as_ref(), &options, &mut |event| tell(&event))?;
-    arguments.write(&calibrated)?;
-    terminal::line(&report(&calibrated, folder.is_map));
+    arguments.write(&calibration)?;
+    terminal::line(&report(&calibration, folder.is_map));
     terminal::note(&format!(
         "{} images, {} labeled items: {}",
-        calibrated.images,
-        calibrated.items,
+        calibration.images,
+        calibration.items,
         arguments.output.display()
     ));
-    let all_counted = calibrated.left_out == (0, 0);
+    let all_counted = calibration.left_out == (0, 0);
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
 }
 
 impl CalibrateArguments {
-    fn options(&self) -> Result<CalibrateOptions> {
+    fn options(&self) -> Result<CalibrationOptions> {
         let unknown = |option: &'static str| {
             move |message: String| {
                 Error::setting(option, message).with_hint("`mcdrop evaluate` ranks them")
@@ -125,10 +126,10 @@ impl CalibrateArguments {
         let aggregation =
             ImageScore::aggregation_of(aggregation).map_err(unknown("--aggregation"))?;
         let score = ImageScore { measure, aggregation };
-        let aim = self.keep.map(Aim::Keep).or(self.risk.map(Aim::Risk));
-        Ok(CalibrateOptions {
+        let target = self.keep.map(Target::Keep).or(self.risk.map(Target::Risk));
+        Ok(CalibrationOptions {
             score,
-            aim,
+            target,
             confidence: self.confidence,
             ood_keep: self.ood_keep,
             alpha: self.alpha,
@@ -169,26 +170,26 @@ impl CalibrateArguments {
         }
     }
 
-    fn write(&self, calibrated: &Calibrated) -> Result<()> {
+    fn write(&self, calibration: &Calibration) -> Result<()> {
         let (Some(parent), Some(name)) = (self.output.parent(), self.output.file_name())
         else {
             let message = format!("{} is no name of a file", self.output.display());
             return Err(Error::setting("-o", message).with_hint("such as policy.toml"));
         };
         let parent = if parent.as_os_str().is_empty() { ".".as_ref() } else { parent };
-        let text = calibrated.policy.encode()?;
+        let text = calibration.policy.encode()?;
         OutputFolder::create(parent)?.write(&name.to_string_lossy(), text.as_bytes())
     }
 }
 
 /// What was found, for people.
-fn report(calibrated: &Calibrated, is_map: bool) -> String {
+fn report(calibration: &Calibration, is_map: bool) -> String {
     let mut lines = Vec::new();
-    if let Some(fit) = &calibrated.fit {
+    if let Some(fit) = &calibration.fit {
         lines.push(temperature(fit));
     }
-    let policy = &calibrated.policy;
-    if let (Some(accept), Some(kept)) = (&policy.accept, calibrated.kept) {
+    let policy = &calibration.policy;
+    if let (Some(accept), Some(kept)) = (&policy.accept, calibration.coverage) {
         lines.push(format!(
             "accept: {} below {:.4} keeps between {:.1} and {:.1} % of new images (95 % confidence)",
             accept.score.label(),
@@ -197,15 +198,16 @@ fn report(calibrated: &Calibrated, is_map: bool) -> String {
             100.0 * kept.interval.1
         ));
     }
-    if let (Some(accept), Some(risked)) = (&policy.accept, calibrated.risked) {
-        let limit = risked
+    if let (Some(accept), Some(risk_control)) = (&policy.accept, calibration.risk_control)
+    {
+        let limit = risk_control
             .below
             .map_or("any value".to_owned(), |below| format!("below {below:.4}"));
         lines.push(format!(
             "accept: {} {limit}: {:.1} % of these images, of which {:.2} % is wrong; {}",
             accept.score.label(),
-            100.0 * risked.coverage,
-            100.0 * risked.loss,
+            100.0 * risk_control.coverage,
+            100.0 * risk_control.loss,
             accept.promise
         ));
     }
@@ -214,7 +216,7 @@ fn report(calibrated: &Calibrated, is_map: bool) -> String {
     {
         lines.push(format!("out of distribution: from {below:.4} on"));
     }
-    if let (Some(sets), Some((size, held))) = (&policy.sets, calibrated.sets) {
+    if let (Some(sets), Some((size, held))) = (&policy.sets, calibration.sets) {
         let items = if is_map { "pixels" } else { "images" };
         lines.push(format!(
             "sets ({}): {size:.2} classes on average; they {}; of these {items} {:.2} %",
@@ -226,22 +228,24 @@ fn report(calibrated: &Calibrated, is_map: bool) -> String {
     lines.join("\n")
 }
 
-fn temperature(fit: &Fit) -> String {
+fn temperature(fit: &TemperatureFit) -> String {
     match fit {
-        Fit::Found(found) => format!(
+        TemperatureFit::Found(found) => format!(
             "temperature {:.3}: negative log-likelihood {:.4}, before {:.4}",
             found.value,
             found.negative_log_likelihood_after,
             found.negative_log_likelihood_before
         ),
-        Fit::NoBetter => {
+        TemperatureFit::NoBetter => {
             "temperature: none, none lowers the negative log-likelihood of other images"
                 .to_owned()
         }
-        Fit::AtTheEnd(value) => format!(
+        TemperatureFit::AtTheEnd(value) => format!(
             "temperature: none, the best one runs to {value:.2}, as where all predictions are right \
              or labels are of other images"
         ),
-        Fit::TooFew => "temperature: none, of too few labeled images".to_owned(),
+        TemperatureFit::TooFew => {
+            "temperature: none, of too few labeled images".to_owned()
+        }
     }
 }

@@ -16,7 +16,10 @@ use super::predict::{
 use super::sites::SiteArguments;
 use super::{End, predict, terminal};
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Counted, Event, Folder, Live, Truth};
+use crate::evaluate::{
+    self, EvaluationEvent, EvaluationResult, GroundTruth, PredictionFolder,
+    StreamingEvaluation,
+};
 use crate::output::folder::METRICS as METRICS_FILE;
 use crate::output::page::PAGE;
 
@@ -26,7 +29,7 @@ Examples:
   mcdrop evaluate out --labels labels/
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv                 # classification: path,label
-  mcdrop evaluate out --labels val/ --ood out-strange     # folders named after classes
+  mcdrop evaluate out --labels val/ --ood out-ood     # folders named after classes
   mcdrop evaluate model.onnx val --labels labels/ -o out  # in one go, keeping no arrays";
 
 const MEANING: &str = "\
@@ -94,15 +97,15 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
             "name images to run it on: mcdrop evaluate MODEL IMAGES --labels LABELS -o OUT",
         ));
     }
-    let folder = Folder::open(&arguments.subject)?;
+    let folder = PredictionFolder::open(&arguments.subject)?;
     let truth = arguments.truth(&folder)?;
-    let strange = arguments.ood.as_deref().map(Folder::open).transpose()?;
+    let ood = arguments.ood.as_deref().map(PredictionFolder::open).transpose()?;
     let threads = arguments.machine.threads();
-    let counted =
-        evaluate::evaluate(&folder, &truth, strange.as_ref(), threads, &mut |event| {
+    let result =
+        evaluate::evaluate(&folder, &truth, ood.as_ref(), threads, &mut |event| {
             tell(&event);
         })?;
-    report(&folder, &counted, &arguments.label.record(arguments.labels.as_deref()))
+    report(&folder, &result, &arguments.label.record(arguments.labels.as_deref()))
 }
 
 /// Predicts and counts in one pass.
@@ -131,60 +134,65 @@ fn run_model(arguments: EvaluateArguments) -> Result<End> {
         (arguments.preprocessing, arguments.machine),
     );
     let masks = ood_masks.as_deref().map(|masks| (masks, ood_index));
-    let open_truth = |folder: &Folder| truth(folder, &label, labels.as_deref(), masks);
+    let open_truth =
+        |folder: &PredictionFolder| truth(folder, &label, labels.as_deref(), masks);
     // Said at the end, not across the bar of progress.
     let told = Mutex::new(Vec::new());
-    let keep = |event: &Event<'_>| {
+    let keep = |event: &EvaluationEvent<'_>| {
         if let (Some(line), Ok(mut told)) = (super::labels::line(event), told.lock()) {
             told.push(line);
         }
     };
-    let live = Live::new(&output, &open_truth, &keep);
+    let live = StreamingEvaluation::new(&output, &open_truth, &keep);
     let (end, summary) = predict::run_observed(&predicted, Some(&live))?;
     if summary.stopped {
         return Ok(end);
     }
-    let (folder, counted) = live.finish(summary.failed)?;
+    let (folder, result) = live.finish(summary.failed)?;
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warned(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &counted, &label.record(labels.as_deref()))?;
+    let counted_end = report(&folder, &result, &label.record(labels.as_deref()))?;
     Ok(if end == End::Done { counted_end } else { end })
 }
 
 impl EvaluateArguments {
-    fn truth(&self, folder: &Folder) -> Result<Truth> {
+    fn truth(&self, folder: &PredictionFolder) -> Result<GroundTruth> {
         let masks = self.ood_masks.as_deref().map(|masks| (masks, self.ood_index));
         truth(folder, &self.label, self.labels.as_deref(), masks)
     }
 }
 
 fn truth(
-    folder: &Folder,
+    folder: &PredictionFolder,
     options: &LabelArguments,
     labels: Option<&Path>,
     masks: Option<(&Path, u16)>,
-) -> Result<Truth> {
+) -> Result<GroundTruth> {
     let open_masks = |(masks, index)| options.open_masks(masks, index, folder);
-    Ok(Truth {
+    Ok(GroundTruth {
         labels: labels.map(|labels| options.open(labels, folder)).transpose()?,
         masks: masks.map(open_masks).transpose()?,
     })
 }
 
-fn report(folder: &Folder, counted: &Counted, labels: &Value) -> Result<End> {
-    evaluate::write(folder, counted, labels)?;
-    terminal::line(&table::table(counted));
+fn report(
+    folder: &PredictionFolder,
+    result: &EvaluationResult,
+    labels: &Value,
+) -> Result<End> {
+    evaluate::write(folder, result, labels)?;
+    terminal::line(&table::table(result));
     terminal::note(&format!(
         "{} images, {} labeled items: {}",
-        counted.evaluation.n_images().0,
-        counted.evaluation.n_items(),
+        result.evaluation.n_images().0,
+        result.evaluation.n_items(),
         folder.path().join(METRICS_FILE).display()
     ));
     if folder.path().join(PAGE).exists() {
         let folder = folder.path().display();
         terminal::note(&format!("`mcdrop report {folder}` shows this on its page"));
     }
-    let all_counted = counted.missing == 0 && counted.failed == 0;
+    let all_counted = result.missing == 0 && result.failed == 0;
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
 }

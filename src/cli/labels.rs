@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::terminal;
 use crate::error::{Error, Result};
-use crate::evaluate::{Event, Folder, Labels, Masks, Rename};
+use crate::evaluate::{
+    EvaluationEvent, LabelRename, LabelSource, OodMasks, PredictionFolder,
+};
 use crate::input::label::LabelOptions;
 use crate::palette::Palette;
 
@@ -62,7 +64,11 @@ impl LabelArguments {
     }
 
     /// Labels of the images of a folder.
-    pub(super) fn open(&self, labels: &Path, folder: &Folder) -> Result<Labels> {
+    pub(super) fn open(
+        &self,
+        labels: &Path,
+        folder: &PredictionFolder,
+    ) -> Result<LabelSource> {
         let of_maps = [
             ("--match", self.rename.is_some()),
             ("--ignore-index", self.ignore_index.is_some()),
@@ -84,7 +90,7 @@ impl LabelArguments {
             reduce_zero: self.reduce_zero_label,
             colors: self.colors(folder.n_classes)?,
         };
-        Labels::open(labels, folder, self.rename()?, options)
+        LabelSource::open(labels, folder, self.rename()?, options)
     }
 
     /// Maps of what is of another kind.
@@ -92,21 +98,21 @@ impl LabelArguments {
         &self,
         masks: &Path,
         index: u16,
-        folder: &Folder,
-    ) -> Result<Masks> {
+        folder: &PredictionFolder,
+    ) -> Result<OodMasks> {
         if !folder.is_map {
             let message = "is about pixels, and this is a classification";
             return Err(Error::setting("--ood-masks", message)
                 .with_hint("name predictions of images of another kind: --ood OUT"));
         }
         let options = LabelOptions::default();
-        let maps = Labels::open(masks, folder, self.rename()?, options)?;
-        Ok(Masks { maps, index })
+        let maps = LabelSource::open(masks, folder, self.rename()?, options)?;
+        Ok(OodMasks { maps, index })
     }
 
-    fn rename(&self) -> Result<Option<Rename>> {
+    fn rename(&self) -> Result<Option<LabelRename>> {
         match self.rename.as_deref() {
-            Some([pattern, name]) => Rename::new(pattern, name).map(Some),
+            Some([pattern, name]) => LabelRename::new(pattern, name).map(Some),
             _ => Ok(None),
         }
     }
@@ -128,20 +134,20 @@ impl LabelArguments {
 }
 
 /// Says which images are left out, and why.
-pub(super) fn tell(event: &Event<'_>) {
+pub(super) fn tell(event: &EvaluationEvent<'_>) {
     if let Some((warning, hint)) = line(event) {
         terminal::warned(&warning, hint.as_deref());
     }
 }
 
 /// What there is to say of an image that is left out, and the way out.
-pub(super) fn line(event: &Event<'_>) -> Option<(String, Option<String>)> {
+pub(super) fn line(event: &EvaluationEvent<'_>) -> Option<(String, Option<String>)> {
     match event {
-        Event::Counted { .. } => None,
-        Event::Missing { id, wanted } => {
+        EvaluationEvent::Counted { .. } => None,
+        EvaluationEvent::Missing { id, wanted } => {
             Some((format!("\"{id}\" has no label: {wanted}"), None))
         }
-        Event::Failed { id, error } => {
+        EvaluationEvent::Failed { id, error } => {
             let hint = error.hint().map(str::to_owned);
             Some((format!("\"{id}\" is not counted: {error}"), hint))
         }

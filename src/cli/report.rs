@@ -7,7 +7,7 @@ use clap::Args;
 use super::labels::LabelArguments;
 use super::{End, names, terminal};
 use crate::error::Result;
-use crate::evaluate::{Folder, labels_of};
+use crate::evaluate::{PredictionFolder, labels_of};
 use crate::report::{self, OpenLabels, Options};
 use crate::sampling::SamplingOptions;
 
@@ -50,8 +50,9 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
         (None, Some((labels, options))) => Some((labels, options)),
         (None, None) => None,
     };
-    let open = labels
-        .map(|(labels, options)| move |folder: &Folder| options.open(labels, folder));
+    let open = labels.map(|(labels, options)| {
+        move |folder: &PredictionFolder| options.open(labels, folder)
+    });
     let options = Options {
         images: arguments.images.as_deref(),
         compare: arguments.compare.as_deref(),

@@ -16,14 +16,16 @@ use super::predict::{
 use super::sites::SiteArguments;
 use super::{End, terminal};
 use crate::error::{Error, Result};
-use crate::evaluate::{Event, Folder, Live, Truth};
+use crate::evaluate::{
+    EvaluationEvent, GroundTruth, PredictionFolder, StreamingEvaluation,
+};
 use crate::graph::{self, Place, Plan, SiteOptions, Verdict};
 use crate::input::{Preprocessing, list_images};
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Job, Setup};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
-use crate::tune::{Choice, Outcome, RATIOS, best, grid};
+use crate::tune::{ChoiceOutcome, DropoutChoice, RATIOS, best_choice, dropout_choices};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -81,7 +83,7 @@ pub(super) fn run(arguments: TuneArguments) -> Result<End> {
     let file = find_model(&arguments.model)?;
     let model = Model::open(&file)?;
     let places = arguments.places(&model)?;
-    let choices = grid(&places, &ratios);
+    let choices = dropout_choices(&places, &ratios);
     let scratch = tempfile::tempdir()
         .map_err(|error| Error::write(&std::env::temp_dir(), error))?;
     let TuneArguments { model: _, images, labels, most_lost, label, .. } = arguments;
@@ -93,7 +95,8 @@ pub(super) fn run(arguments: TuneArguments) -> Result<End> {
     );
     let tuning = Tuning { runtime, model, file, predicted, labels, label };
     terminal::line(&HEAD);
-    let first = choices.first().cloned().unwrap_or(Choice { place: None, ratio: 0.1 });
+    let first =
+        choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
     let Tried { outcome: plain, is_map, left_out } = tuning.outcome(&first, true)?;
     if left_out > 0 {
         terminal::warning(&format!(
@@ -113,7 +116,7 @@ pub(super) fn run(arguments: TuneArguments) -> Result<End> {
         outcomes.push(outcome);
     }
     let what = if is_map { "mean IoU" } else { "accuracy" };
-    match best(&plain, &outcomes, most_lost)
+    match best_choice(&plain, &outcomes, most_lost)
         .map(|place| (&choices[place], outcomes[place]))
     {
         None => terminal::note(&format!(
@@ -137,7 +140,7 @@ pub(super) fn run(arguments: TuneArguments) -> Result<End> {
 const HEAD: &str = "place       ratio  negative_log_likelihood  accuracy  \
                     expected_calibration_error  auroc";
 
-fn row(place: &str, ratio: Option<f32>, outcome: &Outcome) -> String {
+fn row(place: &str, ratio: Option<f32>, outcome: &ChoiceOutcome) -> String {
     let ratio = ratio.map_or("-".to_owned(), |ratio| ratio.to_string());
     let auroc = outcome.auroc.map_or("-".to_owned(), |auroc| format!("{auroc:.4}"));
     format!(
@@ -202,7 +205,7 @@ struct Tuning {
 
 /// What came of a run.
 struct Tried {
-    outcome: Outcome,
+    outcome: ChoiceOutcome,
     /// Whether there are scores for each pixel.
     is_map: bool,
     /// Images that do not count.
@@ -211,7 +214,7 @@ struct Tried {
 
 impl Tuning {
     /// What labels say of a choice, or of the model without dropout.
-    fn outcome(&self, choice: &Choice, plain: bool) -> Result<Tried> {
+    fn outcome(&self, choice: &DropoutChoice, plain: bool) -> Result<Tried> {
         let scores = &self.predicted.scores;
         let output = scores.output_name.as_deref();
         let plan = Plan::with_sites(
@@ -231,12 +234,12 @@ impl Tuning {
     }
 
     fn evaluated(&self, setup: Setup, job: &Job) -> Result<Tried> {
-        let open_truth = |folder: &Folder| {
+        let open_truth = |folder: &PredictionFolder| {
             let labels = Some(self.label.open(&self.labels, folder)?);
-            Ok(Truth { labels, masks: None })
+            Ok(GroundTruth { labels, masks: None })
         };
-        let ignore = |_: &Event<'_>| {};
-        let live = Live::new(Path::new(&job.folder), &open_truth, &ignore);
+        let ignore = |_: &EvaluationEvent<'_>| {};
+        let live = StreamingEvaluation::new(Path::new(&job.folder), &open_truth, &ignore);
         let never = AtomicBool::new(false);
         let ignore = &mut |_: pipeline::Event<'_>| {};
         let summary = pipeline::predict_observed(
@@ -247,12 +250,12 @@ impl Tuning {
             ignore,
             Some(&live),
         )?;
-        let (folder, counted) = live.finish(summary.failed)?;
-        let outcome = Outcome::of(&counted, folder.is_map).ok_or_else(|| {
+        let (folder, result) = live.finish(summary.failed)?;
+        let outcome = ChoiceOutcome::of(&result, folder.is_map).ok_or_else(|| {
             Error::setting("--labels", "no item has a label")
                 .with_hint("are all of them ids that mean \"no label\"? --ignore-index")
         })?;
-        let left_out = counted.missing + counted.failed + summary.failed;
+        let left_out = result.missing + result.failed + summary.failed;
         Ok(Tried { outcome, is_map: folder.is_map, left_out })
     }
 }

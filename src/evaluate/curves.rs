@@ -1,20 +1,20 @@
-//! Curves behind the metrics, as tables and as pictures.
+//! Curves behind the metrics, as tables and as figures.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::folder::Folder;
+use super::folder::PredictionFolder;
 use crate::error::{Error, Result};
 use crate::metric::{Curve, DETERMINISTIC, Evaluation};
 use crate::output::chart::{self, Axis, Chart, Marks, Point, Scale, Series};
 use crate::output::folder::CURVES;
 
-/// Scores that pictures show; tables hold all.
+/// Scores that figures show; tables hold all.
 const SHOWN: [&str; 3] = ["predictive_entropy", "mutual_information", DETERMINISTIC];
 
-/// Curves that belong together: a table of all, and a picture of some.
+/// Curves that belong together: a table of all, and a figure of some.
 #[derive(Debug)]
-pub struct Picture {
+pub struct Figure {
     /// The name of its files.
     pub name: &'static str,
     /// What is shown.
@@ -22,7 +22,7 @@ pub struct Picture {
     curves: Vec<Curve>,
 }
 
-impl Picture {
+impl Figure {
     pub(super) fn svg(&self) -> String {
         chart::svg(&self.charts)
     }
@@ -39,31 +39,31 @@ impl Picture {
     }
 }
 
-/// A kind of picture.
-struct Kind {
+/// A kind of figure.
+struct FigureKind {
     name: &'static str,
     /// Its curves.
-    curves: fn(&Evaluation, &Folder) -> Vec<Curve>,
+    curves: fn(&Evaluation, &PredictionFolder) -> Vec<Curve>,
     /// What is shown of them.
-    draw: fn(Vec<Curve>, &Folder) -> Picture,
+    draw: fn(Vec<Curve>, &PredictionFolder) -> Figure,
 }
 
 const OUT_OF_DISTRIBUTION: &str = "in_and_out_of_distribution";
 const PATCHES: &str = "patch_accuracy_patch_uncertainty";
 
-/// Every picture, in the order in which they are shown.
-const PICTURES: &[Kind] = &[
-    Kind {
+/// Every figure, in the order in which they are shown.
+const FIGURES: &[FigureKind] = &[
+    FigureKind {
         name: "reliability",
         curves: |evaluation, _| evaluation.reliability(),
         draw: |curves, _| reliability(curves),
     },
-    Kind {
+    FigureKind {
         name: "risk_coverage",
         curves: |evaluation, _| evaluation.risk_coverage(),
         draw: |curves, _| risk_coverage(curves),
     },
-    Kind {
+    FigureKind {
         name: "right_and_wrong",
         curves: |evaluation, _| evaluation.right_and_wrong(),
         draw: |curves, folder| {
@@ -71,12 +71,12 @@ const PICTURES: &[Kind] = &[
             histograms("right_and_wrong", of, ["right", "wrong"], curves, folder)
         },
     },
-    Kind {
+    FigureKind {
         name: "sparsification",
         curves: |evaluation, _| evaluation.sparsification(),
         draw: |curves, _| sparsification(curves),
     },
-    Kind {
+    FigureKind {
         name: OUT_OF_DISTRIBUTION,
         curves: |evaluation, _| match evaluation.n_images().1 {
             0 => Vec::new(),
@@ -87,7 +87,7 @@ const PICTURES: &[Kind] = &[
             histograms(OUT_OF_DISTRIBUTION, of, ["inside", "outside"], curves, folder)
         },
     },
-    Kind {
+    FigureKind {
         name: PATCHES,
         curves: |evaluation, folder| {
             if folder.is_map { evaluation.pavpu() } else { Vec::new() }
@@ -96,38 +96,38 @@ const PICTURES: &[Kind] = &[
     },
 ];
 
-/// The pictures of an evaluation; without labels most have nothing to show.
-pub(super) fn all(evaluation: &Evaluation, folder: &Folder) -> Vec<Picture> {
-    let curves = |kind: &Kind| Ok((kind.curves)(evaluation, folder));
-    pictures(folder, &curves, &mut Vec::new())
+/// The figures of an evaluation; without labels most have nothing to show.
+pub(super) fn all(evaluation: &Evaluation, folder: &PredictionFolder) -> Vec<Figure> {
+    let curves = |kind: &FigureKind| Ok((kind.curves)(evaluation, folder));
+    figures(folder, &curves, &mut Vec::new())
 }
 
-/// The pictures of an evaluation that was written into a folder, from their tables, and what is
+/// The figures of an evaluation that was written into a folder, from their tables, and what is
 /// wrong with those that cannot be read.
-pub fn read(folder: &Folder) -> (Vec<Picture>, Vec<Error>) {
+pub fn read(folder: &PredictionFolder) -> (Vec<Figure>, Vec<Error>) {
     let mut wrong = Vec::new();
-    let curves = |kind: &Kind| {
+    let curves = |kind: &FigureKind| {
         read_csv(&folder.path().join(format!("{CURVES}/{}.csv", kind.name)))
     };
-    let pictures = pictures(folder, &curves, &mut wrong);
-    (pictures, wrong)
+    let figures = figures(folder, &curves, &mut wrong);
+    (figures, wrong)
 }
 
-fn pictures(
-    folder: &Folder,
-    curves: &dyn Fn(&Kind) -> Result<Vec<Curve>>,
+fn figures(
+    folder: &PredictionFolder,
+    curves: &dyn Fn(&FigureKind) -> Result<Vec<Curve>>,
     wrong: &mut Vec<Error>,
-) -> Vec<Picture> {
-    let mut pictures = Vec::new();
-    for kind in PICTURES {
+) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    for kind in FIGURES {
         match curves(kind) {
             Ok(curves) if curves.is_empty() => {}
-            Ok(curves) => pictures.push((kind.draw)(curves, folder)),
+            Ok(curves) => figures.push((kind.draw)(curves, folder)),
             Err(error) => wrong.push(error),
         }
     }
-    pictures.retain(|picture| picture.charts.iter().any(|c| !c.series.is_empty()));
-    pictures
+    figures.retain(|figure| figure.charts.iter().any(|c| !c.series.is_empty()));
+    figures
 }
 
 /// Curves of a table; none where there is no such file.
@@ -183,7 +183,7 @@ fn of_shown(curves: &[Curve], prefix: &str) -> Vec<Series> {
     SHOWN.iter().filter_map(of).collect()
 }
 
-fn reliability(curves: Vec<Curve>) -> Picture {
+fn reliability(curves: Vec<Curve>) -> Figure {
     let unit = Some((0.0, 1.0));
     let ideal = Curve { name: String::new(), x: vec![0.0, 1.0], y: vec![0.0, 1.0] };
     let mut all = vec![series("as it should be", Marks::Curve, &ideal)];
@@ -201,10 +201,10 @@ fn reliability(curves: Vec<Curve>) -> Picture {
         y: axis("accuracy", unit),
         series: all,
     };
-    Picture { name: "reliability", charts: vec![chart], curves }
+    Figure { name: "reliability", charts: vec![chart], curves }
 }
 
-fn risk_coverage(curves: Vec<Curve>) -> Picture {
+fn risk_coverage(curves: Vec<Curve>) -> Figure {
     let chart = Chart {
         title: "risk against coverage".to_owned(),
         description: "Share of wrong items among those kept, the most certain first."
@@ -213,10 +213,10 @@ fn risk_coverage(curves: Vec<Curve>) -> Picture {
         y: axis("risk: share of these that are wrong", None),
         series: of_shown(&curves, "risk_coverage"),
     };
-    Picture { name: "risk_coverage", charts: vec![chart], curves }
+    Figure { name: "risk_coverage", charts: vec![chart], curves }
 }
 
-fn sparsification(curves: Vec<Curve>) -> Picture {
+fn sparsification(curves: Vec<Curve>) -> Figure {
     let mut all = of_shown(&curves, "sparsification");
     let best = find(&curves, "sparsification.best");
     all.extend(best.map(|curve| series("best order", Marks::Curve, curve)));
@@ -228,7 +228,7 @@ fn sparsification(curves: Vec<Curve>) -> Picture {
         y: axis("Brier score of the rest, over that of all", None),
         series: all,
     };
-    Picture { name: "sparsification", charts: vec![chart], curves }
+    Figure { name: "sparsification", charts: vec![chart], curves }
 }
 
 /// Two kinds of items by each shown measure.
@@ -237,8 +237,8 @@ fn histograms(
     (prefix, ending): (&str, &str),
     kinds: [&str; 2],
     curves: Vec<Curve>,
-    folder: &Folder,
-) -> Picture {
+    folder: &PredictionFolder,
+) -> Figure {
     let shown = folder.measures.iter().filter(|measure| SHOWN.contains(&measure.name));
     let of = |measure: &&'static crate::measure::Measure| {
         let kind = |kind: &&str| {
@@ -258,7 +258,7 @@ fn histograms(
         }
     };
     let charts = shown.map(of).collect();
-    Picture { name, charts, curves }
+    Figure { name, charts, curves }
 }
 
 /// Bars by their left ends, and the right end of the last.
@@ -271,7 +271,7 @@ fn closed(curve: &Curve) -> Curve {
     closed
 }
 
-fn patches(curves: Vec<Curve>) -> Picture {
+fn patches(curves: Vec<Curve>) -> Figure {
     const SIDE: usize = 4;
     let of = |score: &&str| {
         let kinds = [
@@ -294,5 +294,5 @@ fn patches(curves: Vec<Curve>) -> Picture {
         })
     };
     let charts = SHOWN.iter().filter_map(of).collect();
-    Picture { name: PATCHES, charts, curves }
+    Figure { name: PATCHES, charts, curves }
 }

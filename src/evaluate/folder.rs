@@ -14,7 +14,7 @@ const AGAIN: &str = "predict again with --keep-probabilities";
 
 /// A folder of predictions, as its `run.json` and `predictions.csv` say.
 #[derive(Debug)]
-pub struct Folder {
+pub struct PredictionFolder {
     path: PathBuf,
     /// Whether there are scores for each pixel.
     pub is_map: bool,
@@ -34,7 +34,7 @@ pub struct Folder {
 
 /// The kept arrays of an image.
 #[derive(Debug)]
-pub struct Kept {
+pub struct KeptArrays {
     /// Rows and columns.
     pub size: (usize, usize),
     /// Mean probabilities, class by class.
@@ -47,7 +47,7 @@ pub struct Kept {
 
 /// What is known of an image's prediction.
 #[derive(Debug, Clone)]
-pub struct Prediction<'a> {
+pub struct PredictionArrays<'a> {
     /// Rows and columns.
     pub size: (usize, usize),
     /// Mean probabilities, class by class.
@@ -58,10 +58,10 @@ pub struct Prediction<'a> {
     pub measures: Vec<&'a [f32]>,
 }
 
-impl Kept {
+impl KeptArrays {
     /// The prediction that was kept.
-    pub fn prediction(&self) -> Prediction<'_> {
-        Prediction {
+    pub fn prediction(&self) -> PredictionArrays<'_> {
+        PredictionArrays {
             size: self.size,
             probabilities: &self.probabilities,
             deterministic: (&self.deterministic.0, &self.deterministic.1),
@@ -70,7 +70,7 @@ impl Kept {
     }
 }
 
-impl Folder {
+impl PredictionFolder {
     /// Opens a folder that `predict --keep-probabilities` wrote.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl Folder {
     ///
     /// # Errors
     /// If one is missing, cannot be read, or has another shape than the others.
-    pub fn kept(&self, id: &str) -> Result<Kept> {
+    pub fn kept(&self, id: &str) -> Result<KeptArrays> {
         let (shape, probabilities) = self.array("probabilities", id)?;
         let [classes, height, width] = shape[..] else {
             return Err(self.wrong_shape("probabilities", id, &shape));
@@ -179,7 +179,7 @@ impl Folder {
             }
             Ok(values)
         };
-        Ok(Kept {
+        Ok(KeptArrays {
             size: (height, width),
             probabilities,
             deterministic: (classes.to_vec(), certainty.to_vec()),

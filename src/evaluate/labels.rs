@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::folder::Folder;
+use super::folder::PredictionFolder;
 use crate::error::{Error, Result};
 use crate::input::label::{LABEL_ENDINGS, LabelOptions, read_label_map};
 use crate::tensor::ClassMap;
@@ -15,12 +15,12 @@ const CLASSES: &str =
 
 /// A pattern that images' ids match without their ending, and what a label's name is made of.
 #[derive(Debug, Clone)]
-pub struct Rename {
+pub struct LabelRename {
     pattern: Regex,
     replacement: String,
 }
 
-impl Rename {
+impl LabelRename {
     /// # Errors
     /// If the pattern is no regular expression.
     pub fn new(pattern: &str, replacement: &str) -> Result<Self> {
@@ -46,13 +46,13 @@ impl Rename {
 
 /// Where labels come from.
 #[derive(Debug)]
-pub enum Labels {
+pub enum LabelSource {
     /// A map for each image, at the same relative path with another ending, or as renamed.
     Maps {
         /// The folder.
         root: PathBuf,
         /// How names of images become names of labels.
-        rename: Option<Rename>,
+        rename: Option<LabelRename>,
         /// How ids become classes.
         options: LabelOptions,
         /// Whether predictions are of the middle of images alone.
@@ -74,14 +74,14 @@ pub enum Labels {
 
 /// The labels of an image, at the size of its prediction.
 #[derive(Debug)]
-pub enum Found {
+pub enum ImageLabels {
     /// The class of each item, or [`ClassMap::NONE`].
-    Labels(Vec<u16>),
+    Classes(Vec<u16>),
     /// There is none: what was looked for.
     Missing(String),
 }
 
-impl Labels {
+impl LabelSource {
     /// Labels for a folder of predictions: `typed` is a folder of maps; in classification a
     /// table, or a folder of images in folders of their classes.
     ///
@@ -89,8 +89,8 @@ impl Labels {
     /// If it cannot be read, or holds classes that the model has not.
     pub fn open(
         typed: &Path,
-        folder: &Folder,
-        rename: Option<Rename>,
+        folder: &PredictionFolder,
+        rename: Option<LabelRename>,
         options: LabelOptions,
     ) -> Result<Self> {
         let meta = std::fs::metadata(typed).map_err(|error| Error::read(typed, error))?;
@@ -117,28 +117,32 @@ impl Labels {
     ///
     /// # Errors
     /// If its label map cannot be read, or is of a whole image where the prediction is of a part.
-    pub fn of(&self, id: &str, size: (usize, usize)) -> Result<Found> {
+    pub fn of(&self, id: &str, size: (usize, usize)) -> Result<ImageLabels> {
         match self {
             Self::Maps { root, rename, options, is_cropped } => {
                 let file = match label_file(root, id, rename.as_ref()) {
                     Ok(file) => file,
-                    Err(wanted) => return Ok(Found::Missing(wanted)),
+                    Err(wanted) => return Ok(ImageLabels::Missing(wanted)),
                 };
                 let map = read_label_map(&file, options)?;
                 if *is_cropped && (map.height, map.width) != size {
                     return Err(wrong_size(&file, &map, size));
                 }
-                Ok(Found::Labels(nearest(&map, size)))
+                Ok(ImageLabels::Classes(nearest(&map, size)))
             }
             Self::Table { file, classes } => Ok(match classes.get(id) {
-                Some(class) => Found::Labels(vec![*class]),
-                None => Found::Missing(format!("{} has no row of it", file.display())),
+                Some(class) => ImageLabels::Classes(vec![*class]),
+                None => {
+                    ImageLabels::Missing(format!("{} has no row of it", file.display()))
+                }
             }),
             Self::Folders { classes } => {
                 let name = id.split('/').rev().nth(1).unwrap_or_default();
                 Ok(match classes.get(name) {
-                    Some(class) => Found::Labels(vec![*class]),
-                    None => Found::Missing(format!("its folder \"{name}\" is no class")),
+                    Some(class) => ImageLabels::Classes(vec![*class]),
+                    None => {
+                        ImageLabels::Missing(format!("its folder \"{name}\" is no class"))
+                    }
                 })
             }
         }
@@ -146,7 +150,11 @@ impl Labels {
 }
 
 /// The file with the labels of an image, or what was looked for.
-fn label_file(root: &Path, id: &str, rename: Option<&Rename>) -> Result<PathBuf, String> {
+fn label_file(
+    root: &Path,
+    id: &str,
+    rename: Option<&LabelRename>,
+) -> Result<PathBuf, String> {
     let (folder, name) =
         id.rsplit_once('/').map_or(("", id), |(folder, name)| (folder, name));
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
@@ -205,7 +213,7 @@ fn nearest(map: &ClassMap, (height, width): (usize, usize)) -> Vec<u16> {
 }
 
 /// The class of a text: a number, or one of the names.
-fn class(text: &str, folder: &Folder) -> Option<u16> {
+fn class(text: &str, folder: &PredictionFolder) -> Option<u16> {
     let names = folder.class_names.as_deref().unwrap_or_default();
     let by_name =
         names.iter().position(|name| name.trim().eq_ignore_ascii_case(text.trim()));
@@ -213,7 +221,7 @@ fn class(text: &str, folder: &Folder) -> Option<u16> {
     id.filter(|id| *id < folder.n_classes).and_then(|id| u16::try_from(id).ok())
 }
 
-fn table(file: &Path, folder: &Folder) -> Result<HashMap<String, u16>> {
+fn table(file: &Path, folder: &PredictionFolder) -> Result<HashMap<String, u16>> {
     let refuse = |message: String| {
         Error::setting("--labels", format!("{}: {message}", file.display()))
             .with_hint(CLASSES)
@@ -261,7 +269,7 @@ fn table(file: &Path, folder: &Folder) -> Result<HashMap<String, u16>> {
 }
 
 /// The classes of the folders that are named after one: by its name or its number.
-fn class_folders(root: &Path, folder: &Folder) -> Result<HashMap<String, u16>> {
+fn class_folders(root: &Path, folder: &PredictionFolder) -> Result<HashMap<String, u16>> {
     let entries = std::fs::read_dir(root).map_err(|error| Error::read(root, error))?;
     let folders =
         entries.filter_map(std::result::Result::ok).filter(|e| e.path().is_dir());

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value as Json, json};
 
 use super::curves;
-use super::folder::Folder;
-use super::stream::Counted;
+use super::folder::PredictionFolder;
+use super::stream::EvaluationResult;
 use crate::error::{Error, Result};
 use crate::output::chart;
 use crate::output::folder::{CURVES, METRICS, OutputFolder};
@@ -16,10 +16,14 @@ use crate::output::folder::{CURVES, METRICS, OutputFolder};
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn write(folder: &Folder, counted: &Counted, labels: &Json) -> Result<()> {
+pub fn write(
+    folder: &PredictionFolder,
+    result: &EvaluationResult,
+    labels: &Json,
+) -> Result<()> {
     let output = OutputFolder::create(folder.path())?;
     let mut metrics = Map::new();
-    for metric in &counted.metrics {
+    for metric in &result.metrics {
         let Some(value) = metric.value else { continue };
         let (low, high) = metric.interval.unzip();
         let mut entry = json!({"value": value, "low": low, "high": high});
@@ -31,14 +35,14 @@ pub fn write(folder: &Folder, counted: &Counted, labels: &Json) -> Result<()> {
         }
         metrics.insert(metric.key.clone(), entry);
     }
-    let (labeled, strange) = counted.evaluation.n_images();
+    let (labeled, ood) = result.evaluation.n_images();
     let document = json!({
         "mcdrop": env!("CARGO_PKG_VERSION"),
         "images": labeled,
-        "images_out_of_distribution": strange,
-        "images_without_label": counted.missing,
-        "images_failed": counted.failed + folder.n_failed,
-        "items": counted.evaluation.n_items(),
+        "images_out_of_distribution": ood,
+        "images_without_label": result.missing,
+        "images_failed": result.failed + folder.n_failed,
+        "items": result.evaluation.n_items(),
         "labels": labels,
         "interval": "95 %, by a Poisson bootstrap over images",
         "metrics": Json::Object(metrics),
@@ -46,7 +50,7 @@ pub fn write(folder: &Folder, counted: &Counted, labels: &Json) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(&document)
         .map_err(|error| Error::runtime("writing metrics.json", error.to_string()))?;
     text.push(b'\n');
-    for picture in curves::all(&counted.evaluation, folder) {
+    for picture in curves::all(&result.evaluation, folder) {
         let path = |ending: &str| format!("{CURVES}/{}.{ending}", picture.name);
         output.write(&path("csv"), picture.csv().as_bytes())?;
         let svg = picture.svg();

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use super::folder::{Folder, Prediction};
-use super::labels::{Found, Labels};
+use super::folder::{PredictionArrays, PredictionFolder};
+use super::labels::{ImageLabels, LabelSource};
 use crate::error::{Error, Result};
 use crate::metric::{
-    Deterministic, Evaluation, IGNORED, ImageInput, ImageSummary, Layout, NO_MASK,
-    Options, Score, Task, Value,
+    DeterministicPass, Evaluation, EvaluationOptions, EvaluationSpec, IGNORED,
+    ImageInput, ImageSummary, MetricValue, NO_MASK, Score, Task,
 };
 use crate::tensor::ClassMap;
 
 /// What is told of an image.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum EvaluationEvent<'a> {
     /// It was counted.
     Counted {
         /// Its id.
@@ -39,11 +39,11 @@ pub enum Event<'a> {
 
 /// What was counted.
 #[derive(Debug)]
-pub struct Counted {
+pub struct EvaluationResult {
     /// The sums.
     pub evaluation: Evaluation,
     /// Every metric that the images allow.
-    pub metrics: Vec<Value>,
+    pub metrics: Vec<MetricValue>,
     /// Images without a label.
     pub missing: usize,
     /// Images whose label or results cannot be used.
@@ -52,18 +52,18 @@ pub struct Counted {
 
 /// What is known of images beside their predictions.
 #[derive(Debug, Default)]
-pub struct Truth {
+pub struct GroundTruth {
     /// The class of each item; no item has one where there is none.
-    pub labels: Option<Labels>,
+    pub labels: Option<LabelSource>,
     /// Where things of another kind are.
-    pub masks: Option<Masks>,
+    pub masks: Option<OodMasks>,
 }
 
 /// Maps of what is of another kind.
 #[derive(Debug)]
-pub struct Masks {
+pub struct OodMasks {
     /// The maps.
-    pub maps: Labels,
+    pub maps: LabelSource,
     /// The id of what is of another kind; 0 is what is not, and all else counts for neither.
     pub index: u16,
 }
@@ -75,15 +75,15 @@ pub(super) enum Summary {
 }
 
 /// Adds images up.
-pub(super) struct Counter {
+pub(super) struct Evaluator {
     evaluation: Evaluation,
     missing: usize,
     failed: usize,
 }
 
-impl Counter {
-    pub(super) fn new(layout: Layout) -> Self {
-        Self { evaluation: Evaluation::new(layout), missing: 0, failed: 0 }
+impl Evaluator {
+    pub(super) fn new(spec: EvaluationSpec) -> Self {
+        Self { evaluation: Evaluation::new(spec), missing: 0, failed: 0 }
     }
 
     /// Adds an image with labels.
@@ -91,31 +91,31 @@ impl Counter {
         &mut self,
         id: &str,
         found: Result<Summary>,
-        tell: &mut dyn FnMut(Event<'_>),
+        tell: &mut dyn FnMut(EvaluationEvent<'_>),
     ) {
         let added = found.and_then(|found| match found {
             Summary::Missing(wanted) => Ok(Some(wanted)),
             Summary::Done(image) => self.evaluation.add(*image).map(|()| None),
         });
         match added {
-            Ok(None) => tell(Event::Counted { id }),
+            Ok(None) => tell(EvaluationEvent::Counted { id }),
             Ok(Some(wanted)) => {
                 self.missing += 1;
-                tell(Event::Missing { id, wanted: &wanted });
+                tell(EvaluationEvent::Missing { id, wanted: &wanted });
             }
             Err(error) => {
                 self.failed += 1;
-                tell(Event::Failed { id, error: &error });
+                tell(EvaluationEvent::Failed { id, error: &error });
             }
         }
     }
 
     /// Adds an image of another kind.
-    fn add_strange(
+    fn add_ood(
         &mut self,
         id: &str,
         found: Result<Summary>,
-        tell: &mut dyn FnMut(Event<'_>),
+        tell: &mut dyn FnMut(EvaluationEvent<'_>),
     ) {
         let added = found.and_then(|found| match found {
             Summary::Missing(_) => Ok(()),
@@ -123,7 +123,7 @@ impl Counter {
         });
         if let Err(error) = added {
             self.failed += 1;
-            tell(Event::Failed { id, error: &error });
+            tell(EvaluationEvent::Failed { id, error: &error });
         }
     }
 
@@ -133,7 +133,7 @@ impl Counter {
 
     /// # Errors
     /// If none of the images could be counted.
-    pub(super) fn finish(self) -> Result<Counted> {
+    pub(super) fn finish(self) -> Result<EvaluationResult> {
         if self.is_empty() {
             let n = self.missing + self.failed;
             let message = format!("none of {n} images could be compared");
@@ -143,45 +143,45 @@ impl Counter {
         }
         let metrics = self.evaluation.metrics();
         let Self { evaluation, missing, failed } = self;
-        Ok(Counted { evaluation, metrics, missing, failed })
+        Ok(EvaluationResult { evaluation, metrics, missing, failed })
     }
 }
 
-/// Counts every image of a folder that has labels, and beside them the images of `strange`, which
+/// Counts every image of a folder that has labels, and beside them the images of `ood`, which
 /// are of another kind and need none; `tell` hears of each, in no fixed order.
 ///
 /// # Errors
 /// If no image has labels, or the folders were not predicted alike.
 pub fn evaluate(
-    folder: &Folder,
-    truth: &Truth,
-    strange: Option<&Folder>,
+    folder: &PredictionFolder,
+    truth: &GroundTruth,
+    ood: Option<&PredictionFolder>,
     threads: usize,
-    tell: &mut dyn FnMut(Event<'_>),
-) -> Result<Counted> {
-    if let Some(strange) = strange {
-        folder.check_alike(strange)?;
+    tell: &mut dyn FnMut(EvaluationEvent<'_>),
+) -> Result<EvaluationResult> {
+    if let Some(ood) = ood {
+        folder.check_alike(ood)?;
     }
-    let layout = layout(folder, truth)?;
-    let mut counter = Counter::new(layout.clone());
+    let spec = spec(folder, truth)?;
+    let mut evaluator = Evaluator::new(spec.clone());
     let of_labeled =
-        |id: &str| summarize(&folder.kept(id)?.prediction(), truth, id, &layout);
-    each(folder, threads, &of_labeled, &mut |id, found| counter.add(id, found, tell));
-    if let Some(strange) = strange.filter(|_| !counter.is_empty()) {
-        let nothing = Truth::default();
-        let of_strange =
-            |id: &str| summarize(&strange.kept(id)?.prediction(), &nothing, id, &layout);
-        each(strange, threads, &of_strange, &mut |id, found| {
-            counter.add_strange(id, found, tell);
+        |id: &str| summarize(&folder.kept(id)?.prediction(), truth, id, &spec);
+    each(folder, threads, &of_labeled, &mut |id, found| evaluator.add(id, found, tell));
+    if let Some(ood) = ood.filter(|_| !evaluator.is_empty()) {
+        let nothing = GroundTruth::default();
+        let of_ood =
+            |id: &str| summarize(&ood.kept(id)?.prediction(), &nothing, id, &spec);
+        each(ood, threads, &of_ood, &mut |id, found| {
+            evaluator.add_ood(id, found, tell);
         });
     }
-    counter.finish()
+    evaluator.finish()
 }
 
 /// Looks at the images of a folder on several threads; `take` gets what was made of each on this
 /// one, in no fixed order.
 pub(crate) fn each<T: Send>(
-    folder: &Folder,
+    folder: &PredictionFolder,
     threads: usize,
     summary: &(dyn Fn(&str) -> Result<T> + Sync),
     take: &mut dyn FnMut(&str, Result<T>),
@@ -207,7 +207,10 @@ pub(crate) fn each<T: Send>(
     });
 }
 
-pub(super) fn layout(folder: &Folder, truth: &Truth) -> Result<Layout> {
+pub(super) fn spec(
+    folder: &PredictionFolder,
+    truth: &GroundTruth,
+) -> Result<EvaluationSpec> {
     let task = if folder.is_map { Task::Segmentation } else { Task::Classification };
     let names = folder.class_names.clone().filter(|names| {
         let different: BTreeSet<&String> = names.iter().collect();
@@ -218,26 +221,30 @@ pub(super) fn layout(folder: &Folder, truth: &Truth) -> Result<Layout> {
         Score::new(measure.name, (measure.bound)(folder.n_classes))
     };
     let scores = folder.measures.iter().map(score).collect();
-    let layout =
-        Layout::new(task, names.unwrap_or_else(ids), scores, Options::default())?;
-    let layout = layout.with_deterministic();
-    Ok(if truth.masks.is_some() { layout.with_masks() } else { layout })
+    let spec = EvaluationSpec::new(
+        task,
+        names.unwrap_or_else(ids),
+        scores,
+        EvaluationOptions::default(),
+    )?;
+    let spec = spec.with_deterministic();
+    Ok(if truth.masks.is_some() { spec.with_masks() } else { spec })
 }
 
 /// What an image adds; one without labels of its own has none that counts.
 pub(super) fn summarize(
-    prediction: &Prediction<'_>,
-    truth: &Truth,
+    prediction: &PredictionArrays<'_>,
+    truth: &GroundTruth,
     id: &str,
-    layout: &Layout,
+    spec: &EvaluationSpec,
 ) -> Result<Summary> {
     let (height, width) = prediction.size;
-    let find = |labels: Option<&Labels>| {
+    let find = |labels: Option<&LabelSource>| {
         labels.map(|labels| labels.of(id, prediction.size)).transpose()
     };
     let labels = match find(truth.labels.as_ref())? {
-        Some(Found::Missing(wanted)) => return Ok(Summary::Missing(wanted)),
-        Some(Found::Labels(labels)) => labels.into_iter().map(label).collect(),
+        Some(ImageLabels::Missing(wanted)) => return Ok(Summary::Missing(wanted)),
+        Some(ImageLabels::Classes(labels)) => labels.into_iter().map(label).collect(),
         None => vec![IGNORED; height * width],
     };
     let index = truth.masks.as_ref().map_or(1, |masks| masks.index);
@@ -247,10 +254,10 @@ pub(super) fn summarize(
         _ => NO_MASK,
     };
     let mask = match find(truth.masks.as_ref().map(|masks| &masks.maps))? {
-        Some(Found::Missing(wanted)) => return Ok(Summary::Missing(wanted)),
-        Some(Found::Labels(mask)) => mask.into_iter().map(value).collect(),
+        Some(ImageLabels::Missing(wanted)) => return Ok(Summary::Missing(wanted)),
+        Some(ImageLabels::Classes(mask)) => mask.into_iter().map(value).collect(),
         // One without a mask of its own is wholly of another kind, and nobody looks at pixels.
-        None => vec![NO_MASK; if layout.has_masks() { height * width } else { 0 }],
+        None => vec![NO_MASK; if spec.has_masks() { height * width } else { 0 }],
     };
     let (classes, probabilities) = prediction.deterministic;
     let input = ImageInput {
@@ -260,10 +267,10 @@ pub(super) fn summarize(
         probabilities: prediction.probabilities,
         labels: &labels,
         scores: &prediction.measures,
-        deterministic: Some(Deterministic { classes, probabilities }),
-        mask: layout.has_masks().then_some(&mask[..]),
+        deterministic: Some(DeterministicPass { classes, probabilities }),
+        mask: spec.has_masks().then_some(&mask[..]),
     };
-    ImageSummary::new(&input, layout).map(|summary| Summary::Done(Box::new(summary)))
+    ImageSummary::new(&input, spec).map(|summary| Summary::Done(Box::new(summary)))
 }
 
 fn label(class: u16) -> u32 {

@@ -11,7 +11,7 @@ mod interior;
 
 use interior::interior;
 
-use super::layout::Options;
+use super::spec::EvaluationOptions;
 use crate::measure::image_level;
 
 /// A way to make one number of the scores of all pixels.
@@ -67,7 +67,7 @@ impl Aggregation {
 
 /// The predicted classes of an image.
 #[derive(Debug, Clone, Copy)]
-pub struct Pixels<'a> {
+pub struct PredictedClasses<'a> {
     /// The predicted class of each pixel, row by row.
     pub predicted: &'a [u32],
     /// Pixels in a row.
@@ -79,9 +79,14 @@ pub struct Pixels<'a> {
 impl Aggregation {
     /// The number of an image: of the scores of its pixels, in the order of `pixels`, and the
     /// threshold of [`Self::AboveThresholdMean`].
-    pub fn of(self, scores: &[f32], threshold: f32, pixels: &Pixels<'_>) -> f32 {
-        let Pixels { predicted, width, n_classes } = *pixels;
-        let distance = Options::default().interior;
+    pub fn of(
+        self,
+        scores: &[f32],
+        threshold: f32,
+        pixels: &PredictedClasses<'_>,
+    ) -> f32 {
+        let PredictedClasses { predicted, width, n_classes } = *pixels;
+        let distance = EvaluationOptions::default().interior;
         let mut sorted = scores.to_vec();
         let rank = image_level::rank_95(sorted.len());
         let quantile = *sorted.select_nth_unstable_by(rank, f32::total_cmp).1;
@@ -121,9 +126,9 @@ impl<'a> Regions<'a> {
         threshold: f32,
         quantile: f32,
     ) -> Vec<f32> {
-        let (mut above, mut inner) = (Mean::default(), Mean::default());
-        let mut all = Mean::default();
-        let mut classes = vec![Mean::default(); self.n_classes];
+        let (mut above, mut inner) = (RunningMean::default(), RunningMean::default());
+        let mut all = RunningMean::default();
+        let mut classes = vec![RunningMean::default(); self.n_classes];
         let pixels = scores.iter().zip(self.predicted).zip(&self.is_interior);
         for ((&score, &class), &is_interior) in pixels {
             let value = f64::from(score);
@@ -132,8 +137,11 @@ impl<'a> Regions<'a> {
             inner.put_if(value, is_interior);
             classes[class as usize].put(value);
         }
-        let mut of_classes = Mean::default();
-        classes.iter().filter_map(Mean::value).for_each(|mean| of_classes.put(mean));
+        let mut of_classes = RunningMean::default();
+        classes
+            .iter()
+            .filter_map(RunningMean::value)
+            .for_each(|mean| of_classes.put(mean));
         let [all, above, inner, of_classes] =
             [all, above, inner, of_classes].map(|mean| mean.value());
         let or_all = |mean: Option<f64>| mean.or(all).unwrap_or(0.0) as f32;
@@ -153,12 +161,12 @@ impl<'a> Regions<'a> {
 
 /// A mean that grows.
 #[derive(Debug, Clone, Copy, Default)]
-struct Mean {
+struct RunningMean {
     sum: f64,
     count: u64,
 }
 
-impl Mean {
+impl RunningMean {
     fn put(&mut self, value: f64) {
         self.sum += value;
         self.count += 1;

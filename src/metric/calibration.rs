@@ -10,54 +10,54 @@
 //! - M.-H. Laves et al. (2019), *Well-Calibrated Model Uncertainty with Temperature Scaling for
 //!   Dropout Variational Inference*, arXiv 1909.13550.
 
-use super::cumulative::Cumulative;
+use super::cumulative::CumulativeItems;
 use super::fixed::{number, size};
-use super::tally::{BINS, Level};
-use super::view::View;
+use super::metric_input::MetricInput;
+use super::tally::{BINS, ReliabilityBin};
 
 /// The expected calibration error: over 15 bins of confidence of equal width, the mean, weighted
 /// by their items, of the distance between accuracy and mean confidence.
-pub(super) fn expected(view: &View) -> Option<f64> {
-    weighted(&view.sums.tally.confidence)
+pub(super) fn expected(input: &MetricInput) -> Option<f64> {
+    weighted(&input.sums.tally.confidence)
 }
 
 /// The largest distance between accuracy and mean confidence of a bin that is not empty.
-pub(super) fn maximum(view: &View) -> Option<f64> {
-    let levels = view.sums.tally.confidence.iter().filter(|level| level.count > 0);
+pub(super) fn maximum(input: &MetricInput) -> Option<f64> {
+    let levels = input.sums.tally.confidence.iter().filter(|level| level.count > 0);
     levels.map(|level| gap(level) / level.count as f64).reduce(f64::max)
 }
 
 /// As [`expected`], over wrong items and predictive entropy divided by ln C: how far the
 /// normalized entropy is from being the error rate.
-pub(super) fn uncertainty(view: &View) -> Option<f64> {
-    view.layout.entropy().and_then(|_| weighted(&view.sums.tally.entropy))
+pub(super) fn uncertainty(input: &MetricInput) -> Option<f64> {
+    input.spec.entropy().and_then(|_| weighted(&input.sums.tally.entropy))
 }
 
-fn weighted(levels: &[Level; BINS]) -> Option<f64> {
+fn weighted(levels: &[ReliabilityBin; BINS]) -> Option<f64> {
     let count: u64 = levels.iter().map(|level| level.count).sum();
     let gaps: f64 = levels.iter().map(gap).sum();
     (count > 0).then(|| gaps / count as f64)
 }
 
 /// The distance of hits and summed numbers.
-fn gap(level: &Level) -> f64 {
+fn gap(level: &ReliabilityBin) -> f64 {
     (level.hits as f64 - number(level.sum)).abs()
 }
 
 /// The class-wise calibration error: the mean over classes of the expected calibration error of
 /// the probability of the class, over all items, against how often it is the label.
-pub(super) fn classwise(view: &View) -> Option<f64> {
-    let count = view.sums.tally.count;
-    let gaps: f64 = view.sums.classwise.iter().map(|&gap| size(gap)).sum();
-    let n_classes = view.layout.classes().len();
+pub(super) fn classwise(input: &MetricInput) -> Option<f64> {
+    let count = input.sums.tally.count;
+    let gaps: f64 = input.sums.classwise.iter().map(|&gap| size(gap)).sum();
+    let n_classes = input.spec.classes().len();
     (count > 0).then(|| gaps / count as f64 / n_classes as f64)
 }
 
 /// As [`expected`], over 15 bins of as equal a number of items as possible: sorted by
 /// confidence (by the f32 of 1 less it), the `k`-th ends before item `⌊k N / 15⌋`. Items of one
 /// confidence that an end falls between are shared out evenly.
-pub(super) fn equal_mass(view: &View) -> Option<f64> {
-    let (steps, count) = equal_mass_steps(view);
+pub(super) fn equal_mass(input: &MetricInput) -> Option<f64> {
+    let (steps, count) = equal_mass_steps(input);
     let mut gaps = 0.0;
     let mut before = 0.0;
     for step in steps {
@@ -69,8 +69,8 @@ pub(super) fn equal_mass(view: &View) -> Option<f64> {
 
 /// How far [`equal_mass`] can be off: an end inside a bin of several confidences moves right
 /// items and confidence from one neighbor to the other.
-pub(super) fn equal_mass_bound(view: &View) -> f64 {
-    let (steps, count) = equal_mass_steps(view);
+pub(super) fn equal_mass_bound(input: &MetricInput) -> f64 {
+    let (steps, count) = equal_mass_steps(input);
     let moved: f64 = steps.iter().map(|step| step.uncertain).sum();
     2.0 * moved / count.max(1) as f64
 }
@@ -83,12 +83,12 @@ struct Step {
     uncertain: f64,
 }
 
-fn equal_mass_steps(view: &View) -> (Vec<Step>, u64) {
-    let histogram = &view.sums.confidence;
+fn equal_mass_steps(input: &MetricInput) -> (Vec<Step>, u64) {
+    let histogram = &input.sums.confidence;
     let mut bins = histogram.summed();
     // Bins ascend with 1 less the confidence.
     bins.reverse();
-    let mut items = Cumulative::new(&bins);
+    let mut items = CumulativeItems::new(&bins);
     let count = items.count();
     let steps = (1..=BINS as u64).map(|k| {
         let part = items.first((u128::from(count) * u128::from(k) / BINS as u128) as u64);

@@ -4,24 +4,27 @@ use std::collections::BTreeMap;
 
 use super::bootstrap;
 use super::group::Group;
-use super::layout::{Layout, Task};
-use super::record::Record;
-use super::table::Ranked;
+use super::record::ImageOutcome;
+use super::spec::{EvaluationSpec, Task};
+use super::table::RankedItems;
 
 /// Images by id: sums over them go along the ids, so they do not depend on the order of arrival.
-pub(super) type Records = BTreeMap<String, Record>;
+pub(super) type ImageOutcomes = BTreeMap<String, ImageOutcome>;
 
-/// The names of candidates, in the order of [`Record::value`]: score and aggregation.
-pub(super) fn names(layout: &Layout) -> Vec<(&str, &'static str)> {
-    let scores = layout.ranked().into_iter();
+/// The names of candidates, in the order of [`ImageOutcome::value`]: score and aggregation.
+pub(super) fn names(spec: &EvaluationSpec) -> Vec<(&str, &'static str)> {
+    let scores = spec.ranked().into_iter();
     scores
-        .flat_map(|score| layout.aggregations().iter().map(move |by| (score, by.name())))
+        .flat_map(|score| spec.aggregations().iter().map(move |by| (score, by.name())))
         .collect()
 }
 
 /// The end of a candidate's key.
-pub(super) fn suffix(layout: &Layout, (score, aggregation): (&str, &str)) -> String {
-    match layout.task() {
+pub(super) fn suffix(
+    spec: &EvaluationSpec,
+    (score, aggregation): (&str, &str),
+) -> String {
+    match spec.task() {
         Task::Classification => score.to_owned(),
         Task::Segmentation => format!("{score}.{aggregation}"),
     }
@@ -29,9 +32,9 @@ pub(super) fn suffix(layout: &Layout, (score, aggregation): (&str, &str)) -> Str
 
 /// Images, and how often the replicates of the bootstrap have each.
 #[derive(Debug)]
-pub(super) struct Images<'a> {
-    inside: &'a Records,
-    outside: &'a Records,
+pub(super) struct RankedImages<'a> {
+    inside: &'a ImageOutcomes,
+    outside: &'a ImageOutcomes,
     mean_loss: f64,
     /// For each replicate the times of the images inside, in the order of their ids, then of
     /// those outside.
@@ -39,12 +42,12 @@ pub(super) struct Images<'a> {
 }
 
 /// An image in the order of a candidate: its score, its wrong part, and which one it is.
-type Place = (f32, f64, usize);
+type RankedImage = (f32, f64, usize);
 
-impl<'a> Images<'a> {
+impl<'a> RankedImages<'a> {
     pub(super) fn new(
-        inside: &'a Records,
-        outside: &'a Records,
+        inside: &'a ImageOutcomes,
+        outside: &'a ImageOutcomes,
         n_replicates: usize,
     ) -> Self {
         let ids = || inside.keys().chain(outside.keys());
@@ -59,12 +62,12 @@ impl<'a> Images<'a> {
     /// replicate.
     pub(super) fn values<T>(
         &self,
-        of: Ranked,
+        of: RankedItems,
         candidate: usize,
         value: impl Fn(&[Group]) -> T,
     ) -> (T, Vec<T>) {
         let mut places = match of {
-            Ranked::Images => self.sides(candidate),
+            RankedItems::OutsideImages => self.sides(candidate),
             _ => self.losses(of, candidate),
         };
         // Sorted once for all replicates, which differ in the times alone.
@@ -75,7 +78,7 @@ impl<'a> Images<'a> {
     }
 
     /// Images inside are right, those outside wrong.
-    fn sides(&self, candidate: usize) -> Vec<Place> {
+    fn sides(&self, candidate: usize) -> Vec<RankedImage> {
         let inside = self.inside.values().map(|record| (record, 0.0));
         let outside = self.outside.values().map(|record| (record, 1.0));
         (0..)
@@ -85,13 +88,13 @@ impl<'a> Images<'a> {
     }
 
     /// Labeled images inside are wrong by their loss, or when they are bad.
-    fn losses(&self, of: Ranked, candidate: usize) -> Vec<Place> {
+    fn losses(&self, of: RankedItems, candidate: usize) -> Vec<RankedImage> {
         let records = (0..).zip(self.inside.values());
         records
             .filter_map(|(i, record)| {
                 let loss = record.loss()?;
                 let is_bad = f64::from(u8::from(loss > self.mean_loss));
-                let wrong = if of == Ranked::BadImages { is_bad } else { loss };
+                let wrong = if of == RankedItems::BadImages { is_bad } else { loss };
                 Some((record.value(candidate), wrong, i))
             })
             .collect()
@@ -99,7 +102,7 @@ impl<'a> Images<'a> {
 }
 
 /// Images in the order of their scores, each some times, ties in one group.
-fn grouped(places: &[Place], times: impl Fn(usize) -> f64) -> Vec<Group> {
+fn grouped(places: &[RankedImage], times: impl Fn(usize) -> f64) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::with_capacity(places.len());
     let mut previous = None;
     for &(score, wrong_part, i) in places {
@@ -121,12 +124,12 @@ fn grouped(places: &[Place], times: impl Fn(usize) -> f64) -> Vec<Group> {
 
 /// The mean loss of labeled images, above which an image is a bad one; for losses of 0 and 1
 /// these are the wrong ones.
-fn mean_loss(records: &Records) -> f64 {
-    let losses = || records.values().filter_map(Record::loss);
+fn mean_loss(records: &ImageOutcomes) -> f64 {
+    let losses = || records.values().filter_map(ImageOutcome::loss);
     losses().sum::<f64>() / losses().count().max(1) as f64
 }
 
 /// Number of labeled images.
-pub(super) fn n_labeled(records: &Records) -> usize {
+pub(super) fn n_labeled(records: &ImageOutcomes) -> usize {
     records.values().filter(|record| record.n_labeled > 0).count()
 }

@@ -15,13 +15,13 @@ struct Cell {
 
 /// Counters of all bins of a resolution, of which an image fills some.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(super) struct HistogramBuilder {
     resolution: Resolution,
     cells: Vec<Cell>,
     filled: Vec<u32>,
 }
 
-impl Counter {
+impl HistogramBuilder {
     pub(super) fn new(resolution: Resolution) -> Self {
         let cells = vec![Cell::default(); resolution.n_bins()];
         Self { resolution, cells, filled: Vec::new() }

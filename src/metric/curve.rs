@@ -4,10 +4,10 @@ use super::bins::Resolution;
 use super::evaluation::Evaluation;
 use super::fixed::number;
 use super::histogram::Histogram;
-use super::pavpu::{Counts, Sweep, counts_at};
+use super::metric_input::MetricInput;
+use super::pavpu::{PatchCounts, ThresholdSweep, counts_at};
 use super::selective;
 use super::sparsification::{self, Order};
-use super::view::View;
 
 /// Points of a drawn curve at most, apart from its last one.
 const POINTS: usize = 500;
@@ -62,7 +62,7 @@ impl Evaluation {
     /// them.
     pub fn risk_coverage(&self) -> Vec<Curve> {
         let source = self.source();
-        let scores = source.layout.ranked().into_iter().zip(&source.pooled.scores);
+        let scores = source.spec.ranked().into_iter().zip(&source.pooled.scores);
         scores
             .map(|(name, histogram)| {
                 let points = selective::risk_coverage(&histogram.groups());
@@ -79,7 +79,7 @@ impl Evaluation {
         bars(
             "histogram",
             ["right", "wrong"],
-            &source.layout.ranked(),
+            &source.spec.ranked(),
             &source.pooled.scores,
         )
     }
@@ -88,7 +88,7 @@ impl Evaluation {
     /// `ood_pixel.inside.SCORE` and `ood_pixel.outside.SCORE`.
     pub fn inside_and_outside_pixels(&self) -> Vec<Curve> {
         let source = self.source();
-        let names = source.layout.ranked();
+        let names = source.spec.ranked();
         bars("ood_pixel", ["inside", "outside"], &names, &source.pooled.masks)
     }
 
@@ -96,12 +96,12 @@ impl Evaluation {
     /// every candidate: `ood.inside.SCORE.AGGREGATION` and `ood.outside.SCORE.AGGREGATION`.
     pub fn inside_and_outside_images(&self) -> Vec<Curve> {
         let source = self.source();
-        let candidates = (0..).zip(super::candidates::names(source.layout));
+        let candidates = (0..).zip(super::candidates::names(source.spec));
         let mut curves = Vec::new();
         for (i, names) in candidates.filter(|_| !source.outside.is_empty()) {
-            let suffix = super::candidates::suffix(source.layout, names);
+            let suffix = super::candidates::suffix(source.spec, names);
             let both = [("inside", source.inside), ("outside", source.outside)];
-            let of = |records: &super::candidates::Records| -> Vec<(f64, f64)> {
+            let of = |records: &super::candidates::ImageOutcomes| -> Vec<(f64, f64)> {
                 records.values().map(|record| (f64::from(record.value(i)), 1.0)).collect()
             };
             let all = both.map(|(_, records)| of(records));
@@ -119,13 +119,13 @@ impl Evaluation {
     pub fn sparsification(&self) -> Vec<Curve> {
         let source = self.source();
         let curve = |name: String, order: Order, item: usize| {
-            let (sums, layout) = (source.pooled, source.layout);
-            let view = View { sums, layout, sweeps: &[], item, patch: 0 };
-            let steps = sparsification::steps(&view, order)?;
+            let (sums, spec) = (source.pooled, source.spec);
+            let input = MetricInput { sums, spec, sweeps: &[], item, patch: 0 };
+            let steps = sparsification::steps(&input, order)?;
             let points = steps.iter().map(|step| (step.removed, step.rest));
             Some(Curve::new(format!("sparsification.{name}"), points))
         };
-        let measures = source.layout.scores().iter().enumerate();
+        let measures = source.spec.scores().iter().enumerate();
         let best = curve("best".to_owned(), Order::Error, 0);
         measures
             .filter_map(|(i, score)| curve(score.name.clone(), Order::Score, i))
@@ -139,11 +139,11 @@ impl Evaluation {
     /// that are not empty; points where a share is not defined are left out.
     pub fn pavpu(&self) -> Vec<Curve> {
         let source = self.source();
-        let sizes = source.layout.patch_sizes();
-        let names = source.layout.scores().iter().flat_map(|score| {
+        let sizes = source.spec.patch_sizes();
+        let names = source.spec.scores().iter().flat_map(|score| {
             sizes.iter().map(move |size| format!("{}.{size}", score.name))
         });
-        let sweeps = Sweep::all(source.pooled);
+        let sweeps = ThresholdSweep::all(source.pooled);
         let mut curves = Vec::new();
         for ((name, (_, bins)), sweep) in names.zip(&source.pooled.patches).zip(sweeps) {
             if sweep.is_none() {
@@ -151,9 +151,12 @@ impl Evaluation {
             }
             let points = kinds(bins);
             let shares: [(&str, Share); 3] = [
-                ("pavpu", Counts::pavpu),
-                ("pavpu_accurate_given_certain", Counts::accurate_given_certain),
-                ("pavpu_uncertain_given_inaccurate", Counts::uncertain_given_inaccurate),
+                ("pavpu", PatchCounts::pavpu),
+                ("pavpu_accurate_given_certain", PatchCounts::accurate_given_certain),
+                (
+                    "pavpu_uncertain_given_inaccurate",
+                    PatchCounts::uncertain_given_inaccurate,
+                ),
             ];
             for (metric, share) in shares {
                 let points =
@@ -166,10 +169,10 @@ impl Evaluation {
 }
 
 /// A share of patches at a threshold.
-type Share = fn(&Counts) -> Option<f64>;
+type Share = fn(&PatchCounts) -> Option<f64>;
 
 /// The kinds of patches at a spread of thresholds, each the upper end of a bin.
-fn kinds(bins: &Histogram) -> Vec<(f64, Counts)> {
+fn kinds(bins: &Histogram) -> Vec<(f64, PatchCounts)> {
     let resolution = bins.resolution();
     let is_filled = |&bin: &usize| bins.counts(bin) != (0, 0);
     let filled: Vec<(f64, f64)> = (0..resolution.n_bins())

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::bootstrap;
-use super::candidates::Records;
+use super::candidates::ImageOutcomes;
 use super::image::{ImageSummary, ImageSums};
-use super::layout::Layout;
-use super::record::Record;
-use super::sums::{Detail, Sums};
-use super::values::{self, Source, Value};
+use super::record::ImageOutcome;
+use super::spec::EvaluationSpec;
+use super::sums::{BinDetail, PooledSums};
+use super::values::{self, EvaluationData, MetricValue};
 use crate::error::{Error, Result};
 
 /// Metrics in the making: sums over labeled images, their replicates, and a few hundred bytes
@@ -18,33 +18,35 @@ use crate::error::{Error, Result};
 /// on which images it has, and on nothing else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    layout: Layout,
-    pooled: Sums,
+    spec: EvaluationSpec,
+    pooled: PooledSums,
     /// First all images with coarse bins, then the replicates.
-    coarse: Vec<Sums>,
-    inside: Records,
-    outside: Records,
+    coarse: Vec<PooledSums>,
+    inside: ImageOutcomes,
+    outside: ImageOutcomes,
 }
 
 impl Evaluation {
     /// An evaluation without images.
-    pub fn new(layout: Layout) -> Self {
-        let coarse = match layout.options().replicates {
+    pub fn new(spec: EvaluationSpec) -> Self {
+        let coarse = match spec.options().replicates {
             0 => 0,
             replicates => replicates + 1,
         };
         Self {
-            pooled: Sums::new(&layout, Detail::Fine),
-            coarse: (0..coarse).map(|_| Sums::new(&layout, Detail::Coarse)).collect(),
-            inside: Records::new(),
-            outside: Records::new(),
-            layout,
+            pooled: PooledSums::new(&spec, BinDetail::Fine),
+            coarse: (0..coarse)
+                .map(|_| PooledSums::new(&spec, BinDetail::Coarse))
+                .collect(),
+            inside: ImageOutcomes::new(),
+            outside: ImageOutcomes::new(),
+            spec,
         }
     }
 
     /// What is evaluated.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
+    pub fn spec(&self) -> &EvaluationSpec {
+        &self.spec
     }
 
     /// Adds an image.
@@ -88,7 +90,7 @@ impl Evaluation {
     /// When the other one evaluates something else, or has an image that this one has too.
     /// This one is then unchanged.
     pub fn merge(&mut self, other: Self) -> Result<()> {
-        if self.layout != other.layout {
+        if self.spec != other.spec {
             let message = "two evaluations have other classes, measures or settings";
             return Err(Error::setting("merging", message)
                 .with_hint("make all parts with the same model and flags"));
@@ -117,27 +119,27 @@ impl Evaluation {
     /// The share of labeled items that are wrong in each image that has any, by id: what a
     /// ranking of images is judged by.
     pub fn losses(&self) -> impl Iterator<Item = (&str, f64)> {
-        let loss = |(id, record): (_, &Record)| Some((id, record.loss()?));
+        let loss = |(id, record): (_, &ImageOutcome)| Some((id, record.loss()?));
         self.inside.iter().map(|(id, record)| (id.as_str(), record)).filter_map(loss)
     }
 
     /// Every metric that what was given allows, in the order of the table; keys are unique.
-    pub fn metrics(&self) -> Vec<Value> {
+    pub fn metrics(&self) -> Vec<MetricValue> {
         values::values(self.source())
     }
 
     /// Bytes of the sums, which do not grow with the images.
     pub fn bytes(&self) -> usize {
-        self.pooled.bytes() + self.coarse.iter().map(Sums::bytes).sum::<usize>()
+        self.pooled.bytes() + self.coarse.iter().map(PooledSums::bytes).sum::<usize>()
     }
 
-    pub(super) fn source(&self) -> Source<'_> {
-        let Self { layout, pooled, coarse, inside, outside } = self;
-        Source { layout, pooled, coarse, inside, outside }
+    pub(super) fn source(&self) -> EvaluationData<'_> {
+        let Self { spec, pooled, coarse, inside, outside } = self;
+        EvaluationData { spec, pooled, coarse, inside, outside }
     }
 }
 
-fn check_new(records: &Records, id: &str) -> Result<()> {
+fn check_new(records: &ImageOutcomes, id: &str) -> Result<()> {
     if records.contains_key(id) {
         let message = "has been evaluated before, expected every image once";
         return Err(Error::image(Path::new(id), message)

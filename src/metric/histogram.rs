@@ -20,7 +20,7 @@ pub(super) struct Bin {
 
 /// What a histogram holds beside its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Holds {
+pub(super) struct HistogramParts {
     /// Sums of another quantity.
     pub(super) sums: bool,
     /// Marks that tell bins of one value from bins of several.
@@ -38,7 +38,7 @@ pub(super) struct Histogram {
 }
 
 impl Histogram {
-    pub(super) fn new(resolution: Resolution, holds: Holds) -> Self {
+    pub(super) fn new(resolution: Resolution, holds: HistogramParts) -> Self {
         let n = resolution.n_bins();
         Self {
             resolution,
@@ -99,11 +99,11 @@ impl Histogram {
 
     /// The bins that are not empty with the sums of the other quantity and whether the scores
     /// of the bin differ, from the lowest score on.
-    pub(super) fn summed(&self) -> Vec<Summed> {
+    pub(super) fn summed(&self) -> Vec<SummedBin> {
         let is_filled = |&bin: &usize| self.right[bin] + self.wrong[bin] > 0;
         let filled = (0..self.sums.len()).filter(is_filled);
         filled
-            .map(|bin| Summed {
+            .map(|bin| SummedBin {
                 bin,
                 right: self.right[bin],
                 count: self.right[bin] + self.wrong[bin],
@@ -126,7 +126,7 @@ impl Histogram {
 
 /// A bin that is not empty, with the sum of another quantity.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Summed {
+pub(super) struct SummedBin {
     /// Its number.
     pub(super) bin: usize,
     /// Right items.

@@ -2,14 +2,14 @@
 
 use super::aggregate::Regions;
 use super::bins::Resolution;
-use super::counter::Counter;
+use super::counter::HistogramBuilder;
 use super::fixed::{number, units};
 use super::histogram::{Bin, coarsen};
 use super::input::{ImageInput, NO_MASK};
 use super::items::{Items, RIGHT, UNLABELED, WRONG};
-use super::layout::{Layout, Task};
 use super::patches::{PatchSums, Patches};
-use super::record::Record;
+use super::record::ImageOutcome;
+use super::spec::{EvaluationSpec, Task};
 use super::tally::{ClassCounts, Tally};
 use crate::error::Result;
 use crate::measure::image_level::rank_95;
@@ -32,13 +32,13 @@ pub(super) struct ImageSums {
 
 /// What one image adds to an evaluation.
 ///
-/// It depends on the image and the layout alone, so images can be summarized on any thread and
+/// It depends on the image and the spec alone, so images can be summarized on any thread and
 /// added in any order.
 #[derive(Debug, Clone)]
 pub struct ImageSummary {
     pub(super) id: String,
     pub(super) sums: ImageSums,
-    pub(super) record: Record,
+    pub(super) record: ImageOutcome,
 }
 
 impl ImageSummary {
@@ -46,22 +46,22 @@ impl ImageSummary {
     ///
     /// # Errors
     /// When sizes do not fit together, a label is no class of the model, a score or probability
-    /// is NaN or out of its range, or something that the layout has is missing. The error names
+    /// is NaN or out of its range, or something that the spec has is missing. The error names
     /// the image.
-    pub fn new(input: &ImageInput, layout: &Layout) -> Result<Self> {
-        input.check(layout)?;
-        let items = Items::new(input, layout)?;
+    pub fn new(input: &ImageInput, spec: &EvaluationSpec) -> Result<Self> {
+        input.check(spec)?;
+        let items = Items::new(input, spec)?;
         let regions = Regions::new(
             &items.predicted,
             input.width,
-            layout.classes().len(),
-            layout.options().interior,
+            spec.classes().len(),
+            spec.options().interior,
         );
-        let mut counter = Counter::new(Resolution::FINE);
-        let mut scan = Scan { input, layout, items: &items, counter: &mut counter };
+        let mut counter = HistogramBuilder::new(Resolution::FINE);
+        let mut scan = ImageScan { input, spec, items: &items, counter: &mut counter };
         let mut scores = Vec::new();
         let mut values = Vec::new();
-        for (score, map) in layout.scores().iter().zip(input.scores) {
+        for (score, map) in spec.scores().iter().zip(input.scores) {
             let outcome = &items.outcome;
             scores.push(scan.score(map, outcome, score.threshold, &regions, &mut values));
         }
@@ -75,7 +75,7 @@ impl ImageSummary {
         let brier = scan.brier();
         let patches = scan.patches();
         let tally = items.tally;
-        let record = Record::new(tally.count, tally.count - tally.right, values);
+        let record = ImageOutcome::new(tally.count, tally.count - tally.right, values);
         let (classes, classwise) = (items.classes, items.classwise);
         let sums = ImageSums {
             tally,
@@ -97,14 +97,14 @@ impl ImageSummary {
 }
 
 /// Passes over the scores of an image.
-struct Scan<'a> {
+struct ImageScan<'a> {
     input: &'a ImageInput<'a>,
-    layout: &'a Layout,
+    spec: &'a EvaluationSpec,
     items: &'a Items,
-    counter: &'a mut Counter,
+    counter: &'a mut HistogramBuilder,
 }
 
-impl Scan<'_> {
+impl ImageScan<'_> {
     /// The histogram of a score over labeled items; its aggregations are appended to `values`.
     fn score(
         &mut self,
@@ -118,7 +118,7 @@ impl Scan<'_> {
         {
             self.counter.put(score, outcome, brier);
         }
-        match self.layout.task() {
+        match self.spec.task() {
             Task::Classification => values.extend_from_slice(map),
             Task::Segmentation => {
                 let quantile = self.counter.of_rank(rank_95(map.len()), map);
@@ -130,8 +130,7 @@ impl Scan<'_> {
 
     /// The score of the pass without dropout, and whether that pass itself was right.
     fn deterministic(&self) -> Option<(Vec<f32>, Vec<u8>)> {
-        let pass =
-            self.input.deterministic.filter(|_| self.layout.has_deterministic())?;
+        let pass = self.input.deterministic.filter(|_| self.spec.has_deterministic())?;
         let scores = pass.probabilities.iter().map(|p| (1.0 - p).max(0.0)).collect();
         let items = pass.classes.iter().zip(self.input.labels).zip(&self.items.outcome);
         let outcome = items
@@ -146,7 +145,7 @@ impl Scan<'_> {
 
     /// The histograms of all scores by what is inside and outside of the distribution.
     fn masks(&mut self, deterministic: Option<&[f32]>) -> Vec<Vec<Bin>> {
-        let Some(mask) = self.input.mask.filter(|_| self.layout.has_masks()) else {
+        let Some(mask) = self.input.mask.filter(|_| self.spec.has_masks()) else {
             return Vec::new();
         };
         let maps = self.input.scores.iter().copied().chain(deterministic);
@@ -186,12 +185,12 @@ impl Scan<'_> {
     }
 
     fn patches(&self) -> Vec<(PatchSums, Vec<Bin>)> {
-        let sizes = self.layout.patch_sizes();
+        let sizes = self.spec.patch_sizes();
         if sizes.is_empty() {
             return Vec::new();
         }
         let patches = Patches::new(&self.items.outcome, self.input.width, sizes);
-        let mut counter = Counter::new(Resolution::PATCH);
+        let mut counter = HistogramBuilder::new(Resolution::PATCH);
         let maps = self.input.scores.iter();
         maps.flat_map(|map| patches.count(map, &mut counter)).collect()
     }

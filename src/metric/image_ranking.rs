@@ -1,15 +1,15 @@
 //! Which score of an image, by which aggregation, finds the images with many wrong items.
 
 use super::bootstrap::{self, FEWEST_IMAGES};
-use super::candidates::{self, Images};
+use super::candidates::{self, RankedImages};
 use super::evaluation::Evaluation;
 use super::ranking::auroc;
 use super::selective::aurc;
-use super::table::Ranked;
+use super::table::RankedItems;
 
 /// A score of images: a measure, or the pass without dropout, by an aggregation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
+pub struct ScoreCandidate {
     /// The measure, or [`DETERMINISTIC`](super::DETERMINISTIC).
     pub score: String,
     /// The name of the aggregation.
@@ -30,7 +30,7 @@ pub struct Candidate {
 
 /// What a ranking of candidates comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RankingVerdict {
     /// The first is better than every other: no interval of a difference holds 0.
     Best,
     /// The first and this many behind it cannot be told apart on these images.
@@ -45,33 +45,33 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageRanking {
     /// All candidates; empty without labeled images.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<ScoreCandidate>,
     /// Whether the first is to be used.
-    pub verdict: Verdict,
+    pub verdict: RankingVerdict,
 }
 
 impl Evaluation {
     /// Ranks all scores and aggregations by how well they find the images with a high loss, the
     /// share of their labeled items that are wrong.
     ///
-    /// Candidates of equal AURC stand in the order of the layout. A candidate ties with the best
+    /// Candidates of equal AURC stand in the order of the spec. A candidate ties with the best
     /// when the interval of the difference of their AURC over the replicates holds 0. With many
     /// candidates some that are worse will tie by chance; the best of several that tie is no
     /// finding.
     pub fn rank_images(&self) -> ImageRanking {
         let source = self.source();
-        let (layout, inside) = (source.layout, source.inside);
+        let (spec, inside) = (source.spec, source.inside);
         let n_replicates = match candidates::n_labeled(inside) {
-            n if n >= FEWEST_IMAGES => layout.options().replicates,
+            n if n >= FEWEST_IMAGES => spec.options().replicates,
             _ => 0,
         };
-        let images = Images::new(inside, source.outside, n_replicates);
-        let mut ranked: Vec<(Candidate, Vec<Option<f64>>)> = (0..)
-            .zip(candidates::names(layout))
+        let images = RankedImages::new(inside, source.outside, n_replicates);
+        let mut ranked: Vec<(ScoreCandidate, Vec<Option<f64>>)> = (0..)
+            .zip(candidates::names(spec))
             .filter_map(|(i, (score, aggregation))| {
-                let (own_aurc, aurcs) = images.values(Ranked::Losses, i, aurc);
-                let (own_auroc, aurocs) = images.values(Ranked::BadImages, i, auroc);
-                let candidate = Candidate {
+                let (own_aurc, aurcs) = images.values(RankedItems::ImagesByLoss, i, aurc);
+                let (own_auroc, aurocs) = images.values(RankedItems::BadImages, i, auroc);
+                let candidate = ScoreCandidate {
                     score: score.to_owned(),
                     aggregation,
                     aurc: own_aurc?,
@@ -92,7 +92,7 @@ impl Evaluation {
 }
 
 /// Fills in the differences to the first, replicate by replicate.
-fn compare(ranked: &mut [(Candidate, Vec<Option<f64>>)]) {
+fn compare(ranked: &mut [(ScoreCandidate, Vec<Option<f64>>)]) {
     let Some(((_, best), others)) = ranked.split_first_mut() else { return };
     for (candidate, aurcs) in others {
         let pairs = aurcs.iter().zip(&*best);
@@ -102,20 +102,23 @@ fn compare(ranked: &mut [(Candidate, Vec<Option<f64>>)]) {
     }
 }
 
-fn verdict(ranked: &[(Candidate, Vec<Option<f64>>)], n_replicates: usize) -> Verdict {
-    let Some((best, _)) = ranked.first() else { return Verdict::TooFew };
+fn verdict(
+    ranked: &[(ScoreCandidate, Vec<Option<f64>>)],
+    n_replicates: usize,
+) -> RankingVerdict {
+    let Some((best, _)) = ranked.first() else { return RankingVerdict::TooFew };
     if best.auroc.is_none() {
-        return Verdict::NothingToFind;
+        return RankingVerdict::NothingToFind;
     }
     if n_replicates == 0 {
-        return Verdict::TooFew;
+        return RankingVerdict::TooFew;
     }
     let ties = ranked[1..].iter().filter(|(candidate, _)| {
         // Without an interval nothing says that it is worse.
         candidate.behind_best.is_none_or(|(low, _)| low <= 0.0)
     });
     match ties.count() {
-        0 => Verdict::Best,
-        n => Verdict::Tie(n),
+        0 => RankingVerdict::Best,
+        n => RankingVerdict::Tie(n),
     }
 }

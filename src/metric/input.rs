@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::bins::LIMIT;
-use super::layout::{Layout, Task};
+use super::spec::{EvaluationSpec, Task};
 use crate::error::{Error, Result};
 
 /// The label of an item that no metric looks at.
@@ -33,18 +33,18 @@ pub struct ImageInput<'a> {
     pub probabilities: &'a [f32],
     /// The true class of each item, or [`IGNORED`].
     pub labels: &'a [u32],
-    /// For each measure of the layout, in its order, its value at each item.
+    /// For each measure of the spec, in its order, its value at each item.
     pub scores: &'a [&'a [f32]],
-    /// The pass without dropout, where the layout has it.
-    pub deterministic: Option<Deterministic<'a>>,
-    /// For each pixel 0 inside the distribution, 1 outside, or [`NO_MASK`]; where the layout
+    /// The pass without dropout, where the spec has it.
+    pub deterministic: Option<DeterministicPass<'a>>,
+    /// For each pixel 0 inside the distribution, 1 outside, or [`NO_MASK`]; where the spec
     /// has masks.
     pub mask: Option<&'a [u8]>,
 }
 
 /// The pass without dropout: two planes, as they are kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Deterministic<'a> {
+pub struct DeterministicPass<'a> {
     /// The class of each item, a whole number from 0.
     pub classes: &'a [f32],
     /// The probability of that class.
@@ -72,13 +72,13 @@ impl ImageInput<'_> {
 
     /// Everything that can be checked without knowing what is right; probabilities are checked
     /// where they are summed.
-    pub(super) fn check(&self, layout: &Layout) -> Result<()> {
-        self.check_sizes(layout)?;
-        self.check_labels(layout)?;
-        for (score, values) in layout.scores().iter().zip(self.scores) {
+    pub(super) fn check(&self, spec: &EvaluationSpec) -> Result<()> {
+        self.check_sizes(spec)?;
+        self.check_labels(spec)?;
+        for (score, values) in spec.scores().iter().zip(self.scores) {
             self.check_score(&score.name, values, (score.bound * SLACK).min(LIMIT))?;
         }
-        self.check_deterministic(layout)?;
+        self.check_deterministic(spec)?;
         let is_mask = |value: &u8| matches!(*value, 0 | 1 | NO_MASK);
         match self.mask.and_then(|mask| mask.iter().position(|value| !is_mask(value))) {
             Some(item) => {
@@ -90,17 +90,17 @@ impl ImageInput<'_> {
         }
     }
 
-    fn check_sizes(&self, layout: &Layout) -> Result<()> {
+    fn check_sizes(&self, spec: &EvaluationSpec) -> Result<()> {
         let n = self.n_items();
-        let is_item = layout.task() == Task::Segmentation || n == 1;
+        let is_item = spec.task() == Task::Segmentation || n == 1;
         if n == 0 || n > MAX_ITEMS || !is_item {
             let message = format!("{} x {} items", self.width, self.height);
             let hint =
                 "classification has one item an image, segmentation up to 2^25 pixels";
             return Err(self.error(message, hint));
         }
-        if self.scores.len() != layout.scores().len() {
-            let (found, expected) = (self.scores.len(), layout.scores().len());
+        if self.scores.len() != spec.scores().len() {
+            let (found, expected) = (self.scores.len(), spec.scores().len());
             let message = format!("{found} measures, expected {expected}");
             return Err(self.error(message, "every image needs the same measures"));
         }
@@ -109,13 +109,13 @@ impl ImageInput<'_> {
             None => (n, n),
         };
         let mut lengths = vec![
-            ("probabilities", self.probabilities.len(), n * layout.classes().len()),
+            ("probabilities", self.probabilities.len(), n * spec.classes().len()),
             ("labels", self.labels.len(), n),
             ("deterministic classes", classes, n),
             ("deterministic probabilities", probabilities, n),
             ("masks", self.mask.map_or(n, <[u8]>::len), n),
         ];
-        let scores = layout.scores().iter().zip(self.scores);
+        let scores = spec.scores().iter().zip(self.scores);
         lengths
             .extend(scores.map(|(score, values)| (score.name.as_str(), values.len(), n)));
         for (what, found, expected) in lengths {
@@ -129,9 +129,9 @@ impl ImageInput<'_> {
             (
                 "pass without dropout",
                 self.deterministic.is_some(),
-                layout.has_deterministic(),
+                spec.has_deterministic(),
             ),
-            ("mask", self.mask.is_some(), layout.has_masks()),
+            ("mask", self.mask.is_some(), spec.has_masks()),
         ] {
             if is_expected && !is_given {
                 let hint = "give it for all images, or for none";
@@ -141,8 +141,8 @@ impl ImageInput<'_> {
         Ok(())
     }
 
-    fn check_labels(&self, layout: &Layout) -> Result<()> {
-        let n_classes = layout.classes().len();
+    fn check_labels(&self, spec: &EvaluationSpec) -> Result<()> {
+        let n_classes = spec.classes().len();
         let is_wrong = |&label: &u32| label != IGNORED && label as usize >= n_classes;
         let Some(item) = self.labels.iter().position(is_wrong) else { return Ok(()) };
         let message = format!(
@@ -173,10 +173,10 @@ impl ImageInput<'_> {
         Err(self.error(message, "was the file written by another program, or cut short?"))
     }
 
-    fn check_deterministic(&self, layout: &Layout) -> Result<()> {
+    fn check_deterministic(&self, spec: &EvaluationSpec) -> Result<()> {
         let Some(pass) = &self.deterministic else { return Ok(()) };
         self.check_score("the deterministic probability", pass.probabilities, SLACK)?;
-        let n_classes = layout.classes().len() as f32;
+        let n_classes = spec.classes().len() as f32;
         let is_class =
             |class: f32| (0.0..n_classes).contains(&class) && class.fract() == 0.0;
         let Some(item) = pass.classes.iter().position(|&class| !is_class(class)) else {

@@ -2,7 +2,7 @@
 
 use super::fixed::{ONE, units};
 use super::input::{IGNORED, ImageInput};
-use super::layout::Layout;
+use super::spec::EvaluationSpec;
 use super::tally::{BINS, ClassCounts, Tally, bin};
 use crate::error::{Error, Result};
 
@@ -48,7 +48,7 @@ pub(super) struct Items {
 }
 
 /// Running values of the items of a block.
-struct Block {
+struct ItemBlock {
     top: [f32; BLOCK],
     class: [u32; BLOCK],
     squares: [f64; BLOCK],
@@ -57,7 +57,7 @@ struct Block {
     bits: u32,
 }
 
-impl Block {
+impl ItemBlock {
     fn new() -> Self {
         Self {
             top: [f32::NEG_INFINITY; BLOCK],
@@ -110,8 +110,8 @@ impl Items {
     ///
     /// # Errors
     /// When the probabilities of an item are negative, NaN, or do not sum to 1.
-    pub(super) fn new(input: &ImageInput, layout: &Layout) -> Result<Self> {
-        let (n, n_classes) = (input.n_items(), layout.classes().len());
+    pub(super) fn new(input: &ImageInput, spec: &EvaluationSpec) -> Result<Self> {
+        let (n, n_classes) = (input.n_items(), spec.classes().len());
         let mut items = Self {
             outcome: Vec::with_capacity(n),
             predicted: Vec::with_capacity(n),
@@ -122,13 +122,13 @@ impl Items {
             classwise: Vec::new(),
         };
         let mut classes = vec![ClassCounts::default(); n_classes];
-        let mut gaps = vec![Gaps::default(); n_classes];
+        let mut gaps = vec![ClassGaps::default(); n_classes];
         for start in (0..n).step_by(BLOCK) {
             let end = (start + BLOCK).min(n);
             let plane =
                 |class: usize| &input.probabilities[class * n + start..class * n + end];
             let labels = &input.labels[start..end];
-            let mut block = Block::new();
+            let mut block = ItemBlock::new();
             let mut masks = [0; BLOCK];
             for (mask, &label) in masks.iter_mut().zip(labels) {
                 *mask = if label == IGNORED { 0 } else { u64::MAX };
@@ -144,13 +144,13 @@ impl Items {
                 items.put(&block, i, label, own, &mut classes);
             }
         }
-        if let Some(entropy) = layout.entropy() {
+        if let Some(entropy) = spec.entropy() {
             items.entropies(input.scores[entropy], n_classes);
         }
         let has_any =
             |&(_, counts): &(u32, ClassCounts)| counts != ClassCounts::default();
         items.classes = (0..).zip(classes).filter(has_any).collect();
-        let flat = (0..).zip(gaps.iter().flat_map(Gaps::bins));
+        let flat = (0..).zip(gaps.iter().flat_map(ClassGaps::bins));
         items.classwise = flat.filter(|&(_, gap)| gap != 0).collect();
         Ok(items)
     }
@@ -158,7 +158,7 @@ impl Items {
     /// Adds one item of a block.
     fn put(
         &mut self,
-        block: &Block,
+        block: &ItemBlock,
         i: usize,
         label: u32,
         own: Option<f32>,
@@ -205,7 +205,7 @@ impl Items {
 /// For each bin of the probability of a class, items with the class as their label less the sum
 /// of the probability, in units.
 #[derive(Debug, Clone, Copy, Default)]
-struct Gaps {
+struct ClassGaps {
     /// Several of each bin, because most items are in the first one, and each addition to it
     /// would wait for the one before.
     lanes: [[i64; LANES]; BINS],
@@ -214,7 +214,7 @@ struct Gaps {
 /// Copies of a bin.
 const LANES: usize = 4;
 
-impl Gaps {
+impl ClassGaps {
     /// Takes the plane of the class, less what is not labeled.
     fn take(&mut self, plane: &[f32], masks: &[u64; BLOCK]) {
         let mut parts = [0; BLOCK];
@@ -238,7 +238,11 @@ impl Gaps {
     }
 }
 
-fn check(input: &ImageInput, block: &Block, items: std::ops::Range<usize>) -> Result<()> {
+fn check(
+    input: &ImageInput,
+    block: &ItemBlock,
+    items: std::ops::Range<usize>,
+) -> Result<()> {
     // The sum of an item with NaN is NaN and in no range.
     let sums = 1.0 - SUM_SLACK..=1.0 + SUM_SLACK;
     let is_wrong = |total: &f32| !sums.contains(total);

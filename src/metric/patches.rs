@@ -3,7 +3,7 @@
 //! Patches do not overlap. At the right and lower edge they have the pixels that are left, and
 //! only labeled pixels count, in the accuracy as in the mean; a patch without any is left out.
 
-use super::counter::Counter;
+use super::counter::HistogramBuilder;
 use super::fixed::units;
 use super::histogram::Bin;
 use super::items::{RIGHT, UNLABELED, WRONG};
@@ -138,7 +138,7 @@ impl<'a> Patches<'a> {
     pub(super) fn count(
         &self,
         values: &[f32],
-        counter: &mut Counter,
+        counter: &mut HistogramBuilder,
     ) -> Vec<(PatchSums, Vec<Bin>)> {
         let width = self.shape.1;
         let grids = Grid::all(self.shape, self.sizes, |y, out| {

@@ -2,7 +2,7 @@
 
 /// An image by itself.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Record {
+pub(super) struct ImageOutcome {
     /// Labeled items.
     pub(super) n_labeled: u64,
     /// Wrong ones.
@@ -11,7 +11,7 @@ pub(super) struct Record {
     values: Box<[f32]>,
 }
 
-impl Record {
+impl ImageOutcome {
     pub(super) fn new(n_labeled: u64, n_wrong: u64, values: Vec<f32>) -> Self {
         Self { n_labeled, n_wrong, values: values.into_boxed_slice() }
     }

@@ -17,9 +17,9 @@
 //! - M. Poggi et al. (2020), *On the Uncertainty of Self-Supervised Monocular Depth Estimation*,
 //!   CVPR.
 
-use super::cumulative::Cumulative;
-use super::histogram::{Histogram, Summed};
-use super::view::View;
+use super::cumulative::CumulativeItems;
+use super::histogram::{Histogram, SummedBin};
+use super::metric_input::MetricInput;
 
 /// Number of shares removed: 0, 1/100, .., 99/100.
 const STEPS: u64 = 100;
@@ -40,15 +40,15 @@ pub(super) struct Step {
 
 /// The area between the sparsification curves of a score and of the Brier score itself. None
 /// where there are no items, or no error, or the histogram holds no Brier scores.
-pub(super) fn ause_brier(view: &View) -> Option<f64> {
-    let scored = steps(view, Order::Score)?;
-    let best = steps(view, Order::Error)?;
+pub(super) fn ause_brier(input: &MetricInput) -> Option<f64> {
+    let scored = steps(input, Order::Score)?;
+    let best = steps(input, Order::Error)?;
     Some(area(&scored, |step| step.rest) - area(&best, |step| step.rest))
 }
 
 /// How far [`ause_brier`] can be off.
-pub(super) fn ause_brier_bound(view: &View) -> f64 {
-    let curves = [Order::Score, Order::Error].map(|order| steps(view, order));
+pub(super) fn ause_brier_bound(input: &MetricInput) -> f64 {
+    let curves = [Order::Score, Order::Error].map(|order| steps(input, order));
     curves.iter().flatten().map(|curve| area(curve, |step| step.bound)).sum()
 }
 
@@ -62,18 +62,18 @@ pub(super) enum Order {
 }
 
 /// The sparsification curve of the Brier score.
-pub(super) fn steps(view: &View, order: Order) -> Option<Vec<Step>> {
+pub(super) fn steps(input: &MetricInput, order: Order) -> Option<Vec<Step>> {
     let histogram = match order {
-        Order::Score => &view.sums.scores[view.item],
-        Order::Error => &view.sums.brier,
+        Order::Score => &input.sums.scores[input.item],
+        Order::Error => &input.sums.brier,
     };
     if !histogram.has_sums() {
         return None;
     }
     let bins = histogram.summed();
-    let mut items = Cumulative::new(&bins);
+    let mut items = CumulativeItems::new(&bins);
     let count = items.count();
-    let all = super::correctness::brier_score(view).filter(|&all| all > 0.0)?;
+    let all = super::correctness::brier_score(input).filter(|&all| all > 0.0)?;
     let mut steps = Vec::with_capacity(STEPS as usize);
     for removed in (0..STEPS).rev() {
         let left = u128::from(count) * u128::from(STEPS - removed) / u128::from(STEPS);
@@ -94,7 +94,7 @@ pub(super) fn steps(view: &View, order: Order) -> Option<Vec<Step>> {
 
 /// How much the sum over some items of a bin can differ from their even share when all that is
 /// known is that each is from 0 to [`MAX_BRIER`].
-fn apart(bin: &Summed, taken: u64) -> f64 {
+fn apart(bin: &SummedBin, taken: u64) -> f64 {
     let (sum, taken, n) = (super::fixed::number(bin.sum), taken as f64, bin.count as f64);
     let even = sum * taken / n;
     let most = f64::min(MAX_BRIER * taken, sum);
@@ -103,7 +103,7 @@ fn apart(bin: &Summed, taken: u64) -> f64 {
 }
 
 /// The same when the items of the bin have nearly the same error.
-fn within(histogram: &Histogram, bin: &Summed, taken: u64) -> f64 {
+fn within(histogram: &Histogram, bin: &SummedBin, taken: u64) -> f64 {
     histogram.resolution().width(bin.bin) * taken.min(bin.count - taken) as f64
 }
 

@@ -4,15 +4,15 @@
 //! are therefore associative and commutative to the bit.
 
 use super::bins::Resolution;
-use super::histogram::{Histogram, Holds};
+use super::histogram::{Histogram, HistogramParts};
 use super::image::ImageSums;
-use super::layout::Layout;
 use super::patches::PatchSums;
+use super::spec::EvaluationSpec;
 use super::tally::{BINS, ClassCounts, Tally};
 
 /// How much a set of sums holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Detail {
+pub(super) enum BinDetail {
     /// The finest bins, and which of them hold several values.
     Fine,
     /// Coarse bins, for the replicates of the bootstrap.
@@ -21,7 +21,7 @@ pub(super) enum Detail {
 
 /// Sums over images.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sums {
+pub(super) struct PooledSums {
     pub(super) tally: Tally,
     pub(super) classes: Vec<ClassCounts>,
     /// [`BINS`] for each class: items with the label less the sum of the probability, in units.
@@ -38,29 +38,31 @@ pub(super) struct Sums {
     pub(super) masks: Vec<Histogram>,
 }
 
-impl Sums {
-    pub(super) fn new(layout: &Layout, detail: Detail) -> Self {
-        let marks = detail == Detail::Fine;
+impl PooledSums {
+    pub(super) fn new(spec: &EvaluationSpec, detail: BinDetail) -> Self {
+        let marks = detail == BinDetail::Fine;
         let (resolution, patch_resolution) = match detail {
-            Detail::Fine => (Resolution::FINE, Resolution::PATCH),
-            Detail::Coarse => (Resolution::COARSE, Resolution::COARSE_PATCH),
+            BinDetail::Fine => (Resolution::FINE, Resolution::PATCH),
+            BinDetail::Coarse => (Resolution::COARSE, Resolution::COARSE_PATCH),
         };
-        let histogram = |sums: bool| Histogram::new(resolution, Holds { sums, marks });
-        let patch =
-            || Histogram::new(patch_resolution, Holds { sums: false, marks: false });
-        let n_measures = layout.scores().len();
-        let ranked = 0..layout.ranked().len();
-        let n_patches = n_measures * layout.patch_sizes().len();
+        let histogram =
+            |sums: bool| Histogram::new(resolution, HistogramParts { sums, marks });
+        let patch = || {
+            Histogram::new(patch_resolution, HistogramParts { sums: false, marks: false })
+        };
+        let n_measures = spec.scores().len();
+        let ranked = 0..spec.ranked().len();
+        let n_patches = n_measures * spec.patch_sizes().len();
         Self {
             tally: Tally::default(),
-            classes: vec![ClassCounts::default(); layout.classes().len()],
-            classwise: vec![0; BINS * layout.classes().len()],
+            classes: vec![ClassCounts::default(); spec.classes().len()],
+            classwise: vec![0; BINS * spec.classes().len()],
             scores: ranked.clone().map(|i| histogram(i < n_measures)).collect(),
             confidence: histogram(true),
             brier: histogram(true),
             patches: (0..n_patches).map(|_| (PatchSums::EMPTY, patch())).collect(),
             masks: ranked
-                .filter(|_| layout.has_masks())
+                .filter(|_| spec.has_masks())
                 .map(|_| histogram(false))
                 .collect(),
         }
@@ -91,7 +93,7 @@ impl Sums {
         }
     }
 
-    /// Adds other sums of the same layout and detail.
+    /// Adds other sums of the same spec and detail.
     pub(super) fn merge(&mut self, other: &Self) {
         self.tally.add(&other.tally, 1);
         for (counts, more) in self.classes.iter_mut().zip(&other.classes) {

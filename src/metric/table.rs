@@ -3,24 +3,24 @@
 mod rows;
 
 use super::group::Group;
-use super::view::View;
+use super::metric_input::MetricInput;
 
 pub use rows::METRICS;
 
 /// Which values of a metric are the good ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Better {
+pub enum Direction {
     /// It grows with quality.
-    Larger,
+    HigherIsBetter,
     /// It falls with quality.
-    Smaller,
+    LowerIsBetter,
     /// It describes the others: a count or a threshold. It has no interval.
-    Neither,
+    Descriptive,
 }
 
 /// What must be given for a metric to have a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
+pub enum Requires {
     /// Labels.
     Labels,
     /// Labels and predictive entropy among the measures.
@@ -35,7 +35,7 @@ pub enum Needs {
 
 /// How often a metric stands in the list of values, and what its key ends in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Per {
+pub enum Breakdown {
     /// Once: the key is the name.
     Whole,
     /// For each class: `NAME.CLASS`.
@@ -57,14 +57,14 @@ pub struct Metric {
     /// What it says, in a sentence.
     pub summary: &'static str,
     /// Which values are good.
-    pub better: Better,
+    pub direction: Direction,
     /// The smallest and the largest possible value.
     pub range: (f64, f64),
     /// What must be given.
-    pub needs: Needs,
+    pub requires: Requires,
     /// How often it stands in the list.
-    pub per: Per,
-    pub(super) function: Function,
+    pub breakdown: Breakdown,
+    pub(super) function: MetricFunction,
 }
 
 impl Metric {
@@ -76,26 +76,30 @@ impl Metric {
 
 /// How a metric is computed. A bound says how far bins can move the value.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Function {
+pub(super) enum MetricFunction {
     /// From sums, exactly.
-    Sums { value: fn(&View) -> Option<f64> },
+    Exact { value: fn(&MetricInput) -> Option<f64> },
     /// From sums, up to a bound.
-    Binned { value: fn(&View) -> Option<f64>, bound: fn(&View) -> f64 },
+    Binned { value: fn(&MetricInput) -> Option<f64>, bound: fn(&MetricInput) -> f64 },
     /// From items in the order of a score.
-    Ranked { of: Ranked, value: fn(&[Group]) -> Option<f64>, bound: fn(&[Group]) -> f64 },
+    Ranked {
+        of: RankedItems,
+        value: fn(&[Group]) -> Option<f64>,
+        bound: fn(&[Group]) -> f64,
+    },
 }
 
 /// Which items, and what makes one right or wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ranked {
+pub(super) enum RankedItems {
     /// Labeled items.
-    Items,
+    Labeled,
     /// Pixels inside and outside a mask.
     Masked,
     /// Images, each wrong by its loss.
-    Losses,
+    ImagesByLoss,
     /// Images, those with a loss above the mean being wrong.
     BadImages,
     /// Images inside and outside the distribution.
-    Images,
+    OutsideImages,
 }

@@ -17,7 +17,7 @@ pub(super) fn bin(units: u64) -> usize {
 
 /// Items of a bin, how many of them are hits, and the sum of the number that they were binned by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Level {
+pub(super) struct ReliabilityBin {
     /// Number of items.
     pub(super) count: u64,
     /// Right items for confidence, wrong ones for uncertainty.
@@ -26,7 +26,7 @@ pub(super) struct Level {
     pub(super) sum: u128,
 }
 
-impl Level {
+impl ReliabilityBin {
     /// Adds an item.
     pub(super) fn put(&mut self, is_hit: bool, units: u64) {
         self.count += 1;
@@ -74,9 +74,9 @@ pub(super) struct Tally {
     /// Brier scores, in units.
     pub(super) brier: u128,
     /// By the probability of the predicted class.
-    pub(super) confidence: [Level; BINS],
+    pub(super) confidence: [ReliabilityBin; BINS],
     /// By predictive entropy divided by ln C, where it is given.
-    pub(super) entropy: [Level; BINS],
+    pub(super) entropy: [ReliabilityBin; BINS],
 }
 
 impl Tally {
@@ -87,7 +87,7 @@ impl Tally {
         self.floored += other.floored * weight;
         self.log_loss += other.log_loss * u128::from(weight);
         self.brier += other.brier * u128::from(weight);
-        let add = |to: &mut [Level], from: &[Level]| {
+        let add = |to: &mut [ReliabilityBin], from: &[ReliabilityBin]| {
             to.iter_mut().zip(from).for_each(|(to, from)| to.add(from, weight));
         };
         add(&mut self.confidence, &other.confidence);

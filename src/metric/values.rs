@@ -1,17 +1,19 @@
 //! From sums to the list of values, with intervals.
 
 use super::bootstrap::{self, FEWEST_IMAGES};
-use super::candidates::{self, Images, Records};
+use super::candidates::{self, ImageOutcomes, RankedImages};
 use super::histogram::Histogram;
-use super::layout::{DETERMINISTIC, Layout};
-use super::pavpu::Sweep;
-use super::sums::Sums;
-use super::table::{Better, Function, METRICS, Metric, Needs, Per, Ranked};
-use super::view::View;
+use super::metric_input::MetricInput;
+use super::pavpu::ThresholdSweep;
+use super::spec::{DETERMINISTIC, EvaluationSpec};
+use super::sums::PooledSums;
+use super::table::{
+    Breakdown, Direction, METRICS, Metric, MetricFunction, RankedItems, Requires,
+};
 
 /// A metric's value on the images of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Value {
+pub struct MetricValue {
     /// The name of the metric, with the class, score, patch size or aggregation where it has
     /// one: `misclassification.auroc.mutual_information`.
     pub key: String,
@@ -37,64 +39,63 @@ pub struct Value {
 
 /// What values are computed from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) layout: &'a Layout,
-    pub(super) pooled: &'a Sums,
+pub(super) struct EvaluationData<'a> {
+    pub(super) spec: &'a EvaluationSpec,
+    pub(super) pooled: &'a PooledSums,
     /// First all images with coarse bins, then the replicates.
-    pub(super) coarse: &'a [Sums],
-    pub(super) inside: &'a Records,
-    pub(super) outside: &'a Records,
+    pub(super) coarse: &'a [PooledSums],
+    pub(super) inside: &'a ImageOutcomes,
+    pub(super) outside: &'a ImageOutcomes,
 }
 
 /// Everything that is looked at for a value, prepared once.
-struct Values<'a> {
-    source: Source<'a>,
-    sweeps: Vec<Option<Sweep>>,
-    images: Images<'a>,
+struct ValueComputation<'a> {
+    source: EvaluationData<'a>,
+    sweeps: Vec<Option<ThresholdSweep>>,
+    images: RankedImages<'a>,
 }
 
 /// The values of every metric that what is given allows.
-pub(super) fn values(source: Source) -> Vec<Value> {
-    let Source { layout, pooled, inside, outside, .. } = source;
-    let images = Images::new(inside, outside, layout.options().replicates);
-    let values = Values { source, sweeps: Sweep::all(pooled), images };
+pub(super) fn values(source: EvaluationData) -> Vec<MetricValue> {
+    let EvaluationData { spec, pooled, inside, outside, .. } = source;
+    let images = RankedImages::new(inside, outside, spec.options().replicates);
+    let values = ValueComputation { source, sweeps: ThresholdSweep::all(pooled), images };
     let given = METRICS.iter().filter(|metric| values.is_given(metric));
     given.flat_map(|metric| values.of_metric(metric)).collect()
 }
 
-impl Values<'_> {
+impl ValueComputation<'_> {
     fn is_given(&self, metric: &Metric) -> bool {
-        let Source { layout, outside, .. } = self.source;
-        match metric.needs {
-            Needs::Labels => true,
-            Needs::Entropy => layout.entropy().is_some(),
-            Needs::Patches => !layout.patch_sizes().is_empty(),
-            Needs::Masks => layout.has_masks(),
-            Needs::OutsideImages => !outside.is_empty(),
+        let EvaluationData { spec, outside, .. } = self.source;
+        match metric.requires {
+            Requires::Labels => true,
+            Requires::Entropy => spec.entropy().is_some(),
+            Requires::Patches => !spec.patch_sizes().is_empty(),
+            Requires::Masks => spec.has_masks(),
+            Requires::OutsideImages => !outside.is_empty(),
         }
     }
 
-    fn of_metric(&self, metric: &'static Metric) -> Vec<Value> {
-        let layout = self.source.layout;
+    fn of_metric(&self, metric: &'static Metric) -> Vec<MetricValue> {
+        let spec = self.source.spec;
         let name = metric.name;
         let at = |end: &str, item, patch| {
             self.value(metric, format!("{name}.{end}"), item, patch)
         };
-        match metric.per {
-            Per::Whole => vec![self.value(metric, name.to_owned(), 0, 0)],
-            Per::Class => (0..)
-                .zip(layout.classes())
-                .map(|(class, end)| at(end, class, 0))
-                .collect(),
-            Per::Score => {
-                let scores = layout.ranked();
+        match metric.breakdown {
+            Breakdown::Whole => vec![self.value(metric, name.to_owned(), 0, 0)],
+            Breakdown::Class => {
+                (0..).zip(spec.classes()).map(|(class, end)| at(end, class, 0)).collect()
+            }
+            Breakdown::Score => {
+                let scores = spec.ranked();
                 let plain = scores.iter().position(|score| *score == DETERMINISTIC);
                 let ends: Vec<String> = scores.into_iter().map(str::to_owned).collect();
                 self.compared(metric, &ends, |_| plain)
             }
-            Per::Patch => {
-                let sizes = || (0..).zip(layout.patch_sizes());
-                let measures = (0..).zip(layout.scores());
+            Breakdown::Patch => {
+                let sizes = || (0..).zip(spec.patch_sizes());
+                let measures = (0..).zip(spec.scores());
                 let both =
                     measures.flat_map(|measure| sizes().map(move |size| (measure, size)));
                 both.map(|((score, measure), (patch, size))| {
@@ -102,13 +103,13 @@ impl Values<'_> {
                 })
                 .collect()
             }
-            Per::Image => {
-                let candidates = candidates::names(layout);
+            Breakdown::Image => {
+                let candidates = candidates::names(spec);
                 let plain = |i: usize| {
                     let plain = (DETERMINISTIC, candidates[i].1);
                     candidates.iter().position(|candidate| *candidate == plain)
                 };
-                let suffix = |names| candidates::suffix(layout, names);
+                let suffix = |names| candidates::suffix(spec, names);
                 let ends: Vec<String> = candidates.iter().copied().map(suffix).collect();
                 self.compared(metric, &ends, plain)
             }
@@ -121,8 +122,8 @@ impl Values<'_> {
         metric: &'static Metric,
         ends: &[String],
         other: impl Fn(usize) -> Option<usize>,
-    ) -> Vec<Value> {
-        let computed: Vec<Computed> =
+    ) -> Vec<MetricValue> {
+        let computed: Vec<ComputedValue> =
             (0..ends.len()).map(|item| self.computed(metric, item, 0)).collect();
         let value = |(i, end): (usize, &String)| {
             let own = &computed[i];
@@ -142,22 +143,32 @@ impl Values<'_> {
         key: String,
         item: usize,
         patch: usize,
-    ) -> Value {
+    ) -> MetricValue {
         self.shown(metric, key, &self.computed(metric, item, patch))
     }
 
-    fn computed(&self, metric: &'static Metric, item: usize, patch: usize) -> Computed {
+    fn computed(
+        &self,
+        metric: &'static Metric,
+        item: usize,
+        patch: usize,
+    ) -> ComputedValue {
         match metric.function {
-            Function::Ranked { of, value, .. } if of.is_of_images() => {
+            MetricFunction::Ranked { of, value, .. } if of.is_of_images() => {
                 let (value, replicates) = self.images.values(of, item, value);
-                Computed { value, replicates, shift: 0.0, bin_error: 0.0 }
+                ComputedValue { value, replicates, shift: 0.0, bin_error: 0.0 }
             }
             function => self.of_sums(function, item, patch, self.has_interval(metric)),
         }
     }
 
-    fn shown(&self, metric: &'static Metric, key: String, computed: &Computed) -> Value {
-        let Computed { value, replicates, shift, bin_error } = computed;
+    fn shown(
+        &self,
+        metric: &'static Metric,
+        key: String,
+        computed: &ComputedValue,
+    ) -> MetricValue {
+        let ComputedValue { value, replicates, shift, bin_error } = computed;
         let (value, shift, bin_error) = (*value, *shift, *bin_error);
         let is_certain = value.is_some() && self.has_interval(metric);
         let interval =
@@ -165,7 +176,7 @@ impl Values<'_> {
         let (least, most) = metric.range;
         let inside =
             |(low, high): (f64, f64)| (low.clamp(least, most), high.clamp(least, most));
-        Value {
+        MetricValue {
             key,
             metric: metric.name,
             value,
@@ -178,19 +189,19 @@ impl Values<'_> {
     /// A value and its bound from sums.
     fn pooled(
         &self,
-        function: Function,
-        sums: &Sums,
+        function: MetricFunction,
+        sums: &PooledSums,
         item: usize,
         patch: usize,
     ) -> (Option<f64>, f64) {
-        let (layout, sweeps) = (self.source.layout, self.sweeps.as_slice());
-        let view = View { sums, layout, sweeps, item, patch };
+        let (spec, sweeps) = (self.source.spec, self.sweeps.as_slice());
+        let input = MetricInput { sums, spec, sweeps, item, patch };
         match function {
-            Function::Sums { value } => (value(&view), 0.0),
-            Function::Binned { value, bound } => (value(&view), bound(&view)),
-            Function::Ranked { of, value, bound } => {
+            MetricFunction::Exact { value } => (value(&input), 0.0),
+            MetricFunction::Binned { value, bound } => (value(&input), bound(&input)),
+            MetricFunction::Ranked { of, value, bound } => {
                 let histograms =
-                    if of == Ranked::Masked { &sums.masks } else { &sums.scores };
+                    if of == RankedItems::Masked { &sums.masks } else { &sums.scores };
                 let groups =
                     histograms.get(item).map(Histogram::groups).unwrap_or_default();
                 (value(&groups), bound(&groups))
@@ -200,27 +211,28 @@ impl Values<'_> {
 
     /// Whether there are images enough.
     fn has_interval(&self, metric: &Metric) -> bool {
-        let Source { inside, outside, .. } = self.source;
-        let n_inside = match metric.needs {
-            Needs::OutsideImages | Needs::Masks => inside.len(),
+        let EvaluationData { inside, outside, .. } = self.source;
+        let n_inside = match metric.requires {
+            Requires::OutsideImages | Requires::Masks => inside.len(),
             _ => candidates::n_labeled(inside),
         };
-        let n_outside = match metric.needs {
-            Needs::OutsideImages => outside.len(),
+        let n_outside = match metric.requires {
+            Requires::OutsideImages => outside.len(),
             _ => FEWEST_IMAGES,
         };
-        metric.better != Better::Neither && n_inside.min(n_outside) >= FEWEST_IMAGES
+        metric.direction != Direction::Descriptive
+            && n_inside.min(n_outside) >= FEWEST_IMAGES
     }
 
     /// The value on all images and, where it is asked for, in each replicate.
     fn of_sums(
         &self,
-        function: Function,
+        function: MetricFunction,
         item: usize,
         patch: usize,
         with_replicates: bool,
-    ) -> Computed {
-        let Source { pooled, coarse, .. } = self.source;
+    ) -> ComputedValue {
+        let EvaluationData { pooled, coarse, .. } = self.source;
         let (value, bin_error) = self.pooled(function, pooled, item, patch);
         let mut coarse = coarse
             .iter()
@@ -228,12 +240,12 @@ impl Values<'_> {
             .map(|sums| self.pooled(function, sums, item, patch).0);
         let whole = coarse.next().flatten();
         let shift = value.zip(whole).map_or(0.0, |(value, whole)| value - whole);
-        Computed { value, replicates: coarse.collect(), shift, bin_error }
+        ComputedValue { value, replicates: coarse.collect(), shift, bin_error }
     }
 }
 
 /// A value with all that its interval comes from.
-struct Computed {
+struct ComputedValue {
     value: Option<f64>,
     replicates: Vec<Option<f64>>,
     /// What the coarser bins of the replicates are to be moved by: as far as they move the
@@ -242,7 +254,7 @@ struct Computed {
     bin_error: f64,
 }
 
-impl Computed {
+impl ComputedValue {
     /// The interval of the difference to another value, replicate by replicate.
     fn less(&self, other: &Self) -> Option<(f64, f64)> {
         let both = self.replicates.iter().zip(&other.replicates);
@@ -252,8 +264,8 @@ impl Computed {
     }
 }
 
-impl Ranked {
+impl RankedItems {
     fn is_of_images(self) -> bool {
-        matches!(self, Self::Losses | Self::BadImages | Self::Images)
+        matches!(self, Self::ImagesByLoss | Self::BadImages | Self::OutsideImages)
     }
 }

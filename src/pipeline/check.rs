@@ -12,7 +12,7 @@ use crate::input::{ImageFile, Preprocessing};
 use crate::measure::MEASURES;
 use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
-use crate::policy::{Policy, made_with};
+use crate::policy::{Policy, prediction_settings};
 
 /// Images whose results would have one name, or that are where results are put.
 pub(super) fn names(job: &Job) -> Result<()> {
@@ -22,7 +22,7 @@ pub(super) fn names(job: &Job) -> Result<()> {
 
 /// Predictions of other settings than a policy was made with.
 pub(super) fn policy(output: &OutputOptions, record: &Value) -> Result<()> {
-    let check = |policy: &Policy| policy.check(&made_with(record));
+    let check = |policy: &Policy| policy.check(&prediction_settings(record));
     output.policy.as_ref().map_or(Ok(()), check)
 }
 

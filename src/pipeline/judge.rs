@@ -6,7 +6,7 @@ use super::write::{Predicted, Writer};
 use crate::error::Result;
 use crate::input::ImageFile;
 use crate::measure::{Measure, image_level};
-use crate::metric::Pixels;
+use crate::metric::PredictedClasses;
 use crate::output::colormap::Ramp;
 use crate::output::folder::{SET_SIZE, map_path};
 use crate::output::heat_map::HeatMap;
@@ -105,7 +105,8 @@ impl Writer<'_> {
         let predicted = part.of_classes(image.statistics.prediction());
         let ids: Vec<u32> = predicted.classes.iter().copied().map(u32::from).collect();
         let n_classes = image.statistics.n_classes();
-        let pixels = Pixels { predicted: &ids, width: predicted.width, n_classes };
+        let pixels =
+            PredictedClasses { predicted: &ids, width: predicted.width, n_classes };
         policy.decide(|score: &ImageScore| {
             if let Some(measure) = score.measure {
                 let map = map_of(measure);

@@ -17,7 +17,7 @@ const HEAD: &str = "\
 ";
 
 /// Settings of a run on which scores and probabilities depend, by `group.key`, as text.
-pub type MadeWith = BTreeMap<String, String>;
+pub type PredictionSettings = BTreeMap<String, String>;
 
 /// What is decided about images, and under which settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,12 +38,12 @@ pub struct Policy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sets: Option<Sets>,
     /// How the predictions were made.
-    pub made_with: MadeWith,
+    pub made_with: PredictionSettings,
 }
 
 impl Policy {
     /// A policy that decides nothing yet.
-    pub fn new(made_with: MadeWith) -> Self {
+    pub fn new(made_with: PredictionSettings) -> Self {
         Self {
             version: VERSION,
             temperature: None,
@@ -95,7 +95,7 @@ impl Policy {
     ///
     /// # Errors
     /// If not: the first setting that differs.
-    pub fn check(&self, now: &MadeWith) -> Result<()> {
+    pub fn check(&self, now: &PredictionSettings) -> Result<()> {
         let keys = self.made_with.keys().chain(now.keys());
         let differs = |key: &&String| self.made_with.get(*key) != now.get(*key);
         let different: std::collections::BTreeSet<&String> =
@@ -107,7 +107,7 @@ impl Policy {
         else {
             return Ok(());
         };
-        let text = |settings: &MadeWith| {
+        let text = |settings: &PredictionSettings| {
             let value = settings.get(first).map_or("none", String::as_str);
             let short: String = value.chars().take(60).collect();
             if short.len() < value.len() { format!("{short}...") } else { short }
@@ -134,8 +134,8 @@ const HARMLESS: &[&str] = &["max_pixels", "left out", "classes", "palette"];
 
 /// What of a run's record (`run.json`) its scores depend on. The seed is left out: promises are
 /// about masks of any seed.
-pub fn made_with(record: &Value) -> MadeWith {
-    let mut settings = MadeWith::new();
+pub fn prediction_settings(record: &Value) -> PredictionSettings {
+    let mut settings = PredictionSettings::new();
     for (group, keys) in SETTINGS {
         for key in *keys {
             let value = match *key {

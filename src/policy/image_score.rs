@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{MEASURES, Measure};
-use crate::metric::{Aggregation, DETERMINISTIC, Pixels, Score};
+use crate::metric::{Aggregation, DETERMINISTIC, PredictedClasses, Score};
 
 /// A measure, or one less the probability of the pass without dropout, and how its values at
 /// pixels become one number; without pixels the aggregation is the mean, of one value.
@@ -72,7 +72,7 @@ impl ImageScore {
     }
 
     /// The number of an image whose pixels have these values.
-    pub fn of(&self, values: &[f32], pixels: &Pixels<'_>) -> f32 {
+    pub fn of(&self, values: &[f32], pixels: &PredictedClasses<'_>) -> f32 {
         if let [value] = values {
             return *value;
         }

@@ -53,7 +53,7 @@ impl SetRule {
 
     /// The classes in the set of an item, in their order, one by one.
     pub fn members(self, probabilities: &[f32]) -> impl Iterator<Item = usize> {
-        let top = most_probable(probabilities);
+        let top = argmax(probabilities);
         let admits = move |class: usize| match self {
             Self::AtLeast(least) => probabilities[class] >= least,
             Self::AfterSum(most) => sum_before(probabilities, class) <= most,
@@ -76,7 +76,7 @@ pub fn sum_before(probabilities: &[f32], class: usize) -> f32 {
 }
 
 /// The first class of the largest probability.
-pub fn most_probable(probabilities: &[f32]) -> usize {
+pub fn argmax(probabilities: &[f32]) -> usize {
     let larger = |best: usize, class: usize| {
         if probabilities[class] > probabilities[best] { class } else { best }
     };

@@ -9,7 +9,7 @@ use super::facts::grouped;
 use super::files::Shown;
 use crate::evaluate::read_curves;
 use crate::measure::MEASURES;
-use crate::metric::{Better, DETERMINISTIC, METRICS, Metric, Per};
+use crate::metric::{Breakdown, DETERMINISTIC, Direction, METRICS, Metric};
 use crate::output::chart;
 
 /// What the page says of an evaluation.
@@ -75,7 +75,7 @@ pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Sectio
     }
     let row = |name: &String| row(name, name, &metrics);
     let is_whole = |name: &&&String| {
-        Metric::by_name(name).is_some_and(|metric| metric.per == Per::Whole)
+        Metric::by_name(name).is_some_and(|metric| metric.breakdown == Breakdown::Whole)
     };
     Some(Section {
         lead: lead(shown),
@@ -129,9 +129,9 @@ fn row(name: &str, title: &str, metrics: &[&Value]) -> Row {
         name: name.to_owned(),
         title: title.replace('_', " "),
         summary: metric.map_or("", |metric| metric.summary),
-        better: match metric.map(|metric| metric.better) {
-            Some(Better::Larger) => "larger",
-            Some(Better::Smaller) => "smaller",
+        better: match metric.map(|metric| metric.direction) {
+            Some(Direction::HigherIsBetter) => "larger",
+            Some(Direction::LowerIsBetter) => "smaller",
             _ => "",
         },
         values: metrics.iter().map(|metrics| cell(&metrics[name], metric)).collect(),
@@ -143,7 +143,8 @@ fn cell(entry: &Value, metric: Option<&Metric>) -> Cell {
     let ends = |entry: &Value| entry["low"].as_f64().zip(entry["high"].as_f64());
     let interval = ends(entry).map(|(low, high)| format!("{low:.4} to {high:.4}"));
     let less = ends(&entry["less_deterministic"]);
-    let is_larger_better = metric.is_some_and(|metric| metric.better == Better::Larger);
+    let is_larger_better =
+        metric.is_some_and(|metric| metric.direction == Direction::HigherIsBetter);
     let is_larger = match less {
         Some((low, _)) if low > 0.0 => Some(true),
         Some((_, high)) if high < 0.0 => Some(false),

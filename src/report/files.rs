@@ -14,7 +14,7 @@ use super::maps;
 use super::pictures;
 use super::truth::{self, Truth};
 use crate::error::{Error, Result};
-use crate::evaluate::{Folder, Labels};
+use crate::evaluate::{LabelSource, PredictionFolder};
 use crate::output::folder::OutputFolder;
 use crate::output::page::data::ImageData;
 use crate::output::page::{DATA, FOLDER, Pictures, Place};
@@ -98,7 +98,7 @@ fn prepare_image(
     row: &Row,
     place: &Place<'_>,
     options: &Options<'_>,
-    labels: Option<&Labels>,
+    labels: Option<&LabelSource>,
 ) -> Result<Image> {
     let mut image = Image::default();
     image.pictures =
@@ -120,7 +120,7 @@ fn prepare_image(
 /// The values of an image's maps: as they were written while predicting, or as they are in files.
 fn data(
     run: &Run,
-    folder: &Folder,
+    folder: &PredictionFolder,
     row: &Row,
     place: &Place<'_>,
     notes: &mut Vec<String>,

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::evaluate::Folder;
+use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, RECORD, TABLE};
 
 /// A run, whole or not.
@@ -18,7 +18,7 @@ pub(super) struct Run {
     /// Its record, `null` where there is none.
     pub(super) record: Value,
     /// What it predicts, where the record says so.
-    pub(super) folder: Option<Folder>,
+    pub(super) folder: Option<PredictionFolder>,
     /// The metrics, `null` where it was not evaluated.
     pub(super) metrics: Value,
     /// The names of the table's columns.
@@ -59,7 +59,7 @@ impl Run {
             if metrics.exists() { json(&metrics, &mut notes) } else { Value::Null };
         let folder = match &record {
             Value::Null => None,
-            record => Folder::of_record(path, record.clone()).ok(),
+            record => PredictionFolder::of_record(path, record.clone()).ok(),
         };
         if folder.is_none() && !record.is_null() {
             notes.push(format!("{RECORD} does not say what was predicted"));

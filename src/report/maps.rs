@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::folder::Run;
-use crate::evaluate::Folder;
+use crate::evaluate::PredictionFolder;
 use crate::measure::{MEASURES, Measure};
 use crate::output::class_map;
 use crate::output::folder::map_path;
@@ -48,7 +48,7 @@ pub(super) fn sources(run: &Run, id: &str) -> Vec<PathBuf> {
 /// Reads the maps of an image of a size (width, height); what is missing or damaged is noted.
 pub(super) fn read(
     run: &Run,
-    folder: &Folder,
+    folder: &PredictionFolder,
     id: &str,
     size: (usize, usize),
     notes: &mut Vec<String>,

@@ -2,7 +2,7 @@
 
 use super::folder::Row;
 use crate::error::Result;
-use crate::evaluate::{Found, Labels};
+use crate::evaluate::{ImageLabels, LabelSource};
 use crate::output::page::data::{ImageData, LabelData};
 use crate::output::page::{LABELS, Place};
 use crate::tensor::ClassMap;
@@ -20,9 +20,9 @@ pub(super) enum Truth {
 }
 
 /// Of an image with one class.
-pub(super) fn of_class(row: &Row, labels: Option<&Labels>) -> Truth {
+pub(super) fn of_class(row: &Row, labels: Option<&LabelSource>) -> Truth {
     match labels.map(|labels| labels.of(&row.id, (1, 1))) {
-        Some(Ok(Found::Labels(label))) => match label.first() {
+        Some(Ok(ImageLabels::Classes(label))) => match label.first() {
             Some(&label) if label != ClassMap::NONE => Truth::Class(label),
             _ => Truth::Unknown,
         },
@@ -33,7 +33,7 @@ pub(super) fn of_class(row: &Row, labels: Option<&Labels>) -> Truth {
 /// Of an image with a class map: writes its labels for the page.
 pub(super) fn of_map(
     data: &ImageData,
-    labels: &Labels,
+    labels: &LabelSource,
     row: &Row,
     place: &Place<'_>,
     notes: &mut Vec<String>,
@@ -42,8 +42,8 @@ pub(super) fn of_map(
         return Ok(Truth::Unknown);
     };
     let found = match labels.of(&row.id, (classes.height, classes.width)) {
-        Ok(Found::Labels(found)) => found,
-        Ok(Found::Missing(wanted)) => {
+        Ok(ImageLabels::Classes(found)) => found,
+        Ok(ImageLabels::Missing(wanted)) => {
             notes.push(format!("no label: {wanted}"));
             return Ok(Truth::Unknown);
         }

@@ -27,7 +27,7 @@ fn images(numbers: &mut Numbers, n: usize) -> Vec<(f32, f64)> {
 #[test]
 fn the_limit_that_keeps_a_share_is_the_kth_score() {
     let scores: Vec<f32> = (1..=99).rev().map(|i| i as f32).collect();
-    let kept = keep(&scores, 0.95).unwrap();
+    let kept = coverage_threshold(&scores, 0.95).unwrap();
     assert!(95.0 < kept.below && kept.below < 95.001);
     let (low, high) = kept.interval;
     // Where the binomial sum of 95 and more of 99 is .025 and .975, by bisection in Python.
@@ -39,9 +39,9 @@ fn the_limit_that_keeps_a_share_is_the_kth_score() {
 
 #[test]
 fn a_share_of_too_few_images_names_how_many_it_takes() {
-    assert_eq!(keep(&[0.0; 18], 0.95), Err(19));
-    assert!(keep(&[0.0; 19], 0.95).is_ok());
-    assert_eq!(keep(&[], 0.5), Err(1));
+    assert_eq!(coverage_threshold(&[0.0; 18], 0.95), Err(19));
+    assert!(coverage_threshold(&[0.0; 19], 0.95).is_ok());
+    assert_eq!(coverage_threshold(&[], 0.5), Err(1));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_limit_keeps_its_share_of_new_images_within_its_interval() {
     let (mut inside, mut share) = (0, 0.0);
     for _ in 0..1000 {
         let scores: Vec<f32> = (0..60).map(|_| numbers.next() as f32).collect();
-        let kept = keep(&scores, 0.9).unwrap();
+        let kept = coverage_threshold(&scores, 0.9).unwrap();
         // Scores are uniform: a limit accepts what it is.
         let accepted = f64::from(kept.below);
         share += accepted / 1000.0;
@@ -66,10 +66,13 @@ fn the_risk_below_a_limit_is_exceeded_as_rarely_as_was_promised() {
     let mut numbers = Numbers(2);
     let (mut found, mut exceeded, mut coverage) = (0, 0, 0.0);
     for _ in 0..1000 {
-        let Ok(risked) = risk(&images(&mut numbers, 300), 0.1, 0.9) else { continue };
+        let Ok(risk_control) = risk_threshold(&images(&mut numbers, 300), 0.1, 0.9)
+        else {
+            continue;
+        };
         found += 1;
         // The mean of squares of scores below t is t^2 / 3.
-        let limit = risked.below.map_or(1.0, f64::from);
+        let limit = risk_control.below.map_or(1.0, f64::from);
         exceeded += usize::from(limit * limit / 3.0 > 0.1);
         coverage += limit;
     }
@@ -88,10 +91,10 @@ fn shares_of_wrong_pixels_are_bounded_as_rarely_wrong() {
             (score as f32, 0.1 * score + 0.05 * numbers.next())
         };
         let images: Vec<(f32, f64)> = (0..1000).map(image).collect();
-        let Ok(risked) = risk(&images, 0.06, 0.9) else { continue };
+        let Ok(risk_control) = risk_threshold(&images, 0.06, 0.9) else { continue };
         found += 1;
         // Below t the mean is .05 t + .025: .06 at .7.
-        exceeded += usize::from(risked.below.is_none_or(|limit| limit > 0.7));
+        exceeded += usize::from(risk_control.below.is_none_or(|limit| limit > 0.7));
     }
     assert!(found > 900 && exceeded <= 100, "{found} {exceeded}");
 }
@@ -99,21 +102,26 @@ fn shares_of_wrong_pixels_are_bounded_as_rarely_wrong() {
 #[test]
 fn all_images_are_accepted_where_none_is_wrong() {
     let images: Vec<(f32, f64)> = (0..500).map(|i| (i as f32, 0.0)).collect();
-    let risked = risk(&images, 0.02, 0.95).unwrap();
-    assert_eq!((risked.below, risked.coverage, risked.loss), (None, 1.0, 0.0));
+    let risk_control = risk_threshold(&images, 0.02, 0.95).unwrap();
+    assert_eq!(
+        (risk_control.below, risk_control.coverage, risk_control.loss),
+        (None, 1.0, 0.0)
+    );
 }
 
 #[test]
 fn where_no_limit_is_safe_the_smallest_risk_is_told() {
     let right: Vec<(f32, f64)> = (0..60).map(|i| (i as f32, 0.0)).collect();
     // .98^n = .05 at n = 148.3.
-    assert_eq!(risk(&right, 0.02, 0.95), Err(NoLimit::TooFew(149)));
+    assert_eq!(risk_threshold(&right, 0.02, 0.95), Err(RiskError::TooFew(149)));
     let wrong: Vec<(f32, f64)> = (0..60).map(|i| (i as f32, 1.0)).collect();
-    assert_eq!(risk(&wrong, 0.5, 0.95), Err(NoLimit::TooMuch(1.0)));
+    assert_eq!(risk_threshold(&wrong, 0.5, 0.95), Err(RiskError::TooMuch(1.0)));
     // Four of the first 36 are wrong.
     let some: Vec<(f32, f64)> =
         (0..60).map(|i| (i as f32, f64::from(u8::from(i % 10 == 0)))).collect();
-    let Err(NoLimit::TooMuch(bound)) = risk(&some, 0.1, 0.95) else { panic!() };
+    let Err(RiskError::TooMuch(bound)) = risk_threshold(&some, 0.1, 0.95) else {
+        panic!()
+    };
     assert!((0.1..0.3).contains(&bound), "{bound}");
 }
 
@@ -122,6 +130,9 @@ fn equal_scores_are_accepted_together_or_not_at_all() {
     let images: Vec<(f32, f64)> = (0..400)
         .map(|i| (f32::from(u8::from(i >= 300)), f64::from(u8::from(i >= 300))))
         .collect();
-    let risked = risk(&images, 0.05, 0.95).unwrap();
-    assert_eq!((risked.below, risked.coverage, risked.loss), (Some(1.0), 0.75, 0.0));
+    let risk_control = risk_threshold(&images, 0.05, 0.95).unwrap();
+    assert_eq!(
+        (risk_control.below, risk_control.coverage, risk_control.loss),
+        (Some(1.0), 0.75, 0.0)
+    );
 }

@@ -1,17 +1,17 @@
 //! The metrics for people.
 
-use crate::evaluate::Counted;
-use crate::metric::{METRICS, Per, Value, Verdict};
+use crate::evaluate::EvaluationResult;
+use crate::metric::{Breakdown, METRICS, MetricValue, RankingVerdict};
 
 /// The metrics for people: those of the predictions, then what scores find.
-pub(super) fn table(counted: &Counted) -> String {
+pub(super) fn table(result: &EvaluationResult) -> String {
     let mut lines = vec![format!("{:<44} {:>9}  {}", "metric", "value", "95 % interval")];
-    let is_whole = |value: &&Value| {
-        METRICS
-            .iter()
-            .any(|metric| metric.name == value.metric && metric.per == Per::Whole)
+    let is_whole = |value: &&MetricValue| {
+        METRICS.iter().any(|metric| {
+            metric.name == value.metric && metric.breakdown == Breakdown::Whole
+        })
     };
-    lines.extend(counted.metrics.iter().filter(is_whole).filter_map(|v| line(v, &v.key)));
+    lines.extend(result.metrics.iter().filter(is_whole).filter_map(|v| line(v, &v.key)));
     for (metric, title) in [
         ("misclassification.auroc", "finding wrong items: AUROC by"),
         ("augrc", "failures that go unnoticed: AUGRC by"),
@@ -19,31 +19,31 @@ pub(super) fn table(counted: &Counted) -> String {
         ("ood_pixel.auroc", "finding pixels of another kind: AUROC by"),
     ] {
         let prefix = format!("{metric}.");
-        let of_metric = counted.metrics.iter().filter(|value| value.metric == metric);
+        let of_metric = result.metrics.iter().filter(|value| value.metric == metric);
         let rows: Vec<String> = of_metric
             .filter_map(|v| line(v, &format!("  {}", v.key.strip_prefix(&prefix)?)))
             .collect();
         if !rows.is_empty() {
-            let has_difference = of_metric_has_difference(counted, metric);
+            let has_difference = of_metric_has_difference(result, metric);
             let head = if has_difference { LESS } else { "" };
             let line = format!("{title:<74}{head}");
             lines.extend([String::new(), line.trim_end().to_owned()]);
             lines.extend(rows);
         }
     }
-    lines.extend(images(counted));
+    lines.extend(images(result));
     lines.join("\n")
 }
 
 /// The head of the last column, with the interval of the difference.
 const LESS: &str = "less deterministic";
 
-fn of_metric_has_difference(counted: &Counted, metric: &str) -> bool {
-    let mut of_metric = counted.metrics.iter().filter(|value| value.metric == metric);
+fn of_metric_has_difference(result: &EvaluationResult, metric: &str) -> bool {
+    let mut of_metric = result.metrics.iter().filter(|value| value.metric == metric);
     of_metric.any(|value| value.difference.is_some())
 }
 
-fn line(value: &Value, name: &str) -> Option<String> {
+fn line(value: &MetricValue, name: &str) -> Option<String> {
     let interval = match value.interval {
         Some((low, high)) => format!("{low:.4} to {high:.4}"),
         None => String::new(),
@@ -57,19 +57,21 @@ fn line(value: &Value, name: &str) -> Option<String> {
 }
 
 /// Which number of an image finds the bad ones.
-fn images(counted: &Counted) -> Option<String> {
-    let ranking = counted.evaluation.rank_images();
+fn images(result: &EvaluationResult) -> Option<String> {
+    let ranking = result.evaluation.rank_images();
     let best = ranking.candidates.first()?;
     let name = format!("{}, {}", best.score, best.aggregation);
     let said = match ranking.verdict {
-        Verdict::Best => format!("{name} finds them better than every other number"),
-        Verdict::Tie(n) => {
+        RankingVerdict::Best => {
+            format!("{name} finds them better than every other number")
+        }
+        RankingVerdict::Tie(n) => {
             format!(
                 "{name} is first, but {n} others cannot be told from it on these images"
             )
         }
-        Verdict::TooFew => format!("{name} is first, of too few images to tell"),
-        Verdict::NothingToFind => return None,
+        RankingVerdict::TooFew => format!("{name} is first, of too few images to tell"),
+        RankingVerdict::NothingToFind => return None,
     };
     Some(format!(
         "\nfinding images with many wrong items (AURC {:.4}): {said}",

@@ -6,7 +6,7 @@ use clap::{Arg, Args as _, Command};
 
 use super::TuneArguments;
 use crate::cli::predict::PredictArguments;
-use crate::tune::Choice;
+use crate::tune::DropoutChoice;
 
 /// Options that predict does not know, with how many values each takes.
 fn options_of_tune() -> Vec<(String, usize)> {
@@ -26,11 +26,11 @@ fn options_of_tune() -> Vec<(String, usize)> {
 }
 
 /// `mcdrop predict` with what was typed for tune and a choice.
-pub(super) fn predict(choice: &Choice) -> String {
+pub(super) fn predict(choice: &DropoutChoice) -> String {
     of(std::env::args().skip(1), choice)
 }
 
-fn of(typed: impl Iterator<Item = String>, choice: &Choice) -> String {
+fn of(typed: impl Iterator<Item = String>, choice: &DropoutChoice) -> String {
     let of_tune = options_of_tune();
     let mut words = vec!["mcdrop".to_owned(), "predict".to_owned()];
     let mut typed = typed.skip_while(|word| word != "tune").skip(1);
@@ -84,7 +84,7 @@ mod tests {
             "--ratios",
             "0.1",
         ];
-        let choice = Choice { place: Some("head".to_owned()), ratio: 0.2 };
+        let choice = DropoutChoice { place: Some("head".to_owned()), ratio: 0.2 };
         assert_eq!(
             of(typed.iter().map(|word| (*word).to_owned()), &choice),
             "mcdrop predict 'my model.onnx' val --samples 62 --preset=imagenet --insert head \

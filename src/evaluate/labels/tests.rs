@@ -32,13 +32,13 @@ fn labels_lie_at_the_same_path_with_another_ending_or_as_renamed() {
     assert_eq!(found("a/two.jpg").unwrap(), Path::new("a/two.jpg.npy"));
     assert_eq!(found("three").unwrap(), Path::new("three.npy"));
     assert!(found("a/four.jpg").unwrap_err().ends_with("a/four.png|npy"));
-    let rename = Rename::new("(.*)/x_image", "$1/x_label").unwrap();
+    let rename = LabelRename::new("(.*)/x_image", "$1/x_label").unwrap();
     let renamed = |id: &str| label_file(root, id, Some(&rename));
     assert_eq!(renamed("a/x_image.jpg").unwrap(), root.join("a/x_label.png"));
     // The whole name has to match.
     let error = renamed("a/x_image_2.jpg").unwrap_err();
     assert!(error.contains("does not match"), "{error}");
-    let error = Rename::new("(", "x").unwrap_err();
+    let error = LabelRename::new("(", "x").unwrap_err();
     assert!(error.to_string().contains("--match") && error.hint().is_some(), "{error}");
 }
 
@@ -50,7 +50,7 @@ fn a_crop_needs_label_maps_of_its_own_size() {
     encoder.set_color(png::ColorType::Grayscale);
     encoder.write_header().unwrap().write_image_data(&[1; 8]).unwrap();
     fs::write(folder.path().join("a.png"), bytes).unwrap();
-    let labels = |is_cropped| Labels::Maps {
+    let labels = |is_cropped| LabelSource::Maps {
         root: folder.path().to_owned(),
         rename: None,
         options: LabelOptions::default(),

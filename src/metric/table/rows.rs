@@ -1,12 +1,12 @@
 //! Every metric.
 
-use super::{Better, Function, Metric, Needs, Per, Ranked};
+use super::{Breakdown, Direction, Metric, MetricFunction, RankedItems, Requires};
 use crate::metric::{
     calibration, correctness, pavpu, ranking, selective, sparsification,
 };
 
-use Better::{Larger, Neither, Smaller};
-use Function::{Binned, Sums};
+use Direction::{Descriptive, HigherIsBetter, LowerIsBetter};
+use MetricFunction::{Binned, Exact};
 
 /// Every metric, in the order in which they are listed.
 pub const METRICS: &[Metric] = &[
@@ -14,31 +14,31 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "accuracy",
         summary: "share of items whose predicted class is the label",
-        better: Larger,
-        function: Sums { value: correctness::accuracy },
+        direction: HigherIsBetter,
+        function: Exact { value: correctness::accuracy },
         ..WHOLE
     },
     Metric {
         name: "class_accuracy",
         summary: "mean over the classes that occur of the share of their items that are right",
-        better: Larger,
-        function: Sums { value: correctness::class_accuracy },
+        direction: HigherIsBetter,
+        function: Exact { value: correctness::class_accuracy },
         ..WHOLE
     },
     Metric {
         name: "mean_iou",
         summary: "mean of iou over the classes that are a label or a prediction somewhere",
-        better: Larger,
-        function: Sums { value: correctness::mean_iou },
+        direction: HigherIsBetter,
+        function: Exact { value: correctness::mean_iou },
         ..WHOLE
     },
     Metric {
         name: "iou",
         summary: "items that have the class as label and prediction, by those that have it as \
                   either",
-        better: Larger,
-        per: Per::Class,
-        function: Sums { value: correctness::iou },
+        direction: HigherIsBetter,
+        breakdown: Breakdown::Class,
+        function: Exact { value: correctness::iou },
         ..WHOLE
     },
     // Likelihood and calibration
@@ -47,13 +47,13 @@ pub const METRICS: &[Metric] = &[
         summary: "mean of -ln of the true class's probability, in nats; less than 2^-24 counts \
                   as 2^-24",
         range: (0.0, f64::INFINITY),
-        function: Sums { value: correctness::negative_log_likelihood },
+        function: Exact { value: correctness::negative_log_likelihood },
         ..WHOLE
     },
     Metric {
         name: "likelihood_floor_share",
         summary: "share of items whose true class has a probability below 2^-24",
-        function: Sums { value: correctness::floored },
+        function: Exact { value: correctness::floored },
         ..WHOLE
     },
     Metric {
@@ -61,20 +61,20 @@ pub const METRICS: &[Metric] = &[
         summary: "mean over items of the squared distance of the probabilities from the label, \
                   summed over classes",
         range: (0.0, 2.0),
-        function: Sums { value: correctness::brier_score },
+        function: Exact { value: correctness::brier_score },
         ..WHOLE
     },
     Metric {
         name: "brier_score_per_class",
         summary: "brier_score divided by the number of classes",
-        function: Sums { value: correctness::brier_score_per_class },
+        function: Exact { value: correctness::brier_score_per_class },
         ..WHOLE
     },
     Metric {
         name: "expected_calibration_error",
         summary: "mean distance of accuracy and confidence over 15 equally wide bins of \
                   confidence",
-        function: Sums { value: calibration::expected },
+        function: Exact { value: calibration::expected },
         ..WHOLE
     },
     Metric {
@@ -90,57 +90,57 @@ pub const METRICS: &[Metric] = &[
         name: "expected_calibration_error_classwise",
         summary: "mean over classes of the distance of a class's frequency and probability over \
                   15 equally wide bins of it",
-        function: Sums { value: calibration::classwise },
+        function: Exact { value: calibration::classwise },
         ..WHOLE
     },
     Metric {
         name: "maximum_calibration_error",
         summary: "largest distance of accuracy and confidence in a bin, however few its items",
-        function: Sums { value: calibration::maximum },
+        function: Exact { value: calibration::maximum },
         ..WHOLE
     },
     Metric {
         name: "uncertainty_calibration_error",
         summary: "mean distance of error rate and normalized predictive entropy over 15 bins of \
                   it; of use only where entropy should be the error rate",
-        needs: Needs::Entropy,
-        function: Sums { value: calibration::uncertainty },
+        requires: Requires::Entropy,
+        function: Exact { value: calibration::uncertainty },
         ..WHOLE
     },
     // Finding errors
     Metric {
         name: "misclassification.auroc",
         summary: "probability that a wrong item has a higher score than a right one",
-        better: Larger,
-        function: AUROC.of(Ranked::Items),
+        direction: HigherIsBetter,
+        function: AUROC.of(RankedItems::Labeled),
         ..SCORE
     },
     Metric {
         name: "misclassification.aupr_error",
         summary: "average precision of finding wrong items by a high score; the error rate is \
                   what chance gives",
-        better: Larger,
-        function: AUPR.of(Ranked::Items),
+        direction: HigherIsBetter,
+        function: AUPR.of(RankedItems::Labeled),
         ..SCORE
     },
     Metric {
         name: "misclassification.aupr_success",
         summary: "average precision of finding right items by a low score; the accuracy is what \
                   chance gives",
-        better: Larger,
-        function: AUPR_SUCCESS.of(Ranked::Items),
+        direction: HigherIsBetter,
+        function: AUPR_SUCCESS.of(RankedItems::Labeled),
         ..SCORE
     },
     Metric {
         name: "misclassification.fpr95",
         summary: "share of right items that are flagged when 95 % of the wrong ones are",
-        function: FPR95.of(Ranked::Items),
+        function: FPR95.of(RankedItems::Labeled),
         ..SCORE
     },
     Metric {
         name: "aurc",
         summary: "area under the error rate of the most certain items over their share of all",
-        function: AURC.of(Ranked::Items),
+        function: AURC.of(RankedItems::Labeled),
         ..SCORE
     },
     Metric {
@@ -148,13 +148,15 @@ pub const METRICS: &[Metric] = &[
         summary: "aurc less what the best order would have with as many errors",
         // The best order is taken without steps, so a few items can do a little better.
         range: (-1.0, 1.0),
-        function: Pair(selective::excess_aurc, selective::aurc_bound).of(Ranked::Items),
+        function: RankedFunction(selective::excess_aurc, selective::aurc_bound)
+            .of(RankedItems::Labeled),
         ..SCORE
     },
     Metric {
         name: "augrc",
         summary: "mean share of all items that are answered and wrong, over all coverages",
-        function: Pair(selective::augrc, selective::augrc_bound).of(Ranked::Items),
+        function: RankedFunction(selective::augrc, selective::augrc_bound)
+            .of(RankedItems::Labeled),
         ..SCORE
     },
     Metric {
@@ -162,8 +164,8 @@ pub const METRICS: &[Metric] = &[
         summary: "area between the normalized error rates left by removing the most uncertain \
                   and by removing the wrong first",
         range: (f64::NEG_INFINITY, f64::INFINITY),
-        function: Pair(selective::ause_mean, selective::ause_mean_bound)
-            .of(Ranked::Items),
+        function: RankedFunction(selective::ause_mean, selective::ause_mean_bound)
+            .of(RankedItems::Labeled),
         ..SCORE
     },
     Metric {
@@ -182,21 +184,21 @@ pub const METRICS: &[Metric] = &[
         name: "pavpu",
         summary: "share of patches that are accurate and certain or inaccurate and uncertain, \
                   at the mean uncertainty",
-        better: Larger,
+        direction: HigherIsBetter,
         function: Binned { value: pavpu::pavpu, bound: pavpu::pavpu_bound },
         ..PATCH
     },
     Metric {
         name: "pavpu_area",
         summary: "mean of pavpu over thresholds from the least to the most uncertain patch",
-        better: Larger,
-        function: Sums { value: pavpu::area },
+        direction: HigherIsBetter,
+        function: Exact { value: pavpu::area },
         ..PATCH
     },
     Metric {
         name: "pavpu_accurate_given_certain",
         summary: "share of certain patches that are accurate, at the mean uncertainty",
-        better: Larger,
+        direction: HigherIsBetter,
         function: Binned {
             value: pavpu::accurate_given_certain,
             bound: pavpu::accurate_given_certain_bound,
@@ -206,7 +208,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "pavpu_uncertain_given_inaccurate",
         summary: "share of inaccurate patches that are uncertain, at the mean uncertainty",
-        better: Larger,
+        direction: HigherIsBetter,
         function: Binned {
             value: pavpu::uncertain_given_inaccurate,
             bound: pavpu::uncertain_given_inaccurate_bound,
@@ -249,7 +251,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "pavpu_threshold",
         summary: "mean uncertainty of a patch, at which patches are counted",
-        function: Sums { value: pavpu::threshold },
+        function: Exact { value: pavpu::threshold },
         ..COUNT
     },
     // Images
@@ -257,15 +259,15 @@ pub const METRICS: &[Metric] = &[
         name: "image.aurc",
         summary: "area under the mean share of wrong items of the most certain images over \
                   their share of all",
-        function: AURC.of(Ranked::Losses),
+        function: AURC.of(RankedItems::ImagesByLoss),
         ..IMAGE
     },
     Metric {
         name: "image.auroc",
         summary: "probability that an image with more than the mean share of wrong items has a \
                   higher score than another",
-        better: Larger,
-        function: AUROC.of(Ranked::BadImages),
+        direction: HigherIsBetter,
+        function: AUROC.of(RankedItems::BadImages),
         ..IMAGE
     },
     // Outside the distribution
@@ -273,45 +275,45 @@ pub const METRICS: &[Metric] = &[
         name: "ood.auroc",
         summary: "probability that an image from outside the distribution has a higher score \
                   than one from inside",
-        better: Larger,
-        function: AUROC.of(Ranked::Images),
+        direction: HigherIsBetter,
+        function: AUROC.of(RankedItems::OutsideImages),
         ..OUTSIDE
     },
     Metric {
         name: "ood.aupr",
         summary: "average precision of finding images from outside the distribution by a high \
                   score; their share of all images is what chance gives",
-        better: Larger,
-        function: AUPR.of(Ranked::Images),
+        direction: HigherIsBetter,
+        function: AUPR.of(RankedItems::OutsideImages),
         ..OUTSIDE
     },
     Metric {
         name: "ood.fpr95",
         summary: "share of images from inside the distribution that are flagged when 95 % of \
                   those from outside are",
-        function: FPR95.of(Ranked::Images),
+        function: FPR95.of(RankedItems::OutsideImages),
         ..OUTSIDE
     },
     Metric {
         name: "ood_pixel.auroc",
         summary: "probability that a pixel outside the distribution has a higher score than one \
                   inside",
-        better: Larger,
-        function: AUROC.of(Ranked::Masked),
+        direction: HigherIsBetter,
+        function: AUROC.of(RankedItems::Masked),
         ..MASKED
     },
     Metric {
         name: "ood_pixel.aupr",
         summary: "average precision of finding pixels outside the distribution by a high score",
-        better: Larger,
-        function: AUPR.of(Ranked::Masked),
+        direction: HigherIsBetter,
+        function: AUPR.of(RankedItems::Masked),
         ..MASKED
     },
     Metric {
         name: "ood_pixel.fpr95",
         summary: "share of pixels inside the distribution that are flagged when 95 % of those \
                   outside are",
-        function: FPR95.of(Ranked::Masked),
+        function: FPR95.of(RankedItems::Masked),
         ..MASKED
     },
 ];
@@ -320,31 +322,35 @@ pub const METRICS: &[Metric] = &[
 const WHOLE: Metric = Metric {
     name: "",
     summary: "",
-    better: Smaller,
+    direction: LowerIsBetter,
     range: (0.0, 1.0),
-    needs: Needs::Labels,
-    per: Per::Whole,
-    function: Sums { value: correctness::accuracy },
+    requires: Requires::Labels,
+    breakdown: Breakdown::Whole,
+    function: Exact { value: correctness::accuracy },
 };
-const SCORE: Metric = Metric { per: Per::Score, ..WHOLE };
-const MASKED: Metric = Metric { needs: Needs::Masks, ..SCORE };
-const IMAGE: Metric = Metric { per: Per::Image, ..WHOLE };
-const OUTSIDE: Metric = Metric { needs: Needs::OutsideImages, ..IMAGE };
-const PATCH: Metric = Metric { per: Per::Patch, needs: Needs::Patches, ..WHOLE };
-const COUNT: Metric = Metric { better: Neither, range: (0.0, f64::INFINITY), ..PATCH };
+const SCORE: Metric = Metric { breakdown: Breakdown::Score, ..WHOLE };
+const MASKED: Metric = Metric { requires: Requires::Masks, ..SCORE };
+const IMAGE: Metric = Metric { breakdown: Breakdown::Image, ..WHOLE };
+const OUTSIDE: Metric = Metric { requires: Requires::OutsideImages, ..IMAGE };
+const PATCH: Metric =
+    Metric { breakdown: Breakdown::Patch, requires: Requires::Patches, ..WHOLE };
+const COUNT: Metric =
+    Metric { direction: Descriptive, range: (0.0, f64::INFINITY), ..PATCH };
 
 /// A function of ranked items with its bound.
-struct Pair(fn(&[super::Group]) -> Option<f64>, fn(&[super::Group]) -> f64);
+struct RankedFunction(fn(&[super::Group]) -> Option<f64>, fn(&[super::Group]) -> f64);
 
-impl Pair {
+impl RankedFunction {
     /// The function of some kind of items.
-    const fn of(self, of: Ranked) -> Function {
-        Function::Ranked { of, value: self.0, bound: self.1 }
+    const fn of(self, of: RankedItems) -> MetricFunction {
+        MetricFunction::Ranked { of, value: self.0, bound: self.1 }
     }
 }
 
-const AUROC: Pair = Pair(ranking::auroc, ranking::auroc_bound);
-const AUPR: Pair = Pair(ranking::aupr_error, ranking::aupr_error_bound);
-const AUPR_SUCCESS: Pair = Pair(ranking::aupr_success, ranking::aupr_success_bound);
-const FPR95: Pair = Pair(ranking::fpr95, ranking::fpr95_bound);
-const AURC: Pair = Pair(selective::aurc, selective::aurc_bound);
+const AUROC: RankedFunction = RankedFunction(ranking::auroc, ranking::auroc_bound);
+const AUPR: RankedFunction =
+    RankedFunction(ranking::aupr_error, ranking::aupr_error_bound);
+const AUPR_SUCCESS: RankedFunction =
+    RankedFunction(ranking::aupr_success, ranking::aupr_success_bound);
+const FPR95: RankedFunction = RankedFunction(ranking::fpr95, ranking::fpr95_bound);
+const AURC: RankedFunction = RankedFunction(selective::aurc, selective::aurc_bound);

@@ -1,10 +1,10 @@
-use super::data::{DIGIT, Image, STREET, evaluate, images, layout, options};
+use super::data::{DIGIT, Image, STREET, evaluate, images, options, spec};
 use super::oracle;
 use crate::metric::{Curve, Evaluation};
 
 fn street() -> (Vec<Image>, Evaluation) {
     let images = images(STREET, 3, 41);
-    let evaluation = evaluate(&images, &layout(STREET, options(0)));
+    let evaluation = evaluate(&images, &spec(STREET, options(0)));
     (images, evaluation)
 }
 
@@ -111,7 +111,7 @@ fn histograms_of_right_and_wrong_items_add_up_to_one() {
 
 #[test]
 fn without_items_curves_are_empty() {
-    let evaluation = Evaluation::new(layout(STREET, options(0)));
+    let evaluation = Evaluation::new(spec(STREET, options(0)));
     let curves = [
         evaluation.reliability(),
         evaluation.risk_coverage(),
@@ -123,6 +123,6 @@ fn without_items_curves_are_empty() {
     assert!(
         curves.iter().flatten().all(|curve| curve.x.is_empty() && curve.y.is_empty())
     );
-    let digits = Evaluation::new(layout(DIGIT, options(0)));
+    let digits = Evaluation::new(spec(DIGIT, options(0)));
     assert!(digits.pavpu().is_empty());
 }

@@ -1,8 +1,8 @@
 //! Images made of random numbers.
 
 use crate::metric::{
-    Deterministic, Evaluation, IGNORED, ImageInput, ImageSummary, Layout, Options, Score,
-    Task,
+    DeterministicPass, Evaluation, EvaluationOptions, EvaluationSpec, IGNORED,
+    ImageInput, ImageSummary, Score, Task,
 };
 
 /// A generator for test data: `SplitMix64`.
@@ -41,7 +41,7 @@ pub(super) struct Image {
 }
 
 impl Image {
-    pub(super) fn summary(&self, layout: &Layout) -> crate::Result<ImageSummary> {
+    pub(super) fn summary(&self, spec: &EvaluationSpec) -> crate::Result<ImageSummary> {
         let scores: Vec<&[f32]> = self.scores.iter().map(Vec::as_slice).collect();
         let deterministic = self.deterministic.as_ref();
         let input = ImageInput {
@@ -51,11 +51,12 @@ impl Image {
             probabilities: &self.probabilities,
             labels: &self.labels,
             scores: &scores,
-            deterministic: deterministic
-                .map(|(classes, probabilities)| Deterministic { classes, probabilities }),
+            deterministic: deterministic.map(|(classes, probabilities)| {
+                DeterministicPass { classes, probabilities }
+            }),
             mask: self.mask.as_deref(),
         };
-        ImageSummary::new(&input, layout)
+        ImageSummary::new(&input, spec)
     }
 
     /// One item with probabilities and nothing else.
@@ -88,7 +89,7 @@ pub(super) const STREET: Kind =
 pub(super) const DIGIT: Kind =
     Kind { task: Task::Classification, n_classes: 4, height: 1, width: 1 };
 
-pub(super) fn layout(kind: Kind, options: Options) -> Layout {
+pub(super) fn spec(kind: Kind, options: EvaluationOptions) -> EvaluationSpec {
     let classes = (0..kind.n_classes).map(|class| format!("class {class}")).collect();
     let bound = (kind.n_classes as f32).ln();
     let scores = vec![
@@ -97,15 +98,15 @@ pub(super) fn layout(kind: Kind, options: Options) -> Layout {
         Score::new("variation_ratio", 1.0),
         Score::new("least_confidence", 1.0),
     ];
-    Layout::new(kind.task, classes, scores, options)
+    EvaluationSpec::new(kind.task, classes, scores, options)
         .unwrap()
         .with_deterministic()
         .with_masks()
 }
 
 /// Options that keep tests quick.
-pub(super) fn options(replicates: usize) -> Options {
-    Options { replicates, patch_sizes: vec![2, 4, 6, 8], interior: 1 }
+pub(super) fn options(replicates: usize) -> EvaluationOptions {
+    EvaluationOptions { replicates, patch_sizes: vec![2, 4, 6, 8], interior: 1 }
 }
 
 /// A random image: blocks of classes, probabilities that are mostly right, entropy, small
@@ -174,10 +175,10 @@ pub(super) fn images(kind: Kind, n: usize, seed: u64) -> Vec<Image> {
     (0..n).map(|i| image(kind, &format!("folder/{i:04}.png"), &mut random)).collect()
 }
 
-pub(super) fn evaluate(images: &[Image], layout: &Layout) -> Evaluation {
-    let mut evaluation = Evaluation::new(layout.clone());
+pub(super) fn evaluate(images: &[Image], spec: &EvaluationSpec) -> Evaluation {
+    let mut evaluation = Evaluation::new(spec.clone());
     for image in images {
-        evaluation.add(image.summary(layout).unwrap()).unwrap();
+        evaluation.add(image.summary(spec).unwrap()).unwrap();
     }
     evaluation
 }

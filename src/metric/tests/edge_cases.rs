@@ -1,11 +1,13 @@
 use super::data::{
-    DIGIT, Image, Kind, Random, STREET, evaluate, image, images, layout, options,
+    DIGIT, Image, Kind, Random, STREET, evaluate, image, images, options, spec,
 };
-use crate::metric::{Evaluation, IGNORED, Layout, Options, Score, Task};
+use crate::metric::{
+    Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, Score, Task,
+};
 
-fn plain_layout(n_classes: usize) -> Layout {
+fn plain_layout(n_classes: usize) -> EvaluationSpec {
     let classes = (0..n_classes).map(|class| class.to_string()).collect();
-    Layout::new(Task::Classification, classes, Vec::new(), options(0)).unwrap()
+    EvaluationSpec::new(Task::Classification, classes, Vec::new(), options(0)).unwrap()
 }
 
 fn value(evaluation: &Evaluation, key: &str) -> Option<f64> {
@@ -33,7 +35,7 @@ fn assert_finite(evaluation: &Evaluation) {
 #[test]
 fn without_images_nothing_has_a_value() {
     for kind in [STREET, DIGIT] {
-        let evaluation = Evaluation::new(layout(kind, options(5)));
+        let evaluation = Evaluation::new(spec(kind, options(5)));
         assert!(
             evaluation
                 .metrics()
@@ -46,12 +48,12 @@ fn without_images_nothing_has_a_value() {
 
 #[test]
 fn images_without_labels_count_for_nothing_but_their_scores() {
-    let layout = layout(STREET, options(5));
+    let spec = spec(STREET, options(5));
     let mut unlabeled = images(STREET, 12, 3);
     for image in &mut unlabeled {
         image.labels.fill(IGNORED);
     }
-    let evaluation = evaluate(&unlabeled, &layout);
+    let evaluation = evaluate(&unlabeled, &spec);
     assert_eq!((evaluation.n_images(), evaluation.n_items()), ((12, 0), 0));
     for value in evaluation.metrics() {
         let is_masked = value.metric.starts_with("ood_pixel");
@@ -66,7 +68,7 @@ fn with_all_items_right_ranking_is_undefined_and_risk_is_zero() {
     for image in &mut images {
         make_right(image, true);
     }
-    let evaluation = evaluate(&images, &layout(STREET, options(20)));
+    let evaluation = evaluate(&images, &spec(STREET, options(20)));
     assert_finite(&evaluation);
     assert_value(&evaluation, "accuracy", 1.0);
     assert_value(&evaluation, "mean_iou", 1.0);
@@ -94,7 +96,7 @@ fn with_all_items_wrong_ranking_is_undefined_and_risk_is_one() {
     for image in &mut images {
         make_right(image, false);
     }
-    let evaluation = evaluate(&images, &layout(STREET, options(0)));
+    let evaluation = evaluate(&images, &spec(STREET, options(0)));
     assert_finite(&evaluation);
     assert_value(&evaluation, "accuracy", 0.0);
     assert_value(&evaluation, "class_accuracy", 0.0);
@@ -123,7 +125,7 @@ fn a_class_that_never_occurs_has_no_iou_and_is_left_out_of_the_mean() {
     let mut evaluation = Evaluation::new(plain_layout(3));
     for (id, p, label) in [("a", [0.8, 0.2, 0.0], 0), ("b", [0.6, 0.4, 0.0], 1)] {
         let image = Image::plain(id, &p, label);
-        evaluation.add(image.summary(evaluation.layout()).unwrap()).unwrap();
+        evaluation.add(image.summary(evaluation.spec()).unwrap()).unwrap();
     }
     assert_value(&evaluation, "iou.0", 0.5);
     assert_value(&evaluation, "iou.1", 0.0);
@@ -137,7 +139,7 @@ fn one_class_alone_is_enough() {
     let mut evaluation = Evaluation::new(plain_layout(2));
     for i in 0..4 {
         let image = Image::plain(&i.to_string(), &[0.75, 0.25], 0);
-        evaluation.add(image.summary(evaluation.layout()).unwrap()).unwrap();
+        evaluation.add(image.summary(evaluation.spec()).unwrap()).unwrap();
     }
     assert_value(&evaluation, "class_accuracy", 1.0);
     assert_value(&evaluation, "mean_iou", 1.0);
@@ -154,7 +156,7 @@ fn with_all_scores_tied_ranking_is_chance() {
         image.scores[1].fill(0.25);
         image.scores[2].fill(0.0);
     }
-    let evaluation = evaluate(&images, &layout(STREET, options(0)));
+    let evaluation = evaluate(&images, &spec(STREET, options(0)));
     let error = 1.0 - value(&evaluation, "accuracy").unwrap();
     for score in ["mutual_information", "variation_ratio"] {
         assert_value(&evaluation, &format!("misclassification.auroc.{score}"), 0.5);
@@ -180,7 +182,7 @@ fn confidence_of_zero_and_one_is_counted() {
     let mut evaluation = Evaluation::new(plain_layout(2));
     for (id, label) in [("right", 1), ("wrong", 0)] {
         let image = Image::plain(id, &[0.0, 1.0], label);
-        evaluation.add(image.summary(evaluation.layout()).unwrap()).unwrap();
+        evaluation.add(image.summary(evaluation.spec()).unwrap()).unwrap();
     }
     assert_value(&evaluation, "expected_calibration_error", 0.5);
     assert_value(&evaluation, "maximum_calibration_error", 0.5);
@@ -202,22 +204,22 @@ fn a_confidence_at_an_edge_belongs_to_the_bin_above() {
     let below = 0.6f32.next_down().next_down();
     for (id, p) in [("edge", 0.6f32), ("below", below)] {
         let image = Image::plain(id, &[p, 1.0 - p], 0);
-        evaluation.add(image.summary(evaluation.layout()).unwrap()).unwrap();
+        evaluation.add(image.summary(evaluation.spec()).unwrap()).unwrap();
     }
     assert_eq!(evaluation.reliability()[0].x.len(), 2);
 }
 
-fn error(image: &Image, layout: &Layout) -> (String, String) {
-    let error = image.summary(layout).unwrap_err();
+fn error(image: &Image, spec: &EvaluationSpec) -> (String, String) {
+    let error = image.summary(spec).unwrap_err();
     (error.to_string(), error.hint().unwrap().to_owned())
 }
 
 #[test]
 fn a_label_beyond_the_classes_is_an_error_that_names_image_and_value() {
-    let layout = layout(STREET, options(0));
+    let spec = spec(STREET, options(0));
     let mut image = image(STREET, "a/b.png", &mut Random(1));
     image.labels[STREET.width + 3] = 34;
-    let (message, hint) = error(&image, &layout);
+    let (message, hint) = error(&image, &spec);
     assert_eq!(
         message,
         "a/b.png: the label 34 at row 1, column 3 is no class of the model, which has 0 to 4"
@@ -229,7 +231,7 @@ type Change = fn(&mut Image);
 
 #[test]
 fn nan_is_an_error_that_names_the_image() {
-    let layout = layout(STREET, options(0));
+    let spec = spec(STREET, options(0));
     let good = image(STREET, "a.png", &mut Random(1));
     let cases: [(&str, Change); 5] = [
         ("the probabilities at row 0, column 7 hold NaN", |i| {
@@ -245,51 +247,53 @@ fn nan_is_an_error_that_names_the_image() {
     for (expected, change) in cases {
         let mut image = good.clone();
         change(&mut image);
-        let (message, _) = error(&image, &layout);
+        let (message, _) = error(&image, &spec);
         assert!(message.starts_with(&format!("a.png: {expected}")), "{message}");
     }
 }
 
 #[test]
 fn scores_of_another_kind_are_an_error() {
-    let layout = layout(STREET, options(0));
+    let spec = spec(STREET, options(0));
     let mut logits = image(STREET, "a.png", &mut Random(1));
     logits.probabilities.iter_mut().for_each(|p| *p *= 4.0);
-    let (message, hint) = error(&logits, &layout);
+    let (message, hint) = error(&logits, &spec);
     assert!(message.contains("sum to") && hint.contains("probabilities"), "{message}");
     let mut negative = image(STREET, "a.png", &mut Random(1));
     let n = negative.labels.len();
     negative.probabilities[0] -= 2.0;
     negative.probabilities[n] += 2.0;
-    assert!(error(&negative, &layout).0.contains("negative"));
+    assert!(error(&negative, &spec).0.contains("negative"));
     let mut short = image(STREET, "a.png", &mut Random(1));
     short.labels.pop();
-    assert!(error(&short, &layout).0.contains("873 values of labels, expected 874"));
+    assert!(error(&short, &spec).0.contains("873 values of labels, expected 874"));
     let mut bare = image(STREET, "a.png", &mut Random(1));
     bare.deterministic = None;
-    assert!(error(&bare, &layout).0.contains("no pass without dropout"));
+    assert!(error(&bare, &spec).0.contains("no pass without dropout"));
     let mut bare = image(STREET, "a.png", &mut Random(1));
     bare.mask = None;
-    assert!(error(&bare, &layout).0.contains("no mask"));
+    assert!(error(&bare, &spec).0.contains("no mask"));
     let mut mask = image(STREET, "a.png", &mut Random(1));
     mask.mask.as_mut().unwrap()[1] = 2;
-    assert!(error(&mask, &layout).0.contains("a mask value at row 0, column 1"));
+    assert!(error(&mask, &spec).0.contains("a mask value at row 0, column 1"));
     let mut class = image(STREET, "a.png", &mut Random(1));
     class.deterministic.as_mut().unwrap().0[1] = 2.5;
-    assert!(error(&class, &layout).0.contains("the deterministic class 2.5"));
+    assert!(error(&class, &spec).0.contains("the deterministic class 2.5"));
     let large = Kind { height: 2, ..DIGIT };
     let two = image(large, "a.png", &mut Random(1));
-    let layout = super::data::layout(DIGIT, options(0));
-    assert!(error(&two, &layout).0.contains("1 x 2 items"));
+    let spec = super::data::spec(DIGIT, options(0));
+    assert!(error(&two, &spec).0.contains("1 x 2 items"));
 }
 
 #[test]
 fn a_layout_that_makes_no_sense_is_an_error() {
-    let new = |classes: &[&str], scores: Vec<Score>, options: Options| {
+    let new = |classes: &[&str], scores: Vec<Score>, options: EvaluationOptions| {
         let classes = classes.iter().map(|&class| class.to_owned()).collect();
-        Layout::new(Task::Segmentation, classes, scores, options).unwrap_err().to_string()
+        EvaluationSpec::new(Task::Segmentation, classes, scores, options)
+            .unwrap_err()
+            .to_string()
     };
-    let default = Options::default;
+    let default = EvaluationOptions::default;
     assert!(new(&["one"], vec![], default()).contains("1 classes"));
     assert!(new(&["a", "b", "a"], vec![], default()).contains("\"a\""));
     let twice = vec![Score::new("margin", 1.0), Score::new("margin", 1.0)];
@@ -300,9 +304,9 @@ fn a_layout_that_makes_no_sense_is_an_error() {
         let score = vec![Score::new("margin", bound)];
         assert!(new(&["a", "b"], score, default()).contains("margin has bound"));
     }
-    let with = |patch_sizes: Vec<usize>| Options { patch_sizes, ..default() };
+    let with = |patch_sizes: Vec<usize>| EvaluationOptions { patch_sizes, ..default() };
     assert!(new(&["a", "b"], vec![], with(vec![1])).contains("a patch of 1 pixels"));
     assert!(new(&["a", "b"], vec![], with(vec![4, 2, 4])).contains("4 is listed twice"));
-    let many = Options { replicates: 10_001, ..default() };
+    let many = EvaluationOptions { replicates: 10_001, ..default() };
     assert!(new(&["a", "b"], vec![], many).contains("10001 replicates"));
 }

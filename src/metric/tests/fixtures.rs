@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::data::{Image, options};
-use crate::metric::{Evaluation, IGNORED, Layout, Options, Score, Task};
+use crate::metric::{
+    Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, Score, Task,
+};
 
 fn read(name: &str) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/metrics");
@@ -22,10 +24,20 @@ fn labels(list: &Value) -> Vec<u32> {
     list.as_array().unwrap().iter().map(label).collect()
 }
 
-fn layout(fixture: &Value, task: Task, scores: Vec<Score>, options: Options) -> Layout {
+fn spec(
+    fixture: &Value,
+    task: Task,
+    scores: Vec<Score>,
+    options: EvaluationOptions,
+) -> EvaluationSpec {
     let n_classes = fixture["classes"].as_u64().unwrap();
-    Layout::new(task, (0..n_classes).map(|c| c.to_string()).collect(), scores, options)
-        .unwrap()
+    EvaluationSpec::new(
+        task,
+        (0..n_classes).map(|c| c.to_string()).collect(),
+        scores,
+        options,
+    )
+    .unwrap()
 }
 
 /// Compares every value of the file, to rounding and what bins can do.
@@ -47,9 +59,9 @@ fn pixels_are_judged_as_by_the_libraries_of_python() {
     let size = |key: &str| fixture[key].as_u64().unwrap() as usize;
     let names = ["predictive_entropy", "variation_ratio", "least_confidence"];
     let scores = names.iter().map(|name| Score::new(*name, 5f32.ln())).collect();
-    let options = Options { patch_sizes: vec![2, 4], ..options(0) };
-    let layout = layout(&fixture, Task::Segmentation, scores, options);
-    let mut evaluation = Evaluation::new(layout.clone());
+    let options = EvaluationOptions { patch_sizes: vec![2, 4], ..options(0) };
+    let spec = spec(&fixture, Task::Segmentation, scores, options);
+    let mut evaluation = Evaluation::new(spec.clone());
     for (i, image) in fixture["images"].as_array().unwrap().iter().enumerate() {
         let probabilities = numbers(&image["probabilities"], 1024.0);
         let n = size("height") * size("width");
@@ -70,7 +82,7 @@ fn pixels_are_judged_as_by_the_libraries_of_python() {
             deterministic: None,
             mask: None,
         };
-        evaluation.add(image.summary(&layout).unwrap()).unwrap();
+        evaluation.add(image.summary(&spec).unwrap()).unwrap();
     }
     check(&evaluation, &fixture);
     let metrics = evaluation.metrics();
@@ -84,13 +96,13 @@ fn pixels_are_judged_as_by_the_libraries_of_python() {
 fn items_are_judged_as_by_the_libraries_of_python() {
     let fixture = read("classification.json");
     let scores = vec![Score::new("least_confidence", 1.0)];
-    let layout =
-        layout(&fixture, Task::Classification, scores, options(0)).with_deterministic();
+    let spec =
+        spec(&fixture, Task::Classification, scores, options(0)).with_deterministic();
     let items = &fixture["items"];
     let labels = labels(&items["labels"]);
     let classes = numbers(&items["deterministic"][0], 1.0);
     let own = numbers(&items["deterministic"][1], 65536.0);
-    let mut evaluation = Evaluation::new(layout.clone());
+    let mut evaluation = Evaluation::new(spec.clone());
     for (i, probabilities) in
         items["probabilities"].as_array().unwrap().iter().enumerate()
     {
@@ -99,7 +111,7 @@ fn items_are_judged_as_by_the_libraries_of_python() {
         let mut image = Image::plain(&i.to_string(), &probabilities, labels[i]);
         image.scores = vec![vec![1.0 - top]];
         image.deterministic = Some((vec![classes[i]], vec![own[i]]));
-        evaluation.add(image.summary(&layout).unwrap()).unwrap();
+        evaluation.add(image.summary(&spec).unwrap()).unwrap();
     }
     // The order of items is exact there and by bins here, which is what the bound is for.
     check(&evaluation, &fixture);

@@ -1,6 +1,8 @@
-use super::data::{DIGIT, Image, Random, STREET, evaluate, images, layout, options};
+use super::data::{DIGIT, Image, Random, STREET, evaluate, images, options, spec};
 use super::oracle;
-use crate::metric::{Aggregation, Evaluation, IGNORED, Layout, Score, Task, Verdict};
+use crate::metric::{
+    Aggregation, Evaluation, EvaluationSpec, IGNORED, RankingVerdict, Score, Task,
+};
 
 /// The loss of an image, where it has labels.
 fn loss(image: &Image) -> Option<f64> {
@@ -23,9 +25,9 @@ fn naive(image: &Image, score: usize, aggregation: Aggregation) -> f64 {
 
 #[test]
 fn records_hold_the_mean_and_the_quantile_of_all_pixels() {
-    let layout = layout(STREET, options(0));
+    let spec = spec(STREET, options(0));
     for image in images(STREET, 5, 31) {
-        let summary = image.summary(&layout).unwrap();
+        let summary = image.summary(&spec).unwrap();
         for score in 0..4 {
             for (i, &aggregation) in Aggregation::ALL[..2].iter().enumerate() {
                 let found = summary.record.value(score * Aggregation::ALL.len() + i);
@@ -40,8 +42,8 @@ fn records_hold_the_mean_and_the_quantile_of_all_pixels() {
 fn scores_of_images_are_judged_by_the_share_of_wrong_items() {
     let mut images = images(STREET, 12, 33);
     images[3].labels.fill(IGNORED);
-    let layout = layout(STREET, options(0));
-    let evaluation = evaluate(&images, &layout);
+    let spec = spec(STREET, options(0));
+    let evaluation = evaluate(&images, &spec);
     let losses: Vec<(String, f64)> = images
         .iter()
         .filter_map(|image| Some((image.id.clone(), loss(image)?)))
@@ -69,7 +71,7 @@ fn scores_of_images_are_judged_by_the_share_of_wrong_items() {
 #[test]
 fn for_classification_the_image_is_the_item() {
     let images = images(DIGIT, 80, 35);
-    let evaluation = evaluate(&images, &layout(DIGIT, options(0)));
+    let evaluation = evaluate(&images, &spec(DIGIT, options(0)));
     let metrics = evaluation.metrics();
     let found = |key: &str| metrics.iter().find(|v| v.key == key).unwrap().value.unwrap();
     for score in ["predictive_entropy", "mutual_information", "variation_ratio"] {
@@ -83,7 +85,7 @@ fn for_classification_the_image_is_the_item() {
 
 /// Digits whose measures are as good as stated: one follows the error, the others do not.
 fn digits(n: usize, seed: u64, good: &[usize]) -> Evaluation {
-    let layout = layout(DIGIT, options(100));
+    let spec = spec(DIGIT, options(100));
     let mut random = Random(seed);
     let mut images = images(DIGIT, n, seed);
     for image in &mut images {
@@ -97,13 +99,13 @@ fn digits(n: usize, seed: u64, good: &[usize]) -> Evaluation {
         }
         image.deterministic = Some((vec![0.0], vec![random.share() as f32]));
     }
-    evaluate(&images, &layout)
+    evaluate(&images, &spec)
 }
 
 #[test]
 fn the_score_that_finds_bad_images_is_named_the_best() {
     let ranking = digits(300, 3, &[1]).rank_images();
-    assert_eq!(ranking.verdict, Verdict::Best);
+    assert_eq!(ranking.verdict, RankingVerdict::Best);
     assert_eq!(ranking.candidates.len(), 5);
     assert_eq!(ranking.candidates[0].score, "mutual_information");
     assert_eq!(ranking.candidates[0].behind_best, None);
@@ -119,7 +121,7 @@ fn the_score_that_finds_bad_images_is_named_the_best() {
 #[test]
 fn scores_that_are_equally_good_tie() {
     let ranking = digits(300, 4, &[0, 2]).rank_images();
-    assert_eq!(ranking.verdict, Verdict::Tie(1));
+    assert_eq!(ranking.verdict, RankingVerdict::Tie(1));
     let mut names: Vec<&str> =
         ranking.candidates[..2].iter().map(|c| c.score.as_str()).collect();
     names.sort_unstable();
@@ -130,12 +132,12 @@ fn scores_that_are_equally_good_tie() {
 
 #[test]
 fn a_score_that_is_a_copy_of_the_best_ties_with_it() {
-    let layout = layout(STREET, options(50));
+    let spec = spec(STREET, options(50));
     let mut images = images(STREET, 20, 6);
     for image in &mut images {
         image.scores[1] = image.scores[0].clone();
     }
-    let ranking = evaluate(&images, &layout).rank_images();
+    let ranking = evaluate(&images, &spec).rank_images();
     let copies: Vec<_> =
         ranking.candidates.iter().filter(|c| c.aggregation == "mean").collect();
     let of = |name: &str| copies.iter().find(|c| c.score == name).unwrap();
@@ -148,15 +150,15 @@ fn a_score_that_is_a_copy_of_the_best_ties_with_it() {
 
 #[test]
 fn few_images_or_equal_losses_decide_nothing() {
-    assert_eq!(digits(9, 3, &[1]).rank_images().verdict, Verdict::TooFew);
-    let layout = layout(DIGIT, options(20));
+    assert_eq!(digits(9, 3, &[1]).rank_images().verdict, RankingVerdict::TooFew);
+    let spec = spec(DIGIT, options(20));
     let mut right = images(DIGIT, 20, 8);
     for image in &mut right {
         image.labels[0] = 0;
         image.probabilities = vec![0.7, 0.1, 0.1, 0.1];
     }
-    let ranking = evaluate(&right, &layout).rank_images();
-    assert_eq!(ranking.verdict, Verdict::NothingToFind);
+    let ranking = evaluate(&right, &spec).rank_images();
+    assert_eq!(ranking.verdict, RankingVerdict::NothingToFind);
     assert!(ranking.candidates.iter().all(|c| c.auroc.is_none() && c.aurc.abs() < 1e-12));
 }
 
@@ -164,8 +166,9 @@ fn few_images_or_equal_losses_decide_nothing() {
 fn an_image_is_bad_when_its_loss_is_above_the_mean_and_not_at_it() {
     let classes = vec!["a".to_owned(), "b".to_owned()];
     let scores = vec![Score::new("margin", 1.0)];
-    let layout = Layout::new(Task::Segmentation, classes, scores, options(0)).unwrap();
-    let mut evaluation = Evaluation::new(layout.clone());
+    let spec =
+        EvaluationSpec::new(Task::Segmentation, classes, scores, options(0)).unwrap();
+    let mut evaluation = Evaluation::new(spec.clone());
     // Losses of 0, 1/2 and 1, with the score of the bad one between those of the others.
     for (id, labels, score) in
         [("a", [0, 0], 0.1), ("b", [0, 1], 0.3), ("c", [1, 1], 0.2)]
@@ -176,7 +179,7 @@ fn an_image_is_bad_when_its_loss_is_above_the_mean_and_not_at_it() {
             scores: vec![vec![score; 2]],
             ..Image::plain(id, &[0.8, 0.8, 0.2, 0.2], 0)
         };
-        evaluation.add(image.summary(&layout).unwrap()).unwrap();
+        evaluation.add(image.summary(&spec).unwrap()).unwrap();
     }
     let ranking = evaluation.rank_images();
     let mean = ranking.candidates.iter().find(|c| c.aggregation == "mean").unwrap();
@@ -185,15 +188,15 @@ fn an_image_is_bad_when_its_loss_is_above_the_mean_and_not_at_it() {
 
 #[test]
 fn ten_thousand_images_are_ranked_in_seconds() {
-    let layout = layout(DIGIT, options(200));
+    let spec = spec(DIGIT, options(200));
     let start = std::time::Instant::now();
-    let mut evaluation = Evaluation::new(layout.clone());
+    let mut evaluation = Evaluation::new(spec.clone());
     let images = images(DIGIT, 500, 1);
     for i in 0..10_000 {
         let image = Image { id: i.to_string(), ..images[i % 500].clone() };
-        evaluation.add_outside(image.summary(&layout).unwrap()).unwrap();
+        evaluation.add_outside(image.summary(&spec).unwrap()).unwrap();
         if i % 10 == 0 {
-            evaluation.add(image.summary(&layout).unwrap()).unwrap();
+            evaluation.add(image.summary(&spec).unwrap()).unwrap();
         }
     }
     assert_eq!(evaluation.rank_images().candidates.len(), 5);

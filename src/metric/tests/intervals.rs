@@ -1,9 +1,9 @@
-use super::data::{DIGIT, Image, Random, STREET, evaluate, images, layout, options};
+use super::data::{DIGIT, Image, Random, STREET, evaluate, images, options, spec};
 use super::oracle;
 use crate::metric::bootstrap::{interval, key, weight};
-use crate::metric::{Evaluation, Layout, Task, Value};
+use crate::metric::{Evaluation, EvaluationSpec, MetricValue, Task};
 
-fn value(evaluation: &Evaluation, key: &str) -> Value {
+fn value(evaluation: &Evaluation, key: &str) -> MetricValue {
     let values = evaluation.metrics();
     values.into_iter().find(|v| v.key == key).unwrap_or_else(|| panic!("no {key}"))
 }
@@ -19,7 +19,7 @@ fn drawn(images: &[Image], replicate: usize) -> Vec<Image> {
 #[test]
 fn intervals_are_those_of_metrics_over_repeated_images() {
     let images = images(STREET, 14, 21);
-    let evaluation = evaluate(&images, &layout(STREET, options(40)));
+    let evaluation = evaluate(&images, &spec(STREET, options(40)));
     let replicates: Vec<Vec<oracle::Item>> =
         (0..40).map(|b| oracle::items(&drawn(&images, b))).collect();
     let expected = |metric: &dyn Fn(&[oracle::Item]) -> f64| {
@@ -59,8 +59,8 @@ fn intervals_are_those_of_metrics_over_repeated_images() {
 #[test]
 fn differences_to_the_pass_without_dropout_are_taken_within_replicates() {
     let images = images(STREET, 14, 21);
-    let evaluation = evaluate(&images, &layout(STREET, options(40)));
-    let plain = evaluation.layout().scores().len();
+    let evaluation = evaluate(&images, &spec(STREET, options(40)));
+    let plain = evaluation.spec().scores().len();
     let aurc = |items: &[oracle::Item], score: usize| {
         oracle::risk_areas(&oracle::losses(&oracle::scored(items, score))).0
     };
@@ -85,8 +85,9 @@ fn differences_to_the_pass_without_dropout_are_taken_within_replicates() {
 #[test]
 fn intervals_hold_the_truth_about_as_often_as_they_say() {
     let classes = vec!["a".to_owned(), "b".to_owned()];
-    let layout =
-        Layout::new(Task::Classification, classes, Vec::new(), options(200)).unwrap();
+    let spec =
+        EvaluationSpec::new(Task::Classification, classes, Vec::new(), options(200))
+            .unwrap();
     let mut random = Random(77);
     let mut covered = 0;
     let n_runs = 150;
@@ -97,8 +98,7 @@ fn intervals_hold_the_truth_about_as_often_as_they_say() {
                 Image::plain(&format!("{run}/{i}"), &[0.75, 0.25], label)
             })
             .collect();
-        let (low, high) =
-            value(&evaluate(&images, &layout), "accuracy").interval.unwrap();
+        let (low, high) = value(&evaluate(&images, &spec), "accuracy").interval.unwrap();
         covered += u32::from((low..=high).contains(&0.8));
     }
     // 95 % of 150 is 142.5; four standard deviations of that are 10.7.
@@ -107,13 +107,13 @@ fn intervals_hold_the_truth_about_as_often_as_they_say() {
 
 #[test]
 fn few_images_have_no_interval() {
-    let layout = layout(DIGIT, options(30));
+    let spec = spec(DIGIT, options(30));
     let mut images = images(DIGIT, 10, 4);
     for image in &mut images {
         image.labels[0] = 0;
     }
-    let ten = evaluate(&images, &layout);
-    let nine = evaluate(&images[..9], &layout);
+    let ten = evaluate(&images, &spec);
+    let nine = evaluate(&images[..9], &spec);
     assert!(value(&ten, "accuracy").interval.is_some());
     assert!(
         nine.metrics()
@@ -122,20 +122,20 @@ fn few_images_have_no_interval() {
     );
     // An image without a label is none more.
     images[0].labels[0] = crate::metric::IGNORED;
-    assert_eq!(value(&evaluate(&images, &layout), "accuracy").interval, None);
+    assert_eq!(value(&evaluate(&images, &spec), "accuracy").interval, None);
 }
 
 #[test]
 fn without_replicates_and_for_counts_there_is_no_interval() {
     let images = images(STREET, 11, 4);
-    let none = evaluate(&images, &layout(STREET, options(0)));
+    let none = evaluate(&images, &spec(STREET, options(0)));
     assert!(
         none.metrics()
             .iter()
             .filter(|v| !v.metric.starts_with("image"))
             .all(|v| { v.interval.is_none() })
     );
-    let some = evaluate(&images, &layout(STREET, options(20)));
+    let some = evaluate(&images, &spec(STREET, options(20)));
     let counts = value(&some, "pavpu_accurate_certain.mutual_information.4");
     assert!(counts.value.is_some() && counts.interval.is_none());
     assert!(value(&some, "pavpu.mutual_information.4").interval.is_some());
@@ -144,7 +144,7 @@ fn without_replicates_and_for_counts_there_is_no_interval() {
 
 #[test]
 fn every_interval_lies_in_the_range_of_its_metric_and_around_its_value() {
-    let evaluation = evaluate(&images(STREET, 16, 8), &layout(STREET, options(60)));
+    let evaluation = evaluate(&images(STREET, 16, 8), &spec(STREET, options(60)));
     let mut n_outside = 0;
     let mut n = 0;
     for value in evaluation.metrics() {

@@ -1,7 +1,5 @@
-use super::data::{
-    DIGIT, Image, Kind, Random, STREET, evaluate, images, layout, options,
-};
-use crate::metric::{Evaluation, Layout};
+use super::data::{DIGIT, Image, Kind, Random, STREET, evaluate, images, options, spec};
+use crate::metric::{Evaluation, EvaluationSpec};
 
 /// A value down to its bits.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,25 +27,25 @@ fn is_outside(image: &Image) -> bool {
     image.id.bytes().map(u64::from).sum::<u64>().is_multiple_of(3)
 }
 
-fn whole(images: &[Image], layout: &Layout) -> Evaluation {
-    let mut whole = evaluate(images, layout);
+fn whole(images: &[Image], spec: &EvaluationSpec) -> Evaluation {
+    let mut whole = evaluate(images, spec);
     for image in images.iter().filter(|image| is_outside(image)) {
-        whole.add_outside(image.summary(layout).unwrap()).unwrap();
+        whole.add_outside(image.summary(spec).unwrap()).unwrap();
     }
     whole
 }
 
 /// All images in random order, in a random number of parts, merged in random order.
-fn in_parts(images: &[Image], layout: &Layout, random: &mut Random) -> Evaluation {
+fn in_parts(images: &[Image], spec: &EvaluationSpec, random: &mut Random) -> Evaluation {
     let mut parts: Vec<Evaluation> =
-        (0..2 + random.below(5)).map(|_| Evaluation::new(layout.clone())).collect();
+        (0..2 + random.below(5)).map(|_| Evaluation::new(spec.clone())).collect();
     let n = parts.len();
     let mut left: Vec<&Image> = images.iter().collect();
     while !left.is_empty() {
         let image = left.swap_remove(random.below(left.len()));
-        parts[random.below(n)].add(image.summary(layout).unwrap()).unwrap();
+        parts[random.below(n)].add(image.summary(spec).unwrap()).unwrap();
         if is_outside(image) {
-            let summary = image.summary(layout).unwrap();
+            let summary = image.summary(spec).unwrap();
             parts[random.below(n)].add_outside(summary).unwrap();
         }
     }
@@ -60,15 +58,15 @@ fn in_parts(images: &[Image], layout: &Layout, random: &mut Random) -> Evaluatio
 }
 
 fn check(kind: Kind, n: usize) {
-    let layout = layout(kind, options(12));
+    let spec = spec(kind, options(12));
     let images = images(kind, n, 11);
-    let whole = whole(&images, &layout);
+    let whole = whole(&images, &spec);
     assert!(whole.n_images().1 >= 4);
     let expected = bits(&whole);
     assert!(expected.iter().any(|value| value.numbers[1].is_some()));
     let mut random = Random(5);
     for _ in 0..6 {
-        let merged = in_parts(&images, &layout, &mut random);
+        let merged = in_parts(&images, &spec, &mut random);
         assert_eq!(bits(&merged), expected);
         assert_eq!(merged, whole);
         assert_eq!(merged.rank_images(), whole.rank_images());
@@ -89,17 +87,15 @@ fn merged_parts_of_digits_equal_the_whole_bit_for_bit() {
 
 #[test]
 fn summaries_made_on_several_threads_give_the_same_bits() {
-    let layout = layout(STREET, options(8));
+    let spec = spec(STREET, options(8));
     let images = images(STREET, 12, 8);
-    let whole = bits(&evaluate(&images, &layout));
+    let whole = bits(&evaluate(&images, &spec));
     let parts: Vec<Evaluation> = std::thread::scope(|scope| {
-        let workers: Vec<_> = images
-            .chunks(5)
-            .map(|part| scope.spawn(|| evaluate(part, &layout)))
-            .collect();
+        let workers: Vec<_> =
+            images.chunks(5).map(|part| scope.spawn(|| evaluate(part, &spec))).collect();
         workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });
-    let mut merged = Evaluation::new(layout.clone());
+    let mut merged = Evaluation::new(spec.clone());
     for part in parts.into_iter().rev() {
         merged.merge(part).unwrap();
     }
@@ -108,23 +104,23 @@ fn summaries_made_on_several_threads_give_the_same_bits() {
 
 #[test]
 fn an_image_is_counted_once() {
-    let layout = layout(DIGIT, options(4));
+    let spec = spec(DIGIT, options(4));
     let images = images(DIGIT, 3, 1);
-    let mut evaluation = evaluate(&images, &layout);
+    let mut evaluation = evaluate(&images, &spec);
     let before = evaluation.clone();
-    let again = evaluation.add(images[1].summary(&layout).unwrap()).unwrap_err();
+    let again = evaluation.add(images[1].summary(&spec).unwrap()).unwrap_err();
     assert!(again.to_string().starts_with("folder/0001.png: has been evaluated before"));
-    let error = evaluation.merge(evaluate(&images[2..], &layout)).unwrap_err();
+    let error = evaluation.merge(evaluate(&images[2..], &spec)).unwrap_err();
     assert!(error.to_string().starts_with("folder/0002.png: has been evaluated before"));
     assert_eq!(evaluation, before);
-    evaluation.add_outside(images[1].summary(&layout).unwrap()).unwrap();
-    assert!(evaluation.add_outside(images[1].summary(&layout).unwrap()).is_err());
+    evaluation.add_outside(images[1].summary(&spec).unwrap()).unwrap();
+    assert!(evaluation.add_outside(images[1].summary(&spec).unwrap()).is_err());
 }
 
 #[test]
 fn evaluations_of_different_layouts_do_not_merge() {
-    let mut one = Evaluation::new(layout(DIGIT, options(4)));
-    let error = one.merge(Evaluation::new(layout(DIGIT, options(5)))).unwrap_err();
+    let mut one = Evaluation::new(spec(DIGIT, options(4)));
+    let error = one.merge(Evaluation::new(spec(DIGIT, options(5)))).unwrap_err();
     assert!(error.to_string().contains("other classes, measures or settings"));
     assert!(error.hint().is_some());
 }

@@ -1,4 +1,4 @@
-use super::data::{DIGIT, Image, Random, STREET, evaluate, images, layout, options};
+use super::data::{DIGIT, Image, Random, STREET, evaluate, images, options, spec};
 use super::oracle;
 use crate::metric::{Curve, Evaluation};
 
@@ -25,10 +25,10 @@ fn check(evaluation: &Evaluation, prefix: &str, suffix: &str, scores: &[(f64, bo
 }
 
 fn with_outside(inside: &[Image], outside: &[Image]) -> Evaluation {
-    let layout = layout(DIGIT, options(50));
-    let mut evaluation = evaluate(inside, &layout);
+    let spec = spec(DIGIT, options(50));
+    let mut evaluation = evaluate(inside, &spec);
     for image in outside {
-        evaluation.add_outside(image.summary(&layout).unwrap()).unwrap();
+        evaluation.add_outside(image.summary(&spec).unwrap()).unwrap();
     }
     evaluation
 }
@@ -51,7 +51,7 @@ fn images_from_outside_are_compared_with_those_inside() {
 #[test]
 fn labels_of_images_from_outside_do_not_count() {
     let (inside, outside) = (images(DIGIT, 30, 1), images(DIGIT, 40, 2));
-    let without = evaluate(&inside, &layout(DIGIT, options(50))).metrics();
+    let without = evaluate(&inside, &spec(DIGIT, options(50))).metrics();
     let with = with_outside(&inside, &outside).metrics();
     let shared: Vec<_> = with.iter().filter(|v| !v.metric.starts_with("ood.")).collect();
     assert!(without.iter().eq(shared));
@@ -89,7 +89,7 @@ fn strange_images_are_found_by_a_score_that_grows_with_strangeness() {
 #[test]
 fn pixels_are_compared_by_their_masks() {
     let images = images(STREET, 3, 3);
-    let evaluation = evaluate(&images, &layout(STREET, options(0)));
+    let evaluation = evaluate(&images, &spec(STREET, options(0)));
     for (i, score) in ["predictive_entropy", "mutual_information"].iter().enumerate() {
         let of = |image: &Image| {
             let mask = image.mask.clone().unwrap();

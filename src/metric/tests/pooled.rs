@@ -2,23 +2,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::data::{DIGIT, Image, Kind, STREET, evaluate, images, layout, options};
+use super::data::{DIGIT, Image, Kind, STREET, evaluate, images, options, spec};
 use super::oracle::{self, Item};
-use crate::metric::{LIKELIHOOD_FLOOR, METRICS, Metric, Value};
+use crate::metric::{LIKELIHOOD_FLOOR, METRICS, Metric, MetricValue};
 
 /// Rounding of fixed-point terms and of sums in f64.
 const ROUNDING: f64 = 1e-9;
 
-type Values = BTreeMap<String, Value>;
+type ValueComputation = BTreeMap<String, MetricValue>;
 
-fn values(images: &[Image], kind: Kind) -> Values {
-    let layout = layout(kind, options(0));
-    let metrics = evaluate(images, &layout).metrics();
+fn values(images: &[Image], kind: Kind) -> ValueComputation {
+    let spec = spec(kind, options(0));
+    let metrics = evaluate(images, &spec).metrics();
     metrics.into_iter().map(|value| (value.key.clone(), value)).collect()
 }
 
 #[track_caller]
-fn assert_within(values: &Values, key: &str, expected: f64) {
+fn assert_within(values: &ValueComputation, key: &str, expected: f64) {
     let value = values.get(key).unwrap_or_else(|| panic!("no {key}"));
     let found = value.value.unwrap_or_else(|| panic!("{key} has no value"));
     assert!(value.bin_error >= 0.0 && value.bin_error <= 0.3, "{value:?}");
@@ -34,7 +34,7 @@ const SCORES: [&str; 5] = [
     "deterministic",
 ];
 
-fn check_correctness(values: &Values, items: &[Item], n_classes: usize) {
+fn check_correctness(values: &ValueComputation, items: &[Item], n_classes: usize) {
     let check = |key: &str, expected: f64| assert_within(values, key, expected);
     let wrong = |item: &Item| if item.is_wrong() { 1.0 } else { 0.0 };
     check("accuracy", 1.0 - oracle::mean(items.iter().map(wrong)));
@@ -62,7 +62,7 @@ fn check_correctness(values: &Values, items: &[Item], n_classes: usize) {
     check("brier_score_per_class", brier / n_classes as f64);
 }
 
-fn check_calibration(values: &Values, items: &[Item], n_classes: usize) {
+fn check_calibration(values: &ValueComputation, items: &[Item], n_classes: usize) {
     let check = |key: &str, expected: f64| assert_within(values, key, expected);
     let confidences = oracle::confidences(items);
     check("expected_calibration_error", oracle::calibration_error(&confidences));
@@ -83,7 +83,7 @@ fn check_calibration(values: &Values, items: &[Item], n_classes: usize) {
     check("uncertainty_calibration_error", oracle::calibration_error(&entropies));
 }
 
-fn check_ranking(values: &Values, items: &[Item]) {
+fn check_ranking(values: &ValueComputation, items: &[Item]) {
     for (i, score) in SCORES.iter().enumerate() {
         let scored = oracle::scored(items, i);
         if scored.iter().all(|s| s.1) || !scored.iter().any(|s| s.1) {
@@ -110,7 +110,7 @@ fn check_ranking(values: &Values, items: &[Item]) {
     }
 }
 
-fn check_patches(values: &Values, images: &[Image], sizes: &[usize]) {
+fn check_patches(values: &ValueComputation, images: &[Image], sizes: &[usize]) {
     for (i, score) in SCORES[..4].iter().enumerate() {
         for &size in sizes {
             let patches: Vec<_> =
@@ -205,10 +205,10 @@ fn bins_are_fine_enough_to_move_ranking_by_less_than_a_thousandth() {
 
 #[test]
 fn keys_are_unique_and_begin_with_a_metric_of_the_table() {
-    let layout = layout(STREET, options(0));
+    let spec = spec(STREET, options(0));
     let images = images(STREET, 1, 1);
-    let mut evaluation = evaluate(&images, &layout);
-    evaluation.add_outside(images[0].summary(&layout).unwrap()).unwrap();
+    let mut evaluation = evaluate(&images, &spec);
+    evaluation.add_outside(images[0].summary(&spec).unwrap()).unwrap();
     let values = evaluation.metrics();
     let keys: BTreeSet<&str> = values.iter().map(|value| value.key.as_str()).collect();
     assert_eq!(keys.len(), values.len());

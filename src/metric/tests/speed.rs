@@ -1,7 +1,9 @@
 use std::time::Instant;
 
 use super::data::{Image, Kind, Random};
-use crate::metric::{Aggregation, Evaluation, Layout, Options, Score, Task};
+use crate::metric::{
+    Aggregation, Evaluation, EvaluationOptions, EvaluationSpec, Score, Task,
+};
 
 const MEASURES: [&str; 10] = [
     "predictive_entropy",
@@ -16,26 +18,26 @@ const MEASURES: [&str; 10] = [
     "predicted_class_std",
 ];
 
-fn layout(replicates: usize) -> Layout {
+fn spec(replicates: usize) -> EvaluationSpec {
     let classes = (0..19).map(|class| class.to_string()).collect();
     let scores = MEASURES.iter().map(|name| Score::new(*name, 19f32.ln())).collect();
-    let options = Options { replicates, ..Options::default() };
-    Layout::new(Task::Segmentation, classes, scores, options)
+    let options = EvaluationOptions { replicates, ..EvaluationOptions::default() };
+    EvaluationSpec::new(Task::Segmentation, classes, scores, options)
         .unwrap()
         .with_deterministic()
 }
 
 #[test]
 fn the_state_of_a_street_evaluation_is_well_below_500_mb() {
-    let bytes = Evaluation::new(layout(200)).bytes();
+    let bytes = Evaluation::new(spec(200)).bytes();
     assert!(bytes < 350 << 20, "{} MB", bytes >> 20);
-    let more = Evaluation::new(layout(201)).bytes() - bytes;
+    let more = Evaluation::new(spec(201)).bytes() - bytes;
     assert!((1 << 18..2 << 20).contains(&more), "{more} bytes a replicate");
 }
 
 #[test]
 fn every_aggregation_is_a_candidate_for_maps() {
-    assert_eq!(layout(0).aggregations(), Aggregation::ALL);
+    assert_eq!(spec(0).aggregations(), Aggregation::ALL);
 }
 
 /// Each pixel of an image four by four times: maps of networks are about as smooth.
@@ -66,16 +68,16 @@ fn enlarged(image: &Image) -> Image {
 #[ignore = "takes seconds and prints how many"]
 #[expect(clippy::print_stdout, reason = "what it is run for")]
 fn a_large_street_is_added_in_less_than_a_second() {
-    let layout = layout(200);
+    let spec = spec(200);
     let kind = Kind { task: Task::Segmentation, n_classes: 19, height: 256, width: 512 };
     let mut image = enlarged(&super::data::image(kind, "a.png", &mut Random(1)));
-    let mut evaluation = Evaluation::new(layout.clone());
+    let mut evaluation = Evaluation::new(spec.clone());
     let mut fastest = f64::INFINITY;
     // The fastest of several, because others may use the machine.
     for id in ["a", "b", "c", "d", "e", "f"] {
         id.clone_into(&mut image.id);
         let start = Instant::now();
-        let summary = image.summary(&layout).unwrap();
+        let summary = image.summary(&spec).unwrap();
         let summarized = start.elapsed();
         evaluation.add(summary).unwrap();
         let all = start.elapsed();

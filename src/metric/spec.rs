@@ -44,7 +44,7 @@ pub enum Task {
 
 /// Settings of an evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct EvaluationOptions {
     /// Replicates of the bootstrap; default: 200. With 0 there are no intervals.
     pub replicates: usize,
     /// Sides of the square patches of `PAvPU`, in pixels; default: 2, 4, 8, 16.
@@ -54,7 +54,7 @@ pub struct Options {
     pub interior: usize,
 }
 
-impl Default for Options {
+impl Default for EvaluationOptions {
     fn default() -> Self {
         Self { replicates: 200, patch_sizes: vec![2, 4, 8, 16], interior: 2 }
     }
@@ -62,16 +62,16 @@ impl Default for Options {
 
 /// What is evaluated. Evaluations can be merged only when they agree on all of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Layout {
+pub struct EvaluationSpec {
     task: Task,
     classes: Vec<String>,
     scores: Vec<Score>,
     has_deterministic: bool,
     has_masks: bool,
-    options: Options,
+    options: EvaluationOptions,
 }
 
-impl Layout {
+impl EvaluationSpec {
     /// An evaluation of classes and measures.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Layout {
         task: Task,
         classes: Vec<String>,
         scores: Vec<Score>,
-        options: Options,
+        options: EvaluationOptions,
     ) -> Result<Self> {
         check_classes(&classes)?;
         check_scores(&scores)?;
@@ -120,7 +120,7 @@ impl Layout {
     }
 
     /// The settings.
-    pub fn options(&self) -> &Options {
+    pub fn options(&self) -> &EvaluationOptions {
         &self.options
     }
 
@@ -198,7 +198,7 @@ fn check_scores(scores: &[Score]) -> Result<()> {
     Ok(())
 }
 
-fn check_options(options: &Options) -> Result<()> {
+fn check_options(options: &EvaluationOptions) -> Result<()> {
     if let Some(size) = options.patch_sizes.iter().find(|&&size| size < 2) {
         let message = format!("a patch of {size} pixels, expected at least 2");
         return Err(Error::setting("patch sizes", message)
