@@ -26,7 +26,6 @@ mod insert;
 mod inspect;
 #[cfg(test)]
 mod made;
-mod output;
 mod prepare;
 mod reach;
 mod recognize;
@@ -40,12 +39,12 @@ mod split_concat;
 mod stand_in;
 mod suspect;
 
+pub use crate::head::ScoresOption;
 pub(crate) use batch::{Preference, Shapes};
 pub use candidates::{Candidate, Place};
 pub use choose::SiteOptions;
 pub(crate) use converted::{AddedInputs, Converted, ConvertedDraw};
 pub use inspect::{Inspection, Verdict, inspect};
-pub use output::{Head, Scores, ScoresOption};
 pub(crate) use prepare::Active;
 pub use prepare::Survey;
 pub use restore::restore;

@@ -65,6 +65,7 @@
 //! | [`policy`] | what is decided about an image |
 //! | [`sampling`], [`output`], [`cost`], [`metric`] | the loop over samples; files and pictures; multiply-adds; predictions against labels |
 //! | [`runtime`], [`graph`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
+//! | [`head`] | the outputs that are read, and what each holds |
 //! | [`onnx`], [`input`], [`sums`] | model files; images; sums over samples |
 //! | [`random`] | which units a sample drops |
 //! | [`simd`], [`npy`], [`tensor`], [`palette`], [`error`] | instruction sets; arrays of `NumPy`; planes; colors of classes; errors |
@@ -93,6 +94,7 @@ pub mod cost;
 pub mod error;
 pub mod evaluate;
 pub mod graph;
+pub mod head;
 pub mod input;
 pub mod measure;
 pub mod metric;

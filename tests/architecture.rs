@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["simd", "operator", "npy"],
     &["random"],
     &["onnx", "input", "sums"],
+    &["head"],
     &["runtime", "graph", "measure"],
     &["sampling", "output", "cost", "metric"],
     &["policy"],

@@ -191,15 +191,16 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
         plan.model().opset(),
         plan.model().producer()
     ));
-    let head = plan.head();
-    match head.squashed_by.filter(|_| head.is_cut_off()) {
-        Some(operator) => {
+    let head = plan.heads().first();
+    match &head.cut_off[..] {
+        [_, ..] => {
+            let operators = head.cut_off.join(" and ");
             note(format!(
-                "scores: what the last {operator} of output \"{}\" reads",
+                "scores: what the last {operators} of output \"{}\" reads",
                 head.output
             ));
         }
-        None => note(format!("scores: output \"{}\"", head.output)),
+        [] => note(format!("scores: output \"{}\"", head.output)),
     }
     for (i, site) in plan.sites().iter().enumerate() {
         note(format!(

@@ -175,7 +175,10 @@ impl<'a> Check<'a> {
             element_type: scores.element_type()?,
             dimensions: vec![None; scores.shape().len()],
         };
-        let Some(model) = self.sampler.plan().tail(&described) else { return Ok(scores) };
+        let plan = self.sampler.plan();
+        let Some(model) = plan.tail(plan.heads().first(), &described) else {
+            return Ok(scores);
+        };
         if self.tail.is_none() {
             let options = SessionOptions::default();
             let session = Session::open(
@@ -186,7 +189,7 @@ impl<'a> Check<'a> {
             )?;
             self.tail = Some(session);
         }
-        let name = self.sampler.plan().head().tensor.clone();
+        let name = self.sampler.plan().heads().first().tensor.clone();
         let outputs = match &mut self.tail {
             Some(session) => session.run(&[(name.as_str(), &scores)])?,
             None => vec![scores],
@@ -242,7 +245,7 @@ impl<'a> Check<'a> {
         batch: usize,
         count: usize,
     ) -> Result<Vec<Vec<f32>>> {
-        let name = &self.sampler.plan().head().output;
+        let name = &self.sampler.plan().heads().first().output;
         let place = session.outputs().iter().position(|output| output.name == *name);
         let output = place.and_then(|place| outputs.into_iter().nth(place));
         let missing =
@@ -267,7 +270,7 @@ impl<'a> Check<'a> {
         let mut wrong = each.filter(|((a, b), _)| difference(a, b) > self.tolerance);
         let sample = wrong.next().map_or(-1, |(_, row)| row.1);
         Err(Error::output(
-            self.sampler.plan().head().output.clone(),
+            self.sampler.plan().heads().first().output.clone(),
             format!(
                 "sample {sample} of the converted model differs from the sampler's by {largest} \
                  of the largest value, with {} optimization; nothing was written",

@@ -116,7 +116,7 @@ fn rows(
         }
         let outputs = session.run(&fed).unwrap();
         let described = session.outputs();
-        let name = &plan.head().output;
+        let name = &plan.heads().first().output;
         let place = described.iter().position(|output| output.name == *name).unwrap();
         let values = outputs[place].to_f32().unwrap();
         let length = values.len() / outputs[place].shape()[0];
@@ -165,7 +165,7 @@ fn rows_of_converted_files_are_those_of_the_sampler_for_all_seeds_and_keys() {
     let mut wrong = Vec::new();
     for name in all {
         let open = || plan(&fixture(&name), &SiteOptions::default());
-        if open().head().is_cut_off() {
+        if open().heads().first().is_cut_off() {
             continue;
         }
         for draws in Draws::ALL {

@@ -292,7 +292,7 @@ impl<'a> Assembly<'a> {
             (self.sampler.scores().is_map(), self.sampler.scores().kind());
         let single = self.sampler.scores().channels() == 1;
         let b = &mut self.b;
-        let mut scores = b.cast(&self.plan.head().tensor, F32);
+        let mut scores = b.cast(&self.plan.heads().first().tensor, F32);
         if kind == ScoreKind::Probabilities {
             // Enlarged as logarithms, which are logits.
             let smallest = b.float(f32::MIN_POSITIVE);

@@ -72,7 +72,9 @@ impl Plan {
         for node in nodes {
             follower.follow(node)?;
         }
-        follower.check_output(&self.head().tensor)?;
+        for tensor in self.heads().tensors() {
+            follower.check_output(tensor)?;
+        }
         let (edits, is_guessed) = follower.finish();
         let mut model = self.model().clone();
         edits.apply(&mut model.graph);

@@ -169,11 +169,11 @@ const MOVERS: [&str; 14] = [
 
 const GROWERS: [&str; 4] = ["Resize", "Upsample", "ConvTranspose", "DepthToSpace"];
 
-/// The places of a model that lead to a tensor, in graph order.
-pub(super) fn candidates(model: &Model, head: &str) -> Vec<Candidate> {
-    let look = Look::new(model, head);
+/// The places of a model that lead to the heads, in graph order.
+pub(super) fn candidates(model: &Model, heads: &[&str]) -> Vec<Candidate> {
+    let look = Look::new(model, heads);
     let mut found: Vec<(usize, Place, String)> = Vec::new();
-    let (heads, tail) = look.heads(head);
+    let (heads, tail) = look.heads(heads);
     for &at in &look.order {
         let node = &model.graph.node[at];
         let mut push = |place, tensor: &str| found.push((at, place, tensor.to_owned()));
@@ -200,8 +200,8 @@ pub(super) fn candidates(model: &Model, head: &str) -> Vec<Candidate> {
 }
 
 /// The nodes that any node that is named leads to, and what it reads first that is no constant.
-pub(super) fn before(model: &Model, head: &str, at: usize) -> Option<Candidate> {
-    let look = Look::new(model, head);
+pub(super) fn before(model: &Model, heads: &[&str], at: usize) -> Option<Candidate> {
+    let look = Look::new(model, heads);
     let node = model.graph.node.get(at).filter(|_| look.needed.contains(&at))?;
     let tensor = look.data(node);
     (!tensor.is_empty()).then(|| Candidate {
@@ -229,10 +229,10 @@ fn kind(node: &proto::Node) -> &str {
 }
 
 impl<'a> Look<'a> {
-    fn new(model: &'a Model, head: &str) -> Self {
+    fn new(model: &'a Model, heads: &[&str]) -> Self {
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();
-        let needed = reach.needed([head]);
+        let needed = reach.needed(heads.iter().copied());
         let mut order: Vec<usize> = needed.iter().copied().collect();
         order.sort_unstable();
         let followers = Arc::new(Followers::new(&reach, &needed));
@@ -285,9 +285,9 @@ impl<'a> Look<'a> {
     }
 
     /// The last layers behind a tensor, and the nodes after them.
-    fn heads(&self, tensor: &'a str) -> (HashSet<usize>, HashSet<usize>) {
+    fn heads(&self, tensors: &[&'a str]) -> (HashSet<usize>, HashSet<usize>) {
         let (mut heads, mut tail) = (HashSet::new(), HashSet::new());
-        let mut open = vec![tensor];
+        let mut open = tensors.to_vec();
         while let Some(tensor) = open.pop() {
             let Some((at, node)) = self.producer(tensor) else { continue };
             if self.is_layer(node) {

@@ -17,16 +17,16 @@ const BLOCKS: [Place; 2] = [Place::Residual, Place::Linear];
 /// If a place or node is not there, or has no channels to drop.
 pub(super) fn sites(
     model: &Model,
-    head: &str,
+    heads: &[&str],
     options: &SiteOptions,
 ) -> Result<Vec<Found>> {
     if options.insert.is_empty() {
         return Ok(Vec::new());
     }
-    let all = candidates::candidates(model, head);
+    let all = candidates::candidates(model, heads);
     let mut chosen: Vec<Candidate> = Vec::new();
     for wanted in &options.insert {
-        for candidate in wanted_by(model, head, &all, wanted)? {
+        for candidate in wanted_by(model, heads, &all, wanted)? {
             if !chosen.iter().any(|c| c.at == candidate.at) {
                 chosen.push(candidate);
             }
@@ -44,7 +44,7 @@ pub(super) fn sites(
 
 fn wanted_by(
     model: &Model,
-    head: &str,
+    heads: &[&str],
     all: &[Candidate],
     wanted: &str,
 ) -> Result<Vec<Candidate>> {
@@ -61,7 +61,7 @@ fn wanted_by(
             let named = nodes.filter(|(_, node)| pattern.is(node_label(node)));
             let at = |(at, _): (usize, _)| {
                 let known = all.iter().find(|c| c.at == at).cloned();
-                known.or_else(|| candidates::before(model, head, at))
+                known.or_else(|| candidates::before(model, heads, at))
             };
             named.filter_map(at).collect()
         }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::candidates::{self, Candidate};
 use super::choose::SiteOptions;
-use super::output::{self, ScoresOption};
 use super::reach::Reach;
 use super::restore::restore;
 use super::site::Site;
 use super::suspect::{self, Warning};
 use super::{Plan, prepare, recognize};
 use crate::error::{Error, Result};
+use crate::head::{Heads, ScoresOption};
 use crate::onnx::Model;
 
 /// What a file is, as far as its randomness goes: a closed list, of which the first that holds
@@ -77,12 +77,11 @@ pub fn inspect(
     let batch_norm_training = prepare::repaired(&mut model)?;
     let found = recognize::recognize(&model)?;
     let sites: Vec<Site> = found.iter().map(|found| found.site.clone()).collect();
-    let head = head(&model, output_name);
+    let read = read_outputs(&model, output_name);
+    let tensors: Vec<&str> = read.tensors.iter().map(String::as_str).collect();
     let reach = Reach::new(&model.graph);
-    let needed: BTreeSet<usize> = reach
-        .needed(head.as_ref().map(|(tensor, _)| tensor.as_str()))
-        .into_iter()
-        .collect();
+    let needed: BTreeSet<usize> =
+        reach.needed(tensors.iter().copied()).into_iter().collect();
     let reaches_output = found
         .iter()
         .map(|found| {
@@ -92,9 +91,9 @@ pub fn inspect(
             })
         })
         .collect();
-    let candidates = match &head {
-        Some((tensor, _)) => candidates::candidates(&model, tensor),
-        None => Vec::new(),
+    let candidates = match &tensors[..] {
+        [] => Vec::new(),
+        tensors => candidates::candidates(&model, tensors),
     };
     let warnings = suspect::suspicions(&model, &sites);
     let verdict = match () {
@@ -110,22 +109,31 @@ pub fn inspect(
         candidates,
         warnings,
         verdict,
-        output: head.map(|(_, output)| output),
+        output: read.output,
         plan,
     })
 }
 
-/// The tensor that holds the scores and its output; of several outputs the first.
-fn head(model: &Model, output_name: Option<&str>) -> Option<(String, String)> {
-    let chosen = output::choose(model, output_name, ScoresOption::Auto);
-    match chosen {
-        Ok(head) => Some((head.tensor, head.output)),
-        Err(Error::Setting { .. }) => None,
+/// Tensors whose randomness is looked at.
+#[derive(Default)]
+struct ReadOutputs {
+    tensors: Vec<String>,
+    output: Option<String>,
+}
+
+/// Finds the tensors of the heads. If an output does not hold scores, the output itself is looked
+/// at; if several are possible, the first.
+fn read_outputs(model: &Model, output_name: Option<&str>) -> ReadOutputs {
+    match Heads::choose(model, output_name.as_slice(), ScoresOption::Auto) {
+        Ok(heads) => ReadOutputs {
+            tensors: heads.tensors().map(str::to_owned).collect(),
+            output: Some(heads.first().output.clone()),
+        },
+        Err(Error::Setting { .. }) => ReadOutputs::default(),
         Err(_) => {
-            let first = output_name.map(str::to_owned).or_else(|| {
-                model.outputs().into_iter().next().map(|output| output.name)
-            })?;
-            Some((first.clone(), first))
+            let first = || model.outputs().into_iter().next().map(|output| output.name);
+            let output = output_name.map(str::to_owned).or_else(first);
+            ReadOutputs { tensors: output.iter().cloned().collect(), output }
         }
     }
 }

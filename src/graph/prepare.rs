@@ -6,13 +6,13 @@ use super::apply::{self, Place};
 use super::choose::{self, SiteOptions};
 use super::inline;
 use super::insert;
-use super::output::{self, Head, ScoresOption};
 use super::reach::Reach;
 use super::recognize;
 use super::repair;
 use super::reserved;
 use super::site::{Draw, Found, Kind, Site, Source, Values};
 use crate::error::{Error, Result};
+use crate::head::{Heads, ScoresOption};
 use crate::onnx::{Model, bodies, node_label, proto};
 
 /// What was found in a model.
@@ -53,7 +53,7 @@ impl Active {
 /// The prepared model.
 pub(super) struct Prepared {
     pub(super) model: Model,
-    pub(super) head: Head,
+    pub(super) heads: Heads,
     pub(super) survey: Survey,
     /// The sites that draw.
     pub(super) sites: Vec<Site>,
@@ -67,17 +67,17 @@ const EXPORT_HINT: &str = "export with dropout alive and the rest in evaluation 
 
 pub(super) fn prepare(
     mut model: Model,
-    output_name: Option<&str>,
+    outputs: &[&str],
     scores: ScoresOption,
     options: &SiteOptions,
 ) -> Result<Prepared> {
     let batch_norm_training = repaired(&mut model)?;
-    let head = output::choose(&model, output_name, scores)?;
+    let heads = Heads::choose(&model, outputs, scores)?;
     let mut found = recognize::recognize(&model)?;
-    found.extend(insert::sites(&model, &head.tensor, options)?);
+    found.extend(insert::sites(&model, &heads.tensors().collect::<Vec<_>>(), options)?);
     let chosen = choose::choose(&mut found, options)?;
     let reach = Reach::new(&model.graph);
-    let needed = reach.needed([head.tensor.as_str()]);
+    let needed = reach.needed(heads.tensors());
     drop(reach);
     let is_needed = |found: &Found| {
         found.applications.iter().any(|application| {
@@ -118,7 +118,7 @@ pub(super) fn prepare(
     }
     let active = put_in_place(&mut model.graph, &found, &chosen);
     let sites = chosen.iter().map(|&i| found[i].site.clone()).collect();
-    Ok(Prepared { model, head, survey, sites, active })
+    Ok(Prepared { model, heads, survey, sites, active })
 }
 
 /// Takes randomness and batch normalization in training form out of functions, and brings the

@@ -8,7 +8,6 @@ use super::apply::node;
 use super::channels;
 use super::choose::SiteOptions;
 use super::cut::Cut;
-use super::output::{Head, Scores, ScoresOption};
 use super::prepare::{self, Active, Prepared, Survey};
 use super::reach::Reach;
 use super::restore::restore;
@@ -16,6 +15,7 @@ use super::self_contained;
 use super::site::Site;
 use super::stand_in;
 use crate::error::{Error, Result};
+use crate::head::{Heads, ScoresOption};
 use crate::onnx::{
     Model, ValueDescription, bodies, captured_names, declared, proto, untyped,
 };
@@ -62,7 +62,7 @@ pub(crate) enum SuffixKind<'a> {
 #[derive(Debug, Clone)]
 pub struct Plan {
     model: Model,
-    head: Head,
+    heads: Heads,
     survey: Survey,
     sites: Vec<Site>,
     active: Vec<Active>,
@@ -100,6 +100,17 @@ impl Plan {
         scores: ScoresOption,
         options: &SiteOptions,
     ) -> Result<Self> {
+        Self::with_outputs(model, output_name.as_slice(), scores, options)
+    }
+
+    /// As [`Plan::with_sites`], with any number of outputs as heads; the only output if no name
+    /// is given.
+    pub(super) fn with_outputs(
+        model: Model,
+        outputs: &[&str],
+        scores: ScoresOption,
+        options: &SiteOptions,
+    ) -> Result<Self> {
         self_contained::refuse(&model)?;
         let model = restore(model)?;
         let mut image = single_input(&model)?;
@@ -109,26 +120,26 @@ impl Plan {
             // Optimum leaves all four open.
             *open = channels::of_image(&model.graph, &image.name);
         }
-        Self::cut(prepare::prepare(model, output_name, scores, options)?, image)
+        Self::cut(prepare::prepare(model, outputs, scores, options)?, image)
     }
 
     /// Cuts a prepared model.
     pub(super) fn cut(prepared: Prepared, image: ValueDescription) -> Result<Self> {
-        let Prepared { model, head, survey, sites, active } = prepared;
+        let Prepared { model, heads, survey, sites, active } = prepared;
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();
-        let needed = reach.needed([head.tensor.as_str()]);
+        let needed = reach.needed(heads.tensors());
         let start: HashSet<usize> = needed
             .iter()
             .copied()
             .filter(|&i| holds_a_draw(&model.graph.node[i]))
             .collect();
         let moved = reach.downstream(&start, false);
-        if !reach
-            .index
-            .producer_index(&head.tensor)
-            .is_some_and(|node| moved.contains(&node))
-        {
+        let deterministic = heads.iter().find(|head| {
+            let writer = reach.index.producer_index(&head.tensor);
+            !writer.is_some_and(|node| moved.contains(&node))
+        });
+        if let Some(head) = deterministic {
             return Err(Error::output(
                 head.output.clone(),
                 "no live dropout reaches this output",
@@ -144,7 +155,7 @@ impl Plan {
         drop(reach);
         Ok(Self {
             model,
-            head,
+            heads,
             survey,
             sites,
             active,
@@ -162,16 +173,14 @@ impl Plan {
         &self.model
     }
 
-    /// The output that holds the scores.
-    pub fn head(&self) -> &Head {
-        &self.head
+    /// The tensors that are read for every sample: the first outputs of the suffix, in order.
+    pub fn heads(&self) -> &Heads {
+        &self.heads
     }
 
     /// The plan for those who do not ask what the scores are: they need not be probed.
     pub(crate) fn unprobed(mut self) -> Self {
-        if self.head.scores == Scores::ToBeProbed {
-            self.head.scores = Scores::Logits;
-        }
+        self.heads.assume_logits();
         self
     }
 
@@ -191,7 +200,7 @@ impl Plan {
     ) -> Result<Self> {
         let prepared = Prepared {
             model,
-            head: self.head.clone(),
+            heads: self.heads.clone(),
             survey: self.survey.clone(),
             sites: self.sites.clone(),
             active: self.active.clone(),
@@ -316,17 +325,18 @@ impl Plan {
 
     /// The suffix, with inputs as ONNX Runtime described the prefix's outputs.
     pub(crate) fn suffix(&self, inputs: &[TypedTensor], kind: SuffixKind) -> Vec<u8> {
-        self.suffix_of(self.suffix.iter().copied(), &self.head.tensor, inputs, kind)
+        let ends: Vec<&str> = self.heads.tensors().collect();
+        self.suffix_of(self.suffix.iter().copied(), &ends, inputs, kind)
     }
 
     fn suffix_of(
         &self,
         nodes: impl IntoIterator<Item = usize>,
-        end: &str,
+        ends: &[&str],
         inputs: &[TypedTensor],
         kind: SuffixKind,
     ) -> Vec<u8> {
-        let mut outputs = vec![end.to_owned()];
+        let mut outputs: Vec<String> = ends.iter().map(|&end| end.to_owned()).collect();
         let mut nodes: Vec<proto::Node> =
             nodes.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
         draw::finish(&mut nodes, &self.active, kind);
@@ -473,6 +483,8 @@ pub(super) mod draw;
 mod grow;
 mod resize;
 mod tail;
+#[cfg(test)]
+mod tests;
 #[cfg(test)]
 mod uncut;
 mod watched;

@@ -78,13 +78,13 @@ impl<'a> Splitter<'a> {
     fn new(plan: &'a Plan) -> Self {
         let graph = &plan.model().graph;
         let reach = Reach::new(graph);
-        let needed = reach.needed([plan.head().tensor.as_str()]);
+        let needed = reach.needed(plan.heads().tensors());
         let draws = needed.iter().copied().filter(|&i| holds_a_draw(&graph.node[i]));
         let random = reach.downstream(&draws.collect(), true);
         let random = random.intersection(&needed).copied().collect();
         let outputs = graph.output.iter().filter_map(|value| value.name.as_deref());
         let drawn = plan.active().iter().map(|active| active.input.as_str());
-        let kept = outputs.chain(drawn).chain([plan.head().tensor.as_str()]).collect();
+        let kept = outputs.chain(drawn).chain(plan.heads().tensors()).collect();
         Self { graph, reach, random, kept, new: BTreeMap::new(), count: 0 }
     }
 

@@ -188,12 +188,12 @@ fn model(sampler: &Sampler) -> Result<Value> {
         "files": files.collect::<Value>(),
         "producer": plan.model().producer(),
         "opset": plan.model().opset(),
-        "output": plan.head().output,
+        "output": plan.heads().first().output,
         "scores": match sampler.scores().kind() {
             ScoreKind::Logits => "logits",
             ScoreKind::Probabilities => "probabilities",
         },
-        "removed_from_end": plan.head().squashed_by.filter(|_| plan.head().is_cut_off()),
+        "removed_from_end": Some(plan.heads().first().cut_off.join(", ")).filter(|removed| !removed.is_empty()),
         "prefix_nodes": prefix,
         "suffix_nodes": suffix,
     }))

@@ -171,7 +171,10 @@ impl<'a> Probe<'a> {
             return Err(refused(format!("node \"{operator}\", which mixes the rows,")));
         }
         if axis(0)? != Some(0) {
-            return Err(refused(format!("output \"{}\"", self.plan.head().output)));
+            return Err(refused(format!(
+                "output \"{}\"",
+                self.plan.heads().first().output
+            )));
         }
         if !ProbeTensor::new(&same[0])?.repeats(rows) {
             let message = format!(

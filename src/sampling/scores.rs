@@ -2,7 +2,8 @@
 
 use super::probe::Probed;
 use crate::error::{Error, Result};
-use crate::graph::{Plan, Scores as Declared};
+use crate::graph::Plan;
+use crate::head::Role;
 use crate::input::preprocessing::{Layout, ModelInput, Task};
 use crate::runtime::Value;
 use crate::sums::{Coordinates, ScoreKind, Scores};
@@ -117,13 +118,13 @@ fn refuse_rows(plan: &Plan, shape: &[usize], rows: usize) -> Error {
     let message = format!(
         "it has {first} rows for {rows} image{plural}: pixels or tokens in the batch axis"
     );
-    Error::output(&plan.head().output, message)
+    Error::output(&plan.heads().first().output, message)
         .with_hint("export the model with scores [N,C] or [N,C,H,W], N being the images")
 }
 
 fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<Task>) -> Error {
     let sizes = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
-    let output = &plan.head().output;
+    let output = &plan.heads().first().output;
     if shape.len() == 4 && task != Some(Task::Classification) {
         return Error::output(
             output,
@@ -149,11 +150,11 @@ fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<Task>) -> Error {
 const MOST_CLASSES: usize = 65_534;
 
 fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
-    let head = plan.head();
+    let head = plan.heads().first();
     let refused = |message: String, hint: &str| {
         Err(Error::output(&head.output, message).with_hint(hint))
     };
-    match (head.squashed_by, channels) {
+    match (head.activation, channels) {
         (_, 0) => {
             refused("it has no channel".to_owned(), "choose another with --output-name")
         }
@@ -182,29 +183,25 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
     let unclear = |what: &str, hint: &str| {
         let (low, high) = range(&values);
         let message = format!("{what} (a probe gave values from {low} to {high})");
-        Err(Error::output(&plan.head().output, message).with_hint(hint))
+        Err(Error::output(&plan.heads().first().output, message).with_hint(hint))
     };
-    match (plan.head().scores, looks(&values, channels, pixels)) {
-        (Declared::Logits, _) | (Declared::ToBeProbed, ValueRange::Free) => {
-            Ok(ScoreKind::Logits)
-        }
+    match (plan.heads().first().role, looks(&values, channels, pixels)) {
+        (Some(Role::Logits), _) | (None, ValueRange::Free) => Ok(ScoreKind::Logits),
         (_, ValueRange::Probabilities) => Ok(ScoreKind::Probabilities),
-        (Declared::Probabilities, ValueRange::WithinOne) if channels == 1 => {
+        (Some(Role::Probabilities), ValueRange::WithinOne) if channels == 1 => {
             Ok(ScoreKind::Probabilities)
         }
-        (Declared::Probabilities, _) => unclear(
+        (Some(Role::Probabilities), _) => unclear(
             "it should hold probabilities, but is not within 0 and 1, or does not sum to 1 over \
              the classes",
             "where it holds scores before a softmax, say so: --scores logits; else export the \
              model up to its logits",
         ),
-        (Declared::ToBeProbed, ValueRange::WithinOne | ValueRange::WholeNumbers) => {
-            unclear(
-                "whether it holds logits is unclear",
-                "say what it holds: --scores logits, or --scores probabilities; class ids are no \
+        (None, ValueRange::WithinOne | ValueRange::WholeNumbers) => unclear(
+            "whether it holds logits is unclear",
+            "say what it holds: --scores logits, or --scores probabilities; class ids are no \
              scores: export the model up to its logits",
-            )
-        }
+        ),
     }
 }
 

@@ -6,7 +6,6 @@ use super::arguments::PredictArguments;
 use super::jsonl::Lines;
 use crate::cli::progress::Progress;
 use crate::cli::terminal;
-use crate::graph::Scores;
 use crate::pipeline::{Event, Job, Summary, columns};
 use crate::sampling::Sampler;
 use crate::sums::ScoreKind;
@@ -149,16 +148,12 @@ fn sum_up(job: &Job, summary: &Summary) {
 }
 
 fn describe_sampler(sampler: &Sampler) {
-    let (scores, head) = (sampler.scores(), sampler.plan().head());
+    let (scores, head) = (sampler.scores(), sampler.plan().heads().first());
     let kind = match scores.kind() {
         ScoreKind::Logits => "logits",
         ScoreKind::Probabilities => "probabilities",
     };
-    let how = if head.scores == Scores::ToBeProbed {
-        "by a probe"
-    } else {
-        "by the graph or --scores"
-    };
+    let how = if head.role.is_none() { "by a probe" } else { "by the graph or --scores" };
     let task = if scores.is_map() { "segmentation" } else { "classification" };
     let n = scores.n_classes();
     terminal::note(&format!("{task} of {n} classes; the scores are {kind} ({how})"));

@@ -116,7 +116,11 @@ impl<'a> Follower<'a> {
         if self.places.get(tensor) == Some(&Place::FIRST) {
             return Ok(());
         }
-        let name = &self.plan.head().output;
+        let heads = self.plan.heads();
+        let name = heads
+            .iter()
+            .find(|head| head.tensor == tensor)
+            .map_or(tensor, |head| head.output.as_str());
         Err(format!("the images of a run are not the rows of output \"{name}\""))
     }
 

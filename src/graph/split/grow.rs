@@ -49,7 +49,7 @@ impl Plan {
                 !adds_halves(node) || from_prefix.count() == 1
             };
             let all = *by_rows
-                && *tensor != self.head.tensor
+                && !self.heads.reads(tensor)
                 && !readers.is_empty()
                 && readers.iter().all(|node| grows(node, tensor) && lone(node));
             for number in readers.iter().filter_map(|node| self.draw_of(node)) {

@@ -1,44 +1,54 @@
-//! A last bilinear resize of the logits, which the reduction does tile by tile instead.
+//! A last bilinear resize of the logits, which the sums do tile by tile instead.
 
-use super::{Plan, Scores, SuffixKind, TypedTensor};
+use super::{Plan, SuffixKind, TypedTensor};
 use crate::graph::batch::attribute;
 use crate::graph::reach::Reach;
+use crate::head::{HeadTensor, Role};
 use crate::onnx::{GraphIndex, proto};
 use crate::sums::Coordinates;
 
-/// The last operator before the scores, where it resizes logits bilinearly.
+/// A bilinear resize of logits that is the last operator before a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LastResize {
-    /// The logits that it reads.
+    /// The low-resolution logits that it reads.
     pub(crate) logits: String,
     pub(crate) coordinates: Coordinates,
 }
 
 impl Plan {
-    /// The resize that the scores come out of. Whether it is what the reduction does is for a
-    /// run to show: its sizes may be anything.
-    pub(crate) fn last_resize(&self) -> Option<LastResize> {
-        if self.head.scores == Scores::Probabilities {
+    /// Returns the resize that each head comes out of; `None` if one of them does not end in a
+    /// resize of logits. Only a run can show whether the sums compute the same, because its sizes
+    /// may be anything.
+    pub(crate) fn last_resizes(&self) -> Option<Vec<LastResize>> {
+        let index = GraphIndex::new(&self.model.graph);
+        self.heads.iter().map(|head| self.last_resize_of(head, &index)).collect()
+    }
+
+    fn last_resize_of(
+        &self,
+        head: &HeadTensor,
+        index: &GraphIndex,
+    ) -> Option<LastResize> {
+        if head.role == Some(Role::Probabilities) {
             return None;
         }
-        let index = GraphIndex::new(&self.model.graph);
-        let node = index.producer(&self.head.tensor)?;
+        let node = index.producer(&head.tensor)?;
         let coordinates = coordinates(node, self.model.opset())?;
         let logits = node.input.first()?.clone();
         let writer = index.producer_index(&logits)?;
         self.suffix.contains(&writer).then_some(LastResize { logits, coordinates })
     }
 
-    /// The suffix up to a tensor, as [`Plan::suffix`] makes it whole, and which of the inputs
-    /// it takes.
+    /// Returns the suffix that ends at these tensors instead of the heads, and for each input of
+    /// [`Plan::suffix`] whether it is one of its inputs too.
     pub(crate) fn suffix_to(
         &self,
-        end: &str,
+        ends: &[&str],
         inputs: &[TypedTensor],
         kind: SuffixKind,
     ) -> (Vec<u8>, Vec<bool>) {
         let reach = Reach::new(&self.model.graph);
-        let needed = reach.needed([end]);
+        let needed = reach.needed(ends.iter().copied());
         let nodes: Vec<usize> =
             self.suffix.iter().copied().filter(|node| needed.contains(node)).collect();
         let reads = |name: &String| {
@@ -48,7 +58,7 @@ impl Plan {
         let pairs = inputs.iter().zip(&taken);
         let inputs: Vec<TypedTensor> =
             pairs.filter(|(_, taken)| **taken).map(|(input, _)| input.clone()).collect();
-        (self.suffix_of(nodes, end, &inputs, kind), taken)
+        (self.suffix_of(nodes, ends, &inputs, kind), taken)
     }
 }
 

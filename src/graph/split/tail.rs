@@ -1,26 +1,31 @@
-//! What follows the scores: the operators that were cut off.
+//! The operators that were cut off behind the heads.
+
+use std::collections::HashSet;
 
 use super::{Plan, TypedTensor, typed};
-use crate::onnx::{GraphIndex, proto};
+use crate::graph::reach::Reach;
+use crate::head::HeadTensor;
+use crate::onnx::proto;
 
 impl Plan {
-    /// The model from the scores to the output that was chosen; `None` where they are one.
-    pub(crate) fn tail(&self, scores: &TypedTensor) -> Option<Vec<u8>> {
-        let index = GraphIndex::new(&self.model.graph);
-        let mut nodes: Vec<proto::Node> = Vec::new();
-        let mut name = self.head.output.as_str();
-        // The chain is short, and none is longer than the graph.
-        while name != self.head.tensor && nodes.len() < self.model.graph.node.len() {
-            let node = index.producer(name)?;
-            nodes.push(node.clone());
-            name = node.input.first()?;
-        }
-        if nodes.is_empty() {
+    /// Returns the model from the tensor of a head to its output; `None` if they are the same.
+    pub(crate) fn tail(
+        &self,
+        head: &HeadTensor,
+        scores: &TypedTensor,
+    ) -> Option<Vec<u8>> {
+        if !head.is_cut_off() {
             return None;
         }
-        nodes.reverse();
-        let input = TypedTensor { name: self.head.tensor.clone(), ..scores.clone() };
-        let graph = self.graph("tail", nodes, vec![typed(&input)], &[&self.head.output]);
+        let reach = Reach::new(&self.model.graph);
+        let before: HashSet<usize> = reach.needed([head.tensor.as_str()]);
+        let mut behind: Vec<usize> =
+            reach.needed([head.output.as_str()]).difference(&before).copied().collect();
+        behind.sort_unstable();
+        let nodes: Vec<proto::Node> =
+            behind.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
+        let input = TypedTensor { name: head.tensor.clone(), ..scores.clone() };
+        let graph = self.graph("tail", nodes, vec![typed(&input)], &[&head.output]);
         Some(self.finish(graph))
     }
 }

@@ -9,7 +9,7 @@ impl Plan {
     /// the draws off and what they drop from added as outputs.
     pub(crate) fn uncut(&self, masks: Option<&[i32]>) -> Vec<u8> {
         let mut graph = self.model.graph.clone();
-        let mut outputs = vec![self.head.tensor.clone()];
+        let mut outputs: Vec<String> = self.heads.tensors().map(str::to_owned).collect();
         let mut extra = Vec::new();
         match masks {
             None => {
@@ -47,16 +47,17 @@ impl Plan {
         }
         graph.node.splice(0..0, extra);
         graph.value_info.clear();
-        self.with_outputs(graph, &outputs)
+        self.writing(graph, &outputs)
     }
 
     /// The whole file with its own dropouts, the first one's output added.
     pub(crate) fn native(&self, file: &Model) -> Vec<u8> {
-        let outputs = [self.head.tensor.clone(), self.active[0].output.clone()];
-        self.with_outputs(file.graph.clone(), &outputs)
+        let mut outputs: Vec<String> = self.heads.tensors().map(str::to_owned).collect();
+        outputs.push(self.active[0].output.clone());
+        self.writing(file.graph.clone(), &outputs)
     }
 
-    fn with_outputs(&self, mut graph: proto::Graph, outputs: &[String]) -> Vec<u8> {
+    fn writing(&self, mut graph: proto::Graph, outputs: &[String]) -> Vec<u8> {
         graph.output = outputs.iter().map(|name| untyped(name)).collect();
         self.finish(graph)
     }

@@ -65,7 +65,7 @@ impl Sampler {
     }
 
     /// The scores of these samples of an image, a tensor a run, with the number of its rows that
-    /// count. Whose tensor they are is [`Head::tensor`](crate::graph::Head::tensor).
+    /// count. Whose tensor they are is [`HeadTensor::tensor`](crate::head::HeadTensor::tensor).
     pub(crate) fn scores_of(
         &mut self,
         image: &Value,

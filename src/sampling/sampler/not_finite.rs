@@ -93,7 +93,7 @@ impl Sampler {
             "the model overflows on this image: check mean, std and the value range that it was \
              trained with"
         };
-        Error::output(self.plan.head().output.clone(), message).with_hint(hint)
+        Error::output(self.plan.heads().first().output.clone(), message).with_hint(hint)
     }
 
     /// Runs the pass again with every tensor watched.
@@ -112,7 +112,11 @@ impl Sampler {
         let side = self.plan.watched_suffix(&self.prefix.cut_inputs(), self.kind())?;
         let suffix = Side { sampler: self, watched: side, inputs: suffix_inputs };
         let counts = suffix.counts()?;
-        let from = match walk(&suffix.watched.nodes, &counts, &self.plan.head().tensor) {
+        let from = match walk(
+            &suffix.watched.nodes,
+            &counts,
+            &self.plan.heads().first().tensor,
+        ) {
             End::Node(step) => {
                 let model = self.plan.suffix(&self.prefix.cut_inputs(), self.kind());
                 return suffix.describe(&step, model).map(Some);

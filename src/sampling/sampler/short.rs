@@ -33,9 +33,13 @@ impl Sampler {
     /// Opens it, where the model ends in a resize and a run shows that the reduction's is the
     /// same.
     pub(super) fn open_short(&mut self, size: Size) -> Result<()> {
-        let resize = self.plan.last_resize().filter(|_| {
-            self.scores.is_map() && self.options.uses(Shortcut::ResizeInReduction)
-        });
+        let resize = self
+            .plan
+            .last_resizes()
+            .and_then(|resizes| resizes.into_iter().next())
+            .filter(|_| {
+                self.scores.is_map() && self.options.uses(Shortcut::ResizeInReduction)
+            });
         let Some(resize) = resize else { return Ok(()) };
         let options = SessionOptions {
             sites: Some(SiteCounts::new(self.plan.active().len()).into()),
@@ -49,7 +53,7 @@ impl Sampler {
             draws: self.options.draws,
         };
         let inputs = self.prefix.cut_inputs();
-        let (model, takes) = self.plan.suffix_to(&resize.logits, &inputs, kind);
+        let (model, takes) = self.plan.suffix_to(&[&resize.logits], &inputs, kind);
         let what = "model from its first dropout to its last resize";
         let session = Session::open(&self.runtime, what, &model, &options)?;
         let coordinates = resize.coordinates;
