@@ -15,6 +15,7 @@ mod names;
 mod predict;
 mod progress;
 mod report;
+mod settings;
 mod signals;
 mod sites;
 mod terminal;
@@ -24,8 +25,6 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
-
-use crate::error::Error;
 
 /// What is typed after `mcdrop`.
 #[derive(Debug, Parser)]
@@ -117,7 +116,12 @@ fn command() -> clap::Command {
 
 /// Parses the process's arguments, runs the command and reports how it ended.
 pub fn main() -> ExitCode {
-    let parsed = command().try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let program = command();
+    let name = std::env::args().nth(1);
+    if let Some(chosen) = name.and_then(|name| program.find_subcommand(name)) {
+        settings::use_options_of(chosen);
+    }
+    let parsed = program.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let typed = match parsed {
         Ok(typed) => typed,
         Err(error) => return usage::answer(&error),
@@ -142,7 +146,7 @@ pub fn main() -> ExitCode {
         Ok(End::Stopped(code)) => ExitCode::from(code),
         Err(error) => {
             terminal::error(&error);
-            ExitCode::from(if matches!(error, Error::Setting { .. }) { 2 } else { 1 })
+            ExitCode::from(if error.is_setting() { 2 } else { 1 })
         }
     }
 }

@@ -1,8 +1,10 @@
-//! What can go wrong, by whose matter it is: a file, a model, a node, an image, a setting,
+//! The error type, with one variant per cause: a file, a model, a node, an image, a setting,
 //! the runtime library.
 //!
-//! Every message is lower case, names the file or node, says what was found and what was
-//! expected; the way out is kept apart as a hint, so that a program can show it where it likes.
+//! A message is lower case and states the file, node or setting, what was expected and what was
+//! found. The hint is separate, so that a program can show it where it likes. Messages and hints
+//! name settings in snake case and in backquotes (`` `output_name` ``, `` `threads = 1` ``); the
+//! command line replaces them by its options.
 
 mod system;
 
@@ -14,11 +16,11 @@ use system::Access;
 /// Result of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What is expected of ONNX Runtime and of ourselves, and nobody else can mend.
+/// Hint for errors that a user cannot fix.
 const REPORT: &str = "this should not happen: please report it, with what `mcdrop doctor` says \
                       and how the model was made";
 
-/// An error with what it concerns and, where one is known, a way out ([`Error::hint`]).
+/// An error with its cause and often a hint ([`Error::hint`]).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -27,7 +29,7 @@ pub enum Error {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// A file or folder could not be written.
@@ -35,29 +37,29 @@ pub enum Error {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// A model file is not what it should be, or holds what is not supported.
+    /// A model file is invalid, or contains something that is not supported.
     #[error("{}: {message}", path.display())]
     Model {
         /// The model file.
         path: PathBuf,
-        /// What was found and what was expected.
+        /// What was expected and what was found.
         message: String,
-        /// The way out.
+        /// How to avoid the error.
         hint: Option<String>,
     },
-    /// One node, input or output of a model is in the way.
+    /// A node, input or output of a model is not supported.
     #[error("{what} \"{name}\": {message}")]
     Graph {
         /// `node`, `input` or `output`.
         what: &'static str,
-        /// Its name; that of its first output for a node that has none.
+        /// Its name; the name of its first output for a node without a name.
         name: String,
-        /// What was found and what was expected.
+        /// What was expected and what was found.
         message: String,
-        /// The way out.
+        /// How to avoid the error.
         hint: Option<String>,
     },
     /// One image cannot be used; others can.
@@ -65,80 +67,89 @@ pub enum Error {
     Image {
         /// The image file.
         path: PathBuf,
-        /// What was found and what was expected.
+        /// What was expected and what was found.
         message: String,
-        /// The way out.
+        /// How to avoid the error.
         hint: Option<String>,
     },
-    /// The model cannot be run on images of a size; on others it may.
+    /// The model cannot run on images of this size.
     #[error(
         "the model cannot take images of {width}x{height} pixels; {message}{}",
-        said(detail.as_deref())
+        runtime_message(detail.as_deref())
     )]
     ImageSize {
-        /// Columns that the network was given.
+        /// Width of the network's input.
         width: usize,
-        /// Rows that the network was given.
+        /// Height of the network's input.
         height: usize,
-        /// What sizes it takes instead, as far as they were found by trying.
+        /// Sizes that were tried, and which of them work.
         message: String,
-        /// What both sides must be a multiple of, where that was found.
+        /// Number that both sides must be a multiple of, if trial runs found one.
         multiple: Option<usize>,
-        /// What ONNX Runtime said, in one line.
+        /// Message of ONNX Runtime, in one line.
         detail: Option<String>,
-        /// The way out.
+        /// How to avoid the error.
         hint: Option<String>,
     },
-    /// A setting (a flag, or a key of a configuration file) has a value that cannot be used,
-    /// or is missing.
-    #[error("{origin}: {message}")]
+    /// A setting has a value that cannot be used, or is missing.
+    #[error("{name}: {message}")]
     Setting {
-        /// The flag (`--mean`) or the file and key (`model.toml: mean`).
-        origin: String,
-        /// What was found and what was expected.
+        /// The setting in snake case (`pad_to_multiple`), or with a value (`palette = voc`).
+        name: String,
+        /// What was expected and what was found.
         message: String,
-        /// The way out.
+        /// How to avoid the error.
+        hint: Option<String>,
+    },
+    /// A configuration file, a list or a folder of the input cannot be used.
+    #[error("{place}: {message}")]
+    Configuration {
+        /// The file or folder, with a line or key if one is known (`model.toml: mean`).
+        place: String,
+        /// What was expected and what was found.
+        message: String,
+        /// How to avoid the error.
         hint: Option<String>,
     },
     /// No usable ONNX Runtime library was found.
     #[error("no usable ONNX Runtime library was found; tried:\n{}", tried.join("\n"))]
     RuntimeMissing {
-        /// A line for each place, with what was wrong there.
+        /// One line per place, with the reason why it was rejected.
         tried: Vec<String>,
-        /// The way out.
+        /// How to avoid the error.
         hint: Option<String>,
     },
-    /// ONNX Runtime refused something.
-    #[error("{what}: {message}{}", said(detail.as_deref()))]
+    /// ONNX Runtime failed.
+    #[error("{what}: {message}{}", runtime_message(detail.as_deref()))]
     Runtime {
-        /// What was being done.
+        /// The action that failed.
         what: String,
         /// What went wrong.
         message: String,
-        /// What ONNX Runtime said, in one line.
+        /// Message of ONNX Runtime, in one line.
         detail: Option<String>,
-        /// The way out.
+        /// How to avoid the error.
         hint: Option<String>,
     },
 }
 
 impl Error {
-    /// A file or folder that could not be read.
+    /// Creates an error for a file or folder that could not be read.
     pub fn read(path: &Path, source: io::Error) -> Self {
         Self::Read { path: path.to_owned(), source }
     }
 
-    /// A file or folder that could not be written.
+    /// Creates an error for a file or folder that could not be written.
     pub fn write(path: &Path, source: io::Error) -> Self {
         Self::Write { path: path.to_owned(), source }
     }
 
-    /// A model that cannot be used.
+    /// Creates an error for a model that cannot be used.
     pub fn model(path: &Path, message: impl Into<String>) -> Self {
         Self::Model { path: path.to_owned(), message: message.into(), hint: None }
     }
 
-    /// A node that is in the way.
+    /// Creates an error for a node that is not supported.
     pub fn node(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Graph {
             what: "node",
@@ -148,7 +159,7 @@ impl Error {
         }
     }
 
-    /// A graph output that is in the way.
+    /// Creates an error for an output of the graph.
     pub fn output(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Graph {
             what: "output",
@@ -158,7 +169,7 @@ impl Error {
         }
     }
 
-    /// A graph input that is in the way.
+    /// Creates an error for an input of the graph.
     pub fn input(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Graph {
             what: "input",
@@ -168,17 +179,24 @@ impl Error {
         }
     }
 
-    /// An image that cannot be used.
+    /// Creates an error for an image that cannot be used.
     pub fn image(path: &Path, message: impl Into<String>) -> Self {
         Self::Image { path: path.to_owned(), message: message.into(), hint: None }
     }
 
-    /// A setting that cannot be used; `origin` is the flag, or the file and key.
-    pub fn setting(origin: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Setting { origin: origin.into(), message: message.into(), hint: None }
+    /// Creates an error for a setting; `name` is in snake case (`pad_to_multiple`), or has a
+    /// value as well (`palette = voc`).
+    pub fn setting(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Setting { name: name.into(), message: message.into(), hint: None }
     }
 
-    /// Something that ONNX Runtime refused.
+    /// Creates an error for a file or folder that sets or lists something; `place` may add a
+    /// line or key (`model.toml: mean`).
+    pub fn configuration(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Configuration { place: place.into(), message: message.into(), hint: None }
+    }
+
+    /// Creates an error for a failure of ONNX Runtime.
     pub fn runtime(what: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Runtime {
             what: what.into(),
@@ -188,8 +206,7 @@ impl Error {
         }
     }
 
-    /// The same error with what ONNX Runtime said, in one line; those that do not come from it
-    /// stay as they are.
+    /// Adds the message of ONNX Runtime, in one line. Has no effect on errors of other causes.
     #[must_use]
     pub(crate) fn with_detail(mut self, text: impl Into<String>) -> Self {
         if let Self::Runtime { detail, .. } | Self::ImageSize { detail, .. } = &mut self {
@@ -198,7 +215,7 @@ impl Error {
         self
     }
 
-    /// What ONNX Runtime said, in one line, where the error came from it.
+    /// Returns the message of ONNX Runtime, in one line, if it caused the error.
     pub fn detail(&self) -> Option<&str> {
         match self {
             Self::Runtime { detail, .. } | Self::ImageSize { detail, .. } => {
@@ -208,8 +225,8 @@ impl Error {
         }
     }
 
-    /// The same error with a way out. Read and write errors stay as they are: theirs follows
-    /// from what the system said.
+    /// Adds a hint. Has no effect on read and write errors, whose hint follows from the error of
+    /// the operating system.
     #[must_use]
     pub fn with_hint(mut self, text: impl Into<String>) -> Self {
         match &mut self {
@@ -219,23 +236,34 @@ impl Error {
             | Self::Image { hint, .. }
             | Self::ImageSize { hint, .. }
             | Self::Setting { hint, .. }
+            | Self::Configuration { hint, .. }
             | Self::RuntimeMissing { hint, .. }
             | Self::Runtime { hint, .. } => *hint = Some(text.into()),
         }
         self
     }
 
-    /// The same error as the matter of an image that it came up with.
+    /// Attributes the error to the image that caused it.
     #[must_use]
     pub fn of_image(self, path: &Path) -> Self {
-        let (message, hint) = (self.to_string(), self.hint().map(str::to_owned));
-        match self {
-            Self::Image { .. } | Self::Read { .. } => self,
-            _ => Self::Image { path: path.to_owned(), message, hint },
-        }
+        let message = match &self {
+            Self::Image { .. } | Self::Read { .. } => return self,
+            Self::Setting { name, message, .. } if name == "image" => message.clone(),
+            Self::Setting { name, message, .. } if is_identifier(name) => {
+                format!("`{name}`: {message}")
+            }
+            other => other.to_string(),
+        };
+        let hint = self.hint().map(str::to_owned);
+        Self::Image { path: path.to_owned(), message, hint }
     }
 
-    /// The way out, where one is known.
+    /// Returns whether a setting or a configuration file caused the error.
+    pub fn is_setting(&self) -> bool {
+        matches!(self, Self::Setting { .. } | Self::Configuration { .. })
+    }
+
+    /// Returns how to avoid the error, if that is known.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Read { source, .. } => system::hint(source, Access::Read),
@@ -245,13 +273,18 @@ impl Error {
             | Self::Image { hint, .. }
             | Self::ImageSize { hint, .. }
             | Self::Setting { hint, .. }
+            | Self::Configuration { hint, .. }
             | Self::RuntimeMissing { hint, .. } => hint.as_deref(),
             Self::Runtime { hint, .. } => Some(hint.as_deref().unwrap_or(REPORT)),
         }
     }
 }
 
-/// The last part of a message: what ONNX Runtime said.
-fn said(detail: Option<&str>) -> String {
+/// Formats the message of ONNX Runtime as the end of an error.
+fn runtime_message(detail: Option<&str>) -> String {
     detail.map(|text| format!(" (onnxruntime: {text})")).unwrap_or_default()
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use super::sites::ModelArguments;
 use super::{End, terminal};
 use crate::cost::{Costs, costs};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{self, Inspection};
 use crate::onnx::{Model, find_model};
 use crate::runtime::Runtime;
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let found = graph::inspect(&model, arguments.given.output_name.as_deref(), &options)?;
     // A choice that fits no site is a mistake in what was typed, not a property of the file.
     let was_said = !options.is_default() || arguments.given.output_name.is_some();
-    if matches!(found.plan, Err(Error::Setting { .. })) && was_said {
+    if matches!(&found.plan, Err(error) if error.is_setting()) && was_said {
         return found.plan.map(|_| End::Done);
     }
     let cost = cost(arguments, &model, &found);

@@ -3,11 +3,12 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
+use super::settings;
 use crate::error::Error;
 
 /// An error, and the way out below it.
 pub(super) fn error(error: &Error) {
-    note(&format_args!("error: {error}"));
+    note(&format_args!("error: {}", settings::message(error)));
     if let Some(text) = error.hint() {
         hint(text);
     }
@@ -15,7 +16,7 @@ pub(super) fn error(error: &Error) {
 
 /// A warning.
 pub(super) fn warning(message: &impl Display) {
-    note(&format_args!("warning: {message}"));
+    note(&format_args!("warning: {}", settings::to_options(&message.to_string())));
 }
 
 /// A warning, and the way out below it where one is known.
@@ -28,7 +29,7 @@ pub(super) fn warned(message: &impl Display, way_out: Option<&str>) {
 
 /// A way out.
 pub(super) fn hint(text: &str) {
-    note(&format_args!("hint: {text}"));
+    note(&format_args!("hint: {}", settings::to_options(text)));
 }
 
 /// A line about what is going on.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, error::ErrorKind};
 
-use super::{Cli, terminal};
+use super::{Cli, settings, terminal};
 
 /// What the parser calls a way out.
 const TIP: &str = "tip: ";
@@ -26,7 +26,8 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
         let _ = error.print();
     } else {
         let command = std::env::args().nth(1);
-        terminal::note(&reworded(&error.to_string(), command.as_deref()));
+        let text = reworded(&error.to_string(), command.as_deref());
+        terminal::note(&settings::to_options(&text));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

@@ -35,7 +35,7 @@ fn meaning(source: &Error, access: Access) -> Option<Meaning> {
     if has_code(source, TOO_MANY_OPEN) {
         return Some((
             "too many files are open",
-            "raise the limit of open files (`ulimit -n 4096`), or use fewer threads: --threads",
+            "raise the limit of open files (`ulimit -n 4096`), or use fewer `threads`",
         ));
     }
     match access {
@@ -84,24 +84,24 @@ fn of_writing(source: &Error) -> Option<Meaning> {
     let meaning = match source.kind() {
         ErrorKind::StorageFull => (
             "the disk is full",
-            "make room or name a folder on another disk with -o; fewer --maps, and no npy among \
-             --formats, need less",
+            "make room or name a folder on another disk with `output`; fewer `maps`, and no npy \
+             among `formats`, need less",
         ),
         ErrorKind::QuotaExceeded => (
             "this user's share of the disk is used up",
-            "make room or name a folder on another disk with -o; fewer --maps need less",
+            "make room or name a folder on another disk with `output`; fewer `maps` need less",
         ),
         ErrorKind::FileTooLarge => (
             "larger than this file system or user may have a file",
-            "name a folder on another file system with -o, or raise the limit (`ulimit -f`)",
+            "name a folder on another file system with `output`, or raise the limit (`ulimit -f`)",
         ),
         ErrorKind::ReadOnlyFilesystem => (
             "the file system can only be read",
-            "name a folder that can be written with -o",
+            "name a folder that can be written with `output`",
         ),
         ErrorKind::PermissionDenied => (
             "no permission to write there",
-            "name a folder of your own with -o, or allow writing there (`chmod u+w`)",
+            "name a folder of your own with `output`, or allow writing there (`chmod u+w`)",
         ),
         ErrorKind::NotFound => (
             "its folder is no longer there",
@@ -110,19 +110,20 @@ fn of_writing(source: &Error) -> Option<Meaning> {
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
             (
                 "another file or folder has the name that is needed",
-                "name another output folder with -o, or rename the image",
+                "name another output folder with `output`, or rename the image",
             )
         }
         ErrorKind::InvalidFilename => (
             "the name is too long, or none that this file system can have",
-            "rename the image, or name an output folder with a shorter path with -o",
+            "rename the image, or name an output folder with a shorter path with `output`",
         ),
-        ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => {
-            ("the network share does not answer", "name a folder on a local disk with -o")
-        }
+        ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => (
+            "the network share does not answer",
+            "name a folder on a local disk with `output`",
+        ),
         _ if has_code(source, DEVICE_ERRORS) => (
             "the disk or network share fails",
-            "name a folder on another disk with -o, and check this one",
+            "name a folder on another disk with `output`, and check this one",
         ),
         _ => return None,
     };
@@ -153,11 +154,11 @@ mod tests {
     fn what_the_system_refuses_is_said_in_our_words_first_with_a_way_out() {
         let path = Path::new("out/a.png");
         let cases = [
-            (ErrorKind::StorageFull, "the disk is full", "--maps"),
+            (ErrorKind::StorageFull, "the disk is full", "`maps`"),
             (ErrorKind::QuotaExceeded, "used up", "another disk"),
             (ErrorKind::FileTooLarge, "larger than", "ulimit -f"),
-            (ErrorKind::ReadOnlyFilesystem, "only be read", "-o"),
-            (ErrorKind::PermissionDenied, "no permission to write", "-o"),
+            (ErrorKind::ReadOnlyFilesystem, "only be read", "`output`"),
+            (ErrorKind::PermissionDenied, "no permission to write", "`output`"),
             (ErrorKind::NotFound, "no longer there", "run again"),
             (ErrorKind::InvalidFilename, "too long", "rename"),
             (ErrorKind::NotADirectory, "has the name", "rename"),

@@ -9,7 +9,7 @@ use super::restore::restore;
 use super::site::Site;
 use super::suspect::{self, Warning};
 use super::{Plan, prepare, recognize};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::head::{Heads, ScoresOption};
 use crate::onnx::Model;
 
@@ -129,7 +129,7 @@ fn read_outputs(model: &Model, output_name: Option<&str>) -> ReadOutputs {
             tensors: heads.tensors().map(str::to_owned).collect(),
             output: Some(heads.first().output.clone()),
         },
-        Err(Error::Setting { .. }) => ReadOutputs::default(),
+        Err(error) if error.is_setting() => ReadOutputs::default(),
         Err(_) => {
             let first = || model.outputs().into_iter().next().map(|output| output.name);
             let output = output_name.map(str::to_owned).or_else(first);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Cost;
+use crate::cli::settings;
 use crate::graph::Inspection;
 use crate::onnx::Model;
 
@@ -54,7 +55,7 @@ pub(super) fn report(model: &Model, found: &Inspection, cost: Option<&Cost>) -> 
             "evidence": warning.evidence,
         })
     });
-    let refused = found.plan.as_ref().err().map(ToString::to_string);
+    let refused = found.plan.as_ref().err().map(settings::message);
     let report = json!({
         "model": model.path().display().to_string(),
         "opset": model.opset(),

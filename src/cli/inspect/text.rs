@@ -1,7 +1,7 @@
 //! The answer for a person.
 
 use super::Cost;
-use crate::cli::terminal;
+use crate::cli::{settings, terminal};
 use crate::error::Error;
 use crate::graph::{Candidate, Inspection, Place, Site, Verdict};
 use crate::onnx::Model;
@@ -45,7 +45,7 @@ pub(super) fn report(
 }
 
 fn line(text: &str) {
-    terminal::line(&text);
+    terminal::line(&settings::to_options(text));
 }
 
 fn verdict(found: &Inspection) {
@@ -176,7 +176,8 @@ fn way_on(found: &Inspection) {
             line(&format!("mcdrop predict would sample it: {n} {sites}"));
         }
         Err(error) => {
-            line(&format!("it cannot be sampled as it is: {error}"));
+            let message = settings::message(error);
+            line(&format!("it cannot be sampled as it is: {message}"));
             let head = found.candidates.iter().any(|c| c.place == Place::Head);
             if head && found.sites.iter().all(|site| !site.live) {
                 line("hint: --insert head puts dropout before the last layer");

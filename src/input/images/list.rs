@@ -28,7 +28,7 @@ const HINT: &str = "a list has a path on each line, or NUL between paths, or is 
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let of_path = |error| Error::read(path, error);
     if path.metadata().map_err(of_path)?.is_dir() {
-        return Err(Error::setting(
+        return Err(Error::configuration(
             path.display().to_string(),
             "is a folder, not a list",
         )
@@ -70,7 +70,7 @@ pub(super) fn read(
 }
 
 fn at(name: &str, line: usize, message: impl Into<String>) -> Error {
-    Error::setting(format!("{name}: line {line}"), message).with_hint(HINT)
+    Error::configuration(format!("{name}: line {line}"), message).with_hint(HINT)
 }
 
 /// Hands each path of a list to `take`, in order; empty lines are left out.
@@ -104,12 +104,12 @@ pub(super) fn paths(
 fn refuse_other_content(name: &str, content: &[u8]) -> Result<()> {
     use ImageFormat::{Jpeg, Png, Tiff, WebP};
     if content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff") {
-        return Err(Error::setting(name, "the list is UTF-16; expected UTF-8")
+        return Err(Error::configuration(name, "the list is UTF-16; expected UTF-8")
             .with_hint("save it as UTF-8: in PowerShell, with Out-File -Encoding utf8"));
     }
     // Other formats begin with letters, as names do.
     if matches!(image::guess_format(content), Ok(Jpeg | Png | Tiff | WebP)) {
-        return Err(Error::setting(name, "is an image, not a list of them")
+        return Err(Error::configuration(name, "is an image, not a list of them")
             .with_hint("give images as IMAGES, without --manifest"));
     }
     Ok(())

@@ -101,7 +101,7 @@ impl<'a> Lister<'a> {
         let images = self.walk(path, &wanted)?;
         if images.is_empty() {
             let message = "no images in this folder";
-            return Err(Error::setting(path.display().to_string(), message)
+            return Err(Error::configuration(path.display().to_string(), message)
                 .with_hint(format!("{}, also in sub-folders", taken())));
         }
         Ok(images)
@@ -127,7 +127,7 @@ impl<'a> Lister<'a> {
                 taken()
             );
             return Err(
-                Error::setting(path.display().to_string(), message).with_hint(hint)
+                Error::configuration(path.display().to_string(), message).with_hint(hint)
             );
         }
         Ok(images)
@@ -154,7 +154,7 @@ impl<'a> Lister<'a> {
             images.push(ImageFile::new(root, &placed.id.text, kept));
         })?;
         if images.is_empty() {
-            return Err(Error::setting(name, "there is no path in this list")
+            return Err(Error::configuration(name, "there is no path in this list")
                 .with_hint("write a path on each line"));
         }
         repeats::tell_escaped_apart(&mut images);

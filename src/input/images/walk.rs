@@ -31,7 +31,7 @@ impl Lister<'_> {
         let out = self.out.as_deref();
         if out.is_some() && out == root.canonicalize().ok().as_deref() {
             let message = "is to be read and written: results would become images";
-            return Err(Error::setting(root.display().to_string(), message)
+            return Err(Error::configuration(root.display().to_string(), message)
                 .with_hint("write the results to another folder"));
         }
         let is_out = |entry: &DirEntry| {
