@@ -64,9 +64,11 @@
 //! | [`pipeline`], [`convert`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself |
 //! | [`policy`] | what is decided about an image |
 //! | [`sampling`], [`output`], [`cost`], [`metric`] | the loop over samples; files and pictures; multiply-adds; predictions against labels |
-//! | [`runtime`], [`graph`], [`measure`] | ONNX Runtime; sites and the cut; what is measured |
-//! | [`head`] | the outputs that are read, and what each holds |
-//! | [`onnx`], [`input`], [`sums`] | model files; images; sums over samples |
+//! | [`runtime`], [`graph`] | ONNX Runtime; sites and the cut |
+//! | [`input`] | images |
+//! | [`task`] | what a model's outputs mean, and what is computed from them |
+//! | [`head`], [`measure`] | the output tensors that are read; what is measured |
+//! | [`onnx`], [`sums`] | model files; sums over samples |
 //! | [`random`] | which units a sample drops |
 //! | [`simd`], [`npy`], [`tensor`], [`palette`], [`error`] | instruction sets; arrays of `NumPy`; planes; colors of classes; errors |
 //!
@@ -112,6 +114,7 @@ pub mod runtime;
 pub mod sampling;
 pub mod simd;
 pub mod sums;
+pub mod task;
 pub mod tensor;
 pub mod tune;
 

@@ -16,12 +16,13 @@
 //! it is never 0 or NaN instead.
 //!
 //! ```
-//! use mcdrop::metric::{Evaluation, ImageInput, ImageSummary, EvaluationSpec, EvaluationOptions, Score, Task};
+//! use mcdrop::metric::{Evaluation, ImageInput, ImageSummary, EvaluationSpec, EvaluationOptions, Score};
+//! use mcdrop::task::Item;
 //!
 //! # fn main() -> mcdrop::Result<()> {
 //! let classes = vec!["cat".to_owned(), "dog".to_owned()];
 //! let scores = vec![Score::new("least_confidence", 0.5)];
-//! let spec = EvaluationSpec::new(Task::Classification, classes, scores, EvaluationOptions::default())?;
+//! let spec = EvaluationSpec::new(Item::Image, classes, scores, EvaluationOptions::default())?;
 //! let mut evaluation = Evaluation::new(spec);
 //! for (id, probabilities, label) in [("a.png", [0.9, 0.1], 0), ("b.png", [0.6, 0.4], 1)] {
 //!     let least_confidence = [1.0 - probabilities[0]];
@@ -87,6 +88,6 @@ pub use image::ImageSummary;
 pub use image_ranking::{ImageRanking, RankingVerdict, ScoreCandidate};
 pub use input::{DeterministicPass, IGNORED, ImageInput, NO_MASK};
 pub use items::LIKELIHOOD_FLOOR;
-pub use spec::{DETERMINISTIC, EvaluationOptions, EvaluationSpec, Score, Task};
+pub use spec::{DETERMINISTIC, EvaluationOptions, EvaluationSpec, Score};
 pub use table::{Breakdown, Direction, METRICS, Metric, Requires};
 pub use values::MetricValue;

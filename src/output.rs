@@ -9,7 +9,6 @@
 pub mod chart;
 pub mod class_map;
 pub mod colormap;
-pub mod crop;
 pub mod float_tiff;
 pub mod folder;
 pub mod format;

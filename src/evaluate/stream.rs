@@ -9,8 +9,9 @@ use super::labels::{ImageLabels, LabelSource};
 use crate::error::{Error, Result};
 use crate::metric::{
     DeterministicPass, Evaluation, EvaluationOptions, EvaluationSpec, IGNORED,
-    ImageInput, ImageSummary, MetricValue, NO_MASK, Score, Task,
+    ImageInput, ImageSummary, MetricValue, NO_MASK, Score,
 };
+use crate::task::Item;
 use crate::tensor::ClassMap;
 
 /// What is told of an image.
@@ -211,7 +212,7 @@ pub(super) fn spec(
     folder: &PredictionFolder,
     truth: &GroundTruth,
 ) -> Result<EvaluationSpec> {
-    let task = if folder.is_map { Task::Segmentation } else { Task::Classification };
+    let item = if folder.is_map { Item::Pixel } else { Item::Image };
     let names = folder.class_names.clone().filter(|names| {
         let different: BTreeSet<&String> = names.iter().collect();
         different.len() == folder.n_classes
@@ -222,7 +223,7 @@ pub(super) fn spec(
     };
     let scores = folder.measures.iter().map(score).collect();
     let spec = EvaluationSpec::new(
-        task,
+        item,
         names.unwrap_or_else(ids),
         scores,
         EvaluationOptions::default(),

@@ -33,7 +33,7 @@ pub use self::partial_config::Options;
 pub use self::spatial_transform::MODEL_INPUT;
 pub use super::settings::{
     Alpha, Channels, Crop, CropRule, Exif, Fill, Interpolation, Layout, ModelInput, Pad,
-    PadSide, Preset, Resampler, Resize, Size, Task,
+    PadSide, Preset, Resampler, Resize, Size,
 };
 
 use self::normalize::Scaling;
@@ -43,6 +43,7 @@ use self::spatial_transform::SpatialTransform;
 use super::settings::ReadOptions;
 use crate::error::Result;
 use crate::palette::Palette;
+use crate::task::Task;
 
 /// How images become the input of a network, every value settled.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ pub struct Preprocessing {
     /// The colors of the classes, where they are known.
     pub palette: Option<Palette>,
     /// What the output is about, where it was said.
-    pub task: Option<Task>,
+    pub task: Option<&'static Task>,
     layout: Layout,
     channels: Channels,
     spatial: SpatialTransform,

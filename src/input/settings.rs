@@ -264,16 +264,6 @@ named_values! {
 }
 
 named_values! {
-    /// What the model's output is about.
-    pub enum Task {
-        /// One class an image.
-        Classification = "classification",
-        /// One class a pixel.
-        Segmentation = "segmentation",
-    }
-}
-
-named_values! {
     /// Mean and standard deviation by name; two names stand for the sizes as well.
     pub enum Preset {
         /// The mean and standard deviation that torchvision's models were trained with.

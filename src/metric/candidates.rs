@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::bootstrap;
 use super::group::Group;
 use super::record::ImageOutcome;
-use super::spec::{EvaluationSpec, Task};
+use super::spec::EvaluationSpec;
 use super::table::RankedItems;
+use crate::task::Item;
 
 /// Images by id: sums over them go along the ids, so they do not depend on the order of arrival.
 pub(super) type ImageOutcomes = BTreeMap<String, ImageOutcome>;
@@ -24,9 +25,9 @@ pub(super) fn suffix(
     spec: &EvaluationSpec,
     (score, aggregation): (&str, &str),
 ) -> String {
-    match spec.task() {
-        Task::Classification => score.to_owned(),
-        Task::Segmentation => format!("{score}.{aggregation}"),
+    match spec.item() {
+        Item::Image => score.to_owned(),
+        Item::Pixel => format!("{score}.{aggregation}"),
     }
 }
 

@@ -9,10 +9,11 @@ use super::input::{ImageInput, NO_MASK};
 use super::items::{Items, RIGHT, UNLABELED, WRONG};
 use super::patches::{PatchSums, Patches};
 use super::record::ImageOutcome;
-use super::spec::{EvaluationSpec, Task};
+use super::spec::EvaluationSpec;
 use super::tally::{ClassCounts, Tally};
 use crate::error::Result;
 use crate::measure::image_level::rank_95;
+use crate::task::Item;
 
 /// What one image adds to the sums.
 #[derive(Debug, Clone)]
@@ -118,9 +119,9 @@ impl ImageScan<'_> {
         {
             self.counter.put(score, outcome, brier);
         }
-        match self.spec.task() {
-            Task::Classification => values.extend_from_slice(map),
-            Task::Segmentation => {
+        match self.spec.item() {
+            Item::Image => values.extend_from_slice(map),
+            Item::Pixel => {
                 let quantile = self.counter.of_rank(rank_95(map.len()), map);
                 values.extend(regions.aggregate(map, threshold, quantile));
             }

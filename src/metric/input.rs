@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::bins::LIMIT;
-use super::spec::{EvaluationSpec, Task};
+use super::spec::EvaluationSpec;
 use crate::error::{Error, Result};
+use crate::task::Item;
 
 /// The label of an item that no metric looks at.
 pub const IGNORED: u32 = u32::MAX;
@@ -92,7 +93,7 @@ impl ImageInput<'_> {
 
     fn check_sizes(&self, spec: &EvaluationSpec) -> Result<()> {
         let n = self.n_items();
-        let is_item = spec.task() == Task::Segmentation || n == 1;
+        let is_item = spec.item() == Item::Pixel || n == 1;
         if n == 0 || n > MAX_ITEMS || !is_item {
             let message = format!("{} x {} items", self.width, self.height);
             let hint =

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::aggregate::Aggregation;
 use super::bins::LIMIT;
 use crate::error::{Error, Result};
+use crate::task::Item;
 
 /// The name of the score of the pass without dropout, 1 less its probability.
 pub const DETERMINISTIC: &str = "deterministic";
@@ -33,15 +34,6 @@ impl Score {
     }
 }
 
-/// Whether an image is one item, or every pixel is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    /// One label an image.
-    Classification,
-    /// One label a pixel.
-    Segmentation,
-}
-
 /// Settings of an evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvaluationOptions {
@@ -63,7 +55,7 @@ impl Default for EvaluationOptions {
 /// What is evaluated. Evaluations can be merged only when they agree on all of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationSpec {
-    task: Task,
+    item: Item,
     classes: Vec<String>,
     scores: Vec<Score>,
     has_deterministic: bool,
@@ -78,7 +70,7 @@ impl EvaluationSpec {
     /// When there are fewer than two classes, a name occurs twice, a bound is not in
     /// (0, 16), a patch is smaller than 2 pixels, or an option is far beyond use.
     pub fn new(
-        task: Task,
+        item: Item,
         classes: Vec<String>,
         scores: Vec<Score>,
         options: EvaluationOptions,
@@ -87,7 +79,7 @@ impl EvaluationSpec {
         check_scores(&scores)?;
         check_options(&options)?;
         let (has_deterministic, has_masks) = (false, false);
-        Ok(Self { task, classes, scores, has_deterministic, has_masks, options })
+        Ok(Self { item, classes, scores, has_deterministic, has_masks, options })
     }
 
     /// The same with the pass without dropout, which every image must then have.
@@ -105,8 +97,8 @@ impl EvaluationSpec {
     }
 
     /// Whether images or pixels are the items.
-    pub fn task(&self) -> Task {
-        self.task
+    pub fn item(&self) -> Item {
+        self.item
     }
 
     /// Names of the classes; there are C.
@@ -143,17 +135,17 @@ impl EvaluationSpec {
 
     /// How pixels become a number for the image: in one way only where the image is the item.
     pub fn aggregations(&self) -> &'static [Aggregation] {
-        match self.task {
-            Task::Classification => &[Aggregation::Mean],
-            Task::Segmentation => Aggregation::ALL,
+        match self.item {
+            Item::Image => &[Aggregation::Mean],
+            Item::Pixel => Aggregation::ALL,
         }
     }
 
     /// Sides of patches; none where there are no pixels.
     pub fn patch_sizes(&self) -> &[usize] {
-        match self.task {
-            Task::Classification => &[],
-            Task::Segmentation => &self.options.patch_sizes,
+        match self.item {
+            Item::Image => &[],
+            Item::Pixel => &self.options.patch_sizes,
         }
     }
 

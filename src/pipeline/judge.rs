@@ -102,7 +102,7 @@ impl Writer<'_> {
             return None;
         }
         let part = self.part(image);
-        let predicted = part.of_classes(image.statistics.prediction());
+        let predicted = part.crop_classes(image.statistics.prediction());
         let ids: Vec<u32> = predicted.classes.iter().copied().map(u32::from).collect();
         let n_classes = image.statistics.n_classes();
         let pixels =

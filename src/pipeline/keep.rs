@@ -13,15 +13,16 @@ impl Writer<'_> {
     pub(super) fn probabilities(&self, image: &Predicted) -> Vec<f32> {
         let statistics = &image.statistics;
         let whole = (statistics.height(), statistics.width());
-        self.part(image).of_planes(statistics.mean(), whole)
+        self.part(image).crop_planes(statistics.mean(), whole)
     }
 
     /// The classes of the pass without dropout in the part that counts, and their probabilities.
     pub(super) fn deterministic(&self, image: &Predicted) -> (Vec<f32>, Vec<f32>) {
         let part = self.part(image);
         let (class, probability) = image.statistics.deterministic();
-        let classes = part.of_classes(class).classes.into_iter().map(f32::from).collect();
-        (classes, part.of_map(probability).values)
+        let classes =
+            part.crop_classes(class).classes.into_iter().map(f32::from).collect();
+        (classes, part.crop_map(probability).values)
     }
 
     /// Mean probabilities, the pass without dropout and the measures, at the network's size

@@ -61,7 +61,7 @@ impl Writer<'_> {
             predicting: true,
             ..ImageData::default()
         };
-        let classes = part.of_classes(image.statistics.prediction());
+        let classes = part.crop_classes(image.statistics.prediction());
         let classes = resample::classes(&classes, &map_placement, height, width);
         data.set_classes(&classes, Some(place))?;
         for measure in self.options.measures_of_page() {

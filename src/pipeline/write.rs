@@ -7,7 +7,6 @@ use crate::input::{Decoded, Geometry, ImageFile};
 use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
 use crate::output::class_map;
 use crate::output::colormap::Ramp;
-use crate::output::crop::Part;
 use crate::output::folder::{OutputFolder, map_path};
 use crate::output::format::Format;
 use crate::output::heat_map::HeatMap;
@@ -17,6 +16,7 @@ use crate::palette::Palette;
 use crate::policy::Policy;
 use crate::sums::{Needs, Statistics};
 use crate::tensor::Map;
+use crate::tensor::Region;
 
 /// How kept probabilities are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl Writer<'_> {
             .options
             .computed(self.map)
             .into_iter()
-            .map(|measure| (measure, part.of_map(measure.map(&image.statistics))))
+            .map(|measure| (measure, part.crop_map(measure.map(&image.statistics))))
             .collect();
         let map_of = |wanted: &Measure| {
             maps.iter()
@@ -205,20 +205,20 @@ impl Writer<'_> {
     }
 
     /// The part of the network's plane that shows the image: what counts and is kept.
-    pub(super) fn part(&self, image: &Predicted) -> Part {
+    pub(super) fn part(&self, image: &Predicted) -> Region {
         let (height, width) = (image.statistics.height(), image.statistics.width());
         if !self.map {
-            return Part { rows: 0..height, columns: 0..width };
+            return Region { rows: 0..height, columns: 0..width };
         }
         let (rows, columns) = image.geometry.valid();
-        Part { rows, columns }
+        Region { rows, columns }
     }
 
     fn numbers(&self, image: &Predicted) -> ImageNumbers {
         let statistics = &image.statistics;
         let (deterministic_class, deterministic_probability) = statistics.deterministic();
         if self.map {
-            let probability = self.part(image).of_map(deterministic_probability);
+            let probability = self.part(image).crop_map(deterministic_probability);
             let deterministic_probability = image_level::mean(&probability);
             return ImageNumbers::Map { deterministic_probability };
         }
@@ -245,7 +245,7 @@ impl Writer<'_> {
         let n_classes = image.statistics.n_classes();
         let (map_placement, map_height, map_width) = self.map_placement(image);
         if self.options.prediction {
-            let prediction = self.part(image).of_classes(image.statistics.prediction());
+            let prediction = self.part(image).crop_classes(image.statistics.prediction());
             let classes =
                 resample::classes(&prediction, &map_placement, map_height, map_width);
             let encoded = class_map::encode_png(&classes, n_classes, &self.palette);

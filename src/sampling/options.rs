@@ -3,9 +3,9 @@
 use super::shortcut::Shortcut;
 use super::stop::Stop;
 use crate::error::{Error, Result};
-use crate::input::preprocessing::Task;
 use crate::random::Draws;
 use crate::sums::{Needs, Reduction};
+use crate::task::Task;
 
 /// Whether images share their masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,7 +51,7 @@ pub struct SamplingOptions {
     /// Threads of ONNX Runtime and of the reduction. Default: one a core.
     pub threads: usize,
     /// Classification or segmentation. Default: by the rank of the output.
-    pub task: Option<Task>,
+    pub task: Option<&'static Task>,
     /// The sums that the measures need, and `stop`, which needs the moments. Default: all.
     pub needs: Needs,
     /// Ways to do less work that are not taken. Default: none.

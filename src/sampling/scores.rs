@@ -4,15 +4,16 @@ use super::probe::Probed;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::head::Role;
-use crate::input::preprocessing::{Layout, ModelInput, Task};
+use crate::input::preprocessing::{Layout, ModelInput};
 use crate::runtime::Value;
 use crate::sums::{Coordinates, ScoreKind, Scores};
+use crate::task::{Item, OutputShape, Task};
 
 /// Shape and kind of a model's scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScoreLayout {
     channels: usize,
-    map: bool,
+    task: &'static Task,
     kind: ScoreKind,
 }
 
@@ -22,30 +23,31 @@ impl ScoreLayout {
         plan: &Plan,
         probed: &Probed,
         (input, size): (&ModelInput, (usize, usize)),
-        task: Option<Task>,
+        task: Option<&'static Task>,
     ) -> Result<Self> {
         let (head, layout) = (&probed.head, input.layout);
         let shape = head.shape();
         if shape.first() != Some(&probed.head_rows) {
             return Err(refuse_rows(plan, &shape, probed.head_rows));
         }
-        // A map that is 1 x 1 for a small image is still a map.
-        let one_pixel = matches!(probed.declared[..], [_, _, Some(1), Some(1)]);
-        let (channels, map) = match (&shape[..], task) {
-            (&([_, c] | [_, c, 1, 1]), Some(Task::Classification)) | (&[_, c], None) => {
-                (c, false)
-            }
-            (&[_, c, 1, 1], None) if one_pixel => (c, false),
-            (&[_, c, h, w], None | Some(Task::Segmentation))
-                if layout == Layout::Nchw && !channels_last(&[c, h, w], size) =>
-            {
-                (c, true)
-            }
-            _ => return Err(refuse_shape(plan, &shape, task)),
+        let is_declared_single = matches!(probed.declared[..], [_, _, Some(1), Some(1)]);
+        let chosen = match task {
+            Some(task) => Some(task).filter(|task| task.accepts(&shape)),
+            None => Task::of_output(&OutputShape { sizes: &shape, is_declared_single }),
         };
+        let has_channels_last = match (chosen.map(|task| task.item), &shape[..]) {
+            (Some(Item::Pixel), &[_, c, h, w]) => {
+                layout != Layout::Nchw || channels_last(&[c, h, w], size)
+            }
+            _ => false,
+        };
+        let Some(task) = chosen.filter(|_| !has_channels_last) else {
+            return Err(refuse_shape(plan, &shape, task));
+        };
+        let channels = shape[1];
         check_channels(plan, channels)?;
         let kind = kind(plan, head, channels)?;
-        Ok(Self { channels, map, kind })
+        Ok(Self { channels, task, kind })
     }
 
     /// Channels of the output; one stands for two classes.
@@ -58,9 +60,14 @@ impl ScoreLayout {
         self.channels.max(2)
     }
 
+    /// The task that the scores are of.
+    pub fn task(&self) -> &'static Task {
+        self.task
+    }
+
     /// Whether there are scores for each pixel, not for the image alone.
     pub fn is_map(&self) -> bool {
-        self.map
+        self.task.item == Item::Pixel
     }
 
     /// Whether they are logits or probabilities.
@@ -86,10 +93,10 @@ impl ScoreLayout {
         };
         let (rows, channels) =
             (shape.first().copied().unwrap_or(0), shape.get(1).copied());
-        let (height, width) = match (self.map, shape) {
-            (true, &[_, _, height, width]) => (height, width),
-            (false, _) => (1, 1),
-            _ => return Err(changed()),
+        let (height, width) = match (self.task.item, shape) {
+            (Item::Pixel, &[_, _, height, width]) => (height, width),
+            (Item::Image, _) => (1, 1),
+            (Item::Pixel, _) => return Err(changed()),
         };
         let length = self.channels * height * width;
         if channels != Some(self.channels) || row >= rows || values.len() != rows * length
@@ -122,10 +129,10 @@ fn refuse_rows(plan: &Plan, shape: &[usize], rows: usize) -> Error {
         .with_hint("export the model with scores [N,C] or [N,C,H,W], N being the images")
 }
 
-fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<Task>) -> Error {
+fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<&'static Task>) -> Error {
     let sizes = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
     let output = &plan.heads().first().output;
-    if shape.len() == 4 && task != Some(Task::Classification) {
+    if shape.len() == 4 && task.is_none_or(|task| task.accepts(shape)) {
         return Error::output(
             output,
             format!(
@@ -137,9 +144,8 @@ fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<Task>) -> Error {
         );
     }
     let wanted = match task {
-        Some(Task::Classification) => "class scores [N,C] (--task classification)",
-        Some(Task::Segmentation) => "class scores [N,C,H,W] (--task segmentation)",
-        None => "class scores [N,C] or [N,C,H,W]",
+        Some(task) => format!("class scores {} (--task {task})", task.output_axes),
+        None => "class scores [N,C] or [N,C,H,W]".to_owned(),
     };
     Error::output(output, format!("its sizes are {sizes}, where {wanted} are expected")).with_hint(
         "choose another output with --output-name, or export the model up to its logits",

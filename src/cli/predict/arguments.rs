@@ -10,13 +10,14 @@ use crate::cli::sites::SiteArguments;
 use crate::error::{Error, Result};
 use crate::graph::ScoresOption;
 use crate::input::preprocessing::{
-    Channels, Crop, Exif, Interpolation, Options, Preset, Resize, Task,
+    Channels, Crop, Exif, Interpolation, Options, Preset, Resize,
 };
 use crate::input::{ImageFile, Preprocessing, Source};
 use crate::pipeline::Job;
 use crate::random::Draws;
 use crate::sampling::{Masks, SamplingOptions, Shortcut, Stop, StopRule};
 use crate::sums::Needs;
+use crate::task::Task;
 
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
@@ -256,7 +257,7 @@ fn seed(text: &str) -> Result<u64, String> {
 
 /// A task, or `auto`, which wins over a sidecar's.
 #[derive(Debug, Clone, Copy)]
-struct TaskChoice(Option<Task>);
+struct TaskChoice(Option<&'static Task>);
 
 fn task(text: &str) -> Result<TaskChoice, String> {
     if text == "auto" {
@@ -339,7 +340,7 @@ impl PredictArguments {
         self.results.jsonl()
     }
 
-    fn task(&self) -> Option<Task> {
+    fn task(&self) -> Option<&'static Task> {
         self.scores.task.and_then(|choice| choice.0)
     }
 

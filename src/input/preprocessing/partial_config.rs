@@ -8,9 +8,10 @@ use super::{classes, colors};
 use crate::error::{Error, Result};
 use crate::input::settings::{
     Alpha, Channels, Crop, CropRule, Exif, Fill, Interpolation, Pad, PadSide, Preset,
-    Resampler, Resize, Task,
+    Resampler, Resize,
 };
 use crate::palette::Palette;
+use crate::task::Task;
 
 /// What the flags said; what is `None` is left to the configuration and the defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,7 +47,7 @@ pub struct Options {
     /// `--palette`: the name of a palette, or a file with the colors of the classes.
     pub palette: Option<String>,
     /// `--task`.
-    pub task: Option<Task>,
+    pub task: Option<&'static Task>,
     /// What the model file says about itself, by name, as `Model::metadata` gives it; what is
     /// not known is left alone.
     pub metadata: Vec<(String, String)>,
@@ -59,7 +60,7 @@ pub(super) struct PartialConfig {
     pub(super) file: Option<String>,
     /// Where single keys come from, if there is more to say than the file or the flag.
     pub(super) sources: BTreeMap<&'static str, Source>,
-    pub(super) task: Option<Task>,
+    pub(super) task: Option<&'static Task>,
     pub(super) preset: Option<Preset>,
     pub(super) channels: Option<Channels>,
     pub(super) mean: Option<Vec<f32>>,

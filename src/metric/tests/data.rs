@@ -2,8 +2,9 @@
 
 use crate::metric::{
     DeterministicPass, Evaluation, EvaluationOptions, EvaluationSpec, IGNORED,
-    ImageInput, ImageSummary, Score, Task,
+    ImageInput, ImageSummary, Score,
 };
+use crate::task::Item;
 
 /// A generator for test data: `SplitMix64`.
 #[derive(Debug, Clone)]
@@ -77,17 +78,17 @@ impl Image {
 /// What random images are like.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind {
-    pub(super) task: Task,
+    pub(super) item: Item,
     pub(super) n_classes: usize,
     pub(super) height: usize,
     pub(super) width: usize,
 }
 
 pub(super) const STREET: Kind =
-    Kind { task: Task::Segmentation, n_classes: 5, height: 23, width: 38 };
+    Kind { item: Item::Pixel, n_classes: 5, height: 23, width: 38 };
 
 pub(super) const DIGIT: Kind =
-    Kind { task: Task::Classification, n_classes: 4, height: 1, width: 1 };
+    Kind { item: Item::Image, n_classes: 4, height: 1, width: 1 };
 
 pub(super) fn spec(kind: Kind, options: EvaluationOptions) -> EvaluationSpec {
     let classes = (0..kind.n_classes).map(|class| format!("class {class}")).collect();
@@ -98,7 +99,7 @@ pub(super) fn spec(kind: Kind, options: EvaluationOptions) -> EvaluationSpec {
         Score::new("variation_ratio", 1.0),
         Score::new("least_confidence", 1.0),
     ];
-    EvaluationSpec::new(kind.task, classes, scores, options)
+    EvaluationSpec::new(kind.item, classes, scores, options)
         .unwrap()
         .with_deterministic()
         .with_masks()

@@ -1,13 +1,12 @@
 use super::data::{
     DIGIT, Image, Kind, Random, STREET, evaluate, image, images, options, spec,
 };
-use crate::metric::{
-    Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, Score, Task,
-};
+use crate::metric::{Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, Score};
+use crate::task::Item;
 
 fn plain_layout(n_classes: usize) -> EvaluationSpec {
     let classes = (0..n_classes).map(|class| class.to_string()).collect();
-    EvaluationSpec::new(Task::Classification, classes, Vec::new(), options(0)).unwrap()
+    EvaluationSpec::new(Item::Image, classes, Vec::new(), options(0)).unwrap()
 }
 
 fn value(evaluation: &Evaluation, key: &str) -> Option<f64> {
@@ -289,7 +288,7 @@ fn scores_of_another_kind_are_an_error() {
 fn a_layout_that_makes_no_sense_is_an_error() {
     let new = |classes: &[&str], scores: Vec<Score>, options: EvaluationOptions| {
         let classes = classes.iter().map(|&class| class.to_owned()).collect();
-        EvaluationSpec::new(Task::Segmentation, classes, scores, options)
+        EvaluationSpec::new(Item::Pixel, classes, scores, options)
             .unwrap_err()
             .to_string()
     };

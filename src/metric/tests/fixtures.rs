@@ -5,9 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::data::{Image, options};
-use crate::metric::{
-    Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, Score, Task,
-};
+use crate::metric::{Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, Score};
+use crate::task::Item;
 
 fn read(name: &str) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/metrics");
@@ -26,13 +25,13 @@ fn labels(list: &Value) -> Vec<u32> {
 
 fn spec(
     fixture: &Value,
-    task: Task,
+    item: Item,
     scores: Vec<Score>,
     options: EvaluationOptions,
 ) -> EvaluationSpec {
     let n_classes = fixture["classes"].as_u64().unwrap();
     EvaluationSpec::new(
-        task,
+        item,
         (0..n_classes).map(|c| c.to_string()).collect(),
         scores,
         options,
@@ -60,7 +59,7 @@ fn pixels_are_judged_as_by_the_libraries_of_python() {
     let names = ["predictive_entropy", "variation_ratio", "least_confidence"];
     let scores = names.iter().map(|name| Score::new(*name, 5f32.ln())).collect();
     let options = EvaluationOptions { patch_sizes: vec![2, 4], ..options(0) };
-    let spec = spec(&fixture, Task::Segmentation, scores, options);
+    let spec = spec(&fixture, Item::Pixel, scores, options);
     let mut evaluation = Evaluation::new(spec.clone());
     for (i, image) in fixture["images"].as_array().unwrap().iter().enumerate() {
         let probabilities = numbers(&image["probabilities"], 1024.0);
@@ -96,8 +95,7 @@ fn pixels_are_judged_as_by_the_libraries_of_python() {
 fn items_are_judged_as_by_the_libraries_of_python() {
     let fixture = read("classification.json");
     let scores = vec![Score::new("least_confidence", 1.0)];
-    let spec =
-        spec(&fixture, Task::Classification, scores, options(0)).with_deterministic();
+    let spec = spec(&fixture, Item::Image, scores, options(0)).with_deterministic();
     let items = &fixture["items"];
     let labels = labels(&items["labels"]);
     let classes = numbers(&items["deterministic"][0], 1.0);

@@ -1,8 +1,9 @@
 use super::data::{DIGIT, Image, Random, STREET, evaluate, images, options, spec};
 use super::oracle;
 use crate::metric::{
-    Aggregation, Evaluation, EvaluationSpec, IGNORED, RankingVerdict, Score, Task,
+    Aggregation, Evaluation, EvaluationSpec, IGNORED, RankingVerdict, Score,
 };
+use crate::task::Item;
 
 /// The loss of an image, where it has labels.
 fn loss(image: &Image) -> Option<f64> {
@@ -166,8 +167,7 @@ fn few_images_or_equal_losses_decide_nothing() {
 fn an_image_is_bad_when_its_loss_is_above_the_mean_and_not_at_it() {
     let classes = vec!["a".to_owned(), "b".to_owned()];
     let scores = vec![Score::new("margin", 1.0)];
-    let spec =
-        EvaluationSpec::new(Task::Segmentation, classes, scores, options(0)).unwrap();
+    let spec = EvaluationSpec::new(Item::Pixel, classes, scores, options(0)).unwrap();
     let mut evaluation = Evaluation::new(spec.clone());
     // Losses of 0, 1/2 and 1, with the score of the bad one between those of the others.
     for (id, labels, score) in

@@ -1,7 +1,8 @@
 use super::data::{DIGIT, Image, Random, STREET, evaluate, images, options, spec};
 use super::oracle;
 use crate::metric::bootstrap::{interval, key, weight};
-use crate::metric::{Evaluation, EvaluationSpec, MetricValue, Task};
+use crate::metric::{Evaluation, EvaluationSpec, MetricValue};
+use crate::task::Item;
 
 fn value(evaluation: &Evaluation, key: &str) -> MetricValue {
     let values = evaluation.metrics();
@@ -86,8 +87,7 @@ fn differences_to_the_pass_without_dropout_are_taken_within_replicates() {
 fn intervals_hold_the_truth_about_as_often_as_they_say() {
     let classes = vec!["a".to_owned(), "b".to_owned()];
     let spec =
-        EvaluationSpec::new(Task::Classification, classes, Vec::new(), options(200))
-            .unwrap();
+        EvaluationSpec::new(Item::Image, classes, Vec::new(), options(200)).unwrap();
     let mut random = Random(77);
     let mut covered = 0;
     let n_runs = 150;

@@ -1,9 +1,8 @@
 use std::time::Instant;
 
 use super::data::{Image, Kind, Random};
-use crate::metric::{
-    Aggregation, Evaluation, EvaluationOptions, EvaluationSpec, Score, Task,
-};
+use crate::metric::{Aggregation, Evaluation, EvaluationOptions, EvaluationSpec, Score};
+use crate::task::Item;
 
 const MEASURES: [&str; 10] = [
     "predictive_entropy",
@@ -22,7 +21,7 @@ fn spec(replicates: usize) -> EvaluationSpec {
     let classes = (0..19).map(|class| class.to_string()).collect();
     let scores = MEASURES.iter().map(|name| Score::new(*name, 19f32.ln())).collect();
     let options = EvaluationOptions { replicates, ..EvaluationOptions::default() };
-    EvaluationSpec::new(Task::Segmentation, classes, scores, options)
+    EvaluationSpec::new(Item::Pixel, classes, scores, options)
         .unwrap()
         .with_deterministic()
 }
@@ -69,7 +68,7 @@ fn enlarged(image: &Image) -> Image {
 #[expect(clippy::print_stdout, reason = "what it is run for")]
 fn a_large_street_is_added_in_less_than_a_second() {
     let spec = spec(200);
-    let kind = Kind { task: Task::Segmentation, n_classes: 19, height: 256, width: 512 };
+    let kind = Kind { item: Item::Pixel, n_classes: 19, height: 256, width: 512 };
     let mut image = enlarged(&super::data::image(kind, "a.png", &mut Random(1)));
     let mut evaluation = Evaluation::new(spec.clone());
     let mut fastest = f64::INFINITY;

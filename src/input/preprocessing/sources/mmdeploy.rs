@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::fields::Fields;
 use crate::error::Result;
 use crate::input::preprocessing::partial_config::PartialConfig;
-use crate::input::settings::Task;
+use crate::task;
 use steps::Steps;
 
 /// Whether a file is a pipeline of this form.
@@ -25,8 +25,8 @@ pub(super) fn is_deploy(fields: &Fields<'_>) -> bool {
 /// What the task of a `deploy.json` says of the output.
 pub(super) fn task(fields: Fields<'_>) -> Result<Option<PartialConfig>> {
     let task = match fields.text("task")? {
-        Some("Classifier") => Task::Classification,
-        Some("Segmentor") => Task::Segmentation,
+        Some("Classifier") => &task::CLASSIFICATION,
+        Some("Segmentor") => &task::SEGMENTATION,
         Some(other) => {
             let message =
                 format!("\"{other}\" is not supported: expected Classifier or Segmentor");

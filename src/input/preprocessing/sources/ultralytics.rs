@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::input::preprocessing::classes;
 use crate::input::preprocessing::partial_config::PartialConfig;
 use crate::input::settings::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
-use crate::input::settings::{Channels, Crop, Interpolation, Resize, Size, Task};
+use crate::input::settings::{Channels, Crop, Interpolation, Resize, Size};
 use crate::python_literal;
+use crate::task;
 
 /// The gray around an image that does not fill the network's input.
 const GRAY: u8 = 114;
@@ -50,7 +51,7 @@ impl Entries<'_> {
         layer.pad = Some(Pad::None);
         match self.task {
             "classify" => {
-                layer.task = Some(Task::Classification);
+                layer.task = Some(&task::CLASSIFICATION);
                 layer.resize = Some(if size.width == size.height {
                     Resize::Short(size.width)
                 } else {
@@ -62,7 +63,7 @@ impl Entries<'_> {
                 layer.antialias = Some(true);
             }
             "semantic" => {
-                layer.task = Some(Task::Segmentation);
+                layer.task = Some(&task::SEGMENTATION);
                 layer.resize = Some(Resize::Fit(size));
                 layer.pad = Some(Pad::To(size));
                 layer.pad_side = Some(PadSide::Center);

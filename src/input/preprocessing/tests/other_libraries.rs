@@ -276,7 +276,7 @@ fn metadata_of_the_model_are_the_weakest_source() {
     assert_eq!(setting(&settled, "crop").0, "64x48");
     assert_eq!(setting(&settled, "mean").0, "0,0,0");
     assert!(setting(&settled, "mean").1.ends_with("model.onnx's metadata"));
-    assert_eq!(settled.task, Some(Task::Classification));
+    assert_eq!(settled.task, Some(&crate::task::CLASSIFICATION));
     assert_eq!(settled.class_names.unwrap(), ["road", "driver's"]);
 
     let files = [("preprocessor_config.json", VIT)];
@@ -305,7 +305,7 @@ fn a_pipeline_of_mmdeploy_is_read() {
     assert_eq!(said(&settled, "channels"), pair("bgr", "pipeline.json"));
     assert_eq!(said(&settled, "mean"), pair("0.5,0.5,0.5", "pipeline.json"));
     assert_eq!(said(&settled, "std"), pair("0.2,0.2,0.2", "pipeline.json"));
-    assert_eq!(settled.task, Some(Task::Segmentation));
+    assert_eq!(settled.task, Some(&crate::task::SEGMENTATION));
 }
 
 #[test]

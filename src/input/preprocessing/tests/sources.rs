@@ -45,7 +45,7 @@ fn later_sources_win_key_by_key() {
     assert_eq!(setting(&settled, "classes"), ("2 names", beside.as_str()));
     assert_eq!(settled.class_names.unwrap(), ["road", "sky"]);
     assert_eq!(settled.palette.unwrap().colors()[1], [70, 130, 180]);
-    assert_eq!(settled.task, Some(Task::Segmentation));
+    assert_eq!(settled.task, Some(&crate::task::SEGMENTATION));
 }
 
 #[test]
