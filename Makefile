@@ -61,7 +61,7 @@ check: fmt lint doc test ## What CI runs
 
 verify: build ## The long checks, by hand: figures stand beside their claims
 	@if $(PYTHON) -c 'import onnx' 2>/dev/null; then \
-	  $(PYTHON) models/onnx_package.py target/onnx-package; \
+	  $(PYTHON) -m models.onnx_package target/onnx-package; \
 	else rm -rf target/onnx-package; fi
 	MCDROP_ONNX_MODELS=$$(ls -d target/onnx-package 2>/dev/null) \
 	  cargo test --release --locked -- --ignored --nocapture

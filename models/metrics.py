@@ -1,7 +1,7 @@
 """Values of metrics by other libraries, for the tests of mcdrop's own.
 
     pip install numpy scikit-learn torchmetrics torch-uncertainty rich
-    python models/metrics.py
+    python -m models.metrics
 
 writes segmentation.json and classification.json in fixtures/metrics: small random predictions and
 labels, in whole numbers so that every program reads the same values, and what scikit-learn,

@@ -4,7 +4,7 @@ Those are the files of its backend tests and the models that its node tests make
 operator in each of its forms, with types, sizes and bodies that exporters rarely write.
 
 Run (ten seconds; onnx and numpy alone, versions in requirements.txt):
-    python models/onnx_package.py FOLDER
+    python -m models.onnx_package FOLDER
 """
 
 import pathlib

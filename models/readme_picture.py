@@ -3,7 +3,7 @@
 Run (versions in requirements.txt):
     pip install pillow
     mcdrop predict models/streets.onnx fixtures/streets/images -o out
-    python models/readme_picture.py out
+    python -m models.readme_picture out
 """
 
 import argparse

@@ -7,7 +7,7 @@ in eval mode) and writes fixtures/reference/digits.json and streets.json. Pixels
 
 Run (some minutes; versions in requirements.txt):
     pip install torch onnx onnxscript onnxruntime pillow numpy
-    python models/reference.py                  both; or one: python models/reference.py digits
+    python -m models.reference                  both; or one: python -m models.reference digits
 
 Layout, the same for both files. A digit has one point; a street has a grid of 400, row by row.
 Entropies are in nats, variances and standard deviations divide by the number of samples.
@@ -42,10 +42,10 @@ import onnxruntime
 import torch
 from PIL import Image
 
-import digits
-import streets
-from export import FIXTURES, MODELS, keep_dropout_alive, load_weights
-from streets_net import BayesianUNet
+from models.digits import train as digits
+from models.streets import train as streets
+from models.export import FIXTURES, MODELS, keep_dropout_alive, load_weights
+from models.streets.net import BayesianUNet
 
 ROOT = MODELS.parent
 SAMPLES, GROUPS = 2000, 20

@@ -11,7 +11,7 @@ things (label 255 in the mask) against all others, of the images that hold one.
 
 Run (versions in requirements.txt):
     pip install numpy pillow
-    python models/strangeness.py out out-digits
+    python -m models.strangeness out out-digits
 """
 
 import argparse

@@ -1,6 +1,6 @@
 //! Promises of calibration over 1,000 random splits of digits that nobody trained on.
 //!
-//! `fixtures/calibration/digits.csv` is made by `models/calibration.py`.
+//! `fixtures/calibration/digits.csv` is made by `models/digits/calibration.py`.
 
 use mcdrop::calibrate::{
     LogProbabilities, TemperatureFit, aps_rule, coverage_threshold, lac_rule,

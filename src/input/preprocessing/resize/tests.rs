@@ -1,4 +1,4 @@
-//! Against the libraries themselves: `models/preprocessing.py` made the expected values.
+//! Against the libraries themselves: `models/preprocessing` made the expected values.
 
 use std::fs;
 use std::path::PathBuf;

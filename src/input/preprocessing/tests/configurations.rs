@@ -1,5 +1,5 @@
 //! Networks are given what the library gives them that wrote the configuration: checked for
-//! every case of `fixtures/configurations`, made by `models/configurations.py`.
+//! every case of `fixtures/configurations`, made by `models/configurations`.
 
 use std::fs;
 

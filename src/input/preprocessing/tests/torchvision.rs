@@ -1,4 +1,4 @@
-//! Against torchvision: `models/preprocessing.py` made the expected values.
+//! Against torchvision: `models/preprocessing` made the expected values.
 
 #![allow(clippy::float_cmp, reason = "the same bits are what is promised")]
 
