@@ -10,7 +10,7 @@
 //! Nothing here computes a tensor. Which axis of a tensor is the batch is not known here; only
 //! where a file's fixed batch size is opened it is followed, as a candidate that runs must prove.
 //!
-#![doc = include_str!("docs/sites.md")]
+//! Users read about sites in [`guide::sites`](crate::guide::sites).
 
 mod apply;
 mod batch;

@@ -96,6 +96,7 @@ pub mod cost;
 pub mod error;
 pub mod evaluate;
 pub mod graph;
+pub mod guide;
 pub mod head;
 pub mod input;
 pub mod measure;

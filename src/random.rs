@@ -1,4 +1,4 @@
-#![doc = include_str!("docs/masks.md")]
+#![doc = include_str!("../docs/masks.md")]
 
 mod apply;
 mod noise;

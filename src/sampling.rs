@@ -1,4 +1,6 @@
-#![doc = include_str!("docs/speed.md")]
+//! Sampling: the prefix runs once per image, the suffix once per sample, and sums keep what is needed.
+//!
+//! Speed is described in [`guide::speed`](crate::guide::speed).
 
 mod batching;
 mod culprit;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules by layer, lowest first. A module names only modules of lower layers; peers of a
 /// layer never name each other.
 const LAYERS: &[&[&str]] = &[
-    &["error", "tensor", "palette", "python_literal"],
+    &["error", "guide", "tensor", "palette", "python_literal"],
     &["simd", "operator", "npy"],
     &["random"],
     &["onnx", "sums"],

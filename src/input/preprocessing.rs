@@ -1,6 +1,6 @@
-#![doc = include_str!("../docs/sidecar.md")]
+//! Preprocessing: how an image becomes the input of a network.
 //!
-//! # In the library
+//! Users read about the settings and their sources in [`guide::sidecar`](crate::guide::sidecar).
 //!
 //! [`Preprocessing::resolve`] settles every value once, before the first image;
 //! [`Preprocessing::apply`] then does the same to each image. What a model does not take is an

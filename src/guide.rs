@@ -1,0 +1,23 @@
+//! The pages of the folder `docs`, for readers of this documentation.
+
+macro_rules! pages {
+    ($($name:ident: $file:literal,)*) => {
+        $(#[doc = include_str!(concat!("../docs/", $file))] pub mod $name {})*
+    };
+}
+
+pages! {
+    conversion: "conversion.md",
+    evaluation: "evaluation.md",
+    exporting: "exporting.md",
+    figures: "figures.md",
+    images: "images.md",
+    measures: "measures.md",
+    options: "options.md",
+    page: "page.md",
+    results: "results.md",
+    sidecar: "sidecar.md",
+    sites: "sites.md",
+    speed: "speed.md",
+    thresholds: "thresholds.md",
+}
