@@ -1,6 +1,6 @@
 //! The layers of the crate, and what no module may do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,12 @@ const LAYERS: &[&[&str]] = &[
     &["calibrate", "tune", "report"],
     &["cli"],
 ];
+
+/// Largest number of lines of a file.
+const MOST_LINES: usize = 800;
+
+/// Files of a module that name each other in a circle. The list only shrinks.
+const KNOWN_CYCLES: &[&str] = &[];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -53,14 +59,56 @@ fn code(text: &str) -> String {
         .join("\n")
 }
 
-fn names_after<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
-    text.match_indices(prefix)
-        .map(|(at, _)| {
-            let rest = &text[at + prefix.len()..];
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_'));
-            &rest[..end.unwrap_or(rest.len())]
-        })
-        .collect()
+/// Returns the paths below `prefix` in `text` (`crate::` or `super::`), with braces expanded:
+/// `crate::{a::B, c}` gives `a::B` and `c`.
+fn paths_after(text: &str, prefix: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (at, _) in text.match_indices(prefix) {
+        let before = text[..at].chars().next_back();
+        if before.is_none_or(|c| !(c.is_alphanumeric() || c == '_' || c == ':')) {
+            expand(&mut text[at + prefix.len()..].chars().peekable(), "", &mut paths);
+        }
+    }
+    paths
+}
+
+/// Reads one path, with the braces that it ends in, after `start`.
+fn expand(
+    rest: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    start: &str,
+    paths: &mut Vec<String>,
+) {
+    let mut path = start.to_owned();
+    while let Some(&c) = rest.peek() {
+        if c == '{' && path.ends_with("::") || c == '{' && path == start {
+            rest.next();
+            loop {
+                while rest.next_if(|c| c.is_whitespace() || *c == ',').is_some() {}
+                if rest.next_if_eq(&'}').is_some() || rest.peek().is_none() {
+                    return;
+                }
+                let left = rest.clone().count();
+                expand(rest, &path, paths);
+                // Whatever is no path (`as name`, `*`) is passed over.
+                while rest.next_if(|c| !matches!(c, ',' | '}')).is_some() {}
+                if rest.clone().count() == left {
+                    return;
+                }
+            }
+        }
+        if !(c.is_alphanumeric() || c == '_' || c == ':') {
+            break;
+        }
+        path.push(c);
+        rest.next();
+    }
+    paths.push(path);
+}
+
+/// Returns the first name of each path below `crate::`.
+fn modules_named(text: &str) -> BTreeSet<String> {
+    let paths = paths_after(text, "crate::");
+    paths.iter().filter_map(|path| path.split("::").next()).map(str::to_owned).collect()
 }
 
 fn is_test_file(path: &Path) -> bool {
@@ -81,8 +129,8 @@ fn a_module_names_only_modules_of_lower_layers() {
         }
         let own = layer.get(module.as_str());
         let own = own.unwrap_or_else(|| panic!("src/{module}.rs belongs to no layer"));
-        for name in names_after(&code(&text), "crate::") {
-            let Some(other) = layer.get(name) else { continue };
+        for name in modules_named(&code(&text)) {
+            let Some(other) = layer.get(name.as_str()) else { continue };
             let allowed = name == module || other < own;
             assert!(allowed, "{} names {name}, which is not below it", path.display());
         }
@@ -133,9 +181,119 @@ fn printing_and_unsafe_code_stay_where_they_are_allowed() {
 fn files_are_short_and_named_for_what_they_hold() {
     for (_, path, text) in sources() {
         let name = path.to_string_lossy().replace('\\', "/");
-        assert!(text.lines().count() <= 500, "{name} is too long");
+        assert!(text.lines().count() <= MOST_LINES, "{name} is too long");
         for vague in ["mod.rs", "utils", "helpers", "common", "misc"] {
             assert!(!name.contains(vague), "{name} says nothing about what it holds");
         }
+    }
+}
+
+#[test]
+fn braces_of_imports_are_seen() {
+    let text = "use crate::{pipeline::X, sums::{A, b::{C, D}}, tensor};\nuse crate::onnx::{\n    \
+                Model, proto as p,\n};\nlet x = crate::simd::f();";
+    let found = paths_after(text, "crate::");
+    let expected = [
+        "pipeline::X",
+        "sums::A",
+        "sums::b::C",
+        "sums::b::D",
+        "tensor",
+        "onnx::Model",
+        "onnx::proto",
+        "simd::f",
+    ];
+    assert_eq!(found, expected);
+    let modules = ["onnx", "pipeline", "simd", "sums", "tensor"];
+    assert!(modules_named(text).iter().eq(&modules));
+}
+
+/// Module path of a source file: `metric::table` for `metric/table.rs`.
+fn module_path(file: &Path) -> String {
+    file.with_extension("").to_string_lossy().replace(['/', '\\'], "::")
+}
+
+/// Files that each file names, by module path.
+fn arrows() -> BTreeMap<String, BTreeSet<String>> {
+    let sources = sources();
+    let known: BTreeSet<String> =
+        sources.iter().map(|(_, path, _)| module_path(path)).collect();
+    // The longest module at the start of a path.
+    let file_of = |path: &str| {
+        let mut end = Some(path.len());
+        while let Some(length) = end {
+            if known.contains(&path[..length]) {
+                return Some(path[..length].to_owned());
+            }
+            end = path[..length].rfind("::");
+        }
+        None
+    };
+    let mut arrows = BTreeMap::new();
+    for (_, path, text) in &sources {
+        let own = module_path(path);
+        if ["lib", "main"].contains(&own.as_str()) || is_test_file(path) {
+            continue;
+        }
+        let code = code(text);
+        let mut named: BTreeSet<String> = paths_after(&code, "crate::")
+            .iter()
+            .filter_map(|path| file_of(path))
+            .collect();
+        let (mut prefix, mut base) = ("super::".to_owned(), own.clone());
+        while let Some((parent, _)) = base.clone().rsplit_once("::") {
+            base = parent.to_owned();
+            for path in paths_after(&code, &prefix) {
+                named.extend(file_of(&format!("{base}::{path}")));
+            }
+            prefix.push_str("super::");
+        }
+        for path in paths_after(&code, "self::") {
+            named.extend(file_of(&format!("{own}::{path}")));
+        }
+        named.remove(&own);
+        arrows.insert(own, named);
+    }
+    // A module declares its submodules and may use them; they may use its items. Only circles
+    // between siblings, or that leave the module, are counted.
+    for (file, named) in &mut arrows {
+        named.retain(|other| !file.starts_with(&format!("{other}::")));
+    }
+    arrows
+}
+
+/// Files that can be reached from each other, as one line for each group.
+fn cycles(arrows: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    let reached = |from: &String| {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(file) = open.pop() {
+            for next in arrows.get(file).into_iter().flatten() {
+                if seen.insert(next.clone()) {
+                    open.push(next);
+                }
+            }
+        }
+        seen
+    };
+    let reach: BTreeMap<&String, BTreeSet<String>> =
+        arrows.keys().map(|file| (file, reached(file))).collect();
+    let mut groups = BTreeSet::new();
+    for (file, reached) in &reach {
+        if reached.contains(*file) {
+            let group = reached.iter().filter(|other| {
+                reach.get(other).is_some_and(|back| back.contains(*file))
+            });
+            groups.insert(group.cloned().collect::<Vec<_>>().join(" <-> "));
+        }
+    }
+    groups.into_iter().collect()
+}
+
+#[test]
+fn files_of_a_module_do_not_name_each_other_in_circles() {
+    let found = cycles(&arrows());
+    for cycle in &found {
+        assert!(KNOWN_CYCLES.contains(&cycle.as_str()), "a new circle: {cycle}");
     }
 }

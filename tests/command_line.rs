@@ -7,6 +7,7 @@ use assert_cmd::Command;
 use tempfile::TempDir;
 
 use crate::fixture;
+use crate::skip::skip;
 
 fn mcdrop() -> Command {
     Command::new(env!("CARGO_BIN_EXE_mcdrop"))
@@ -240,7 +241,7 @@ fn the_working_and_the_image_folder_are_never_searched_for_a_library() {
         .unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     if output.status.success() {
-        return; // The system has a library of its own.
+        return skip("the system has an ONNX Runtime");
     }
     assert_eq!(output.status.code(), Some(1));
     let images = folder.path().join("images").display().to_string();

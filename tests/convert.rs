@@ -8,6 +8,7 @@ use assert_cmd::Command;
 use tempfile::TempDir;
 
 use crate::fixture;
+use crate::skip::skip;
 
 /// Exit code and messages.
 fn mcdrop(folder: &Path, arguments: &[&str]) -> (i32, String) {
@@ -79,21 +80,14 @@ fn sites_are_chosen_as_in_predict_and_more_is_checked_where_asked() {
 fn converted_files_are_alive_in_the_onnx_runtime_of_python() {
     let wheels = fixture::path(".python");
     if !wheels.join(".checks").exists() {
-        println!(
-            "skipped: converted_files_are_alive_in_the_onnx_runtime_of_python needs `make python-checks`"
-        );
-        return;
+        return skip("needs `make python-checks`");
     }
     let mut python = Process::new("python3");
     python.env("PYTHONPATH", wheels);
     python.arg(fixture::path("tests/python/check_converted.py"));
     python.args([env!("CARGO_BIN_EXE_mcdrop"), "digits.onnx", "streets.onnx"]);
     match python.output() {
-        Err(error) => {
-            println!(
-                "skipped: converted_files_are_alive_in_the_onnx_runtime_of_python: {error}"
-            );
-        }
+        Err(error) => skip(&format!("needs Python: {error}")),
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stdout);
             let errors = String::from_utf8_lossy(&output.stderr);

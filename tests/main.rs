@@ -12,6 +12,8 @@
 mod browser;
 /// The committed models and images, opened.
 mod fixture;
+/// Tests that cannot run on this machine.
+mod skip;
 
 /// Layers, forbidden crates, file sizes.
 mod architecture;

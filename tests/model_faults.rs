@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::fixture;
 
 /// Far beyond what any of these small files needs, on a busy machine too.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Mostly those whose graph is more of the file than its weights, so that changes hit it.
 const MODELS: &[&str] = &[

@@ -9,6 +9,8 @@ use mcdrop::graph::{Plan, ScoresOption, SiteOptions, inspect};
 use mcdrop::onnx::Model;
 use mcdrop::sampling::model_input;
 
+use crate::skip::skip;
+
 /// A folder that `models/onnx_package.py` wrote.
 const FOLDER: &str = "MCDROP_ONNX_MODELS";
 
@@ -37,8 +39,7 @@ fn kind(error: &mcdrop::Error) -> String {
 fn every_model_of_the_onnx_package_is_read() {
     let folder = std::env::var_os(FOLDER).filter(|folder| !folder.is_empty());
     let Some(folder) = folder else {
-        println!("every_model_of_the_onnx_package_is_read: skipped, {FOLDER} is not set");
-        return;
+        return skip(&format!("needs {FOLDER}"));
     };
     let paths = models(Path::new(&folder));
     assert!(paths.len() > 1000, "{} models in {}", paths.len(), folder.display());

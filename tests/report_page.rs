@@ -1,10 +1,8 @@
 //! The page in a real browser, opened from disk: controls, values, names, size and speed.
 //!
-//! Where no Chromium is found these tests do nothing; with `MCDROP_BROWSER=required` that is a
-//! failure.
+//! Without Chromium these tests are skipped; with `MCDROP_BROWSER=required` they fail.
 
 mod many;
-mod pictures;
 mod values;
 
 use std::fs;
@@ -354,5 +352,21 @@ fn odd_names_are_names_and_nothing_else() {
         );
     }
     assert!(window.text("#failed").contains("broken<i>.png"));
+    is_quiet(&window, &out);
+}
+
+#[test]
+fn the_page_is_not_wider_than_a_phone() {
+    if !browser::is_there() {
+        return;
+    }
+    let out = STREETS.path().join("streets");
+    let window = Window::open(&out.join("report.html"), DESKTOP);
+    window.dark(true);
+    window.resize((390, 780), true);
+    window.go(&browser::address(&out.join("report.html")));
+    open_image(&window, "strange_03.png");
+    let fits = window.ask("document.documentElement.scrollWidth <= window.innerWidth");
+    assert_eq!(fits, true);
     is_quiet(&window, &out);
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::*;
 
@@ -66,7 +66,7 @@ fn peak() -> u64 {
     line.trim().split(' ').next().unwrap().parse().unwrap()
 }
 
-/// What [`gigabytes_of_weights_take_no_time_and_no_memory`] looks at, in a process of its own.
+/// What [`gigabytes_of_weights_take_no_memory`] looks at, in a process of its own.
 #[test]
 #[ignore = "part of another test, which runs it alone in a process"]
 fn costs_of_gigabytes() {
@@ -84,11 +84,10 @@ fn costs_of_gigabytes() {
     // Not the macro, whose words a test keeps to itself.
     writeln!(std::io::stdout(), "{taken} KiB, {time:?}").unwrap();
     assert!(taken < 8 << 10, "{taken} KiB");
-    assert!(time < Duration::from_secs(1), "{time:?}");
 }
 
 #[test]
-fn gigabytes_of_weights_take_no_time_and_no_memory() {
+fn gigabytes_of_weights_take_no_memory() {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "cost::tests::weights::costs_of_gigabytes"])
         .args(["--ignored", "--nocapture"])

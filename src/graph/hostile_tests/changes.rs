@@ -7,7 +7,7 @@ use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
 use prost::Message as _;
 
-use super::{End, SOON, end};
+use super::{End, end};
 use crate::onnx::{Model, proto};
 
 const MODELS: &[&str] = &[
@@ -275,10 +275,9 @@ proptest! {
                 content[at] = value;
             }
         }
-        let (found, time) = end(name, &content);
+        let found = end(name, &content);
         if let End::Refused(text) = found {
             prop_assert!(!text.is_empty());
         }
-        prop_assert!(time <= 4 * SOON, "it took {:?}", time);
     }
 }
