@@ -12,7 +12,9 @@ use mcdrop::output::{class_map, heat_map};
 use mcdrop::palette::Palette;
 use mcdrop::random::{self, Applied, Draws, MaskTable, Stream};
 use mcdrop::simd::Isa;
-use mcdrop::sums::{Coordinates, Needs, Reduction, ScoreKind, Scores, Spread};
+use mcdrop::sums::{
+    CategoricalSums, Coordinates, Needs, ScoreKind, Scores, Sums, VarianceSource,
+};
 use mcdrop::tensor::{ClassMap, Map};
 
 /// Elements whose words, values and results fit a core's own cache together.
@@ -110,8 +112,9 @@ fn reduction(criterion: &mut Criterion) {
         let all: Vec<Scores> = samples.chunks(channels * h * w).map(scores).collect();
         group.throughput(Throughput::Elements((4 * channels * height * width) as u64));
         group.bench_function(name, |bencher| {
-            let mut sums = Reduction::new(channels, height, width, needs, Isa::detect());
-            bencher.iter(|| sums.add_all(black_box(&all)));
+            let mut sums =
+                CategoricalSums::new(channels, height, width, needs, Isa::detect());
+            bencher.iter(|| sums.add(black_box(&all)));
         });
     }
     group.finish();
@@ -128,14 +131,15 @@ fn measures(criterion: &mut Criterion) {
         kind: ScoreKind::Logits,
         coordinates: Coordinates::HalfPixel,
     };
-    let mut sums = Reduction::new(channels, height, width, Needs::ALL, Isa::detect());
-    let added = sums.add_all(&[scores; 2]);
+    let mut sums =
+        CategoricalSums::new(channels, height, width, Needs::ALL, Isa::detect());
+    let added = sums.add(&[scores; 2]);
     assert_eq!(added, Ok(()));
-    sums.end_block();
+    sums.end_group();
     let mut group = criterion.benchmark_group("measures");
     group.throughput(Throughput::Elements((height * width) as u64));
     group.bench_function("entropy_error", |b| {
-        b.iter(|| sums.entropy_error(Spread::Samples, 0));
+        b.iter(|| sums.entropy_error(VarianceSource::Samples, 0));
     });
     let statistics = sums.clone().finish();
     for measure in [PREDICTIVE_ENTROPY, MUTUAL_INFORMATION] {

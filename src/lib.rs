@@ -65,10 +65,10 @@
 //! | [`policy`] | what is decided about an image |
 //! | [`sampling`], [`output`], [`cost`], [`metric`] | the loop over samples; files and pictures; multiply-adds; predictions against labels |
 //! | [`runtime`], [`graph`] | ONNX Runtime; sites and the cut |
-//! | [`input`] | images |
+//! | [`input`], [`prediction`] | images; the prediction of an image as arrays |
 //! | [`task`] | what a model's outputs mean, and what is computed from them |
 //! | [`head`], [`measure`] | the output tensors that are read; what is measured |
-//! | [`onnx`], [`sums`] | model files; sums over samples |
+//! | [`onnx`], [`sums`], [`pass`] | model files; sums over passes; passes and their order |
 //! | [`random`] | which units a sample drops |
 //! | [`simd`], [`npy`], [`tensor`], [`palette`], [`error`] | instruction sets; arrays of `NumPy`; planes; colors of classes; errors |
 //!
@@ -106,8 +106,10 @@ pub mod onnx;
 mod operator;
 pub mod output;
 pub mod palette;
+pub mod pass;
 pub mod pipeline;
 pub mod policy;
+pub mod prediction;
 mod python_literal;
 pub mod random;
 pub mod report;

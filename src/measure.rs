@@ -1,17 +1,17 @@
-//! Measures of uncertainty: from sums over samples to a number a pixel, and a number an image.
+//! Measures of uncertainty: numbers per pixel and per image, computed from sums over samples.
 //!
-//! [`MEASURES`] is the one table of them. Names in files, headers and on the command line, the
-//! sums that have to be kept, the scales of heat maps and the tests all come from it: a new
-//! measure is a constant in a file of this module and its line in the table.
+//! [`MEASURES`] is the table of all measures. Names in files, headers and on the command line, the
+//! sums that have to be kept, the scales of heat maps, the outputs of `convert --samples` and the
+//! tests all come from it: a new measure is one constant in a file of this module, and its name in
+//! the table.
 //!
 //! Throughout, `T` is the number of samples, `C` that of classes, `p_t` the probabilities of one
 //! sample and `m` their mean over samples; `H(q) = -sum_c q_c ln q_c`. Entropies are in nats and
-//! variances over `1 / T`. Every measure grows with uncertainty, is finite and lies in
-//! `[0, bound]`.
+//! variances divide by `T`. Every measure grows with uncertainty, is finite and not negative.
 //!
-//! Names say what is computed, not what it is hoped to mean. That mutual information or epistemic
-//! variance shows what the model does not know, and expected entropy or aleatoric variance what
-//! the image does not show, holds as far as dropout samples the model's uncertainty; on real data
+//! Names describe what is computed, not what it is hoped to mean. Mutual information and epistemic
+//! variance show what the model does not know, and expected entropy and aleatoric variance what
+//! the image does not show, only as far as dropout samples the model's uncertainty. On real data
 //! the two are entangled.
 
 mod confidence;
@@ -48,34 +48,56 @@ pub const MEASURES: &[Measure] = &[
 /// A measure of uncertainty.
 #[derive(Debug, Clone, Copy)]
 pub struct Measure {
-    /// The name, the same in code, files, headers and on the command line.
+    /// Name in code, files, headers and on the command line.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// Description in one line.
     pub summary: &'static str,
-    /// The unit: `nat`, or `1` for a pure number.
+    /// Unit: `nat`, or `1` for a pure number.
     pub unit: &'static str,
-    /// Where it comes from.
+    /// Publication that defines it.
     pub reference: &'static str,
-    /// The sums that it is computed from.
+    /// Sums that it is computed from.
     pub needs: Needs,
-    /// The largest value that it can have with a number of classes.
-    pub bound: fn(n_classes: usize) -> f32,
-    /// Whether its values mostly stay far below the bound, which a picture should allow for.
-    pub mostly_small: bool,
+    /// The range of its values.
+    pub range: Range,
+    /// Heat maps show the square root of the values, because most are far below the upper bound.
+    pub sqrt_scale: bool,
     /// Computes the values of a tile, up to rounding beyond the bounds.
     kernel: fn(&Tile, &mut [f32]),
 }
 
+/// The range of a measure's values.
+#[derive(Debug, Clone, Copy)]
+pub enum Range {
+    /// From 0 to a largest value, which follows from the number of classes.
+    Fixed(fn(n_classes: usize) -> f32),
+    /// From 0 upwards without a bound.
+    Unbounded,
+}
+
+impl Range {
+    /// From 0 to 1.
+    pub const UNIT: Self = Self::Fixed(|_| 1.0);
+}
+
 impl Measure {
-    /// The measure of a name.
+    /// Returns the largest possible value with a number of classes; infinity if there is none.
+    pub fn upper_bound(&self, n_classes: usize) -> f32 {
+        match self.range {
+            Range::Fixed(bound) => bound(n_classes),
+            Range::Unbounded => f32::INFINITY,
+        }
+    }
+
+    /// Returns the measure of a name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
         MEASURES.iter().find(|measure| measure.name == name)
     }
 
-    /// The value at each pixel, shape `height × width`, in `[0, bound]`.
+    /// Computes the value at each pixel, shape `height × width`, clamped to the range.
     ///
     /// # Panics
-    /// Where the statistics lack sums that the measure needs ([`Measure::needs`]).
+    /// Panics if the statistics lack sums that the measure needs ([`Measure::needs`]).
     pub fn map(&self, statistics: &Statistics) -> Map {
         assert!(
             statistics.needs().covers(self.needs),
@@ -83,7 +105,7 @@ impl Measure {
             self.name,
             self.needs
         );
-        let bound = (self.bound)(statistics.n_classes());
+        let bound = self.upper_bound(statistics.n_classes());
         statistics.map(|tile, out| {
             (self.kernel)(tile, out);
             for value in out {
@@ -91,14 +113,4 @@ impl Measure {
             }
         })
     }
-}
-
-/// ln C: the entropy of the uniform distribution.
-fn largest_entropy(n_classes: usize) -> f32 {
-    (n_classes as f64).ln() as f32
-}
-
-/// 1 − 1/C: the total variance of the uniform distribution.
-fn largest_variance(n_classes: usize) -> f32 {
-    (1.0 - 1.0 / n_classes as f64) as f32
 }

@@ -1,45 +1,63 @@
-//! Sums over samples, a few numbers a pixel: what the measures are computed from.
+//! Sums over the passes of an image: a few numbers per pixel, from which the measures are computed.
 //!
-//! A [`Reduction`] takes the scores of one sample after the other ([`Reduction::add`]) and keeps
-//! sums only, so its memory does not depend on the number of samples. [`Reduction::finish`] turns
-//! them into [`Statistics`].
+//! [`Sums`] is the trait that every task's sums have: add passes, end a group of passes, merge, read
+//! tiles. [`CategoricalSums`] are those of probabilities of classes. They take the scores of one
+//! sample after the other and keep sums only, so their memory does not depend on the number of
+//! samples; [`CategoricalSums::finish`] turns them into [`Statistics`].
 //!
-//! For each sample and pixel: bring the scores to the network's input size (bilinear, as logits),
-//! subtract the largest, exponentiate, normalize, and update
+//! For each sample and pixel, the scores are brought to the network's input size (bilinear, as
+//! logits), the largest is subtracted, they are exponentiated and normalized, and these sums are
+//! updated:
 //!
-//! | sum | size a pixel | kept for |
+//! | sum | numbers per pixel | kept for |
 //! |---|---|---|
 //! | mean of the probability | C | everything |
 //! | sum of squared deviations from that mean | C | [`Needs::moments`] |
 //! | mean of the entropy | 1 | [`Needs::entropy`] |
-//! | votes: how often the class was the likeliest | C | [`Needs::votes`] |
+//! | votes: number of samples in which the class was the most probable | C | [`Needs::votes`] |
 //!
 //! # Order and bits
 //! Lanes are pixels, in blocks of 64 with the classes of a block together (`[block][class][64]`);
-//! the rest of a map goes in blocks of 8 and of 1. No operation crosses lanes and samples are
-//! added in the order they come, so results do not depend on threads, on how samples were batched
-//! or on the instruction set.
+//! the rest of a map is stored in blocks of 8 and of 1. No operation crosses lanes, and samples are
+//! added in their order. So results do not depend on threads, on the batch size or on the
+//! instruction set.
 //!
 //! # Accuracy
 //! Everything is f32. Means are running means (`m += (p - m) / t`) and deviations are Welford's,
-//! so that equal samples give their own value as the mean and a variance of exactly 0. Where one
+//! so that equal samples give their own value as the mean and a variance of exactly 0. If one
 //! class is nearly certain, its distance from 1 is a sum over the other classes and never a
 //! difference: entropies and distances keep their relative accuracy far below 1e-7. Against sums
 //! in f64, over random scores, the largest errors of means, mean entropies and variances are
-//! 2e-7 at 31 samples, 5e-7 at 310 and 2e-6 at 4,000: far below what sampling itself leaves
-//! uncertain (about a hundredth at 4,000), so f64 or compensated sums would double the memory for
-//! digits that mean nothing. Sums over classes have a relative error of up to about 1e-8 a class
+//! 2e-7 at 31 samples, 5e-7 at 310 and 2e-6 at 4,000: far below the sampling error, which is
+//! about a hundredth at 4,000. f64 or compensated sums would double the memory for
+//! meaningless digits. Sums over classes have a relative error of up to about 1e-8 per class
 //! (1e-5 at a thousand). A probability below 1.2e-19 counts as 0.
+//!
+//! # Merging
+//! [`Sums::merge`] combines sums of different passes (Chan et al.), with one rounding to f32 per
+//! number. Any partition of the passes, merged in any way, agrees with the sums of all passes to
+//! 1e-6: means, mean entropies, and variances, which are the deviations over the number of samples.
+//! Votes and counts are exact. Equal samples still have their own value as the mean and a
+//! variance of exactly 0.
+//!
+//! Floating-point addition is not associative, so merged sums differ from those of an unmerged run
+//! in their last bits, and depend on the order in which they are merged. [`BlockSums`] fix that
+//! order: sums of whole blocks of samples are merged as in a binary tree over the blocks' numbers.
+//! Any partition of the blocks, merged in any order, gives exactly the same bits, with the memory
+//! of at most two sums per level of the tree.
 //!
 //! # References
 //! - B. P. Welford (1962), *Note on a Method for Calculating Corrected Sums of Squares and
 //!   Products*, Technometrics 4(3).
+//! - T. F. Chan, G. H. Golub, R. J. LeVeque (1983), *Algorithms for Computing the Sample Variance*,
+//!   The American Statistician 37(3).
 
+mod block_sums;
+mod categorical;
 mod elementary;
-mod entropy;
 mod resize;
 mod softmax;
-mod spread;
+mod standard_error;
 mod statistics;
 mod strip;
 mod tile;
@@ -47,21 +65,61 @@ mod tile;
 #[cfg(test)]
 mod tests;
 
-use rayon::prelude::*;
-
-use crate::simd::Isa;
-use resize::Resized;
-use strip::{Pass, STRIP, Source, Strip};
-
+pub use block_sums::BlockSums;
+pub use categorical::{CategoricalSums, ScoreKind, Scores};
 pub use resize::Coordinates;
-pub use spread::{SamplingError, Spread};
+pub use standard_error::{SamplingError, VarianceSource};
 pub use statistics::Statistics;
 pub use tile::{Tile, Top};
 
-/// Most lanes in a [`Tile`].
+/// Largest number of lanes of a [`Tile`].
 pub const LANES: usize = 64;
 
-/// Which sums are kept beside the mean.
+/// Sums over the passes of one image.
+pub trait Sums: Sized {
+    /// Outputs of one pass.
+    type Frame<'a>: Sync;
+    /// Sums of one block of pixels, as measures read them.
+    type Tile<'a>
+    where
+        Self: 'a;
+
+    /// Keeps the result of the pass without dropout.
+    ///
+    /// # Errors
+    /// Fails if a value is not finite. The sums must not be used afterwards.
+    fn set_deterministic(&mut self, frame: &Self::Frame<'_>) -> Result<(), NotFinite>;
+
+    /// Adds passes in their order, in parallel over the pixels on the current thread pool of
+    /// rayon. How the passes are spread over several calls does not change the sums.
+    ///
+    /// # Errors
+    /// Fails if a value is not finite, with the first pixel that has one in any pass. The sums must
+    /// not be used afterwards.
+    fn add(&mut self, frames: &[Self::Frame<'_>]) -> Result<(), NotFinite>;
+
+    /// Ends a group: the passes since the last group ended, or since the first one. All groups must
+    /// have the same number of passes. From the first call on, variances between groups are kept.
+    fn end_group(&mut self);
+
+    /// Adds the sums of other passes of the same image. If either has groups, the open group of
+    /// each is ended.
+    ///
+    /// # Panics
+    /// Panics if the sums differ in their sizes, or in the sums that they keep.
+    fn merge(&mut self, other: Self);
+
+    /// Number of samples that were added.
+    fn n_samples(&self) -> u32;
+
+    /// Number of groups that have ended.
+    fn n_groups(&self) -> u32;
+
+    /// The sums of all pixels, block by block, each with its first pixel.
+    fn tiles(&self) -> impl Iterator<Item = (usize, Self::Tile<'_>)>;
+}
+
+/// Sums that are kept in addition to the mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Needs {
     /// The squared deviations from the mean.
@@ -73,13 +131,13 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Nothing but the mean.
+    /// Only the mean.
     pub const MEAN: Self = Self { moments: false, entropy: false, votes: false };
 
     /// Every sum.
     pub const ALL: Self = Self { moments: true, entropy: true, votes: true };
 
-    /// What either needs.
+    /// Returns the sums that are in either.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self {
@@ -89,170 +147,20 @@ impl Needs {
         }
     }
 
-    /// Whether these sums are enough where `other` is needed.
+    /// Returns whether these sums include all of `other`.
     pub fn covers(self, other: Self) -> bool {
         self.union(other) == self
     }
 }
 
-/// What the numbers that a network puts out are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScoreKind {
-    /// Any numbers, to go through a softmax; −∞ is a class that cannot be.
-    Logits,
-    /// Probabilities; negative ones count as 0, and they are divided by their sum.
-    Probabilities,
-}
-
-/// The scores of one sample of one image, class by class, row by row.
-///
-/// One channel stands for two classes: logits `[0, z]`, or probabilities `[1 - s, s]`.
-#[derive(Debug, Clone, Copy)]
-pub struct Scores<'a> {
-    /// `n_channels * height * width` numbers.
-    pub values: &'a [f32],
-    /// Number of channels.
-    pub n_channels: usize,
-    /// Number of rows; 1 in classification.
-    pub height: usize,
-    /// Number of columns; 1 in classification.
-    pub width: usize,
-    /// What the numbers are.
-    pub kind: ScoreKind,
-    /// How they are brought to the size of the sums, where that is another.
-    pub coordinates: Coordinates,
-}
-
-/// A score that is no number, or a pixel in which no class is possible.
+/// Error of a pixel that has a NaN or infinite score, or no possible class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error(
     "the score of class {class} at pixel {pixel} is NaN or infinite, or no class is possible there"
 )]
 pub struct NotFinite {
-    /// Where, row by row in the scores as they were given.
+    /// The pixel, counted row by row in the given scores.
     pub pixel: usize,
-    /// Which class; 0 where no class is possible.
+    /// The class; 0 if no class is possible.
     pub class: usize,
-}
-
-/// The sums over the samples of one image.
-#[derive(Debug, Clone)]
-pub struct Reduction {
-    n_channels: usize,
-    height: usize,
-    width: usize,
-    needs: Needs,
-    isa: Isa,
-    n_samples: u32,
-    n_blocks: u32,
-    strips: Vec<Strip>,
-}
-
-impl Reduction {
-    /// Most samples that votes are counted for.
-    pub const MAX_SAMPLES: usize = u16::MAX as usize;
-
-    /// Sums of nothing yet, for scores of `n_channels` channels and maps of `height` by `width`:
-    /// the network's input size, 1 by 1 in classification.
-    pub fn new(
-        n_channels: usize,
-        height: usize,
-        width: usize,
-        needs: Needs,
-        isa: Isa,
-    ) -> Self {
-        let (n_pixels, n_classes) = (height * width, n_channels.max(2));
-        let strips = (0..n_pixels)
-            .step_by(STRIP)
-            .map(|first| Strip::new(first, STRIP.min(n_pixels - first), n_classes, needs))
-            .collect();
-        Self { n_channels, height, width, needs, isa, n_samples: 0, n_blocks: 0, strips }
-    }
-
-    /// Keeps the likeliest class and its probability of a pass without dropout.
-    ///
-    /// # Errors
-    /// Where a score is NaN or +∞, or all of a pixel are −∞. The reduction is then spoilt.
-    ///
-    /// # Panics
-    /// Where the scores have other channels than the reduction, or not as many values as they say.
-    pub fn set_deterministic(&mut self, scores: &Scores) -> Result<(), NotFinite> {
-        self.take(&[(scores, Pass::Deterministic)])
-    }
-
-    /// Adds a sample, in parallel over the pixels on the current thread pool of rayon.
-    ///
-    /// # Errors
-    /// Where a score is NaN or +∞, or all of a pixel are −∞. The reduction is then spoilt.
-    ///
-    /// # Panics
-    /// Where the scores have other channels than the reduction, or not as many values as they say.
-    pub fn add(&mut self, scores: &Scores) -> Result<(), NotFinite> {
-        self.add_all(std::slice::from_ref(scores))
-    }
-
-    /// Adds samples in their order: the same sums as by [`Reduction::add`] for each, but each
-    /// strip of pixels takes all of them while its sums are in the processor's cache.
-    ///
-    /// # Errors
-    /// As for [`Reduction::add`]; the pixel is the first that any sample is bad at.
-    ///
-    /// # Panics
-    /// As for [`Reduction::add`].
-    pub fn add_all(&mut self, samples: &[Scores]) -> Result<(), NotFinite> {
-        let before = self.n_samples;
-        self.n_samples += samples.len() as u32;
-        let weights = (before + 1..).map(|n| (1.0 / f64::from(n)) as f32);
-        let passes: Vec<_> =
-            samples.iter().zip(weights.map(|weight| Pass::Sample { weight })).collect();
-        self.take(&passes)
-    }
-
-    /// Scores at another size (height, width), channel by channel: logits as they go into the
-    /// softmax.
-    ///
-    /// # Errors
-    /// As for [`Reduction::add`].
-    pub fn resized(
-        scores: &Scores,
-        (height, width): (usize, usize),
-    ) -> Result<Vec<f32>, NotFinite> {
-        Ok(Resized::new(scores, [height, width], Isa::detect())?.all())
-    }
-
-    /// The statistics of the samples so far.
-    pub fn finish(self) -> Statistics {
-        Statistics::new(self)
-    }
-
-    fn take(&mut self, passes: &[(&Scores, Pass)]) -> Result<(), NotFinite> {
-        let sources = passes
-            .par_iter()
-            .map(|&(scores, pass)| Ok((self.source(scores)?, pass)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let isa = self.isa;
-        let run = |strip: &mut Strip| {
-            isa.run(
-                #[inline(always)]
-                || strip.take(&sources),
-            )
-        };
-        match &mut self.strips[..] {
-            [strip] => run(strip),
-            strips => match strips.par_iter_mut().filter_map(|s| run(s).err()).min() {
-                Some(error) => Err(error),
-                None => Ok(()),
-            },
-        }
-    }
-
-    fn source<'a>(&self, scores: &Scores<'a>) -> Result<Source<'a>, NotFinite> {
-        let Scores { values, n_channels, height, width, kind, .. } = *scores;
-        assert_eq!(n_channels, self.n_channels, "number of channels");
-        assert_eq!(values.len(), n_channels * height * width, "number of scores");
-        if (height, width) == (self.height, self.width) {
-            return Ok(Source::Same { values, n_pixels: height * width, kind });
-        }
-        Ok(Source::Resized(Resized::new(scores, [self.height, self.width], self.isa)?))
-    }
 }

@@ -219,7 +219,7 @@ pub(super) fn spec(
     });
     let ids = || (0..folder.n_classes).map(|class| class.to_string()).collect();
     let score = |measure: &&'static crate::measure::Measure| {
-        Score::new(measure.name, (measure.bound)(folder.n_classes))
+        Score::new(measure.name, measure.upper_bound(folder.n_classes))
     };
     let scores = folder.measures.iter().map(score).collect();
     let spec = EvaluationSpec::new(

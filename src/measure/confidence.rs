@@ -1,6 +1,6 @@
 //! Distances of the decision from certainty.
 
-use super::Measure;
+use super::{Measure, Range};
 use crate::sums::{Needs, Tile};
 
 /// Variation ratio, `1 - max_c votes_c / T`: the share of samples whose likeliest class is not
@@ -17,8 +17,8 @@ pub const VARIATION_RATIO: Measure = Measure {
     unit: "1",
     reference: "Gal (2016)",
     needs: Needs { votes: true, ..Needs::MEAN },
-    bound: |_| 1.0,
-    mostly_small: false,
+    range: Range::UNIT,
+    sqrt_scale: false,
     kernel: variation_ratio,
 };
 
@@ -36,8 +36,8 @@ pub const LEAST_CONFIDENCE: Measure = Measure {
     unit: "1",
     reference: "Hendrycks and Gimpel (2017)",
     needs: Needs::MEAN,
-    bound: |_| 1.0,
-    mostly_small: false,
+    range: Range::UNIT,
+    sqrt_scale: false,
     kernel: least_confidence,
 };
 
@@ -54,8 +54,8 @@ pub const MARGIN: Measure = Measure {
     unit: "1",
     reference: "margin sampling",
     needs: Needs::MEAN,
-    bound: |_| 1.0,
-    mostly_small: false,
+    range: Range::UNIT,
+    sqrt_scale: false,
     kernel: margin,
 };
 

@@ -1,6 +1,6 @@
 //! Entropy of the prediction, and its two parts.
 
-use super::{Measure, largest_entropy};
+use super::{Measure, Range};
 use crate::sums::{Needs, Tile};
 
 /// Predictive entropy, `H(m)`: how uncertain the averaged prediction is, for whatever reason.
@@ -17,8 +17,8 @@ pub const PREDICTIVE_ENTROPY: Measure = Measure {
     unit: "nat",
     reference: "Kendall and Gal (2017), section 2.1",
     needs: Needs::MEAN,
-    bound: largest_entropy,
-    mostly_small: false,
+    range: Range::Fixed(largest_entropy),
+    sqrt_scale: false,
     kernel: predictive_entropy,
 };
 
@@ -36,8 +36,8 @@ pub const EXPECTED_ENTROPY: Measure = Measure {
     unit: "nat",
     reference: "Houlsby et al. (2011)",
     needs: Needs { entropy: true, ..Needs::MEAN },
-    bound: largest_entropy,
-    mostly_small: false,
+    range: Range::Fixed(largest_entropy),
+    sqrt_scale: false,
     kernel: expected_entropy,
 };
 
@@ -63,10 +63,15 @@ pub const MUTUAL_INFORMATION: Measure = Measure {
     unit: "nat",
     reference: "Houlsby et al. (2011)",
     needs: Needs { entropy: true, ..Needs::MEAN },
-    bound: largest_entropy,
-    mostly_small: true,
+    range: Range::Fixed(largest_entropy),
+    sqrt_scale: true,
     kernel: mutual_information,
 };
+
+/// ln C: the entropy of the uniform distribution.
+fn largest_entropy(n_classes: usize) -> f32 {
+    (n_classes as f64).ln() as f32
+}
 
 fn predictive_entropy(tile: &Tile, out: &mut [f32]) {
     out.copy_from_slice(&tile.entropy_of_mean()[..out.len()]);

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::simd::Isa;
-use crate::sums::{Coordinates, Reduction, ScoreKind, Scores};
+use crate::sums::{CategoricalSums, Coordinates, ScoreKind, Scores, Sums};
 
 /// Samples of one image: logits of a size, sample by sample.
 #[derive(Debug, Clone)]
@@ -16,18 +16,18 @@ impl Samples {
     fn statistics(&self) -> Statistics {
         let (n_channels, [height, width]) = (self.n_classes, self.size);
         let mut reduction =
-            Reduction::new(n_channels, height, width, Needs::ALL, Isa::detect());
+            CategoricalSums::new(n_channels, height, width, Needs::ALL, Isa::detect());
         for values in &self.logits {
             let kind = ScoreKind::Logits;
             reduction
-                .add(&Scores {
+                .add(&[Scores {
                     values,
                     n_channels,
                     height,
                     width,
                     kind,
                     coordinates: Coordinates::HalfPixel,
-                })
+                }])
                 .unwrap();
         }
         reduction.finish()
@@ -136,7 +136,7 @@ proptest! {
         let logits = logits.map(|l| l.iter().map(|x| x * scale).collect()).collect();
         let statistics = Samples { logits, ..samples }.statistics();
         for measure in MEASURES {
-            let bound = (measure.bound)(statistics.n_classes());
+            let bound = measure.upper_bound(statistics.n_classes());
             for value in measure.map(&statistics).values {
                 prop_assert!((0.0..=bound).contains(&value), "{}: {value}", measure.name);
             }
@@ -221,7 +221,7 @@ fn uniform_samples_reach_the_bounds_of_entropy_and_variance() {
             [PREDICTIVE_ENTROPY, EXPECTED_ENTROPY, TOTAL_VARIANCE, ALEATORIC_VARIANCE]
         {
             let (value, bound) =
-                (measure.map(&statistics).values[0], (measure.bound)(n_classes));
+                (measure.map(&statistics).values[0], measure.upper_bound(n_classes));
             assert!(
                 (value / bound - 1.0).abs() < 2e-5,
                 "{} {value} {bound}",
@@ -262,7 +262,7 @@ fn names_are_unique_and_find_their_measure() {
 #[test]
 #[should_panic(expected = "mutual_information needs")]
 fn a_measure_without_its_sums_is_refused() {
-    let mut reduction = Reduction::new(2, 1, 1, Needs::MEAN, Isa::detect());
+    let mut reduction = CategoricalSums::new(2, 1, 1, Needs::MEAN, Isa::detect());
     let kind = ScoreKind::Logits;
     let coordinates = Coordinates::HalfPixel;
     let scores = Scores {
@@ -273,6 +273,6 @@ fn a_measure_without_its_sums_is_refused() {
         kind,
         coordinates,
     };
-    reduction.add(&scores).unwrap();
+    reduction.add(&[scores]).unwrap();
     MUTUAL_INFORMATION.map(&reduction.finish());
 }

@@ -1,6 +1,6 @@
 //! Variance of the class indicator, its two parts, and the deviation of one class.
 
-use super::{Measure, largest_variance};
+use super::{Measure, Range};
 use crate::sums::{LANES, Needs, Tile};
 
 /// Total variance, `sum_c m_c (1 - m_c)`: the variance of the class indicator, summed over
@@ -18,8 +18,8 @@ pub const TOTAL_VARIANCE: Measure = Measure {
     unit: "1",
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs::MEAN,
-    bound: largest_variance,
-    mostly_small: false,
+    range: Range::Fixed(largest_variance),
+    sqrt_scale: false,
     kernel: total_variance,
 };
 
@@ -37,8 +37,8 @@ pub const ALEATORIC_VARIANCE: Measure = Measure {
     unit: "1",
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs { moments: true, ..Needs::MEAN },
-    bound: largest_variance,
-    mostly_small: false,
+    range: Range::Fixed(largest_variance),
+    sqrt_scale: false,
     kernel: aleatoric_variance,
 };
 
@@ -56,8 +56,8 @@ pub const EPISTEMIC_VARIANCE: Measure = Measure {
     unit: "1",
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs { moments: true, ..Needs::MEAN },
-    bound: largest_variance,
-    mostly_small: true,
+    range: Range::Fixed(largest_variance),
+    sqrt_scale: true,
     kernel: epistemic_variance,
 };
 
@@ -74,10 +74,15 @@ pub const PREDICTED_CLASS_STD: Measure = Measure {
     unit: "1",
     reference: "standard deviation of the softmax output",
     needs: Needs { moments: true, ..Needs::MEAN },
-    bound: |_| 0.5,
-    mostly_small: false,
+    range: Range::Fixed(|_| 0.5),
+    sqrt_scale: false,
     kernel: predicted_class_std,
 };
+
+/// 1 − 1/C: the total variance of the uniform distribution.
+fn largest_variance(n_classes: usize) -> f32 {
+    (1.0 - 1.0 / n_classes as f64) as f32
+}
 
 fn total_variance(tile: &Tile, out: &mut [f32]) {
     let top = tile.top();

@@ -25,7 +25,7 @@ impl Writer<'_> {
         let heat = map_of(&PREDICTIVE_ENTROPY).filter(|_| self.map).map(|map| Heat {
             map,
             placement: placement(&image.geometry),
-            bound: (PREDICTIVE_ENTROPY.bound)(image.statistics.n_classes()),
+            bound: PREDICTIVE_ENTROPY.upper_bound(image.statistics.n_classes()),
         });
         let place = Place::own(self.folder);
         place.save_pictures(file.id(), photo, heat.as_ref())?;
@@ -67,7 +67,7 @@ impl Writer<'_> {
         for measure in self.options.measures_of_page() {
             let Some(map) = map_of(measure) else { continue };
             let map = resample::values(map, &map_placement, height, width);
-            let bound = (measure.bound)(image.statistics.n_classes());
+            let bound = measure.upper_bound(image.statistics.n_classes());
             data.add(measure.name, (bound, HIGHEST), &map, Some(place))?;
         }
         Ok(data)

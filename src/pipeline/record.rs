@@ -240,8 +240,9 @@ fn output(sampler: &Sampler, job: &Job) -> Value {
     let overlay = options.overlay.then_some(&PREDICTIVE_ENTROPY);
     let measures =
         || options.measures.iter().chain(&options.maps).copied().chain(overlay);
-    let bounds: Map<String, Value> =
-        measures().map(|m| (m.name.to_owned(), json!((m.bound)(n_classes)))).collect();
+    let bounds: Map<String, Value> = measures()
+        .map(|m| (m.name.to_owned(), json!(m.upper_bound(n_classes))))
+        .collect();
     let units: Map<String, Value> =
         measures().map(|m| (m.name.to_owned(), json!(m.unit))).collect();
     let reading: Map<String, Value> =

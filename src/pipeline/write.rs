@@ -254,8 +254,11 @@ impl Writer<'_> {
         for measure in &self.options.maps {
             let Some(map) = map_of(measure) else { continue };
             let map = &resample::values(map, &map_placement, map_height, map_width);
-            let heat =
-                HeatMap { map, bound: (measure.bound)(n_classes), ramp: ramp(measure) };
+            let heat = HeatMap {
+                map,
+                bound: measure.upper_bound(n_classes),
+                ramp: ramp(measure),
+            };
             for format in &self.options.formats {
                 let path = map_path(measure.name, file.id(), format.extension);
                 self.folder.save(&path, (format.encode)(&heat))?;
@@ -265,7 +268,7 @@ impl Writer<'_> {
             let map = &resample::values(map, &placement, height, width);
             let heat = HeatMap {
                 map,
-                bound: (PREDICTIVE_ENTROPY.bound)(n_classes),
+                bound: PREDICTIVE_ENTROPY.upper_bound(n_classes),
                 ramp: Ramp::Linear,
             };
             let rgb = &image.decoded.picture.to_rgb8();
@@ -292,7 +295,7 @@ impl Writer<'_> {
 }
 
 fn ramp(measure: &Measure) -> Ramp {
-    if measure.mostly_small { Ramp::SquareRoot } else { Ramp::Linear }
+    if measure.sqrt_scale { Ramp::SquareRoot } else { Ramp::Linear }
 }
 
 /// Where the image lies in the part of the network's plane that shows it.

@@ -77,7 +77,7 @@ impl ImageScore {
             return *value;
         }
         let threshold = self.measure.map_or(0.1, |measure| {
-            Score::new(measure.name, (measure.bound)(pixels.n_classes)).threshold
+            Score::new(measure.name, measure.upper_bound(pixels.n_classes)).threshold
         });
         self.aggregation.of(values, threshold, pixels)
     }

@@ -67,7 +67,7 @@ pub(super) fn read(
         }
     }
     for measure in measures(run) {
-        let bound = (measure.bound)(folder.n_classes);
+        let bound = measure.upper_bound(folder.n_classes);
         let mut is_read = false;
         let candidates = candidates(run, measure, id);
         for (format, file) in &candidates {

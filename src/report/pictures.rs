@@ -86,7 +86,7 @@ fn roots(run: &Run, id: &str) -> Vec<PathBuf> {
 
 /// The map over a small picture, where the pixels of the whole one lie in it, and its bound.
 fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f32)> {
-    let bound = (PREDICTIVE_ENTROPY.bound)(run.folder.as_ref()?.n_classes);
+    let bound = PREDICTIVE_ENTROPY.upper_bound(run.folder.as_ref()?.n_classes);
     let read = |format: &Format| {
         let file = run.path.join(map_path(PREDICTIVE_ENTROPY.name, id, format.extension));
         let map = (format.decode)(&fs::read(file).ok()?, bound).ok()?;

@@ -66,8 +66,8 @@ fn measures(shown: &Shown) -> Value {
         json!({
             "name": measure.name,
             "unit": if measure.unit == "1" { "" } else { measure.unit },
-            "bound": n_classes.map(measure.bound),
-            "ramp": if measure.mostly_small { "squareRoot" } else { "linear" },
+            "bound": n_classes.map(|n| measure.upper_bound(n)),
+            "ramp": if measure.sqrt_scale { "squareRoot" } else { "linear" },
             "columns": columns_of(shown, measure.name),
         })
     };

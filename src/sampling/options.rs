@@ -4,7 +4,7 @@ use super::shortcut::Shortcut;
 use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::random::Draws;
-use crate::sums::{Needs, Reduction};
+use crate::sums::{CategoricalSums, Needs};
 use crate::task::Task;
 
 /// Whether images share their masks.
@@ -66,7 +66,7 @@ impl SamplingOptions {
     /// # Errors
     /// If the number of samples is none, or the tolerance.
     pub(super) fn check(&self) -> Result<()> {
-        let most = Reduction::MAX_SAMPLES;
+        let most = CategoricalSums::MAX_SAMPLES;
         if !(1..=most).contains(&(self.samples as usize)) {
             let message = format!("{} is not between 1 and {most}", self.samples);
             return Err(Error::setting("--samples", message)

@@ -30,7 +30,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::error::{Error, Result};
 use crate::random;
-use crate::sums::{Reduction, SamplingError, Spread};
+use crate::sums::{CategoricalSums, SamplingError, Sums, VarianceSource};
 
 /// When sampling ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -149,17 +149,17 @@ impl StoppingTest {
 
     /// Ends a block, in parallel on the current thread pool of rayon, and says whether the samples
     /// so far are enough.
-    pub(super) fn should_stop(&self, reduction: &mut Reduction) -> bool {
-        reduction.end_block();
+    pub(super) fn should_stop(&self, reduction: &mut CategoricalSums) -> bool {
+        reduction.end_group();
         let reduction = &*reduction;
         let tolerance = self.rule.tolerance;
         let imagined = u32::from(!self.is_map);
-        let largest = |error: &dyn Fn(Spread) -> SamplingError| {
+        let largest = |error: &dyn Fn(VarianceSource) -> SamplingError| {
             let bound = |(spread, margin)| {
                 let error = error(spread);
                 margin * error.noise + error.bias
             };
-            self.margins(reduction.n_blocks(), SIGNIFICANCE)
+            self.margins(reduction.n_groups(), SIGNIFICANCE)
                 .map(bound)
                 .min_by(f64::total_cmp)
         };
@@ -174,7 +174,7 @@ impl StoppingTest {
                 let chance = if self.is_map { SIGNIFICANCE } else { tolerance };
                 // Any class but one may be the right one.
                 let each = chance / (self.n_classes - 1).max(1) as f64;
-                let margins: Vec<_> = self.margins(reduction.n_blocks(), each).collect();
+                let margins: Vec<_> = self.margins(reduction.n_groups(), each).collect();
                 let undecided = reduction.undecided(&margins);
                 let most = if self.is_map { tolerance } else { 0.0 };
                 return undecided <= most;
@@ -189,15 +189,15 @@ impl StoppingTest {
         &self,
         n_blocks: u32,
         significance: f64,
-    ) -> impl Iterator<Item = (Spread, f64)> {
+    ) -> impl Iterator<Item = (VarianceSource, f64)> {
         let half = significance / 2.0;
         let by_samples = anytime_margin(n_blocks * BLOCK, half);
         let by_blocks = || {
             let looks = f64::from(self.most.saturating_sub(1));
-            (Spread::Blocks, student_margin(n_blocks, half / looks))
+            (VarianceSource::BlockMeans, student_margin(n_blocks, half / looks))
         };
         let by_blocks = (n_blocks > 1).then(by_blocks);
-        [(Spread::Samples, by_samples)].into_iter().chain(by_blocks)
+        [(VarianceSource::Samples, by_samples)].into_iter().chain(by_blocks)
     }
 }
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::strip::{STRIP, Strip, blocks};
-use super::{Needs, Reduction, Tile};
+use super::{CategoricalSums, Needs, Tile};
 use crate::simd::Isa;
 use crate::tensor::{ClassMap, Map};
 
@@ -20,7 +20,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    pub(super) fn new(reduction: Reduction) -> Self {
+    pub(super) fn new(reduction: CategoricalSums) -> Self {
         Self {
             n_samples: reduction.n_samples as usize,
             n_classes: reduction.n_channels.max(2),

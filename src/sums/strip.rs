@@ -1,26 +1,26 @@
-//! The sums of a strip of pixels, and how one pass is added to them.
+//! The sums of a strip of pixels, and adding a pass to them.
 
 use super::resize::Resized;
 use super::softmax::Block;
 use super::{LANES, Needs, NotFinite, ScoreKind};
 
-/// Pixels in a strip: what one task works on. A multiple of [`LANES`].
+/// Pixels of a strip, the unit of work of a thread. A multiple of [`LANES`].
 pub(super) const STRIP: usize = 8 * LANES;
 
-/// Lanes of the blocks that take what is left of full ones.
+/// Lanes of the blocks that hold the rest of a strip behind its full blocks.
 const SMALL: usize = 8;
 
-/// What a pass is for.
+/// Purpose of a pass.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Pass {
-    /// The class and its probability without dropout.
+pub(super) enum PassKind {
+    /// Keeps the class and its probability without dropout.
     Deterministic,
-    /// A sample; `weight` is 1 / (number of samples with it).
+    /// Adds a sample; `weight` is 1 / (number of samples including it).
     Sample { weight: f32 },
 }
 
-/// Where the scores of a pass come from.
-pub(super) enum Source<'a> {
+/// Scores of a pass.
+pub(super) enum ScoreSource<'a> {
     /// Scores of the size of the sums.
     Same { values: &'a [f32], n_pixels: usize, kind: ScoreKind },
     /// Logits of another size.
@@ -29,7 +29,7 @@ pub(super) enum Source<'a> {
 
 /// Sums of consecutive pixels.
 ///
-/// What has a value a class is stored block by block, within a block class by class, within a
+/// Sums with a value per class are stored block by block, within a block class by class, within a
 /// class lane by lane: a block that starts at pixel `o` of the strip starts at `o * n_classes`.
 #[derive(Debug, Clone)]
 pub(super) struct Strip {
@@ -37,14 +37,16 @@ pub(super) struct Strip {
     pub(super) n_pixels: usize,
     pub(super) n_classes: usize,
     pub(super) mean: Vec<f32>,
-    /// Sums of squared deviations from the mean; empty where not needed, like the next two.
+    /// Sums of squared deviations from the mean; empty if not needed.
     pub(super) deviations: Vec<f32>,
+    /// Mean entropies; empty if not needed.
     pub(super) entropy: Vec<f32>,
+    /// Votes; empty if not needed.
     pub(super) votes: Vec<u16>,
-    /// The mean when the last block of samples ended, and the sums of the squared deviations of
-    /// the means of blocks; empty until a block ends.
+    /// The mean when the last group of samples ended; empty until a group ends.
     pub(super) mean_before: Vec<f32>,
-    pub(super) block_deviations: Vec<f32>,
+    /// Sums of squared deviations of the groups' means; empty until a group ends.
+    pub(super) group_deviations: Vec<f32>,
     /// Empty until there was a deterministic pass.
     pub(super) deterministic: Vec<(u16, f32)>,
 }
@@ -77,17 +79,20 @@ impl Strip {
             entropy: vec![0.0; sized(needs.entropy, n_pixels)],
             votes: vec![0; sized(needs.votes, size)],
             mean_before: Vec::new(),
-            block_deviations: Vec::new(),
+            group_deviations: Vec::new(),
             deterministic: Vec::new(),
         }
     }
 
     /// Adds passes in their order.
     #[inline(always)]
-    pub(super) fn take(&mut self, passes: &[(Source, Pass)]) -> Result<(), NotFinite> {
+    pub(super) fn take(
+        &mut self,
+        passes: &[(ScoreSource, PassKind)],
+    ) -> Result<(), NotFinite> {
         let mut scratch = vec![0.0; self.n_classes * LANES.min(self.n_pixels)];
         for (source, pass) in passes {
-            if matches!(pass, Pass::Deterministic) {
+            if matches!(pass, PassKind::Deterministic) {
                 self.deterministic.resize(self.n_pixels, (0, 0.0));
             }
             for (offset, lanes) in blocks(self.n_pixels) {
@@ -109,8 +114,8 @@ impl Strip {
     fn take_block<const W: usize>(
         &mut self,
         offset: usize,
-        source: &Source,
-        pass: Pass,
+        source: &ScoreSource,
+        pass: PassKind,
         scratch: &mut [f32],
     ) -> Result<(), NotFinite> {
         let (rows, _) = scratch.as_chunks_mut::<W>();
@@ -128,7 +133,7 @@ impl Strip {
             }
         };
         match pass {
-            Pass::Deterministic => {
+            PassKind::Deterministic => {
                 for lane in 0..W {
                     let class = block.class[lane];
                     let probability =
@@ -136,7 +141,9 @@ impl Strip {
                     self.deterministic[offset + lane] = (class as u16, probability);
                 }
             }
-            Pass::Sample { weight } => self.add_block(offset, &block, &entropy, weight),
+            PassKind::Sample { weight } => {
+                self.add_block(offset, &block, &entropy, weight)
+            }
         }
         Ok(())
     }
@@ -184,9 +191,9 @@ impl Strip {
     }
 }
 
-impl Source<'_> {
-    /// Loads the scores of `W` pixels, a row a class, and says what they are. One channel becomes
-    /// two classes.
+impl ScoreSource<'_> {
+    /// Loads the scores of `W` pixels, a row per class, and returns their meaning. One channel
+    /// becomes two classes.
     #[inline(always)]
     fn load<const W: usize>(
         &self,

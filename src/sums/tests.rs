@@ -1,6 +1,9 @@
+use super::strip::{STRIP, Strip};
 use super::*;
 use crate::random::squares32;
+use crate::simd::Isa;
 
+mod merging;
 mod oracle;
 mod scores;
 
@@ -34,9 +37,10 @@ fn reduce(
     kind: ScoreKind,
     isa: Isa,
 ) -> Statistics {
-    let mut reduction = Reduction::new(n_channels, size[0], size[1], Needs::ALL, isa);
+    let mut reduction =
+        CategoricalSums::new(n_channels, size[0], size[1], Needs::ALL, isa);
     for sample in samples {
-        reduction.add(&scores(sample, n_channels, size, kind)).unwrap();
+        reduction.add(&[scores(sample, n_channels, size, kind)]).unwrap();
     }
     reduction.finish()
 }
@@ -147,17 +151,17 @@ fn samples_that_are_added_together_give_the_same_bits() {
     let one_by_one = reduce(&samples, 3, size, ScoreKind::Logits, Isa::detect());
     let all: Vec<_> =
         samples.iter().map(|s| scores(s, 3, size, ScoreKind::Logits)).collect();
-    let mut reduction = Reduction::new(3, 30, 31, Needs::ALL, Isa::detect());
-    reduction.add_all(&all[..4]).unwrap();
-    reduction.add_all(&all[4..]).unwrap();
+    let mut reduction = CategoricalSums::new(3, 30, 31, Needs::ALL, Isa::detect());
+    reduction.add(&all[..4]).unwrap();
+    reduction.add(&all[4..]).unwrap();
     assert_eq!(bits(&reduction.finish()), bits(&one_by_one));
 }
 
 #[test]
 fn only_the_sums_that_are_needed_are_kept() {
-    let mut reduction = Reduction::new(4, 3, 3, Needs::MEAN, Isa::detect());
+    let mut reduction = CategoricalSums::new(4, 3, 3, Needs::MEAN, Isa::detect());
     let sample = logits(36, 0, 1.0);
-    reduction.add(&scores(&sample, 4, [3, 3], ScoreKind::Logits)).unwrap();
+    reduction.add(&[scores(&sample, 4, [3, 3], ScoreKind::Logits)]).unwrap();
     let mean = reduction.clone().finish();
     let [strip] = mean.strips() else { panic!("one strip") };
     assert!(

@@ -1,7 +1,7 @@
 //! The sums of one block of pixels, as measures see them.
 
 use super::LANES;
-use super::entropy::EntropySum;
+use super::softmax::EntropySum;
 use super::strip::Strip;
 use crate::simd::Isa;
 
@@ -15,7 +15,7 @@ pub struct Tile<'a> {
     deviations: &'a [f32],
     entropy: &'a [f32],
     votes: &'a [u16],
-    block_deviations: &'a [f32],
+    group_deviations: &'a [f32],
     isa: Isa,
 }
 
@@ -49,8 +49,8 @@ impl<'a> Tile<'a> {
             deviations: strip.deviations.get(start..start + size).unwrap_or_default(),
             entropy: strip.entropy.get(offset..offset + lanes).unwrap_or_default(),
             votes: strip.votes.get(start..start + size).unwrap_or_default(),
-            block_deviations: strip
-                .block_deviations
+            group_deviations: strip
+                .group_deviations
                 .get(start..start + size)
                 .unwrap_or_default(),
             isa,
@@ -92,9 +92,9 @@ impl<'a> Tile<'a> {
         &self.deviations[class * self.lanes..][..self.lanes]
     }
 
-    /// The same sums for the means of blocks, each counted once.
-    pub(super) fn block_deviations(&self, class: usize) -> &'a [f32] {
-        &self.block_deviations[class * self.lanes..][..self.lanes]
+    /// The same sums for the means of groups, each counted once.
+    pub(super) fn group_deviations(&self, class: usize) -> &'a [f32] {
+        &self.group_deviations[class * self.lanes..][..self.lanes]
     }
 
     /// The mean over samples of the entropy.

@@ -15,7 +15,7 @@ use crate::operator::{IMAGE_KEY, SAMPLE};
 use crate::random::BLOCK;
 use crate::runtime::Value;
 use crate::simd::Isa;
-use crate::sums::{Reduction, Statistics};
+use crate::sums::{CategoricalSums, Statistics, Sums};
 
 impl Sampler {
     /// Samples an image. `image_key` is the first eight bytes of the file's SHA-256
@@ -52,7 +52,7 @@ impl Sampler {
         };
         self.choose_end(size, &crossed)?;
         let (height, width) = if self.scores.is_map() { size } else { (1, 1) };
-        let mut reduction = Reduction::new(
+        let mut reduction = CategoricalSums::new(
             self.scores.channels(),
             height,
             width,
@@ -139,7 +139,7 @@ impl Sampler {
     /// Adds the scores of a run to the sums; the pass that cannot be added, if there is one.
     pub(super) fn reduce(
         &self,
-        reduction: &mut Reduction,
+        reduction: &mut CategoricalSums,
         output: &Value,
         samples: &[i64],
     ) -> Result<Option<BadPass>> {
@@ -159,7 +159,7 @@ impl Sampler {
             if has_deterministic {
                 reduction.set_deterministic(&rows[0])?;
             }
-            reduction.add_all(&rows[stochastic..])
+            reduction.add(&rows[stochastic..])
         });
         Ok(added.err().map(|problem| BadPass::first(&problem, samples, &rows)))
     }

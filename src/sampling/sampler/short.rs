@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::graph::SuffixKind;
 use crate::runtime::{Session, SessionOptions, SiteCounts, Value};
 use crate::sampling::Shortcut;
-use crate::sums::{Coordinates, Reduction, Scores};
+use crate::sums::{CategoricalSums, Coordinates, Scores};
 
 /// Logits further apart than this share of the largest are not the same.
 const TOLERANCE: f32 = 1e-4;
@@ -152,7 +152,8 @@ impl Sampler {
 
 /// Whether scores, resized, are what is expected up to rounding.
 fn close(scores: &Scores, expected: &Scores) -> bool {
-    let Ok(found) = Reduction::resized(scores, (expected.height, expected.width)) else {
+    let Ok(found) = CategoricalSums::resized(scores, (expected.height, expected.width))
+    else {
         return false;
     };
     let largest = expected.values.iter().fold(f32::MIN_POSITIVE, |a, b| a.max(b.abs()));

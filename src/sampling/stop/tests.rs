@@ -15,15 +15,15 @@ fn sampled(
     looks: &StoppingTest,
     most: u32,
     logits: impl Fn(u32) -> Vec<f32>,
-) -> (u32, Reduction) {
+) -> (u32, CategoricalSums) {
     let n_channels = logits(0).len();
-    let mut reduction = Reduction::new(n_channels, 1, 1, Needs::ALL, Isa::detect());
+    let mut reduction = CategoricalSums::new(n_channels, 1, 1, Needs::ALL, Isa::detect());
     for sample in 0..most {
         let values = &logits(sample)[..];
         let (height, width) = (1, 1);
         let (kind, coordinates) = (ScoreKind::Logits, Coordinates::HalfPixel);
         let scores = Scores { values, n_channels, height, width, kind, coordinates };
-        reduction.add(&scores).unwrap();
+        reduction.add(&[scores]).unwrap();
         let samples = sample + 1;
         let is_look = samples % BLOCK == 0 && samples < most;
         if is_look && looks.should_stop(&mut reduction) {

@@ -36,9 +36,10 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn reduce_to(to: [usize; 2], scores: &Scores, isa: Isa) -> Statistics {
-    let mut reduction = Reduction::new(scores.n_channels, to[0], to[1], Needs::ALL, isa);
+    let mut reduction =
+        CategoricalSums::new(scores.n_channels, to[0], to[1], Needs::ALL, isa);
     reduction.set_deterministic(scores).unwrap();
-    reduction.add(scores).unwrap();
+    reduction.add(std::slice::from_ref(scores)).unwrap();
     reduction.finish()
 }
 
@@ -133,8 +134,8 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
                 logits(3 * 2000, 0, 1.0).iter().map(|x| x.abs()).collect();
             (values[2 * 2000 + 777 + i], values[2000 + 1999]) = (bad, bad);
             let mut reduction =
-                Reduction::new(3, to[0], to[1], Needs::ALL, Isa::detect());
-            let error = reduction.add(&scores(&values, 3, size, kind)).unwrap_err();
+                CategoricalSums::new(3, to[0], to[1], Needs::ALL, Isa::detect());
+            let error = reduction.add(&[scores(&values, 3, size, kind)]).unwrap_err();
             assert_eq!((error.pixel, error.class), (777 + i, 2), "{kind:?} {to:?}");
         }
         let impossible = match kind {
@@ -146,7 +147,8 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
         for class in 0..3 {
             values[class * 2000 + 5] = impossible;
         }
-        let mut reduction = Reduction::new(3, to[0], to[1], Needs::ALL, Isa::detect());
+        let mut reduction =
+            CategoricalSums::new(3, to[0], to[1], Needs::ALL, Isa::detect());
         let error =
             reduction.set_deterministic(&scores(&values, 3, size, kind)).unwrap_err();
         assert_eq!((error.pixel, error.class), (5, 0), "{kind:?} {to:?}");
@@ -156,13 +158,13 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
 #[test]
 fn the_pass_without_dropout_is_kept_apart() {
     let (values, other) = (logits(5 * 600, 0, 2.0), logits(5 * 600, 9, 2.0));
-    let mut reduction = Reduction::new(5, 20, 30, Needs::ALL, Isa::detect());
+    let mut reduction = CategoricalSums::new(5, 20, 30, Needs::ALL, Isa::detect());
     let (classes, values_without) = reduction.clone().finish().deterministic();
     assert!(classes.classes.iter().all(|&class| class == ClassMap::NONE));
     assert!(values_without.values.iter().all(|p| p.is_nan()));
     let sample = scores(&values, 5, [20, 30], ScoreKind::Logits);
     reduction.set_deterministic(&sample).unwrap();
-    reduction.add(&scores(&other, 5, [20, 30], ScoreKind::Logits)).unwrap();
+    reduction.add(&[scores(&other, 5, [20, 30], ScoreKind::Logits)]).unwrap();
     let statistics = reduction.finish();
     let alone = reduce(&[values], 5, [20, 30], ScoreKind::Logits, Isa::detect());
     let (classes, probability) = statistics.deterministic();
@@ -192,7 +194,7 @@ fn each_coordinate_transformation_is_that_of_the_definition() {
         for (height, width) in [(sizes[0], sizes[1]), (15, 70), (13, 7), (5, 1)] {
             let low =
                 Scores { coordinates, ..scores(&values, 3, from, ScoreKind::Logits) };
-            let found = Reduction::resized(&low, (height, width)).unwrap();
+            let found = CategoricalSums::resized(&low, (height, width)).unwrap();
             let at = |c: usize, y: f64, x: f64| {
                 let y = y.clamp(0.0, from[0] as f64 - 1.0);
                 let x = x.clamp(0.0, from[1] as f64 - 1.0);

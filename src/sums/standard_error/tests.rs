@@ -2,7 +2,7 @@ use super::super::tests::{logits, scores};
 use super::*;
 use crate::random::squares32;
 use crate::simd::Isa;
-use crate::sums::{Needs, ScoreKind};
+use crate::sums::{Needs, ScoreKind, Sums};
 
 const N_CLASSES: usize = 4;
 const BLOCK: usize = 5;
@@ -29,14 +29,18 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
 }
 
 /// Means and squared standard errors, `[pixel][class]`.
-fn oracle(samples: &[Vec<f32>], n_pixels: usize, spread: Spread) -> Vec<Vec<(f64, f64)>> {
+fn oracle(
+    samples: &[Vec<f32>],
+    n_pixels: usize,
+    source: VarianceSource,
+) -> Vec<Vec<(f64, f64)>> {
     let samples = softmax(samples, n_pixels);
     let of = |pixel: usize, class: usize| {
         let values: Vec<f64> = samples.iter().map(|s| s[class][pixel]).collect();
         let block = |block: &[f64]| block.iter().sum::<f64>() / BLOCK as f64;
-        match spread {
-            Spread::Samples => mean_and_error(&values),
-            Spread::Blocks => {
+        match source {
+            VarianceSource::Samples => mean_and_error(&values),
+            VarianceSource::BlockMeans => {
                 mean_and_error(&values.chunks(BLOCK).map(block).collect::<Vec<_>>())
             }
         }
@@ -44,14 +48,14 @@ fn oracle(samples: &[Vec<f32>], n_pixels: usize, spread: Spread) -> Vec<Vec<(f64
     (0..n_pixels).map(|p| (0..N_CLASSES).map(|c| of(p, c)).collect()).collect()
 }
 
-fn reduced(samples: &[Vec<f32>], n_pixels: usize, isa: Isa) -> Reduction {
-    let mut reduction = Reduction::new(N_CLASSES, 1, n_pixels, Needs::ALL, isa);
+fn reduced(samples: &[Vec<f32>], n_pixels: usize, isa: Isa) -> CategoricalSums {
+    let mut reduction = CategoricalSums::new(N_CLASSES, 1, n_pixels, Needs::ALL, isa);
     for block in samples.chunks(BLOCK) {
         for sample in block {
             let scores = scores(sample, N_CLASSES, [1, n_pixels], ScoreKind::Logits);
-            reduction.add(&scores).unwrap();
+            reduction.add(&[scores]).unwrap();
         }
-        reduction.end_block();
+        reduction.end_group();
     }
     reduction
 }
@@ -75,18 +79,18 @@ fn assert_near(value: f64, exact: f64) {
 }
 
 #[test]
-fn errors_agree_with_an_f64_oracle_for_both_spreads_and_on_every_isa() {
+fn errors_agree_with_an_f64_oracle_for_both_variances_and_on_every_isa() {
     for (n_pixels, isa) in [1, 7, 64, 1100]
         .into_iter()
         .flat_map(|n| Isa::supported().into_iter().map(move |isa| (n, isa)))
     {
         let samples = samples(n_pixels);
         let reduction = reduced(&samples, n_pixels, isa);
-        assert_eq!(reduction.n_blocks(), 4);
-        for spread in [Spread::Samples, Spread::Blocks] {
-            let pixels = oracle(&samples, n_pixels, spread);
+        assert_eq!(reduction.n_groups(), 4);
+        for source in [VarianceSource::Samples, VarianceSource::BlockMeans] {
+            let pixels = oracle(&samples, n_pixels, source);
             let top = pixels.iter().map(|pixel| pixel[first(pixel)].1);
-            assert_near(reduction.probability_error(spread, 0).noise, root_mean(top));
+            assert_near(reduction.probability_error(source, 0).noise, root_mean(top));
             let noise = |pixel: &Vec<(f64, f64)>| {
                 let weight: f64 = pixel.iter().map(|(_, v)| v.sqrt()).sum();
                 let center =
@@ -97,7 +101,7 @@ fn errors_agree_with_an_f64_oracle_for_both_spreads_and_on_every_isa() {
             let bias = |pixel: &Vec<(f64, f64)>| {
                 pixel.iter().map(|(m, v)| v / m / 2.0).sum::<f64>().powi(2)
             };
-            let error = reduction.entropy_error(spread, 0);
+            let error = reduction.entropy_error(source, 0);
             assert_near(error.noise, root_mean(pixels.iter().map(noise)));
             assert_near(error.bias, root_mean(pixels.iter().map(bias)));
         }
@@ -105,7 +109,7 @@ fn errors_agree_with_an_f64_oracle_for_both_spreads_and_on_every_isa() {
 }
 
 #[test]
-fn undecided_pixels_are_those_with_a_rival_by_every_spread() {
+fn undecided_pixels_are_those_with_a_rival_by_both_variances() {
     let n_pixels = 900;
     let samples = samples(n_pixels);
     let reduction = reduced(&samples, n_pixels, Isa::detect());
@@ -117,9 +121,9 @@ fn undecided_pixels_are_those_with_a_rival_by_every_spread() {
         };
         (0..N_CLASSES).any(is_rival)
     };
-    let pairs = [(Spread::Samples, 6.0), (Spread::Blocks, 9.0)];
-    let by = pairs.map(|(spread, margin)| {
-        let pixels = oracle(&samples, n_pixels, spread);
+    let pairs = [(VarianceSource::Samples, 6.0), (VarianceSource::BlockMeans, 9.0)];
+    let by = pairs.map(|(source, margin)| {
+        let pixels = oracle(&samples, n_pixels, source);
         pixels.iter().map(|pixel| open(pixel, margin)).collect::<Vec<_>>()
     });
     let share = |of: &dyn Fn(usize) -> bool| {
@@ -137,13 +141,13 @@ fn equal_samples_leave_no_error_and_no_rival_but_an_equal_class() {
     let reduced =
         |sample: &[f32]| reduced(&vec![sample.to_vec(); 2 * BLOCK], 2, Isa::detect());
     let decided = reduced(&[3.0, 1.0, 2.0, 0.0, 1.0, -9.0, 0.0, 0.0]);
-    for spread in [Spread::Samples, Spread::Blocks] {
-        assert_eq!(decided.probability_error(spread, 0).noise.to_bits(), 0);
-        assert_eq!(decided.entropy_error(spread, 0).noise.to_bits(), 0);
-        assert_eq!(decided.undecided(&[(spread, 3.0)]).to_bits(), 0);
+    for source in [VarianceSource::Samples, VarianceSource::BlockMeans] {
+        assert_eq!(decided.probability_error(source, 0).noise.to_bits(), 0);
+        assert_eq!(decided.entropy_error(source, 0).noise.to_bits(), 0);
+        assert_eq!(decided.undecided(&[(source, 3.0)]).to_bits(), 0);
     }
     let tied = reduced(&[3.0, 3.0, 3.0, 3.0, 1.0, -9.0, 0.0, 0.0]);
-    let share = tied.undecided(&[(Spread::Samples, 3.0)]);
+    let share = tied.undecided(&[(VarianceSource::Samples, 3.0)]);
     assert!((share - 1.0).abs() < 1e-12, "{share}");
 }
 
@@ -157,11 +161,11 @@ fn the_entropy_error_covers_what_repeated_sampling_shows() {
         |seed: u64| (0..40).map(move |t| vec![0.8 + 6.0 * (uniform(seed, t) - 0.5), 0.0]);
     let mut found = Vec::new();
     for seed in 0..2000 {
-        let mut reduction = Reduction::new(2, 1, 1, Needs::ALL, Isa::detect());
+        let mut reduction = CategoricalSums::new(2, 1, 1, Needs::ALL, Isa::detect());
         for sample in probability(seed) {
-            reduction.add(&scores(&sample, 2, [1, 1], ScoreKind::Logits)).unwrap();
+            reduction.add(&[scores(&sample, 2, [1, 1], ScoreKind::Logits)]).unwrap();
         }
-        let error = reduction.entropy_error(Spread::Samples, 0);
+        let error = reduction.entropy_error(VarianceSource::Samples, 0);
         let statistics = reduction.finish();
         let entropy = statistics.map(|t, out| out[0] = t.entropy_of_mean()[0]).values[0];
         found.push((f64::from(entropy), error));
@@ -173,23 +177,24 @@ fn the_entropy_error_covers_what_repeated_sampling_shows() {
 }
 
 #[test]
-fn an_imagined_sample_counts_like_one_that_was_drawn() {
+fn a_pseudo_sample_counts_like_one_that_was_drawn() {
     let (n_pixels, size) = (70, [1, 70]);
     let mut all = samples(n_pixels);
-    let imagined = reduced(&all, n_pixels, Isa::detect());
+    let with_pseudo = reduced(&all, n_pixels, Isa::detect());
     all.push(vec![0.0; N_CLASSES * n_pixels]);
-    let mut drawn = Reduction::new(N_CLASSES, 1, n_pixels, Needs::ALL, Isa::detect());
+    let mut drawn =
+        CategoricalSums::new(N_CLASSES, 1, n_pixels, Needs::ALL, Isa::detect());
     for sample in &all {
-        drawn.add(&scores(sample, N_CLASSES, size, ScoreKind::Logits)).unwrap();
+        drawn.add(&[scores(sample, N_CLASSES, size, ScoreKind::Logits)]).unwrap();
     }
     let (one, other) = (
-        imagined.entropy_error(Spread::Samples, 1),
-        drawn.entropy_error(Spread::Samples, 0),
+        with_pseudo.entropy_error(VarianceSource::Samples, 1),
+        drawn.entropy_error(VarianceSource::Samples, 0),
     );
     assert_near(one.noise, other.noise);
     assert_near(one.bias, other.bias);
     // Its block's mean moves a fifth as far as the sample itself.
-    let few = imagined.probability_error(Spread::Blocks, 0).noise;
-    let more = imagined.probability_error(Spread::Blocks, 1).noise;
+    let few = with_pseudo.probability_error(VarianceSource::BlockMeans, 0).noise;
+    let more = with_pseudo.probability_error(VarianceSource::BlockMeans, 1).noise;
     assert!(few < more && more < few + 0.75 / BLOCK as f64, "{few} {more}");
 }

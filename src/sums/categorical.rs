@@ -1,0 +1,295 @@
+//! Sums of the probabilities of classes.
+
+use rayon::prelude::*;
+
+use super::resize::{Coordinates, Resized};
+use super::strip::{PassKind, STRIP, ScoreSource, Strip, blocks};
+use super::{Needs, NotFinite, Statistics, Sums, Tile};
+use crate::simd::Isa;
+
+/// Meaning of the numbers that a network puts out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScoreKind {
+    /// Any numbers, to be normalized by a softmax; −∞ is an impossible class.
+    Logits,
+    /// Probabilities; negative ones count as 0, and they are divided by their sum.
+    Probabilities,
+}
+
+/// The scores of one sample of one image, class by class, row by row.
+///
+/// One channel means two classes: logits `[0, z]`, or probabilities `[1 - s, s]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Scores<'a> {
+    /// `n_channels * height * width` numbers.
+    pub values: &'a [f32],
+    /// Number of channels.
+    pub n_channels: usize,
+    /// Number of rows; 1 in classification.
+    pub height: usize,
+    /// Number of columns; 1 in classification.
+    pub width: usize,
+    /// Meaning of the numbers.
+    pub kind: ScoreKind,
+    /// Alignment of the pixels if the sums have another size.
+    pub coordinates: Coordinates,
+}
+
+/// The sums of the probabilities of classes over the samples of one image.
+#[derive(Debug, Clone)]
+pub struct CategoricalSums {
+    pub(super) n_channels: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) needs: Needs,
+    pub(super) isa: Isa,
+    pub(super) n_samples: u32,
+    pub(super) n_groups: u32,
+    /// Number of samples in the groups that have ended.
+    n_grouped_samples: u32,
+    pub(super) strips: Vec<Strip>,
+}
+
+impl CategoricalSums {
+    /// Largest number of samples that votes are counted for.
+    pub const MAX_SAMPLES: usize = u16::MAX as usize;
+
+    /// Creates empty sums for scores of `n_channels` channels and maps of `height` by `width`:
+    /// the network's input size, 1 by 1 in classification.
+    pub fn new(
+        n_channels: usize,
+        height: usize,
+        width: usize,
+        needs: Needs,
+        isa: Isa,
+    ) -> Self {
+        let (n_pixels, n_classes) = (height * width, n_channels.max(2));
+        let strips = (0..n_pixels)
+            .step_by(STRIP)
+            .map(|first| Strip::new(first, STRIP.min(n_pixels - first), n_classes, needs))
+            .collect();
+        Self {
+            n_channels,
+            height,
+            width,
+            needs,
+            isa,
+            n_samples: 0,
+            n_groups: 0,
+            n_grouped_samples: 0,
+            strips,
+        }
+    }
+
+    /// Resizes scores to `height` by `width`, channel by channel: the logits as they are used in
+    /// the softmax.
+    ///
+    /// # Errors
+    /// Fails as [`Sums::add`] does.
+    pub fn resized(
+        scores: &Scores,
+        (height, width): (usize, usize),
+    ) -> Result<Vec<f32>, NotFinite> {
+        Ok(Resized::new(scores, [height, width], Isa::detect())?.all())
+    }
+
+    /// Returns the statistics of the samples so far.
+    pub fn finish(self) -> Statistics {
+        Statistics::new(self)
+    }
+
+    fn take(&mut self, passes: &[(&Scores, PassKind)]) -> Result<(), NotFinite> {
+        let sources = passes
+            .par_iter()
+            .map(|&(scores, pass)| Ok((self.source(scores)?, pass)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let isa = self.isa;
+        let run = |strip: &mut Strip| {
+            isa.run(
+                #[inline(always)]
+                || strip.take(&sources),
+            )
+        };
+        match &mut self.strips[..] {
+            [strip] => run(strip),
+            strips => match strips.par_iter_mut().filter_map(|s| run(s).err()).min() {
+                Some(error) => Err(error),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn source<'a>(&self, scores: &Scores<'a>) -> Result<ScoreSource<'a>, NotFinite> {
+        let Scores { values, n_channels, height, width, kind, .. } = *scores;
+        assert_eq!(n_channels, self.n_channels, "number of channels");
+        assert_eq!(values.len(), n_channels * height * width, "number of scores");
+        if (height, width) == (self.height, self.width) {
+            return Ok(ScoreSource::Same { values, n_pixels: height * width, kind });
+        }
+        let resized = Resized::new(scores, [self.height, self.width], self.isa)?;
+        Ok(ScoreSource::Resized(resized))
+    }
+
+    /// Ends the open group, if there is one.
+    fn end_open_group(&mut self) {
+        if self.n_grouped_samples < self.n_samples {
+            self.end_group();
+        }
+    }
+}
+
+impl Sums for CategoricalSums {
+    type Frame<'a> = Scores<'a>;
+    type Tile<'a> = Tile<'a>;
+
+    /// Keeps the most probable class of the pass without dropout, and its probability.
+    ///
+    /// # Panics
+    /// Panics if the scores have another number of channels than the sums, or values than pixels.
+    fn set_deterministic(&mut self, scores: &Scores) -> Result<(), NotFinite> {
+        self.take(&[(scores, PassKind::Deterministic)])
+    }
+
+    /// Adds samples. Each strip of pixels takes all of them while its sums are in the processor's
+    /// cache.
+    ///
+    /// # Panics
+    /// Panics if the scores have another number of channels than the sums, or values than pixels.
+    fn add(&mut self, samples: &[Scores]) -> Result<(), NotFinite> {
+        let before = self.n_samples;
+        self.n_samples += samples.len() as u32;
+        let weights = (before + 1..).map(|n| (1.0 / f64::from(n)) as f32);
+        let passes: Vec<_> = samples
+            .iter()
+            .zip(weights.map(|weight| PassKind::Sample { weight }))
+            .collect();
+        self.take(&passes)
+    }
+
+    /// Ends a group. From the first call on, two more numbers per class and pixel are kept.
+    fn end_group(&mut self) {
+        self.n_groups += 1;
+        self.n_grouped_samples = self.n_samples;
+        let (n, isa) = (self.n_groups as f32, self.isa);
+        self.strips.par_iter_mut().for_each(|strip| {
+            isa.run(
+                #[inline(always)]
+                || strip.end_group(n),
+            );
+        });
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        let layout = |sums: &Self| (sums.n_channels, sums.height, sums.width, sums.needs);
+        assert_eq!(layout(self), layout(&other), "channels, height, width and needs");
+        if self.n_groups + other.n_groups > 0 {
+            self.end_open_group();
+            other.end_open_group();
+        }
+        let samples = Counts::new(self.n_samples, other.n_samples);
+        let groups = Counts::new(self.n_groups, other.n_groups);
+        let strips = self.strips.par_iter_mut().zip(other.strips);
+        strips.for_each(|(strip, other)| strip.merge(other, samples, groups));
+        self.n_samples += other.n_samples;
+        self.n_groups += other.n_groups;
+        self.n_grouped_samples += other.n_grouped_samples;
+    }
+
+    fn n_samples(&self) -> u32 {
+        self.n_samples
+    }
+
+    fn n_groups(&self) -> u32 {
+        self.n_groups
+    }
+
+    fn tiles(&self) -> impl Iterator<Item = (usize, Tile<'_>)> {
+        let n_samples = self.n_samples as usize;
+        self.strips.iter().flat_map(move |strip| {
+            blocks(strip.n_pixels).map(move |(offset, lanes)| {
+                let tile = Tile::new(strip, (offset, lanes), n_samples, self.isa);
+                (strip.first_pixel + offset, tile)
+            })
+        })
+    }
+}
+
+/// Numbers of summands on both sides of a merge.
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    other: u32,
+    /// The share of the other side.
+    weight: f64,
+    /// What the squared distance of the means is multiplied by.
+    between: f64,
+}
+
+impl Counts {
+    fn new(own: u32, other: u32) -> Self {
+        let weight = f64::from(other) / f64::from((own + other).max(1));
+        Self { other, weight, between: f64::from(own) * weight }
+    }
+
+    /// Merges means.
+    fn merge_means(self, means: &mut Vec<f32>, others: &[f32]) {
+        if self.other == 0 {
+            return;
+        }
+        means.resize(others.len(), 0.0);
+        for (mean, &other) in means.iter_mut().zip(others) {
+            let step = f64::from(other) - f64::from(*mean);
+            *mean = (f64::from(*mean) + self.weight * step) as f32;
+        }
+    }
+
+    /// Merges sums of squared deviations from these means, which are not merged yet.
+    fn merge_deviations(
+        self,
+        deviations: &mut Vec<f32>,
+        means: &[f32],
+        others: &[f32],
+        other_means: &[f32],
+    ) {
+        if self.other == 0 || others.is_empty() {
+            return;
+        }
+        deviations.resize(others.len(), 0.0);
+        let others = others.iter().zip(other_means);
+        // Means are missing as long as there is no group on this side: `between` is then 0.
+        let means = means.iter().copied().chain(std::iter::repeat(0.0));
+        for ((sum, mean), (&other, &other_mean)) in
+            deviations.iter_mut().zip(means).zip(others)
+        {
+            let step = f64::from(other_mean) - f64::from(mean);
+            let between = self.between * step * step;
+            *sum = (f64::from(*sum) + f64::from(other) + between) as f32;
+        }
+    }
+}
+
+impl Strip {
+    /// Adds the sums of other passes.
+    fn merge(&mut self, other: Self, samples: Counts, groups: Counts) {
+        samples.merge_deviations(
+            &mut self.deviations,
+            &self.mean,
+            &other.deviations,
+            &other.mean,
+        );
+        groups.merge_deviations(
+            &mut self.group_deviations,
+            &self.mean_before,
+            &other.group_deviations,
+            &other.mean_before,
+        );
+        groups.merge_means(&mut self.mean_before, &other.mean_before);
+        samples.merge_means(&mut self.mean, &other.mean);
+        samples.merge_means(&mut self.entropy, &other.entropy);
+        for (votes, others) in self.votes.iter_mut().zip(other.votes) {
+            *votes = votes.saturating_add(others);
+        }
+        if self.deterministic.is_empty() {
+            self.deterministic = other.deterministic;
+        }
+    }
+}
