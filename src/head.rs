@@ -5,7 +5,7 @@
 //! the samples are logits. No other module knows the names of outputs.
 
 use crate::error::{Error, Result};
-use crate::onnx::{GraphIndex, Model, ValueDescription, int_values, proto};
+use crate::onnx::{ElementType, GraphIndex, Model, ValueDescription, int_values, proto};
 
 /// Choice of the scores' role by the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -253,8 +253,7 @@ impl<'a> Tail<'a> {
         let (mut node, mut is_last) = (index.producer(output), true);
         // Tails are short; a graph with a cycle does not have one.
         for _ in 0..64 {
-            let operator =
-                node.and_then(|node| node.op_type.as_deref()).unwrap_or_default();
+            let operator = node.map(proto::Node::op).unwrap_or_default();
             if !CARRIERS.contains(&operator) {
                 return Self { node, is_last };
             }
@@ -266,7 +265,7 @@ impl<'a> Tail<'a> {
     }
 
     fn operator(&self) -> &'a str {
-        self.node.and_then(|node| node.op_type.as_deref()).unwrap_or_default()
+        self.node.map(proto::Node::op).unwrap_or_default()
     }
 
     fn input(&self) -> Option<String> {
@@ -274,12 +273,14 @@ impl<'a> Tail<'a> {
     }
 }
 
-/// Element types that can hold scores: f32, f16, f64, bf16, and 0 if the file states none.
-const FLOATS: [i32; 5] = [0, 1, 10, 11, 16];
+/// Returns true for floating-point numbers, and if the file does not state a type.
+fn may_be_scores(element_type: ElementType) -> bool {
+    element_type.is_float() || element_type == ElementType::Undefined
+}
 
 fn refuse_class_ids(output: &ValueDescription, operator: &str) -> Result<()> {
     let picks = matches!(operator, "ArgMax" | "ArgMin" | "TopK" | "NonMaxSuppression");
-    if !picks && FLOATS.contains(&output.element_type) {
+    if !picks && may_be_scores(output.element_type) {
         return Ok(());
     }
     let what = if picks {
@@ -300,11 +301,7 @@ fn refuse_class_ids(output: &ValueDescription, operator: &str) -> Result<()> {
 /// Whether a softmax goes over axis 1, the classes, and over no other axis. Before
 /// opset 13 it goes over its axis (1 by default) and every axis behind it.
 fn over_classes(model: &Model, index: &GraphIndex, node: &proto::Node) -> bool {
-    let axis = node
-        .attribute
-        .iter()
-        .find(|a| a.name.as_deref() == Some("axis"))
-        .and_then(|a| a.i);
+    let axis = node.int("axis");
     let flat = two_dimensional(model, index, node);
     if model.opset() < 13 {
         return flat && matches!(axis, None | Some(1 | -1));
@@ -324,9 +321,9 @@ fn two_dimensional(model: &Model, index: &GraphIndex, node: &proto::Node) -> boo
             && output.dimensions.is_some_and(|d| d.len() == 2)
     });
     let before = node.input.first().and_then(|name| index.producer(name));
-    let flat = before.is_some_and(|node| match node.op_type.as_deref() {
-        Some("Gemm" | "Flatten") => true,
-        Some("Reshape") => node
+    let flat = before.is_some_and(|node| match node.op() {
+        "Gemm" | "Flatten" => true,
+        "Reshape" => node
             .input
             .get(1)
             .and_then(|shape| int_values(model, index, shape))

@@ -7,20 +7,23 @@
 mod constant;
 mod cut_short;
 mod declare;
+mod element_type;
 mod external;
 mod file;
 mod find;
 mod foreign;
 mod graph;
+mod node;
 pub(crate) mod proto;
 
 pub(crate) use constant::{first_values, float_scalar, int_values, tensor_values};
 pub(crate) use declare::{declared, typed, untyped};
 pub(crate) use external::ExternalData;
-pub(crate) use graph::{
-    GraphIndex, bodies, captured_names, function_label, node_label, normal_domain,
-};
+pub(crate) use graph::{GraphIndex, captured_names, is_standard_domain, normal_domain};
+#[cfg(test)]
+pub(crate) use node::AttributeType;
 
+pub use element_type::ElementType;
 pub use find::find_model;
 
 use std::path::{Path, PathBuf};
@@ -41,8 +44,8 @@ pub struct Model {
 pub struct ValueDescription {
     /// Name of the tensor.
     pub name: String,
-    /// ONNX element type (1 is f32, 10 is f16, 7 is i64), 0 where the file does not say.
-    pub element_type: i32,
+    /// Element type of the tensor.
+    pub element_type: ElementType,
     /// Dimensions, `None` for one that varies; no list where the file gives no shape.
     pub dimensions: Option<Vec<Option<usize>>>,
 }
@@ -74,12 +77,9 @@ impl Model {
 
     /// Version of the standard operator set, 0 where the file imports none.
     pub fn opset(&self) -> i64 {
-        let standard = |domain: &Option<String>| {
-            matches!(domain.as_deref(), None | Some("" | "ai.onnx"))
-        };
         let imports = self.shell.opset_import.iter();
         imports
-            .filter(|set| standard(&set.domain))
+            .filter(|set| is_standard_domain(set.domain.as_deref()))
             .filter_map(|set| set.version)
             .max()
             .unwrap_or(0)
@@ -120,7 +120,8 @@ fn describe(value: &proto::ValueInfo) -> ValueDescription {
     };
     ValueDescription {
         name: value.name.clone().unwrap_or_default(),
-        element_type: tensor.and_then(|t| t.elem_type).unwrap_or(0),
+        element_type: tensor
+            .map_or(ElementType::Undefined, proto::TensorType::element_type),
         dimensions: tensor
             .and_then(|t| t.shape.as_ref())
             .map(|shape| shape.dim.iter().map(size).collect()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::builder::{Builder, I64, Names, initializer};
+use super::builder::{Builder, Names, initializer};
 use super::dropout::{self, Tables};
 use super::given::{self, Given};
 use super::keys::{Inputs, Keys, Rows};
@@ -10,7 +10,8 @@ use super::noise;
 use super::place::{Place, draw_number, places};
 use super::says;
 use crate::graph::{Active, AddedInputs, Converted, Draw, Plan, SiteAxis};
-use crate::onnx::{captured_names, proto, typed};
+use crate::onnx::ElementType::I64;
+use crate::onnx::{ElementType, captured_names, proto, typed};
 use crate::random::Draws;
 use crate::sampling::Sampler;
 
@@ -191,9 +192,9 @@ fn add_inputs(graph: &mut proto::Graph, inputs: &Inputs, one: bool) -> AddedInpu
     } else {
         proto::DimensionValue::Parameter("mcdrop_rows".to_owned())
     };
-    graph.input.push(value(&inputs.sample, I64 as i32, Some(each.clone())));
-    graph.input.push(value(&inputs.seed, I64 as i32, None));
-    graph.input.push(value(&inputs.image_key, I64 as i32, Some(each)));
+    graph.input.push(value(&inputs.sample, I64, Some(each.clone())));
+    graph.input.push(value(&inputs.seed, I64, None));
+    graph.input.push(value(&inputs.image_key, I64, Some(each)));
     let zero = 0_i64.to_le_bytes();
     graph.initializer.push(initializer(&inputs.seed, I64, &[], &zero));
     graph.initializer.push(initializer(&inputs.image_key, I64, &[1], &zero));
@@ -208,7 +209,7 @@ fn add_inputs(graph: &mut proto::Graph, inputs: &Inputs, one: bool) -> AddedInpu
 /// A tensor of one axis, or none.
 fn value(
     name: &str,
-    element_type: i32,
+    element_type: ElementType,
     size: Option<proto::DimensionValue>,
 ) -> proto::ValueInfo {
     let sizes = size.into_iter().map(|size| proto::Dimension {
@@ -216,8 +217,8 @@ fn value(
         ..proto::Dimension::default()
     });
     let tensor = proto::TensorType {
-        elem_type: Some(element_type),
         shape: Some(proto::TensorShape { dim: sizes.collect() }),
+        ..proto::TensorType::of_any_shape(element_type)
     };
     typed(name, tensor)
 }

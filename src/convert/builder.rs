@@ -2,18 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use bytes::Bytes;
-
-use crate::onnx::{Model, bodies, proto};
-
-/// ONNX element types by their numbers.
-pub(super) const F32: i64 = 1;
-pub(super) const I32: i64 = 6;
-pub(super) const I64: i64 = 7;
-pub(super) const BOOL: i64 = 9;
-pub(super) const F16: i64 = 10;
-pub(super) const F64: i64 = 11;
-pub(super) const U64: i64 = 13;
+use crate::onnx::{ElementType, Model, proto};
 
 /// Names that are taken.
 #[derive(Debug, Default)]
@@ -33,7 +22,7 @@ impl Names {
         self.0.extend(graph.initializer.iter().filter_map(|tensor| tensor.name.clone()));
         for node in &graph.node {
             self.0.extend(node.output.iter().chain(&node.name).cloned());
-            bodies(node).for_each(|body| self.add(body));
+            node.subgraphs().for_each(|body| self.add(body));
         }
     }
 
@@ -56,7 +45,7 @@ pub(super) struct Builder {
     /// Nodes since they were last taken.
     nodes: Vec<proto::Node>,
     pub(super) constants: Vec<proto::Tensor>,
-    known: HashMap<(i64, Vec<i64>, Vec<u8>), String>,
+    known: HashMap<(ElementType, Vec<i64>, Vec<u8>), String>,
     /// What the nodes being built are for.
     pub(super) scope: String,
     count: usize,
@@ -140,7 +129,7 @@ impl Builder {
             "TopK",
             &[values, count],
             (&largest, &largest),
-            vec![int("axis", axis)],
+            vec![proto::Attribute::int("axis", axis)],
         );
         if let Some(node) = self.nodes.last_mut() {
             node.output.push(places);
@@ -152,28 +141,37 @@ impl Builder {
     pub(super) fn doubles(&mut self, sizes: &[i64], values: &[f64]) -> String {
         let bytes: Vec<u8> =
             values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.constant(F64, sizes, &bytes)
+        self.constant(ElementType::F64, sizes, &bytes)
     }
 
     pub(super) fn bool(&mut self, value: bool) -> String {
-        self.constant(BOOL, &[], &[u8::from(value)])
+        self.constant(ElementType::Bool, &[], &[u8::from(value)])
     }
 
-    pub(super) fn cast(&mut self, input: &str, element_type: i64) -> String {
-        self.op_with("Cast", &[input], vec![int("to", element_type)])
+    pub(super) fn cast(&mut self, input: &str, element_type: ElementType) -> String {
+        self.op_with(
+            "Cast",
+            &[input],
+            vec![proto::Attribute::int("to", element_type.number().into())],
+        )
     }
 
     pub(super) fn gather(&mut self, data: &str, indices: &str, axis: i64) -> String {
-        self.op_with("Gather", &[data, indices], vec![int("axis", axis)])
+        self.op_with(
+            "Gather",
+            &[data, indices],
+            vec![proto::Attribute::int("axis", axis)],
+        )
     }
 
     pub(super) fn concat(&mut self, parts: &[&str], axis: i64) -> String {
-        self.op_with("Concat", parts, vec![int("axis", axis)])
+        self.op_with("Concat", parts, vec![proto::Attribute::int("axis", axis)])
     }
 
     /// The rows of a matrix that differ, and for each row its place among them.
     pub(super) fn unique_rows(&mut self, matrix: &str) -> (String, String) {
-        let unique = self.op_with("Unique", &[matrix], vec![int("axis", 0)]);
+        let unique =
+            self.op_with("Unique", &[matrix], vec![proto::Attribute::int("axis", 0)]);
         let [first, place] = ["first", "place"].map(|output| self.fresh(output));
         if let Some(node) = self.nodes.last_mut() {
             node.output.extend([first, place.clone()]);
@@ -189,7 +187,7 @@ impl Builder {
 
     /// A number without axes.
     pub(super) fn int(&mut self, value: i64) -> String {
-        self.constant(I64, &[], &value.to_le_bytes())
+        self.constant(ElementType::I64, &[], &value.to_le_bytes())
     }
 
     /// A list of numbers.
@@ -200,31 +198,36 @@ impl Builder {
     /// Numbers in a shape.
     pub(super) fn tensor(&mut self, sizes: &[i64], values: &[i64]) -> String {
         let content: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.constant(I64, sizes, &content)
+        self.constant(ElementType::I64, sizes, &content)
     }
 
     pub(super) fn float(&mut self, value: f32) -> String {
-        self.constant(F32, &[], &value.to_le_bytes())
+        self.constant(ElementType::F32, &[], &value.to_le_bytes())
     }
 
     pub(super) fn floats(&mut self, values: &[f32]) -> String {
         let content: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.constant(F32, &[values.len() as i64], &content)
+        self.constant(ElementType::F32, &[values.len() as i64], &content)
     }
 
     pub(super) fn double(&mut self, value: f64) -> String {
-        self.constant(F64, &[], &value.to_le_bytes())
+        self.constant(ElementType::F64, &[], &value.to_le_bytes())
     }
 
     pub(super) fn half(&mut self, value: f32) -> String {
-        self.constant(F16, &[], &half::f16::from_f32(value).to_le_bytes())
+        self.constant(ElementType::F16, &[], &half::f16::from_f32(value).to_le_bytes())
     }
 
     pub(super) fn word(&mut self, value: u64) -> String {
-        self.constant(U64, &[], &value.to_le_bytes())
+        self.constant(ElementType::U64, &[], &value.to_le_bytes())
     }
 
-    fn constant(&mut self, element_type: i64, sizes: &[i64], content: &[u8]) -> String {
+    fn constant(
+        &mut self,
+        element_type: ElementType,
+        sizes: &[i64],
+        content: &[u8],
+    ) -> String {
         let key = (element_type, sizes.to_vec(), content.to_vec());
         if let Some(name) = self.known.get(&key) {
             return name.clone();
@@ -239,43 +242,9 @@ impl Builder {
 /// A tensor that the file holds.
 pub(super) fn initializer(
     name: &str,
-    element_type: i64,
+    element_type: ElementType,
     sizes: &[i64],
     content: &[u8],
 ) -> proto::Tensor {
-    proto::Tensor {
-        name: Some(name.to_owned()),
-        dims: sizes.to_vec(),
-        data_type: i32::try_from(element_type).ok(),
-        raw_data: Some(Bytes::copy_from_slice(content)),
-        ..proto::Tensor::default()
-    }
-}
-
-/// An attribute that holds an integer.
-pub(super) fn int(name: &str, value: i64) -> proto::Attribute {
-    proto::Attribute { i: Some(value), ..attribute(name, 2) }
-}
-
-pub(super) fn ints(name: &str, values: Vec<i64>) -> proto::Attribute {
-    proto::Attribute { ints: values, ..attribute(name, 7) }
-}
-
-pub(super) fn string(name: &str, value: &'static str) -> proto::Attribute {
-    proto::Attribute {
-        s: Some(Bytes::from_static(value.as_bytes())),
-        ..attribute(name, 3)
-    }
-}
-
-pub(super) fn tensor(name: &str, value: proto::Tensor) -> proto::Attribute {
-    proto::Attribute { t: Some(value), ..attribute(name, 4) }
-}
-
-fn attribute(name: &str, kind: i32) -> proto::Attribute {
-    proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(kind),
-        ..proto::Attribute::default()
-    }
+    proto::Tensor::from_bytes(element_type, sizes, content).named(name)
 }

@@ -5,7 +5,7 @@ use super::assemble::assemble_site;
 use super::masks;
 use crate::error::{Error, Result};
 use crate::graph::{Converted, TypedTensor};
-use crate::onnx::Model;
+use crate::onnx::{ElementType, Model};
 use crate::runtime::{Optimization, Runtime, Session, SessionOptions, Value};
 use crate::sampling::Sampler;
 
@@ -357,9 +357,8 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 
 /// What rounding may change: more where values are coarse anyway.
 pub(super) fn tolerance(model: &Model) -> f32 {
-    let is_coarse = model.graph.initializer.iter().any(|t| t.data_type == Some(10))
-        || model.graph.node.iter().any(|node| {
-            node.op_type.as_deref().is_some_and(|kind| kind.contains("Quantize"))
-        });
+    let is_coarse =
+        model.graph.initializer.iter().any(|t| t.element_type() == ElementType::F16)
+            || model.graph.node.iter().any(|node| node.op().contains("Quantize"));
     if is_coarse { 3e-2 } else { 1e-4 }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::builder::{BOOL, Builder, F16, F32, I32};
+use super::builder::Builder;
 use super::generator::{MAPS, range, shifted, spread, squares, strata};
 use super::keys::{Keys, Rows};
 use super::layout::Layout;
 use super::place::Place;
 use crate::graph::{Active, Mask};
+use crate::onnx::ElementType::{Bool, F16, F32, I32};
 use crate::random::{BLOCK, Draws, threshold};
 
 /// Entries of a table that one sample has: two for each map.
@@ -115,8 +116,8 @@ pub(super) fn dropout(
         let shifts = b.gather(&shifts, &index, 0);
         layout.place(b, rows, &shifts)
     });
-    let is_kept = b.cast(&factors, BOOL);
-    let is_half = i64::from(place.element_type) == F16;
+    let is_kept = b.cast(&factors, Bool);
+    let is_half = place.element_type == F16;
     let wide = if is_half { b.cast(x, F32) } else { x.clone() };
     let mut kept = b.op("Mul", &[&wide, &factors]);
     if let Some(shifts) = &shifts {

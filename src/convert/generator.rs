@@ -4,7 +4,9 @@
 //! Runtime has adding and multiplying of `uint64` only from 1.23 or so on, and shifting of
 //! `int64` never, so that a word is cast around its shifts.
 
-use super::builder::{Builder, I64, U64, int, string};
+use super::builder::Builder;
+use crate::onnx::ElementType::{I64, U64};
+use crate::onnx::proto;
 use crate::random::BLOCK;
 
 const TWO_32: i64 = 1 << 32;
@@ -22,7 +24,11 @@ pub(super) fn high(b: &mut Builder, word: &str) -> String {
 pub(super) fn shifted(b: &mut Builder, word: &str) -> String {
     let unsigned = b.cast(word, U64);
     let by = b.word(32);
-    b.op_with("BitShift", &[&unsigned, &by], vec![string("direction", "RIGHT")])
+    b.op_with(
+        "BitShift",
+        &[&unsigned, &by],
+        vec![proto::Attribute::string("direction", "RIGHT")],
+    )
 }
 
 /// A word's lower and upper 32 bits.
@@ -101,5 +107,5 @@ pub(super) fn range(b: &mut Builder, count: &str) -> String {
 
 /// The product of the sizes of a shape, without axes.
 pub(super) fn product(b: &mut Builder, sizes: &str) -> String {
-    b.op_with("ReduceProd", &[sizes], vec![int("keepdims", 0)])
+    b.op_with("ReduceProd", &[sizes], vec![proto::Attribute::int("keepdims", 0)])
 }

@@ -1,9 +1,10 @@
 //! Masks as inputs, for operator sets that cannot draw them.
 
-use super::builder::{BOOL, Builder, F16, F32};
+use super::builder::Builder;
 use super::place::{Place, draw_number};
 use crate::error::{Error, Result};
 use crate::graph::{AddedInputs, Draw, Plan, SiteAxis};
+use crate::onnx::ElementType::{Bool, F16, F32};
 use crate::onnx::{proto, typed};
 
 /// The first operator set in which sizes broadcast.
@@ -58,7 +59,8 @@ impl Given {
                 Draw::Dropout(mask) => Some(mask_shape(mask.axes.as_deref(), place)),
                 _ => None,
             });
-            let tensor = proto::TensorType { elem_type: Some(F32 as i32), shape };
+            let tensor =
+                proto::TensorType { shape, ..proto::TensorType::of_any_shape(F32) };
             given.inputs.push(typed(&name, tensor));
             given.names.push(name);
         }
@@ -101,8 +103,8 @@ pub(super) fn replace(
         b.scope.clone_from(&active.output);
         let x = &active.input;
         let mut mask = given.names[active.site].clone();
-        let is_kept = b.cast(&mask, BOOL);
-        let is_half = i64::from(place.element_type) == F16;
+        let is_kept = b.cast(&mask, Bool);
+        let is_half = place.element_type == F16;
         if is_half {
             mask = b.cast(&mask, F16);
         }

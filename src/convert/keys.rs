@@ -1,7 +1,8 @@
 //! Rows, and the keys of their draws: once for the whole graph.
 
-use super::builder::{Builder, I64};
+use super::builder::Builder;
 use super::generator::{absorb, halves};
+use crate::onnx::ElementType::I64;
 use crate::random::{BLOCK, Draws};
 
 /// Names of the graph's inputs.

@@ -1,9 +1,11 @@
 //! Where the units of the rows lie in a tensor, as the sampler's operators have it.
 
-use super::builder::{Builder, I64, initializer, int, ints, tensor};
+use super::builder::{Builder, initializer};
 use super::generator::product;
 use super::keys::Rows;
 use crate::graph::SiteAxis;
+use crate::onnx::ElementType::I64;
+use crate::onnx::proto;
 
 /// How one draw's units go into its tensor.
 #[derive(Debug)]
@@ -57,8 +59,12 @@ impl Layout {
         let values = b.op("Reshape", &[values, &sizes]);
         let before = (0..axis).map(|i| i + 2);
         let behind = (axis + 2)..=rank;
-        let order = before.chain([0, 1]).chain(behind).collect();
-        let moved = b.op_with("Transpose", &[&values], vec![ints("perm", order)]);
+        let order: Vec<i64> = before.chain([0, 1]).chain(behind).collect();
+        let moved = b.op_with(
+            "Transpose",
+            &[&values],
+            vec![proto::Attribute::ints("perm", &order)],
+        );
         b.op("Reshape", &[&moved, &self.sizes])
     }
 }
@@ -66,7 +72,11 @@ impl Layout {
 fn mask_sizes(b: &mut Builder, shape: &str, axes: &[i64], axis: SiteAxis) -> String {
     let rank = b.op("Shape", &[shape]);
     let one = initializer("", I64, &[1], &1_i64.to_le_bytes());
-    let single = b.op_with("ConstantOfShape", &[&rank], vec![tensor("value", one)]);
+    let single = b.op_with(
+        "ConstantOfShape",
+        &[&rank],
+        vec![proto::Attribute::tensor("value", one)],
+    );
     let mut kept = axes.to_vec();
     if let SiteAxis::Rows(axis) = axis {
         kept.insert(0, axis as i64);
@@ -76,5 +86,9 @@ fn mask_sizes(b: &mut Builder, shape: &str, axes: &[i64], axis: SiteAxis) -> Str
     }
     let at = b.ints(&kept);
     let sizes = b.gather(shape, &at, 0);
-    b.op_with("ScatterElements", &[&single, &at, &sizes], vec![int("axis", 0)])
+    b.op_with(
+        "ScatterElements",
+        &[&single, &at, &sizes],
+        vec![proto::Attribute::int("axis", 0)],
+    )
 }

@@ -1,8 +1,10 @@
 //! The measures in standard operators: sums over samples, and what is computed from them.
 
-use super::builder::{Builder, F32, F64, int, ints};
+use super::builder::Builder;
 use super::uncertainty::reduce;
 use crate::measure::Measure;
+use crate::onnx::ElementType::{F32, F64};
+use crate::onnx::proto;
 
 /// What the measures are computed from.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +89,11 @@ pub(super) fn sums(b: &mut Builder, p: &str, options: &Shape) -> Sums {
 /// Without an axis of size 1, which was named by an attribute before it was by an input.
 fn squeezed(b: &mut Builder, value: &str, axis: i64, opset: i64) -> String {
     if opset < 13 {
-        return b.op_with("Squeeze", &[value], vec![ints("axes", vec![axis])]);
+        return b.op_with(
+            "Squeeze",
+            &[value],
+            vec![proto::Attribute::ints("axes", &[axis])],
+        );
     }
     let axes = b.ints(&[axis]);
     b.op("Squeeze", &[value, &axes])
@@ -111,11 +117,18 @@ fn one_hot_of_largest(
     axis: i64,
     classes: usize,
 ) -> String {
-    let class =
-        b.op_with("ArgMax", &[values], vec![int("axis", axis), int("keepdims", 0)]);
+    let class = b.op_with(
+        "ArgMax",
+        &[values],
+        vec![proto::Attribute::int("axis", axis), proto::Attribute::int("keepdims", 0)],
+    );
     let depth = b.int(classes as i64);
     let off_on = b.floats(&[0.0, 1.0]);
-    let chosen = b.op_with("OneHot", &[&class, &depth, &off_on], vec![int("axis", axis)]);
+    let chosen = b.op_with(
+        "OneHot",
+        &[&class, &depth, &off_on],
+        vec![proto::Attribute::int("axis", axis)],
+    );
     b.cast(&chosen, F64)
 }
 

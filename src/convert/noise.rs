@@ -1,11 +1,12 @@
 //! Noise in standard operators: uniform and Gaussian numbers of each row.
 
-use super::builder::{Builder, F32, F64};
+use super::builder::Builder;
 use super::generator::{MAPS, high, range, spread, squares, strata};
 use super::keys::{Keys, Rows};
 use super::layout::Layout;
 use super::place::Place;
 use crate::graph::{Active, Draw};
+use crate::onnx::ElementType::{F32, F64};
 use crate::random::{BLOCK, Draws};
 
 /// Puts noise in place of a draw.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::builder::Names;
 use crate::graph::SiteAxis;
-use crate::onnx::{bodies, proto};
+use crate::onnx::{ElementType, proto};
 use crate::operator;
 use crate::sampling::Sampler;
 
@@ -16,8 +16,7 @@ pub(super) struct Place {
     pub(super) axis: SiteAxis,
     /// Axes of the tensor; known where the row axis is not the first.
     pub(super) rank: usize,
-    /// ONNX type of the tensor.
-    pub(super) element_type: i32,
+    pub(super) element_type: ElementType,
     /// The counter of the loop around it.
     pub(super) iteration: Option<String>,
 }
@@ -65,21 +64,26 @@ fn loop_counters(graph: &proto::Graph, found: &mut HashMap<usize, String>) {
         if let (Some(number), Some(counter)) = (draw_number(node), node.input.get(1)) {
             found.insert(number, counter.clone());
         }
-        bodies(node).for_each(|body| loop_counters(body, found));
+        node.subgraphs().for_each(|body| loop_counters(body, found));
     }
 }
 
-fn declared_types<'a>(graph: &'a proto::Graph, found: &mut HashMap<&'a str, i32>) {
+fn declared_types<'a>(
+    graph: &'a proto::Graph,
+    found: &mut HashMap<&'a str, ElementType>,
+) {
     for value in graph.value_info.iter().chain(&graph.input).chain(&graph.output) {
         let tensor = match value.r#type.as_ref().and_then(|t| t.value.as_ref()) {
-            Some(proto::TypeValue::Tensor(tensor)) => tensor.elem_type,
+            Some(proto::TypeValue::Tensor(tensor)) => {
+                tensor.elem_type.map(ElementType::from_number)
+            }
             _ => None,
         };
         if let (Some(name), Some(element_type)) = (value.name.as_deref(), tensor) {
             found.insert(name, element_type);
         }
     }
-    for body in graph.node.iter().flat_map(bodies) {
+    for body in graph.node.iter().flat_map(proto::Node::subgraphs) {
         declared_types(body, found);
     }
 }

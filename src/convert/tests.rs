@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::builder::{Builder, F32, Names};
+use super::builder::{Builder, Names};
 use super::dropout::{Tables, dropout};
 use super::keys::{Inputs, Keys, Rows};
 use super::place::Place;
 use super::*;
 use crate::graph::{Active, Draw, Mask, ScoresOption, SiteAxis, SiteOptions, restore};
-use crate::onnx::{Model, bodies, declared, proto};
+use crate::onnx::ElementType::F32;
+use crate::onnx::{ElementType, Model, declared, proto};
 use crate::random::site_key;
 use crate::runtime::{Optimization, Session, SessionOptions, Value};
 
@@ -198,8 +199,8 @@ fn rows_of_converted_files_are_those_of_the_sampler_for_all_seeds_and_keys() {
 }
 
 /// The tensor type of a graph input or output.
-fn described(name: &str, element_type: i64, rank: usize) -> proto::ValueInfo {
-    declared(name, element_type as i32, &vec![None; rank])
+fn described(name: &str, element_type: ElementType, rank: usize) -> proto::ValueInfo {
+    declared(name, element_type, &vec![None; rank])
 }
 
 /// A graph that drops from its input, of one site by its key.
@@ -230,12 +231,12 @@ fn single(draws: Draws, (site, ratio): (u64, f32), iteration: i64) -> Vec<u8> {
         name: name("mcdrop/site"),
         axis: SiteAxis::Rows(0),
         rank: 2,
-        element_type: 1,
+        element_type: F32,
         iteration: (iteration != 0).then_some(counter),
     };
     let mask = Mask { axes: None };
     dropout(&mut b, (&rows, &keys, &mut tables), (&active, &mask), &place);
-    let i64s = builder::I64;
+    let i64s = ElementType::I64;
     let graph = proto::Graph {
         name: Some(name("single")),
         node: b.take(),
@@ -307,7 +308,8 @@ fn masks_read_out_of_a_converted_graph_equal_the_reference_vectors() {
 
 fn node_names(graph: &proto::Graph) -> Vec<String> {
     let own = graph.node.iter().filter_map(|node| node.name.clone());
-    own.chain(graph.node.iter().flat_map(bodies).flat_map(node_names)).collect()
+    own.chain(graph.node.iter().flat_map(proto::Node::subgraphs).flat_map(node_names))
+        .collect()
 }
 
 #[test]

@@ -7,14 +7,15 @@
 use std::collections::{HashMap, HashSet};
 
 use super::assemble::{FIRST_OPSET, Shared, raise_version, remove_unread};
-use super::builder::{BOOL, Builder, F32, F64, I64, Names, int, ints, string};
+use super::builder::{Builder, Names};
 use super::keys::Inputs;
 use super::measures::{self, Sums};
 use super::place::{Place, places};
 use crate::error::{Error, Result};
 use crate::graph::{Plan, SELF_CONTAINED, SiteAxis};
 use crate::measure::Measure;
-use crate::onnx::{bodies, captured_names, declared, node_label, proto};
+use crate::onnx::ElementType::{Bool, F32, F64, I64};
+use crate::onnx::{ElementType, captured_names, declared, proto};
 use crate::random::Draws;
 use crate::sampling::{CutLayout, Sampler};
 use crate::sums::ScoreKind;
@@ -140,9 +141,8 @@ impl<'a> Assembly<'a> {
         let copy = |at: usize| {
             let mut node = source.node[at].clone();
             if prefix.contains(&at) {
-                node.name = Some(
-                    self.b.names.unique(&format!("mcdrop/rows/{}", node_label(&node))),
-                );
+                node.name =
+                    Some(self.b.names.unique(&format!("mcdrop/rows/{}", node.label())));
             }
             node
         };
@@ -337,8 +337,8 @@ impl<'a> Assembly<'a> {
         let mut body = self.b.take();
         let mut graph = proto::Graph {
             name: Some("samples".to_owned()),
-            input: vec![value(&trip, I64, 0), value(&go_on, BOOL, 0)],
-            output: vec![value(&still, BOOL, 0)],
+            input: vec![value(&trip, I64, 0), value(&go_on, Bool, 0)],
+            output: vec![value(&still, Bool, 0)],
             ..proto::Graph::default()
         };
         self.b.named("Identity", &[&go_on], ("mcdrop/still", &still));
@@ -361,19 +361,13 @@ impl<'a> Assembly<'a> {
         let yes = self.b.bool(true);
         let mut inputs = vec![trips, yes];
         inputs.extend(start.iter().map(|()| zeros.clone()));
-        let attribute = proto::Attribute {
-            name: Some("body".to_owned()),
-            r#type: Some(5),
-            g: Some(Box::new(graph)),
-            ..proto::Attribute::default()
-        };
         nodes.append(&mut self.b.take());
         nodes.push(proto::Node {
             op_type: Some("Loop".to_owned()),
             name: Some("mcdrop/samples".to_owned()),
             input: inputs,
             output: sums.all().map(|(_, name)| name.to_owned()).collect(),
-            attribute: vec![attribute],
+            attribute: vec![proto::Attribute::graph("body", graph)],
             ..proto::Node::default()
         });
         sums
@@ -396,8 +390,8 @@ fn resized(b: &mut Builder, scores: &str, image: &str, sampler: &Sampler) -> Str
         "Resize",
         &[scores, &none, &none, &sizes],
         vec![
-            string("coordinate_transformation_mode", "half_pixel"),
-            string("mode", "linear"),
+            proto::Attribute::string("coordinate_transformation_mode", "half_pixel"),
+            proto::Attribute::string("mode", "linear"),
         ],
     )
 }
@@ -421,15 +415,15 @@ pub(super) fn reduce(
 ) -> String {
     let since = if operator == "ReduceSum" { 13 } else { 18 };
     if opset < since {
-        return b.op_with(operator, &[data], vec![ints("axes", axes.to_vec())]);
+        return b.op_with(operator, &[data], vec![proto::Attribute::ints("axes", axes)]);
     }
     let axes = b.ints(axes);
-    b.op_with(operator, &[data, &axes], vec![int("keepdims", 1)])
+    b.op_with(operator, &[data, &axes], vec![proto::Attribute::int("keepdims", 1)])
 }
 
 /// A tensor with this many axes.
-fn value(name: &str, element_type: i64, rank: usize) -> proto::ValueInfo {
-    declared(name, element_type as i32, &vec![None; rank])
+fn value(name: &str, element_type: ElementType, rank: usize) -> proto::ValueInfo {
+    declared(name, element_type, &vec![None; rank])
 }
 
 /// Positions of the nodes that are fed by constants alone.
@@ -454,11 +448,11 @@ fn rename(node: &mut proto::Node, new: &HashMap<String, String>) {
             name.clone_from(new);
         }
     }
-    if bodies(node).next().is_none() {
+    if node.subgraphs().next().is_none() {
         return;
     }
     for attribute in &mut node.attribute {
-        let held = attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+        let held = attribute.subgraphs_mut();
         for body in held {
             body.node.iter_mut().for_each(|node| rename(node, new));
             for output in &mut body.output {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::count::Part;
 use super::tensors::{Tensor, Tensors};
-use crate::onnx::{GraphIndex, Model, bodies, captured_names, int_values, proto};
+use crate::onnx::{ElementType, GraphIndex, Model, captured_names, int_values, proto};
 
 /// How often a body runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,8 @@ impl Around<'_> {
     /// The bodies of a node. The sizes of what a loop hands on are those that it starts with.
     pub(super) fn bodies(&self, node: &proto::Node) -> Vec<Inside> {
         let captured = captured_names(node);
-        let operator = node.op_type.as_deref().unwrap_or_default();
-        let each = bodies(node).map(|body| {
+        let operator = node.op();
+        let each = node.subgraphs().map(|body| {
             let (input, turns) = match operator {
                 "If" => (Vec::new(), Turns::Known(1)),
                 "Loop" => self.of_loop(node, body),
@@ -84,9 +84,8 @@ impl Around<'_> {
         inside: &str,
         graph: &mut proto::Graph,
     ) {
-        let is_constant = |node: &&proto::Node| {
-            node.op_type.as_deref() == Some("Constant") && node.output.len() == 1
-        };
+        let is_constant =
+            |node: &&proto::Node| node.is("Constant") && node.output.len() == 1;
         if let Some(tensor) = index.initializers.get(outside) {
             let name = Some(inside.to_owned());
             graph.initializer.push(proto::Tensor { name, ..(*tensor).clone() });
@@ -106,9 +105,11 @@ impl Around<'_> {
         let scalar = |element_type| Tensor { element_type, dimensions: Vec::new() };
         let started =
             node.input.iter().skip(2).map(|name| self.tensors.get(name).cloned());
-        let given = [Some(scalar(INT64)), Some(scalar(BOOL))].into_iter().chain(started);
+        let given = [Some(scalar(ElementType::I64)), Some(scalar(ElementType::Bool))]
+            .into_iter()
+            .chain(started);
         let index = GraphIndex::new(&self.part.graph);
-        let most = node.input.first().filter(|name| !name.is_empty());
+        let most = node.input_name(0);
         let most = most.and_then(|name| int_values(self.model, &index, name));
         let turns = match most.as_deref() {
             Some(&[most]) if most < ENDLESS => Turns::Known(most.max(0).cast_unsigned()),
@@ -124,12 +125,10 @@ impl Around<'_> {
         node: &proto::Node,
         body: &proto::Graph,
     ) -> (Vec<proto::ValueInfo>, Turns) {
-        let attribute =
-            |name: &str| node.attribute.iter().find(|a| a.name.as_deref() == Some(name));
-        let scanned = attribute("num_scan_inputs").and_then(|a| a.i).unwrap_or(0);
+        let scanned = node.int("num_scan_inputs").unwrap_or(0);
         let scanned = usize::try_from(scanned).unwrap_or(usize::MAX);
         let first = node.input.len().saturating_sub(scanned);
-        let axes = attribute("scan_input_axes").map_or(&[][..], |a| a.ints.as_slice());
+        let axes = node.ints("scan_input_axes").unwrap_or_default();
         let mut turns = Turns::Unknown;
         let mut given = Vec::new();
         for (i, name) in node.input.iter().enumerate() {
@@ -173,7 +172,7 @@ impl Around<'_> {
         let index = GraphIndex::new(&self.part.graph);
         let mut missing: HashSet<&str> = HashSet::new();
         for (i, formal) in function.input.iter().enumerate() {
-            match node.input.get(i).filter(|name| !name.is_empty()) {
+            match node.input_name(i) {
                 Some(actual) => self.bring(&index, actual, formal, &mut graph),
                 None => _ = missing.insert(formal),
             }
@@ -184,10 +183,6 @@ impl Around<'_> {
         Some(Part { graph, opsets: function.opset_import.clone() })
     }
 }
-
-/// `TensorProto.DataType`: i64 and bool.
-const INT64: i32 = 7;
-const BOOL: i32 = 9;
 
 fn typed(
     body: &proto::Graph,
@@ -219,8 +214,7 @@ fn fill(
             true
         });
         for attribute in &mut node.attribute {
-            let bodies =
-                attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+            let bodies = attribute.subgraphs_mut();
             bodies.for_each(|body| fill(&mut body.node, attributes, missing));
         }
     }

@@ -8,7 +8,7 @@ use super::bodies::{Around, Inside, Turns};
 use super::formula::multiply_adds;
 use super::tensors::{Tensor, Tensors};
 use crate::error::Result;
-use crate::onnx::{Model, node_label, proto, untyped};
+use crate::onnx::{Model, proto, untyped};
 use crate::operator;
 use crate::runtime::{Optimization, Runtime, Session, SessionOptions};
 
@@ -62,7 +62,7 @@ impl<'a> Counter<'a> {
         let shapes = |name: &str| tensors.get(name)?.sizes();
         let mut nodes = Vec::with_capacity(part.graph.node.len());
         for node in &part.graph.node {
-            let label = format!("{within}{}", node_label(node));
+            let label = format!("{within}{}", node.label());
             let around = Around { model: self.model, part, tensors: &tensors };
             let mut inside = around.bodies(node);
             let call = around.function(&self.functions, node);

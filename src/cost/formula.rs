@@ -13,7 +13,7 @@ type Shapes<'a> = &'a dyn Fn(&str) -> Option<Vec<usize>>;
 /// Multiply-adds of a node, without its bodies; `None` where a shape or a formula is missing.
 pub(super) fn multiply_adds(node: &proto::Node, shapes: Shapes) -> Option<u64> {
     let of = Operands { node, shapes };
-    match node.op_type.as_deref().unwrap_or_default() {
+    match node.op() {
         "Conv" | "FusedConv" | "NhwcConv" | "NhwcFusedConv" | "ConvInteger"
         | "DeformConv" => of.convolution(1),
         "QLinearConv" => of.convolution(3),
@@ -29,7 +29,7 @@ pub(super) fn multiply_adds(node: &proto::Node, shapes: Shapes) -> Option<u64> {
         "MatMulNBits" | "MatMulBnb4" => of.packed_product(),
         "Einsum" => of.einsum(),
         "LSTM" | "GRU" | "RNN" | "DynamicQuantizeLSTM" => of.recurrence(),
-        "Attention" if is_standard(node) => of.attention(),
+        "Attention" if node.is_standard() => of.attention(),
         "Attention" | "QAttention" => of.projected_attention(),
         "MultiHeadAttention" => of.joined_heads(),
         other => (!PRODUCTS.iter().any(|part| other.contains(part))).then_some(0),
@@ -39,10 +39,6 @@ pub(super) fn multiply_adds(node: &proto::Node, shapes: Shapes) -> Option<u64> {
 /// Parts of the names of operators that multiply matrices: one without a formula is not free.
 const PRODUCTS: [&str; 6] = ["Conv", "MatMul", "Gemm", "Attention", "LSTM", "MoE"];
 
-fn is_standard(node: &proto::Node) -> bool {
-    matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"))
-}
-
 struct Operands<'a> {
     node: &'a proto::Node,
     shapes: Shapes<'a>,
@@ -50,7 +46,7 @@ struct Operands<'a> {
 
 impl Operands<'_> {
     fn name(&self, number: usize) -> Option<&str> {
-        self.node.input.get(number).map(String::as_str).filter(|name| !name.is_empty())
+        self.node.input_name(number)
     }
 
     /// Sizes of an input with at least so many axes.
@@ -62,12 +58,8 @@ impl Operands<'_> {
         (self.shapes)(self.node.output.first()?).filter(|sizes| sizes.len() >= axes)
     }
 
-    fn attribute(&self, name: &str) -> Option<&proto::Attribute> {
-        self.node.attribute.iter().find(|a| a.name.as_deref() == Some(name))
-    }
-
     fn int(&self, name: &str) -> i64 {
-        self.attribute(name).and_then(|a| a.i).unwrap_or(0)
+        self.node.int(name).unwrap_or(0)
     }
 
     /// Each output value is a sum over the kernel and the input channels of its group: weights
@@ -122,12 +114,12 @@ impl Operands<'_> {
 
     /// Weights of a few bits a number, `N` columns of them.
     fn packed_product(&self) -> Option<u64> {
-        let columns = usize::try_from(self.attribute("N")?.i?).ok()?;
+        let columns = usize::try_from(self.node.int("N")?).ok()?;
         Some(product(self.input(0, 1)?.iter().chain([&columns])))
     }
 
     fn einsum(&self) -> Option<u64> {
-        let equation = self.attribute("equation")?.s.as_deref()?;
+        let equation = self.node.attribute("equation")?.s.as_deref()?;
         let operands: Option<Vec<_>> =
             (0..self.node.input.len()).map(|i| self.input(i, 0)).collect();
         einsum::multiply_adds(std::str::from_utf8(equation).ok()?, &operands?)
@@ -162,7 +154,7 @@ impl Operands<'_> {
         if self.name(if is_quantized(self.node) { 8 } else { 4 }).is_some() {
             return None;
         }
-        let sizes = self.attribute("qkv_hidden_sizes").map(|a| a.ints.as_slice());
+        let sizes = self.node.ints("qkv_hidden_sizes");
         let (query, value) = match sizes {
             Some(&[query, _, value]) => {
                 (usize::try_from(query).ok()?, usize::try_from(value).ok()?)
@@ -188,5 +180,5 @@ impl Operands<'_> {
 }
 
 fn is_quantized(node: &proto::Node) -> bool {
-    node.op_type.as_deref() == Some("QAttention")
+    node.op() == "QAttention"
 }

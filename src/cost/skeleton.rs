@@ -94,8 +94,7 @@ fn nodes(
         }
         let mut node = node.clone();
         for attribute in &mut node.attribute {
-            let bodies =
-                attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+            let bodies = attribute.subgraphs_mut();
             bodies.for_each(|body| *body = of_body(model, body, lifted));
         }
         each.push(node);
@@ -139,7 +138,7 @@ fn of_body(model: &Model, body: &proto::Graph, lifted: &mut Lifted) -> proto::Gr
 
 /// The tensor of a node that is a constant one.
 fn constant(node: &proto::Node) -> Option<&proto::Tensor> {
-    let is_constant = node.op_type.as_deref() == Some("Constant");
+    let is_constant = node.is("Constant");
     is_constant.then(|| node.attribute.iter().find_map(|a| a.t.as_ref())).flatten()
 }
 
@@ -163,12 +162,7 @@ fn constant_node(
 }
 
 fn identity(input: String, output: Vec<String>) -> proto::Node {
-    proto::Node {
-        input: vec![input],
-        output,
-        op_type: Some("Identity".to_owned()),
-        ..proto::Node::default()
-    }
+    proto::Node { output, ..proto::Node::new("Identity", &[&input], &[]) }
 }
 
 fn weight(tensor: &proto::Tensor) -> proto::ValueInfo {
@@ -178,11 +172,7 @@ fn weight(tensor: &proto::Tensor) -> proto::ValueInfo {
 
 /// A small tensor with its content in the model; `None` for one that is dropped.
 fn kept(model: &Model, tensor: &proto::Tensor) -> Option<proto::Tensor> {
-    let each = match tensor.data_type {
-        Some(7 | 11 | 13) => 8,
-        Some(1 | 6 | 12) => 4,
-        _ => 2,
-    };
+    let each = tensor.element_type().bytes().unwrap_or(2) as u64;
     let sizes = tensor.dims.iter().map(|&size| u64::try_from(size).unwrap_or(u64::MAX));
     if sizes.fold(each, u64::saturating_mul) > SMALL {
         return None;

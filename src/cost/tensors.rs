@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::onnx::{declared, proto};
+use crate::onnx::{ElementType, declared, proto};
 
 /// Tensors of a graph by name.
 pub(super) type Tensors = HashMap<String, Tensor>;
@@ -10,8 +10,8 @@ pub(super) type Tensors = HashMap<String, Tensor>;
 /// Element type and sizes of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tensor {
-    /// ONNX element type, 0 where it is not known.
-    pub(super) element_type: i32,
+    /// Undefined if it is not known.
+    pub(super) element_type: ElementType,
     /// `None` for a size that is not known. No axes: a scalar, or nothing is known.
     pub(super) dimensions: Vec<Option<usize>>,
 }
@@ -20,10 +20,7 @@ impl Tensor {
     /// What a tensor of the file says about itself.
     pub(super) fn of_file(tensor: &proto::Tensor) -> Self {
         let dimensions = tensor.dims.iter().map(|&size| usize::try_from(size).ok());
-        Self {
-            element_type: tensor.data_type.unwrap_or(0),
-            dimensions: dimensions.collect(),
-        }
+        Self { element_type: tensor.element_type(), dimensions: dimensions.collect() }
     }
 
     /// Its sizes, where all are known.
@@ -47,7 +44,7 @@ impl Tensor {
         };
         let shape = tensor.shape.as_ref();
         Some(Self {
-            element_type: tensor.elem_type.unwrap_or(0),
+            element_type: tensor.element_type(),
             dimensions: shape
                 .map(|s| s.dim.iter().map(size).collect())
                 .unwrap_or_default(),

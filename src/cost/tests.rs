@@ -4,12 +4,14 @@ mod inside;
 mod operators;
 mod weights;
 
+use crate::onnx::ElementType;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 
 use super::*;
+use crate::onnx::proto::Attribute;
 
 fn runtime() -> Runtime {
     Runtime::find(None).unwrap()
@@ -21,43 +23,13 @@ fn counted(model: &Model, size: &[usize]) -> Costs {
 
 /// A node of the standard set; attributes follow with [`with`].
 fn node(operator: &str, input: &[&str], output: &[&str]) -> proto::Node {
-    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    proto::Node {
-        op_type: Some(operator.to_owned()),
-        name: Some(format!("{operator} {}", output.join(" "))),
-        input: names(input),
-        output: names(output),
-        ..proto::Node::default()
-    }
+    proto::Node::new(operator, input, output)
+        .named(&format!("{operator} {}", output.join(" ")))
 }
 
-fn with(mut node: proto::Node, attribute: proto::Attribute) -> proto::Node {
+fn with(mut node: proto::Node, attribute: Attribute) -> proto::Node {
     node.attribute.push(attribute);
     node
-}
-
-fn named(name: &str, kind: i32) -> proto::Attribute {
-    proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(kind),
-        ..proto::Attribute::default()
-    }
-}
-
-fn int(name: &str, value: i64) -> proto::Attribute {
-    proto::Attribute { i: Some(value), ..named(name, 2) }
-}
-
-fn ints(name: &str, values: &[i64]) -> proto::Attribute {
-    proto::Attribute { ints: values.to_vec(), ..named(name, 7) }
-}
-
-fn text(name: &str, value: &'static str) -> proto::Attribute {
-    proto::Attribute { s: Some(value.as_bytes().into()), ..named(name, 3) }
-}
-
-fn body(name: &str, graph: proto::Graph) -> proto::Attribute {
-    proto::Attribute { g: Some(Box::new(graph)), ..named(name, 5) }
 }
 
 /// Zeros of f32.
@@ -81,7 +53,11 @@ fn integers(name: &str, values: &[i64]) -> proto::Tensor {
     }
 }
 
-fn value(name: &str, element_type: i32, sizes: &[Option<usize>]) -> proto::ValueInfo {
+fn value(
+    name: &str,
+    element_type: ElementType,
+    sizes: &[Option<usize>],
+) -> proto::ValueInfo {
     Tensor { element_type, dimensions: sizes.to_vec() }.declared(name)
 }
 
@@ -199,7 +175,7 @@ fn sums_take_the_nodes_that_there_are() {
 fn a_size_that_the_model_cannot_take_is_refused_with_a_way_out() {
     let nodes =
         vec![node("Flatten", &["x"], &["flat"]), node("MatMul", &["flat", "w"], &["y"])];
-    let image = value("x", 1, &[Some(1), None, None, None]);
+    let image = value("x", ElementType::F32, &[Some(1), None, None, None]);
     let open = opened(17, graph(nodes, vec![zeros("w", &[192, 5])], vec![image], &["y"]));
     assert_eq!(counted(&open, &[1, 3, 8, 8]).total(), 960);
     let error = costs(&open, &runtime(), &[1, 3, 8, 9]).unwrap_err();
@@ -211,7 +187,10 @@ fn a_size_that_the_model_cannot_take_is_refused_with_a_way_out() {
 
 #[test]
 fn a_model_of_two_inputs_is_refused_with_their_names() {
-    let inputs = vec![value("x", 1, &[Some(2)]), value("z", 1, &[Some(2)])];
+    let inputs = vec![
+        value("x", ElementType::F32, &[Some(2)]),
+        value("z", ElementType::F32, &[Some(2)]),
+    ];
     let model =
         opened(17, graph(vec![node("Add", &["x", "z"], &["y"])], vec![], inputs, &["y"]));
     let error = costs(&model, &runtime(), &[2]).unwrap_err();

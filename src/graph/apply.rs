@@ -4,10 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bytes::Bytes;
-
 use super::site::{Application, Draw, Found, Source, Steps};
-use crate::onnx::{captured_names, proto};
+use crate::onnx::proto::{self, Attribute};
+use crate::onnx::{ElementType, captured_names};
 use crate::operator;
 
 /// How an application is put in place.
@@ -80,8 +79,7 @@ fn descend<'a>(
     let mut graph = graph;
     for &(node, attribute, number) in steps {
         let attribute = graph.node.get_mut(node)?.attribute.get_mut(attribute)?;
-        let mut bodies =
-            attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+        let mut bodies = attribute.subgraphs_mut();
         graph = bodies.nth(number)?;
     }
     Some(graph)
@@ -126,7 +124,9 @@ fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::N
             nodes.extend(noise(found, application, place, (&shape, *kind)));
             nodes
         }
-        Source::Sizes(sizes) => noise(found, application, place, (sizes, 1)),
+        Source::Sizes(sizes) => {
+            noise(found, application, place, (sizes, ElementType::F32))
+        }
         Source::Masked(like, kind, values) => {
             masked(found, application, place, (like, *kind, values))
         }
@@ -152,12 +152,15 @@ fn noise(
     found: &Found,
     application: &Application,
     place: Place,
-    (shape, kind): (&str, i32),
+    (shape, kind): (&str, ElementType),
 ) -> Vec<proto::Node> {
     let output = &application.output;
     let label = label(found, application);
-    let single =
-        if kind == 1 { output.clone() } else { format!("mcdrop::noise::{output}") };
+    let single = if kind == ElementType::F32 {
+        output.clone()
+    } else {
+        format!("mcdrop::noise::{output}")
+    };
     let drawn = match place {
         Place::Ours(number) => {
             ours(operator::NOISE, label, application, (shape, &single), number)
@@ -172,7 +175,7 @@ fn noise(
         }
     };
     let mut nodes = vec![drawn];
-    if kind != 1 {
+    if kind != ElementType::F32 {
         nodes.push(cast(&single, kind, output));
     }
     nodes
@@ -183,7 +186,7 @@ fn masked(
     found: &Found,
     application: &Application,
     place: Place,
-    (like, kind, values): (&str, i32, &str),
+    (like, kind, values): (&str, ElementType, &str),
 ) -> Vec<proto::Node> {
     let output = &application.output;
     let name = |step: &str| format!("mcdrop::{step}::{output}");
@@ -199,8 +202,8 @@ fn masked(
             Place::Off => node("Identity", &[&ones], &mask),
         },
     ];
-    let factor = if kind == 1 { mask } else { name("factor") };
-    if kind != 1 {
+    let factor = if kind == ElementType::F32 { mask } else { name("factor") };
+    if kind != ElementType::F32 {
         nodes.push(cast(&name("mask"), kind, &factor));
     }
     nodes.push(named(label, node("Mul", &[values, &factor], output)));
@@ -213,14 +216,14 @@ fn bernoulli(
     application: &Application,
     place: Place,
     probability: &str,
-    kind: i32,
+    kind: ElementType,
 ) -> Vec<proto::Node> {
     let output = &application.output;
     let name = |step: &str| format!("mcdrop::{step}::{output}");
     let inner = Application { output: name("uniform"), ..application.clone() };
     let mut nodes = vec![node("Shape", &[probability], &name("shape"))];
-    nodes.extend(noise(found, &inner, place, (&name("shape"), 1)));
-    nodes.push(cast(probability, 1, &name("probability")));
+    nodes.extend(noise(found, &inner, place, (&name("shape"), ElementType::F32)));
+    nodes.push(cast(probability, ElementType::F32, &name("probability")));
     nodes.push(node("Less", &[&name("uniform"), &name("probability")], &name("below")));
     nodes.push(cast(&name("below"), kind, output));
     nodes
@@ -237,7 +240,7 @@ fn ours(
     inputs.extend(application.iteration.as_deref());
     let ours = proto::Node {
         domain: Some(operator::DOMAIN.to_owned()),
-        attribute: vec![int(operator::ORDINAL, number as i64)],
+        attribute: vec![Attribute::int(operator::ORDINAL, number as i64)],
         ..node(operator, &inputs, output)
     };
     named(label, ours)
@@ -249,66 +252,33 @@ fn named(label: &str, node: proto::Node) -> proto::Node {
 
 /// A tensor of a shape with one value.
 pub(super) fn filled(shape: &str, value: f32, output: &str) -> proto::Node {
-    let value = value_of(&[1], 1, Bytes::copy_from_slice(&value.to_le_bytes()));
-    proto::Node { attribute: vec![value], ..node("ConstantOfShape", &[shape], output) }
+    let value = proto::Tensor::from_bytes(ElementType::F32, &[1], &value.to_le_bytes());
+    node("ConstantOfShape", &[shape], output).with(Attribute::tensor("value", value))
 }
 
 /// A constant list of integers.
 pub(super) fn constant(output: &str, sizes: &[i64]) -> proto::Node {
     let bytes: Vec<u8> = sizes.iter().flat_map(|size| size.to_le_bytes()).collect();
-    let value = value_of(&[sizes.len() as i64], 7, Bytes::from(bytes));
-    proto::Node { attribute: vec![value], ..node("Constant", &[], output) }
+    let count = sizes.len() as i64;
+    let value = proto::Tensor::from_bytes(ElementType::I64, &[count], &bytes);
+    node("Constant", &[], output).with(Attribute::tensor("value", value))
 }
 
-/// The attribute of a constant.
-fn value_of(sizes: &[i64], element_type: i32, bytes: Bytes) -> proto::Attribute {
-    let tensor = proto::Tensor {
-        dims: sizes.to_vec(),
-        data_type: Some(element_type),
-        raw_data: Some(bytes),
-        ..proto::Tensor::default()
-    };
-    proto::Attribute {
-        name: Some("value".to_owned()),
-        r#type: Some(4),
-        t: Some(tensor),
-        ..proto::Attribute::default()
-    }
-}
-
-fn cast(input: &str, kind: i32, output: &str) -> proto::Node {
-    proto::Node {
-        attribute: vec![int("to", i64::from(kind))],
-        ..node("Cast", &[input], output)
-    }
+fn cast(input: &str, element_type: ElementType, output: &str) -> proto::Node {
+    let to = Attribute::int("to", element_type.number().into());
+    node("Cast", &[input], output).with(to)
 }
 
 /// A node of a standard operator, named after what it writes.
 pub(super) fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
-    proto::Node {
-        op_type: Some(kind.to_owned()),
-        input: inputs.iter().map(|&name| name.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        name: Some(output.to_owned()),
-        ..proto::Node::default()
-    }
-}
-
-/// An attribute that holds an integer.
-pub(super) fn int(name: &str, value: i64) -> proto::Attribute {
-    proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(2),
-        i: Some(value),
-        ..proto::Attribute::default()
-    }
+    proto::Node::new(kind, inputs, &[output]).named(output)
 }
 
 /// Removes nodes that nothing needs, in bodies too: what is left of replaced masks may not even
 /// run.
 pub(super) fn remove_dead(graph: &mut proto::Graph) {
     for body in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
-        let bodies = body.g.as_deref_mut().into_iter().chain(&mut body.graphs);
+        let bodies = body.subgraphs_mut();
         bodies.for_each(remove_dead);
     }
     let mut wanted: std::collections::HashSet<String> =

@@ -19,7 +19,6 @@ use follow::Follower;
 use super::split::{Plan, SuffixKind, draw, is_numeric};
 use crate::onnx::proto;
 
-pub(super) use axes::attribute;
 pub(crate) use place::Preference;
 
 /// The sizes of tensors in a run, by name.
@@ -40,9 +39,7 @@ impl Plan {
         let all = self.needed_nodes().map(|i| &self.model().graph.node[i]);
         let mut nodes: Vec<proto::Node> = all.cloned().collect();
         draw::finish(&mut nodes, self.active(), SuffixKind::Probe);
-        let written = nodes
-            .iter()
-            .filter(|node| is_numeric(node.op_type.as_deref().unwrap_or_default()));
+        let written = nodes.iter().filter(|node| is_numeric(node.op()));
         let tensors: Vec<String> = written
             .flat_map(|node| &node.output)
             .filter(|name| !name.is_empty())

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::reach::Reach;
-use crate::onnx::{Model, node_label, proto};
+use crate::onnx::{Model, proto};
 
 /// Where in a network a candidate stands: a closed list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -190,7 +190,7 @@ pub(super) fn candidates(model: &Model, heads: &[&str]) -> Vec<Candidate> {
         }
     }
     let candidate = |(at, place, tensor): (usize, Place, String)| Candidate {
-        node: node_label(&model.graph.node[at]).to_owned(),
+        node: model.graph.node[at].label().to_owned(),
         place,
         tensor,
         at,
@@ -205,7 +205,7 @@ pub(super) fn before(model: &Model, heads: &[&str], at: usize) -> Option<Candida
     let node = model.graph.node.get(at).filter(|_| look.needed.contains(&at))?;
     let tensor = look.data(node);
     (!tensor.is_empty()).then(|| Candidate {
-        node: node_label(node).to_owned(),
+        node: node.label().to_owned(),
         place: Place::Linear,
         tensor: tensor.to_owned(),
         at,
@@ -225,7 +225,7 @@ struct Look<'a> {
 }
 
 fn kind(node: &proto::Node) -> &str {
-    node.op_type.as_deref().unwrap_or_default()
+    node.op()
 }
 
 impl<'a> Look<'a> {

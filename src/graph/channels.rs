@@ -17,11 +17,11 @@ pub(super) fn of_image(graph: &proto::Graph, image: &str) -> Option<usize> {
     for node in &graph.node {
         let reads_image =
             |i: usize| node.input.get(i).is_some_and(|name| same.contains(name.as_str()));
-        match node.op_type.as_deref() {
-            Some("Conv") if reads_image(0) => {
+        match node.op() {
+            "Conv" if reads_image(0) => {
                 found.insert(conv_channels(&index, node)?);
             }
-            Some(operator) if POINTWISE.contains(&operator) && reads_image(0) => {
+            operator if POINTWISE.contains(&operator) && reads_image(0) => {
                 same.extend(node.output.first().map(String::as_str));
             }
             _ => {}
@@ -35,8 +35,7 @@ pub(super) fn of_image(graph: &proto::Graph, image: &str) -> Option<usize> {
 fn conv_channels(index: &GraphIndex<'_>, node: &proto::Node) -> Option<usize> {
     let weights = initializer(index, node.input.get(1)?)?;
     let &[_, per_group, _, _] = weights.dims.as_slice() else { return None };
-    let group = node.attribute.iter().find(|a| a.name.as_deref() == Some("group"));
-    let groups = group.and_then(|attribute| attribute.i).unwrap_or(1);
+    let groups = node.int("group").unwrap_or(1);
     usize::try_from(per_group.checked_mul(groups)?).ok()
 }
 
@@ -45,9 +44,7 @@ fn initializer<'a>(index: &GraphIndex<'a>, name: &str) -> Option<&'a proto::Tens
         return Some(tensor);
     }
     // Exporters pass shared weights through one.
-    let node = index
-        .producer(name)
-        .filter(|node| node.op_type.as_deref() == Some("Identity"))?;
+    let node = index.producer(name).filter(|node| node.is("Identity"))?;
     index.initializers.get(node.input.first()?.as_str()).copied()
 }
 

@@ -19,7 +19,7 @@ use library::Library;
 use names::Names;
 
 use crate::error::{Error, Result};
-use crate::onnx::{Model, node_label, proto};
+use crate::onnx::{Model, proto};
 
 /// Calls nest less deep than this in any real file.
 const DEEPEST_CALL: usize = 128;
@@ -96,16 +96,12 @@ impl Inliner<'_> {
         depth: Depth,
     ) -> Result<()> {
         let Some(function) = self.library.wanted(&node, self.holds) else {
-            for attribute in &mut node.attribute {
-                let bodies =
-                    attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
-                for body in bodies {
-                    if depth.bodies >= DEEPEST_BODY {
-                        return Err(too_deep(&node, "bodies", DEEPEST_BODY));
-                    }
-                    let depth = Depth { bodies: depth.bodies + 1, ..depth };
-                    self.in_graph(body, depth)?;
-                }
+            if depth.bodies >= DEEPEST_BODY && node.subgraphs().next().is_some() {
+                return Err(too_deep(&node, "bodies", DEEPEST_BODY));
+            }
+            let inner = Depth { bodies: depth.bodies + 1, ..depth };
+            for body in node.subgraphs_mut() {
+                self.in_graph(body, inner)?;
             }
             graph.node.push(node);
             return Ok(());
@@ -133,12 +129,12 @@ fn nested(nodes: &[proto::Node]) -> usize {
 }
 
 fn nested_in(attribute: &proto::Attribute) -> usize {
-    let bodies = attribute.g.as_deref().into_iter().chain(&attribute.graphs);
+    let bodies = attribute.subgraphs();
     bodies.map(|body| 1 + nested(&body.node)).max().unwrap_or(0)
 }
 
 fn too_deep(node: &proto::Node, what: &str, deepest: usize) -> Error {
-    Error::node(node_label(node), format!("{what} nest deeper than {deepest} here"))
+    Error::node(node.label(), format!("{what} nest deeper than {deepest} here"))
         .with_hint("export the model without functions around its dropout")
 }
 
@@ -146,14 +142,14 @@ fn too_deep(node: &proto::Node, what: &str, deepest: usize) -> Error {
 fn each_node<'a>(nodes: &'a [proto::Node], visit: &mut dyn FnMut(&'a proto::Node)) {
     for node in nodes {
         visit(node);
-        for body in crate::onnx::bodies(node) {
+        for body in node.subgraphs() {
             each_node(&body.node, visit);
         }
     }
 }
 
 fn call_error(call: &proto::Node, message: String) -> Error {
-    Error::node(node_label(call), message)
+    Error::node(call.label(), message)
         .with_hint("the file is damaged: export the model again")
 }
 

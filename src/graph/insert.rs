@@ -6,7 +6,7 @@ use super::candidates::{self, Candidate, Place};
 use super::choose::{Pattern, SiteOptions};
 use super::site::{Application, Draw, Found, Kind, Mask, Site, Source, Unit, Values};
 use crate::error::{Error, Result};
-use crate::onnx::{GraphIndex, Model, int_values, node_label};
+use crate::onnx::{GraphIndex, Model, int_values};
 
 /// Places that `blocks` stands for.
 const BLOCKS: [Place; 2] = [Place::Residual, Place::Linear];
@@ -58,7 +58,7 @@ fn wanted_by(
         None => {
             let pattern = Pattern::new("--insert", wanted)?;
             let nodes = model.graph.node.iter().enumerate();
-            let named = nodes.filter(|(_, node)| pattern.is(node_label(node)));
+            let named = nodes.filter(|(_, node)| pattern.is(node.label()));
             let at = |(at, _): (usize, _)| {
                 let known = all.iter().find(|c| c.at == at).cloned();
                 known.or_else(|| candidates::before(model, heads, at))
@@ -67,13 +67,12 @@ fn wanted_by(
         }
     };
     let fused = model.graph.node.iter().find(|node| {
-        node.op_type.as_deref() == Some("Attention")
-            && (wanted == "attention" || node_label(node) == wanted)
+        node.op() == "Attention" && (wanted == "attention" || node.label() == wanted)
     });
     match (found.is_empty(), fused) {
-        (_, Some(node)) if place == Some(Place::Attention) || node_label(node) == wanted => {
+        (_, Some(node)) if place == Some(Place::Attention) || node.label() == wanted => {
             Err(Error::node(
-                node_label(node),
+                node.label(),
                 "attention in one operator: its weights are no tensor that dropout could be \
                  put on",
             )
@@ -156,7 +155,7 @@ fn channel_axis(model: &Model, candidate: &Candidate) -> Result<i64> {
         index.initializer(weights).map(|tensor| tensor.dims.len() as i64)
     };
     for _ in 0..16 {
-        match node.op_type.as_deref().unwrap_or_default() {
+        match node.op() {
             "Conv" | "ConvTranspose" | "QLinearConv" => {
                 return Ok(rank(node).map_or(-3, |rank| 1 - rank));
             }

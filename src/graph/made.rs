@@ -2,19 +2,13 @@
 
 use std::path::Path;
 
-use crate::onnx::Model;
 use crate::onnx::proto::{
     self, Attribute, Function, Graph, Node, OperatorSetId, Tensor, ValueInfo,
 };
+use crate::onnx::{AttributeType, ElementType, Model};
 
 pub(super) fn node(kind: &str, inputs: &[&str], outputs: &[&str]) -> Node {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    Node {
-        op_type: Some(kind.to_owned()),
-        input: owned(inputs),
-        output: owned(outputs),
-        ..Node::default()
-    }
+    Node::new(kind, inputs, outputs)
 }
 
 pub(super) fn call(
@@ -28,24 +22,18 @@ pub(super) fn call(
 }
 
 pub(super) fn with(node: Node, attribute: Attribute) -> Node {
-    let attribute = node.attribute.iter().cloned().chain([attribute]).collect();
-    Node { attribute, ..node }
-}
-
-pub(super) fn attribute(name: &str, kind: i32) -> Attribute {
-    Attribute { name: Some(name.to_owned()), r#type: Some(kind), ..Attribute::default() }
-}
-
-pub(super) fn float(name: &str, value: f32) -> Attribute {
-    Attribute { f: Some(value), ..attribute(name, 1) }
+    node.with(attribute)
 }
 
 pub(super) fn reference(name: &str, to: &str) -> Attribute {
-    Attribute { ref_attr_name: Some(to.to_owned()), ..attribute(name, 1) }
+    Attribute {
+        ref_attr_name: Some(to.to_owned()),
+        ..Attribute::empty(name, AttributeType::Float)
+    }
 }
 
 pub(super) fn body(name: &str, nodes: Vec<Node>, outputs: &[&str]) -> Attribute {
-    Attribute { g: Some(Box::new(graph(nodes, outputs))), ..attribute(name, 5) }
+    Attribute::graph(name, graph(nodes, outputs))
 }
 
 pub(super) fn value(name: &str) -> ValueInfo {
@@ -93,17 +81,15 @@ pub(super) fn model(
             ..proto::Dimension::default()
         });
         let shape = Some(proto::TensorShape { dim: dim.collect() });
-        let tensor = proto::TensorType { elem_type: Some(1), shape };
+        let tensor = proto::TensorType {
+            shape,
+            ..proto::TensorType::of_any_shape(ElementType::F32)
+        };
         let value = Some(proto::TypeValue::Tensor(tensor));
         let kind = proto::Type { value, ..proto::Type::default() };
         ValueInfo { r#type: Some(kind), ..self::value(name) }
     };
-    let truth = Tensor {
-        name: Some("truth".to_owned()),
-        data_type: Some(9),
-        raw_data: Some(bytes::Bytes::from_static(&[1])),
-        ..Tensor::default()
-    };
+    let truth = Tensor::from_bytes(ElementType::Bool, &[], &[1]).named("truth");
     model.graph = Graph {
         input: vec![sized("image", &[2, 3])],
         output: outputs.iter().map(|name| sized(name, &[2, 3])).collect(),
@@ -117,12 +103,6 @@ pub(super) fn model(
 
 /// A tensor of ones of a shape.
 pub(super) fn ones(shape: &str, output: &str) -> Node {
-    let one = Tensor {
-        data_type: Some(1),
-        dims: vec![1],
-        raw_data: Some(bytes::Bytes::copy_from_slice(&1.0_f32.to_le_bytes())),
-        ..Tensor::default()
-    };
-    let one = Attribute { t: Some(one), ..attribute("value", 4) };
-    with(node("ConstantOfShape", &[shape], &[output]), one)
+    let one = Tensor::from_bytes(ElementType::F32, &[1], &1.0_f32.to_le_bytes());
+    node("ConstantOfShape", &[shape], &[output]).with(Attribute::tensor("value", one))
 }

@@ -13,7 +13,7 @@ use super::reserved;
 use super::site::{Draw, Found, Kind, Site, Source, Values};
 use crate::error::{Error, Result};
 use crate::head::{Heads, ScoresOption};
-use crate::onnx::{Model, bodies, node_label, proto};
+use crate::onnx::{ElementType, Model, proto};
 
 /// What was found in a model.
 #[derive(Debug, Clone, Default)]
@@ -159,7 +159,8 @@ fn put_in_place(
                     let uniform = format!("mcdrop::uniform::{}", application.output);
                     (format!("mcdrop::shape::{}", application.output), uniform)
                 }
-                Source::Like(_, 1) | Source::Shape(_, 1) => {
+                Source::Like(_, ElementType::F32)
+                | Source::Shape(_, ElementType::F32) => {
                     (shape(&application.output), application.output.clone())
                 }
                 Source::Like(..) | Source::Shape(..) => (
@@ -206,7 +207,7 @@ fn any_node(
     nodes.iter().any(|node| {
         wanted(node)
             || (depth < 32
-                && bodies(node).any(|body| any_node(&body.node, wanted, depth + 1)))
+                && node.subgraphs().any(|body| any_node(&body.node, wanted, depth + 1)))
     })
 }
 
@@ -247,19 +248,19 @@ pub(super) fn find_inside(
     wanted: &dyn Fn(&proto::Node) -> bool,
 ) -> Option<String> {
     if any_node(std::slice::from_ref(node), wanted, 0) {
-        return Some(node_label(node).to_owned());
+        return Some(node.label().to_owned());
     }
     let mut open: Vec<&proto::Node> = vec![node];
     let mut seen: HashSet<*const proto::Function> = HashSet::new();
     while let Some(node) = open.pop() {
-        open.extend(bodies(node).flat_map(|body| &body.node));
+        open.extend(node.subgraphs().flat_map(|body| &body.node));
         for function in &model.shell.functions {
             let called = function.name == node.op_type
                 && function.domain.as_deref().unwrap_or_default()
                     == node.domain.as_deref().unwrap_or_default();
             if called && seen.insert(std::ptr::from_ref(function)) {
                 if any_node(&function.node, wanted, 0) {
-                    return Some(node_label(node).to_owned());
+                    return Some(node.label().to_owned());
                 }
                 open.extend(&function.node);
             }

@@ -72,7 +72,7 @@ impl<'a> Reach<'a> {
 
     /// Whether a node turns a tensor into its shape.
     pub(super) fn is_shape(&self, node: usize) -> bool {
-        matches!(self.graph.node[node].op_type.as_deref(), Some("Shape" | "Size"))
+        matches!(self.graph.node[node].op(), "Shape" | "Size")
     }
 
     /// The nodes fed by constants alone.

@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::site::{Found, Steps};
 use crate::error::Result;
-use crate::onnx::{GraphIndex, Model, captured_names, float_scalar, node_label, proto};
+use crate::onnx::{GraphIndex, Model, captured_names, float_scalar, proto};
 
 /// Bodies nest less deep than this in any real file.
 const DEEPEST: usize = 32;
@@ -68,17 +68,13 @@ pub(super) fn recognize(model: &Model) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-pub(super) fn is_standard(node: &proto::Node) -> bool {
-    matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"))
-}
-
 /// Whether an operator draws random numbers by itself.
 pub(super) fn is_random(node: &proto::Node) -> bool {
-    is_standard(node) && RANDOM.contains(&node.op_type.as_deref().unwrap_or_default())
+    node.is_one_of(&RANDOM)
 }
 
 pub(super) fn is_dropout(node: &proto::Node) -> bool {
-    is_standard(node) && node.op_type.as_deref() == Some("Dropout")
+    node.is("Dropout")
 }
 
 fn in_graph(scope: &Scope, found: &mut Vec<Found>) -> Result<()> {
@@ -94,7 +90,7 @@ fn in_graph(scope: &Scope, found: &mut Vec<Found>) -> Result<()> {
             continue;
         }
         for (attribute, held) in node.attribute.iter().enumerate() {
-            let graphs = held.g.as_deref().into_iter().chain(held.graphs.iter());
+            let graphs = held.subgraphs();
             for (number, body) in graphs.enumerate() {
                 in_body(scope, (at, node), (attribute, number, body), found)?;
             }
@@ -113,7 +109,7 @@ fn in_body(
     let mut steps = around.steps.clone();
     steps.push((at, attribute, number));
     let counter = body.input.first().and_then(|value| value.name.as_deref());
-    let is_loop = node.op_type.as_deref() == Some("Loop");
+    let is_loop = node.is("Loop");
     let scope = Scope {
         model: around.model,
         graph: body,
@@ -121,7 +117,7 @@ fn in_body(
         constants: constants(body, &around.constants),
         readers: readers(body),
         outputs: outputs(body),
-        prefix: format!("{}{}/", around.prefix, node_label(node)),
+        prefix: format!("{}{}/", around.prefix, node.label()),
         steps,
         iteration: if is_loop { counter } else { around.iteration },
     };
@@ -185,7 +181,7 @@ impl<'a> Scope<'a> {
                 return shape::filled(self.model, tensor);
             }
             let node = self.index.producer(name)?;
-            match node.op_type.as_deref()? {
+            match node.op() {
                 "Identity" | "Cast" | "Expand" | "Reshape" | "Unsqueeze" => {
                     name = node.input.first()?;
                 }

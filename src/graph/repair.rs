@@ -1,6 +1,6 @@
 //! Batch normalization in training form brought back to inference form.
 
-use crate::onnx::{Model, node_label, proto};
+use crate::onnx::{Model, proto};
 
 /// Makes every `BatchNormalization` use its running statistics; the names of those that did not,
 /// in bodies and functions too.
@@ -17,14 +17,13 @@ pub(super) fn batch_norm(model: &mut Model) -> Vec<String> {
 fn in_nodes(nodes: &mut [proto::Node], opset: i64, repaired: &mut Vec<String>) {
     for node in nodes {
         if is_training(node, opset) {
-            repaired.push(node_label(node).to_owned());
+            repaired.push(node.label().to_owned());
             node.attribute.retain(|a| a.name.as_deref() != Some("training_mode"));
             // What is left are updates of the statistics, which nothing but training reads.
             node.output.truncate(1);
         }
         for attribute in &mut node.attribute {
-            let bodies =
-                attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+            let bodies = attribute.subgraphs_mut();
             bodies.for_each(|body| in_nodes(&mut body.node, opset, repaired));
         }
     }
@@ -33,19 +32,14 @@ fn in_nodes(nodes: &mut [proto::Node], opset: i64, repaired: &mut Vec<String>) {
 /// Whether a node normalizes by the batch that it sees: with `training_mode` from operator set 14
 /// on, with more than one output before.
 pub(super) fn is_training(node: &proto::Node, opset: i64) -> bool {
-    let mode = node.attribute.iter().find(|a| a.name.as_deref() == Some("training_mode"));
     let outputs = node.output.iter().filter(|name| !name.is_empty()).count();
-    super::recognize::is_standard(node)
-        && node.op_type.as_deref() == Some("BatchNormalization")
-        && (mode.and_then(|a| a.i) == Some(1) || (opset < 14 && outputs > 1))
+    node.is("BatchNormalization")
+        && (node.int("training_mode") == Some(1) || (opset < 14 && outputs > 1))
 }
 
 /// Whether a node of a function may do so in one of its calls, which say the mode.
 pub(super) fn may_train(node: &proto::Node, opset: i64) -> bool {
-    let mode = node.attribute.iter().find(|a| a.name.as_deref() == Some("training_mode"));
+    let mode = node.attribute("training_mode");
     let is_said_by_calls = mode.is_some_and(|a| a.ref_attr_name.is_some());
-    is_training(node, opset)
-        || (is_said_by_calls
-            && super::recognize::is_standard(node)
-            && node.op_type.as_deref() == Some("BatchNormalization"))
+    is_training(node, opset) || (is_said_by_calls && node.is("BatchNormalization"))
 }

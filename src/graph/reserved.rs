@@ -2,7 +2,7 @@
 
 use super::recognize::is_restored;
 use crate::error::{Error, Result};
-use crate::onnx::{Model, bodies, node_label, proto};
+use crate::onnx::{Model, proto};
 use crate::operator::{DOMAIN, IMAGE_KEY, SAMPLE};
 
 /// Refuses a file that has our operators or tensors already: its nodes would be taken for draws
@@ -22,13 +22,13 @@ fn in_nodes(nodes: &[proto::Node]) -> Result<()> {
             (true, _) => format!("an operator of the domain \"{DOMAIN}\""),
             (false, Some(name)) => format!("the tensor \"{name}\""),
             (false, None) => {
-                bodies(node).try_for_each(|body| in_nodes(&body.node))?;
+                node.subgraphs().try_for_each(|body| in_nodes(&body.node))?;
                 continue;
             }
         };
         let message =
             format!("it has {what}, which mcdrop keeps for graphs that it makes itself");
-        return Err(Error::node(node_label(node), message)
+        return Err(Error::node(node.label(), message)
             .with_hint("give the file that was exported, not one that mcdrop runs"));
     }
     Ok(())

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::apply;
 use super::converted::{Converted, ConvertedDraw};
 use crate::error::{Error, Result};
-use crate::onnx::{Model, bodies, proto};
+use crate::onnx::{Model, proto};
 use crate::operator;
 use crate::random::site_key;
 
@@ -114,7 +114,7 @@ fn collect(graph: &proto::Graph, writers: &mut HashMap<String, Vec<String>>) {
         for output in &node.output {
             writers.insert(output.clone(), node.input.clone());
         }
-        bodies(node).for_each(|body| collect(body, writers));
+        node.subgraphs().for_each(|body| collect(body, writers));
     }
 }
 
@@ -141,7 +141,7 @@ fn put_back(
         let name = node.name.as_deref().unwrap_or_default();
         if let Some(draw) = said.get(name).filter(|_| reached.contains(name))
             && node.output == [draw.output.as_str()]
-            && matches!(node.op_type.as_deref(), Some("Where" | "Mul"))
+            && matches!(node.op(), "Where" | "Mul")
             && found.insert(draw.node.clone())
         {
             *node = restored(draw);

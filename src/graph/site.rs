@@ -1,5 +1,6 @@
 //! What a place of randomness is.
 
+use crate::onnx::ElementType;
 use crate::random::site_key;
 
 /// What kind of randomness a site is: a closed list.
@@ -161,16 +162,16 @@ pub(crate) enum Source {
     /// Values to drop from.
     Values(String),
     /// Noise of the shape of this tensor, of this ONNX element type.
-    Like(String, i32),
+    Like(String, ElementType),
     /// Noise of a fixed shape, of this ONNX element type.
-    Shape(Vec<i64>, i32),
+    Shape(Vec<i64>, ElementType),
     /// Noise of the sizes that this tensor holds.
     Sizes(String),
     /// A mask of the shape of this tensor, which has the ONNX element type, and that the values
     /// are multiplied by.
-    Masked(String, i32, String),
+    Masked(String, ElementType, String),
     /// 1 with the probabilities that this tensor holds, else 0, of this ONNX element type.
-    Bernoulli(String, i32),
+    Bernoulli(String, ElementType),
 }
 
 /// A site with what is needed to run it.

@@ -17,7 +17,7 @@ use super::stand_in;
 use crate::error::{Error, Result};
 use crate::head::{Heads, ScoresOption};
 use crate::onnx::{
-    Model, ValueDescription, bodies, captured_names, declared, proto, untyped,
+    ElementType, Model, ValueDescription, captured_names, declared, proto, untyped,
 };
 use crate::operator::{self, IMAGE_KEY, SAMPLE};
 use crate::random::Draws;
@@ -35,7 +35,7 @@ pub enum SiteAxis {
 #[derive(Debug, Clone)]
 pub(crate) struct TypedTensor {
     pub(crate) name: String,
-    pub(crate) element_type: i32,
+    pub(crate) element_type: ElementType,
     pub(crate) dimensions: Vec<Option<usize>>,
 }
 
@@ -287,11 +287,7 @@ impl Plan {
 
     /// The first operator of the suffix that takes its scale from the whole batch.
     pub(crate) fn rows_share_a_scale(&self) -> Option<String> {
-        let dynamic = |node: &proto::Node| {
-            node.op_type
-                .as_deref()
-                .is_some_and(|name| name.starts_with("DynamicQuantize"))
-        };
+        let dynamic = |node: &proto::Node| node.op().starts_with("DynamicQuantize");
         let nodes = self.suffix.iter().map(|&i| &self.model.graph.node[i]);
         nodes
             .into_iter()
@@ -354,7 +350,7 @@ impl Plan {
             let row = |name: &str| {
                 typed(&TypedTensor {
                     name: name.to_owned(),
-                    element_type: 7,
+                    element_type: ElementType::I64,
                     dimensions: vec![None],
                 })
             };
@@ -447,7 +443,7 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
         ));
     }
     let four_axes = |input: &&ValueDescription| {
-        [0, 1, 10].contains(&input.element_type)
+        input.element_type.may_be_image()
             && input.dimensions.as_ref().is_some_and(|sizes| sizes.len() == 4)
     };
     let images = inputs.iter().filter(four_axes).count();
@@ -472,7 +468,7 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
 /// Whether a node, or one in its bodies, is a draw of ours.
 pub(super) fn holds_a_draw(node: &proto::Node) -> bool {
     node.domain.as_deref() == Some(operator::DOMAIN)
-        || bodies(node).any(|body| body.node.iter().any(holds_a_draw))
+        || node.subgraphs().any(|body| body.node.iter().any(holds_a_draw))
 }
 
 fn typed(input: &TypedTensor) -> proto::ValueInfo {

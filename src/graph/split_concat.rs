@@ -14,12 +14,11 @@ use std::collections::{BTreeMap, HashSet};
 use chain::{Chain, Link};
 use channels::Channels;
 
-use super::apply::{constant, int, node};
-use super::batch::attribute;
+use super::apply::{constant, node};
 use super::reach::Reach;
 use super::split::{Plan, holds_a_draw};
 use crate::error::Result;
-use crate::onnx::{node_label, proto};
+use crate::onnx::proto;
 
 /// What one output of a layer must save, in multiply-adds: below, reading the other half from
 /// memory costs as much.
@@ -45,8 +44,7 @@ const NAME: &str = "mcdrop::half::";
 
 /// Whether a node adds the halves of a layer.
 pub(super) fn adds_halves(node: &proto::Node) -> bool {
-    node.op_type.as_deref() == Some("Add")
-        && node.input.iter().all(|name| name.starts_with(NAME))
+    node.is("Add") && node.input.iter().all(|name| name.starts_with(NAME))
 }
 
 /// A linear layer: where its weight is, and which axes count what it takes.
@@ -114,8 +112,7 @@ impl<'a> Splitter<'a> {
     }
 
     fn layer(&self, node: &'a proto::Node) -> Option<Layer<'a>> {
-        let int =
-            |name, default| attribute(node, name).and_then(|a| a.i).unwrap_or(default);
+        let int = |name, default| node.int(name).unwrap_or(default);
         let weight = self.reach.index.initializer(node.input.get(1)?)?;
         let sizes: Vec<usize> = weight
             .dims
@@ -130,9 +127,8 @@ impl<'a> Splitter<'a> {
             taps: sizes.get(2..).map_or(1, |kernel| kernel.iter().product()),
             inputs: sizes[weight_axis],
         };
-        let is_standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
-        match (node.op_type.as_deref()?, sizes.len()) {
-            _ if !is_standard => None,
+        match (node.op(), sizes.len()) {
+            _ if !node.is_standard() => None,
             ("Conv", 3..) if int("group", 1) == 1 => Some(of(1, 1, sizes.len())),
             ("ConvTranspose", 3..) if int("group", 1) == 1 => Some(of(0, 1, sizes.len())),
             ("MatMul", 2) => {
@@ -185,7 +181,7 @@ impl<'a> Splitter<'a> {
         };
         let moving = self.of_the_same_size(&mut nodes, layer, (&still, &moving));
         nodes.push(proto::Node {
-            name: Some(format!("{}/halves", node_label(layer.node))),
+            name: Some(format!("{}/halves", layer.node.label())),
             ..node("Add", &[&moving, &still], output)
         });
         self.new.entry(place).or_default().append(&mut nodes);
@@ -208,7 +204,7 @@ impl<'a> Splitter<'a> {
         } else {
             let output = self.fresh();
             nodes.push(proto::Node {
-                attribute: vec![int("axis", layer.data_axis)],
+                attribute: vec![proto::Attribute::int("axis", layer.data_axis)],
                 ..node("Concat", &names, &output)
             });
             output
@@ -249,11 +245,11 @@ impl<'a> Splitter<'a> {
         // In the sizes of a reshape, 0 is the size as it is.
         nodes.push(constant(&rows, &[0]));
         nodes.push(proto::Node {
-            attribute: vec![int("axis", 0)],
+            attribute: vec![proto::Attribute::int("axis", 0)],
             ..node("Concat", &[&rows, &behind], &all)
         });
         nodes.push(proto::Node {
-            name: Some(format!("{}/same_size", node_label(layer.node))),
+            name: Some(format!("{}/same_size", layer.node.label())),
             ..node("Reshape", &[moving, &all], &output)
         });
         output
@@ -289,7 +285,7 @@ impl<'a> Splitter<'a> {
         let (list, output) = (self.fresh(), self.fresh());
         nodes.push(constant(&list, indices));
         nodes.push(proto::Node {
-            attribute: vec![int("axis", axis)],
+            attribute: vec![proto::Attribute::int("axis", axis)],
             ..node("Gather", &[tensor, &list], &output)
         });
         output
@@ -302,11 +298,11 @@ impl<'a> Splitter<'a> {
             (0..self.graph.node.len()).filter(|&i| self.reach.reads(i).contains(&output));
         let reader = readers.next().filter(|_| readers.next().is_none())?;
         let node = &self.graph.node[reader];
-        let is_plain = node.op_type.as_deref() == Some("BatchNormalization")
+        let is_plain = node.is("BatchNormalization")
             && node.output.len() == 1
             && node.input.len() == 5
             && node.input[0] == output
-            && layer.op_type.as_deref() != Some("MatMul");
+            && !layer.is("MatMul");
         let constants = node.input.iter().skip(1);
         let mut known = constants.map(|name| self.reach.index.initializer(name));
         let is_known = known.all(|tensor| tensor.is_some());

@@ -7,17 +7,12 @@ use bytes::Bytes;
 use half::f16;
 
 use super::apply::node;
-use super::batch::attribute;
-use crate::onnx::{captured_names, proto};
+use crate::onnx::{ElementType, captured_names, proto};
 use crate::random::site_key;
 
 /// Columns of the left and rows of the right matrix: enough that a normalization leaves more of
 /// an image than a sign.
 const RANK: usize = 8;
-
-/// ONNX element types.
-const F32: i32 = 1;
-const F16: i32 = 10;
 
 /// The weights of linear layers and convolutions that lie in other files and take `least`
 /// bytes or more become products; others, and those that something else reads, stay.
@@ -60,13 +55,13 @@ fn reads<'a>(
     node: &proto::Node,
     weights: &'a HashMap<String, Weight>,
 ) -> Option<(&'a Weight, Reading)> {
-    let int = |name| attribute(node, name).and_then(|a| a.i).unwrap_or(0);
+    let int = |name| node.int(name).unwrap_or(0);
     let weight = |slot: usize| node.input.get(slot).and_then(|name| weights.get(name));
-    let (weight, reading) = match node.op_type.as_deref()? {
+    let (weight, reading) = match node.op() {
         "MatMul" if weight(1).is_some() => (weight(1)?, Reading::Right),
         "MatMul" => (weight(0)?, Reading::Left),
         "Gemm" if int("transA") == 0 => (weight(1)?, Reading::Gemm(int("transB") == 1)),
-        "Conv" if attribute(node, "group").is_none_or(|a| a.i.is_none_or(|g| g == 1)) => {
+        "Conv" if node.int("group").is_none_or(|group| group == 1) => {
             (weight(1)?, Reading::Convolution)
         }
         _ => return None,
@@ -80,16 +75,18 @@ fn reads<'a>(
 
 struct Weight {
     name: String,
-    element_type: i32,
+    element_type: ElementType,
     sizes: Vec<usize>,
 }
 
 fn weights(graph: &proto::Graph, least: u64) -> HashMap<String, Weight> {
     let of = |tensor: &proto::Tensor| {
-        let element_type = tensor.data_type.filter(|&kind| [F32, F16].contains(&kind))?;
+        let element_type = tensor.element_type();
+        let is_read = [ElementType::F32, ElementType::F16].contains(&element_type);
+        let element_type = Some(element_type).filter(|_| is_read)?;
         let sizes = tensor.dims.iter().map(|&size| usize::try_from(size).ok());
         let sizes: Vec<usize> = sizes.collect::<Option<_>>()?;
-        let each = if element_type == F16 { 2 } else { 4 };
+        let each = element_type.bytes()? as u64;
         let bytes = sizes.iter().fold(each, |all: u64, &n| all.saturating_mul(n as u64));
         let name = tensor.name.clone().filter(|_| tensor.data_location == Some(1))?;
         let is_large = bytes >= least && sizes.len() >= 2;
@@ -193,7 +190,7 @@ impl Weight {
             ((mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0) * scale
         };
         let count: usize = sizes.iter().product();
-        let bytes: Vec<u8> = if self.element_type == F16 {
+        let bytes: Vec<u8> = if self.element_type == ElementType::F16 {
             (0..count).flat_map(|_| f16::from_f64(next()).to_le_bytes()).collect()
         } else {
             (0..count).flat_map(|_| (next() as f32).to_le_bytes()).collect()
@@ -201,7 +198,7 @@ impl Weight {
         proto::Tensor {
             name: Some(name.to_owned()),
             dims: sizes.iter().map(|&size| size as i64).collect(),
-            data_type: Some(self.element_type),
+            data_type: Some(self.element_type.number()),
             raw_data: Some(Bytes::from(bytes)),
             ..proto::Tensor::default()
         }

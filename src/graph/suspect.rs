@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::reach::Reach;
 use super::recognize;
 use super::site::Site;
-use crate::onnx::{Model, first_values, node_label, proto, tensor_values};
+use crate::onnx::{Model, first_values, proto, tensor_values};
 
 /// What is suspected: a closed list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,7 +92,7 @@ fn tensor<'a>(reach: &Reach<'a>, name: &str) -> Option<&'a proto::Tensor> {
         return Some(tensor);
     }
     let node = reach.index.producer(name)?;
-    match node.op_type.as_deref()? {
+    match node.op() {
         "Identity" | "Cast" => reach.index.initializer(node.input.first()?),
         "Constant" => node.attribute.iter().find_map(|a| a.t.as_ref()),
         _ => None,
@@ -105,7 +105,7 @@ fn frozen_mask(
     constant: &HashSet<usize>,
     node: &proto::Node,
 ) -> Option<Warning> {
-    if !matches!(node.op_type.as_deref(), Some("Mul" | "Div")) {
+    if !matches!(node.op(), "Mul" | "Div") {
         return None;
     }
     let is_fixed = |name: &&String| {
@@ -128,7 +128,7 @@ fn frozen_mask(
     let n = values.len();
     Some(Warning {
         suspicion: Suspicion::FrozenMask,
-        node: node_label(node).to_owned(),
+        node: node.label().to_owned(),
         evidence: format!(
             "multiplies by the constant \"{mask}\" of which {zeros} of {n} values are 0 and the \
              others {kept}: a mask that the exporter froze? Every pass has the same"
@@ -142,10 +142,7 @@ fn frozen_weight(
     node: &proto::Node,
     seen: &mut HashSet<String>,
 ) -> Option<Warning> {
-    if !matches!(
-        node.op_type.as_deref(),
-        Some("Conv" | "Gemm" | "MatMul" | "ConvTranspose")
-    ) {
+    if !matches!(node.op(), "Conv" | "Gemm" | "MatMul" | "ConvTranspose") {
         return None;
     }
     let name = node.input.iter().take(2).find(|name| tensor(reach, name).is_some())?;
@@ -161,7 +158,7 @@ fn frozen_weight(
     }
     Some(Warning {
         suspicion: Suspicion::FrozenWeight,
-        node: node_label(node).to_owned(),
+        node: node.label().to_owned(),
         evidence: format!(
             "{:.0} % of its weights \"{name}\" are exactly 0: pruned, or a dropout of weights \
              that the exporter froze?",
@@ -178,17 +175,8 @@ fn merged_passes(
     node: &proto::Node,
 ) -> Option<Warning> {
     if !matches!(
-        node.op_type.as_deref(),
-        Some(
-            "Add"
-                | "Sub"
-                | "Concat"
-                | "Sum"
-                | "Mean"
-                | "Max"
-                | "Min"
-                | "SequenceConstruct"
-        )
+        node.op(),
+        "Add" | "Sub" | "Concat" | "Sum" | "Mean" | "Max" | "Min" | "SequenceConstruct"
     ) {
         return None;
     }
@@ -203,7 +191,7 @@ fn merged_passes(
     let (name, n) = times.into_iter().find(|(_, n)| *n > 1)?;
     Some(Warning {
         suspicion: Suspicion::MergedPasses,
-        node: node_label(node).to_owned(),
+        node: node.label().to_owned(),
         evidence: format!(
             "reads \"{name}\", which depends on dropout, {n} times: passes that the exporter \
              merged into one? They are equal"
@@ -212,7 +200,7 @@ fn merged_passes(
 }
 
 fn is_shape(node: &proto::Node) -> bool {
-    matches!(node.op_type.as_deref(), Some("Shape" | "Size"))
+    matches!(node.op(), "Shape" | "Size")
 }
 
 fn class_ids(model: &Model, reach: &Reach) -> Vec<Warning> {
@@ -222,9 +210,9 @@ fn class_ids(model: &Model, reach: &Reach) -> Vec<Warning> {
         let mut picks = None;
         for _ in 0..8 {
             let Some(node) = reach.index.producer(&name) else { break };
-            match node.op_type.as_deref().unwrap_or_default() {
+            match node.op() {
                 "ArgMax" | "ArgMin" | "TopK" => {
-                    picks = Some(node.op_type.clone().unwrap_or_default());
+                    picks = Some(node.op().to_owned());
                     break;
                 }
                 "Cast" | "Identity" | "Squeeze" | "Unsqueeze" | "Reshape" => {
@@ -233,7 +221,7 @@ fn class_ids(model: &Model, reach: &Reach) -> Vec<Warning> {
                 _ => break,
             }
         }
-        let integers = matches!(output.element_type, 2..=7 | 9 | 12 | 13);
+        let integers = output.element_type.is_integer();
         let what = match (picks, integers) {
             (Some(operator), _) => format!("comes out of {operator}"),
             (None, true) => "holds integers".to_owned(),
@@ -252,7 +240,7 @@ fn class_ids(model: &Model, reach: &Reach) -> Vec<Warning> {
 
 fn stripped_quantized(model: &Model, sites: &[Site]) -> Option<Warning> {
     let quantized = |node: &&proto::Node| {
-        let name = node.op_type.as_deref().unwrap_or_default();
+        let name = node.op();
         name.starts_with("QLinear")
             || name.starts_with("DynamicQuantize")
             || matches!(
@@ -263,7 +251,7 @@ fn stripped_quantized(model: &Model, sites: &[Site]) -> Option<Warning> {
     let node = model.graph.node.iter().find(quantized).filter(|_| sites.is_empty())?;
     Some(Warning {
         suspicion: Suspicion::StrippedQuantized,
-        node: node_label(node).to_owned(),
+        node: node.label().to_owned(),
         evidence: "the model is quantized and holds no dropout: quantization's pre-processing \
                    saves a model that ONNX Runtime has optimized, which deletes every dropout"
             .to_owned(),

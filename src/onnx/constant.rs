@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use super::{GraphIndex, Model, proto};
+use super::{ElementType, GraphIndex, Model, proto};
 
 /// The value of a scalar (or one-element) tensor by name, followed through `Identity`, `Cast`
 /// to a float type, `Constant` and initializers; booleans and integers come as numbers. `None`
@@ -49,9 +49,9 @@ fn constant_tensor<'a>(
             return Some(Constant::Tensor(tensor));
         }
         let node = index.producer(&name)?;
-        match node.op_type.as_deref() {
-            Some("Identity" | "Cast") => name = node.input.first()?.clone(),
-            Some("Constant") => return constant_node(node),
+        match node.op() {
+            "Identity" | "Cast" => name = node.input.first()?.clone(),
+            "Constant" => return constant_node(node),
             _ => return None,
         }
     }
@@ -82,19 +82,21 @@ pub(crate) fn tensor_values(
         return None;
     }
     let bytes = raw(model, tensor);
-    let values: Vec<f32> = match (tensor.data_type?, bytes.as_deref()) {
-        (1, Some(b)) => {
+    let values: Vec<f32> = match (tensor.element_type(), bytes.as_deref()) {
+        (ElementType::F32, Some(b)) => {
             b.as_chunks::<4>().0.iter().map(|c| f32::from_le_bytes(*c)).collect()
         }
-        (1, None) => tensor.float_data.clone(),
-        (10, Some(b)) => {
+        (ElementType::F32, None) => tensor.float_data.clone(),
+        (ElementType::F16, Some(b)) => {
             let chunks = b.as_chunks::<2>().0.iter();
             chunks.map(|c| f16::from_le_bytes(*c).to_f32()).collect()
         }
-        (11, Some(b)) => {
+        (ElementType::F64, Some(b)) => {
             b.as_chunks::<8>().0.iter().map(|c| f64::from_le_bytes(*c) as f32).collect()
         }
-        (11, None) => tensor.double_data.iter().map(|&value| value as f32).collect(),
+        (ElementType::F64, None) => {
+            tensor.double_data.iter().map(|&value| value as f32).collect()
+        }
         _ => return single(model, tensor).map(|value| vec![value]),
     };
     (values.len() == count).then_some(values)
@@ -107,13 +109,15 @@ pub(crate) fn first_values(
     most: usize,
 ) -> Option<Vec<f32>> {
     let bytes = raw(model, tensor);
-    match (tensor.data_type?, bytes.as_deref()) {
-        (1, Some(b)) => {
+    match (tensor.element_type(), bytes.as_deref()) {
+        (ElementType::F32, Some(b)) => {
             let chunks = b.as_chunks::<4>().0.iter().take(most);
             Some(chunks.map(|c| f32::from_le_bytes(*c)).collect())
         }
-        (1, None) => Some(tensor.float_data.iter().copied().take(most).collect()),
-        (10, Some(b)) => {
+        (ElementType::F32, None) => {
+            Some(tensor.float_data.iter().copied().take(most).collect())
+        }
+        (ElementType::F16, Some(b)) => {
             let chunks = b.as_chunks::<2>().0.iter().take(most);
             Some(chunks.map(|c| f16::from_le_bytes(*c).to_f32()).collect())
         }
@@ -128,35 +132,35 @@ fn raw(model: &Model, tensor: &proto::Tensor) -> Option<bytes::Bytes> {
     }
 }
 
-/// The one element of a tensor as f32; element types by their ONNX numbers.
+/// The one element of a tensor as f32.
 fn single(model: &Model, tensor: &proto::Tensor) -> Option<f32> {
     if tensor.dims.iter().any(|&size| size != 1) {
         return None;
     }
     let bytes = raw(model, tensor);
     let bytes = bytes.as_deref();
-    match tensor.data_type? {
-        1 => match bytes {
+    match tensor.element_type() {
+        ElementType::F32 => match bytes {
             Some(b) => Some(f32::from_le_bytes(b.try_into().ok()?)),
             None => tensor.float_data.first().copied(),
         },
-        11 => match bytes {
+        ElementType::F64 => match bytes {
             Some(b) => Some(f64::from_le_bytes(b.try_into().ok()?) as f32),
             None => tensor.double_data.first().map(|&value| value as f32),
         },
-        10 | 16 => {
+        ElementType::F16 | ElementType::Bf16 => {
             let bits = match bytes {
                 Some(b) => u16::from_le_bytes(b.try_into().ok()?),
                 None => u16::try_from(*tensor.int32_data.first()?).ok()?,
             };
-            let half = tensor.data_type == Some(10);
+            let half = tensor.element_type() == ElementType::F16;
             Some(if half {
                 f16::from_bits(bits).to_f32()
             } else {
                 bf16::from_bits(bits).to_f32()
             })
         }
-        9 => match bytes {
+        ElementType::Bool => match bytes {
             Some(b) => b.first().map(|&byte| f32::from(byte != 0)),
             None => tensor.int32_data.first().map(|&value| f32::from(value != 0)),
         },
@@ -169,16 +173,16 @@ fn single(model: &Model, tensor: &proto::Tensor) -> Option<f32> {
 
 fn ints(model: &Model, tensor: &proto::Tensor) -> Option<Vec<i64>> {
     let bytes = raw(model, tensor);
-    match (tensor.data_type?, bytes) {
-        (7, Some(b)) => {
+    match (tensor.element_type(), bytes) {
+        (ElementType::I64, Some(b)) => {
             Some(b.as_chunks::<8>().0.iter().map(|c| i64::from_le_bytes(*c)).collect())
         }
-        (7, None) => Some(tensor.int64_data.clone()),
-        (6, Some(b)) => {
+        (ElementType::I64, None) => Some(tensor.int64_data.clone()),
+        (ElementType::I32, Some(b)) => {
             let chunks = b.as_chunks::<4>().0.iter();
             Some(chunks.map(|c| i64::from(i32::from_le_bytes(*c))).collect())
         }
-        (6, None) => {
+        (ElementType::I32, None) => {
             Some(tensor.int32_data.iter().map(|&value| i64::from(value)).collect())
         }
         _ => None,

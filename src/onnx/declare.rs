@@ -1,5 +1,6 @@
 //! Values as a graph declares its inputs and outputs.
 
+use super::ElementType;
 use super::proto::{self, TypeValue, ValueInfo};
 
 /// A value of any type.
@@ -10,7 +11,7 @@ pub(crate) fn untyped(name: &str) -> ValueInfo {
 /// A tensor of an element type, with `None` for sizes that vary.
 pub(crate) fn declared(
     name: &str,
-    element_type: i32,
+    element_type: ElementType,
     sizes: &[Option<usize>],
 ) -> ValueInfo {
     let dimension = |size: &Option<usize>| proto::Dimension {
@@ -18,7 +19,11 @@ pub(crate) fn declared(
         ..proto::Dimension::default()
     };
     let shape = proto::TensorShape { dim: sizes.iter().map(dimension).collect() };
-    typed(name, proto::TensorType { elem_type: Some(element_type), shape: Some(shape) })
+    let shape = Some(shape);
+    typed(
+        name,
+        proto::TensorType { shape, ..proto::TensorType::of_any_shape(element_type) },
+    )
 }
 
 /// A tensor of a type.

@@ -183,15 +183,9 @@ fn is_pointer(path: &Path) -> Result<bool> {
 
 /// The bytes that a tensor's sizes and element type make; `None` for types below a byte.
 fn bytes_of(tensor: &proto::Tensor) -> Option<u64> {
-    let each = match tensor.data_type? {
-        1 | 6 | 12 => 4,
-        2 | 3 | 9 => 1,
-        4 | 5 | 10 | 16 => 2,
-        7 | 11 | 13 => 8,
-        _ => return None,
-    };
+    let each = tensor.element_type().bytes()?;
     let sizes = tensor.dims.iter().map(|&size| u64::try_from(size).unwrap_or(u64::MAX));
-    Some(sizes.fold(each, u64::saturating_mul))
+    Some(sizes.fold(each as u64, u64::saturating_mul))
 }
 
 #[cfg(test)]

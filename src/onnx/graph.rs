@@ -71,12 +71,9 @@ impl<'a> GraphIndex<'a> {
     }
 }
 
-/// The name that people know a node by: its own, or that of its first output.
-pub(crate) fn node_label(node: &proto::Node) -> &str {
-    match node.name.as_deref() {
-        Some(name) if !name.is_empty() => name,
-        _ => node.output.first().map_or("(unnamed)", String::as_str),
-    }
+/// Returns true for the domain of the operators that the ONNX specification defines.
+pub(crate) fn is_standard_domain(domain: Option<&str>) -> bool {
+    normal_domain(domain).is_empty()
 }
 
 /// A domain of operators, by the one name that the standard one has here: none.
@@ -87,27 +84,15 @@ pub(crate) fn normal_domain(domain: Option<&str>) -> &str {
     }
 }
 
-/// The name that people know a function by: `domain::name`.
-pub(crate) fn function_label(function: &proto::Function) -> String {
-    let domain = normal_domain(function.domain.as_deref());
-    let name = function.name.as_deref().unwrap_or_default();
-    if domain.is_empty() { name.to_owned() } else { format!("{domain}::{name}") }
-}
-
 /// What a node reads: its inputs, and what the bodies of `If`, `Loop` and `Scan` take from
 /// outside.
 pub(crate) fn captured_names(node: &proto::Node) -> BTreeSet<&str> {
     let mut names: BTreeSet<&str> =
         node.input.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    for body in bodies(node) {
+    for body in node.subgraphs() {
         capture(body, &mut names);
     }
     names
-}
-
-/// The graphs in a node's attributes.
-pub(crate) fn bodies(node: &proto::Node) -> impl Iterator<Item = &proto::Graph> {
-    node.attribute.iter().flat_map(|a| a.g.as_deref().into_iter().chain(a.graphs.iter()))
 }
 
 fn capture<'a>(body: &'a proto::Graph, names: &mut BTreeSet<&'a str>) {
@@ -150,7 +135,7 @@ fn in_attribute(attribute: &proto::Attribute, visit: &mut dyn FnMut(&proto::Tens
     attribute.t.iter().chain(&attribute.tensors).for_each(&mut *visit);
     let sparse = attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors);
     sparse.for_each(|sparse| in_sparse(sparse, visit));
-    let bodies = attribute.g.as_deref().into_iter().chain(&attribute.graphs);
+    let bodies = attribute.subgraphs();
     bodies.for_each(|body| in_graph(body, visit));
 }
 
@@ -191,7 +176,7 @@ fn in_attribute_mut(
     attribute.t.iter_mut().chain(&mut attribute.tensors).for_each(&mut *visit);
     let sparse = attribute.sparse_tensor.iter_mut().chain(&mut attribute.sparse_tensors);
     sparse.for_each(|sparse| in_sparse_mut(sparse, visit));
-    let bodies = attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+    let bodies = attribute.subgraphs_mut();
     bodies.for_each(|body| in_graph_mut(body, visit));
 }
 

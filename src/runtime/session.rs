@@ -11,8 +11,9 @@ use ort::value::{Outlet, ValueType};
 use super::dropout::{self, SiteCounts};
 use super::library::Runtime;
 use super::refusal;
-use super::value::{Value, onnx_number};
+use super::value::{self, Value};
 use crate::error::{Error, Result};
+use crate::onnx::ElementType;
 
 /// What ONNX Runtime may change in a graph before it runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,8 +66,7 @@ pub(crate) struct SessionOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Described {
     pub(crate) name: String,
-    /// ONNX element type, 0 where it is none of ours.
-    pub(crate) element_type: i32,
+    pub(crate) element_type: ElementType,
     /// `None` for a size that varies.
     pub(crate) dimensions: Vec<Option<usize>>,
 }
@@ -174,10 +174,11 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBu
 
 fn describe(outlet: &Outlet) -> Described {
     let (element_type, dimensions) = match outlet.dtype() {
-        ValueType::Tensor { ty, shape, .. } => {
-            (onnx_number(*ty), shape.iter().map(|&n| usize::try_from(n).ok()).collect())
-        }
-        _ => (0, Vec::new()),
+        ValueType::Tensor { ty, shape, .. } => (
+            value::element_type(*ty),
+            shape.iter().map(|&n| usize::try_from(n).ok()).collect(),
+        ),
+        _ => (ElementType::Undefined, Vec::new()),
     };
     Described { name: outlet.name().to_owned(), element_type, dimensions }
 }

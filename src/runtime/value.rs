@@ -1,5 +1,6 @@
 //! Tensors that go into sessions and come out of them.
 
+use crate::onnx::ElementType;
 use half::f16;
 use ort::value::{DynValue, Tensor, TensorElementType};
 
@@ -207,9 +208,9 @@ impl Value {
         )
     }
 
-    /// The element type by its ONNX number.
-    pub(crate) fn element_type(&self) -> Result<i32> {
-        self.element().map(onnx_number)
+    /// The element type.
+    pub(crate) fn element_type(&self) -> Result<ElementType> {
+        self.element().map(element_type)
     }
 
     fn element(&self) -> Result<TensorElementType> {
@@ -223,22 +224,23 @@ impl Value {
     }
 }
 
-/// Element types by their ONNX numbers; 0 for what no vision model crosses a cut with.
-pub(super) fn onnx_number(element: TensorElementType) -> i32 {
+/// Returns the element type in the words of ONNX files; undefined for types that no vision model
+/// hands from prefix to suffix.
+pub(super) fn element_type(element: TensorElementType) -> ElementType {
     match element {
-        TensorElementType::Float32 => 1,
-        TensorElementType::Uint8 => 2,
-        TensorElementType::Int8 => 3,
-        TensorElementType::Uint16 => 4,
-        TensorElementType::Int16 => 5,
-        TensorElementType::Int32 => 6,
-        TensorElementType::Int64 => 7,
-        TensorElementType::Bool => 9,
-        TensorElementType::Float16 => 10,
-        TensorElementType::Float64 => 11,
-        TensorElementType::Uint32 => 12,
-        TensorElementType::Uint64 => 13,
-        TensorElementType::Bfloat16 => 16,
-        _ => 0,
+        TensorElementType::Float32 => ElementType::F32,
+        TensorElementType::Uint8 => ElementType::U8,
+        TensorElementType::Int8 => ElementType::I8,
+        TensorElementType::Uint16 => ElementType::U16,
+        TensorElementType::Int16 => ElementType::I16,
+        TensorElementType::Int32 => ElementType::I32,
+        TensorElementType::Int64 => ElementType::I64,
+        TensorElementType::Bool => ElementType::Bool,
+        TensorElementType::Float16 => ElementType::F16,
+        TensorElementType::Float64 => ElementType::F64,
+        TensorElementType::Uint32 => ElementType::U32,
+        TensorElementType::Uint64 => ElementType::U64,
+        TensorElementType::Bfloat16 => ElementType::Bf16,
+        _ => ElementType::Undefined,
     }
 }

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::preprocessing::{Layout, ModelInput};
+use crate::onnx::ElementType;
 use crate::random::squares32;
 use crate::runtime::Value;
 
@@ -25,10 +26,10 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     let refused = |message: String, hint: &str| {
         Error::input(image.name.clone(), message).with_hint(hint)
     };
-    if ![0, 1, 10].contains(&image.element_type) {
+    if !image.element_type.may_be_image() {
         let message = format!(
             "it takes {} values, where an image of f32 or f16 is expected",
-            element_name(image.element_type)
+            image.element_type
         );
         return Err(refused(message, way_out_of_type(image.element_type)));
     }
@@ -76,18 +77,20 @@ const EXPORT_HINT: &str =
     "export the model with an input of f32 [N,C,H,W] (or [N,H,W,C])";
 
 /// The way out for an input of values that are no image's.
-fn way_out_of_type(element_type: i32) -> &'static str {
+fn way_out_of_type(element_type: ElementType) -> &'static str {
     match element_type {
-        2 | 3 => {
+        ElementType::U8 | ElementType::I8 => {
             "leave the input in f32: quantize with a QuantizeLinear in the graph (QDQ format), \
              and move casts and scaling of bytes out of the model"
         }
-        6 | 7 => {
+        ElementType::I32 | ElementType::I64 => {
             "integers are ids of tokens, which are no images: of a model of text and images, \
              export the image part alone"
         }
-        11 => "export the model in f32: model.float()",
-        16 => "export the model in f32 (model.float()) or f16 (model.half())",
+        ElementType::F64 => "export the model in f32: model.float()",
+        ElementType::Bf16 => {
+            "export the model in f32 (model.float()) or f16 (model.half())"
+        }
         _ => EXPORT_HINT,
     }
 }
@@ -103,29 +106,6 @@ fn way_out_of_rank(axes: usize) -> &'static str {
         5 => "volumes and videos are not supported: export a model of single images",
         _ => EXPORT_HINT,
     }
-}
-
-/// An ONNX element type in words.
-fn element_name(element_type: i32) -> String {
-    let names = [
-        (2, "u8"),
-        (3, "i8"),
-        (4, "u16"),
-        (5, "i16"),
-        (6, "i32"),
-        (7, "i64"),
-        (8, "string"),
-        (9, "bool"),
-        (11, "f64"),
-        (12, "u32"),
-        (13, "u64"),
-        (16, "bf16"),
-    ];
-    let named = names.iter().find(|(number, _)| *number == element_type);
-    named.map_or_else(
-        || format!("ONNX type {element_type}"),
-        |(_, name)| (*name).to_owned(),
-    )
 }
 
 /// How many images a run takes.
@@ -157,7 +137,7 @@ pub(super) fn tensor(
         Layout::Nhwc => [1, height, width, input.channels],
     };
     let value = Value::from_f32(&shape, values)?;
-    if plan.image().element_type == 10 { value.to_f16() } else { Ok(value) }
+    if plan.image().element_type == ElementType::F16 { value.to_f16() } else { Ok(value) }
 }
 
 /// An image of [`noise`] as the model's input.

@@ -1,5 +1,6 @@
 //! Which axis of a tensor counts rows: shown by which elements follow which row.
 
+use crate::onnx::ElementType;
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ impl ProbeTensor {
     pub(super) fn new(value: &Value) -> Result<Self> {
         let values = ArrayD::from_shape_vec(value.shape(), value.numbers()?)
             .map_err(|error| Error::runtime("tensor", error.to_string()))?;
-        let half = value.element_type()? == 10;
+        let half = value.element_type()? == ElementType::F16;
         Ok(Self::with_rounding(values, if half { 1e-2 } else { 1e-5 }))
     }
 

@@ -45,10 +45,10 @@ fn old(opset: i64) -> (tempfile::TempDir, Plan) {
     let path = folder.path().join("old.onnx");
     let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
     for node in &mut model.graph.node {
-        if node.op_type.as_deref() == Some("Dropout") {
+        if node.is("Dropout") {
             node.input.truncate(1);
         }
-        let is_pool = node.op_type.as_deref() == Some("MaxPool");
+        let is_pool = node.is("MaxPool");
         // What these operators did not have yet.
         node.attribute.retain(|a| match a.name.as_deref() {
             Some("training_mode") => false,
@@ -280,12 +280,12 @@ fn unread(folder: &Path) -> PathBuf {
     }
     let spread: Vec<f32> = (0..1536).map(|i| (i as f32 * 0.7).sin()).collect();
     let spread: Vec<u8> = spread.iter().flat_map(|value| value.to_le_bytes()).collect();
-    initializer.push(builder::initializer("spread", 1, &[512, 3, 1, 1], &spread));
+    initializer.push(builder::initializer("spread", F32, &[512, 3, 1, 1], &spread));
     let x = b.op("Conv", &["image", "spread"]);
     let x = b.op("Conv", &[&x, "kernel"]);
     let x = b.op("GlobalAveragePool", &[&x]);
     let x = b.op("Flatten", &[&x]);
-    let x = b.op_with("Gemm", &[&x, "linear"], vec![builder::int("transB", 1)]);
+    let x = b.op_with("Gemm", &[&x, "linear"], vec![proto::Attribute::int("transB", 1)]);
     let ratio = b.float(0.5);
     let live = b.bool(true);
     let x = b.op("Dropout", &[&x, &ratio, &live]);
@@ -300,8 +300,8 @@ fn unread(folder: &Path) -> PathBuf {
         name: Some("graph".to_owned()),
         node,
         initializer,
-        input: vec![declared("image", 1, &[None, Some(3), Some(4), Some(4)])],
-        output: vec![declared("scores", 1, &[None, Some(512)])],
+        input: vec![declared("image", F32, &[None, Some(3), Some(4), Some(4)])],
+        output: vec![declared("scores", F32, &[None, Some(512)])],
         ..proto::Graph::default()
     };
     let data = std::fs::File::create(folder.join("large.data")).unwrap();

@@ -1,6 +1,8 @@
 //! Bodies of control flow, functions, and nodes that no session is opened with.
 
 use super::*;
+use crate::onnx::AttributeType;
+use crate::onnx::ElementType;
 
 /// `[2, 3]` by `[3, 5]`: 30 multiply-adds.
 fn product(output: &str) -> proto::Node {
@@ -8,7 +10,7 @@ fn product(output: &str) -> proto::Node {
 }
 
 fn image() -> proto::ValueInfo {
-    value("x", 1, &[Some(2), Some(3)])
+    value("x", ElementType::F32, &[Some(2), Some(3)])
 }
 
 fn of_nodes(opset: i64, nodes: Vec<proto::Node>, more: Vec<proto::Tensor>) -> Costs {
@@ -38,8 +40,10 @@ fn a_branch_costs_both_its_bodies() {
     ];
     let other = graph(twice, vec![large], vec![], &["y2"]);
     let branch = node("If", &["c"], &["y"]);
-    let branch =
-        with(with(branch, body("then_branch", then)), body("else_branch", other));
+    let branch = with(
+        with(branch, Attribute::graph("then_branch", then)),
+        Attribute::graph("else_branch", other),
+    );
     let costs = of_nodes(17, vec![product("z"), branch], vec![boolean("c", true)]);
     assert_eq!(costs.nodes, [30, 30 + 2 * 3 * 700]);
     assert!(costs.unknown.is_empty(), "{:?}", costs.unknown);
@@ -54,11 +58,14 @@ fn turns(most: &str) -> proto::Node {
         node("MatMul", &["carried", "square"], &["q"]),
         node("Add", &["q", "sum"], &["next"]),
     ];
-    let inputs =
-        vec![value("i", 7, &[]), value("go", 9, &[]), value("carried", 1, &[None, None])];
+    let inputs = vec![
+        value("i", ElementType::I64, &[]),
+        value("go", ElementType::Bool, &[]),
+        value("carried", ElementType::F32, &[None, None]),
+    ];
     let square = zeros("square", &[5, 5]);
     let inner = graph(nodes, vec![square], inputs, &["on", "next"]);
-    with(node("Loop", &[most, "", "start"], &["y"]), body("body", inner))
+    with(node("Loop", &[most, "", "start"], &["y"]), Attribute::graph("body", inner))
 }
 
 #[test]
@@ -83,12 +90,16 @@ fn a_scan_costs_its_body_along_an_axis() {
         node("Identity", &["s"], &["s2"]),
         node("MatMul", &["slice", "v"], &["row"]),
     ];
-    let inputs = vec![value("s", 1, &[]), value("slice", 1, &[])];
+    let inputs =
+        vec![value("s", ElementType::F32, &[]), value("slice", ElementType::F32, &[])];
     let inner = graph(nodes, vec![zeros("v", &[2, 5])], inputs, &["s2", "row"]);
     let scan = node("Scan", &["s0", "x"], &["last", "y"]);
-    let scan = with(with(scan, body("body", inner)), int("num_scan_inputs", 1));
+    let scan = with(
+        with(scan, Attribute::graph("body", inner)),
+        Attribute::int("num_scan_inputs", 1),
+    );
     // Columns of two rows: 3 times [2] by [2, 5].
-    let scan = with(scan, ints("scan_input_axes", &[-1]));
+    let scan = with(scan, Attribute::ints("scan_input_axes", &[-1]));
     let costs = of_nodes(17, vec![scan], vec![zeros("s0", &[1])]);
     assert_eq!(costs.nodes, [3 * 10]);
     assert!(costs.unknown.is_empty(), "{:?}", costs.unknown);
@@ -98,10 +109,10 @@ fn a_scan_costs_its_body_along_an_axis() {
 fn a_call_costs_what_its_function_does() {
     let mut call = node("Twice", &["x", "w"], &["y"]);
     call.domain = Some("own".to_owned());
-    let call = with(call, ints("to", &[5, 2]));
-    let shape = proto::Attribute {
+    let call = with(call, Attribute::ints("to", &[5, 2]));
+    let shape = Attribute {
         ref_attr_name: Some("to".to_owned()),
-        ..named("value_ints", 7)
+        ..Attribute::empty("value_ints", AttributeType::Ints)
     };
     let names = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect();
     let function = proto::Function {
@@ -136,17 +147,20 @@ fn random_nodes_and_our_own_do_not_stand_in_the_way() {
         node.domain = Some("mcdrop".to_owned());
         node
     };
-    let float = || int("dtype", 1);
+    let float = || Attribute::int("dtype", 1);
     for opset in [17, 22] {
         let nodes = vec![
             with(node("RandomUniformLike", &["x"], &["u"]), float()),
             node("RandomNormalLike", &["u"], &["g"]),
             with(
-                with(node("RandomUniform", &[], &["r"]), ints("shape", &[2, 3])),
+                with(
+                    node("RandomUniform", &[], &["r"]),
+                    Attribute::ints("shape", &[2, 3]),
+                ),
                 float(),
             ),
             with(node("Bernoulli", &["g"], &["b"]), float()),
-            with(node("RandomUniformLike", &["b"], &["h"]), int("dtype", 10)),
+            with(node("RandomUniformLike", &["b"], &["h"]), Attribute::int("dtype", 10)),
             with(node("Cast", &["h"], &["k"]), float()),
             ours(node("Dropout", &["r", "mcdrop::image_key", "mcdrop::sample"], &["d"])),
             node("Shape", &["d"], &["shape"]),
@@ -159,15 +173,15 @@ fn random_nodes_and_our_own_do_not_stand_in_the_way() {
             node("MatMul", &["s", "w"], &["y"]),
         ];
         let nodes = nodes.into_iter().map(|mut node| {
-            if node.op_type.as_deref() == Some("Cast") {
-                node.attribute = vec![int("to", 1)];
+            if node.is("Cast") {
+                node.attribute = vec![Attribute::int("to", 1)];
             }
             node
         });
         let inputs = vec![
             image(),
-            value("mcdrop::image_key", 7, &[None]),
-            value("mcdrop::sample", 7, &[None]),
+            value("mcdrop::image_key", ElementType::I64, &[None]),
+            value("mcdrop::sample", ElementType::I64, &[None]),
         ];
         let graph = graph(nodes.collect(), vec![zeros("w", &[3, 5])], inputs, &["y"]);
         let costs = counted(&opened(opset, graph), &[2, 3]);
@@ -185,8 +199,8 @@ fn what_depends_on_values_is_named() {
         node("MatMul", &["numbers", "v"], &["y"]),
         product("z"),
     ];
-    let nodes = nodes.into_iter().map(|node| match node.op_type.as_deref() {
-        Some("Cast") => with(node, int("to", 1)),
+    let nodes = nodes.into_iter().map(|node| match node.op() {
+        "Cast" => with(node, Attribute::int("to", 1)),
         _ => node,
     });
     let costs = of_nodes(17, nodes.collect(), vec![zeros("v", &[2, 9])]);

@@ -7,7 +7,7 @@ use super::*;
 /// input that is left out, `None` one whose sizes are not known.
 fn alone(
     operator: &str,
-    attributes: &[proto::Attribute],
+    attributes: &[Attribute],
     inputs: &[Option<&[usize]>],
     output: &[usize],
 ) -> Option<u64> {
@@ -52,11 +52,16 @@ fn convolutions_cost_a_kernel_a_value() {
 
 #[test]
 fn products_cost_rows_by_inner_by_columns() {
-    let batched = [int("transA", 1), int("transB", 1)];
-    let batch_moved = [int("transBatchA", 1)];
+    let batched = [Attribute::int("transA", 1), Attribute::int("transB", 1)];
+    let batch_moved = [Attribute::int("transBatchA", 1)];
     for (operator, attributes, inputs, expected) in [
         ("Gemm", &[][..], &[Some(&[4, 5][..]), Some(&[5, 7])][..], Some(140)),
-        ("Gemm", &[int("transB", 1)], &[Some(&[4, 5]), Some(&[7, 5])], Some(140)),
+        (
+            "Gemm",
+            &[Attribute::int("transB", 1)],
+            &[Some(&[4, 5]), Some(&[7, 5])],
+            Some(140),
+        ),
         ("Gemm", &batched, &[Some(&[5, 4]), Some(&[7, 5])], Some(140)),
         ("MatMul", &[], &[Some(&[4, 5]), Some(&[5, 7])], Some(140)),
         ("MatMul", &[], &[Some(&[2, 1, 4, 5]), Some(&[3, 5, 7])], Some(840)),
@@ -86,13 +91,13 @@ fn products_cost_rows_by_inner_by_columns() {
         ),
         (
             "com.microsoft:MatMulNBits",
-            &[int("N", 7), int("K", 5)],
+            &[Attribute::int("N", 7), Attribute::int("K", 5)],
             &[Some(&[2, 4, 5])],
             Some(280),
         ),
         (
             "Einsum",
-            &[text("equation", "bij,bjk")],
+            &[Attribute::string("equation", "bij,bjk")],
             &[Some(&[3, 4, 5]), Some(&[3, 5, 7])],
             Some(420),
         ),
@@ -144,7 +149,7 @@ fn attention_costs_two_products() {
     let fused: [Option<&[usize]>; 2] = [Some(&[2, 4, 6]), Some(&[6, 15])];
     let found = alone("com.microsoft:Attention", &[], &fused, &[2, 4, 5]);
     assert_eq!(found, Some(2 * 4 * 6 * 15 + 2 * 4 * 4 * 10));
-    let uneven = [ints("qkv_hidden_sizes", &[3, 3, 9])];
+    let uneven = [Attribute::ints("qkv_hidden_sizes", &[3, 3, 9])];
     let found = alone("com.microsoft:Attention", &uneven, &fused, &[2, 4, 9]);
     assert_eq!(found, Some(2 * 4 * 6 * 15 + 2 * 4 * 4 * 12));
 }

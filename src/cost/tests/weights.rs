@@ -1,6 +1,7 @@
 //! Weights that are never read.
 #![cfg(target_os = "linux")]
 
+use crate::onnx::ElementType;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -54,7 +55,7 @@ fn large(folder: &Path) -> Model {
     data.set_len(end as u64).unwrap();
     let flat: Vec<u8> = [1, SIDE as i64].into_iter().flat_map(i64::to_le_bytes).collect();
     data.write_all_at(&flat, end as u64).unwrap();
-    let image = value("x", 1, &[None, None, None, None]);
+    let image = value("x", ElementType::F32, &[None, None, None, None]);
     let output = format!("x{LAYERS}");
     saved(folder, shell(17), graph(nodes, initializer, vec![image], &[&output]))
 }

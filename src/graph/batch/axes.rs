@@ -2,17 +2,6 @@
 
 use crate::onnx::{GraphIndex, Model, int_values, proto};
 
-pub(in crate::graph) fn attribute<'a>(
-    node: &'a proto::Node,
-    name: &str,
-) -> Option<&'a proto::Attribute> {
-    node.attribute.iter().find(|attribute| attribute.name.as_deref() == Some(name))
-}
-
-pub(super) fn int(node: &proto::Node, name: &str, default: i64) -> i64 {
-    attribute(node, name).and_then(|attribute| attribute.i).unwrap_or(default)
-}
-
 /// An axis counted from the first.
 pub(super) fn positive(axis: i64, rank: usize) -> Option<usize> {
     let axis = if axis < 0 { axis + rank as i64 } else { axis };
@@ -27,10 +16,10 @@ pub(super) fn list(
     name: &str,
     input: usize,
 ) -> Option<Vec<i64>> {
-    if let Some(attribute) = attribute(node, name) {
-        return Some(attribute.ints.clone());
+    if let Some(ints) = node.ints(name) {
+        return Some(ints.to_vec());
     }
-    let tensor = node.input.get(input).filter(|name| !name.is_empty())?;
+    let tensor = node.input_name(input)?;
     sizes(model, index, tensor)
 }
 
@@ -40,7 +29,7 @@ pub(super) fn sizes(model: &Model, index: &GraphIndex, tensor: &str) -> Option<V
         return Some(values);
     }
     let node = index.producer(tensor)?;
-    if node.op_type.as_deref() != Some("Concat") {
+    if !node.is("Concat") {
         return None;
     }
     let parts: Option<Vec<Vec<i64>>> =
@@ -50,7 +39,7 @@ pub(super) fn sizes(model: &Model, index: &GraphIndex, tensor: &str) -> Option<V
 
 /// Where an axis of an input of `Einsum` lies in what it writes.
 pub(super) fn einsum(node: &proto::Node, input: usize, axis: usize) -> Option<usize> {
-    let equation = attribute(node, "equation")?.s.as_ref()?;
+    let equation = node.attribute("equation")?.s.as_ref()?;
     let equation: String =
         std::str::from_utf8(equation).ok()?.split_whitespace().collect();
     let (inputs, output) = equation.split_once("->")?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::apply::{constant, int, node};
+use crate::graph::apply::{constant, node};
 use crate::onnx::proto;
 
 const BATCH: &str = "mcdrop::batch";
@@ -81,7 +81,10 @@ impl Edits {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let output = self.name();
         let joined = node("Concat", &parts, &output);
-        self.put(reader, proto::Node { attribute: vec![int("axis", 0)], ..joined });
+        self.put(
+            reader,
+            proto::Node { attribute: vec![proto::Attribute::int("axis", 0)], ..joined },
+        );
         output
     }
 
@@ -113,7 +116,7 @@ impl Edits {
         let zero = self.sizes(reader, &[0]);
         let output = self.name();
         let first = node("Gather", &[tensor, &zero], &output);
-        let attribute = vec![int("axis", axis as i64)];
+        let attribute = vec![proto::Attribute::int("axis", axis as i64)];
         self.put(reader, proto::Node { attribute, ..first });
         output
     }

@@ -9,7 +9,7 @@ use super::place::{Place, Preference};
 use super::{Shapes, axes};
 use crate::graph::reach::Reach;
 use crate::graph::split::Plan;
-use crate::onnx::{GraphIndex, bodies, captured_names, node_label, proto};
+use crate::onnx::{GraphIndex, captured_names, proto};
 use crate::operator;
 
 /// The walk through a plan's nodes, in their order.
@@ -61,7 +61,7 @@ impl<'a> Follower<'a> {
     pub(super) fn follow(&mut self, position: usize) -> Result<(), String> {
         let plan = self.plan;
         let node = &plan.model().graph.node[position];
-        let kind = node.op_type.as_deref().unwrap_or_default();
+        let kind = node.op();
         if node.domain.as_deref() == Some(operator::DOMAIN) && kind == operator::NOISE {
             self.noise(position, node);
             return Ok(());
@@ -71,7 +71,7 @@ impl<'a> Follower<'a> {
             return Ok(());
         };
         let refused = |what: &str| {
-            let name = node_label(node);
+            let name = node.label();
             format!("node \"{name}\" ({kind}) {what}")
         };
         if kind == "Shape" {
@@ -83,7 +83,7 @@ impl<'a> Follower<'a> {
         if kind == "Size" {
             return Ok(());
         }
-        if bodies(node).next().is_some() {
+        if node.subgraphs().next().is_some() {
             return Err(refused("has graphs of its own"));
         }
         let mut found: Option<Place> = None;
@@ -199,8 +199,7 @@ impl<'a> Follower<'a> {
         }
         let plan = self.plan;
         let at = self.index.producer_index(tensor).map(|i| &plan.model().graph.node[i]);
-        let Some(node) = at.filter(|node| node.op_type.as_deref() == Some("Concat"))
-        else {
+        let Some(node) = at.filter(|node| node.is("Concat")) else {
             return Ok(None);
         };
         let mut first = 0;

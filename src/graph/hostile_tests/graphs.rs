@@ -1,10 +1,10 @@
 //! Graphs that no network has: circles, names twice or nowhere, bodies in the wrong place.
 
 use super::super::made::{
-    attribute, body, call, float, function, graph as made, import, model, node, ones,
-    value, with,
+    body, call, function, graph as made, import, model, node, ones, value, with,
 };
 use super::{Case, End, all_end, dropped, graph, whole};
+use crate::onnx::AttributeType;
 use crate::onnx::proto::{Attribute, Graph, Node, Tensor};
 
 const OPERATORS: [&str; 30] = [
@@ -216,7 +216,7 @@ fn tensors_and_operators_of_any_name_end() {
 #[test]
 fn nodes_of_our_own_operators_are_refused_since_nobody_else_has_them() {
     let ours = |ordinal| {
-        let ordinal = Attribute { i: Some(ordinal), ..attribute("ordinal", 2) };
+        let ordinal = Attribute::int("ordinal", ordinal);
         let drawn = with(node("Dropout", &["image"], &["x"]), ordinal);
         Node { domain: Some(crate::operator::DOMAIN.to_owned()), ..drawn }
     };
@@ -296,7 +296,7 @@ fn bodies_that_read_themselves_or_stand_in_the_wrong_place_end() {
             let odd = with(node(operator, &["image", "ratio", "truth"], &["x"]), held);
             let graphs = Attribute {
                 graphs: vec![made(vec![live("image", "z")], &["z"]); 3],
-                ..attribute(name, 10)
+                ..Attribute::empty(name, AttributeType::Graphs)
             };
             cases
                 .push((format!("{operator} with a graph as {name}"), dropped(vec![odd])));
@@ -331,10 +331,10 @@ fn functions_that_are_nothing_end() {
     let mut versions = of(vec![f(vec![drop()])]);
     versions.functions[0].opset_import = vec![import("", i64::MAX)];
     cases.push(case("of a huge operator set", versions));
-    let mut given = of(vec![f(vec![with(drop(), float("ratio", f32::NAN))])]);
+    let mut given = of(vec![f(vec![with(drop(), Attribute::float("ratio", f32::NAN))])]);
     given.functions[0].attribute_proto = vec![Attribute {
         ref_attr_name: Some("ratio".to_owned()),
-        ..attribute("ratio", 1)
+        ..Attribute::empty("ratio", AttributeType::Float)
     }];
     cases.push(case("a default that refers to itself", given));
     all_end(cases);

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::super::made::{attribute, call, float, function, node, ones, with};
+use super::super::made::{call, function, node, ones, with};
 use super::{Case, End, all_end, dropped, graph};
+use crate::onnx::AttributeType;
 use crate::onnx::proto::{self, Attribute, SparseTensor, StringEntry, Tensor};
 
 const NUMBERS: [i64; 8] = [0, -1, 1, 1 << 31, 1 << 40, i64::MAX, i64::MIN, i64::MAX - 7];
@@ -62,19 +63,19 @@ fn sizes_beyond_every_memory_end() {
             }
             let held = Attribute {
                 t: Some(tensor("", 1, &dims, None)),
-                ..attribute("value", 4)
+                ..Attribute::empty("value", AttributeType::Tensor)
             };
             let constant = with(node("Constant", &[], &["c"]), held);
             let sum = vec![constant, node("Mul", &["image", "c"], &["x"])];
             cases.push((format!("a Constant of {name}"), dropped(sum)));
-            let shape = Attribute { ints: dims.clone(), ..attribute("shape", 7) };
+            let shape = Attribute::ints("shape", &dims);
             let draw = vec![
                 with(node("RandomUniform", &[], &["u"]), shape),
                 node("Less", &["u", "ratio"], &["m"]),
                 node("Mul", &["image", "m"], &["x"]),
             ];
             cases.push((format!("a draw of {name}"), dropped(draw)));
-            let ints = Attribute { ints: dims, ..attribute("value_ints", 7) };
+            let ints = Attribute::ints("value_ints", &dims);
             let ones = vec![
                 with(node("Constant", &[], &["s"]), ints),
                 ones("s", "o"),
@@ -83,7 +84,7 @@ fn sizes_beyond_every_memory_end() {
             ];
             cases.push((format!("ones of {name}"), dropped(ones)));
         }
-        let at = |name: &str, i| Attribute { i: Some(i), ..attribute(name, 2) };
+        let at = |name: &str, i| Attribute::int(name, i);
         let shape = with(
             with(node("Shape", &["image"], &["s"]), at("start", number)),
             at("end", number),
@@ -123,11 +124,13 @@ fn numbers_of_no_type_or_of_another_end() {
         let mut old = base();
         old.opset_import[0].version = Some(10);
         let dropout = &mut graph(&mut old).node[1];
-        *dropout = with(dropout.clone(), float("ratio", value));
+        *dropout = with(dropout.clone(), Attribute::float("ratio", value));
         cases.push((format!("an old ratio of {value}"), old));
-        let draw =
-            with(node("RandomUniformLike", &["image"], &["u"]), float("low", value));
-        let draw = with(draw, float("high", value));
+        let draw = with(
+            node("RandomUniformLike", &["image"], &["u"]),
+            Attribute::float("low", value),
+        );
+        let draw = with(draw, Attribute::float("high", value));
         let less = vec![
             draw,
             node("Less", &["u", "ratio"], &["m"]),
@@ -209,17 +212,26 @@ fn everywhere(tensor: &Tensor) -> Vec<Case> {
     graph(&mut sparse_indices).sparse_initializer.push(indices);
     cases.push(("indices".to_owned(), sparse_indices));
     let attributes = [
-        Attribute { t: Some(tensor.clone()), ..attribute("value", 4) },
-        Attribute { tensors: vec![tensor.clone()], ..attribute("value", 9) },
-        Attribute { sparse_tensor: Some(sparse()), ..attribute("value", 11) },
-        Attribute { sparse_tensors: vec![sparse()], ..attribute("value", 12) },
+        Attribute::tensor("value", tensor.clone()),
+        Attribute {
+            tensors: vec![tensor.clone()],
+            ..Attribute::empty("value", AttributeType::Tensors)
+        },
+        Attribute {
+            sparse_tensor: Some(sparse()),
+            ..Attribute::empty("value", AttributeType::SparseTensor)
+        },
+        Attribute {
+            sparse_tensors: vec![sparse()],
+            ..Attribute::empty("value", AttributeType::SparseTensors)
+        },
     ];
     for (i, held) in attributes.into_iter().enumerate() {
         cases.push((format!("attribute {i}"), dropped(vec![of(held.clone())])));
         let mut body =
             proto::Graph { node: vec![of(held.clone())], ..proto::Graph::default() };
         body.initializer.push(super::values::tensor("local", 1, &[1], None));
-        let body = Attribute { g: Some(Box::new(body)), ..attribute("then_branch", 5) };
+        let body = Attribute::graph("then_branch", body);
         let branch = with(node("If", &["truth"], &["x"]), body);
         cases.push((format!("attribute {i} in a body"), dropped(vec![branch])));
         let mut called = dropped(vec![call("F", "", &["image"], &["x"])]);

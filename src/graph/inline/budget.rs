@@ -5,7 +5,7 @@ use prost::Message as _;
 
 use super::each_node;
 use crate::error::{Error, Result};
-use crate::onnx::{node_label, proto};
+use crate::onnx::proto;
 
 /// More nodes than any network has.
 pub(super) const MOST_NODES: usize = 1_000_000;
@@ -57,6 +57,6 @@ pub(super) fn too_many(call: &proto::Node) -> Error {
          of them",
         MOST_BYTES >> 20
     );
-    Error::node(node_label(call), message)
+    Error::node(call.label(), message)
         .with_hint("export the model without functions around its dropout")
 }

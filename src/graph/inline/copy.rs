@@ -7,7 +7,7 @@ use super::call_error;
 use super::library::Library;
 use super::names::{self, Names};
 use crate::error::Result;
-use crate::onnx::{function_label, node_label, proto, typed};
+use crate::onnx::{proto, typed};
 
 /// What stands for a call.
 pub(super) struct Copy {
@@ -26,7 +26,7 @@ impl Copy {
     ) -> Result<Self> {
         check(function, call)?;
         budget.enter(call, function)?;
-        let prefix = names.call(node_label(call));
+        let prefix = names.call(call.label());
         let mut copier = Copier {
             function,
             call,
@@ -54,7 +54,7 @@ impl Copy {
 }
 
 fn check(function: &proto::Function, call: &proto::Node) -> Result<()> {
-    let label = function_label(function);
+    let label = function.label();
     let nested = super::nested(&function.node)
         + super::nested(std::slice::from_ref(call))
         + function.attribute_proto.iter().map(super::nested_in).max().unwrap_or(0);
@@ -139,7 +139,7 @@ impl Copier<'_> {
     }
 
     fn node(&mut self, node: &mut proto::Node) {
-        let label = node_label(node);
+        let label = node.label();
         // A call without a name gets one, so that what stands in it is known by where it is.
         if node.name.as_deref().is_some_and(|name| !name.is_empty())
             || self.library.called(node).is_some()
@@ -162,8 +162,7 @@ impl Copier<'_> {
         let Some(reference) =
             attribute.ref_attr_name.as_deref().filter(|r| !r.is_empty())
         else {
-            let bodies =
-                attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+            let bodies = attribute.subgraphs_mut();
             bodies.for_each(|body| self.body(body));
             return Some(attribute);
         };

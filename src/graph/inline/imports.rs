@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::error::{Error, Result};
-use crate::onnx::{function_label, normal_domain, proto};
+use crate::onnx::{normal_domain, proto};
 
 /// Adds the imports of the functions that were used to those of the model.
 ///
@@ -50,7 +50,7 @@ fn differs(
     let of = if domain.is_empty() { String::new() } else { format!(" \"{domain}\"") };
     Error::Graph {
         what: "function",
-        name: function_label(function),
+        name: function.label(),
         message: format!(
             "it holds randomness and is written for operator set{of} {}, the model for {}",
             set.version.unwrap_or(0),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{budget, each_node};
 use crate::error::{Error, Result};
-use crate::onnx::{bodies, function_label, normal_domain, proto};
+use crate::onnx::{normal_domain, proto};
 
 /// Domain, name, overload.
 type Identity<'a> = (&'a str, &'a str, &'a str);
@@ -55,7 +55,7 @@ impl<'a> Library<'a> {
             };
             each_node(&function.node, &mut visit);
             for default in &function.attribute_proto {
-                let graphs = default.g.as_deref().into_iter().chain(&default.graphs);
+                let graphs = default.subgraphs();
                 graphs.for_each(|graph| each_node(&graph.node, &mut visit));
             }
             for &callee in called.keys() {
@@ -99,7 +99,7 @@ impl<'a> Library<'a> {
             return Some(function);
         }
         let mut is_given = false;
-        for body in bodies(node) {
+        for body in node.subgraphs() {
             each_node(&body.node, &mut |inner| {
                 is_given |= match self.called(inner) {
                     Some(callee) => self.holding.contains(&callee),
@@ -184,7 +184,7 @@ impl<'a> Library<'a> {
         let function = (0..left.len()).fold(first, |function, _| caller[function]);
         Err(Error::Graph {
             what: "function",
-            name: function_label(self.function(function)),
+            name: self.function(function).label(),
             message: "it calls itself, by itself or through others".to_owned(),
             hint: Some("the file is damaged: export the model again".to_owned()),
         })

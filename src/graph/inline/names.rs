@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::each_node;
-use crate::onnx::{bodies, proto};
+use crate::onnx::proto;
 
 pub(super) struct Names {
     /// Tensors of the graph and its bodies, and those that were added.
@@ -23,9 +23,8 @@ impl Names {
         let mut local = HashSet::new();
         for function in functions {
             let defaults = function.attribute_proto.iter();
-            let defaults =
-                defaults.flat_map(|a| a.g.as_deref().into_iter().chain(&a.graphs));
-            let held = function.node.iter().flat_map(bodies);
+            let defaults = defaults.flat_map(|a| a.subgraphs());
+            let held = function.node.iter().flat_map(proto::Node::subgraphs);
             held.chain(defaults).for_each(|body| in_graph(body, &mut local));
         }
         let mut nodes = HashSet::new();
@@ -88,7 +87,7 @@ fn in_graph(graph: &proto::Graph, names: &mut HashSet<String>) {
     // What is read and never written must not be written by a function either.
     names.extend(graph.node.iter().flat_map(|node| node.input.iter().cloned()));
     names.extend(graph.output.iter().filter_map(|value| value.name.clone()));
-    for body in graph.node.iter().flat_map(bodies) {
+    for body in graph.node.iter().flat_map(proto::Node::subgraphs) {
         in_graph(body, names);
     }
 }

@@ -1,17 +1,16 @@
+use crate::onnx::ElementType;
 use std::path::Path;
 
 use prost::Message as _;
 
 use super::*;
-use crate::graph::made::{
-    body, call, float, function, import, model, node, reference, with,
-};
+use crate::graph::made::{body, call, function, import, model, node, reference, with};
 use crate::graph::{Plan, ScoresOption};
 use crate::onnx::proto::{Attribute, Function, Graph, Node, OperatorSetId};
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
 
 fn is_mul(node: &Node) -> bool {
-    node.op_type.as_deref() == Some("Mul")
+    node.is("Mul")
 }
 
 fn inlined(mut model: Model) -> Result<Model> {
@@ -67,7 +66,7 @@ fn block() -> Vec<Function> {
         ],
     );
     outer.attribute = vec!["shift".to_owned(), "power".to_owned()];
-    outer.attribute_proto = vec![float("factor", 3.0)];
+    outer.attribute_proto = vec![Attribute::float("factor", 3.0)];
     let power = with(node("Constant", &[], &["p"]), reference("value_float", "power"));
     let mut inner = function(
         "Inner",
@@ -75,7 +74,7 @@ fn block() -> Vec<Function> {
         &["y"],
         vec![power, node("Mul", &["x", "p"], &["t"]), node("Tanh", &["t"], &["y"])],
     );
-    inner.attribute_proto = vec![float("power", 0.25)];
+    inner.attribute_proto = vec![Attribute::float("power", 0.25)];
     let unused =
         function("Unused", &["x"], &["y"], vec![node("Mul", &["x", "x"], &["y"])]);
     let plain = function("Plain", &["x"], &["y"], vec![node("Exp", &["x"], &["y"])]);
@@ -83,13 +82,13 @@ fn block() -> Vec<Function> {
 }
 
 fn everything() -> Model {
-    let of = |call: Node, shift: f32| with(call, float("shift", shift));
+    let of = |call: Node, shift: f32| with(call, Attribute::float("shift", shift));
     let first = of(call("Block", "block", &["t", "truth"], &["a", "", "u"]), 0.5);
     let second =
         with(of(call("Block", "", &["a", "truth", "low"], &["b", "v", "w"]), 2.0), {
-            float("factor", -1.5)
+            Attribute::float("factor", -1.5)
         });
-    let second = with(second, float("power", 0.5));
+    let second = with(second, Attribute::float("power", 0.5));
     let in_body = of(call("Block", "block", &["b", "truth"], &["in_body", "p", ""]), 1.0);
     let branch = with(
         with(
@@ -100,7 +99,7 @@ fn everything() -> Model {
     );
     let nodes = vec![
         node("Identity", &["image"], &["t"]),
-        with(node("Constant", &[], &["low"]), float("value_float", 0.1)),
+        with(node("Constant", &[], &["low"]), Attribute::float("value_float", 0.1)),
         first,
         second,
         branch,
@@ -309,7 +308,7 @@ fn the_element_type_that_a_function_says_is_kept_without_its_sizes() {
     let after = inlined(one_call(f)).unwrap();
     let described =
         crate::onnx::GraphIndex::new(&after.graph).described("call/z").unwrap();
-    assert_eq!((described.element_type, described.dimensions), (1, None));
+    assert_eq!((described.element_type, described.dimensions), (ElementType::F32, None));
     assert!(after.with_graph(after.graph.clone()).encoded_len() > 0);
 }
 

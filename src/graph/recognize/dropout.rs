@@ -6,7 +6,7 @@ use super::super::site::{
 use super::follow::{self, Tracked};
 use super::{Scope, module, random, shape};
 use crate::error::{Error, Result};
-use crate::onnx::{float_scalar, node_label, proto};
+use crate::onnx::{float_scalar, proto};
 
 /// The site of a `Dropout` node.
 ///
@@ -16,7 +16,7 @@ pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<Found
     let ratio = ratio(scope, node);
     if let Some(ratio) = ratio.filter(|ratio| !(0.0..1.0).contains(ratio)) {
         let message = format!("its dropout ratio {ratio} is outside [0, 1)");
-        let error = Error::node(node_label(node), message);
+        let error = Error::node(node.label(), message);
         return Err(error.with_hint(
             "a ratio of 1 drops everything: export the model with a smaller one",
         ));
@@ -43,11 +43,9 @@ pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<Found
 /// The ratio: attribute of old operator sets, input of new ones, 0.5 where it is left out.
 fn ratio(scope: &Scope, node: &proto::Node) -> Option<f32> {
     if scope.model.opset() < 12 {
-        let attribute =
-            node.attribute.iter().find(|a| a.name.as_deref() == Some("ratio"));
-        return Some(attribute.and_then(|a| a.f).unwrap_or(0.5));
+        return Some(node.float("ratio").unwrap_or(0.5));
     }
-    match node.input.get(1).filter(|name| !name.is_empty()) {
+    match node.input_name(1) {
         None => Some(0.5),
         Some(name) => float_scalar(scope.model, scope.index, name),
     }
@@ -63,7 +61,7 @@ fn liveness(
     if scope.model.opset() < 12 {
         return inert("dropout of an operator set below 12 never drops");
     }
-    let Some(mode) = node.input.get(2).filter(|name| !name.is_empty()) else {
+    let Some(mode) = node.input_name(2) else {
         return inert("it has no training_mode input");
     };
     match float_scalar(scope.model, scope.index, mode) {
@@ -79,7 +77,7 @@ fn unknown(
     node: &proto::Node,
     ratio: Option<f32>,
 ) -> Option<(String, &'static str)> {
-    let mode = node.input.get(2).filter(|name| !name.is_empty());
+    let mode = node.input_name(2);
     let computed = mode
         .filter(|_| scope.model.opset() >= 12)
         .filter(|mode| float_scalar(scope.model, scope.index, mode).is_none());
@@ -100,9 +98,9 @@ fn unknown(
 }
 
 fn mask_is_read(scope: &Scope, node: &proto::Node) -> Option<(String, &'static str)> {
-    let mask = node.output.get(1).filter(|name| !name.is_empty())?;
+    let mask = node.output_name(1)?;
     let (_, reader) = scope.readers(mask).next()?;
-    let reader = node_label(reader);
+    let reader = reader.label();
     Some((
         format!("its mask output is read by node \"{reader}\", which is not supported"),
         "use the dropped tensor alone",
@@ -115,8 +113,7 @@ fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> Foun
     let (input, output) = (name(&node.input), name(&node.output));
     let constant = scope.is_constant(&input);
     let kind = if constant { Kind::WeightDropout } else { Kind::Dropout };
-    let mut site =
-        Site::new(node_label(node), kind, Unit::Element, scope.full_name(&output));
+    let mut site = Site::new(node.label(), kind, Unit::Element, scope.full_name(&output));
     site.module = module::of(node);
     let application = Application {
         steps: scope.steps.clone(),

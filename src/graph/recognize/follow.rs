@@ -104,9 +104,7 @@ fn step<'a>(
     node: &'a proto::Node,
     tracked: &HashMap<&str, Tracked<'a>>,
 ) -> Option<Tracked<'a>> {
-    if !super::is_standard(node)
-        || node.output.iter().filter(|o| !o.is_empty()).count() != 1
-    {
+    if !node.is_standard() || node.output.iter().filter(|o| !o.is_empty()).count() != 1 {
         return None;
     }
     let operand = |name: &'a String| match tracked.get(name.as_str()) {
@@ -117,7 +115,7 @@ fn step<'a>(
         },
     };
     let operands: Vec<Operand> = node.input.iter().map(operand).collect();
-    let operator = node.op_type.as_deref()?;
+    let operator = node.op();
     match (operator, &operands[..]) {
         (
             "Identity" | "Cast",

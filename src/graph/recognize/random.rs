@@ -6,7 +6,7 @@ use super::super::site::{
 use super::follow::{self, Escape, Followed, Line, Tracked};
 use super::shape::{self, Shape};
 use super::{Scope, module};
-use crate::onnx::{node_label, proto};
+use crate::onnx::{ElementType, proto};
 use crate::random::keep_scale;
 
 /// The site of a node that draws random numbers.
@@ -25,8 +25,8 @@ pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Found {
 
 /// What the node's tensor holds, where constants decide that.
 fn start<'a>(scope: &Scope, node: &proto::Node) -> Option<Tracked<'a>> {
-    let number = |name: &str, otherwise: f32| float(node, name).unwrap_or(otherwise);
-    match node.op_type.as_deref()? {
+    let number = |name: &str, otherwise: f32| node.float(name).unwrap_or(otherwise);
+    match node.op() {
         "RandomUniform" | "RandomUniformLike" => {
             let (low, high) = (number("low", 0.0), number("high", 1.0));
             Some(Tracked::Uniform { low: f64::from(low), high: f64::from(high) })
@@ -38,14 +38,6 @@ fn start<'a>(scope: &Scope, node: &proto::Node) -> Option<Tracked<'a>> {
         }
         _ => None,
     }
-}
-
-fn float(node: &proto::Node, name: &str) -> Option<f32> {
-    node.attribute.iter().find(|a| a.name.as_deref() == Some(name))?.f
-}
-
-fn int(node: &proto::Node, name: &str) -> Option<i64> {
-    node.attribute.iter().find(|a| a.name.as_deref() == Some(name))?.i
 }
 
 /// A mask that is applied to tensors; `None` where it is no dropout, or which axes it has is
@@ -81,8 +73,11 @@ pub(super) fn applied(
                 (Some(_), _) => Source::Values(x.to_owned()),
                 // Which of the values' axes the mask has shows when it runs.
                 (None, Some(like)) if is_plain(values) => {
-                    let known = scope.index.described(x).map_or(1, |x| x.element_type);
-                    Source::Masked(like.clone(), known.max(1), x.to_owned())
+                    let described = scope.index.described(x);
+                    let known =
+                        described.map_or(ElementType::F32, |value| value.element_type);
+                    let known = known.or(ElementType::F32);
+                    Source::Masked(like.clone(), known, x.to_owned())
                 }
                 (None, _) => return None,
             },
@@ -106,7 +101,7 @@ pub(super) fn applied(
         () if unit == Unit::Row => Kind::StochasticDepth,
         () => Kind::Dropout,
     };
-    let mut site = Site::new(node_label(node), kind, unit, scope.full_name(&last.output));
+    let mut site = Site::new(node.label(), kind, unit, scope.full_name(&last.output));
     site.module = module::of(source).or_else(|| module::of(node));
     site.ratio = Some(ratio);
     if ratio == 0.0 {
@@ -171,9 +166,9 @@ fn before<'a>(
         return unchanged;
     };
     let [a, b] = &node.input[..] else { return unchanged };
-    let factor = match node.op_type.as_deref() {
-        Some("Div") => scope.fill_value(b).map(|c| (a, 1.0 / c)),
-        Some("Mul") => scope
+    let factor = match node.op() {
+        "Div" => scope.fill_value(b).map(|c| (a, 1.0 / c)),
+        "Mul" => scope
             .fill_value(b)
             .map(|c| (a, c))
             .or_else(|| scope.fill_value(a).map(|c| (b, c))),
@@ -206,8 +201,7 @@ fn noise(scope: &Scope, at: usize, node: &proto::Node, escaped: Option<Escape>) 
     let output = node.output.first().cloned().unwrap_or_default();
     let block = escaped.and_then(|escape| block(scope, node, escape));
     let kind = if block.is_some() { Kind::DropBlock } else { Kind::Noise };
-    let mut site =
-        Site::new(node_label(node), kind, Unit::Element, scope.full_name(&output));
+    let mut site = Site::new(node.label(), kind, Unit::Element, scope.full_name(&output));
     site.module = module::of(node);
     site.ratio = block.flatten();
     let (draw, refused) = draw(node, kind);
@@ -224,8 +218,8 @@ fn noise(scope: &Scope, at: usize, node: &proto::Node, escaped: Option<Escape>) 
 }
 
 fn draw(node: &proto::Node, kind: Kind) -> (Draw, Option<(String, &'static str)>) {
-    let number = |name: &str, otherwise: f32| float(node, name).unwrap_or(otherwise);
-    match node.op_type.as_deref().unwrap_or_default() {
+    let number = |name: &str, otherwise: f32| node.float(name).unwrap_or(otherwise);
+    match node.op() {
         "RandomNormal" | "RandomNormalLike" => {
             let (mean, scale) = (number("mean", 0.0), number("scale", 1.0));
             (Draw::Normal { mean, scale }, None)
@@ -249,18 +243,18 @@ fn draw(node: &proto::Node, kind: Kind) -> (Draw, Option<(String, &'static str)>
 }
 
 fn source(scope: &Scope, node: &proto::Node) -> Source {
-    let written = int(node, "dtype").and_then(|number| i32::try_from(number).ok());
+    let written = node.int("dtype").and_then(|number| i32::try_from(number).ok());
+    let written = written.map(ElementType::from_number);
     let input = node.input.first().cloned().unwrap_or_default();
-    match node.op_type.as_deref().unwrap_or_default() {
+    match node.op() {
         "RandomUniform" | "RandomNormal" => {
-            let shape =
-                node.attribute.iter().find(|a| a.name.as_deref() == Some("shape"));
-            let shape = shape.map(|a| a.ints.clone()).unwrap_or_default();
-            Source::Shape(shape, written.unwrap_or(1))
+            let shape = node.ints("shape").unwrap_or_default().to_vec();
+            Source::Shape(shape, written.unwrap_or(ElementType::F32))
         }
         operator => {
             let described = scope.index.described(&input).map(|value| value.element_type);
-            let known = written.or(described).filter(|&number| number != 0).unwrap_or(1);
+            let known = written.or(described).unwrap_or(ElementType::F32);
+            let known = known.or(ElementType::F32);
             if operator == "Bernoulli" {
                 Source::Bernoulli(input, known)
             } else {
@@ -280,7 +274,7 @@ fn block(scope: &Scope, node: &proto::Node, escape: Escape) -> Option<Option<f32
     for _ in 0..24 {
         let tensor = open.pop()?;
         for (_, reader) in scope.readers(tensor) {
-            match reader.op_type.as_deref().unwrap_or_default() {
+            match reader.op() {
                 "MaxPool" => return Some(share),
                 "Less" => {
                     let limit = reader.input.get(1).and_then(|c| scope.fill_value(c));

@@ -16,17 +16,11 @@ pub(super) enum Shape<'a> {
 
 /// The shape of the tensor that a random node writes.
 pub(super) fn of_draw<'a>(scope: &Scope<'a>, node: &'a proto::Node) -> Shape<'a> {
-    match (node.op_type.as_deref(), node.input.first()) {
-        (Some("RandomUniform" | "RandomNormal"), _) => {
-            let shape =
-                node.attribute.iter().find(|a| a.name.as_deref() == Some("shape"));
-            match shape {
-                Some(shape) => {
-                    Shape::Sizes(shape.ints.iter().copied().map(Some).collect())
-                }
-                None => Shape::Unknown,
-            }
-        }
+    match (node.op(), node.input.first()) {
+        ("RandomUniform" | "RandomNormal", _) => match node.ints("shape") {
+            Some(shape) => Shape::Sizes(shape.iter().copied().map(Some).collect()),
+            None => Shape::Unknown,
+        },
         (_, Some(like)) => of_tensor(scope, like),
         (_, None) => Shape::Unknown,
     }
@@ -53,7 +47,7 @@ fn behind<'a>(scope: &Scope<'a>, name: &'a str, left: usize) -> Shape<'a> {
     }
     let Some(node) = scope.index.producer(name) else { return Shape::Of(name) };
     let input = |i: usize| node.input.get(i).map(String::as_str);
-    match (node.op_type.as_deref().unwrap_or_default(), input(0), input(1)) {
+    match (node.op(), input(0), input(1)) {
         ("ConstantOfShape", Some(sizes), _) => of_sizes(scope, sizes),
         ("Expand", Some(value), Some(sizes)) => match of_sizes(scope, sizes) {
             Shape::Sizes(sizes) => {
@@ -127,7 +121,7 @@ fn expanded(
 fn of_sizes<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
     let node = scope.index.producer(name);
     if let Some(node) = node
-        && node.op_type.as_deref() == Some("Shape")
+        && node.is("Shape")
         && node.attribute.is_empty()
         && let Some(tensor) = node.input.first()
     {
@@ -155,7 +149,7 @@ fn sizes(
     }
     let node = scope.index.producer(name)?;
     let first = node.input.first()?;
-    match node.op_type.as_deref()? {
+    match node.op() {
         "Concat" => {
             let mut all = Vec::new();
             for part in &node.input {
@@ -169,7 +163,7 @@ fn sizes(
         "Identity" | "Cast" => sizes(scope, first, depth + 1, looks),
         // One number of a shape, whichever: it varies.
         "Gather" | "Unsqueeze" | "Squeeze" | "Reshape" => {
-            let count = match node.op_type.as_deref()? {
+            let count = match node.op() {
                 "Gather" => {
                     let picked =
                         int_values(scope.model, scope.index, node.input.get(1)?)?;
@@ -180,17 +174,12 @@ fn sizes(
             Some(vec![None; count])
         }
         "Shape" => {
-            let at = |name: &str| {
-                let found =
-                    node.attribute.iter().find(|a| a.name.as_deref() == Some(name));
-                found.and_then(|a| a.i)
-            };
             let of = known(scope, &Shape::Of(first));
             let rank = of.as_ref().map(|sizes| sizes.len() as i64);
             let place =
                 |at: i64| if at < 0 { rank.map(|rank| rank + at) } else { Some(at) };
-            let start = place(at("start").unwrap_or(0))?;
-            let end = at("end").map_or(rank, place)?;
+            let start = place(node.int("start").unwrap_or(0))?;
+            let end = node.int("end").map_or(rank, place)?;
             let all = of.unwrap_or_default();
             let count =
                 usize::try_from(end.checked_sub(start)?).ok().filter(|&n| n < 64)?;

@@ -1,10 +1,10 @@
 //! Draws made ready to run: rows, seed and site written into their nodes, or nothing random.
 
 use super::{SiteAxis, SuffixKind};
-use crate::graph::apply::{filled, int, node};
+use crate::graph::apply::{filled, node};
 use crate::graph::prepare::Active;
 use crate::graph::site::Draw;
-use crate::onnx::proto;
+use crate::onnx::proto::{self, Attribute};
 use crate::operator::{self, IMAGE_KEY, SAMPLE};
 use crate::random::Draws;
 
@@ -35,8 +35,7 @@ pub(in crate::graph) fn finish(
             }
         }
         for attribute in &mut node.attribute {
-            let bodies =
-                attribute.g.as_deref_mut().into_iter().chain(&mut attribute.graphs);
+            let bodies = attribute.subgraphs_mut();
             bodies.for_each(|body| finish(&mut body.node, active, kind));
         }
     }
@@ -62,58 +61,38 @@ fn drawing(
     let axis = if let SiteAxis::Rows(axis) = axis { axis as i64 } else { -1 };
     let ordinal = drawn.attribute.first().and_then(|a| a.i).unwrap_or(-1);
     let mut attribute = vec![
-        int(operator::AXIS, axis),
-        int(operator::INDEPENDENT, i64::from(draws == Draws::Independent)),
-        int(operator::ORDINAL, ordinal),
-        int(operator::SEED, seed.cast_signed()),
-        int(operator::SITE, active.key.cast_signed()),
+        Attribute::int(operator::AXIS, axis),
+        Attribute::int(operator::INDEPENDENT, i64::from(draws == Draws::Independent)),
+        Attribute::int(operator::ORDINAL, ordinal),
+        Attribute::int(operator::SEED, seed.cast_signed()),
+        Attribute::int(operator::SITE, active.key.cast_signed()),
     ];
     match &active.draw {
         Draw::Dropout(mask) => {
             let axes = mask.axes.iter().flatten().copied();
             let some = i64::from(mask.axes.is_some());
             let values = active.values;
-            attribute.push(int(operator::GROWS, i64::from(grows)));
-            attribute.push(float(operator::RATIO, active.ratio));
-            attribute.push(ints(
+            attribute.push(Attribute::int(operator::GROWS, i64::from(grows)));
+            attribute.push(Attribute::float(operator::RATIO, active.ratio));
+            attribute.push(Attribute::ints(
                 operator::MASK_AXES,
-                [some].into_iter().chain(axes).collect(),
+                &[some].into_iter().chain(axes).collect::<Vec<i64>>(),
             ));
-            attribute.push(floats(
+            attribute.push(Attribute::floats(
                 operator::VALUES,
-                vec![values.scale, values.shift, values.dropped],
+                &[values.scale, values.shift, values.dropped],
             ));
         }
         Draw::Uniform { low, high, off } => {
-            attribute.push(floats(operator::NUMBERS, vec![*low, *high, *off]));
+            attribute.push(Attribute::floats(operator::NUMBERS, &[*low, *high, *off]));
         }
         Draw::Normal { mean, scale } => {
-            attribute.push(int(operator::GAUSSIAN, 1));
-            attribute.push(floats(operator::NUMBERS, vec![*mean, *scale, *mean]));
+            attribute.push(Attribute::int(operator::GAUSSIAN, 1));
+            attribute.push(Attribute::floats(operator::NUMBERS, &[*mean, *scale, *mean]));
         }
     }
     let mut input = vec![drawn.input.first().cloned().unwrap_or_default()];
     input.extend([IMAGE_KEY.to_owned(), SAMPLE.to_owned()]);
     input.extend(drawn.input.get(1).cloned());
     proto::Node { input, attribute, ..drawn.clone() }
-}
-
-fn attribute(name: &str, kind: i32) -> proto::Attribute {
-    proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(kind),
-        ..proto::Attribute::default()
-    }
-}
-
-fn float(name: &str, value: f32) -> proto::Attribute {
-    proto::Attribute { f: Some(value), ..attribute(name, 1) }
-}
-
-fn floats(name: &str, values: Vec<f32>) -> proto::Attribute {
-    proto::Attribute { floats: values, ..attribute(name, 6) }
-}
-
-fn ints(name: &str, values: Vec<i64>) -> proto::Attribute {
-    proto::Attribute { ints: values, ..attribute(name, 7) }
 }

@@ -1,7 +1,6 @@
 //! A last bilinear resize of the logits, which the sums do tile by tile instead.
 
 use super::{Plan, SuffixKind, TypedTensor};
-use crate::graph::batch::attribute;
 use crate::graph::reach::Reach;
 use crate::head::{HeadTensor, Role};
 use crate::onnx::{GraphIndex, proto};
@@ -64,19 +63,17 @@ impl Plan {
 
 /// Where a linear resize without antialiasing takes its values from; `None` for other nodes.
 fn coordinates(node: &proto::Node, opset: i64) -> Option<Coordinates> {
-    let text = |name| attribute(node, name).and_then(|a| a.s.as_deref());
-    let is_on = |name| attribute(node, name).and_then(|a| a.i).is_some_and(|i| i != 0);
-    if text("mode") != Some(b"linear") || is_on("antialias") || is_on("exclude_outside") {
+    let text = |name| node.string(name);
+    let is_on = |name| node.int(name).is_some_and(|i| i != 0);
+    if text("mode") != Some("linear") || is_on("antialias") || is_on("exclude_outside") {
         return None;
     }
-    match (node.op_type.as_deref()?, text("coordinate_transformation_mode")) {
-        ("Upsample", _) | ("Resize", Some(b"asymmetric")) => {
-            Some(Coordinates::Asymmetric)
-        }
+    match (node.op(), text("coordinate_transformation_mode")) {
+        ("Upsample", _) | ("Resize", Some("asymmetric")) => Some(Coordinates::Asymmetric),
         ("Resize", None) if opset < 11 => Some(Coordinates::Asymmetric),
-        ("Resize", None | Some(b"half_pixel")) => Some(Coordinates::HalfPixel),
-        ("Resize", Some(b"pytorch_half_pixel")) => Some(Coordinates::PytorchHalfPixel),
-        ("Resize", Some(b"align_corners")) => Some(Coordinates::AlignCorners),
+        ("Resize", None | Some("half_pixel")) => Some(Coordinates::HalfPixel),
+        ("Resize", Some("pytorch_half_pixel")) => Some(Coordinates::PytorchHalfPixel),
+        ("Resize", Some("align_corners")) => Some(Coordinates::AlignCorners),
         _ => None,
     }
 }

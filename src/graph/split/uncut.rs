@@ -1,13 +1,14 @@
 //! The model as it was, its draws made visible: what tests compare the cut with.
 
 use super::*;
+use crate::onnx::ElementType;
 use crate::onnx::typed as of_type;
 
 impl Plan {
     /// The whole model with each dropout outside of bodies a product with an input
     /// `mask::TENSOR` of this element type (f32, cast where the site is not), or without masks
     /// the draws off and what they drop from added as outputs.
-    pub(crate) fn uncut(&self, masks: Option<&[i32]>) -> Vec<u8> {
+    pub(crate) fn uncut(&self, masks: Option<&[ElementType]>) -> Vec<u8> {
         let mut graph = self.model.graph.clone();
         let mut outputs: Vec<String> = self.heads.tensors().map(str::to_owned).collect();
         let mut extra = Vec::new();
@@ -29,18 +30,10 @@ impl Plan {
                         format!("mask::{}", active.output),
                         format!("cast::{}", active.output),
                     );
-                    let to = proto::Attribute {
-                        name: Some("to".to_owned()),
-                        r#type: Some(2),
-                        i: Some(i64::from(*kind)),
-                        ..proto::Attribute::default()
-                    };
-                    extra.push(proto::Node {
-                        attribute: vec![to],
-                        ..node("Cast", &[&mask], &cast)
-                    });
+                    let to = proto::Attribute::int("to", kind.number().into());
+                    extra.push(node("Cast", &[&mask], &cast).with(to));
                     graph.node[at] = node("Mul", &[&active.input, &cast], &active.output);
-                    let tensor = proto::TensorType { elem_type: Some(1), shape: None };
+                    let tensor = proto::TensorType::of_any_shape(ElementType::F32);
                     graph.input.push(of_type(&mask, tensor));
                 }
             }

@@ -10,7 +10,7 @@ use prost::Message as _;
 
 use super::{Plan, SuffixKind, TypedTensor, node};
 use crate::error::{Error, Result};
-use crate::onnx::{captured_names, node_label, proto, untyped};
+use crate::onnx::{captured_names, proto, untyped};
 
 /// A model whose outputs are counts, [`Watched::COUNTS`] of each tensor.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ fn watched_nodes(graph: &proto::Graph) -> Vec<WatchedNode> {
         graph.input.iter().filter_map(|input| input.name.as_deref()).collect();
     let mut found = Vec::new();
     for node in &graph.node {
-        let operator = node.op_type.clone().unwrap_or_default();
+        let operator = node.op().to_owned();
         let (inputs, constants): (Vec<&str>, Vec<&str>) =
             captured_names(node).into_iter().partition(|name| moving.contains(name));
         // What it holds does not depend on the shape that it is given.
@@ -111,7 +111,7 @@ fn watched_nodes(graph: &proto::Graph) -> Vec<WatchedNode> {
         let outputs = || node.output.iter().filter(|name| !name.is_empty());
         moving.extend(outputs().map(String::as_str));
         found.push(WatchedNode {
-            name: node_label(node).to_owned(),
+            name: node.label().to_owned(),
             operator,
             inputs: owned(inputs),
             constants: owned(constants),
@@ -129,12 +129,7 @@ pub(in crate::graph) fn is_numeric(operator: &str) -> bool {
 
 /// Adds the nodes that count a tensor's values; the names of their outputs.
 fn count(nodes: &mut Vec<proto::Node>, tensor: &str, i: usize) -> [String; 3] {
-    let int = |name: &str, value: i64| proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(2),
-        i: Some(value),
-        ..proto::Attribute::default()
-    };
+    let int = proto::Attribute::int;
     let single = |nodes: &mut Vec<proto::Node>, from: &str, to: &str| {
         let attribute = vec![int("to", 1)];
         nodes.push(proto::Node { attribute, ..node("Cast", &[from], to) });

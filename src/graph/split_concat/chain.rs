@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use super::channels::Channels;
-use crate::graph::batch::attribute;
 use crate::graph::reach::Reach;
 use crate::onnx::{GraphIndex, proto};
 
@@ -68,8 +67,8 @@ impl<'a> Chain<'a> {
             let position =
                 reach.index.producer_index(name).filter(|p| random.contains(p))?;
             let node = &graph.node[position];
-            if node.op_type.as_deref() == Some("Concat") {
-                let along = attribute(node, "axis").and_then(|a| a.i)?;
+            if node.is("Concat") {
+                let along = node.int("axis")?;
                 let parts =
                     (along == axis).then(|| parts(node, reach, random, channels))?;
                 links.reverse();
@@ -118,9 +117,10 @@ fn link<'a>(
     channels: &Channels<'_, 'a>,
     axis: i64,
 ) -> Option<Link<'a>> {
-    let operator = node.op_type.as_deref()?;
-    let is_standard = matches!(node.domain.as_deref(), None | Some("" | "ai.onnx"));
-    if !is_standard || node.output.iter().filter(|name| !name.is_empty()).count() != 1 {
+    let operator = node.op();
+    if !node.is_standard()
+        || node.output.iter().filter(|name| !name.is_empty()).count() != 1
+    {
         return None;
     }
     let is_constant =
@@ -165,8 +165,6 @@ fn is_fixed<'a>(index: &GraphIndex<'a>) -> impl Fn(&'a String) -> bool {
     move |name| {
         name.is_empty()
             || index.initializer(name).is_some()
-            || index
-                .producer(name)
-                .is_some_and(|node| node.op_type.as_deref() == Some("Constant"))
+            || index.producer(name).is_some_and(|node| node.is("Constant"))
     }
 }

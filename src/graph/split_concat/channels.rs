@@ -1,6 +1,5 @@
 //! How many channels a tensor has, by what the file says and by the weights around it.
 
-use crate::graph::batch::attribute;
 use crate::onnx::{GraphIndex, proto};
 use crate::operator;
 
@@ -34,14 +33,14 @@ impl<'m, 'a> Channels<'m, 'a> {
             return input(0);
         }
         let of_image = self.axis == 1;
-        match node.op_type.as_deref()? {
+        match node.op() {
             "Conv" | "BatchNormalization" if of_image => self.weight(node, 0),
             "ConvTranspose" if of_image => {
-                let group = attribute(node, "group").and_then(|a| a.i).unwrap_or(1);
+                let group = node.int("group").unwrap_or(1);
                 Some(self.weight(node, 1)? * usize::try_from(group).ok()?)
             }
             "MatMul" if !of_image => self.weight(node, 1),
-            "Concat" if attribute(node, "axis").and_then(|a| a.i) == Some(self.axis) => {
+            "Concat" if node.int("axis") == Some(self.axis) => {
                 let parts = node.input.iter().map(|name| self.follow(name, deeper));
                 parts.sum()
             }

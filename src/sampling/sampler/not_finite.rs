@@ -1,5 +1,6 @@
 //! Scores that are NaN or infinite: how many, and which node made the first.
 
+use crate::onnx::ElementType;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -85,7 +86,7 @@ impl Sampler {
                 let _ = write!(message, "; {culprit}");
             }
         }
-        let half = self.plan.image().element_type == 10;
+        let half = self.plan.image().element_type == ElementType::F16;
         let hint = if half {
             "f16 ends at 65504: export the model in f32; and check mean, std and the value range \
              that it was trained with"

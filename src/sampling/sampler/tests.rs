@@ -8,6 +8,7 @@ use super::super::size::Size;
 use super::*;
 use crate::graph::{ScoresOption, Site};
 use crate::input::NetworkInput;
+use crate::onnx::ElementType;
 use crate::onnx::Model;
 use crate::random::{self, Draws, Stream};
 use crate::sums::Statistics;
@@ -85,7 +86,7 @@ impl Uncut {
             Session::open(&runtime, "test", &plan.uncut(None), &options).unwrap();
         let outputs = off.run(&[(plan.image().name.as_str(), &image)]).unwrap();
         let shapes = outputs[1..].iter().map(Value::shape).collect();
-        let types: Vec<i32> =
+        let types: Vec<ElementType> =
             outputs[1..].iter().map(|v| v.element_type().unwrap()).collect();
         let session =
             Session::open(&runtime, "test", &plan.uncut(Some(&types)), &options).unwrap();

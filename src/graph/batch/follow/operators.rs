@@ -1,6 +1,6 @@
 //! What operators do to the axis that counts images.
 
-use super::super::axes::{einsum, int, list, positive, sizes};
+use super::super::axes::{einsum, list, positive, sizes};
 use super::super::place::Place;
 use super::Follower;
 use crate::onnx::proto;
@@ -55,7 +55,7 @@ impl Follower<'_> {
         node: &proto::Node,
         (input, place): (usize, Place),
     ) -> Result<Place, &'static str> {
-        let kind = node.op_type.as_deref().unwrap_or_default();
+        let kind = node.op();
         let from = self.shape(&node.input[input]).ok_or(UNKNOWN)?;
         let output = node.output.first().ok_or(UNKNOWN)?;
         let to = self.shape(output).ok_or(UNKNOWN)?;
@@ -81,14 +81,14 @@ impl Follower<'_> {
             "Gather" => self.gather(node, (input, place), &from)?,
             "Slice" if input == 0 => self.slice(position, node, place, &from)?,
             "Concat" | "Split" => {
-                let axis = positive(int(node, "axis", 0), from.len());
+                let axis = positive(node.int("axis").unwrap_or(0), from.len());
                 if axis == Some(place.axis) {
                     return Err("joins or splits the images of a run");
                 }
                 place
             }
             "ArgMax" | "ArgMin" => {
-                reduced(node, place, &[int(node, "axis", 0)], from.len())?
+                reduced(node, place, &[node.int("axis").unwrap_or(0)], from.len())?
             }
             reduce if reduce.starts_with("Reduce") && input == 0 => {
                 self.reduce(node, place, from.len())?
@@ -163,7 +163,7 @@ impl Follower<'_> {
         let Some(sizes) = node.input.get(3).filter(|name| !name.is_empty()) else {
             return Ok(place);
         };
-        let some = super::super::axes::attribute(node, "axes");
+        let some = node.attribute("axes");
         let entry = match some {
             None => Some(place.axis),
             Some(axes) => axes.ints.iter().position(|&axis| axis == place.axis as i64),
@@ -184,7 +184,8 @@ impl Follower<'_> {
         let rank = |name: Option<&String>| {
             name.and_then(|name| self.shape(name)).map(|shape| shape.len()).ok_or(UNKNOWN)
         };
-        let along = positive(int(node, "axis", 0), rank(data)?).ok_or(UNKNOWN)?;
+        let along =
+            positive(node.int("axis").unwrap_or(0), rank(data)?).ok_or(UNKNOWN)?;
         if input == 1 {
             return Ok(place.on(along + place.axis));
         }
@@ -237,7 +238,7 @@ impl Follower<'_> {
     ) -> Result<Place, &'static str> {
         match list((self.plan.model(), &self.index), node, "axes", 1) {
             Some(axes) if !axes.is_empty() => reduced(node, place, &axes, rank),
-            _ if int(node, "noop_with_empty_axes", 0) == 1 => Ok(place),
+            _ if node.int("noop_with_empty_axes").unwrap_or(0) == 1 => Ok(place),
             _ => Err(MIXES),
         }
     }
@@ -251,7 +252,7 @@ impl Follower<'_> {
     ) -> Result<(), &'static str> {
         const FOLDED: &str =
             "takes a constant that has the images in an axis with others";
-        let kind = node.op_type.as_deref().unwrap_or_default();
+        let kind = node.op();
         let (joins, broadcasts) = (kind == "Concat", ELEMENTWISE.contains(&kind));
         if !(joins || broadcasts || kind == "MatMul") {
             return Ok(());
@@ -297,7 +298,7 @@ fn aligned(axis: usize, from: &[usize], to: &[usize]) -> Option<usize> {
 }
 
 fn flatten(node: &proto::Node, place: Place, from: &[usize]) -> Option<Place> {
-    let at = positive(int(node, "axis", 1), from.len())?;
+    let at = positive(node.int("axis").unwrap_or(1), from.len())?;
     let (before, after) = (&from[..place.axis], &from[place.axis + 1..]);
     let product = |sizes: &[usize]| sizes.iter().product::<usize>();
     Some(if place.axis < at {
@@ -310,7 +311,7 @@ fn flatten(node: &proto::Node, place: Place, from: &[usize]) -> Option<Place> {
 }
 
 fn transpose(node: &proto::Node, axis: usize, rank: usize) -> Option<usize> {
-    match super::super::axes::attribute(node, "perm") {
+    match node.attribute("perm") {
         Some(order) => order.ints.iter().position(|&from| from == axis as i64),
         None => rank.checked_sub(axis + 1),
     }
@@ -329,7 +330,7 @@ fn reduced(
         return Err(MIXES);
     }
     let before = axes.iter().filter(|&&axis| axis < place.axis).count();
-    let lost = if int(node, "keepdims", 1) == 0 { before } else { 0 };
+    let lost = if node.int("keepdims").unwrap_or(1) == 0 { before } else { 0 };
     Ok(place.on(place.axis - lost))
 }
 
@@ -352,7 +353,7 @@ fn gemm(
 ) -> Result<Place, &'static str> {
     let is_row = place.axis + 2 == from.len();
     match input {
-        0 if int(node, "transA", 0) == 0 && is_row => Ok(place),
+        0 if node.int("transA").unwrap_or(0) == 0 && is_row => Ok(place),
         2 if is_row => Ok(place),
         _ => Err(MIXES),
     }

@@ -16,12 +16,7 @@ pub(super) fn node(operator: &str, output: &str, inputs: &[&str]) -> proto::Node
 
 /// The same node with an attribute of integers.
 pub(super) fn with_ints(mut node: proto::Node, name: &str, ints: &[i64]) -> proto::Node {
-    node.attribute.push(proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(7),
-        ints: ints.to_vec(),
-        ..proto::Attribute::default()
-    });
+    node.attribute.push(proto::Attribute::ints(name, ints));
     node
 }
 

@@ -1,6 +1,7 @@
 //! What exporters write, one file for each way: the sites that are found, what each of them
 //! does, and what is left without them.
 
+use crate::onnx::ElementType;
 use serde_json::Value as Json;
 
 use super::*;
@@ -113,7 +114,7 @@ impl Case {
         let shape: Vec<usize> =
             numbers(&expected["input_shape"]).iter().map(|&n| n as usize).collect();
         let model = model_input(&plan)?;
-        let is_half = plan.image().element_type == 10;
+        let is_half = plan.image().element_type == ElementType::F16;
         let whole = input(&shape).to_f32().unwrap();
         let each = whole.len() / shape[0];
         let images = (0..shape[0]).map(|i| {

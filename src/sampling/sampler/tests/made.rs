@@ -2,62 +2,25 @@
 
 use super::*;
 use crate::input::Geometry;
-use crate::onnx::proto;
+use crate::onnx::{ElementType, proto};
 use crate::sampling::Shortcut;
 
 pub(super) fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
-    proto::Node {
-        op_type: Some(kind.to_owned()),
-        input: inputs.iter().map(|&name| name.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..proto::Node::default()
-    }
+    proto::Node::new(kind, inputs, &[output])
 }
 
 pub(super) fn constant(
     name: &str,
-    element_type: i32,
+    element_type: ElementType,
     sizes: &[i64],
-    bytes: Vec<u8>,
+    bytes: &[u8],
 ) -> proto::Tensor {
-    proto::Tensor {
-        name: Some(name.to_owned()),
-        dims: sizes.to_vec(),
-        data_type: Some(element_type),
-        raw_data: Some(bytes.into()),
-        ..proto::Tensor::default()
-    }
+    proto::Tensor::from_bytes(element_type, sizes, bytes).named(name)
 }
 
 pub(super) fn floats(name: &str, sizes: &[i64], values: &[f32]) -> proto::Tensor {
-    constant(name, 1, sizes, values.iter().flat_map(|v| v.to_le_bytes()).collect())
-}
-
-pub(super) fn text(name: &str, value: &'static str) -> proto::Attribute {
-    proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(3),
-        s: Some(value.as_bytes().into()),
-        ..proto::Attribute::default()
-    }
-}
-
-pub(super) fn ints(name: &str, values: &[i64]) -> proto::Attribute {
-    proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(7),
-        ints: values.to_vec(),
-        ..proto::Attribute::default()
-    }
-}
-
-pub(super) fn int(name: &str, value: i64) -> proto::Attribute {
-    proto::Attribute {
-        name: Some(name.to_owned()),
-        r#type: Some(2),
-        i: Some(value),
-        ..proto::Attribute::default()
-    }
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    constant(name, ElementType::F32, sizes, &bytes)
 }
 
 /// What samples of an image of noise, 12 by 20, give.

@@ -2,7 +2,7 @@
 
 use super::made::*;
 use super::*;
-use crate::onnx::{declared, proto};
+use crate::onnx::{ElementType, declared, proto};
 use crate::sampling::Shortcut;
 
 /// Small images, a convolution by 2, dropout, and a resize by `scale`.
@@ -13,14 +13,17 @@ fn plan_of(mode: &'static str, coordinates: &'static str, scale: [f32; 2]) -> Pl
         name: Some("graph".to_owned()),
         node: vec![
             proto::Node {
-                attribute: vec![ints("strides", &[2, 2])],
+                attribute: vec![proto::Attribute::ints("strides", &[2, 2])],
                 ..node("Conv", &["image", "weight"], "features")
             },
             node("Dropout", &["features", "ratio", "live"], "dropped"),
             proto::Node {
                 attribute: vec![
-                    text("mode", mode),
-                    text("coordinate_transformation_mode", coordinates),
+                    proto::Attribute::string("mode", mode),
+                    proto::Attribute::string(
+                        "coordinate_transformation_mode",
+                        coordinates,
+                    ),
                 ],
                 ..node("Resize", &["dropped", "", "scales"], "logits")
             },
@@ -28,11 +31,11 @@ fn plan_of(mode: &'static str, coordinates: &'static str, scale: [f32; 2]) -> Pl
         initializer: vec![
             floats("weight", &[4, 3, 2, 2], &weight),
             floats("ratio", &[], &[0.3]),
-            constant("live", 9, &[], vec![1]),
+            constant("live", ElementType::Bool, &[], &[1]),
             floats("scales", &[4], &[1.0, 1.0, scale[0], scale[1]]),
         ],
-        input: vec![declared("image", 1, &[None, Some(3), None, None])],
-        output: vec![declared("logits", 1, &[None, None, None, None])],
+        input: vec![declared("image", ElementType::F32, &[None, Some(3), None, None])],
+        output: vec![declared("logits", ElementType::F32, &[None, None, None, None])],
         ..proto::Graph::default()
     };
     Plan::new(model, None, ScoresOption::Auto).unwrap()

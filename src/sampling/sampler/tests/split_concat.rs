@@ -2,7 +2,7 @@
 
 use super::made::*;
 use super::*;
-use crate::onnx::{declared, proto};
+use crate::onnx::{ElementType, declared, proto};
 use crate::random::squares32;
 use crate::sampling::Shortcut;
 
@@ -52,7 +52,11 @@ impl Drawn {
         let weight = self.values(&[to, from, kernel, kernel], (-spread, spread));
         let bias = self.values(&[to], (-0.5, 0.5));
         let pad = kernel / 2;
-        self.op("Conv", &[input, &weight, &bias], vec![ints("pads", &[pad; 4])])
+        self.op(
+            "Conv",
+            &[input, &weight, &bias],
+            vec![proto::Attribute::ints("pads", &[pad; 4])],
+        )
     }
 
     fn normalized(&mut self, input: &str, channels: i64) -> String {
@@ -85,7 +89,7 @@ impl Drawn {
                 self.op("Mul", &[input, &scale], Vec::new())
             }
             5 => {
-                let shape = ints("kernel_shape", &[2, 2]);
+                let shape = proto::Attribute::ints("kernel_shape", &[2, 2]);
                 self.op("MaxPool", &[input], vec![shape])
             }
             6 => {
@@ -104,9 +108,13 @@ fn drawn(key: u64) -> proto::Graph {
             name: Some("graph".to_owned()),
             initializer: vec![
                 floats("ratio", &[], &[0.3]),
-                constant("live", 9, &[], vec![1]),
+                constant("live", ElementType::Bool, &[], &[1]),
             ],
-            input: vec![declared("image", 1, &[None, Some(3), None, None])],
+            input: vec![declared(
+                "image",
+                ElementType::F32,
+                &[None, Some(3), None, None],
+            )],
             ..proto::Graph::default()
         },
         key,
@@ -127,14 +135,18 @@ fn drawn(key: u64) -> proto::Graph {
         parts.push(part);
     }
     let names: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let mut x = drawn.op("Concat", &names, vec![int("axis", 1)]);
+    let mut x = drawn.op("Concat", &names, vec![proto::Attribute::int("axis", 1)]);
     for _ in 0..drawn.below(4) {
         x = drawn.channelwise(&x, channels);
     }
     let out = 2 + drawn.below(6) as i64;
     x = if drawn.below(4) == 0 {
         let weight = drawn.values(&[channels, out, 2, 2], (-0.3, 0.3));
-        drawn.op("ConvTranspose", &[&x, &weight], vec![ints("strides", &[2, 2])])
+        drawn.op(
+            "ConvTranspose",
+            &[&x, &weight],
+            vec![proto::Attribute::ints("strides", &[2, 2])],
+        )
     } else {
         let kernel = [1, 3][drawn.below(2)];
         drawn.conv(&x, (channels, out), kernel)
@@ -146,7 +158,8 @@ fn drawn(key: u64) -> proto::Graph {
         x = drawn.op("Relu", &[&x], Vec::new());
     }
     let x = drawn.conv(&x, (out, 3), 1);
-    drawn.graph.output = vec![declared(&x, 1, &[None, Some(3), None, None])];
+    drawn.graph.output =
+        vec![declared(&x, ElementType::F32, &[None, Some(3), None, None])];
     drawn.graph
 }
 
@@ -180,8 +193,7 @@ fn layers_over_concatenations_taken_apart_give_the_same_means_on_random_graphs()
 #[test]
 fn a_draw_behind_a_concatenation_keeps_its_layer_whole() {
     let mut graph = drawn(7);
-    let place =
-        graph.node.iter().position(|node| node.op_type.as_deref() == Some("Concat"));
+    let place = graph.node.iter().position(|node| node.is("Concat"));
     let concat = &mut graph.node[place.unwrap()];
     let name = std::mem::replace(&mut concat.output[0], "before".to_owned());
     concat.name = None;
