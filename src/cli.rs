@@ -15,6 +15,7 @@ mod names;
 mod predict;
 mod progress;
 mod report;
+mod run;
 mod settings;
 mod signals;
 mod sites;
@@ -129,9 +130,9 @@ pub fn main() -> ExitCode {
     let result = match typed.command {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
-        Command::Evaluate(arguments) => evaluate::run(*arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
-        Command::Tune(arguments) => tune::run(*arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -2,17 +2,14 @@
 
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use clap::Args;
 use serde_json::Value;
 
 use super::labels::{LabelArguments, tell};
-use super::predict::{
-    MachineArguments, PredictArguments, PreprocessingArguments, SamplingArguments,
-    ScoreArguments,
-};
+use super::run::{Run, RunArguments};
 use super::sites::SiteArguments;
 use super::{End, predict, terminal};
 use crate::error::{Error, Result};
@@ -20,6 +17,7 @@ use crate::evaluate::{
     self, EvaluationEvent, EvaluationResult, GroundTruth, PredictionFolder,
     StreamingEvaluation,
 };
+use crate::input::Source;
 use crate::output::folder::METRICS as METRICS_FILE;
 use crate::output::page::PAGE;
 
@@ -71,23 +69,13 @@ pub(super) struct EvaluateArguments {
     #[command(flatten)]
     label: LabelArguments,
     #[command(flatten)]
-    sampling: SamplingArguments,
+    run: RunArguments,
     #[command(flatten)]
     sites: SiteArguments,
-    #[command(flatten)]
-    scores: ScoreArguments,
-    #[command(flatten)]
-    preprocessing: PreprocessingArguments,
-    #[command(flatten)]
-    machine: MachineArguments,
 }
 
-pub(super) fn run(arguments: EvaluateArguments) -> Result<End> {
-    if arguments.images.is_empty() {
-        run_folder(&arguments)
-    } else {
-        run_model(arguments)
-    }
+pub(super) fn run(arguments: &EvaluateArguments) -> Result<End> {
+    if arguments.images.is_empty() { run_folder(arguments) } else { run_model(arguments) }
 }
 
 fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
@@ -100,51 +88,41 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
     let folder = PredictionFolder::open(&arguments.subject)?;
     let truth = arguments.truth(&folder)?;
     let ood = arguments.ood.as_deref().map(PredictionFolder::open).transpose()?;
-    let threads = arguments.machine.threads();
+    let threads = arguments.run.machine.threads();
     let result =
         evaluate::evaluate(&folder, &truth, ood.as_ref(), threads, &mut |event| {
             tell(&event);
         })?;
-    report(&folder, &result, &arguments.label.record(arguments.labels.as_deref()))
+    report(&folder, &result, &arguments.recorded_labels())
 }
 
 /// Predicts and counts in one pass.
-fn run_model(arguments: EvaluateArguments) -> Result<End> {
-    let EvaluateArguments {
-        subject,
-        images,
-        labels,
-        ood_masks,
-        ood_index,
-        output,
-        overwrite,
-        verbose,
-        label,
-        ..
-    } = arguments;
-    let Some(output) = output else {
-        return Err(
-            Error::setting("-o", "is missing").with_hint("name a folder for results")
-        );
+fn run_model(arguments: &EvaluateArguments) -> Result<End> {
+    let Some(output) = &arguments.output else {
+        return Err(Error::setting("output", "is missing")
+            .with_hint("name a folder for the results"));
     };
-    let predicted = PredictArguments::without_maps(
-        (subject, images, output.clone()),
-        (overwrite, verbose),
-        (arguments.sampling, arguments.sites, arguments.scores),
-        (arguments.preprocessing, arguments.machine),
-    );
-    let masks = ood_masks.as_deref().map(|masks| (masks, ood_index));
-    let open_truth =
-        |folder: &PredictionFolder| truth(folder, &label, labels.as_deref(), masks);
-    // Said at the end, not across the bar of progress.
+    let run = Run {
+        arguments: &arguments.run,
+        model: &arguments.subject,
+        sites: arguments.sites.options(),
+        sources: arguments.images.iter().map(|path| Source::images(path)).collect(),
+        folder: output.clone(),
+        output: predict::table_only(),
+        overwrite: arguments.overwrite,
+        verbose: arguments.verbose,
+        jsonl: false,
+    };
+    let open_truth = |folder: &PredictionFolder| arguments.truth(folder);
+    // Printed at the end, not across the progress bar.
     let told = Mutex::new(Vec::new());
     let keep = |event: &EvaluationEvent<'_>| {
         if let (Some(line), Ok(mut told)) = (super::labels::line(event), told.lock()) {
             told.push(line);
         }
     };
-    let live = StreamingEvaluation::new(&output, &open_truth, &keep);
-    let (end, summary) = predict::run_observed(&predicted, Some(&live))?;
+    let live = StreamingEvaluation::new(output, &open_truth, &keep);
+    let (end, summary) = predict::run_observed(&run, Some(&live))?;
     if summary.stopped {
         return Ok(end);
     }
@@ -152,28 +130,26 @@ fn run_model(arguments: EvaluateArguments) -> Result<End> {
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warned(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &result, &label.record(labels.as_deref()))?;
+    let counted_end = report(&folder, &result, &arguments.recorded_labels())?;
     Ok(if end == End::Done { counted_end } else { end })
 }
 
 impl EvaluateArguments {
     fn truth(&self, folder: &PredictionFolder) -> Result<GroundTruth> {
-        let masks = self.ood_masks.as_deref().map(|masks| (masks, self.ood_index));
-        truth(folder, &self.label, self.labels.as_deref(), masks)
+        let labels = self.labels.as_deref();
+        let masks = self.ood_masks.as_deref();
+        Ok(GroundTruth {
+            labels: labels.map(|labels| self.label.open(labels, folder)).transpose()?,
+            masks: masks
+                .map(|masks| self.label.open_masks(masks, self.ood_index, folder))
+                .transpose()?,
+        })
     }
-}
 
-fn truth(
-    folder: &PredictionFolder,
-    options: &LabelArguments,
-    labels: Option<&Path>,
-    masks: Option<(&Path, u16)>,
-) -> Result<GroundTruth> {
-    let open_masks = |(masks, index)| options.open_masks(masks, index, folder);
-    Ok(GroundTruth {
-        labels: labels.map(|labels| options.open(labels, folder)).transpose()?,
-        masks: masks.map(open_masks).transpose()?,
-    })
+    /// Returns the labels and their options for metrics.json.
+    fn recorded_labels(&self) -> Value {
+        self.label.record(self.labels.as_deref())
+    }
 }
 
 fn report(

@@ -5,6 +5,9 @@ use crate::measure::{MEASURES, Measure};
 use crate::output::format::{FORMATS, Format};
 use crate::sampling::{StopRule, StopTarget};
 
+/// Heading of the options used most, in place of their group's.
+pub(in crate::cli) const FIRST: Option<&str> = None;
+
 /// `--maps`: what is written for each pixel.
 #[derive(Debug, Clone, Default)]
 pub(in crate::cli) struct Maps {

@@ -1,54 +1,110 @@
-//! `mcdrop predict`: runs what was typed and says how it goes.
+//! `mcdrop predict`: samples a model on images and reports the progress.
 
-mod arguments;
 mod jsonl;
+mod progress_reporter;
 mod results;
-mod teller;
 
-pub(super) use arguments::{
-    MachineArguments, PredictArguments, PreprocessingArguments, SamplingArguments,
-    ScoreArguments,
-};
+pub(super) use results::table_only;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use clap::{Args as _, Command, Id};
+use clap::{Args, Command, Id};
 
-use self::teller::Teller;
+use self::progress_reporter::ProgressReporter;
+use self::results::ResultArguments;
+use super::run::{Run, RunArguments};
 use super::signals::Signals;
 use super::sites::SiteArguments;
 use super::{End, report, terminal};
 use crate::error::Result;
 use crate::graph::{Plan, Site};
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
-use crate::input::{Listing, Preprocessing, list_images};
+use crate::input::{Listing, Preprocessing, Source, list_images};
 use crate::measure::MUTUAL_INFORMATION;
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Event, Job, Observer, Setup, Summary};
 use crate::report::Options;
 use crate::runtime::Runtime;
-use crate::sampling::model_input;
 
-/// The names of options that say how a model runs.
+const EXAMPLES: &str = "\
+Examples:
+  mcdrop predict model.onnx images -o out --preset imagenet
+  mcdrop predict optimum-folder/ photos -o out
+  mcdrop predict unet.onnx scans -o out --preset unit --pad-to-multiple 32
+  find . -name '*.png' | mcdrop predict model.onnx - -o out --jsonl
+The same command continues a run that was stopped.
+All options, formats and measures: mcdrop help predict";
+
+const MEANING: &str = "\
+What the maps mean: predictive_entropy is the total uncertainty of the model, mutual_information how
+much its samples disagree. Neither proves that a prediction is right. For comparison, predictions.csv
+also contains the plain softmax (deterministic_probability).
+
+Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 finished but some images failed (each named in
+predictions.csv), 130 or 143 stopped by a signal.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
+pub(super) struct PredictArguments {
+    /// An .onnx file with live dropout, or the folder of an export.
+    model: PathBuf,
+    /// Files, folders, patterns ('a/**/*.jpg'), - for a list on stdin.
+    #[arg(required_unless_present = "manifest")]
+    images: Vec<PathBuf>,
+    /// List of images: one path per line, or separated by NUL, or CSV with a column "path";
+    /// relative to the working directory.
+    #[arg(long, value_name = "FILE", conflicts_with = "images", hide_short_help = true)]
+    manifest: Option<PathBuf>,
+    /// Folder for maps, predictions.csv and run.json.
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+    /// Replace the results of an earlier run.
+    #[arg(long)]
+    overwrite: bool,
+    /// Print decisions, and where settings come from.
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    results: ResultArguments,
+    #[command(flatten)]
+    run: RunArguments,
+    #[command(flatten)]
+    sites: SiteArguments,
+}
+
+/// Returns the names of the options that describe a run of a model.
 pub(super) fn options_of_a_run() -> BTreeSet<Id> {
-    let all = Command::new("");
-    let all = SamplingArguments::augment_args(all);
-    let all = ScoreArguments::augment_args(SiteArguments::augment_args(all));
-    let all = MachineArguments::augment_args(PreprocessingArguments::augment_args(all));
-    all.get_arguments().map(|argument| argument.get_id().clone()).collect()
+    let options = RunArguments::augment_args(Command::new(""));
+    let options = SiteArguments::augment_args(options);
+    options.get_arguments().map(|argument| argument.get_id().clone()).collect()
 }
 
 pub(super) fn run(arguments: &PredictArguments) -> Result<End> {
-    run_observed(arguments, None).map(|(end, _)| end)
+    let run = Run {
+        arguments: &arguments.run,
+        model: &arguments.model,
+        sites: arguments.sites.options(),
+        sources: match &arguments.manifest {
+            Some(list) => vec![Source::list(list)],
+            None => arguments.images.iter().map(|path| Source::images(path)).collect(),
+        },
+        folder: arguments.output.clone(),
+        output: arguments.results.output()?,
+        overwrite: arguments.overwrite,
+        verbose: arguments.verbose,
+        jsonl: arguments.results.jsonl,
+    };
+    run_observed(&run, None).map(|(end, _)| end)
 }
 
-/// Runs with somebody who looks at every prediction.
+/// Predicts; `observer` receives every prediction.
 pub(super) fn run_observed(
-    arguments: &PredictArguments,
+    run: &Run<'_>,
     observer: Option<&dyn Observer>,
 ) -> Result<(End, Summary)> {
-    let runtime = Runtime::find(arguments.machine.ort_lib.as_deref())?;
-    let file = find_model(&arguments.model)?;
+    let runtime = Runtime::find(run.arguments.machine.ort_lib.as_deref())?;
+    let file = find_model(run.model)?;
     let model = Model::open(&file)?;
     if model.unknown_bytes() > 0 {
         let bytes = model.unknown_bytes();
@@ -56,13 +112,8 @@ pub(super) fn run_observed(
             "{bytes} bytes of the model belong to fields newer than IR 14 and are ignored"
         ));
     }
-    let output_name = arguments.scores.output_name.as_deref();
-    let sites = arguments.sites.options();
-    let plan = Plan::with_sites(model, output_name, arguments.scores.option(), &sites)?;
-    let input = model_input(&plan)?;
-    let mut options = arguments.preprocessing_options();
-    options.metadata = plan.model().metadata();
-    let preprocessing = Preprocessing::resolve(&file, &input, &options)?;
+    let plan = run.plan(model, &run.sites)?;
+    let preprocessing = run.preprocessing(&file, &plan)?;
     warn(&plan);
     let stretched = |s: &&Setting| s.key == "resize" && s.origin == MODEL_INPUT;
     if let Some(size) = preprocessing.settings().iter().find(stretched) {
@@ -71,12 +122,12 @@ pub(super) fn run_observed(
             size.value
         ));
     }
-    if arguments.verbose {
+    if run.verbose {
         describe(&runtime, &plan, &preprocessing);
     }
-    let listing = list_images(&arguments.sources(), Some(&arguments.output))?;
+    let listing = list_images(&run.sources, Some(&run.folder))?;
     warn_of_listing(&listing);
-    let job = arguments.job(listing.images, &preprocessing)?;
+    let job = run.job(listing.images, &preprocessing)?;
     let mut shown = job.output.measures.iter().chain(&job.output.maps);
     if job.sampling.stop.is_some()
         && shown.any(|measure| measure.name == MUTUAL_INFORMATION.name)
@@ -87,7 +138,7 @@ pub(super) fn run_observed(
         ));
     }
     let setup = Setup { plan, preprocessing };
-    let (end, summary) = predict(arguments, setup, &runtime, &job, observer)?;
+    let (end, summary) = predict(run, setup, &runtime, &job, observer)?;
     if job.output.report {
         let threads = job.sampling.threads;
         report::write(&job.folder, &Options { threads, ..Options::default() })?;
@@ -152,26 +203,27 @@ fn warn_of_listing(listing: &Listing) {
 }
 
 fn predict(
-    arguments: &PredictArguments,
+    run: &Run<'_>,
     setup: Setup,
     runtime: &Runtime,
     job: &Job,
     observer: Option<&dyn Observer>,
 ) -> Result<(End, Summary)> {
     let signals = Signals::new();
-    let mut teller = Teller::new(arguments, job);
-    let tell = &mut |event: Event<'_>| {
+    let mut reporter = ProgressReporter::new(run, job);
+    let on_event = &mut |event: Event<'_>| {
         if let Event::Started { .. } = event {
             // Before, there is nothing to finish, and a signal ends the process as usual.
             signals.listen();
         }
-        teller.tell(&event);
+        reporter.on_event(&event);
     };
     let stop = signals.stop();
-    let result = pipeline::predict_observed(setup, runtime, job, stop, tell, observer);
-    teller.finish();
+    let result =
+        pipeline::predict_observed(setup, runtime, job, stop, on_event, observer);
+    reporter.finish();
     let summary = result?;
-    teller.sum_up(&summary);
+    reporter.sum_up(&summary);
     let end = if summary.stopped {
         End::Stopped(signals.code())
     } else if summary.failed > 0 {

@@ -9,22 +9,18 @@ use clap::Args;
 
 use super::labels::LabelArguments;
 use super::names::{self, List};
-use super::predict::{
-    MachineArguments, PredictArguments, PreprocessingArguments, SamplingArguments,
-    ScoreArguments,
-};
-use super::sites::SiteArguments;
+use super::predict::table_only;
+use super::run::{Run, RunArguments};
 use super::{End, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, GroundTruth, PredictionFolder, StreamingEvaluation,
 };
-use crate::graph::{self, Place, Plan, SiteOptions, Verdict};
-use crate::input::{Preprocessing, list_images};
+use crate::graph::{self, Place, SiteOptions, Verdict};
+use crate::input::{Source, list_images};
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Job, Setup};
 use crate::runtime::Runtime;
-use crate::sampling::model_input;
 use crate::tune::{ChoiceOutcome, DropoutChoice, RATIOS, best_choice, dropout_choices};
 
 const EXAMPLES: &str = "\
@@ -64,36 +60,35 @@ pub(super) struct TuneArguments {
     #[command(flatten)]
     label: LabelArguments,
     #[command(flatten)]
-    sampling: SamplingArguments,
-    #[command(flatten)]
-    scores: ScoreArguments,
-    #[command(flatten)]
-    preprocessing: PreprocessingArguments,
-    #[command(flatten)]
-    machine: MachineArguments,
+    run: RunArguments,
 }
 
-pub(super) fn run(arguments: TuneArguments) -> Result<End> {
-    if arguments.sampling.is_deterministic() {
+pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
+    if arguments.run.sampling.is_deterministic() {
         return Err(Error::setting("--deterministic", "leaves nothing to tune")
             .with_hint("leave it out: the model without dropout is tried first"));
     }
     let ratios = arguments.ratios()?;
-    let runtime = Runtime::find(arguments.machine.ort_lib.as_deref())?;
+    let runtime = Runtime::find(arguments.run.machine.ort_lib.as_deref())?;
     let file = find_model(&arguments.model)?;
     let model = Model::open(&file)?;
     let places = arguments.places(&model)?;
     let choices = dropout_choices(&places, &ratios);
     let scratch = tempfile::tempdir()
         .map_err(|error| Error::write(&std::env::temp_dir(), error))?;
-    let TuneArguments { model: _, images, labels, most_lost, label, .. } = arguments;
-    let predicted = PredictArguments::without_maps(
-        (file.clone(), images, scratch.path().join("out")),
-        (true, false),
-        (arguments.sampling, SiteArguments::default(), arguments.scores),
-        (arguments.preprocessing, arguments.machine),
-    );
-    let tuning = Tuning { runtime, model, file, predicted, labels, label };
+    let run = Run {
+        arguments: &arguments.run,
+        model: &file,
+        sites: SiteOptions::default(),
+        sources: arguments.images.iter().map(|path| Source::images(path)).collect(),
+        folder: scratch.path().join("out"),
+        output: table_only(),
+        overwrite: true,
+        verbose: false,
+        jsonl: false,
+    };
+    let tuning = Tuning { arguments, runtime, model, run };
+    let most_lost = arguments.most_lost;
     terminal::line(&HEAD);
     let first =
         choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
@@ -166,7 +161,7 @@ impl TuneArguments {
 
     /// Where dropout is put in; nowhere in a model with dropout of its own.
     fn places(&self, model: &Model) -> Result<Vec<String>> {
-        let output = self.scores.output_name.as_deref();
+        let output = self.run.scores.output_name.as_deref();
         let found = graph::inspect(model, output, &SiteOptions::default())?;
         match (found.verdict, self.places.is_empty()) {
             (Verdict::Live, true) => return Ok(Vec::new()),
@@ -193,14 +188,12 @@ impl TuneArguments {
     }
 }
 
-/// What every choice shares.
-struct Tuning {
+/// Everything that the runs of all choices share.
+struct Tuning<'a> {
+    arguments: &'a TuneArguments,
     runtime: Runtime,
     model: Model,
-    file: PathBuf,
-    predicted: PredictArguments,
-    labels: PathBuf,
-    label: LabelArguments,
+    run: Run<'a>,
 }
 
 /// What came of a run.
@@ -212,30 +205,20 @@ struct Tried {
     left_out: usize,
 }
 
-impl Tuning {
-    /// What labels say of a choice, or of the model without dropout.
+impl Tuning<'_> {
+    /// Evaluates a choice, or the model without dropout.
     fn outcome(&self, choice: &DropoutChoice, plain: bool) -> Result<Tried> {
-        let scores = &self.predicted.scores;
-        let output = scores.output_name.as_deref();
-        let plan = Plan::with_sites(
-            self.model.clone(),
-            output,
-            scores.option(),
-            &choice.sites(),
-        )?;
-        let mut options = self.predicted.preprocessing_options();
-        options.metadata = plan.model().metadata();
-        let preprocessing =
-            Preprocessing::resolve(&self.file, &model_input(&plan)?, &options)?;
-        let listing = list_images(&self.predicted.sources(), None)?;
-        let mut job = self.predicted.job(listing.images, &preprocessing)?;
+        let plan = self.run.plan(self.model.clone(), &choice.sites())?;
+        let preprocessing = self.run.preprocessing(self.run.model, &plan)?;
+        let listing = list_images(&self.run.sources, None)?;
+        let mut job = self.run.job(listing.images, &preprocessing)?;
         job.sampling.deterministic |= plain;
         self.evaluated(Setup { plan, preprocessing }, &job)
     }
 
     fn evaluated(&self, setup: Setup, job: &Job) -> Result<Tried> {
         let open_truth = |folder: &PredictionFolder| {
-            let labels = Some(self.label.open(&self.labels, folder)?);
+            let labels = Some(self.arguments.label.open(&self.arguments.labels, folder)?);
             Ok(GroundTruth { labels, masks: None })
         };
         let ignore = |_: &EvaluationEvent<'_>| {};

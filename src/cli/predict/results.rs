@@ -1,11 +1,10 @@
-//! What can be typed about the files that a run writes, and what it means.
+//! Options about the files that a run writes.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::arguments::FIRST;
-use crate::cli::names::{self, List, Maps};
+use crate::cli::names::{self, FIRST, List, Maps};
 use crate::error::Result;
 use crate::measure::{MEASURES, Measure};
 use crate::output::format::Format;
@@ -25,47 +24,28 @@ pub(in crate::cli) struct ResultArguments {
         default_value = "prediction,predictive_entropy,mutual_information,overlay",
         value_parser = names::maps, hide_default_value = true, help_heading = FIRST)]
     maps: Maps,
-    /// Of maps of measures: png, png16, tiff, npy.
+    /// Formats of the maps of measures: png, png16, tiff, npy.
     #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats, help_heading = FIRST)]
     formats: List<&'static Format>,
-    /// Size of the class maps and the measures' maps; overlays have the image's.
+    /// Size of the class maps and the measures' maps; overlays have the image's size.
     #[arg(long, value_enum, default_value_t = MapSizeName::Image, hide_short_help = true)]
     map_size: MapSizeName,
     /// Also print each row as a line of JSON.
     #[arg(long, help_heading = FIRST)]
-    jsonl: bool,
-    /// Keep mean probabilities and measures as .npy, for evaluation.
+    pub(super) jsonl: bool,
+    /// Keep mean probabilities and measures as .npy, for evaluate and calibrate.
     #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32", hide_short_help = true)]
     keep_probabilities: Option<PrecisionName>,
-    /// What mcdrop calibrate wrote: adds decisions, and sets of classes, to predictions.csv.
+    /// Policy of mcdrop calibrate: adds decisions and sets of classes to predictions.csv.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     policy: Option<PathBuf>,
-    /// Also write report.html, a page to look at all of it.
+    /// Also write report.html, a page that shows all results.
     #[arg(long, help_heading = FIRST)]
     report: bool,
 }
 
 impl ResultArguments {
-    /// The table of rows alone, with every measure.
-    pub(super) fn table_alone() -> Self {
-        Self {
-            measures: List(MEASURES.iter().collect()),
-            maps: Maps::default(),
-            formats: List(Vec::new()),
-            map_size: MapSizeName::Image,
-            jsonl: false,
-            keep_probabilities: None,
-            policy: None,
-            report: false,
-        }
-    }
-
-    /// Whether rows go to standard output as well.
-    pub(super) fn jsonl(&self) -> bool {
-        self.jsonl
-    }
-
-    /// What a run writes.
+    /// Returns what the run writes.
     ///
     /// # Errors
     /// If the policy cannot be read.
@@ -92,11 +72,26 @@ impl ResultArguments {
     }
 }
 
+/// Returns options that write only the table, with every measure.
+pub(in crate::cli) fn table_only() -> OutputOptions {
+    OutputOptions {
+        measures: MEASURES.iter().collect(),
+        maps: Vec::new(),
+        prediction: false,
+        overlay: false,
+        formats: Vec::new(),
+        map_size: MapSize::Image,
+        keep_probabilities: None,
+        policy: None,
+        report: false,
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum MapSizeName {
-    /// The image's, with "none" where the network saw nothing of it.
+    /// Size of the image, with "none" where the network did not see it.
     Image,
-    /// The network's input.
+    /// Size of the network's input.
     Network,
 }
 

@@ -1,33 +1,33 @@
-//! What a run says while it goes on, and at its end.
+//! Messages of a run while it is going on, and at its end.
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::arguments::PredictArguments;
 use super::jsonl::Lines;
 use crate::cli::progress::Progress;
+use crate::cli::run::Run;
 use crate::cli::terminal;
 use crate::pipeline::{Event, Job, Summary, columns};
 use crate::sampling::Sampler;
 use crate::sums::ScoreKind;
 
-/// Turns what happens into lines for a person, and rows for a program.
-pub(super) struct Teller<'a> {
-    arguments: &'a PredictArguments,
+/// Prints events of a run: messages on standard error, rows of JSON on standard output.
+pub(super) struct ProgressReporter<'a> {
+    run: &'a Run<'a>,
     job: &'a Job,
     progress: Progress,
-    /// What was said once.
+    /// Hints that were printed.
     hints: HashSet<String>,
     lines: Option<Lines<'a>>,
-    /// The place of the decision among the fields of a row.
+    /// Column of the decision.
     decision: Option<usize>,
     decisions: BTreeMap<String, usize>,
 }
 
-impl<'a> Teller<'a> {
-    pub(super) fn new(arguments: &'a PredictArguments, job: &'a Job) -> Self {
+impl<'a> ProgressReporter<'a> {
+    pub(super) fn new(run: &'a Run<'a>, job: &'a Job) -> Self {
         let progress = Progress::new(job.images.len());
         Self {
-            arguments,
+            run,
             job,
             progress,
             hints: HashSet::new(),
@@ -37,7 +37,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    pub(super) fn tell(&mut self, event: &Event<'_>) {
+    pub(super) fn on_event(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { sampler, kept } => self.started(sampler, *kept),
             Event::Kept { id, fields } => {
@@ -53,7 +53,7 @@ impl<'a> Teller<'a> {
                 self.progress.step();
                 self.row(id, fields, false);
                 self.progress.aside(|| terminal::warning(message));
-                // The same way out for a thousand images is said once.
+                // The same hint for a thousand images is printed once.
                 if let Some(hint) = hint.filter(|hint| !self.hints.contains(*hint)) {
                     self.hints.insert(hint.to_owned());
                     self.progress.aside(|| terminal::hint(hint));
@@ -74,18 +74,18 @@ impl<'a> Teller<'a> {
             let message = format!("--batch-size is not used: {reason}");
             self.progress.aside(|| terminal::warning(&message));
         }
-        if self.arguments.verbose {
+        if self.run.verbose {
             self.progress.aside(|| describe_sampler(sampler));
         }
         let map = sampler.scores().is_map();
         let columns = columns(&self.job.output, map);
         self.decision = columns.iter().position(|column| column == "decision");
-        if self.arguments.jsonl() {
+        if self.run.jsonl {
             self.lines = Some(Lines::new(&self.job.output, map));
         }
     }
 
-    /// Says a row on standard output, where that was asked for.
+    /// Prints a row on standard output, if `--jsonl` was given.
     fn row(&mut self, id: &str, fields: &[String], done: bool) {
         let Some(lines) = &mut self.lines else { return };
         let mut result = Ok(());
@@ -97,8 +97,8 @@ impl<'a> Teller<'a> {
     }
 }
 
-impl Teller<'_> {
-    /// The last lines: how many, how fast, how many failed, and where; and what was decided.
+impl ProgressReporter<'_> {
+    /// Prints the number of images, the speed, failures, the folder and the decisions.
     pub(super) fn sum_up(&self, summary: &Summary) {
         sum_up(self.job, summary);
         if !self.decisions.is_empty() {
@@ -110,7 +110,7 @@ impl Teller<'_> {
         }
     }
 
-    /// Counts what the policy says.
+    /// Counts the decisions of the policy.
     fn decide(&mut self, fields: &[String]) {
         let decision = self.decision.and_then(|place| fields.get(place));
         if let Some(decision) = decision.filter(|decision| !decision.is_empty()) {
@@ -124,9 +124,9 @@ fn sum_up(job: &Job, summary: &Summary) {
     if summary.stopped {
         terminal::note(&format!("stopped: {} of {total} images are done", summary.done));
         terminal::hint(if job.overwrite {
-            "the same command without --overwrite goes on from there"
+            "the same command without --overwrite continues it"
         } else {
-            "the same command again goes on from there"
+            "the same command continues it"
         });
         return;
     }
