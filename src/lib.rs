@@ -65,7 +65,7 @@
 //! | [`policy`] | what is decided about an image |
 //! | [`sampling`], [`output`], [`cost`], [`metric`] | the loop over samples; files and pictures; multiply-adds; predictions against labels |
 //! | [`runtime`], [`graph`] | ONNX Runtime; sites and the cut |
-//! | [`input`], [`prediction`] | images; the prediction of an image as arrays |
+//! | [`input`], [`prediction`], [`record`] | images; the prediction of an image as arrays; what is recorded of a run and of each image |
 //! | [`task`] | what a model's outputs mean, and what is computed from them |
 //! | [`head`], [`measure`] | the output tensors that are read; what is measured |
 //! | [`onnx`], [`sums`], [`pass`] | model files; sums over passes; passes and their order |
@@ -112,6 +112,7 @@ pub mod policy;
 pub mod prediction;
 mod python_literal;
 pub mod random;
+pub mod record;
 pub mod report;
 pub mod runtime;
 pub mod sampling;

@@ -24,7 +24,9 @@ pub use files::files;
 pub use observe::{Observed, Observer};
 pub use row::columns;
 pub use run::{Event, Job, Summary, predict, predict_observed};
-pub use write::{MapSize, OutputOptions, Precision};
+pub use write::OutputOptions;
+
+pub use crate::record::{MapSize, Precision};
 
 use crate::graph::Plan;
 use crate::input::Preprocessing;

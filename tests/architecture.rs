@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["onnx", "sums", "pass"],
     &["head", "measure"],
     &["task"],
-    &["input", "prediction"],
+    &["input", "prediction", "record"],
     &["runtime", "graph"],
     &["sampling", "output", "cost", "metric"],
     &["policy"],

@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::error::{Error, Result};
 use crate::measure::{MEASURES, Measure};
 use crate::npy;
 use crate::output::folder::{RECORD, TABLE, map_path};
+use crate::record::RunRecord;
 
 const AGAIN: &str = "predict again with --keep-probabilities";
 
@@ -29,7 +28,7 @@ pub struct PredictionFolder {
     /// Images that have an error instead.
     pub n_failed: usize,
     /// The record of the run.
-    pub record: Value,
+    pub record: RunRecord,
 }
 
 /// The kept arrays of an image.
@@ -77,7 +76,7 @@ impl PredictionFolder {
     /// If it is none, or its probabilities were not kept.
     pub fn open(path: &Path) -> Result<Self> {
         let mut folder = Self::of_record(path, record(path)?)?;
-        if folder.record["output"]["keep_probabilities"].is_null() {
+        if folder.record.output.keep_probabilities.is_none() {
             return Err(refusal(path, "the probabilities were not kept", AGAIN));
         }
         (folder.ids, folder.n_failed) = ids(&path.join(TABLE))?;
@@ -88,32 +87,21 @@ impl PredictionFolder {
     ///
     /// # Errors
     /// If the record does not say what is predicted.
-    pub fn of_record(path: &Path, record: Value) -> Result<Self> {
-        let output = &record["output"];
-        let task = output["task"].as_str().unwrap_or_default();
-        let n_classes =
-            output["n_classes"].as_u64().and_then(|n| usize::try_from(n).ok());
-        let (true, Some(n_classes @ 2..)) = (!task.is_empty(), n_classes) else {
+    pub fn of_record(path: &Path, record: RunRecord) -> Result<Self> {
+        let output = &record.output;
+        if output.task.is_empty() || output.n_classes < 2 {
             return Err(refusal(path, "run.json does not say what was predicted", AGAIN));
+        }
+        let is_listed = |measure: &&Measure| {
+            output.measures.iter().any(|listed| listed == measure.name)
         };
-        let listed: Vec<&str> = {
-            let list = output["measures"].as_array().map(Vec::as_slice);
-            list.unwrap_or_default().iter().filter_map(Value::as_str).collect()
-        };
-        let measures: Vec<_> =
-            MEASURES.iter().filter(|measure| listed.contains(&measure.name)).collect();
-        let is_map = task == "segmentation";
-        let class_names = record["classes"].as_array().map(|names| {
-            names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-        });
-        let (path, ids) = (path.to_owned(), Vec::new());
         Ok(Self {
-            path,
-            is_map,
-            n_classes,
-            class_names,
-            measures,
-            ids,
+            path: path.to_owned(),
+            is_map: output.task == "segmentation",
+            n_classes: output.n_classes,
+            class_names: record.classes.clone(),
+            measures: MEASURES.iter().filter(is_listed).collect(),
+            ids: Vec::new(),
             n_failed: 0,
             record,
         })
@@ -124,10 +112,8 @@ impl PredictionFolder {
     pub(super) fn check_alike(&self, other: &Self) -> Result<()> {
         let names =
             |folder: &Self| folder.measures.iter().map(|m| m.name).collect::<Vec<_>>();
-        let hashes = |folder: &Self| {
-            let files =
-                folder.record["model"]["files"].as_array().cloned().unwrap_or_default();
-            files.iter().map(|file| file["sha256"].clone()).collect::<Vec<_>>()
+        let hashes = |folder: &Self| -> Vec<String> {
+            folder.record.model.hashes().map(str::to_owned).collect()
         };
         if (self.is_map, self.n_classes, names(self), hashes(self))
             == (other.is_map, other.n_classes, names(other), hashes(other))
@@ -140,13 +126,6 @@ impl PredictionFolder {
             self.path.display()
         );
         Err(Error::setting("--ood", message).with_hint("predict both alike"))
-    }
-
-    /// Whether the network saw the middle of images alone.
-    pub(super) fn is_cropped(&self) -> bool {
-        let settings = self.record["preprocessing"].as_array().into_iter().flatten();
-        let mut crop = settings.filter(|setting| setting["key"] == "crop");
-        crop.any(|setting| setting["value"] != "none")
     }
 
     /// Where it is.
@@ -210,7 +189,7 @@ fn refusal(path: &Path, message: &str, hint: &str) -> Error {
     Error::setting("OUT", format!("{}: {message}", path.display())).with_hint(hint)
 }
 
-fn record(path: &Path) -> Result<Value> {
+fn record(path: &Path) -> Result<RunRecord> {
     let file = path.join(RECORD);
     let bytes = match std::fs::read(&file) {
         Ok(bytes) => bytes,
@@ -224,8 +203,7 @@ fn record(path: &Path) -> Result<Value> {
         }
         Err(error) => return Err(Error::read(&file, error)),
     };
-    serde_json::from_slice(&bytes)
-        .map_err(|_| refusal(path, "run.json is damaged", AGAIN))
+    RunRecord::decode(&bytes).map_err(|_| refusal(path, "run.json is damaged", AGAIN))
 }
 
 /// The ids of images that were predicted, and how many others there are.

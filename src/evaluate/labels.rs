@@ -96,7 +96,7 @@ impl LabelSource {
         let meta = std::fs::metadata(typed).map_err(|error| Error::read(typed, error))?;
         match (folder.is_map, meta.is_dir()) {
             (true, true) => {
-                let (root, is_cropped) = (typed.to_owned(), folder.is_cropped());
+                let (root, is_cropped) = (typed.to_owned(), folder.record.is_cropped());
                 Ok(Self::Maps { root, rename, options, is_cropped })
             }
             (true, false) => {

@@ -4,13 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use serde_json::Value;
-
 use super::folder::{PredictionArrays, PredictionFolder};
 use super::stream::{EvaluationResult, Evaluator, GroundTruth, spec, summarize};
 use crate::error::{Error, Result};
 use crate::metric::EvaluationSpec;
 use crate::pipeline::{Observed, Observer};
+use crate::record::RunRecord;
 
 /// Opens labels for a run, once it is known what it predicts.
 type OpenGroundTruth<'a> = dyn Fn(&PredictionFolder) -> Result<GroundTruth> + Sync + 'a;
@@ -68,7 +67,7 @@ impl<'a> StreamingEvaluation<'a> {
 }
 
 impl Observer for StreamingEvaluation<'_> {
-    fn begin(&self, record: &Value) -> Result<()> {
+    fn begin(&self, record: &RunRecord) -> Result<()> {
         let folder = PredictionFolder::of_record(&self.path, record.clone())?;
         let truth = (self.open_truth)(&folder)?;
         let spec = spec(&folder, &truth)?;

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use super::run::Job;
-use super::write::{MapSize, OutputOptions};
+use super::write::OutputOptions;
 use crate::error::{Error, Result};
 use crate::input::images::same_but_for_case;
 use crate::input::{ImageFile, Preprocessing};
@@ -13,6 +11,7 @@ use crate::measure::MEASURES;
 use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
 use crate::policy::{Policy, prediction_settings};
+use crate::record::{MapSize, RunRecord};
 
 /// Images whose results would have one name, or that are where results are put.
 pub(super) fn names(job: &Job) -> Result<()> {
@@ -21,7 +20,7 @@ pub(super) fn names(job: &Job) -> Result<()> {
 }
 
 /// Predictions of other settings than a policy was made with.
-pub(super) fn policy(output: &OutputOptions, record: &Value) -> Result<()> {
+pub(super) fn policy(output: &OutputOptions, record: &RunRecord) -> Result<()> {
     let check = |policy: &Policy| policy.check(&prediction_settings(record));
     output.policy.as_ref().map_or(Ok(()), check)
 }

@@ -1,11 +1,12 @@
 //! Arrays that are kept of an image, at the network's size less padding.
 
-use super::write::{Precision, Predicted, Writer};
+use super::write::{Predicted, Writer};
 use crate::error::Result;
 use crate::input::ImageFile;
 use crate::measure::Measure;
 use crate::npy;
 use crate::output::folder::map_path;
+use crate::record::Precision;
 use crate::tensor::Map;
 
 impl Writer<'_> {

@@ -1,11 +1,10 @@
 //! Somebody who looks at predictions as they are made.
 
-use serde_json::Value;
-
 use super::write::{Predicted, Writer};
 use crate::error::Result;
 use crate::input::ImageFile;
 use crate::measure::{MEASURES, Measure};
+use crate::record::RunRecord;
 use crate::tensor::Map;
 
 /// Looks at predictions while they are made, on several threads.
@@ -14,7 +13,7 @@ pub trait Observer: Sync {
     ///
     /// # Errors
     /// If it should not begin.
-    fn begin(&self, record: &Value) -> Result<()>;
+    fn begin(&self, record: &RunRecord) -> Result<()>;
 
     /// An image was predicted.
     fn image(&self, image: &Observed<'_>);

@@ -1,6 +1,6 @@
 //! What is written of an image for the page of the folder (`--report`).
 
-use super::write::{MapSize, Predicted, Writer, placement};
+use super::write::{Predicted, Writer, placement};
 use crate::error::Result;
 use crate::input::ImageFile;
 use crate::measure::{Measure, PREDICTIVE_ENTROPY};
@@ -9,6 +9,7 @@ use crate::output::page::data::{HIGHEST, ImageData};
 use crate::output::page::preview::Heat;
 use crate::output::page::{DATA, Place};
 use crate::output::resample::{self, Placement};
+use crate::record::MapSize;
 use crate::tensor::Map;
 
 impl Writer<'_> {

@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::files::files;
-use super::record::Record;
 use super::run::{Event, Job};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, hexadecimal, sha256_of};
@@ -13,6 +12,7 @@ use crate::measure::MEASURES;
 use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
 use crate::output::page::Place;
 use crate::output::table::{Span, Table};
+use crate::record::RunRecord;
 
 /// The rows of a run, by the place of their image in the job.
 pub(super) struct Rows {
@@ -37,7 +37,7 @@ impl Rows {
     pub(super) fn begin(
         table: &mut Table,
         folder: &OutputFolder,
-        record: &Record,
+        record: &RunRecord,
         job: &Job,
         map: bool,
     ) -> Result<Self> {
@@ -162,14 +162,14 @@ fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
 }
 
 /// What a table's rows were made with must be what this run makes rows with.
-fn refuse_other_run(folder: &OutputFolder, record: &Record) -> Result<()> {
+fn refuse_other_run(folder: &OutputFolder, record: &RunRecord) -> Result<()> {
     let place = folder.path().join(RECORD);
     let refused = |message: String| Err(Error::setting("-o", message).with_hint(ANOTHER));
     let Some(bytes) = folder.read(RECORD)? else {
         let message = "holds rows, but no run.json that says how they were made";
         return refused(format!("{} {message}", folder.path().display()));
     };
-    let Ok(earlier) = serde_json::from_slice(&bytes) else {
+    let Ok(earlier) = RunRecord::decode(&bytes) else {
         return refused(format!("{} is damaged", place.display()));
     };
     let differences = record.differences(&earlier);

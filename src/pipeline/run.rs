@@ -11,7 +11,7 @@ use super::collect::{Collector, Counts, Outcome, start_writers};
 use super::images::{self, Loaded, Reader};
 use super::observe::Observer;
 use super::open::open_sampler;
-use super::record::Record;
+use super::record::{finish, run_record};
 use super::resume::Rows;
 use super::row;
 use super::write::{OutputOptions, Predicted, Writer};
@@ -20,6 +20,7 @@ use crate::input::{ImageFile, Preprocessing};
 use crate::output::folder::{OutputFolder, RECORD};
 use crate::output::table::Table;
 use crate::random::digest_key;
+use crate::record::RunRecord;
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, SamplingOptions};
 
@@ -133,10 +134,10 @@ pub fn predict_observed(
     let map = sampler.scores().is_map();
     check::kept_arrays(&job.output, map)?;
     let columns = row::columns(&job.output, map);
-    let mut record = Record::new((&sampler, size), runtime, &preprocessing, job)?;
-    check::policy(&job.output, &record.value())?;
+    let mut record = run_record(&sampler, size, runtime, &preprocessing, job)?;
+    check::policy(&job.output, &record)?;
     if let Some(observer) = observer {
-        observer.begin(&record.value())?;
+        observer.begin(&record)?;
     }
     let folder = OutputFolder::create(&job.folder)?;
     let mut table = Table::claim(&folder, &columns)?;
@@ -154,7 +155,7 @@ pub fn predict_observed(
         folder.clear_derived()?;
     }
     // A run that is cut short leaves word of what it was.
-    folder.write(RECORD, &record.encode()?)?;
+    write_record(&folder, &record)?;
     tell(Event::Started { sampler: &sampler, kept: rows.kept() });
     rows.tell_kept(&mut table, &job.images, tell)?;
     let started = (SystemTime::now(), Instant::now());
@@ -175,10 +176,14 @@ pub fn predict_observed(
         time: started.1.elapsed(),
     };
     if !summary.stopped {
-        record.finish(started.0, &summary);
-        folder.write(RECORD, &record.encode()?)?;
+        finish(&mut record, started.0, &summary);
+        write_record(&folder, &record)?;
     }
     Ok(summary)
+}
+
+fn write_record(folder: &OutputFolder, record: &RunRecord) -> Result<()> {
+    folder.save(RECORD, record.encode().map_err(std::io::Error::from))
 }
 
 struct Run<'a> {

@@ -14,38 +14,10 @@ use crate::output::overlay::{self, Caption, Photo};
 use crate::output::resample::{self, Placement};
 use crate::palette::Palette;
 use crate::policy::Policy;
+use crate::record::{MapSize, Precision};
 use crate::sums::{Needs, Statistics};
 use crate::tensor::Map;
 use crate::tensor::Region;
-
-/// How kept probabilities are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// 32-bit floating point.
-    F32,
-    /// 16-bit floating point.
-    F16,
-}
-
-/// The size at which class maps and maps of measures are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MapSize {
-    /// The image's, with "none" where the network saw nothing of it.
-    #[default]
-    Image,
-    /// That of the network's input, pixel by pixel as it came out.
-    Network,
-}
-
-impl MapSize {
-    /// Its name in flags and records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Network => "network",
-        }
-    }
-}
 
 /// What a run writes.
 #[derive(Debug, Clone)]

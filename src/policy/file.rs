@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Sets, Temperature, Threshold};
 use crate::error::{Error, Result};
+use crate::record::RunRecord;
 
 const VERSION: u32 = 1;
 
@@ -122,53 +123,46 @@ impl Policy {
     }
 }
 
-/// Settings in `run.json` that scores depend on, by group.
-const SETTINGS: &[(&str, &[&str])] = &[
-    ("model", &["files", "output", "scores", "removed_from_end"]),
-    ("sampling", &["samples", "stop", "draws", "masks", "deterministic"]),
-    ("output", &["task", "n_classes"]),
-];
-
 /// Preprocessing settings that change no prediction.
 const HARMLESS: &[&str] = &["max_pixels", "left out", "classes", "palette"];
 
-/// What of a run's record (`run.json`) its scores depend on. The seed is left out: promises are
+/// Returns the settings of a run that its scores depend on. The seed is left out: promises are
 /// about masks of any seed.
-pub fn prediction_settings(record: &Value) -> PredictionSettings {
-    let mut settings = PredictionSettings::new();
-    for (group, keys) in SETTINGS {
-        for key in *keys {
-            let value = match *key {
-                "files" => hashes(&record[group][key]),
-                _ => text(&record[group][key]),
-            };
-            settings.insert(format!("{group}.{key}"), value);
+pub fn prediction_settings(record: &RunRecord) -> PredictionSettings {
+    let RunRecord { model, sampling, output, .. } = record;
+    let mut settings: PredictionSettings = [
+        ("model.files", model.hashes().collect::<Vec<_>>().join(" ")),
+        ("model.output", text(&model.output)),
+        ("model.scores", text(&model.scores)),
+        ("model.removed_from_end", text(&model.removed_from_end)),
+        ("sampling.samples", text(&sampling.samples)),
+        ("sampling.stop", text(&sampling.stop)),
+        ("sampling.draws", text(&sampling.draws)),
+        ("sampling.masks", text(&sampling.masks)),
+        ("sampling.deterministic", text(&sampling.deterministic)),
+        ("output.task", text(&output.task)),
+        ("output.n_classes", text(&output.n_classes)),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    for setting in &record.preprocessing {
+        if !HARMLESS.contains(&setting.key.as_str()) {
+            let key = format!("preprocessing.{}", setting.key);
+            settings.insert(key, setting.value.clone());
         }
     }
-    for setting in record["preprocessing"].as_array().into_iter().flatten() {
-        let key = setting["key"].as_str().unwrap_or_default();
-        if !HARMLESS.contains(&key) {
-            settings.insert(format!("preprocessing.{key}"), text(&setting["value"]));
-        }
-    }
-    let site = |site: &Value| {
-        ["tensor", "kind", "unit", "ratio"].map(|key| text(&site[key])).join(" ")
-    };
-    let sites = record["sites"].as_array().into_iter().flatten().map(site);
+    let sites = record.sites.iter().map(|site| {
+        format!("{} {} {} {}", site.tensor, site.kind, site.unit, text(&site.ratio))
+    });
     settings.insert("sites".to_owned(), sites.collect::<Vec<_>>().join(", "));
     settings
 }
 
-/// A model is what is in its files, whatever they are called.
-fn hashes(files: &Value) -> String {
-    let files = files.as_array().into_iter().flatten();
-    files.map(|file| text(&file["sha256"])).collect::<Vec<_>>().join(" ")
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "none".to_owned(),
-        value => value.to_string(),
+/// Returns a value as policies store it: strings as they are, everything else as JSON.
+fn text(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(text)) if !text.is_empty() => text,
+        Ok(Value::String(_) | Value::Null) | Err(_) => "none".to_owned(),
+        Ok(value) => value.to_string(),
     }
 }

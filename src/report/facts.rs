@@ -1,8 +1,10 @@
 //! What a run was, in words.
 
-use serde_json::Value;
-
 use super::files::Shown;
+use crate::record::{
+    ModelRecord, MultiplyAdds, OutputRecord, PreprocessingSetting, RunRecord,
+    SamplingRecord, StopRecord,
+};
 
 /// In few words, and what else there is to say, if anything.
 pub(super) type Said = (String, String);
@@ -24,32 +26,25 @@ pub(super) struct Site {
     pub(super) unit: String,
 }
 
-/// A setting of the preprocessing, and where it came from.
-pub(super) struct Setting {
-    pub(super) key: String,
-    pub(super) value: String,
-    pub(super) from: String,
-}
-
 /// Facts that are seen at once; the others are a click away.
 const FIRST: usize = 6;
 
-/// What a fact is called, and how it is found.
+/// A fact's name, and the function that finds it.
 type Kind = (&'static str, fn(&Shown) -> Option<Said>);
 
 const KINDS: [Kind; 12] = [
     ("Images", |one| Some(images(one))),
-    ("Samples (T)", |one| samples(&one.run.record["sampling"])),
-    ("Dropout sites", |one| alone(one.run.record["sites"].as_array()?.len().to_string())),
-    ("Work done once", |one| work(&one.run.record)),
-    ("Time an image", time),
-    ("Task", |one| task(&one.run.record["output"])),
-    ("Model", |one| alone(file_name(one.run.record["model"]["path"].as_str()?))),
-    ("Draws", |one| draws(&one.run.record["sampling"])),
-    ("Seed", |one| alone(one.run.record["sampling"]["seed"].as_u64()?.to_string())),
-    ("Runtime", |one| runtime(&one.run.record)),
-    ("Model file", |one| model_file(&one.run.record["model"])),
-    ("Folder", |one| alone(one.run.path.display().to_string())),
+    ("Samples (T)", |one| samples(&record(one)?.sampling)),
+    ("Dropout sites", sites_count),
+    ("Work done once", |one| work(record(one)?.multiply_adds.as_ref()?)),
+    ("Time an image", |one| time(record(one)?)),
+    ("Task", |one| task(&record(one)?.output)),
+    ("Model", |one| only(file_name(known(&record(one)?.model.path)?))),
+    ("Draws", |one| draws(&record(one)?.sampling)),
+    ("Seed", |one| seed(&record(one)?.sampling)),
+    ("Runtime", |one| runtime(record(one)?)),
+    ("Model file", |one| model_file(&record(one)?.model)),
+    ("Folder", |one| only(one.run.path.display().to_string())),
 ];
 
 /// The facts of the runs, side by side; what no record says is left out.
@@ -66,16 +61,31 @@ pub(super) fn facts(shown: &[Shown]) -> Vec<Fact> {
     KINDS.into_iter().enumerate().filter_map(fact).collect()
 }
 
+fn record(shown: &Shown) -> Option<&RunRecord> {
+    shown.run.record.as_ref()
+}
+
+/// A text that the record has.
+fn known(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 #[expect(
     clippy::unnecessary_wraps,
     reason = "as the other facts, which may not be known"
 )]
-fn alone(text: String) -> Option<Said> {
+fn only(text: String) -> Option<Said> {
     Some((text, String::new()))
 }
 
-fn text(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned)
+fn sites_count(shown: &Shown) -> Option<Said> {
+    let n = record(shown)?.sites.len();
+    if n > 0 { only(n.to_string()) } else { None }
+}
+
+fn seed(sampling: &SamplingRecord) -> Option<Said> {
+    known(&sampling.draws)?;
+    only(sampling.seed.to_string())
 }
 
 fn file_name(path: &str) -> String {
@@ -104,39 +114,40 @@ pub(super) fn grouped(number: usize) -> String {
     text
 }
 
-fn samples(sampling: &Value) -> Option<Said> {
-    let samples = sampling["samples"].as_u64()?;
-    if sampling["deterministic"] == true {
+fn samples(sampling: &SamplingRecord) -> Option<Said> {
+    if sampling.deterministic {
         return Some(("none".to_owned(), "one pass with every dropout off".to_owned()));
     }
-    let stop = &sampling["stop"];
-    let more = stop["steering"].as_str().zip(stop["tolerance"].as_f64());
-    match more {
-        None => alone(samples.to_string()),
-        Some((steering, tolerance)) => Some((
+    if sampling.samples == 0 {
+        return None;
+    }
+    let samples = sampling.samples;
+    match &sampling.stop {
+        None => only(samples.to_string()),
+        Some(StopRecord { steering, tolerance }) => Some((
             format!("up to {samples}"),
             format!("until {steering} is known to {tolerance}"),
         )),
     }
 }
 
-fn draws(sampling: &Value) -> Option<Said> {
-    let masks = match sampling["masks"].as_str()? {
+fn draws(sampling: &SamplingRecord) -> Option<Said> {
+    let draws = known(&sampling.draws)?;
+    let masks = match sampling.masks.as_str() {
         "shared" => "the same masks for all images",
         _ => "masks of its own for each image",
     };
-    Some((format!("{},", sampling["draws"].as_str()?), masks.to_owned()))
+    Some((format!("{draws},"), masks.to_owned()))
 }
 
-fn work(record: &Value) -> Option<Said> {
-    let costs = &record["multiply_adds"];
-    let (needed, repeated) = (costs["needed"].as_f64()?, costs["every_sample"].as_f64()?);
+fn work(costs: &MultiplyAdds) -> Option<Said> {
+    let (needed, repeated) = (costs.needed as f64, costs.every_sample as f64);
     if needed <= 0.0 {
         return None;
     }
     let once = 100.0 * (1.0 - repeated / needed);
     let digits = usize::from(once > 99.0 && once < 100.0);
-    let (width, height) = (costs["width"].as_u64()?, costs["height"].as_u64()?);
+    let (width, height) = (costs.width, costs.height);
     let of = format!("of {} multiply-adds at {width} x {height}", count(needed));
     Some((format!("{once:.digits$} %"), of))
 }
@@ -151,57 +162,51 @@ fn count(number: f64) -> String {
     format!("{:.digits$}{unit}", number / factor)
 }
 
-fn time(shown: &Shown) -> Option<Said> {
-    let seconds = shown.run.record["times"]["seconds"].as_f64()?;
-    let n = shown.run.record["images"]["done"].as_u64().filter(|n| *n > 0)?;
+fn time(record: &RunRecord) -> Option<Said> {
+    let seconds = record.times?.seconds;
+    let n = record.images.map(|images| images.done).filter(|n| *n > 0)?;
     let each = seconds / n as f64;
     let digits = if each < 0.1 { 4 } else { 2 };
     Some((format!("{each:.digits$} s"), format!("{seconds:.1} s in all")))
 }
 
-fn task(output: &Value) -> Option<Said> {
-    let n_classes = output["n_classes"].as_u64()?;
-    Some((output["task"].as_str()?.to_owned(), format!("{n_classes} classes")))
+fn task(output: &OutputRecord) -> Option<Said> {
+    let task = known(&output.task)?.to_owned();
+    Some((task, format!("{} classes", output.n_classes)))
 }
 
-fn runtime(record: &Value) -> Option<Said> {
-    let runtime = &record["runtime"];
-    let version = runtime["onnxruntime"].as_str()?;
-    let mcdrop = record["mcdrop"].as_str()?;
-    let threads = match runtime["threads"].as_u64()? {
+fn runtime(record: &RunRecord) -> Option<Said> {
+    let (mcdrop, runtime) = (&record.mcdrop, &record.runtime);
+    let version = known(&runtime.onnxruntime)?;
+    let threads = match runtime.threads {
         1 => "1 thread".to_owned(),
         n => format!("{n} threads"),
     };
     Some((format!("mcdrop {mcdrop}, ONNX Runtime {version},"), threads))
 }
 
-fn model_file(model: &Value) -> Option<Said> {
-    let hash = model["files"][0]["sha256"].as_str()?;
+fn model_file(model: &ModelRecord) -> Option<Said> {
+    let hash = model.hashes().next()?;
     let short = hash.get(..12).unwrap_or(hash);
-    let opset = model["opset"].as_i64().map(|opset| format!("opset {opset}"));
-    Some((format!("sha256 {short}…"), opset.unwrap_or_default()))
+    Some((format!("sha256 {short}…"), format!("opset {}", model.opset)))
 }
 
 /// The sites of the first run.
 pub(super) fn sites(shown: &Shown) -> Vec<Site> {
-    let site = |site: &Value| Site {
-        node: text(&site["node"]).unwrap_or_default(),
-        kind: text(&site["kind"]).unwrap_or_default(),
-        ratio: site["ratio"]
-            .as_f64()
-            .map_or("by the image".to_owned(), |r| (r as f32).to_string()),
-        unit: text(&site["unit"]).unwrap_or_default(),
-    };
-    shown.run.record["sites"].as_array().into_iter().flatten().map(site).collect()
+    let sites = record(shown).into_iter().flat_map(|record| &record.sites);
+    sites
+        .map(|site| Site {
+            node: site.node.clone(),
+            kind: site.kind.clone(),
+            ratio: site
+                .ratio
+                .map_or("by the image".to_owned(), |ratio| (ratio as f32).to_string()),
+            unit: site.unit.clone(),
+        })
+        .collect()
 }
 
 /// Its preprocessing.
-pub(super) fn settings(shown: &Shown) -> Vec<Setting> {
-    let setting = |setting: &Value| Setting {
-        key: text(&setting["key"]).unwrap_or_default(),
-        value: text(&setting["value"]).unwrap_or_else(|| setting["value"].to_string()),
-        from: text(&setting["from"]).unwrap_or_default(),
-    };
-    let settings = shown.run.record["preprocessing"].as_array();
-    settings.into_iter().flatten().map(setting).collect()
+pub(super) fn settings(shown: &Shown) -> &[PreprocessingSetting] {
+    record(shown).map(|record| record.preprocessing.as_slice()).unwrap_or_default()
 }

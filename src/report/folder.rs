@@ -10,13 +10,14 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, RECORD, TABLE};
+use crate::record::RunRecord;
 
 /// A run, whole or not.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) path: PathBuf,
-    /// Its record, `null` where there is none.
-    pub(super) record: Value,
+    /// The record; `None` if it is missing or damaged.
+    pub(super) record: Option<RunRecord>,
     /// What it predicts, where the record says so.
     pub(super) folder: Option<PredictionFolder>,
     /// The metrics, `null` where it was not evaluated.
@@ -53,15 +54,13 @@ impl Run {
             return Err(Error::setting("OUT", message)
                 .with_hint("name a folder that `mcdrop predict -o` wrote"));
         }
-        let record = json(&path.join(RECORD), &mut notes);
+        let record = read(&path.join(RECORD), RunRecord::decode, &mut notes);
         let metrics = path.join(METRICS);
-        let metrics =
-            if metrics.exists() { json(&metrics, &mut notes) } else { Value::Null };
-        let folder = match &record {
-            Value::Null => None,
-            record => PredictionFolder::of_record(path, record.clone()).ok(),
-        };
-        if folder.is_none() && !record.is_null() {
+        let metrics = metrics.exists().then(|| read(&metrics, object, &mut notes));
+        let metrics = metrics.flatten().unwrap_or_default();
+        let of_record = |record| PredictionFolder::of_record(path, record).ok();
+        let folder = record.clone().and_then(of_record);
+        if folder.is_none() && record.is_some() {
             notes.push(format!("{RECORD} does not say what was predicted"));
         }
         let (columns, rows) = table(&path.join(TABLE), &mut notes);
@@ -74,13 +73,13 @@ impl Run {
     /// Says whether the run ended.
     fn note_what_is_left(&mut self) {
         let n = self.rows.len();
-        let expected = ["done", "failed"]
-            .iter()
-            .filter_map(|key| self.record["images"][key].as_u64());
-        let expected: u64 = expected.sum();
-        if !self.record.is_null() && self.record["images"].is_null() {
+        let Some(record) = &self.record else { return };
+        let Some(images) = record.images else {
             self.notes.push(format!("The run did not end: {n} images have a row."));
-        } else if !self.record.is_null() && expected != n as u64 {
+            return;
+        };
+        let expected = images.done.saturating_add(images.failed);
+        if expected != n as u64 {
             let note =
                 format!("{RECORD} counts {expected} images, {TABLE} has {n} rows.");
             self.notes.push(note);
@@ -102,9 +101,7 @@ impl Run {
 
     /// A setting of the preprocessing.
     pub(super) fn setting(&self, key: &str) -> Option<&str> {
-        let settings = self.record["preprocessing"].as_array().into_iter().flatten();
-        let mut of_key = settings.filter(|setting| setting["key"] == key);
-        of_key.next().and_then(|setting| setting["value"].as_str())
+        self.record.as_ref()?.preprocessing_setting(key)
     }
 }
 
@@ -121,13 +118,17 @@ impl Row {
     }
 }
 
-/// A file of JSON, `null` where it cannot be read.
-fn json(file: &Path, notes: &mut Vec<String>) -> Value {
+/// Reads and decodes a file; notes why if that fails.
+fn read<T>(
+    file: &Path,
+    decode: impl Fn(&[u8]) -> serde_json::Result<T>,
+    notes: &mut Vec<String>,
+) -> Option<T> {
     let name = file.file_name().unwrap_or_default().display();
     let note = match fs::read(file) {
-        Ok(bytes) => match serde_json::from_slice::<Value>(&bytes) {
-            Ok(value @ Value::Object(_)) => return value,
-            _ => format!("{name} is damaged."),
+        Ok(bytes) => match decode(&bytes) {
+            Ok(value) => return Some(value),
+            Err(_) => format!("{name} is damaged."),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => {
             format!("{name} is missing.")
@@ -135,7 +136,11 @@ fn json(file: &Path, notes: &mut Vec<String>) -> Value {
         Err(error) => format!("{name} cannot be read: {error}."),
     };
     notes.push(note);
-    Value::Null
+    None
+}
+
+fn object(bytes: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(bytes).map(Value::Object)
 }
 
 /// The columns and whole rows of the table.

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use super::folder::Run;
 use crate::evaluate::PredictionFolder;
 use crate::measure::{MEASURES, Measure};
@@ -12,17 +10,18 @@ use crate::output::class_map;
 use crate::output::folder::map_path;
 use crate::output::format::{FORMATS, Format};
 use crate::output::page::data::{HIGHEST, ImageData};
+use crate::record::RunRecord;
 
 /// Measures of which there may be maps, as the record says.
 pub(super) fn measures(run: &Run) -> Vec<&'static Measure> {
-    let output = &run.record["output"];
-    let is_in = |list: &Value, name: &str| {
-        list.as_array().is_some_and(|names| names.iter().any(|known| known == name))
+    let Some(output) = run.record.as_ref().map(|record| &record.output) else {
+        return Vec::new();
     };
-    let kept = !output["keep_probabilities"].is_null();
+    let is_in = |list: &[String], name: &str| list.iter().any(|known| known == name);
+    let kept = output.keep_probabilities.is_some();
     let is_there = |measure: &&Measure| {
-        is_in(&output["maps"], measure.name)
-            || (kept && is_in(&output["measures"], measure.name))
+        is_in(&output.maps, measure.name)
+            || (kept && is_in(&output.measures, measure.name))
     };
     MEASURES.iter().filter(is_there).collect()
 }
@@ -54,7 +53,7 @@ pub(super) fn read(
     notes: &mut Vec<String>,
 ) -> ImageData {
     let mut data = ImageData { id: id.to_owned(), ..ImageData::default() };
-    if run.record["output"]["prediction"] == true {
+    if folder.record.output.prediction {
         let path = map_path("prediction", id, "png");
         let read = fs::read(run.path.join(&path))
             .and_then(|bytes| class_map::decode_png(&bytes, folder.n_classes))
@@ -102,7 +101,7 @@ pub(super) fn place(
     map: (usize, usize),
     (width, height): (usize, usize),
 ) -> Option<[f64; 4]> {
-    let is_cropped = run.setting("crop").is_some_and(|crop| crop != "none");
+    let is_cropped = run.record.as_ref().is_some_and(RunRecord::is_cropped);
     let whole = [0.0, 0.0, width as f64, height as f64];
     (map == (width, height) || !is_cropped).then_some(whole)
 }

@@ -3,11 +3,12 @@
 use askama::Template;
 
 use super::evaluation::{self, Section};
-use super::facts::{self, Fact, Setting, Site};
+use super::facts::{self, Fact, Site};
 use super::files::Shown;
 use super::rows;
 use crate::error::{Error, Result};
 use crate::measure::MEASURES;
+use crate::record::PreprocessingSetting;
 
 const STYLE: &str = include_str!("page/page.css");
 
@@ -43,7 +44,7 @@ struct Page<'a> {
     notes: Vec<String>,
     facts: Vec<Fact>,
     sites: Vec<Site>,
-    settings: Vec<Setting>,
+    settings: &'a [PreprocessingSetting],
     failed: Vec<(&'a str, &'a str)>,
     n_failed: usize,
     meanings: Vec<(&'static str, &'static str)>,

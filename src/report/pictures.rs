@@ -77,11 +77,8 @@ fn original(run: &Run, row: &Row, images: Option<&Path>) -> Result<Picture, Stri
 
 /// Where the image of an id may be.
 fn roots(run: &Run, id: &str) -> Vec<PathBuf> {
-    let place = |root: &serde_json::Value| {
-        let skip = usize::try_from(root["skip"].as_u64()?).ok()?;
-        Some(Path::new(root["folder"].as_str()?).join(id.get(skip..)?))
-    };
-    run.record["inputs"].as_array().into_iter().flatten().filter_map(place).collect()
+    let inputs = run.record.iter().flat_map(|record| &record.inputs);
+    inputs.filter_map(|folder| folder.path(id)).collect()
 }
 
 /// The map over a small picture, where the pixels of the whole one lie in it, and its bound.

@@ -34,12 +34,7 @@ pub(super) fn script_data(shown: &[Shown]) -> Value {
 
 fn classes(shown: &Shown) -> Value {
     let Some(folder) = &shown.run.folder else { return json!([]) };
-    let palette = shown.run.record["palette"].as_array().map(|colors| {
-        let color =
-            |color: &Value| serde_json::from_value(color.clone()).unwrap_or([0; 3]);
-        Palette::new(colors.iter().map(color).collect())
-    });
-    let palette = palette.unwrap_or_default();
+    let palette = folder.record.palette.clone().map(Palette::new).unwrap_or_default();
     let names = folder.class_names.as_deref().unwrap_or_default();
     // What a hostile record counts is not believed.
     let n = folder.n_classes.min(usize::from(u16::MAX)) as u16;

@@ -1,0 +1,320 @@
+//! Records of a run: the one schema behind `run.json`.
+//!
+//! [`RunRecord`] is `run.json`: how the predictions of a folder were made.
+//!
+//! Folders of older versions are read as well: a key that is missing has its default, a key that
+//! is not known is ignored. A value of the wrong type makes the whole record invalid.
+
+mod differences;
+mod named_values;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::named_values::NamedValues;
+
+/// How the predictions of a folder were made: `run.json`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunRecord {
+    /// Version of mcdrop.
+    pub mcdrop: String,
+    /// The model.
+    pub model: ModelRecord,
+    /// The libraries and instructions that the run was computed with.
+    pub runtime: RuntimeRecord,
+    /// The settings of the samples.
+    pub sampling: SamplingRecord,
+    /// Multiply-adds per image; `None` if they cannot be counted.
+    pub multiply_adds: Option<MultiplyAdds>,
+    /// The sites that were sampled.
+    pub sites: Vec<SiteRecord>,
+    /// The settings of the preprocessing.
+    pub preprocessing: Vec<PreprocessingSetting>,
+    /// Names of the classes, if they are known.
+    pub classes: Option<Vec<String>>,
+    /// Colors of the classes, if some were chosen.
+    pub palette: Option<Vec<[u8; 3]>>,
+    /// What was predicted and written.
+    pub output: OutputRecord,
+    /// The folders of the images.
+    pub inputs: Vec<InputFolder>,
+    /// Numbers of images; `None` while the run has not ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImageCounts>,
+    /// Start and duration; `None` while the run has not ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<Times>,
+}
+
+/// The model of a run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelRecord {
+    /// Path of the ONNX file.
+    pub path: String,
+    /// The file and its external data, each with its hash.
+    pub files: Vec<FileHash>,
+    /// The program that wrote the file.
+    pub producer: String,
+    /// Version of the ONNX operators.
+    pub opset: i64,
+    /// Name of the output that the scores belong to.
+    pub output: String,
+    /// `logits` or `probabilities`.
+    pub scores: String,
+    /// Operators behind the scores that were cut off.
+    pub removed_from_end: Option<String>,
+    /// Number of nodes that run once per image.
+    pub prefix_nodes: usize,
+    /// Number of nodes that run once per sample.
+    pub suffix_nodes: usize,
+}
+
+/// A file with its hash.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileHash {
+    /// Name of the file.
+    pub name: String,
+    /// SHA-256 of its bytes in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The libraries and instructions that a run was computed with.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RuntimeRecord {
+    /// Version of ONNX Runtime.
+    pub onnxruntime: String,
+    /// Path of its library.
+    pub library: String,
+    /// Its execution provider.
+    pub provider: String,
+    /// The instruction set of mcdrop's own kernels.
+    pub kernels: String,
+    /// Number of threads.
+    pub threads: usize,
+}
+
+/// The settings of the samples.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SamplingRecord {
+    /// Number of samples, the largest one if `stop` is set; 0 without dropout.
+    pub samples: u32,
+    /// The rule that ends sampling early.
+    pub stop: Option<StopRecord>,
+    /// Seed of the masks.
+    pub seed: u64,
+    /// How the samples of a unit are drawn together.
+    pub draws: String,
+    /// Whether images share their masks.
+    pub masks: String,
+    /// Every dropout was off.
+    pub deterministic: bool,
+    /// The batch size that was asked for.
+    pub batch_size: Option<usize>,
+    /// Bytes that a run of the suffix may take.
+    pub memory: usize,
+    /// Number of batch elements of a run of the suffix.
+    pub rows_per_run: usize,
+    /// The reason why there are not more.
+    pub rows_per_run_limited_by: Option<String>,
+    /// The fixed batch size of the file, if it was made dynamic.
+    pub batch_size_opened: Option<usize>,
+    /// Shortcuts that were switched off.
+    pub disabled: Vec<String>,
+}
+
+/// A rule that ends sampling early.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StopRecord {
+    /// Name of the quantity that must be known well enough.
+    pub steering: String,
+    /// Its largest error.
+    pub tolerance: f64,
+}
+
+/// Multiply-adds per image of one size.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MultiplyAdds {
+    /// Those of all nodes that are needed, once.
+    pub needed: u64,
+    /// Those that every sample repeats.
+    pub every_sample: u64,
+    /// Height of the network's input.
+    pub height: usize,
+    /// Width of the network's input.
+    pub width: usize,
+}
+
+/// A site where randomness enters.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SiteRecord {
+    /// Name of its node.
+    pub node: String,
+    /// The tensor that it writes.
+    pub tensor: String,
+    /// The probability that a unit is dropped; `None` if the model computes it.
+    pub ratio: Option<f64>,
+    /// The kind of dropout.
+    pub kind: String,
+    /// What is dropped together.
+    pub unit: String,
+    /// Key of its masks in hexadecimal digits.
+    pub key: String,
+}
+
+/// A setting of the preprocessing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PreprocessingSetting {
+    /// Name of the setting.
+    pub key: String,
+    /// Its value, as an option of the command line has it.
+    pub value: String,
+    /// Where the value comes from.
+    pub from: String,
+}
+
+/// What was predicted and written.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OutputRecord {
+    /// Name of the task.
+    pub task: String,
+    /// Number of classes.
+    pub n_classes: usize,
+    /// Measures in the table of images.
+    pub measures: Vec<String>,
+    /// Measures of which maps were written.
+    pub maps: Vec<String>,
+    /// Class maps were written.
+    pub prediction: bool,
+    /// Overlays were written.
+    pub overlay: bool,
+    /// Formats of the measures' maps.
+    pub formats: Vec<String>,
+    /// For each format, how values are read from its files.
+    pub reading: NamedValues<String>,
+    /// Size of class maps and of the measures' maps.
+    pub map_size: MapSize,
+    /// The largest value of each measure.
+    pub bounds: NamedValues<f64>,
+    /// The unit of each measure.
+    pub units: NamedValues<String>,
+    /// Precision of the mean probabilities, if they were kept.
+    pub keep_probabilities: Option<Precision>,
+    /// The policy in full, as its file has it. Records lie below policies, so it stays a document
+    /// here; it is compared as a whole and never read in part.
+    pub policy: Option<serde_json::Value>,
+    /// Files for the page of the folder were written.
+    pub report: bool,
+}
+
+/// The size at which class maps and maps of measures are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MapSize {
+    /// The image's size, with "none" where the network saw nothing of the image.
+    #[default]
+    Image,
+    /// The size of the network's input, pixel by pixel as computed.
+    Network,
+}
+
+/// How kept probabilities are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floating point.
+    F32,
+    /// 16-bit floating point.
+    F16,
+}
+
+/// A folder of images: the file of an id is `folder/id[skip..]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InputFolder {
+    /// Path of the folder.
+    pub folder: String,
+    /// Number of bytes at the start of an id that do not belong to the path below the folder.
+    pub skip: usize,
+}
+
+/// Numbers of images of a run that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageCounts {
+    /// Images with a prediction.
+    pub done: u64,
+    /// Images with an error.
+    pub failed: u64,
+}
+
+/// Start and duration of a run that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Times {
+    /// Seconds since 1970 at its start.
+    pub started_unix_seconds: u64,
+    /// Seconds from the first image to the last row.
+    pub seconds: f64,
+}
+
+impl RunRecord {
+    /// Parses the bytes of a `run.json`.
+    ///
+    /// # Errors
+    /// If they are not a JSON object, or a value has the wrong type.
+    pub fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
+        // A struct can also be read from an array.
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(bytes)?;
+        serde_json::from_value(serde_json::Value::Object(object))
+    }
+
+    /// Returns the bytes of `run.json`.
+    ///
+    /// # Errors
+    /// If a value cannot be written.
+    pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// Returns the value of a setting of the preprocessing.
+    pub fn preprocessing_setting(&self, key: &str) -> Option<&str> {
+        let mut settings = self.preprocessing.iter();
+        settings.find(|setting| setting.key == key).map(|setting| setting.value.as_str())
+    }
+
+    /// Returns whether the network saw only the middle of images.
+    pub fn is_cropped(&self) -> bool {
+        self.preprocessing_setting("crop").is_some_and(|crop| crop != "none")
+    }
+}
+
+impl ModelRecord {
+    /// Hashes of the model's files. A model is what its files contain, whatever their names are.
+    pub fn hashes(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.sha256.as_str())
+    }
+}
+
+impl InputFolder {
+    /// Returns the path of the image with this id; `None` if the id is too short.
+    pub fn path(&self, id: &str) -> Option<std::path::PathBuf> {
+        Some(Path::new(&self.folder).join(id.get(self.skip..)?))
+    }
+}
+
+#[cfg(test)]
+mod tests;
