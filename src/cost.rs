@@ -11,20 +11,20 @@
 //! normalization, pooling, resizing and sums. A fused operator whose product has no formula
 //! here is named in [`Costs::unknown`].
 
-mod bodies;
 mod count;
 mod einsum;
 mod formula;
+mod shape_placeholders;
 mod skeleton;
-mod stand_in;
+mod subgraphs;
 mod tensors;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
-use count::{Counter, Part};
-use tensors::Tensor;
+use count::{CostCounter, GraphWithOpsets};
+use tensors::TensorInfo;
 
 use crate::error::{Error, Result};
 use crate::onnx::{Model, proto};
@@ -74,8 +74,8 @@ pub fn costs(model: &Model, runtime: &Runtime, size: &[usize]) -> Result<Costs> 
     let functions = skeleton::functions(model);
     let graph = skeleton::of_graph(model, &model.graph, vec![image]);
     let opsets = model.shell.opset_import.clone();
-    let mut counter = Counter::new(model, runtime, functions);
-    let counted = counter.count(&Part { graph, opsets }, "").map_err(|error| {
+    let mut counter = CostCounter::new(model, runtime, functions);
+    let counted = counter.count(&GraphWithOpsets { graph, opsets }, "").map_err(|error| {
         if error.detail().is_some_and(|text| text.contains("nference")) {
             let sizes: Vec<String> = size.iter().map(ToString::to_string).collect();
             let sizes = sizes.join("x");
@@ -113,5 +113,5 @@ fn image(model: &Model, size: &[usize]) -> Result<proto::ValueInfo> {
             .with_hint("give a size for each axis, the batch first"));
     }
     let dimensions = size.iter().copied().map(Some).collect();
-    Ok(Tensor { element_type: image.element_type, dimensions }.declared(&image.name))
+    Ok(TensorInfo { element_type: image.element_type, dimensions }.declared(&image.name))
 }

@@ -41,18 +41,18 @@ mod suspect;
 
 pub use crate::head::ScoresOption;
 pub(crate) use batch::{Preference, Shapes};
-pub use candidates::{Candidate, Place};
+pub use candidates::{Candidate, InsertionPoint};
 pub use choose::SiteOptions;
 pub(crate) use converted::{AddedInputs, Converted, ConvertedDraw};
 pub use inspect::{Inspection, Verdict, inspect};
-pub(crate) use prepare::Active;
+pub(crate) use prepare::ActiveSite;
 pub use prepare::Survey;
 pub use restore::restore;
 pub(crate) use self_contained::SELF_CONTAINED;
 #[cfg(test)]
-pub(crate) use site::Values;
-pub(crate) use site::{Draw, Mask};
-pub use site::{Kind, Site, Unit};
+pub(crate) use site::DropoutValues;
+pub use site::{DropUnit, Site, SiteKind};
+pub(crate) use site::{Mask, StochasticNode};
 pub(crate) use split::{Growing, SuffixKind, TypedTensor, Watched, WatchedNode};
 pub use split::{Plan, SiteAxis};
 pub use suspect::{Suspicion, Warning};

@@ -5,16 +5,16 @@
 //! work. Files are untrusted: whatever they hold, reading them gives a model or an error.
 
 mod constant;
-mod cut_short;
 mod declare;
 mod element_type;
 mod external;
 mod file;
 mod find;
-mod foreign;
 mod graph;
 mod node;
 pub(crate) mod proto;
+mod sniff;
+mod truncated;
 
 pub(crate) use constant::{first_values, float_scalar, int_values, tensor_values};
 pub(crate) use declare::{declared, typed, untyped};

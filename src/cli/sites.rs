@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::names;
-use crate::graph::{SiteOptions, Unit};
+use crate::graph::{DropUnit, SiteOptions};
 
 /// What commands are told that look at a model without images.
 #[derive(Debug, Args)]
@@ -79,8 +79,8 @@ impl SiteArguments {
             ratios: self.ratio.clone(),
             insert: self.insert.clone(),
             unit: self.unit.map(|unit| match unit {
-                UnitName::Element => Unit::Element,
-                UnitName::Channel => Unit::Channel,
+                UnitName::Element => DropUnit::Element,
+                UnitName::Channel => DropUnit::Channel,
             }),
         }
     }

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, GroundTruth, PredictionFolder, StreamingEvaluation,
 };
-use crate::graph::{self, Place, SiteOptions, Verdict};
+use crate::graph::{self, InsertionPoint, SiteOptions, Verdict};
 use crate::input::{Source, list_images};
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Job, Setup};
@@ -174,10 +174,10 @@ impl TuneArguments {
             (_, false) => return Ok(self.places.clone()),
             _ => {}
         }
-        let is_there = |place: &Place| {
+        let is_there = |place: &InsertionPoint| {
             found.candidates.iter().any(|candidate| candidate.place == *place)
         };
-        let places = Place::ALL.into_iter().filter(is_there);
+        let places = InsertionPoint::ALL.into_iter().filter(is_there);
         let places: Vec<String> = places.map(|place| place.name().to_owned()).collect();
         if places.is_empty() {
             let message = "the model has no place that mcdrop knows";

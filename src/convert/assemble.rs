@@ -9,7 +9,7 @@ use super::keys::{Inputs, Keys, Rows};
 use super::noise;
 use super::place::{Place, draw_number, places};
 use super::says;
-use crate::graph::{Active, AddedInputs, Converted, Draw, Plan, SiteAxis};
+use crate::graph::{ActiveSite, AddedInputs, Converted, Plan, SiteAxis, StochasticNode};
 use crate::onnx::ElementType::I64;
 use crate::onnx::{ElementType, captured_names, proto, typed};
 use crate::random::Draws;
@@ -84,9 +84,9 @@ pub(super) struct Shared {
 }
 
 /// Gaussian numbers are independent whatever the draws of the masks are.
-fn draws_of(active: &Active, draws: Draws) -> Draws {
+fn draws_of(active: &ActiveSite, draws: Draws) -> Draws {
     match active.draw {
-        Draw::Normal { .. } => Draws::Independent,
+        StochasticNode::Normal { .. } => Draws::Independent,
         _ => draws,
     }
 }
@@ -154,7 +154,7 @@ impl Shared {
         }
     }
 
-    fn draw(&mut self, b: &mut Builder, active: &Active, place: &Place) {
+    fn draw(&mut self, b: &mut Builder, active: &ActiveSite, place: &Place) {
         if self.only.is_some_and(|only| only != active.site) {
             off(b, active, place);
             return;
@@ -164,7 +164,7 @@ impl Shared {
             return;
         };
         match &active.draw {
-            Draw::Dropout(mask) => {
+            StochasticNode::Dropout(mask) => {
                 let shared = (&self.rows, keys, &mut self.tables);
                 dropout::dropout(b, shared, (active, mask), place);
             }
@@ -174,12 +174,12 @@ impl Shared {
 }
 
 /// What a draw is without randomness.
-fn off(b: &mut Builder, active: &Active, place: &Place) {
+fn off(b: &mut Builder, active: &ActiveSite, place: &Place) {
     let last = (place.name.as_str(), active.output.as_str());
     let value = match active.draw {
-        Draw::Dropout(_) => return b.named("Identity", &[&active.input], last),
-        Draw::Uniform { off, .. } => off,
-        Draw::Normal { mean, .. } => mean,
+        StochasticNode::Dropout(_) => return b.named("Identity", &[&active.input], last),
+        StochasticNode::Uniform { off, .. } => off,
+        StochasticNode::Normal { mean, .. } => mean,
     };
     let value = b.float(value);
     b.named("Expand", &[&value, &active.input], last);

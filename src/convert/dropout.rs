@@ -7,7 +7,7 @@ use super::generator::{MAPS, range, shifted, spread, squares, strata};
 use super::keys::{Keys, Rows};
 use super::layout::Layout;
 use super::place::Place;
-use crate::graph::{Active, Mask};
+use crate::graph::{ActiveSite, Mask};
 use crate::onnx::ElementType::{Bool, F16, F32, I32};
 use crate::random::{BLOCK, Draws, threshold};
 
@@ -70,7 +70,7 @@ impl Tables {
     }
 
     /// Builds what [`dropout`] will need of these draws, so that bodies find it around them.
-    pub(super) fn prepare(&mut self, b: &mut Builder, draws: Draws, active: &Active) {
+    pub(super) fn prepare(&mut self, b: &mut Builder, draws: Draws, active: &ActiveSite) {
         let values = active.values;
         let drawn = (draws, active.ratio);
         self.values(b, drawn, [0.0, values.scale, 1.0]);
@@ -89,7 +89,7 @@ fn limit(ratio: f32) -> u64 {
 pub(super) fn dropout(
     b: &mut Builder,
     (rows, keys, tables): (&Rows, &Keys, &mut Tables),
-    (active, mask): (&Active, &Mask),
+    (active, mask): (&ActiveSite, &Mask),
     place: &Place,
 ) {
     let x = &active.input;

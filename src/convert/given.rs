@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use super::place::{Place, draw_number};
 use crate::error::{Error, Result};
-use crate::graph::{AddedInputs, Draw, Plan, SiteAxis};
+use crate::graph::{AddedInputs, Plan, SiteAxis, StochasticNode};
 use crate::onnx::ElementType::{Bool, F16, F32};
 use crate::onnx::{proto, typed};
 
@@ -56,7 +56,9 @@ impl Given {
             let draws = plan.active().iter().zip(places);
             let first = draws.into_iter().find(|(active, _)| active.site == number);
             let shape = first.and_then(|(active, place)| match &active.draw {
-                Draw::Dropout(mask) => Some(mask_shape(mask.axes.as_deref(), place)),
+                StochasticNode::Dropout(mask) => {
+                    Some(mask_shape(mask.axes.as_deref(), place))
+                }
                 _ => None,
             });
             let tensor =

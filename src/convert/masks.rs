@@ -1,7 +1,7 @@
 //! Masks as a caller would give them, from the definition.
 
 use crate::error::Result;
-use crate::graph::{Draw, SiteAxis};
+use crate::graph::{SiteAxis, StochasticNode};
 use crate::random::{Stream, dropped, keep_scale, threshold};
 use crate::runtime::Value;
 use crate::sampling::Sampler;
@@ -26,7 +26,9 @@ pub(super) fn given(
         let active = &plan.active()[number];
         let axis = sampler.axes()[number];
         let sizes = match &active.draw {
-            Draw::Dropout(mask) => mask_sizes(&shapes[place], mask.axes.as_deref(), axis),
+            StochasticNode::Dropout(mask) => {
+                mask_sizes(&shapes[place], mask.axes.as_deref(), axis)
+            }
             _ => Vec::new(),
         };
         let stream = Stream {

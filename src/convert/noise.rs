@@ -5,7 +5,7 @@ use super::generator::{MAPS, high, range, spread, squares, strata};
 use super::keys::{Keys, Rows};
 use super::layout::Layout;
 use super::place::Place;
-use crate::graph::{Active, Draw};
+use crate::graph::{ActiveSite, StochasticNode};
 use crate::onnx::ElementType::{F32, F64};
 use crate::random::{BLOCK, Draws};
 
@@ -13,19 +13,19 @@ use crate::random::{BLOCK, Draws};
 pub(super) fn noise(
     b: &mut Builder,
     (rows, keys): (&Rows, &Keys),
-    active: &Active,
+    active: &ActiveSite,
     place: &Place,
 ) {
     let layout = Layout::build(b, rows, &active.input, (None, place.axis, place.rank));
     let key = keys.of(b, active.key, place.iteration.as_deref());
     let (numbers, first, factor, off) = match active.draw {
-        Draw::Normal { mean, scale } => {
+        StochasticNode::Normal { mean, scale } => {
             (gaussian(b, keys, &key, &layout.units), mean, scale, mean)
         }
-        Draw::Uniform { low, high, off } => {
+        StochasticNode::Uniform { low, high, off } => {
             (uniform(b, keys, &key, &layout.units), low, high - low, off)
         }
-        Draw::Dropout(_) => return,
+        StochasticNode::Dropout(_) => return,
     };
     let [first, factor, off] = [first, factor, off].map(|value| b.float(value));
     let scaled = b.op("Mul", &[&numbers, &factor]);

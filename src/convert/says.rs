@@ -1,7 +1,9 @@
 //! What the file says about itself.
 
 use super::place::Place;
-use crate::graph::{Active, AddedInputs, Converted, ConvertedDraw, Draw, Plan, SiteAxis};
+use crate::graph::{
+    ActiveSite, AddedInputs, Converted, ConvertedDraw, Plan, SiteAxis, StochasticNode,
+};
 use crate::onnx::proto;
 use crate::random::Draws;
 
@@ -22,17 +24,17 @@ pub(super) fn entry(
     }
 }
 
-fn draw(plan: &Plan, active: &Active, place: &Place, given: bool) -> ConvertedDraw {
+fn draw(plan: &Plan, active: &ActiveSite, place: &Place, given: bool) -> ConvertedDraw {
     let site = &plan.sites()[active.site];
     let values = active.values;
     let (mut mask_axes, mut dropout, mut normal, mut uniform) = (None, None, None, None);
     match &active.draw {
-        Draw::Dropout(mask) => {
+        StochasticNode::Dropout(mask) => {
             mask_axes.clone_from(&mask.axes);
             dropout = Some([values.scale, values.shift, values.dropped]);
         }
-        Draw::Normal { mean, scale } => normal = Some([*mean, *scale]),
-        Draw::Uniform { low, high, off } => uniform = Some([*low, *high, *off]),
+        StochasticNode::Normal { mean, scale } => normal = Some([*mean, *scale]),
+        StochasticNode::Uniform { low, high, off } => uniform = Some([*low, *high, *off]),
     }
     ConvertedDraw {
         node: place.name.clone(),

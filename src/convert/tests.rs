@@ -9,7 +9,9 @@ use super::dropout::{Tables, dropout};
 use super::keys::{Inputs, Keys, Rows};
 use super::place::Place;
 use super::*;
-use crate::graph::{Active, Draw, Mask, ScoresOption, SiteAxis, SiteOptions, restore};
+use crate::graph::{
+    ActiveSite, Mask, ScoresOption, SiteAxis, SiteOptions, StochasticNode, restore,
+};
 use crate::onnx::ElementType::F32;
 use crate::onnx::{ElementType, Model, declared, proto};
 use crate::random::site_key;
@@ -216,12 +218,12 @@ fn single(draws: Draws, (site, ratio): (u64, f32), iteration: i64) -> Vec<u8> {
     let rows = Rows::build(&mut b, &inputs, false);
     let keys = Keys::build(&mut b, &rows, draws, (vec![1, site, 2], iteration == 0));
     let mut tables = Tables::default();
-    let active = Active {
+    let active = ActiveSite {
         site: 0,
         key: site,
         ratio,
-        draw: Draw::Dropout(Mask { axes: None }),
-        values: crate::graph::Values::of_dropout(ratio),
+        draw: StochasticNode::Dropout(Mask { axes: None }),
+        values: crate::graph::DropoutValues::of_dropout(ratio),
         input: name("x"),
         output: name("y"),
         is_outside: true,

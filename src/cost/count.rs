@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use prost::Message as _;
 
-use super::bodies::{Around, Inside, Turns};
 use super::formula::multiply_adds;
-use super::tensors::{Tensor, Tensors};
+use super::subgraphs::{InnerGraph, Iterations, OuterGraph};
+use super::tensors::{TensorInfo, TensorInfos};
 use crate::error::Result;
 use crate::onnx::{Model, proto, untyped};
 use crate::operator;
@@ -17,20 +17,20 @@ const MOST_INSIDE: usize = 500;
 const DEEPEST: usize = 12;
 
 /// A graph whose inputs are typed, and the operator sets that it uses.
-pub(super) struct Part {
+pub(super) struct GraphWithOpsets {
     pub(super) graph: proto::Graph,
     pub(super) opsets: Vec<proto::OperatorSetId>,
 }
 
 /// What a graph costs.
-pub(super) struct Counted {
+pub(super) struct GraphCosts {
     /// By the position of a node.
     pub(super) nodes: Vec<u64>,
-    pub(super) tensors: Tensors,
+    pub(super) tensors: TensorInfos,
 }
 
 /// Counts graphs of one model.
-pub(super) struct Counter<'a> {
+pub(super) struct CostCounter<'a> {
     model: &'a Model,
     runtime: &'a Runtime,
     functions: Vec<proto::Function>,
@@ -40,7 +40,7 @@ pub(super) struct Counter<'a> {
     unknown: BTreeSet<String>,
 }
 
-impl<'a> Counter<'a> {
+impl<'a> CostCounter<'a> {
     pub(super) fn new(
         model: &'a Model,
         runtime: &'a Runtime,
@@ -57,17 +57,23 @@ impl<'a> Counter<'a> {
 
     /// Opens a graph and counts its nodes; `within` comes before the names of those that cannot
     /// be counted.
-    pub(super) fn count(&mut self, part: &Part, within: &str) -> Result<Counted> {
+    pub(super) fn count(
+        &mut self,
+        part: &GraphWithOpsets,
+        within: &str,
+    ) -> Result<GraphCosts> {
         let tensors = self.tensors(part)?;
         let shapes = |name: &str| tensors.get(name)?.sizes();
         let mut nodes = Vec::with_capacity(part.graph.node.len());
         for node in &part.graph.node {
             let label = format!("{within}{}", node.label());
-            let around = Around { model: self.model, part, tensors: &tensors };
+            let around = OuterGraph { model: self.model, part, tensors: &tensors };
             let mut inside = around.bodies(node);
             let call = around.function(&self.functions, node);
             let is_call = call.is_some();
-            inside.extend(call.map(|part| Inside { part, turns: Turns::Known(1) }));
+            inside.extend(
+                call.map(|part| InnerGraph { part, turns: Iterations::Known(1) }),
+            );
             let mut cost = match multiply_adds(node, &shapes) {
                 // What a function's name says is not what it does.
                 _ if is_call => 0,
@@ -82,11 +88,11 @@ impl<'a> Counter<'a> {
             }
             nodes.push(cost);
         }
-        Ok(Counted { nodes, tensors })
+        Ok(GraphCosts { nodes, tensors })
     }
 
     /// What a body or function costs in all its turns.
-    fn inside(&mut self, inside: &Inside, label: &str) -> u64 {
+    fn inside(&mut self, inside: &InnerGraph, label: &str) -> u64 {
         if self.left == 0 || self.depth == DEEPEST {
             self.unknown.insert(label.to_owned());
             return 0;
@@ -101,8 +107,8 @@ impl<'a> Counter<'a> {
         };
         let once = counted.nodes.iter().fold(0, |sum: u64, &n| sum.saturating_add(n));
         match inside.turns {
-            Turns::Known(turns) => once.saturating_mul(turns),
-            Turns::Unknown => {
+            Iterations::Known(turns) => once.saturating_mul(turns),
+            Iterations::Unknown => {
                 if once > 0 {
                     self.unknown.insert(label.to_owned());
                 }
@@ -112,15 +118,16 @@ impl<'a> Counter<'a> {
     }
 
     /// Every tensor of a graph as ONNX Runtime infers it.
-    fn tensors(&self, part: &Part) -> Result<Tensors> {
-        let mut tensors = Tensors::new();
+    fn tensors(&self, part: &GraphWithOpsets) -> Result<TensorInfos> {
+        let mut tensors = TensorInfos::new();
         for tensor in &part.graph.initializer {
             let name = tensor.name.clone().unwrap_or_default();
-            tensors.insert(name, Tensor::of_file(tensor));
+            tensors.insert(name, TensorInfo::of_file(tensor));
         }
         for value in &part.graph.input {
             let name = value.name.clone().unwrap_or_default();
-            tensors.extend(Tensor::of_declaration(value).map(|tensor| (name, tensor)));
+            tensors
+                .extend(TensorInfo::of_declaration(value).map(|tensor| (name, tensor)));
         }
         let mut once = HashSet::new();
         let outputs = part.graph.node.iter().flat_map(|node| &node.output);
@@ -137,7 +144,7 @@ impl<'a> Counter<'a> {
         let session =
             Session::open(self.runtime, "model without its weights", &model, &options)?;
         for output in session.outputs() {
-            let tensor = Tensor {
+            let tensor = TensorInfo {
                 element_type: output.element_type,
                 dimensions: output.dimensions,
             };
@@ -146,7 +153,11 @@ impl<'a> Counter<'a> {
         Ok(tensors)
     }
 
-    fn without_weights(&self, part: &Part, outputs: &[&String]) -> proto::Model {
+    fn without_weights(
+        &self,
+        part: &GraphWithOpsets,
+        outputs: &[&String],
+    ) -> proto::Model {
         let graph = proto::Graph {
             output: outputs.iter().map(|name| untyped(name)).collect(),
             ..part.graph.clone()

@@ -12,7 +12,7 @@ type Shapes<'a> = &'a dyn Fn(&str) -> Option<Vec<usize>>;
 
 /// Multiply-adds of a node, without its bodies; `None` where a shape or a formula is missing.
 pub(super) fn multiply_adds(node: &proto::Node, shapes: Shapes) -> Option<u64> {
-    let of = Operands { node, shapes };
+    let of = NodeShapes { node, shapes };
     match node.op() {
         "Conv" | "FusedConv" | "NhwcConv" | "NhwcFusedConv" | "ConvInteger"
         | "DeformConv" => of.convolution(1),
@@ -39,12 +39,12 @@ pub(super) fn multiply_adds(node: &proto::Node, shapes: Shapes) -> Option<u64> {
 /// Parts of the names of operators that multiply matrices: one without a formula is not free.
 const PRODUCTS: [&str; 6] = ["Conv", "MatMul", "Gemm", "Attention", "LSTM", "MoE"];
 
-struct Operands<'a> {
+struct NodeShapes<'a> {
     node: &'a proto::Node,
     shapes: Shapes<'a>,
 }
 
-impl Operands<'_> {
+impl NodeShapes<'_> {
     fn name(&self, number: usize) -> Option<&str> {
         self.node.input_name(number)
     }

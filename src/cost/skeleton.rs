@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::stand_in::stand_in;
-use super::tensors::Tensor;
+use super::shape_placeholders::placeholder;
+use super::tensors::TensorInfo;
 use crate::onnx::{Model, proto};
 
 /// Bytes up to which a constant is kept: shapes, axes and scales are smaller, weights that
@@ -13,16 +13,16 @@ const SMALL: u64 = 4096;
 /// Inputs of the outermost graph that stand for what is not to be computed: weights inside
 /// bodies, and the output of random operators.
 #[derive(Debug)]
-pub(super) struct Lifted {
+pub(super) struct PlaceholderInputs {
     inputs: Vec<proto::ValueInfo>,
     /// Whether the nodes at hand can read such inputs: those of functions cannot.
     can: bool,
 }
 
-impl Lifted {
+impl PlaceholderInputs {
     /// The name of a new input.
-    pub(super) fn input(&mut self, tensor: &Tensor) -> Option<String> {
-        let name = format!("mcdrop::stand_in::{}", self.inputs.len());
+    pub(super) fn input(&mut self, tensor: &TensorInfo) -> Option<String> {
+        let name = format!("mcdrop::placeholder::{}", self.inputs.len());
         self.inputs.push(tensor.declared(&name));
         self.can.then_some(name)
     }
@@ -35,7 +35,7 @@ pub(super) fn of_graph(
     graph: &proto::Graph,
     mut input: Vec<proto::ValueInfo>,
 ) -> proto::Graph {
-    let mut lifted = Lifted { inputs: Vec::new(), can: true };
+    let mut lifted = PlaceholderInputs { inputs: Vec::new(), can: true };
     let node = nodes(model, &graph.node, &graph.initializer, &mut lifted);
     let mut initializer = Vec::new();
     for tensor in &graph.initializer {
@@ -64,7 +64,7 @@ pub(super) fn of_graph(
 /// for a function cannot read what it is not handed.
 pub(super) fn functions(model: &Model) -> Vec<proto::Function> {
     let without_values = |function: &proto::Function| {
-        let mut lifted = Lifted { inputs: Vec::new(), can: false };
+        let mut lifted = PlaceholderInputs { inputs: Vec::new(), can: false };
         let node = nodes(model, &function.node, &[], &mut lifted);
         proto::Function { node, value_info: Vec::new(), ..function.clone() }
     };
@@ -75,7 +75,7 @@ fn nodes(
     model: &Model,
     nodes: &[proto::Node],
     initializers: &[proto::Tensor],
-    lifted: &mut Lifted,
+    lifted: &mut PlaceholderInputs,
 ) -> Vec<proto::Node> {
     let mut constants: HashMap<&str, &proto::Tensor> = HashMap::new();
     constants.extend(initializers.iter().filter_map(|t| Some((t.name.as_deref()?, t))));
@@ -86,7 +86,7 @@ fn nodes(
     for node in nodes {
         let other = match constant(node) {
             Some(tensor) => constant_node(model, node, tensor, lifted),
-            None => stand_in(node, &constants, lifted),
+            None => placeholder(node, &constants, lifted),
         };
         if let Some(other) = other {
             each.push(other);
@@ -104,12 +104,16 @@ fn nodes(
 
 /// A body; its large weights are read from outside. What it declares of its inputs and outputs
 /// holds for the size that it was exported with, so it goes.
-fn of_body(model: &Model, body: &proto::Graph, lifted: &mut Lifted) -> proto::Graph {
+fn of_body(
+    model: &Model,
+    body: &proto::Graph,
+    lifted: &mut PlaceholderInputs,
+) -> proto::Graph {
     let (mut node, mut initializer) = (Vec::new(), Vec::new());
     for tensor in &body.initializer {
         if let Some(tensor) = kept(model, tensor) {
             initializer.push(tensor);
-        } else if let Some(outside) = lifted.input(&Tensor::of_file(tensor)) {
+        } else if let Some(outside) = lifted.input(&TensorInfo::of_file(tensor)) {
             let name = tensor.name.clone().unwrap_or_default();
             node.push(identity(outside, vec![name]));
         } else {
@@ -147,10 +151,10 @@ fn constant_node(
     model: &Model,
     node: &proto::Node,
     tensor: &proto::Tensor,
-    lifted: &mut Lifted,
+    lifted: &mut PlaceholderInputs,
 ) -> Option<proto::Node> {
     let Some(tensor) = kept(model, tensor) else {
-        let outside = lifted.input(&Tensor::of_file(tensor))?;
+        let outside = lifted.input(&TensorInfo::of_file(tensor))?;
         let name = node.name.clone();
         return Some(proto::Node { name, ..identity(outside, node.output.clone()) });
     };
@@ -167,7 +171,7 @@ fn identity(input: String, output: Vec<String>) -> proto::Node {
 
 fn weight(tensor: &proto::Tensor) -> proto::ValueInfo {
     let name = tensor.name.as_deref().unwrap_or_default();
-    Tensor::of_file(tensor).declared(name)
+    TensorInfo::of_file(tensor).declared(name)
 }
 
 /// A small tensor with its content in the model; `None` for one that is dropped.

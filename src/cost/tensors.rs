@@ -5,18 +5,18 @@ use std::collections::HashMap;
 use crate::onnx::{ElementType, declared, proto};
 
 /// Tensors of a graph by name.
-pub(super) type Tensors = HashMap<String, Tensor>;
+pub(super) type TensorInfos = HashMap<String, TensorInfo>;
 
 /// Element type and sizes of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tensor {
+pub(super) struct TensorInfo {
     /// Undefined if it is not known.
     pub(super) element_type: ElementType,
     /// `None` for a size that is not known. No axes: a scalar, or nothing is known.
     pub(super) dimensions: Vec<Option<usize>>,
 }
 
-impl Tensor {
+impl TensorInfo {
     /// What a tensor of the file says about itself.
     pub(super) fn of_file(tensor: &proto::Tensor) -> Self {
         let dimensions = tensor.dims.iter().map(|&size| usize::try_from(size).ok());

@@ -58,7 +58,7 @@ fn value(
     element_type: ElementType,
     sizes: &[Option<usize>],
 ) -> proto::ValueInfo {
-    Tensor { element_type, dimensions: sizes.to_vec() }.declared(name)
+    TensorInfo { element_type, dimensions: sizes.to_vec() }.declared(name)
 }
 
 fn graph(

@@ -1,42 +1,46 @@
-//! Draws put in place: each application becomes a node of ours, or what it is without randomness.
+//! Replacement of recognized sites by stochastic nodes, or by what they are without randomness.
 //!
-//! Ours know nothing of rows, seeds and sessions yet; [`Plan`](super::Plan) adds that.
+//! The stochastic nodes know nothing of batch axes, seeds and sessions yet; [`Plan`](super::Plan)
+//! adds that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::site::{Application, Draw, Found, Source, Steps};
+use super::site::{
+    DetectedSite, DrawSource, MaskApplication, StochasticNode, SubgraphPath, SubgraphStep,
+};
 use crate::onnx::proto::{self, Attribute};
 use crate::onnx::{ElementType, captured_names};
 use crate::operator;
 
-/// How an application is put in place.
+/// What takes the place of a mask application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// As a node of ours with this number.
-    Ours(usize),
-    /// As it is without randomness.
-    Off,
+pub(super) enum Replacement {
+    /// The stochastic node of this number.
+    Stochastic(usize),
+    /// What the application is without randomness.
+    Deterministic,
 }
 
-/// The graph with every application in place.
+/// Replaces every mask application of the sites in a graph; `replacement` takes the positions of
+/// a site and of its application.
 pub(super) fn apply(
     graph: &mut proto::Graph,
-    found: &[Found],
-    place: &dyn Fn(usize, usize) -> Place,
+    sites: &[DetectedSite],
+    replacement: &dyn Fn(usize, usize) -> Replacement,
 ) {
-    let mut changes: BTreeMap<&Steps, Changes> = BTreeMap::new();
-    for (i, found) in found.iter().enumerate() {
-        for (j, application) in found.applications.iter().enumerate() {
-            rewire(graph, application);
-            let nodes = nodes(found, application, place(i, j));
-            changes.entry(&application.steps).or_default().add(application, nodes);
+    let mut changes: BTreeMap<&SubgraphPath, NodeChanges> = BTreeMap::new();
+    for (i, site) in sites.iter().enumerate() {
+        for (j, application) in site.applications.iter().enumerate() {
+            redirect_readers(graph, application);
+            let nodes = NodeBuilder { site, application, replacement: replacement(i, j) };
+            changes.entry(&application.path).or_default().add(application, nodes.build());
         }
     }
-    // The innermost bodies first: the way to them counts nodes that the others move.
-    let mut changes: Vec<(&Steps, Changes)> = changes.into_iter().collect();
-    changes.sort_by_key(|(steps, _)| std::cmp::Reverse(steps.len()));
-    for (steps, changes) in changes {
-        if let Some(graph) = descend(graph, steps) {
+    // The innermost subgraphs first: the paths to them count nodes that the others move.
+    let mut changes: Vec<(&SubgraphPath, NodeChanges)> = changes.into_iter().collect();
+    changes.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+    for (path, changes) in changes {
+        if let Some(graph) = subgraph_mut(graph, path) {
             changes.make(graph);
         }
     }
@@ -44,13 +48,13 @@ pub(super) fn apply(
 
 /// New nodes of one graph, by the positions of the old ones.
 #[derive(Default)]
-struct Changes {
+struct NodeChanges {
     before: HashMap<usize, Vec<proto::Node>>,
     instead: HashMap<usize, Vec<proto::Node>>,
 }
 
-impl Changes {
-    fn add(&mut self, application: &Application, nodes: Vec<proto::Node>) {
+impl NodeChanges {
+    fn add(&mut self, application: &MaskApplication, nodes: Vec<proto::Node>) {
         let inserted = application.readers.is_some();
         let list = if inserted { &mut self.before } else { &mut self.instead };
         let known = list.entry(application.at).or_default();
@@ -72,194 +76,201 @@ impl Changes {
     }
 }
 
-fn descend<'a>(
+fn subgraph_mut<'a>(
     graph: &'a mut proto::Graph,
-    steps: &[(usize, usize, usize)],
+    path: &[SubgraphStep],
 ) -> Option<&'a mut proto::Graph> {
     let mut graph = graph;
-    for &(node, attribute, number) in steps {
-        let attribute = graph.node.get_mut(node)?.attribute.get_mut(attribute)?;
-        let mut bodies = attribute.subgraphs_mut();
-        graph = bodies.nth(number)?;
+    for step in path {
+        let node = graph.node.get_mut(step.node)?;
+        let attribute = node.attribute.get_mut(step.attribute)?;
+        graph = attribute.subgraphs_mut().nth(step.subgraph)?;
     }
     Some(graph)
 }
 
-/// Lets the readers of an inserted draw read what it writes.
-fn rewire(graph: &mut proto::Graph, application: &Application) {
-    let (Some(readers), Source::Values(input)) =
-        (&application.readers, &application.input)
+/// Lets the readers of inserted dropout read its output in the place of its input.
+fn redirect_readers(graph: &mut proto::Graph, application: &MaskApplication) {
+    let (Some(readers), DrawSource::Data { tensor }) =
+        (&application.readers, &application.source)
     else {
         return;
     };
-    let Some(graph) = descend(graph, &application.steps) else { return };
+    let Some(graph) = subgraph_mut(graph, &application.path) else { return };
     for &reader in readers {
         let read =
             graph.node.get_mut(reader).into_iter().flat_map(|node| &mut node.input);
-        for name in read.filter(|name| *name == input) {
+        for name in read.filter(|name| *name == tensor) {
             application.output.clone_into(name);
         }
     }
 }
 
-fn nodes(found: &Found, application: &Application, place: Place) -> Vec<proto::Node> {
-    let output = &application.output;
-    let label = label(found, application);
-    match &application.input {
-        Source::Values(input) => vec![match place {
-            Place::Off => named(label, node("Identity", &[input], output)),
-            Place::Ours(number) => {
-                ours(operator::DROPOUT, label, application, (input, output), number)
+/// Names of the tensors that the stochastic node of an application reads and writes.
+pub(super) struct DrawnTensors {
+    pub(super) input: String,
+    pub(super) output: String,
+}
+
+impl DrawnTensors {
+    pub(super) fn of(application: &MaskApplication) -> Self {
+        let name = |step| step_name(application, step);
+        let output = |element_type: ElementType| match element_type {
+            ElementType::F32 => application.output.clone(),
+            _ => name("noise"),
+        };
+        let (input, output) = match &application.source {
+            DrawSource::Data { tensor } | DrawSource::NoiseOfComputedSizes { tensor } => {
+                (tensor.clone(), application.output.clone())
             }
-        }],
-        Source::Like(tensor, kind) => {
-            let shape = format!("mcdrop::shape::{output}");
-            let mut nodes = vec![node("Shape", &[tensor], &shape)];
-            nodes.extend(noise(found, application, place, (&shape, *kind)));
-            nodes
-        }
-        Source::Shape(sizes, kind) => {
-            let shape = format!("mcdrop::shape::{output}");
-            let mut nodes = vec![constant(&shape, sizes)];
-            nodes.extend(noise(found, application, place, (&shape, *kind)));
-            nodes
-        }
-        Source::Sizes(sizes) => {
-            noise(found, application, place, (sizes, ElementType::F32))
-        }
-        Source::Masked(like, kind, values) => {
-            masked(found, application, place, (like, *kind, values))
-        }
-        Source::Bernoulli(tensor, kind) => {
-            bernoulli(found, application, place, tensor, *kind)
-        }
-    }
-}
-
-/// The name of the node that draws: the file's own where it is replaced, since names are unique.
-fn label<'a>(found: &'a Found, application: &'a Application) -> &'a str {
-    let is_first =
-        found.applications.first().is_some_and(|first| first.at == application.at);
-    if is_first && application.readers.is_none() {
-        &found.site.node
-    } else {
-        &application.output
-    }
-}
-
-/// Noise of a shape, cast to the type that the file's own had.
-fn noise(
-    found: &Found,
-    application: &Application,
-    place: Place,
-    (shape, kind): (&str, ElementType),
-) -> Vec<proto::Node> {
-    let output = &application.output;
-    let label = label(found, application);
-    let single = if kind == ElementType::F32 {
-        output.clone()
-    } else {
-        format!("mcdrop::noise::{output}")
-    };
-    let drawn = match place {
-        Place::Ours(number) => {
-            ours(operator::NOISE, label, application, (shape, &single), number)
-        }
-        Place::Off => {
-            let value = match found.draw {
-                Draw::Uniform { off, .. } => off,
-                Draw::Normal { mean, .. } => mean,
-                Draw::Dropout(_) => 0.0,
-            };
-            named(label, filled(shape, value, &single))
-        }
-    };
-    let mut nodes = vec![drawn];
-    if kind != ElementType::F32 {
-        nodes.push(cast(&single, kind, output));
-    }
-    nodes
-}
-
-/// Ones that are dropped from, and what they are multiplied with.
-fn masked(
-    found: &Found,
-    application: &Application,
-    place: Place,
-    (like, kind, values): (&str, ElementType, &str),
-) -> Vec<proto::Node> {
-    let output = &application.output;
-    let name = |step: &str| format!("mcdrop::{step}::{output}");
-    let label = label(found, application);
-    let (ones, mask) = (name("ones"), name("mask"));
-    let mut nodes = vec![
-        node("Shape", &[like], &name("shape")),
-        filled(&name("shape"), 1.0, &ones),
-        match place {
-            Place::Ours(number) => {
-                ours(operator::DROPOUT, &mask, application, (&ones, &mask), number)
+            DrawSource::NoiseLike { element_type, .. }
+            | DrawSource::NoiseOfSizes { element_type, .. } => {
+                (name("shape"), output(*element_type))
             }
-            Place::Off => node("Identity", &[&ones], &mask),
-        },
-    ];
-    let factor = if kind == ElementType::F32 { mask } else { name("factor") };
-    if kind != ElementType::F32 {
-        nodes.push(cast(&name("mask"), kind, &factor));
+            DrawSource::MaskProduct { .. } => (name("ones"), name("mask")),
+            DrawSource::Bernoulli { .. } => (name("shape"), name("uniform")),
+        };
+        Self { input, output }
     }
-    nodes.push(named(label, node("Mul", &[values, &factor], output)));
-    nodes
 }
 
-/// 1 where a uniform number lies below the probability, else 0.
-fn bernoulli(
-    found: &Found,
-    application: &Application,
-    place: Place,
-    probability: &str,
-    kind: ElementType,
-) -> Vec<proto::Node> {
-    let output = &application.output;
-    let name = |step: &str| format!("mcdrop::{step}::{output}");
-    let inner = Application { output: name("uniform"), ..application.clone() };
-    let mut nodes = vec![node("Shape", &[probability], &name("shape"))];
-    nodes.extend(noise(found, &inner, place, (&name("shape"), ElementType::F32)));
-    nodes.push(cast(probability, ElementType::F32, &name("probability")));
-    nodes.push(node("Less", &[&name("uniform"), &name("probability")], &name("below")));
-    nodes.push(cast(&name("below"), kind, output));
-    nodes
+/// Name of an intermediate tensor of a replacement.
+fn step_name(application: &MaskApplication, step: &str) -> String {
+    format!("mcdrop::{step}::{}", application.output)
 }
 
-fn ours(
-    operator: &str,
-    label: &str,
-    application: &Application,
-    (input, output): (&str, &str),
-    number: usize,
-) -> proto::Node {
-    let mut inputs = vec![input];
-    inputs.extend(application.iteration.as_deref());
-    let ours = proto::Node {
-        domain: Some(operator::DOMAIN.to_owned()),
-        attribute: vec![Attribute::int(operator::ORDINAL, number as i64)],
-        ..node(operator, &inputs, output)
-    };
-    named(label, ours)
+/// Builds the nodes that take the place of one application.
+struct NodeBuilder<'a> {
+    site: &'a DetectedSite,
+    application: &'a MaskApplication,
+    replacement: Replacement,
 }
 
-fn named(label: &str, node: proto::Node) -> proto::Node {
-    proto::Node { name: Some(label.to_owned()), ..node }
+impl NodeBuilder<'_> {
+    fn build(&self) -> Vec<proto::Node> {
+        let output = &self.application.output;
+        let drawn = DrawnTensors::of(self.application);
+        let name = |step| step_name(self.application, step);
+        match &self.application.source {
+            DrawSource::Data { .. } => vec![self.dropout(&drawn, self.label())],
+            DrawSource::NoiseLike { tensor, element_type } => {
+                let mut nodes = vec![node("Shape", &[tensor], &drawn.input)];
+                nodes.push(self.noise(&drawn, self.label()));
+                nodes.extend(cast_unless_f32(&drawn.output, *element_type, output));
+                nodes
+            }
+            DrawSource::NoiseOfSizes { sizes, element_type } => {
+                let mut nodes = vec![constant(&drawn.input, sizes)];
+                nodes.push(self.noise(&drawn, self.label()));
+                nodes.extend(cast_unless_f32(&drawn.output, *element_type, output));
+                nodes
+            }
+            DrawSource::NoiseOfComputedSizes { .. } => {
+                vec![self.noise(&drawn, self.label())]
+            }
+            DrawSource::MaskProduct { like, data, element_type } => {
+                let mut nodes = vec![
+                    node("Shape", &[like], &name("shape")),
+                    filled(&name("shape"), 1.0, &drawn.input),
+                    self.dropout(&drawn, &drawn.output),
+                ];
+                let mut factor = drawn.output.clone();
+                if *element_type != ElementType::F32 {
+                    nodes.push(cast(&drawn.output, *element_type, &name("factor")));
+                    factor = name("factor");
+                }
+                nodes.push(node("Mul", &[data, &factor], output).named(self.label()));
+                nodes
+            }
+            DrawSource::Bernoulli { probabilities, element_type } => {
+                let probability = name("probability");
+                let below = name("below");
+                vec![
+                    node("Shape", &[probabilities], &drawn.input),
+                    self.noise(&drawn, self.bernoulli_label(&drawn)),
+                    cast(probabilities, ElementType::F32, &probability),
+                    node("Less", &[&drawn.output, &probability], &below),
+                    cast(&below, *element_type, output),
+                ]
+            }
+        }
+    }
+
+    /// Name of the node that draws: that of the file's own node if it is replaced, since names
+    /// are unique.
+    fn label(&self) -> &str {
+        if self.keeps_node_name() {
+            &self.site.site.node
+        } else {
+            &self.application.output
+        }
+    }
+
+    fn bernoulli_label<'b>(&'b self, drawn: &'b DrawnTensors) -> &'b str {
+        if self.keeps_node_name() { &self.site.site.node } else { &drawn.output }
+    }
+
+    fn keeps_node_name(&self) -> bool {
+        let first = self.site.applications.first();
+        let is_first = first.is_some_and(|first| first.at == self.application.at);
+        is_first && self.application.readers.is_none()
+    }
+
+    fn dropout(&self, drawn: &DrawnTensors, label: &str) -> proto::Node {
+        match self.replacement {
+            Replacement::Stochastic(number) => {
+                self.stochastic(operator::DROPOUT, drawn, number)
+            }
+            Replacement::Deterministic => {
+                node("Identity", &[&drawn.input], &drawn.output)
+            }
+        }
+        .named(label)
+    }
+
+    fn noise(&self, drawn: &DrawnTensors, label: &str) -> proto::Node {
+        match (self.replacement, &self.site.draw) {
+            (Replacement::Stochastic(number), _) => {
+                self.stochastic(operator::NOISE, drawn, number)
+            }
+            (Replacement::Deterministic, draw) => {
+                let value = match draw {
+                    StochasticNode::Uniform { off, .. } => *off,
+                    StochasticNode::Normal { mean, .. } => *mean,
+                    StochasticNode::Dropout(_) => 0.0,
+                };
+                filled(&drawn.input, value, &drawn.output)
+            }
+        }
+        .named(label)
+    }
+
+    fn stochastic(
+        &self,
+        operator: &str,
+        drawn: &DrawnTensors,
+        number: usize,
+    ) -> proto::Node {
+        let mut inputs = vec![drawn.input.as_str()];
+        inputs.extend(self.application.iteration.as_deref());
+        proto::Node {
+            domain: Some(operator::DOMAIN.to_owned()),
+            ..node(operator, &inputs, &drawn.output)
+        }
+        .with(Attribute::int(operator::ORDINAL, number as i64))
+    }
 }
 
-/// A tensor of a shape with one value.
+/// Creates a node that writes a tensor of a shape and of one value.
 pub(super) fn filled(shape: &str, value: f32, output: &str) -> proto::Node {
     let value = proto::Tensor::from_bytes(ElementType::F32, &[1], &value.to_le_bytes());
     node("ConstantOfShape", &[shape], output).with(Attribute::tensor("value", value))
 }
 
-/// A constant list of integers.
-pub(super) fn constant(output: &str, sizes: &[i64]) -> proto::Node {
-    let bytes: Vec<u8> = sizes.iter().flat_map(|size| size.to_le_bytes()).collect();
-    let count = sizes.len() as i64;
+/// Creates a node that writes a constant list of integers.
+pub(super) fn constant(output: &str, values: &[i64]) -> proto::Node {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let count = values.len() as i64;
     let value = proto::Tensor::from_bytes(ElementType::I64, &[count], &bytes);
     node("Constant", &[], output).with(Attribute::tensor("value", value))
 }
@@ -269,19 +280,24 @@ fn cast(input: &str, element_type: ElementType, output: &str) -> proto::Node {
     node("Cast", &[input], output).with(to)
 }
 
-/// A node of a standard operator, named after what it writes.
-pub(super) fn node(kind: &str, inputs: &[&str], output: &str) -> proto::Node {
-    proto::Node::new(kind, inputs, &[output]).named(output)
+fn cast_unless_f32(
+    input: &str,
+    element_type: ElementType,
+    output: &str,
+) -> Option<proto::Node> {
+    (element_type != ElementType::F32).then(|| cast(input, element_type, output))
 }
 
-/// Removes nodes that nothing needs, in bodies too: what is left of replaced masks may not even
+/// Creates a node of a standard operator, named after the tensor that it writes.
+pub(super) fn node(operator: &str, inputs: &[&str], output: &str) -> proto::Node {
+    proto::Node::new(operator, inputs, &[output]).named(output)
+}
+
+/// Removes nodes that nothing needs, in subgraphs too: remains of replaced masks may not even
 /// run.
 pub(super) fn remove_dead(graph: &mut proto::Graph) {
-    for body in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
-        let bodies = body.subgraphs_mut();
-        bodies.for_each(remove_dead);
-    }
-    let mut wanted: std::collections::HashSet<String> =
+    graph.node.iter_mut().flat_map(proto::Node::subgraphs_mut).for_each(remove_dead);
+    let mut wanted: HashSet<String> =
         graph.output.iter().filter_map(|value| value.name.clone()).collect();
     let mut kept: Vec<bool> = vec![false; graph.node.len()];
     // Nodes come after what they read: one pass from the last to the first finds all.

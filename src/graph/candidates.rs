@@ -12,7 +12,7 @@ use crate::onnx::{Model, proto};
 
 /// Where in a network a candidate stands: a closed list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Place {
+pub enum InsertionPoint {
     /// Before the last linear or convolution layer of an output.
     Head,
     /// Between an activation and a linear layer.
@@ -28,9 +28,9 @@ pub enum Place {
 
 /// For each node that leads to the output the nodes that read it.
 #[derive(Debug, PartialEq, Eq)]
-struct Followers(Vec<Vec<usize>>);
+struct ReaderGraph(Vec<Vec<usize>>);
 
-impl Followers {
+impl ReaderGraph {
     fn new(reach: &Reach, needed: &HashSet<usize>) -> Self {
         let mut readers =
             vec![Vec::new(); needed.iter().max().map_or(0, |last| last + 1)];
@@ -60,11 +60,11 @@ impl Followers {
 impl Candidate {
     /// Positions of the nodes that would run for every sample.
     pub fn downstream(&self) -> impl Iterator<Item = usize> {
-        self.followers.of(self.at).into_iter()
+        self.readers.of(self.at).into_iter()
     }
 }
 
-impl Place {
+impl InsertionPoint {
     /// All, in the order of the documentation.
     pub const ALL: [Self; 5] =
         [Self::Head, Self::Linear, Self::Attention, Self::Residual, Self::Decoder];
@@ -87,13 +87,13 @@ pub struct Candidate {
     /// Name of the node.
     pub node: String,
     /// Where it stands.
-    pub place: Place,
+    pub place: InsertionPoint,
     /// The tensor that dropout would drop from.
     pub tensor: String,
     /// Position of the node in the graph.
     pub(crate) at: usize,
     /// What reads what: a set of nodes for each candidate would grow with the square of the graph.
-    followers: Arc<Followers>,
+    readers: Arc<ReaderGraph>,
 }
 
 /// Operators through which a score stays a score of its class and place.
@@ -171,55 +171,55 @@ const GROWERS: [&str; 4] = ["Resize", "Upsample", "ConvTranspose", "DepthToSpace
 
 /// The places of a model that lead to the heads, in graph order.
 pub(super) fn candidates(model: &Model, heads: &[&str]) -> Vec<Candidate> {
-    let look = Look::new(model, heads);
-    let mut found: Vec<(usize, Place, String)> = Vec::new();
+    let look = CandidateSearch::new(model, heads);
+    let mut found: Vec<(usize, InsertionPoint, String)> = Vec::new();
     let (heads, tail) = look.heads(heads);
     for &at in &look.order {
         let node = &model.graph.node[at];
         let mut push = |place, tensor: &str| found.push((at, place, tensor.to_owned()));
         if heads.contains(&at) {
-            push(Place::Head, look.data(node));
+            push(InsertionPoint::Head, look.data(node));
         } else if look.is_linear(node) && look.follows_activation(look.data(node)) {
-            push(Place::Linear, look.data(node));
+            push(InsertionPoint::Linear, look.data(node));
         } else if let Some(weights) = look.attention_weights(node) {
-            push(Place::Attention, weights);
+            push(InsertionPoint::Attention, weights);
         } else if let Some(branch) = look.branch(node) {
-            push(Place::Residual, branch);
+            push(InsertionPoint::Residual, branch);
         } else if !tail.contains(&at) && look.is_decoder(node, &tail) {
-            push(Place::Decoder, look.data(node));
+            push(InsertionPoint::Decoder, look.data(node));
         }
     }
-    let candidate = |(at, place, tensor): (usize, Place, String)| Candidate {
+    let candidate = |(at, place, tensor): (usize, InsertionPoint, String)| Candidate {
         node: model.graph.node[at].label().to_owned(),
         place,
         tensor,
         at,
-        followers: look.followers.clone(),
+        readers: look.readers.clone(),
     };
     found.into_iter().map(candidate).collect()
 }
 
 /// The nodes that any node that is named leads to, and what it reads first that is no constant.
 pub(super) fn before(model: &Model, heads: &[&str], at: usize) -> Option<Candidate> {
-    let look = Look::new(model, heads);
+    let look = CandidateSearch::new(model, heads);
     let node = model.graph.node.get(at).filter(|_| look.needed.contains(&at))?;
     let tensor = look.data(node);
     (!tensor.is_empty()).then(|| Candidate {
         node: node.label().to_owned(),
-        place: Place::Linear,
+        place: InsertionPoint::Linear,
         tensor: tensor.to_owned(),
         at,
-        followers: look.followers.clone(),
+        readers: look.readers.clone(),
     })
 }
 
-struct Look<'a> {
+struct CandidateSearch<'a> {
     graph: &'a proto::Graph,
     reach: Reach<'a>,
     constant: HashSet<usize>,
     needed: HashSet<usize>,
     order: Vec<usize>,
-    followers: Arc<Followers>,
+    readers: Arc<ReaderGraph>,
     /// The nodes behind which a layer comes.
     before_layers: HashSet<usize>,
 }
@@ -228,17 +228,17 @@ fn kind(node: &proto::Node) -> &str {
     node.op()
 }
 
-impl<'a> Look<'a> {
+impl<'a> CandidateSearch<'a> {
     fn new(model: &'a Model, heads: &[&str]) -> Self {
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();
         let needed = reach.needed(heads.iter().copied());
         let mut order: Vec<usize> = needed.iter().copied().collect();
         order.sort_unstable();
-        let followers = Arc::new(Followers::new(&reach, &needed));
+        let readers = Arc::new(ReaderGraph::new(&reach, &needed));
         let (graph, before_layers) = (&model.graph, HashSet::new());
         let mut look =
-            Self { graph, reach, constant, needed, order, followers, before_layers };
+            Self { graph, reach, constant, needed, order, readers, before_layers };
         let layers = look.order.iter().filter(|&&i| look.is_layer(&look.graph.node[i]));
         let read = layers.flat_map(|&i| look.reach.reads(i)).copied();
         look.before_layers = look.reach.needed(read);
@@ -445,7 +445,7 @@ impl<'a> Look<'a> {
         }
         let Some(output) = node.output.first() else { return false };
         let Some(at) = self.reach.index.producer_index(output) else { return false };
-        let readers = self.followers.0.get(at).into_iter().flatten();
+        let readers = self.readers.0.get(at).into_iter().flatten();
         let is_joined = readers
             .map(|&i| &self.graph.node[i])
             .any(|reader| kind(reader) == "Concat" && reader.input.contains(output));

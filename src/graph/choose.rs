@@ -2,7 +2,9 @@
 
 use globset::{Glob, GlobMatcher};
 
-use super::site::{Draw, Found, Kind, Site, Unit, Values};
+use super::site::{
+    DetectedSite, DropUnit, DropoutValues, Site, SiteKind, StochasticNode,
+};
 use crate::error::{Error, Result};
 
 /// What a user says about sites.
@@ -19,7 +21,7 @@ pub struct SiteOptions {
     /// goes.
     pub insert: Vec<String>,
     /// What inserted dropout drops at once; by the tensor where nothing is said.
-    pub unit: Option<Unit>,
+    pub unit: Option<DropUnit>,
 }
 
 impl SiteOptions {
@@ -36,7 +38,7 @@ impl SiteOptions {
         let mut found = None;
         for (pattern, ratio) in &self.ratios {
             let fits = match pattern {
-                None => site.kind != Kind::Noise,
+                None => site.kind != SiteKind::Noise,
                 Some(pattern) => Pattern::new("--ratio", pattern)?.fits(site),
             };
             if fits {
@@ -77,7 +79,10 @@ impl Pattern {
 }
 
 /// The sites that draw, with the ratios that they draw at; positions in `found`.
-pub(super) fn choose(found: &mut [Found], options: &SiteOptions) -> Result<Vec<usize>> {
+pub(super) fn choose(
+    found: &mut [DetectedSite],
+    options: &SiteOptions,
+) -> Result<Vec<usize>> {
     let patterns = |flag, texts: &[String]| -> Result<Vec<Pattern>> {
         texts.iter().map(|text| Pattern::new(flag, text)).collect()
     };
@@ -110,7 +115,9 @@ pub(super) fn choose(found: &mut [Found], options: &SiteOptions) -> Result<Vec<u
             set_ratio(found, ratio)?;
         }
         let drops = match found.draw {
-            Draw::Dropout(_) => found.site.ratio.is_some_and(|ratio| ratio > 0.0),
+            StochasticNode::Dropout(_) => {
+                found.site.ratio.is_some_and(|ratio| ratio > 0.0)
+            }
             _ => true,
         };
         if !drops && asked && found.site.ratio.is_none() {
@@ -123,12 +130,12 @@ pub(super) fn choose(found: &mut [Found], options: &SiteOptions) -> Result<Vec<u
     Ok(chosen)
 }
 
-fn set_ratio(found: &mut Found, ratio: f32) -> Result<()> {
+fn set_ratio(found: &mut DetectedSite, ratio: f32) -> Result<()> {
     if !(0.0..1.0).contains(&ratio) {
         return Err(Error::setting("--ratio", format!("{ratio} is outside [0, 1)"))
             .with_hint("a ratio is the share that is dropped: 0.1 drops a tenth"));
     }
-    let Draw::Dropout(_) = found.draw else {
+    let StochasticNode::Dropout(_) = found.draw else {
         let message = format!(
             "node \"{}\" is {}, which has no ratio to set",
             found.site.node,
@@ -137,13 +144,13 @@ fn set_ratio(found: &mut Found, ratio: f32) -> Result<()> {
         return Err(Error::setting("--ratio", message)
             .with_hint("name the sites that it is for: --ratio NODE=P"));
     };
-    if found.site.kind == Kind::AlphaDropout {
+    if found.site.kind == SiteKind::AlphaDropout {
         for application in &mut found.applications {
             application.values = alpha_values(ratio);
         }
     } else {
         for application in &mut found.applications {
-            application.values = Values::of_dropout(ratio);
+            application.values = DropoutValues::of_dropout(ratio);
         }
     }
     found.site.ratio = Some(ratio);
@@ -156,12 +163,12 @@ fn set_ratio(found: &mut Found, ratio: f32) -> Result<()> {
 /// Klambauer et al. (2017), *Self-Normalizing Neural Networks*, section "New dropout technique":
 /// dropped values become alpha' = -lambda alpha, then an affine map with a = (q + alpha'^2 q
 /// (1 - q))^(-1/2) and b = -a (1 - q) alpha'.
-fn alpha_values(ratio: f32) -> Values {
+fn alpha_values(ratio: f32) -> DropoutValues {
     const DROPPED: f64 = -1.758_099_340_847_376_6;
     let keep = 1.0 - f64::from(ratio);
     let a = (keep + DROPPED * DROPPED * keep * (1.0 - keep)).powf(-0.5);
     let b = -a * (1.0 - keep) * DROPPED;
-    Values { scale: a as f32, shift: b as f32, dropped: (a * DROPPED + b) as f32 }
+    DropoutValues { scale: a as f32, shift: b as f32, dropped: (a * DROPPED + b) as f32 }
 }
 
 fn matches_nothing(pattern: &Pattern, names: &[String]) -> Error {
@@ -194,7 +201,8 @@ mod tests {
     #[test]
     fn alpha_dropout_keeps_mean_and_variance() {
         // As PyTorch's exporter writes it for a ratio of 0.3.
-        let expected = Values { scale: 0.861, shift: 0.4541, dropped: 0.4541 - 1.514 };
+        let expected =
+            DropoutValues { scale: 0.861, shift: 0.4541, dropped: 0.4541 - 1.514 };
         let found = alpha_values(0.3);
         for (a, b) in [
             (found.scale, expected.scale),

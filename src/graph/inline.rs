@@ -13,10 +13,10 @@ mod names;
 
 use std::collections::BTreeSet;
 
-use budget::Budget;
-use copy::Copy;
-use library::Library;
-use names::Names;
+use budget::InlineBudget;
+use copy::InlinedCall;
+use library::FunctionLibrary;
+use names::TakenNames;
 
 use crate::error::{Error, Result};
 use crate::onnx::{Model, proto};
@@ -40,11 +40,11 @@ pub(super) fn functions(
         return Ok(());
     }
     let functions = &model.shell.functions;
-    let library = Library::new(functions, holds);
+    let library = FunctionLibrary::new(functions, holds);
     library.check(&model.graph)?;
     let mut inliner = Inliner {
-        names: Names::new(&model.graph, functions),
-        budget: Budget::of(functions),
+        names: TakenNames::new(&model.graph, functions),
+        budget: InlineBudget::of(functions),
         library,
         holds,
         used: BTreeSet::new(),
@@ -70,10 +70,10 @@ struct Depth {
 }
 
 struct Inliner<'a> {
-    library: Library<'a>,
+    library: FunctionLibrary<'a>,
     holds: &'a dyn Fn(&proto::Node) -> bool,
-    names: Names,
-    budget: Budget,
+    names: TakenNames,
+    budget: InlineBudget,
     /// The functions whose calls were replaced.
     used: BTreeSet<usize>,
 }
@@ -111,8 +111,13 @@ impl Inliner<'_> {
         }
         self.used.insert(function);
         let callee = self.library.function(function);
-        let copy =
-            Copy::of(callee, &node, &self.library, &mut self.names, &mut self.budget)?;
+        let copy = InlinedCall::of(
+            callee,
+            &node,
+            &self.library,
+            &mut self.names,
+            &mut self.budget,
+        )?;
         graph.value_info.extend(copy.described);
         let depth = Depth { calls: depth.calls + 1, ..depth };
         for node in copy.nodes {

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::candidates::{self, Candidate, Place};
+use super::candidates::{self, Candidate, InsertionPoint};
 use super::choose::{Pattern, SiteOptions};
-use super::site::{Application, Draw, Found, Kind, Mask, Site, Source, Unit, Values};
+use super::site::{
+    DetectedSite, DrawSource, DropUnit, DropoutValues, Mask, MaskApplication, Site,
+    SiteKind, StochasticNode,
+};
 use crate::error::{Error, Result};
 use crate::onnx::{GraphIndex, Model, int_values};
 
 /// Places that `blocks` stands for.
-const BLOCKS: [Place; 2] = [Place::Residual, Place::Linear];
+const BLOCKS: [InsertionPoint; 2] = [InsertionPoint::Residual, InsertionPoint::Linear];
 
 /// The sites that the options put in.
 ///
@@ -19,7 +22,7 @@ pub(super) fn sites(
     model: &Model,
     heads: &[&str],
     options: &SiteOptions,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<DetectedSite>> {
     if options.insert.is_empty() {
         return Ok(Vec::new());
     }
@@ -48,10 +51,10 @@ fn wanted_by(
     all: &[Candidate],
     wanted: &str,
 ) -> Result<Vec<Candidate>> {
-    let of = |places: &[Place]| -> Vec<Candidate> {
+    let of = |places: &[InsertionPoint]| -> Vec<Candidate> {
         all.iter().filter(|c| places.contains(&c.place)).cloned().collect()
     };
-    let place = Place::ALL.into_iter().find(|place| place.name() == wanted);
+    let place = InsertionPoint::ALL.into_iter().find(|place| place.name() == wanted);
     let found = match place {
         Some(place) => of(&[place]),
         None if wanted == "blocks" => of(&BLOCKS),
@@ -70,7 +73,7 @@ fn wanted_by(
         node.op() == "Attention" && (wanted == "attention" || node.label() == wanted)
     });
     match (found.is_empty(), fused) {
-        (_, Some(node)) if place == Some(Place::Attention) || node.label() == wanted => {
+        (_, Some(node)) if place == Some(InsertionPoint::Attention) || node.label() == wanted => {
             Err(Error::node(
                 node.label(),
                 "attention in one operator: its weights are no tensor that dropout could be \
@@ -85,7 +88,7 @@ fn wanted_by(
 
 fn nothing(all: &[Candidate], wanted: &str) -> Error {
     let mut places: Vec<&str> = Vec::new();
-    for place in Place::ALL {
+    for place in InsertionPoint::ALL {
         if all.iter().any(|c| c.place == place) {
             places.push(place.name());
         }
@@ -103,33 +106,37 @@ fn nothing(all: &[Candidate], wanted: &str) -> Error {
     Error::setting("--insert", message).with_hint(hint)
 }
 
-fn site(model: &Model, group: &[Candidate], options: &SiteOptions) -> Result<Found> {
+fn site(
+    model: &Model,
+    group: &[Candidate],
+    options: &SiteOptions,
+) -> Result<DetectedSite> {
     let tensor = &group[0].tensor;
     let output = format!("{tensor}/inserted");
-    let unit = options.unit.unwrap_or(Unit::Element);
-    let mut site = Site::new(&group[0].node, Kind::Dropout, unit, output.clone());
+    let unit = options.unit.unwrap_or(DropUnit::Element);
+    let mut site = Site::new(&group[0].node, SiteKind::Dropout, unit, output.clone());
     site.ratio = Some(SiteOptions::INSERTED_RATIO);
     site.reason = Some(format!("inserted before {}", names(group)));
     let mask = Mask {
         axes: match unit {
-            Unit::Element => None,
-            Unit::Row => Some(Vec::new()),
-            Unit::Channel => Some(vec![channel_axis(model, &group[0])?]),
+            DropUnit::Element => None,
+            DropUnit::Row => Some(Vec::new()),
+            DropUnit::Channel => Some(vec![channel_axis(model, &group[0])?]),
         },
     };
     let readers: Vec<usize> = group.iter().map(|candidate| candidate.at).collect();
-    let application = Application {
-        steps: Vec::new(),
+    let application = MaskApplication {
+        path: Vec::new(),
         at: readers.iter().copied().min().unwrap_or(0),
-        input: Source::Values(tensor.clone()),
+        source: DrawSource::Data { tensor: tensor.clone() },
         output,
-        values: Values::of_dropout(SiteOptions::INSERTED_RATIO),
+        values: DropoutValues::of_dropout(SiteOptions::INSERTED_RATIO),
         iteration: None,
         readers: Some(readers),
     };
-    Ok(Found {
+    Ok(DetectedSite {
         site,
-        draw: Draw::Dropout(mask),
+        draw: StochasticNode::Dropout(mask),
         applications: vec![application],
         refused: None,
         is_inserted: true,
@@ -160,7 +167,7 @@ fn channel_axis(model: &Model, candidate: &Candidate) -> Result<i64> {
                 return Ok(rank(node).map_or(-3, |rank| 1 - rank));
             }
             "Gemm" | "MatMul" | "LayerNormalization"
-                if candidate.place != Place::Attention =>
+                if candidate.place != InsertionPoint::Attention =>
             {
                 return Ok(-1);
             }

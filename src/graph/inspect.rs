@@ -86,7 +86,7 @@ pub fn inspect(
         .iter()
         .map(|found| {
             found.applications.iter().any(|application| {
-                let top = application.steps.first().map_or(application.at, |step| step.0);
+                let top = application.top();
                 needed.contains(&top)
             })
         })

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::apply::{self, Place};
+use super::apply::{self, Replacement};
 use super::choose::{self, SiteOptions};
 use super::inline;
 use super::insert;
@@ -10,10 +10,10 @@ use super::reach::Reach;
 use super::recognize;
 use super::repair;
 use super::reserved;
-use super::site::{Draw, Found, Kind, Site, Source, Values};
+use super::site::{DetectedSite, DropoutValues, Site, SiteKind, StochasticNode};
 use crate::error::{Error, Result};
 use crate::head::{Heads, ScoresOption};
-use crate::onnx::{ElementType, Model, proto};
+use crate::onnx::{Model, proto};
 
 /// What was found in a model.
 #[derive(Debug, Clone, Default)]
@@ -30,13 +30,13 @@ pub struct Survey {
 
 /// A draw in the prepared graph: the node with its number makes it.
 #[derive(Debug, Clone)]
-pub(crate) struct Active {
+pub(crate) struct ActiveSite {
     /// The site it belongs to, by its place in the plan's list of sites.
     pub(crate) site: usize,
     pub(crate) key: u64,
     pub(crate) ratio: f32,
-    pub(crate) draw: Draw,
-    pub(crate) values: Values,
+    pub(crate) draw: StochasticNode,
+    pub(crate) values: DropoutValues,
     /// What it drops from; the tensor of its shape for noise.
     pub(crate) input: String,
     pub(crate) output: String,
@@ -44,9 +44,9 @@ pub(crate) struct Active {
     pub(crate) is_outside: bool,
 }
 
-impl Active {
+impl ActiveSite {
     pub(crate) fn is_noise(&self) -> bool {
-        !matches!(self.draw, Draw::Dropout(_))
+        !matches!(self.draw, StochasticNode::Dropout(_))
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Prepared {
     pub(super) survey: Survey,
     /// The sites that draw.
     pub(super) sites: Vec<Site>,
-    pub(super) active: Vec<Active>,
+    pub(super) active: Vec<ActiveSite>,
 }
 
 const EXPORT_HINT: &str = "export with dropout alive and the rest in evaluation mode: \
@@ -79,21 +79,17 @@ pub(super) fn prepare(
     let reach = Reach::new(&model.graph);
     let needed = reach.needed(heads.tensors());
     drop(reach);
-    let is_needed = |found: &Found| {
-        found.applications.iter().any(|application| {
-            let top = application.steps.first().map_or(application.at, |step| step.0);
-            needed.contains(&top)
-        })
+    let is_needed = |found: &DetectedSite| {
+        found.applications.iter().any(|application| needed.contains(&application.top()))
     };
     let chosen: Vec<usize> =
         chosen.into_iter().filter(|&i| is_needed(&found[i])).collect();
     for (i, found) in found.iter().enumerate().filter(|(_, found)| is_needed(found)) {
-        if let Some((problem, hint)) = &found.refused
+        if let Some(refused) = &found.refused
             && (found.site.live || chosen.contains(&i))
         {
-            return Err(
-                Error::node(found.site.node.clone(), problem.clone()).with_hint(*hint)
-            );
+            return Err(Error::node(found.site.node.clone(), refused.problem.clone())
+                .with_hint(refused.hint));
         }
     }
     let inert = found
@@ -137,51 +133,29 @@ pub(super) fn repaired(model: &mut Model) -> Result<Vec<String>> {
 /// Puts the chosen draws in place, and switches off the other live ones.
 fn put_in_place(
     graph: &mut proto::Graph,
-    found: &[Found],
+    found: &[DetectedSite],
     chosen: &[usize],
-) -> Vec<Active> {
+) -> Vec<ActiveSite> {
     let mut active = Vec::new();
     let mut numbers: HashMap<(usize, usize), usize> = HashMap::new();
     for (site, &i) in chosen.iter().enumerate() {
         for (j, application) in found[i].applications.iter().enumerate() {
             numbers.insert((i, j), active.len());
-            let shape = |output: &str| format!("mcdrop::shape::{output}");
-            let (input, output) = match &application.input {
-                Source::Values(name) | Source::Sizes(name) => {
-                    (name.clone(), application.output.clone())
-                }
-                Source::Masked(..) => {
-                    let name =
-                        |step: &str| format!("mcdrop::{step}::{}", application.output);
-                    (name("ones"), name("mask"))
-                }
-                Source::Bernoulli(..) => {
-                    let uniform = format!("mcdrop::uniform::{}", application.output);
-                    (format!("mcdrop::shape::{}", application.output), uniform)
-                }
-                Source::Like(_, ElementType::F32)
-                | Source::Shape(_, ElementType::F32) => {
-                    (shape(&application.output), application.output.clone())
-                }
-                Source::Like(..) | Source::Shape(..) => (
-                    shape(&application.output),
-                    format!("mcdrop::noise::{}", application.output),
-                ),
-            };
-            active.push(Active {
+            let drawn = apply::DrawnTensors::of(application);
+            active.push(ActiveSite {
                 site,
                 key: found[i].site.key,
                 ratio: found[i].site.ratio.unwrap_or(0.0),
                 draw: found[i].draw.clone(),
                 values: application.values,
-                input,
-                output,
-                is_outside: application.steps.is_empty(),
+                input: drawn.input,
+                output: drawn.output,
+                is_outside: application.path.is_empty(),
             });
         }
     }
     // A node that does nothing stays as it is.
-    let touched: Vec<Found> = found
+    let touched: Vec<DetectedSite> = found
         .iter()
         .enumerate()
         .map(|(i, found)| {
@@ -193,7 +167,9 @@ fn put_in_place(
         })
         .collect();
     apply::apply(graph, &touched, &|i, j| {
-        numbers.get(&(i, j)).map_or(Place::Off, |&number| Place::Ours(number))
+        numbers
+            .get(&(i, j))
+            .map_or(Replacement::Deterministic, |&number| Replacement::Stochastic(number))
     });
     apply::remove_dead(graph);
     active
@@ -237,7 +213,7 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
 
 /// Whether a site shares one draw among all rows of a run, whatever the shapes.
 pub(super) fn shares_a_draw(site: &Site) -> bool {
-    site.kind == Kind::WeightDropout
+    site.kind == SiteKind::WeightDropout
 }
 
 /// Whether an operator takes its scale from all rows, in the node, its bodies or the functions

@@ -15,7 +15,7 @@ pub(super) use restored::is_restored;
 
 use std::collections::{HashMap, HashSet};
 
-use super::site::{Found, Steps};
+use super::site::{DetectedSite, SubgraphPath, SubgraphStep};
 use crate::error::Result;
 use crate::onnx::{GraphIndex, Model, captured_names, float_scalar, proto};
 
@@ -44,13 +44,13 @@ pub(super) struct Scope<'a> {
     outputs: HashSet<&'a str>,
     /// Names of the nodes around it, each followed by `/`.
     prefix: String,
-    steps: Steps,
+    path: SubgraphPath,
     /// The counter of the loop around it.
     iteration: Option<&'a str>,
 }
 
 /// Finds all sites, live and inert.
-pub(super) fn recognize(model: &Model) -> Result<Vec<Found>> {
+pub(super) fn recognize(model: &Model) -> Result<Vec<DetectedSite>> {
     let mut found = Vec::new();
     let index = GraphIndex::new(&model.graph);
     let scope = Scope {
@@ -61,7 +61,7 @@ pub(super) fn recognize(model: &Model) -> Result<Vec<Found>> {
         readers: readers(&model.graph),
         outputs: outputs(&model.graph),
         prefix: String::new(),
-        steps: Vec::new(),
+        path: Vec::new(),
         iteration: None,
     };
     in_graph(&scope, &mut found)?;
@@ -77,7 +77,7 @@ pub(super) fn is_dropout(node: &proto::Node) -> bool {
     node.is("Dropout")
 }
 
-fn in_graph(scope: &Scope, found: &mut Vec<Found>) -> Result<()> {
+fn in_graph(scope: &Scope, found: &mut Vec<DetectedSite>) -> Result<()> {
     for (at, node) in scope.graph.node.iter().enumerate() {
         if is_dropout(node) {
             found.push(dropout::site(scope, at, node)?);
@@ -86,40 +86,40 @@ fn in_graph(scope: &Scope, found: &mut Vec<Found>) -> Result<()> {
         } else if is_restored(node) {
             restored::add(found, restored::site(scope, at, node)?);
         }
-        if scope.steps.len() >= DEEPEST {
+        if scope.path.len() >= DEEPEST {
             continue;
         }
         for (attribute, held) in node.attribute.iter().enumerate() {
-            let graphs = held.subgraphs();
-            for (number, body) in graphs.enumerate() {
-                in_body(scope, (at, node), (attribute, number, body), found)?;
+            for (subgraph, graph) in held.subgraphs().enumerate() {
+                let step = SubgraphStep { node: at, attribute, subgraph };
+                in_subgraph(scope, step, graph, found)?;
             }
         }
     }
     Ok(())
 }
 
-fn in_body(
-    around: &Scope,
-    (at, node): (usize, &proto::Node),
-    (attribute, number, body): (usize, usize, &proto::Graph),
-    found: &mut Vec<Found>,
+fn in_subgraph(
+    outer: &Scope,
+    step: SubgraphStep,
+    graph: &proto::Graph,
+    found: &mut Vec<DetectedSite>,
 ) -> Result<()> {
-    let index = GraphIndex::inside(body, Some(around.index));
-    let mut steps = around.steps.clone();
-    steps.push((at, attribute, number));
-    let counter = body.input.first().and_then(|value| value.name.as_deref());
-    let is_loop = node.is("Loop");
+    let node = &outer.graph.node[step.node];
+    let index = GraphIndex::inside(graph, Some(outer.index));
+    let mut path = outer.path.clone();
+    path.push(step);
+    let counter = graph.input.first().and_then(|value| value.name.as_deref());
     let scope = Scope {
-        model: around.model,
-        graph: body,
+        model: outer.model,
+        graph,
         index: &index,
-        constants: constants(body, &around.constants),
-        readers: readers(body),
-        outputs: outputs(body),
-        prefix: format!("{}{}/", around.prefix, node.label()),
-        steps,
-        iteration: if is_loop { counter } else { around.iteration },
+        constants: constants(graph, &outer.constants),
+        readers: readers(graph),
+        outputs: outputs(graph),
+        prefix: format!("{}{}/", outer.prefix, node.label()),
+        path,
+        iteration: if node.is("Loop") { counter } else { outer.iteration },
     };
     in_graph(&scope, found)
 }

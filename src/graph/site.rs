@@ -1,11 +1,11 @@
-//! What a place of randomness is.
+//! Sites: the places of a model where randomness enters.
 
 use crate::onnx::ElementType;
 use crate::random::site_key;
 
-/// What kind of randomness a site is: a closed list.
+/// Kind of randomness of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum SiteKind {
     /// A unit is zeroed and the others are scaled.
     Dropout,
     /// A unit is set to the value that keeps self-normalizing networks normal (Klambauer et al.
@@ -21,8 +21,8 @@ pub enum Kind {
     Noise,
 }
 
-impl Kind {
-    /// All, in the order of the documentation.
+impl SiteKind {
+    /// All kinds, in the order of the documentation.
     pub const ALL: [Self; 6] = [
         Self::Dropout,
         Self::AlphaDropout,
@@ -32,7 +32,7 @@ impl Kind {
         Self::Noise,
     ];
 
-    /// The name in files and listings.
+    /// Returns the name in files and listings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dropout => "dropout",
@@ -45,22 +45,22 @@ impl Kind {
     }
 }
 
-/// What is drawn for at once: a closed list.
+/// The part of a tensor that one random draw keeps or drops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Unit {
-    /// Every element for itself.
+pub enum DropUnit {
+    /// A single element.
     Element,
-    /// All elements of a channel (of a token's feature in locked dropout) together.
+    /// All elements of a channel; of a token's feature in locked dropout.
     Channel,
     /// A whole image.
     Row,
 }
 
-impl Unit {
-    /// All, the finest first.
+impl DropUnit {
+    /// All units, the finest first.
     pub const ALL: [Self; 3] = [Self::Element, Self::Channel, Self::Row];
 
-    /// The name to type, in files and listings.
+    /// Returns the name on the command line, in files and listings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Element => "element",
@@ -70,126 +70,157 @@ impl Unit {
     }
 }
 
-/// A place where randomness enters.
+/// A place of a model where randomness enters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Site {
-    /// Name of its (last) node.
+    /// Name of its node; of the last one if there are several.
     pub node: String,
-    /// The path of the PyTorch module that it came from, where the exporter left one.
+    /// Path of the PyTorch module that it came from, if the exporter left one.
     pub module: Option<String>,
-    /// What kind of randomness it is.
-    pub kind: Kind,
-    /// Share of the units that a sample zeroes, in [0, 1); `None` for noise and for ratios that
+    /// Kind of randomness.
+    pub kind: SiteKind,
+    /// Fraction of the units that a sample drops, in [0, 1); `None` for noise and for ratios that
     /// are computed at run time.
     pub ratio: Option<f32>,
-    /// What is drawn for at once.
-    pub unit: Unit,
-    /// The tensor that it writes, after the names of the nodes that enclose it and `/`: the
-    /// site is known by this name.
+    /// The part of a tensor that one random draw keeps or drops.
+    pub unit: DropUnit,
+    /// Name of the tensor that it writes, after the names of the enclosing nodes, each followed by
+    /// `/`. Identifies the site.
     pub tensor: String,
-    /// The site's word in the mask stream: the first 8 bytes of SHA-256 of `tensor`.
+    /// Key of the site in the random stream: the first 8 bytes of SHA-256 of `tensor`.
     pub key: u64,
-    /// Whether it draws in the file as it is, by the ONNX specification.
+    /// True if it draws in the unchanged file, by the ONNX specification.
     pub live: bool,
-    /// Whether a converted file draws the same.
+    /// True if a converted file draws the same values.
     pub reproducible: bool,
-    /// Why it is not live, or what there is to know about it.
+    /// Reason why it is not live, or another remark.
     pub reason: Option<String>,
 }
 
-/// How a unit's draw becomes values.
+/// Randomness that a node adds.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Draw {
-    /// A kept value is scaled and shifted, a dropped one replaced.
+pub(crate) enum StochasticNode {
+    /// Scales and shifts the kept values of a tensor and replaces the dropped ones.
     Dropout(Mask),
-    /// Uniform noise; `off` is what a pass without randomness has.
+    /// Writes uniform noise; `off` is its value in a pass without randomness.
     Uniform { low: f32, high: f32, off: f32 },
-    /// Gaussian noise; a pass without randomness has the mean.
+    /// Writes Gaussian noise; its value in a pass without randomness is the mean.
     Normal { mean: f32, scale: f32 },
 }
 
 /// The axes along which a mask varies.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Mask {
-    /// Counted from the last, -1; the axis of the images is left out. `None`: all.
+    /// Counted from the last, -1, without the axis of the images. `None`: all axes.
     pub(crate) axes: Option<Vec<i64>>,
 }
 
-/// What becomes of a value.
+/// What dropout makes of a value: kept values become `scale * value + shift`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Values {
-    /// A kept value is multiplied by this,
+pub(crate) struct DropoutValues {
+    /// Factor of a kept value.
     pub(crate) scale: f32,
-    /// and this is added;
+    /// Summand of a kept value.
     pub(crate) shift: f32,
-    /// a dropped one becomes this.
+    /// Replacement of a dropped value.
     pub(crate) dropped: f32,
 }
 
-impl Values {
-    /// Those of plain dropout.
+impl DropoutValues {
+    /// Returns the values of plain dropout.
     pub(crate) fn of_dropout(ratio: f32) -> Self {
         Self { scale: crate::random::keep_scale(ratio), shift: 0.0, dropped: 0.0 }
     }
 }
 
-/// The way from the graph to a body: position of a node, its attribute, the graph in it.
-pub(crate) type Steps = Vec<(usize, usize, usize)>;
+/// The path from the model's graph to a subgraph; empty for the graph itself.
+pub(crate) type SubgraphPath = Vec<SubgraphStep>;
 
-/// A node of the file that a draw is put in place of.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Application {
-    /// The bodies around it, the outermost first.
-    pub(crate) steps: Steps,
+/// A subgraph inside a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SubgraphStep {
     /// Position of the node in its graph.
+    pub(crate) node: usize,
+    /// Position of the attribute in the node.
+    pub(crate) attribute: usize,
+    /// Position of the subgraph in the attribute.
+    pub(crate) subgraph: usize,
+}
+
+/// A node of the file that a stochastic node takes the place of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MaskApplication {
+    /// Subgraph that contains the node.
+    pub(crate) path: SubgraphPath,
+    /// Position of the node in that subgraph.
     pub(crate) at: usize,
-    /// What it drops from; for noise what has its shape.
-    pub(crate) input: Source,
-    /// The tensor that it writes.
+    /// Form of the nodes that take its place.
+    pub(crate) source: DrawSource,
+    /// Tensor that the node writes.
     pub(crate) output: String,
-    /// What becomes of values; of no meaning for noise.
-    pub(crate) values: Values,
-    /// The counter of the loop around it.
+    /// What dropout makes of a value; without meaning for noise.
+    pub(crate) values: DropoutValues,
+    /// Iteration counter of the enclosing loop.
     pub(crate) iteration: Option<String>,
-    /// Which nodes read the dropped tensor instead of the input, for one that is inserted:
-    /// positions in the same graph. `None`: the node itself is replaced.
+    /// For inserted dropout, positions of the nodes that read its output in the place of its
+    /// input. `None` if the node itself is replaced.
     pub(crate) readers: Option<Vec<usize>>,
 }
 
-/// Where the values, or the shape of the noise, come from.
+impl MaskApplication {
+    /// Position, in the model's graph, of the node or of the outermost node around it.
+    pub(crate) fn top(&self) -> usize {
+        self.path.first().map_or(self.at, |step| step.node)
+    }
+}
+
+/// The tensors that a stochastic node is computed from.
+///
+/// `apply` builds the nodes of each form; nothing else depends on the form.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Source {
-    /// Values to drop from.
-    Values(String),
-    /// Noise of the shape of this tensor, of this ONNX element type.
-    Like(String, ElementType),
-    /// Noise of a fixed shape, of this ONNX element type.
-    Shape(Vec<i64>, ElementType),
-    /// Noise of the sizes that this tensor holds.
-    Sizes(String),
-    /// A mask of the shape of this tensor, which has the ONNX element type, and that the values
-    /// are multiplied by.
-    Masked(String, ElementType, String),
-    /// 1 with the probabilities that this tensor holds, else 0, of this ONNX element type.
-    Bernoulli(String, ElementType),
+pub(crate) enum DrawSource {
+    /// Dropout of this tensor.
+    Data { tensor: String },
+    /// Noise of the shape of a tensor.
+    NoiseLike { tensor: String, element_type: ElementType },
+    /// Noise of constant sizes.
+    NoiseOfSizes { sizes: Vec<i64>, element_type: ElementType },
+    /// Noise of the sizes that a tensor contains, in f32.
+    NoiseOfComputedSizes { tensor: String },
+    /// The product of `data` and a mask of the shape of `like`.
+    MaskProduct { like: String, data: String, element_type: ElementType },
+    /// 1 with the probabilities that a tensor contains, else 0.
+    Bernoulli { probabilities: String, element_type: ElementType },
+}
+
+/// A problem that keeps a site from being sampled.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Unsupported {
+    pub(crate) problem: String,
+    pub(crate) hint: &'static str,
 }
 
 /// A site with what is needed to run it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Found {
+pub(crate) struct DetectedSite {
     pub(crate) site: Site,
-    pub(crate) draw: Draw,
+    pub(crate) draw: StochasticNode,
     /// One mask may be applied to several tensors.
-    pub(crate) applications: Vec<Application>,
-    /// Why the sampler cannot run it, with the way out.
-    pub(crate) refused: Option<(String, &'static str)>,
-    /// Whether the user put it in.
+    pub(crate) applications: Vec<MaskApplication>,
+    /// Set if the sampler cannot run the site.
+    pub(crate) refused: Option<Unsupported>,
+    /// True for dropout that the user inserted.
     pub(crate) is_inserted: bool,
 }
 
 impl Site {
-    /// A live site by the name of what it writes.
-    pub(crate) fn new(node: &str, kind: Kind, unit: Unit, tensor: String) -> Self {
+    /// Creates a live site; `tensor` is the name of what it writes.
+    pub(crate) fn new(
+        node: &str,
+        kind: SiteKind,
+        unit: DropUnit,
+        tensor: String,
+    ) -> Self {
         let key = site_key(&tensor);
         Self {
             node: node.to_owned(),
@@ -200,7 +231,7 @@ impl Site {
             tensor,
             key,
             live: true,
-            reproducible: kind != Kind::Noise,
+            reproducible: kind != SiteKind::Noise,
             reason: None,
         }
     }

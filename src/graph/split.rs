@@ -8,7 +8,7 @@ use super::apply::node;
 use super::channels;
 use super::choose::SiteOptions;
 use super::cut::Cut;
-use super::prepare::{self, Active, Prepared, Survey};
+use super::prepare::{self, ActiveSite, Prepared, Survey};
 use super::reach::Reach;
 use super::restore::restore;
 use super::self_contained;
@@ -65,7 +65,7 @@ pub struct Plan {
     heads: Heads,
     survey: Survey,
     sites: Vec<Site>,
-    active: Vec<Active>,
+    active: Vec<ActiveSite>,
     image: ValueDescription,
     prefix: BTreeSet<usize>,
     suffix: BTreeSet<usize>,
@@ -232,7 +232,7 @@ impl Plan {
     }
 
     /// The draws, by their number.
-    pub(crate) fn active(&self) -> &[Active] {
+    pub(crate) fn active(&self) -> &[ActiveSite] {
         &self.active
     }
 

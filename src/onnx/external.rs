@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::{file, foreign, graph, proto};
+use super::{file, graph, proto, sniff};
 use crate::error::{Error, Result};
 
 /// `TensorProto.DataLocation`: the value that means "in a file".
@@ -85,13 +85,13 @@ impl ExternalData {
     }
 }
 
-struct Place {
+struct DataLocation {
     location: String,
     offset: usize,
     length: Option<usize>,
 }
 
-fn place_of(tensor: &proto::Tensor) -> Option<Place> {
+fn place_of(tensor: &proto::Tensor) -> Option<DataLocation> {
     if tensor.data_location != Some(EXTERNAL) {
         return None;
     }
@@ -102,7 +102,7 @@ fn place_of(tensor: &proto::Tensor) -> Option<Place> {
             .find(|e| e.key.as_deref() == Some(key))
             .and_then(|e| e.value.clone())
     };
-    Some(Place {
+    Some(DataLocation {
         location: entry("location").unwrap_or_default(),
         // What is no number lies beyond every file, which the check refuses.
         offset: entry("offset").map_or(0, |text| text.parse().unwrap_or(usize::MAX)),
@@ -114,7 +114,7 @@ fn check(
     model_path: &Path,
     folder: &Path,
     tensor: &proto::Tensor,
-    place: &Place,
+    place: &DataLocation,
     files: &mut BTreeMap<String, PathBuf>,
 ) -> Result<()> {
     let name = tensor.name.as_deref().unwrap_or_default();
@@ -178,7 +178,7 @@ fn check(
 
 fn is_pointer(path: &Path) -> Result<bool> {
     let content = file::map(path)?;
-    Ok(foreign::is_lfs_pointer(&content))
+    Ok(sniff::is_lfs_pointer(&content))
 }
 
 /// The bytes that a tensor's sizes and element type make; `None` for types below a byte.

@@ -9,7 +9,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::external::ExternalData;
-use super::{Model, cut_short, foreign, proto};
+use super::{Model, proto, sniff, truncated};
 use crate::error::{Error, Result};
 
 const EXPORT_HINT: &str = "write it with torch.onnx.export; a checkpoint (.pt, .pth, \
@@ -27,9 +27,9 @@ impl Model {
         if content.is_empty() {
             return Err(Error::model(path, "the file is empty").with_hint(AGAIN_HINT));
         }
-        if let Some(foreign) = foreign::look(&content) {
-            let message = format!("not an ONNX model: it is {}", foreign.what);
-            return Err(Error::model(path, message).with_hint(foreign.hint));
+        if let Some(sniff) = sniff::look(&content) {
+            let message = format!("not an ONNX model: it is {}", sniff.what);
+            return Err(Error::model(path, message).with_hint(sniff.hint));
         }
         let mut shell = decode(path, &content)?;
         let unknown_bytes = content.len().saturating_sub(shell.encoded_len()) as u64;
@@ -92,7 +92,7 @@ fn hash(path: &Path) -> Result<[u8; 32]> {
 
 fn decode(path: &Path, content: &Bytes) -> Result<proto::Model> {
     proto::Model::decode(content.clone()).map_err(|source| {
-        if let Some((part, end)) = cut_short::missing_end(content) {
+        if let Some((part, end)) = truncated::missing_end(content) {
             let size = content.len();
             let message = format!(
                 "cut short: the file has {size} bytes, but {part} ends at byte {end}"

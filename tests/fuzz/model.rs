@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcdrop::graph::{Plan, ScoresOption, SiteOptions, Unit, inspect};
+use mcdrop::graph::{DropUnit, Plan, ScoresOption, SiteOptions, inspect};
 use mcdrop::onnx::Model;
 use mcdrop::sampling::model_input;
 
@@ -96,7 +96,7 @@ fn look(model: &Model) {
 fn put_in(model: &Model) {
     let insert = vec!["blocks".to_owned(), "*".to_owned()];
     let options =
-        SiteOptions { insert, unit: Some(Unit::Channel), ..SiteOptions::default() };
+        SiteOptions { insert, unit: Some(DropUnit::Channel), ..SiteOptions::default() };
     if let Err(error) =
         Plan::with_sites(model.clone(), None, ScoresOption::Auto, &options)
     {

@@ -3,7 +3,7 @@
 use super::Cost;
 use crate::cli::{settings, terminal};
 use crate::error::Error;
-use crate::graph::{Candidate, Inspection, Place, Site, Verdict};
+use crate::graph::{Candidate, InsertionPoint, Inspection, Site, Verdict};
 use crate::onnx::Model;
 
 /// Lines of a list before the rest is counted.
@@ -146,7 +146,7 @@ fn candidates(all: &[Candidate], cost: Option<&Cost>, most: usize) {
         "places for dropout (--insert PLACE or NODE; the share that every sample would repeat):",
     );
     let mut shown = 0;
-    for place in Place::ALL {
+    for place in InsertionPoint::ALL {
         let here = all.iter().filter(|candidate| candidate.place == place);
         for candidate in here {
             if shown < most {
@@ -178,7 +178,7 @@ fn way_on(found: &Inspection) {
         Err(error) => {
             let message = settings::message(error);
             line(&format!("it cannot be sampled as it is: {message}"));
-            let head = found.candidates.iter().any(|c| c.place == Place::Head);
+            let head = found.candidates.iter().any(|c| c.place == InsertionPoint::Head);
             if head && found.sites.iter().all(|site| !site.live) {
                 line("hint: --insert head puts dropout before the last layer");
             } else if let Some(hint) = error.hint() {

@@ -12,12 +12,12 @@ pub(super) const MOST_NODES: usize = 1_000_000;
 /// Bytes that may be added, beside what the functions hold themselves.
 const MOST_BYTES: usize = 256 << 20;
 
-pub(super) struct Budget {
+pub(super) struct InlineBudget {
     nodes: usize,
     bytes: usize,
 }
 
-impl Budget {
+impl InlineBudget {
     pub(super) fn of(functions: &[proto::Function]) -> Self {
         let own = functions.iter().map(prost::Message::encoded_len).sum::<usize>();
         Self { nodes: MOST_NODES, bytes: MOST_BYTES.saturating_add(2 * own) }

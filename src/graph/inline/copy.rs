@@ -2,32 +2,32 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::budget::Budget;
+use super::budget::InlineBudget;
 use super::call_error;
-use super::library::Library;
-use super::names::{self, Names};
+use super::library::FunctionLibrary;
+use super::names::{self, TakenNames};
 use crate::error::Result;
 use crate::onnx::{proto, typed};
 
 /// What stands for a call.
-pub(super) struct Copy {
+pub(super) struct InlinedCall {
     pub(super) nodes: Vec<proto::Node>,
     /// Element types of its tensors, as far as the function says them.
     pub(super) described: Vec<proto::ValueInfo>,
 }
 
-impl Copy {
+impl InlinedCall {
     pub(super) fn of(
         function: &proto::Function,
         call: &proto::Node,
-        library: &Library,
-        names: &mut Names,
-        budget: &mut Budget,
+        library: &FunctionLibrary,
+        names: &mut TakenNames,
+        budget: &mut InlineBudget,
     ) -> Result<Self> {
         check(function, call)?;
         budget.enter(call, function)?;
         let prefix = names.call(call.label());
-        let mut copier = Copier {
+        let mut copier = CallCopier {
             function,
             call,
             library,
@@ -85,17 +85,17 @@ fn check(function: &proto::Function, call: &proto::Node) -> Result<()> {
     }
 }
 
-struct Copier<'a> {
+struct CallCopier<'a> {
     function: &'a proto::Function,
     call: &'a proto::Node,
-    library: &'a Library<'a>,
-    names: &'a mut Names,
+    library: &'a FunctionLibrary<'a>,
+    names: &'a mut TakenNames,
     prefix: String,
     /// New names by old ones: those of the function, then of each body around.
     scopes: Vec<HashMap<String, String>>,
 }
 
-impl Copier<'_> {
+impl CallCopier<'_> {
     /// Gives the function's own tensors their names; nodes for outputs that need one.
     fn bind(&mut self) -> Vec<proto::Node> {
         let mut bound: HashMap<String, String> = HashMap::new();

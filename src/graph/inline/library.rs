@@ -7,11 +7,11 @@ use crate::error::{Error, Result};
 use crate::onnx::{normal_domain, proto};
 
 /// Domain, name, overload.
-type Identity<'a> = (&'a str, &'a str, &'a str);
+type FunctionId<'a> = (&'a str, &'a str, &'a str);
 
-pub(super) struct Library<'a> {
+pub(super) struct FunctionLibrary<'a> {
     functions: &'a [proto::Function],
-    by_identity: HashMap<Identity<'a>, usize>,
+    by_identity: HashMap<FunctionId<'a>, usize>,
     /// Which functions each one calls, and how often.
     calls: Vec<BTreeMap<usize, usize>>,
     /// How many nodes each one has, calls left out.
@@ -19,7 +19,7 @@ pub(super) struct Library<'a> {
     holding: HashSet<usize>,
 }
 
-impl<'a> Library<'a> {
+impl<'a> FunctionLibrary<'a> {
     pub(super) fn new(
         functions: &'a [proto::Function],
         holds: &dyn Fn(&proto::Node) -> bool,
@@ -195,6 +195,6 @@ fn identity<'n>(
     domain: Option<&'n str>,
     name: Option<&'n str>,
     overload: Option<&'n str>,
-) -> Identity<'n> {
+) -> FunctionId<'n> {
     (normal_domain(domain), name.unwrap_or_default(), overload.unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::each_node;
 use crate::onnx::proto;
 
-pub(super) struct Names {
+pub(super) struct TakenNames {
     /// Tensors of the graph and its bodies, and those that were added.
     taken: HashSet<String>,
     /// Tensors of bodies inside functions, which keep their names where nothing has the same.
@@ -16,7 +16,7 @@ pub(super) struct Names {
     next: HashMap<String, usize>,
 }
 
-impl Names {
+impl TakenNames {
     pub(super) fn new(graph: &proto::Graph, functions: &[proto::Function]) -> Self {
         let mut taken = HashSet::new();
         in_graph(graph, &mut taken);

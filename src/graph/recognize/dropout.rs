@@ -1,18 +1,19 @@
 //! `Dropout` nodes: live or inert and why, of activations, of weights, of ones that make a mask.
 
-use super::super::site::{
-    Application, Draw, Found, Kind, Mask, Site, Source, Unit, Values,
-};
 use super::follow::{self, Tracked};
 use super::{Scope, module, random, shape};
 use crate::error::{Error, Result};
+use crate::graph::site::{
+    DetectedSite, DrawSource, DropUnit, DropoutValues, Mask, MaskApplication, Site,
+    SiteKind, StochasticNode, Unsupported,
+};
 use crate::onnx::{float_scalar, proto};
 
 /// The site of a `Dropout` node.
 ///
 /// # Errors
 /// If its ratio is known and outside [0, 1).
-pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<Found> {
+pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<DetectedSite> {
     let ratio = ratio(scope, node);
     if let Some(ratio) = ratio.filter(|ratio| !(0.0..1.0).contains(ratio)) {
         let message = format!("its dropout ratio {ratio} is outside [0, 1)");
@@ -72,61 +73,60 @@ fn liveness(
 }
 
 /// Why the sampler cannot tell what the node does.
-fn unknown(
-    scope: &Scope,
-    node: &proto::Node,
-    ratio: Option<f32>,
-) -> Option<(String, &'static str)> {
+fn unknown(scope: &Scope, node: &proto::Node, ratio: Option<f32>) -> Option<Unsupported> {
     let mode = node.input_name(2);
     let computed = mode
         .filter(|_| scope.model.opset() >= 12)
         .filter(|mode| float_scalar(scope.model, scope.index, mode).is_none());
     match (computed, ratio) {
-        (Some(mode), _) => Some((
-            format!(
+        (Some(mode), _) => Some(Unsupported {
+            problem: format!(
                 "its training_mode \"{mode}\" is computed or fed at run time, so whether it \
                  drops is unknown"
             ),
-            "export the model with training_mode as a constant true",
-        )),
-        (None, None) => Some((
-            "its ratio is computed at run time".to_owned(),
-            "export the model with a constant ratio",
-        )),
+            hint: "export the model with training_mode as a constant true",
+        }),
+        (None, None) => Some(Unsupported {
+            problem: "its ratio is computed at run time".to_owned(),
+            hint: "export the model with a constant ratio",
+        }),
         _ => None,
     }
 }
 
-fn mask_is_read(scope: &Scope, node: &proto::Node) -> Option<(String, &'static str)> {
+fn mask_is_read(scope: &Scope, node: &proto::Node) -> Option<Unsupported> {
     let mask = node.output_name(1)?;
     let (_, reader) = scope.readers(mask).next()?;
     let reader = reader.label();
-    Some((
-        format!("its mask output is read by node \"{reader}\", which is not supported"),
-        "use the dropped tensor alone",
-    ))
+    Some(Unsupported {
+        problem: format!(
+            "its mask output is read by node \"{reader}\", which is not supported"
+        ),
+        hint: "use only the dropped tensor",
+    })
 }
 
 /// The node itself: of an activation or of weights.
-fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> Found {
+fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> DetectedSite {
     let name = |names: &[String]| names.first().cloned().unwrap_or_default();
     let (input, output) = (name(&node.input), name(&node.output));
     let constant = scope.is_constant(&input);
-    let kind = if constant { Kind::WeightDropout } else { Kind::Dropout };
-    let mut site = Site::new(node.label(), kind, Unit::Element, scope.full_name(&output));
+    let kind = if constant { SiteKind::WeightDropout } else { SiteKind::Dropout };
+    let mut site =
+        Site::new(node.label(), kind, DropUnit::Element, scope.full_name(&output));
     site.module = module::of(node);
-    let application = Application {
-        steps: scope.steps.clone(),
+    let application = MaskApplication {
+        path: scope.path.clone(),
         at,
-        input: Source::Values(input),
+        source: DrawSource::Data { tensor: input },
         output,
-        values: Values::of_dropout(ratio.unwrap_or(0.0)),
+        values: DropoutValues::of_dropout(ratio.unwrap_or(0.0)),
         iteration: scope.iteration.map(str::to_owned),
         readers: None,
     };
-    Found {
+    DetectedSite {
         site,
-        draw: Draw::Dropout(Mask::default()),
+        draw: StochasticNode::Dropout(Mask::default()),
         applications: vec![application],
         refused: None,
         is_inserted: false,
@@ -134,9 +134,14 @@ fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> Foun
 }
 
 /// Ones that are dropped to make a mask: Dropout2d and the like by hand.
-fn of_ones(scope: &Scope, at: usize, node: &proto::Node, ratio: f32) -> Option<Found> {
+fn of_ones(
+    scope: &Scope,
+    at: usize,
+    node: &proto::Node,
+    ratio: f32,
+) -> Option<DetectedSite> {
     let (input, output) = (node.input.first()?, node.output.first()?);
-    let scale = f64::from(Values::of_dropout(ratio).scale);
+    let scale = f64::from(DropoutValues::of_dropout(ratio).scale);
     let start = Tracked::Two { yes: 0.0, no: scale, probability: f64::from(ratio) };
     let followed = follow::follow(scope, at, output, start);
     if followed.escaped.is_some() || followed.applied.is_empty() {

@@ -1,16 +1,17 @@
 //! Random tensors: masks of every make where that can be shown, noise otherwise.
 
-use super::super::site::{
-    Application, Draw, Found, Kind, Mask, Site, Source, Unit, Values,
-};
 use super::follow::{self, Escape, Followed, Line, Tracked};
-use super::shape::{self, Shape};
+use super::shape::{self, SymbolicShape};
 use super::{Scope, module};
+use crate::graph::site::{
+    DetectedSite, DrawSource, DropUnit, DropoutValues, Mask, MaskApplication, Site,
+    SiteKind, StochasticNode, Unsupported,
+};
 use crate::onnx::{ElementType, proto};
 use crate::random::keep_scale;
 
 /// The site of a node that draws random numbers.
-pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Found {
+pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> DetectedSite {
     let Some(start) = start(scope, node) else { return noise(scope, at, node, None) };
     let output = node.output.first().map(String::as_str).unwrap_or_default();
     let followed = follow::follow(scope, at, output, start);
@@ -46,9 +47,9 @@ pub(super) fn applied(
     scope: &Scope,
     source: &proto::Node,
     followed: &Followed,
-    shape: &Shape,
+    shape: &SymbolicShape,
     ratio: Option<f32>,
-) -> Option<Found> {
+) -> Option<DetectedSite> {
     let mut applications = Vec::new();
     let mut common: Option<(f32, Mask)> = None;
     let like = source.input.first();
@@ -66,18 +67,22 @@ pub(super) fn applied(
             Some(_) => return None,
         }
         let (x, values) = before(scope, x, values, ratio);
-        applications.push(Application {
-            steps: scope.steps.clone(),
+        applications.push(MaskApplication {
+            path: scope.path.clone(),
             at: node,
-            input: match (axes, like) {
-                (Some(_), _) => Source::Values(x.to_owned()),
+            source: match (axes, like) {
+                (Some(_), _) => DrawSource::Data { tensor: x.to_owned() },
                 // Which of the values' axes the mask has shows when it runs.
                 (None, Some(like)) if is_plain(values) => {
                     let described = scope.index.described(x);
                     let known =
                         described.map_or(ElementType::F32, |value| value.element_type);
                     let known = known.or(ElementType::F32);
-                    Source::Masked(like.clone(), known, x.to_owned())
+                    DrawSource::MaskProduct {
+                        like: like.clone(),
+                        data: x.to_owned(),
+                        element_type: known,
+                    }
                 }
                 (None, _) => return None,
             },
@@ -91,15 +96,17 @@ pub(super) fn applied(
     let last = applications.last()?;
     let node = &scope.graph.node[last.at];
     let unit = unit(&mask);
-    let weights = applications.iter().all(|a| match &a.input {
-        Source::Values(name) | Source::Masked(_, _, name) => scope.is_constant(name),
+    let weights = applications.iter().all(|a| match &a.source {
+        DrawSource::Data { tensor: data } | DrawSource::MaskProduct { data, .. } => {
+            scope.is_constant(data)
+        }
         _ => false,
     });
     let kind = match () {
-        () if weights => Kind::WeightDropout,
-        () if last.values.dropped != 0.0 => Kind::AlphaDropout,
-        () if unit == Unit::Row => Kind::StochasticDepth,
-        () => Kind::Dropout,
+        () if weights => SiteKind::WeightDropout,
+        () if last.values.dropped != 0.0 => SiteKind::AlphaDropout,
+        () if unit == DropUnit::Row => SiteKind::StochasticDepth,
+        () => SiteKind::Dropout,
     };
     let mut site = Site::new(node.label(), kind, unit, scope.full_name(&last.output));
     site.module = module::of(source).or_else(|| module::of(node));
@@ -108,9 +115,9 @@ pub(super) fn applied(
         site.live = false;
         site.reason = Some("its ratio is 0".to_owned());
     }
-    Some(Found {
+    Some(DetectedSite {
         site,
-        draw: Draw::Dropout(mask),
+        draw: StochasticNode::Dropout(mask),
         applications,
         refused: None,
         is_inserted: false,
@@ -118,7 +125,7 @@ pub(super) fn applied(
 }
 
 /// Which share is dropped, and what becomes of values.
-fn values(tracked: Tracked) -> Option<(f32, Values)> {
+fn values(tracked: Tracked) -> Option<(f32, DropoutValues)> {
     let Tracked::Applied { yes, no, probability, .. } = tracked else { return None };
     let (kept, dropped, share) = match (yes.0 == 0.0, no.0 == 0.0) {
         (true, false) => (no, yes, tidy(probability, false)),
@@ -126,8 +133,11 @@ fn values(tracked: Tracked) -> Option<(f32, Values)> {
         _ => return None,
     };
     let Line(scale, shift) = kept;
-    let values =
-        Values { scale: scale as f32, shift: shift as f32, dropped: dropped.1 as f32 };
+    let values = DropoutValues {
+        scale: scale as f32,
+        shift: shift as f32,
+        dropped: dropped.1 as f32,
+    };
     ((0.0..1.0).contains(&share)).then_some((share, values))
 }
 
@@ -147,10 +157,10 @@ fn tidy(probability: f64, is_kept: bool) -> f32 {
 }
 
 /// The factor of plain dropout to the last bit, where the graph's own is that up to rounding.
-fn exact(values: Values, ratio: f32) -> Values {
+fn exact(values: DropoutValues, ratio: f32) -> DropoutValues {
     let scale = keep_scale(ratio);
     let close = (values.scale / scale - 1.0).abs() < 1e-6;
-    if close { Values { scale, ..values } } else { values }
+    if close { DropoutValues { scale, ..values } } else { values }
 }
 
 /// A division by the keep probability that comes before the mask, as in the stochastic depth
@@ -158,9 +168,9 @@ fn exact(values: Values, ratio: f32) -> Values {
 fn before<'a>(
     scope: &Scope<'a>,
     x: &'a str,
-    values: Values,
+    values: DropoutValues,
     ratio: f32,
-) -> (&'a str, Values) {
+) -> (&'a str, DropoutValues) {
     let unchanged = (x, values);
     let (Some(node), 1.0) = (scope.index.producer(x), values.scale) else {
         return unchanged;
@@ -178,87 +188,100 @@ fn before<'a>(
         Some((x, scale))
             if ratio > 0.0 && (scale / keep_scale(ratio) - 1.0).abs() < 1e-3 =>
         {
-            (x, Values { scale, ..values })
+            (x, DropoutValues { scale, ..values })
         }
         _ => unchanged,
     }
 }
 
-fn is_plain(values: Values) -> bool {
+fn is_plain(values: DropoutValues) -> bool {
     values.shift == 0.0 && values.dropped == 0.0
 }
 
-fn unit(mask: &Mask) -> Unit {
+fn unit(mask: &Mask) -> DropUnit {
     match mask.axes.as_deref() {
-        Some([]) => Unit::Row,
-        Some([_]) => Unit::Channel,
-        _ => Unit::Element,
+        Some([]) => DropUnit::Row,
+        Some([_]) => DropUnit::Channel,
+        _ => DropUnit::Element,
     }
 }
 
 /// Random numbers that stay numbers.
-fn noise(scope: &Scope, at: usize, node: &proto::Node, escaped: Option<Escape>) -> Found {
+fn noise(
+    scope: &Scope,
+    at: usize,
+    node: &proto::Node,
+    escaped: Option<Escape>,
+) -> DetectedSite {
     let output = node.output.first().cloned().unwrap_or_default();
     let block = escaped.and_then(|escape| block(scope, node, escape));
-    let kind = if block.is_some() { Kind::DropBlock } else { Kind::Noise };
-    let mut site = Site::new(node.label(), kind, Unit::Element, scope.full_name(&output));
+    let kind = if block.is_some() { SiteKind::DropBlock } else { SiteKind::Noise };
+    let mut site =
+        Site::new(node.label(), kind, DropUnit::Element, scope.full_name(&output));
     site.module = module::of(node);
     site.ratio = block.flatten();
     let (draw, refused) = draw(node, kind);
-    let application = Application {
-        steps: scope.steps.clone(),
+    let application = MaskApplication {
+        path: scope.path.clone(),
         at,
-        input: source(scope, node),
+        source: source(scope, node),
         output,
-        values: Values::of_dropout(0.0),
+        values: DropoutValues::of_dropout(0.0),
         iteration: scope.iteration.map(str::to_owned),
         readers: None,
     };
-    Found { site, draw, applications: vec![application], refused, is_inserted: false }
+    DetectedSite {
+        site,
+        draw,
+        applications: vec![application],
+        refused,
+        is_inserted: false,
+    }
 }
 
-fn draw(node: &proto::Node, kind: Kind) -> (Draw, Option<(String, &'static str)>) {
+fn draw(node: &proto::Node, kind: SiteKind) -> (StochasticNode, Option<Unsupported>) {
     let number = |name: &str, otherwise: f32| node.float(name).unwrap_or(otherwise);
     match node.op() {
         "RandomNormal" | "RandomNormalLike" => {
             let (mean, scale) = (number("mean", 0.0), number("scale", 1.0));
-            (Draw::Normal { mean, scale }, None)
+            (StochasticNode::Normal { mean, scale }, None)
         }
         "Multinomial" => {
-            let problem = "it draws class numbers (Multinomial), which cannot be sampled";
-            let hint = "export the model without the sampling of classes";
-            (
-                Draw::Uniform { low: 0.0, high: 1.0, off: 0.5 },
-                Some((problem.to_owned(), hint)),
-            )
+            let refused = Unsupported {
+                problem: "it draws class numbers (Multinomial), which cannot be sampled"
+                    .to_owned(),
+                hint: "export the model without the sampling of classes",
+            };
+            (StochasticNode::Uniform { low: 0.0, high: 1.0, off: 0.5 }, Some(refused))
         }
         _ => {
             let (low, high) = (number("low", 0.0), number("high", 1.0));
             // A seed of a block is a number below a small limit: without randomness, none is.
             let off =
-                if kind == Kind::DropBlock { high } else { f32::midpoint(low, high) };
-            (Draw::Uniform { low, high, off }, None)
+                if kind == SiteKind::DropBlock { high } else { f32::midpoint(low, high) };
+            (StochasticNode::Uniform { low, high, off }, None)
         }
     }
 }
 
-fn source(scope: &Scope, node: &proto::Node) -> Source {
+fn source(scope: &Scope, node: &proto::Node) -> DrawSource {
     let written = node.int("dtype").and_then(|number| i32::try_from(number).ok());
     let written = written.map(ElementType::from_number);
     let input = node.input.first().cloned().unwrap_or_default();
     match node.op() {
         "RandomUniform" | "RandomNormal" => {
-            let shape = node.ints("shape").unwrap_or_default().to_vec();
-            Source::Shape(shape, written.unwrap_or(ElementType::F32))
+            let sizes = node.ints("shape").unwrap_or_default().to_vec();
+            let element_type = written.unwrap_or(ElementType::F32);
+            DrawSource::NoiseOfSizes { sizes, element_type }
         }
         operator => {
             let described = scope.index.described(&input).map(|value| value.element_type);
             let known = written.or(described).unwrap_or(ElementType::F32);
-            let known = known.or(ElementType::F32);
+            let element_type = known.or(ElementType::F32);
             if operator == "Bernoulli" {
-                Source::Bernoulli(input, known)
+                DrawSource::Bernoulli { probabilities: input, element_type }
             } else {
-                Source::Like(input, known)
+                DrawSource::NoiseLike { tensor: input, element_type }
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::onnx::{Model, int_values, proto, tensor_values};
 
 /// A shape, as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Shape<'a> {
+pub(super) enum SymbolicShape<'a> {
     /// That of this tensor.
     Of(&'a str),
     /// Sizes, `None` for one that varies.
@@ -15,14 +15,16 @@ pub(super) enum Shape<'a> {
 }
 
 /// The shape of the tensor that a random node writes.
-pub(super) fn of_draw<'a>(scope: &Scope<'a>, node: &'a proto::Node) -> Shape<'a> {
+pub(super) fn of_draw<'a>(scope: &Scope<'a>, node: &'a proto::Node) -> SymbolicShape<'a> {
     match (node.op(), node.input.first()) {
         ("RandomUniform" | "RandomNormal", _) => match node.ints("shape") {
-            Some(shape) => Shape::Sizes(shape.iter().copied().map(Some).collect()),
-            None => Shape::Unknown,
+            Some(shape) => {
+                SymbolicShape::Sizes(shape.iter().copied().map(Some).collect())
+            }
+            None => SymbolicShape::Unknown,
         },
         (_, Some(like)) => of_tensor(scope, like),
-        (_, None) => Shape::Unknown,
+        (_, None) => SymbolicShape::Unknown,
     }
 }
 
@@ -35,23 +37,23 @@ const MOST_LOOKS: usize = 1 << 10;
 const MOST_AXES: usize = 64;
 
 /// The shape of a tensor: that of the tensor it was made from, or its sizes.
-pub(super) fn of_tensor<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
+pub(super) fn of_tensor<'a>(scope: &Scope<'a>, name: &'a str) -> SymbolicShape<'a> {
     behind(scope, name, FARTHEST)
 }
 
-fn behind<'a>(scope: &Scope<'a>, name: &'a str, left: usize) -> Shape<'a> {
-    let Some(left) = left.checked_sub(1) else { return Shape::Of(name) };
+fn behind<'a>(scope: &Scope<'a>, name: &'a str, left: usize) -> SymbolicShape<'a> {
+    let Some(left) = left.checked_sub(1) else { return SymbolicShape::Of(name) };
     let of_tensor = |scope: &Scope<'a>, name: &'a str| behind(scope, name, left);
     if let Some(tensor) = scope.index.initializer(name) {
-        return Shape::Sizes(tensor.dims.iter().copied().map(Some).collect());
+        return SymbolicShape::Sizes(tensor.dims.iter().copied().map(Some).collect());
     }
-    let Some(node) = scope.index.producer(name) else { return Shape::Of(name) };
+    let Some(node) = scope.index.producer(name) else { return SymbolicShape::Of(name) };
     let input = |i: usize| node.input.get(i).map(String::as_str);
     match (node.op(), input(0), input(1)) {
         ("ConstantOfShape", Some(sizes), _) => of_sizes(scope, sizes),
         ("Expand", Some(value), Some(sizes)) => match of_sizes(scope, sizes) {
-            Shape::Sizes(sizes) => {
-                Shape::Sizes(expanded(scope, &of_tensor(scope, value), sizes))
+            SymbolicShape::Sizes(sizes) => {
+                SymbolicShape::Sizes(expanded(scope, &of_tensor(scope, value), sizes))
             }
             other => other,
         },
@@ -64,13 +66,13 @@ fn behind<'a>(scope: &Scope<'a>, name: &'a str, left: usize) -> Shape<'a> {
         ) {
             (false, true) => of_tensor(scope, a),
             (true, false) => of_tensor(scope, b),
-            _ => Shape::Of(name),
+            _ => SymbolicShape::Of(name),
         },
         ("Constant", _, _) => match node.attribute.iter().find_map(|a| a.t.as_ref()) {
-            Some(t) => Shape::Sizes(t.dims.iter().copied().map(Some).collect()),
-            None => Shape::Sizes(Vec::new()),
+            Some(t) => SymbolicShape::Sizes(t.dims.iter().copied().map(Some).collect()),
+            None => SymbolicShape::Sizes(Vec::new()),
         },
-        _ => Shape::Of(name),
+        _ => SymbolicShape::Of(name),
     }
 }
 
@@ -105,7 +107,7 @@ fn is_scalar(scope: &Scope, name: &str) -> bool {
 /// What `Expand` makes: an axis that the sizes leave at 1 keeps the value's own.
 fn expanded(
     scope: &Scope,
-    value: &Shape,
+    value: &SymbolicShape,
     mut sizes: Vec<Option<i64>>,
 ) -> Vec<Option<i64>> {
     let Some(own) = known(scope, value) else { return sizes };
@@ -118,19 +120,19 @@ fn expanded(
 }
 
 /// The shape that a tensor of sizes stands for.
-fn of_sizes<'a>(scope: &Scope<'a>, name: &'a str) -> Shape<'a> {
+fn of_sizes<'a>(scope: &Scope<'a>, name: &'a str) -> SymbolicShape<'a> {
     let node = scope.index.producer(name);
     if let Some(node) = node
         && node.is("Shape")
         && node.attribute.is_empty()
         && let Some(tensor) = node.input.first()
     {
-        return Shape::Of(tensor);
+        return SymbolicShape::Of(tensor);
     }
     let mut looks = MOST_LOOKS;
     match sizes(scope, name, 0, &mut looks) {
-        Some(sizes) => Shape::Sizes(sizes),
-        None => Shape::Unknown,
+        Some(sizes) => SymbolicShape::Sizes(sizes),
+        None => SymbolicShape::Unknown,
     }
 }
 
@@ -174,7 +176,7 @@ fn sizes(
             Some(vec![None; count])
         }
         "Shape" => {
-            let of = known(scope, &Shape::Of(first));
+            let of = known(scope, &SymbolicShape::Of(first));
             let rank = of.as_ref().map(|sizes| sizes.len() as i64);
             let place =
                 |at: i64| if at < 0 { rank.map(|rank| rank + at) } else { Some(at) };
@@ -202,25 +204,29 @@ fn sizes(
 }
 
 /// The sizes of a shape, where the file says how many there are.
-fn known(scope: &Scope, shape: &Shape) -> Option<Vec<Option<i64>>> {
+fn known(scope: &Scope, shape: &SymbolicShape) -> Option<Vec<Option<i64>>> {
     match shape {
-        Shape::Sizes(sizes) => Some(sizes.clone()),
-        Shape::Of(tensor) => {
+        SymbolicShape::Sizes(sizes) => Some(sizes.clone()),
+        SymbolicShape::Of(tensor) => {
             if let Some(tensor) = scope.index.initializer(tensor) {
                 return Some(tensor.dims.iter().copied().map(Some).collect());
             }
             let described = scope.index.described(tensor)?.dimensions?;
             Some(described.iter().map(|size| size.map(|n| n as i64)).collect())
         }
-        Shape::Unknown => None,
+        SymbolicShape::Unknown => None,
     }
 }
 
 /// The axes of `x` along which a mask of this shape varies, the first one (the images) left
 /// out; `Some(None)` where it varies along all. `None` where that is not known.
 #[expect(clippy::option_option, reason = "not known, all axes, some axes")]
-pub(super) fn axes(scope: &Scope, shape: &Shape, x: &str) -> Option<Option<Vec<i64>>> {
-    if *shape == Shape::Of(x) || *shape == of_tensor(scope, x) {
+pub(super) fn axes(
+    scope: &Scope,
+    shape: &SymbolicShape,
+    x: &str,
+) -> Option<Option<Vec<i64>>> {
+    if *shape == SymbolicShape::Of(x) || *shape == of_tensor(scope, x) {
         return Some(None);
     }
     let sizes = known(scope, shape)?;

@@ -2,8 +2,8 @@
 
 use super::{SiteAxis, SuffixKind};
 use crate::graph::apply::{filled, node};
-use crate::graph::prepare::Active;
-use crate::graph::site::Draw;
+use crate::graph::prepare::ActiveSite;
+use crate::graph::site::StochasticNode;
 use crate::onnx::proto::{self, Attribute};
 use crate::operator::{self, IMAGE_KEY, SAMPLE};
 use crate::random::Draws;
@@ -11,7 +11,7 @@ use crate::random::Draws;
 /// Rewrites every draw among the nodes and in their bodies.
 pub(in crate::graph) fn finish(
     nodes: &mut [proto::Node],
-    active: &[Active],
+    active: &[ActiveSite],
     kind: SuffixKind,
 ) {
     for node in nodes {
@@ -42,19 +42,19 @@ pub(in crate::graph) fn finish(
 }
 
 /// What the draw is without randomness.
-fn without(drawn: &proto::Node, active: &Active) -> proto::Node {
+fn without(drawn: &proto::Node, active: &ActiveSite) -> proto::Node {
     let input = drawn.input.first().map(String::as_str).unwrap_or_default();
     let off = match active.draw {
-        Draw::Dropout(_) => node("Identity", &[input], &active.output),
-        Draw::Uniform { off, .. } => filled(input, off, &active.output),
-        Draw::Normal { mean, .. } => filled(input, mean, &active.output),
+        StochasticNode::Dropout(_) => node("Identity", &[input], &active.output),
+        StochasticNode::Uniform { off, .. } => filled(input, off, &active.output),
+        StochasticNode::Normal { mean, .. } => filled(input, mean, &active.output),
     };
     proto::Node { output: drawn.output.clone(), ..off }
 }
 
 fn drawing(
     drawn: &proto::Node,
-    active: &Active,
+    active: &ActiveSite,
     (axis, grows): (SiteAxis, bool),
     (seed, draws): (u64, Draws),
 ) -> proto::Node {
@@ -68,7 +68,7 @@ fn drawing(
         Attribute::int(operator::SITE, active.key.cast_signed()),
     ];
     match &active.draw {
-        Draw::Dropout(mask) => {
+        StochasticNode::Dropout(mask) => {
             let axes = mask.axes.iter().flatten().copied();
             let some = i64::from(mask.axes.is_some());
             let values = active.values;
@@ -83,10 +83,10 @@ fn drawing(
                 &[values.scale, values.shift, values.dropped],
             ));
         }
-        Draw::Uniform { low, high, off } => {
+        StochasticNode::Uniform { low, high, off } => {
             attribute.push(Attribute::floats(operator::NUMBERS, &[*low, *high, *off]));
         }
-        Draw::Normal { mean, scale } => {
+        StochasticNode::Normal { mean, scale } => {
             attribute.push(Attribute::int(operator::GAUSSIAN, 1));
             attribute.push(Attribute::floats(operator::NUMBERS, &[*mean, *scale, *mean]));
         }

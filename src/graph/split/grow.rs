@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Plan, SiteAxis};
-use crate::graph::site::Draw;
+use crate::graph::site::StochasticNode;
 use crate::graph::split_concat::adds_halves;
 use crate::onnx::proto;
 use crate::operator;
@@ -27,7 +27,7 @@ impl Plan {
             adds_halves(node)
                 || self.draw_of(node).is_some_and(|number| {
                     axes.get(number) == Some(&SiteAxis::Rows(0))
-                        && matches!(self.active[number].draw, Draw::Dropout(_))
+                        && matches!(self.active[number].draw, StochasticNode::Dropout(_))
                         && node.input.first().is_some_and(|data| data == tensor)
                 })
         };

@@ -22,7 +22,7 @@ fn outputs_of_suffix(plan: &Plan, kind: SuffixKind) -> Vec<String> {
         .chain(plan.shapes())
         .map(|name| TypedTensor {
             name: name.clone(),
-            element_type: crate::onnx::ElementType::F32,
+            element_type: ElementType::F32,
             dimensions: vec![None; 4],
         })
         .collect();

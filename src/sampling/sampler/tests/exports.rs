@@ -317,7 +317,7 @@ fn samples_of_every_export_have_the_mean_and_variance_of_pytorchs_own() {
 
 #[test]
 fn dropout_can_be_put_in_at_every_place_of_a_stripped_export() {
-    use crate::graph::{Place, Unit};
+    use crate::graph::{DropUnit, InsertionPoint};
     let expected = table("expected.json");
     let (mut wrong, mut tried) = (Vec::new(), std::collections::BTreeMap::new());
     for (name, entry) in table("exports.json") {
@@ -327,8 +327,10 @@ fn dropout_can_be_put_in_at_every_place_of_a_stripped_export() {
         let output = entry["output"].as_str();
         let found =
             graph::inspect(&open(&name), output, &SiteOptions::default()).unwrap();
-        for (candidate, unit) in
-            found.candidates.iter().flat_map(|c| [(c, Unit::Element), (c, Unit::Channel)])
+        for (candidate, unit) in found
+            .candidates
+            .iter()
+            .flat_map(|c| [(c, DropUnit::Element), (c, DropUnit::Channel)])
         {
             let options = SiteOptions {
                 insert: vec![candidate.node.clone()],
@@ -340,7 +342,8 @@ fn dropout_can_be_put_in_at_every_place_of_a_stripped_export() {
                 Ok(case) => case,
                 // Attention weights have no channels.
                 Err(_)
-                    if candidate.place == Place::Attention && unit == Unit::Channel =>
+                    if candidate.place == InsertionPoint::Attention
+                        && unit == DropUnit::Channel =>
                 {
                     continue;
                 }
@@ -365,5 +368,8 @@ fn dropout_can_be_put_in_at_every_place_of_a_stripped_export() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(Place::ALL.iter().all(|place| tried.contains_key(place)), "{tried:?}");
+    assert!(
+        InsertionPoint::ALL.iter().all(|place| tried.contains_key(place)),
+        "{tried:?}"
+    );
 }

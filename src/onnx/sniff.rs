@@ -2,7 +2,7 @@
 
 /// What a file is, and the way to an ONNX model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Foreign {
+pub(super) struct ForeignFile {
     pub(super) what: String,
     pub(super) hint: &'static str,
 }
@@ -42,8 +42,8 @@ const MAGIC: &[(usize, &[u8], &str, &str)] = &[
 const LOOKED_AT: usize = 64 << 10;
 
 /// What a file is, where its content is known and not that of an ONNX model.
-pub(super) fn look(content: &[u8]) -> Option<Foreign> {
-    let found = |what: &str, hint| Some(Foreign { what: what.to_owned(), hint });
+pub(super) fn look(content: &[u8]) -> Option<ForeignFile> {
+    let found = |what: &str, hint| Some(ForeignFile { what: what.to_owned(), hint });
     if let Some(&(_, _, what, hint)) = MAGIC.iter().find(|(offset, magic, ..)| {
         content.get(*offset..).is_some_and(|rest| rest.starts_with(magic))
     }) {
@@ -88,7 +88,7 @@ fn contains(bytes: &[u8], word: &[u8]) -> bool {
 }
 
 /// What a zip archive is, by the names in it.
-fn zip(holds: &dyn Fn(&[u8]) -> bool) -> Foreign {
+fn zip(holds: &dyn Fn(&[u8]) -> bool) -> ForeignFile {
     let (what, hint) = if holds(b"constants.pkl") {
         ("a TorchScript archive", EXPORT)
     } else if holds(b"data.pkl") {
@@ -100,7 +100,7 @@ fn zip(holds: &dyn Fn(&[u8]) -> bool) -> Foreign {
     } else {
         ("a zip archive", UNPACK)
     };
-    Foreign { what: what.to_owned(), hint }
+    ForeignFile { what: what.to_owned(), hint }
 }
 
 /// Eight bytes of length, then as much JSON.
@@ -113,7 +113,7 @@ fn safetensors(content: &[u8]) -> bool {
 /// Characters of a text that are shown.
 const SHOWN: usize = 40;
 
-fn text(head: &[u8]) -> Option<Foreign> {
+fn text(head: &[u8]) -> Option<ForeignFile> {
     // A character may be cut by the end of what is looked at.
     let valid = match str::from_utf8(head) {
         Ok(text) => text,
@@ -144,9 +144,9 @@ fn text(head: &[u8]) -> Option<Foreign> {
         let line = text.lines().next().unwrap_or_default();
         let shown: String = line.chars().take(SHOWN).collect();
         let what = format!("text that begins with \"{}\"", shown.trim_end());
-        return Some(Foreign { what, hint: EXPORT });
+        return Some(ForeignFile { what, hint: EXPORT });
     };
-    Some(Foreign { what: what.to_owned(), hint })
+    Some(ForeignFile { what: what.to_owned(), hint })
 }
 
 #[cfg(test)]

@@ -4,16 +4,16 @@
 
 use std::collections::HashMap;
 
-use super::skeleton::Lifted;
-use super::tensors::Tensor;
+use super::skeleton::PlaceholderInputs;
+use super::tensors::TensorInfo;
 use crate::onnx::{ElementType, proto};
 use crate::operator;
 
 /// What takes a node's place; `None` where it can stay. `constants` are those of its graph.
-pub(super) fn stand_in(
+pub(super) fn placeholder(
     node: &proto::Node,
     constants: &HashMap<&str, &proto::Tensor>,
-    lifted: &mut Lifted,
+    lifted: &mut PlaceholderInputs,
 ) -> Option<proto::Node> {
     match (node.domain.as_deref(), node.op()) {
         (Some(operator::DOMAIN), operator::NOISE) => {
@@ -31,7 +31,7 @@ fn standard(
     node: &proto::Node,
     operator: &str,
     constants: &HashMap<&str, &proto::Tensor>,
-    lifted: &mut Lifted,
+    lifted: &mut PlaceholderInputs,
 ) -> Option<proto::Node> {
     match operator {
         "RandomUniformLike" | "RandomNormalLike" | "Bernoulli" => {
@@ -45,14 +45,14 @@ fn standard(
             let shape = node.ints("shape")?.iter();
             let dimensions = shape.map(|&size| usize::try_from(size).ok()).collect();
             let element_type = element_type(node, ElementType::F32);
-            let input = lifted.input(&Tensor { element_type, dimensions })?;
+            let input = lifted.input(&TensorInfo { element_type, dimensions })?;
             Some(other(node, "Identity", vec![input]))
         }
         "Multinomial" => {
             let size = node.int("sample_size").unwrap_or(1);
             let dimensions = vec![None, usize::try_from(size).ok()];
             let element_type = element_type(node, ElementType::I32);
-            let input = lifted.input(&Tensor { element_type, dimensions })?;
+            let input = lifted.input(&TensorInfo { element_type, dimensions })?;
             Some(other(node, "Identity", vec![input]))
         }
         "ConstantOfShape" => {
@@ -62,7 +62,7 @@ fn standard(
         }
         "Expand" => {
             let [data, shape] = node.input.as_slice() else { return None };
-            let tensor = Tensor::of_file(constants.get(data.as_str())?);
+            let tensor = TensorInfo::of_file(constants.get(data.as_str())?);
             filled(node, shape, &tensor, lifted)
         }
         _ => None,
@@ -74,8 +74,8 @@ fn standard(
 fn filled(
     node: &proto::Node,
     shape: &str,
-    with: &Tensor,
-    lifted: &mut Lifted,
+    with: &TensorInfo,
+    lifted: &mut PlaceholderInputs,
 ) -> Option<proto::Node> {
     if !with.element_type.is_float() {
         return None;
@@ -84,8 +84,8 @@ fn filled(
     Some(other(node, "Expand", vec![value, shape.to_owned()]))
 }
 
-fn scalar(element_type: ElementType) -> Tensor {
-    Tensor { element_type, dimensions: Vec::new() }
+fn scalar(element_type: ElementType) -> TensorInfo {
+    TensorInfo { element_type, dimensions: Vec::new() }
 }
 
 fn element_type(node: &proto::Node, default: ElementType) -> ElementType {

@@ -2,48 +2,51 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::count::Part;
-use super::tensors::{Tensor, Tensors};
+use super::count::GraphWithOpsets;
+use super::tensors::{TensorInfo, TensorInfos};
 use crate::onnx::{ElementType, GraphIndex, Model, captured_names, int_values, proto};
 
 /// How often a body runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turns {
+pub(super) enum Iterations {
     Known(u64),
     /// Counted as one.
     Unknown,
 }
 
 /// A graph inside a node, and how often it runs.
-pub(super) struct Inside {
-    pub(super) part: Part,
-    pub(super) turns: Turns,
+pub(super) struct InnerGraph {
+    pub(super) part: GraphWithOpsets,
+    pub(super) turns: Iterations,
 }
 
 /// The graph around a node: what a body may read.
-pub(super) struct Around<'a> {
+pub(super) struct OuterGraph<'a> {
     pub(super) model: &'a Model,
-    pub(super) part: &'a Part,
-    pub(super) tensors: &'a Tensors,
+    pub(super) part: &'a GraphWithOpsets,
+    pub(super) tensors: &'a TensorInfos,
 }
 
 /// Loops that mean "until it is done" have this many turns at most.
 const ENDLESS: i64 = i32::MAX as i64;
 
-impl Around<'_> {
+impl OuterGraph<'_> {
     /// The bodies of a node. The sizes of what a loop hands on are those that it starts with.
-    pub(super) fn bodies(&self, node: &proto::Node) -> Vec<Inside> {
+    pub(super) fn bodies(&self, node: &proto::Node) -> Vec<InnerGraph> {
         let captured = captured_names(node);
         let operator = node.op();
         let each = node.subgraphs().map(|body| {
             let (input, turns) = match operator {
-                "If" => (Vec::new(), Turns::Known(1)),
+                "If" => (Vec::new(), Iterations::Known(1)),
                 "Loop" => self.of_loop(node, body),
                 "Scan" => self.of_scan(node, body),
-                _ => (Vec::new(), Turns::Unknown),
+                _ => (Vec::new(), Iterations::Unknown),
             };
             let graph = self.graph(body, input, captured.iter().copied());
-            Inside { part: Part { graph, opsets: self.part.opsets.clone() }, turns }
+            InnerGraph {
+                part: GraphWithOpsets { graph, opsets: self.part.opsets.clone() },
+                turns,
+            }
         });
         each.collect()
     }
@@ -101,8 +104,8 @@ impl Around<'_> {
         &self,
         node: &proto::Node,
         body: &proto::Graph,
-    ) -> (Vec<proto::ValueInfo>, Turns) {
-        let scalar = |element_type| Tensor { element_type, dimensions: Vec::new() };
+    ) -> (Vec<proto::ValueInfo>, Iterations) {
+        let scalar = |element_type| TensorInfo { element_type, dimensions: Vec::new() };
         let started =
             node.input.iter().skip(2).map(|name| self.tensors.get(name).cloned());
         let given = [Some(scalar(ElementType::I64)), Some(scalar(ElementType::Bool))]
@@ -112,8 +115,10 @@ impl Around<'_> {
         let most = node.input_name(0);
         let most = most.and_then(|name| int_values(self.model, &index, name));
         let turns = match most.as_deref() {
-            Some(&[most]) if most < ENDLESS => Turns::Known(most.max(0).cast_unsigned()),
-            _ => Turns::Unknown,
+            Some(&[most]) if most < ENDLESS => {
+                Iterations::Known(most.max(0).cast_unsigned())
+            }
+            _ => Iterations::Unknown,
         };
         (typed(body, given), turns)
     }
@@ -124,12 +129,12 @@ impl Around<'_> {
         &self,
         node: &proto::Node,
         body: &proto::Graph,
-    ) -> (Vec<proto::ValueInfo>, Turns) {
+    ) -> (Vec<proto::ValueInfo>, Iterations) {
         let scanned = node.int("num_scan_inputs").unwrap_or(0);
         let scanned = usize::try_from(scanned).unwrap_or(usize::MAX);
         let first = node.input.len().saturating_sub(scanned);
         let axes = node.ints("scan_input_axes").unwrap_or_default();
-        let mut turns = Turns::Unknown;
+        let mut turns = Iterations::Unknown;
         let mut given = Vec::new();
         for (i, name) in node.input.iter().enumerate() {
             let mut tensor = self.tensors.get(name).cloned();
@@ -140,7 +145,7 @@ impl Around<'_> {
                 if let Some(axis) = axis.filter(|&axis| axis < tensor.dimensions.len())
                     && let Some(length) = tensor.dimensions.remove(axis)
                 {
-                    turns = Turns::Known(length as u64);
+                    turns = Iterations::Known(length as u64);
                 }
             }
             given.push(tensor);
@@ -153,7 +158,7 @@ impl Around<'_> {
         &self,
         functions: &[proto::Function],
         node: &proto::Node,
-    ) -> Option<Part> {
+    ) -> Option<GraphWithOpsets> {
         let same = |a: &Option<String>, b: &Option<String>| {
             a.as_deref().unwrap_or_default() == b.as_deref().unwrap_or_default()
         };
@@ -180,13 +185,13 @@ impl Around<'_> {
         let mut nodes = function.node.clone();
         fill(&mut nodes, &attributes, &missing);
         graph.node.extend(nodes);
-        Some(Part { graph, opsets: function.opset_import.clone() })
+        Some(GraphWithOpsets { graph, opsets: function.opset_import.clone() })
     }
 }
 
 fn typed(
     body: &proto::Graph,
-    given: impl Iterator<Item = Option<Tensor>>,
+    given: impl Iterator<Item = Option<TensorInfo>>,
 ) -> Vec<proto::ValueInfo> {
     let pairs = body.input.iter().zip(given);
     let typed = pairs.filter_map(|(value, tensor)| {
