@@ -10,7 +10,7 @@ use std::path::Path;
 use mcdrop::graph::{Plan, ScoresOption};
 use mcdrop::onnx::Model;
 use mcdrop::runtime::Runtime;
-use mcdrop::sampling::{Sampler, SamplingOptions};
+use mcdrop::sampling::{LowerBoundTime, Sampler, SamplingOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,8 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..SamplingOptions::default()
     };
     let passes = options.samples + 1;
-    let mut sampler = Sampler::new(plan, &Runtime::find(None)?, options, size)?;
-    let bound = sampler.lower_bound_time(size, 5)?;
+    let sampler = Sampler::open(plan, &Runtime::find(None)?, options, size)?;
+    let bound = LowerBoundTime::measure(sampler.model(), size, 5)?;
     println!(
         "{{\"prefix_seconds\": {}, \"row_seconds\": {}, \"bound_seconds\": {}, \"rows\": {}}}",
         bound.prefix.as_secs_f64(),

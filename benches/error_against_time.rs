@@ -111,7 +111,7 @@ impl Case {
         let options =
             SamplingOptions { samples, draws, seed, ..SamplingOptions::default() };
         let size = (self.images[0].0.height, self.images[0].0.width);
-        Ok(Sampler::new(self.plan.clone(), &Runtime::find(None)?, options, size)?)
+        Ok(Sampler::open(self.plan.clone(), &Runtime::find(None)?, options, size)?)
     }
 
     /// Entropies of all images, and the seconds that each took.
@@ -125,7 +125,7 @@ impl Case {
         let (mut entropies, mut seconds) = (Vec::new(), Vec::new());
         for (image, key) in &self.images {
             let start = Instant::now();
-            let statistics = sampler.predict(image, *key)?;
+            let statistics = sampler.sample(image.clone(), *key)?;
             seconds.push(start.elapsed().as_secs_f64());
             entropies.extend(PREDICTIVE_ENTROPY.map(&statistics).values);
         }

@@ -29,7 +29,7 @@ fn open(name: &str, image: &str, options: SamplingOptions) -> Opened {
     let image = preprocessing.apply(&decoded.picture)?;
     let size = (image.height, image.width);
     let runtime = Runtime::find(None)?;
-    Ok((Sampler::new(plan, &runtime, options, size)?, image))
+    Ok((Sampler::open(plan, &runtime, options, size)?, image))
 }
 
 fn predictions(criterion: &mut Criterion) {
@@ -52,7 +52,7 @@ fn predictions(criterion: &mut Criterion) {
             group.throughput(Throughput::Elements(1));
             group.bench_function(what, |bencher| {
                 bencher.iter(|| {
-                    let statistics = sampler.predict(&image, 5)?;
+                    let statistics = sampler.sample(image.clone(), 5)?;
                     if has_samples {
                         MUTUAL_INFORMATION.map(&statistics);
                     }
@@ -82,7 +82,7 @@ fn rows_and_threads(criterion: &mut Criterion) {
             group.bench_function(
                 format!("{how}{rows} rows, {threads} threads"),
                 |bencher| {
-                    bencher.iter(|| sampler.predict(&image, 5));
+                    bencher.iter(|| sampler.sample(image.clone(), 5));
                 },
             );
         }

@@ -38,7 +38,9 @@ use crate::error::Result;
 use crate::graph::{Converted, Plan};
 use crate::random::Draws;
 use crate::runtime::Runtime;
-use crate::sampling::{Masks, Sampler, SamplingOptions, Shortcut, model_input};
+use crate::sampling::{
+    Masks, ProbedModel, Sampler, SamplingOptions, Shortcut, model_input,
+};
 
 /// How a model is converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,17 +110,17 @@ pub fn convert(
         ..SamplingOptions::default()
     };
     let plan = light(plan.unprobed(), options);
-    let mut sampler = Sampler::new(plan, runtime, sampling, size)?;
+    let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let threads = options.threads;
     if sampler.plan().model().opset() < assemble::FIRST_OPSET {
         given::refuse(sampler.plan())?;
     }
-    let mut made = make(&sampler, options, false, target)?;
+    let mut made = make(sampler.model(), options, false, target)?;
     let (part, entry) = &made;
     let check = Check::new(&mut sampler, runtime, entry, (size, threads));
     let mixes = !check.keeps_images_apart(part.path())?;
     if mixes {
-        made = make(&sampler, options, true, target)?;
+        made = make(sampler.model(), options, true, target)?;
     }
     let (part, entry) = made;
     let check = Check::new(&mut sampler, runtime, &entry, (size, threads));
@@ -162,13 +164,13 @@ fn checked_size(plan: &Plan, options: &ConvertOptions) -> Result<(usize, usize)>
 
 /// Converts and writes under a name that does not last.
 fn make(
-    sampler: &Sampler,
+    probed: &ProbedModel,
     options: &ConvertOptions,
     one: bool,
     target: &Path,
 ) -> Result<(write::Part, Converted)> {
-    let (model, entry) = assemble::assemble(sampler, options.draws, one);
-    let source = sampler.plan().model();
+    let (model, entry) = assemble::assemble(probed, options.draws, one);
+    let source = probed.plan().model();
     let part = write::Part::write(source, &model, (target, options.overwrite))?;
     Ok((part, entry))
 }

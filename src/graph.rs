@@ -53,6 +53,6 @@ pub(crate) use self_contained::SELF_CONTAINED;
 pub(crate) use site::DropoutValues;
 pub use site::{DropUnit, Site, SiteKind};
 pub(crate) use site::{Mask, StochasticNode};
-pub(crate) use split::{Growing, SuffixKind, TypedTensor, Watched, WatchedNode};
+pub(crate) use split::{Growing, SuffixKind, TypedTensor};
 pub use split::{Plan, SiteAxis};
 pub use suspect::{Suspicion, Warning};

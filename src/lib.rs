@@ -28,8 +28,8 @@
 //! let photo = read_image(file, preprocessing.reading())?;
 //! let image = preprocessing.apply(&photo.picture)?;
 //! let options = SamplingOptions { samples: 62, seed: 7, ..SamplingOptions::default() };
-//! let mut sampler = Sampler::new(plan, &runtime, options, (image.height, image.width))?;
-//! let statistics = sampler.predict(&image, digest_key(&photo.sha256))?;
+//! let mut sampler = Sampler::open(plan, &runtime, options, (image.height, image.width))?;
+//! let statistics = sampler.sample(image.clone(), digest_key(&photo.sha256))?;
 //!
 //! assert_eq!(statistics.prediction().classes, [7]);
 //! let total = PREDICTIVE_ENTROPY.map(&statistics).values[0]; // nats

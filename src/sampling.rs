@@ -2,12 +2,15 @@
 //!
 //! Speed is described in [`guide::speed`](crate::guide::speed).
 
+mod batch_axes;
 mod batching;
-mod culprit;
+mod deferred_resize;
+mod engine;
 mod image;
+mod lower_bound;
+mod not_finite;
 mod open_batch;
 mod options;
-mod prefix;
 mod probe;
 mod probe_tensor;
 mod sampler;
@@ -17,10 +20,12 @@ mod size;
 mod stop;
 
 pub use batching::Batching;
+pub(crate) use engine::CutLayout;
 pub use image::model_input;
+pub use lower_bound::LowerBoundTime;
 pub use options::{Masks, SamplingOptions};
-pub(crate) use probe::CutLayout;
-pub use sampler::{LowerBoundTime, Sampler};
+pub use probe::ProbedModel;
+pub use sampler::Sampler;
 pub use scores::ScoreLayout;
 pub use shortcut::Shortcut;
 pub use stop::{Stop, StopRule, StopTarget};

@@ -46,5 +46,5 @@ pub(crate) fn sampler(
     options: SamplingOptions,
     size: (usize, usize),
 ) -> Sampler {
-    Sampler::new(open(name).plan, &Runtime::find(None).unwrap(), options, size).unwrap()
+    Sampler::open(open(name).plan, &Runtime::find(None).unwrap(), options, size).unwrap()
 }

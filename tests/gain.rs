@@ -1,6 +1,7 @@
 //! What stratified draws gain over independent ones: the error of T = 31 against a reference of
 //! many independent samples.
 
+use mcdrop::input::NetworkInput;
 use mcdrop::input::{Source, list_images};
 use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
 use mcdrop::random::Draws;
@@ -43,8 +44,9 @@ fn gains(name: &str, images: &[String], effort: &Effort) -> [(f64, f64); 3] {
         fixture::sampler(name, options, size)
     };
     let all = |mut sampler: Sampler| -> Vec<[Vec<f32>; 3]> {
-        let predict =
-            |(image, key): &(_, u64)| quantities(&sampler.predict(image, *key).unwrap());
+        let predict = |(image, key): &(NetworkInput, u64)| {
+            quantities(&sampler.sample(image.clone(), *key).unwrap())
+        };
         images.iter().map(predict).collect()
     };
     let reference = all(sampler(effort.reference, 1_000_000, Draws::Independent));

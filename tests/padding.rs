@@ -38,8 +38,9 @@ fn oracle(image: &Path, measure: &Measure) -> Vec<f64> {
     let sampling = SamplingOptions { samples: 31, seed: 0, ..SamplingOptions::default() };
     let runtime = Runtime::find(None).unwrap();
     let mut sampler =
-        Sampler::new(opened.plan, &runtime, sampling, (made.height, made.width)).unwrap();
-    let statistics = sampler.predict(&made, digest_key(&decoded.sha256)).unwrap();
+        Sampler::open(opened.plan, &runtime, sampling, (made.height, made.width))
+            .unwrap();
+    let statistics = sampler.sample(made.clone(), digest_key(&decoded.sha256)).unwrap();
     let map = measure.map(&statistics);
     let rows = map.values.chunks_exact(320).take(HEIGHT as usize);
     rows.flat_map(|row| row[..WIDTH as usize].iter().map(|value| f64::from(*value)))

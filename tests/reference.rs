@@ -123,7 +123,7 @@ fn compare(name: &'static str, images: usize) {
     for expected in reference.images.iter().take(images) {
         let path = expected["path"].as_str().unwrap();
         let (image, key) = fixture::image(&opened, path);
-        let statistics = sampler.predict(&image, key).unwrap();
+        let statistics = sampler.sample(image.clone(), key).unwrap();
         let rows = numbers(&expected["rows"]);
         let columns = numbers(&expected["columns"]);
         let at: Vec<usize> = rows
@@ -215,7 +215,7 @@ fn without_dropout_probabilities_agree_with_pytorch_to_1e_5() {
         for expected in &reference.images {
             let path = expected["path"].as_str().unwrap();
             let (image, key) = fixture::image(&opened, path);
-            let statistics = sampler.predict(&image, key).unwrap();
+            let statistics = sampler.sample(image.clone(), key).unwrap();
             let (mean, plane) =
                 (statistics.mean(), statistics.height() * statistics.width());
             let (rows, columns) =

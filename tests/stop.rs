@@ -39,7 +39,10 @@ fn all(
 ) -> Vec<Statistics> {
     let size = (images[0].0.height, images[0].0.width);
     let mut sampler: Sampler = fixture::sampler(name, options, size);
-    images.iter().map(|(image, key)| sampler.predict(image, *key).unwrap()).collect()
+    images
+        .iter()
+        .map(|(image, key)| sampler.sample(image.clone(), *key).unwrap())
+        .collect()
 }
 
 fn entropy(statistics: &Statistics) -> Vec<f32> {

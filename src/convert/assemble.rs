@@ -13,7 +13,7 @@ use crate::graph::{ActiveSite, AddedInputs, Converted, Plan, SiteAxis, Stochasti
 use crate::onnx::ElementType::I64;
 use crate::onnx::{ElementType, captured_names, proto, typed};
 use crate::random::Draws;
-use crate::sampling::Sampler;
+use crate::sampling::ProbedModel;
 
 /// The first operator set with shifts of words.
 pub(super) const FIRST_OPSET: i64 = 11;
@@ -23,23 +23,23 @@ const FIRST_IR: i64 = 4;
 /// The model with its draws in place, and what its metadata say. With `one` a run takes one
 /// image, whatever the draws allow.
 pub(super) fn assemble(
-    sampler: &Sampler,
+    probed: &ProbedModel,
     draws: Draws,
     one: bool,
 ) -> (proto::Model, Converted) {
-    assemble_site(sampler, draws, one, None)
+    assemble_site(probed, draws, one, None)
 }
 
 /// As [`assemble`], with the draws of one site alone where `only` names it.
 pub(super) fn assemble_site(
-    sampler: &Sampler,
+    probed: &ProbedModel,
     draws: Draws,
     one: bool,
     only: Option<usize>,
 ) -> (proto::Model, Converted) {
-    let plan = sampler.plan();
+    let plan = probed.plan();
     let mut names = Names::of(plan.model());
-    let places = places(sampler, &mut names);
+    let places = places(probed, &mut names);
     let one = one || places.iter().any(|place| place.axis == SiteAxis::Whole);
     let mut builder = Builder::new(names);
     let mut model = plan.model().with_graph(proto::Graph::default());

@@ -104,14 +104,15 @@ impl<'a> Check<'a> {
 
     /// Where masks are inputs.
     fn run_given(mut self, file: &std::path::Path) -> Result<Checked> {
-        let image = self.sampler.noise(0, self.size)?;
+        let image = self.sampler.model().noise(0, self.size)?;
         let rows: Vec<Row> = [-1, 0, 1].map(|sample| (0, sample)).to_vec();
         let expected = self.expected(&rows, 0)?;
         let batch = self.batch().unwrap_or(1);
         for level in Optimization::EACH {
             let mut session = self.open(file, level)?;
             for (row, expected) in rows.iter().zip(&expected) {
-                let masks = masks::given(self.sampler, (&image, batch), row.1)?;
+                let masks =
+                    masks::given(self.sampler.model(), (self.size, batch), row.1)?;
                 let names = self.entry.inputs.masks.iter().map(String::as_str);
                 let images = Value::stack(&vec![&image; batch], 0)?;
                 let mut fed = vec![(self.sampler.plan().image().name.as_str(), &images)];
@@ -152,9 +153,9 @@ impl<'a> Check<'a> {
     fn expected(&mut self, rows: &[Row], key: i64) -> Result<Vec<Vec<f32>>> {
         let mut expected = Vec::new();
         for group in rows.chunk_by(|a, b| a.0 == b.0) {
-            let image = self.sampler.noise(group[0].0, self.size)?;
+            let image = self.sampler.model().noise(group[0].0, self.size)?;
             let samples: Vec<i64> = group.iter().map(|row| row.1).collect();
-            for (scores, count) in self.sampler.scores_of(&image, key, &samples)? {
+            for (scores, count) in self.sampler.scores_of(image, key, &samples)? {
                 let output = self.through_tail(scores)?;
                 let all = output.shape().first().copied().unwrap_or(1);
                 expected.extend(split(&output, all, count)?);
@@ -163,7 +164,7 @@ impl<'a> Check<'a> {
         if expected.iter().any(|row| !row.iter().any(|value| value.is_finite())) {
             let message = "the model's scores for an image of noise are not numbers";
             return Err(Error::runtime("checking the model", message)
-                .with_hint("run mcdrop predict: it names the node where they begin"));
+                .with_hint("check the weights of the model"));
         }
         Ok(expected)
     }
@@ -218,7 +219,8 @@ impl<'a> Check<'a> {
             let batch = self.batch().unwrap_or(rows.len());
             let padded = (0..batch).map(|i| rows[i.min(rows.len() - 1)]);
             let padded: Vec<Row> = padded.collect();
-            let images = padded.iter().map(|row| self.sampler.noise(row.0, self.size));
+            let images =
+                padded.iter().map(|row| self.sampler.model().noise(row.0, self.size));
             let images = images.collect::<Result<Vec<Value>>>()?;
             let images = Value::stack(&images.iter().collect::<Vec<_>>(), 0)?;
             let samples: Vec<i64> = padded.iter().map(|row| row.1).collect();
@@ -288,7 +290,8 @@ impl<'a> Check<'a> {
         let rows: Vec<Row> = (-1..31).map(|sample| (0, sample)).collect();
         for site in 0..self.sampler.plan().sites().len() {
             let one = self.entry.rows == Converted::ONE;
-            let (model, _) = assemble_site(self.sampler, options.draws, one, Some(site));
+            let (model, _) =
+                assemble_site(self.sampler.model(), options.draws, one, Some(site));
             let plan = self.sampler.plan();
             let session = SessionOptions {
                 threads: self.threads,

@@ -4,27 +4,27 @@ use crate::error::Result;
 use crate::graph::{SiteAxis, StochasticNode};
 use crate::random::{Stream, dropped, keep_scale, threshold};
 use crate::runtime::Value;
-use crate::sampling::Sampler;
+use crate::sampling::ProbedModel;
 
 /// A mask for each site of the plan, for one sample of an image with key 0 in a run of `rows`
 /// rows; 1 where all draws are off.
 pub(super) fn given(
-    sampler: &mut Sampler,
-    (image, rows): (&Value, usize),
+    probed: &ProbedModel,
+    (size, rows): ((usize, usize), usize),
     sample: i64,
 ) -> Result<Vec<Value>> {
-    let shapes = sampler.draw_shapes(image)?;
-    let plan = sampler.plan();
-    let probed = plan.probed();
+    let shapes = probed.draw_shapes(size)?;
+    let plan = probed.plan();
+    let numbers = plan.probed();
     let mut masks = Vec::new();
     for site in 0..plan.sites().len() {
-        let first = probed.iter().position(|&number| plan.active()[number].site == site);
-        let Some((place, number)) = first.map(|place| (place, probed[place])) else {
+        let first = numbers.iter().position(|&number| plan.active()[number].site == site);
+        let Some((place, number)) = first.map(|place| (place, numbers[place])) else {
             masks.push(Value::from_f32(&[1], vec![1.0])?);
             continue;
         };
         let active = &plan.active()[number];
-        let axis = sampler.axes()[number];
+        let axis = probed.axes()[number];
         let sizes = match &active.draw {
             StochasticNode::Dropout(mask) => {
                 mask_sizes(&shapes[place], mask.axes.as_deref(), axis)
@@ -32,8 +32,8 @@ pub(super) fn given(
             _ => Vec::new(),
         };
         let stream = Stream {
-            draws: sampler.options().draws,
-            seed: sampler.options().seed,
+            draws: probed.options().draws,
+            seed: probed.options().seed,
             site: active.key,
             image: 0,
             iteration: 0,

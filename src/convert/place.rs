@@ -6,7 +6,7 @@ use super::builder::Names;
 use crate::graph::SiteAxis;
 use crate::onnx::{ElementType, proto};
 use crate::operator;
-use crate::sampling::Sampler;
+use crate::sampling::ProbedModel;
 
 /// One draw of the plan.
 #[derive(Debug, Clone)]
@@ -29,17 +29,17 @@ pub(super) fn draw_number(node: &proto::Node) -> Option<usize> {
 }
 
 /// The draws of a plan, by their numbers.
-pub(super) fn places(sampler: &Sampler, names: &mut Names) -> Vec<Place> {
-    let plan = sampler.plan();
+pub(super) fn places(probed: &ProbedModel, names: &mut Names) -> Vec<Place> {
+    let plan = probed.plan();
     let graph = &plan.model().graph;
     let mut iterations = HashMap::new();
     loop_counters(graph, &mut iterations);
     let mut declared = HashMap::new();
     declared_types(graph, &mut declared);
-    let probed = plan.probed();
+    let numbers = plan.probed();
     let typed = |number: usize| {
-        let place = probed.iter().position(|&probed| probed == number)?;
-        sampler.types().get(place)
+        let place = numbers.iter().position(|&probed| probed == number)?;
+        probed.types().get(place)
     };
     let each = plan.active().iter().enumerate().map(|(number, active)| {
         let tensor = typed(number);
@@ -50,7 +50,7 @@ pub(super) fn places(sampler: &Sampler, names: &mut Names) -> Vec<Place> {
             .unwrap_or(plan.image().element_type);
         Place {
             name: names.unique(&format!("mcdrop/{}", plan.node_of(number))),
-            axis: sampler.axes().get(number).copied().unwrap_or(SiteAxis::Whole),
+            axis: probed.axes().get(number).copied().unwrap_or(SiteAxis::Whole),
             rank: tensor.map_or(0, |tensor| tensor.dimensions.len()),
             element_type,
             iteration: iterations.get(&number).cloned(),

@@ -56,8 +56,9 @@ pub fn uncertain(
         ..SamplingOptions::default()
     };
     let plan = light(plan, options);
-    let mut sampler = Sampler::new(plan, runtime, sampling, size)?;
-    let (model, together) = uncertainty::assemble(&sampler, options.draws, built_in)?;
+    let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
+    let (model, together) =
+        uncertainty::assemble(sampler.model(), options.draws, built_in)?;
     let part =
         write::Part::write(sampler.plan().model(), &model, (target, options.overwrite))?;
     let (difference, ties) =
@@ -83,14 +84,14 @@ fn compare(
     (file, (height, width)): (&Path, (usize, usize)),
     built_in: &UncertaintyOptions,
 ) -> Result<(f32, usize)> {
-    let image = sampler.noise(3, (height, width))?;
+    let image = sampler.model().noise(3, (height, width))?;
     let input = NetworkInput {
-        values: sampler.noise_values(3, (height, width)),
+        values: sampler.model().noise_values(3, (height, width)),
         height,
         width,
         geometry: Geometry::of_whole(width, height),
     };
-    let statistics = sampler.predict(&input, 0)?;
+    let statistics = sampler.sample(input, 0)?;
     let options = SessionOptions {
         threads: sampler.options().threads,
         external: external(sampler, file),

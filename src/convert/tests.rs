@@ -85,7 +85,7 @@ fn sampler(plan: Plan, draws: Draws, seed: u64) -> Sampler {
         batch_size: Some(3),
         ..SamplingOptions::default()
     };
-    Sampler::new(plan, &Runtime::find(None).unwrap(), options, size).unwrap()
+    Sampler::open(plan, &Runtime::find(None).unwrap(), options, size).unwrap()
 }
 
 /// The rows of a converted file for samples of the noise image 5, as they come out of it.
@@ -98,7 +98,7 @@ fn rows(
     let plan = sampler.plan();
     let input = model_input(plan).unwrap();
     let size = (input.height.unwrap_or(SIZE.0), input.width.unwrap_or(SIZE.1));
-    let image = sampler.noise(5, size).unwrap();
+    let image = sampler.model().noise(5, size).unwrap();
     let fixed = plan.image().dimensions.as_ref().and_then(|sizes| sizes[0]);
     let together = fixed.unwrap_or(if one { 1 } else { 4 });
     let mut found = Vec::new();
@@ -131,9 +131,9 @@ fn rows(
 fn expected(sampler: &mut Sampler, key: i64, samples: &[i64]) -> Vec<Vec<f32>> {
     let input = model_input(sampler.plan()).unwrap();
     let size = (input.height.unwrap_or(SIZE.0), input.width.unwrap_or(SIZE.1));
-    let image = sampler.noise(5, size).unwrap();
+    let image = sampler.model().noise(5, size).unwrap();
     let mut rows = Vec::new();
-    for (scores, count) in sampler.scores_of(&image, key, samples).unwrap() {
+    for (scores, count) in sampler.scores_of(image, key, samples).unwrap() {
         let values = scores.to_f32().unwrap();
         let length = values.len() / scores.shape()[0];
         rows.extend(values.chunks(length).take(count).map(<[f32]>::to_vec));

@@ -17,7 +17,7 @@ use crate::measure::Measure;
 use crate::onnx::ElementType::{Bool, F32, F64, I64};
 use crate::onnx::{ElementType, captured_names, declared, proto};
 use crate::random::Draws;
-use crate::sampling::{CutLayout, Sampler};
+use crate::sampling::{CutLayout, ProbedModel};
 use crate::sums::ScoreKind;
 
 /// What is built in.
@@ -41,11 +41,11 @@ pub struct UncertaintyOptions {
 /// If the operator set cannot draw masks, or what crosses into the sampled part has sizes that
 /// are not known.
 pub(super) fn assemble(
-    sampler: &Sampler,
+    probed: &ProbedModel,
     draws: Draws,
     options: &UncertaintyOptions,
 ) -> Result<(proto::Model, usize)> {
-    let plan = sampler.plan();
+    let plan = probed.plan();
     if plan.model().opset() < FIRST_OPSET {
         let message = format!(
             "operator set {} cannot draw masks, which needs {FIRST_OPSET}",
@@ -55,14 +55,14 @@ pub(super) fn assemble(
             .with_hint("export the model with a newer one: opset_version=17"));
     }
     let mut names = Names::of(plan.model());
-    let places = places(sampler, &mut names);
+    let places = places(probed, &mut names);
     // The rows of a pass may not go different ways through a condition.
     let inside = plan.active().iter().any(|active| !active.is_outside);
     let one = inside || places.iter().any(|place| place.axis == SiteAxis::Whole);
     let together =
-        together(options.samples as usize, sampler.batching().rows_per_run, one);
+        together(options.samples as usize, probed.batching().rows_per_run, one);
     let mut made = Assembly {
-        sampler,
+        probed,
         plan,
         places: &places,
         b: Builder::new(names),
@@ -103,7 +103,7 @@ fn put_metadata(model: &mut proto::Model, options: &UncertaintyOptions, draws: D
 }
 
 struct Assembly<'a> {
-    sampler: &'a Sampler,
+    probed: &'a ProbedModel,
     plan: &'a Plan,
     places: &'a [Place],
     b: Builder,
@@ -180,14 +180,14 @@ impl<'a> Assembly<'a> {
         measures::Shape {
             measures: &self.options.measures,
             samples: self.options.samples,
-            classes: self.sampler.scores().n_classes(),
+            classes: self.probed.scores().n_classes(),
             opset: self.plan.model().opset(),
         }
     }
 
     /// Axes of the scores.
     fn rank(&self) -> usize {
-        if self.sampler.scores().is_map() { 4 } else { 2 }
+        if self.probed.scores().is_map() { 4 } else { 2 }
     }
 
     /// How many images there are, `[1]`.
@@ -205,8 +205,9 @@ impl<'a> Assembly<'a> {
             return Ok(grown);
         }
         let n = self.together as i64;
-        let crossings: Vec<CutLayout> = self.sampler.crossings().to_vec();
-        for (tensor, crossing) in self.sampler.cut_inputs().into_iter().zip(crossings) {
+        let crossings: Vec<CutLayout> = self.probed.cut_layouts().to_vec();
+        for (tensor, crossing) in self.probed.cut_inputs().iter().cloned().zip(crossings)
+        {
             let name = tensor.name;
             let unknown = || {
                 Error::runtime(
@@ -288,9 +289,8 @@ impl<'a> Assembly<'a> {
 
     /// Probabilities of the rows, `[samples, images, classes, ...]`.
     fn probabilities(&mut self, batch: &str) -> String {
-        let (is_map, kind) =
-            (self.sampler.scores().is_map(), self.sampler.scores().kind());
-        let single = self.sampler.scores().channels() == 1;
+        let (is_map, kind) = (self.probed.scores().is_map(), self.probed.scores().kind());
+        let single = self.probed.scores().channels() == 1;
         let b = &mut self.b;
         let mut scores = b.cast(&self.plan.heads().first().tensor, F32);
         if kind == ScoreKind::Probabilities {
@@ -309,7 +309,7 @@ impl<'a> Assembly<'a> {
             scores = b.concat(&[&other, &scores], 1);
         }
         if is_map {
-            scores = resized(b, &scores, &self.plan.image().name, self.sampler);
+            scores = resized(b, &scores, &self.plan.image().name, self.probed);
         }
         let probabilities = softmax(b, &scores, self.plan.model().opset());
         let sizes = b.op("Shape", &[&probabilities]);
@@ -375,16 +375,16 @@ impl<'a> Assembly<'a> {
 }
 
 /// Scores at the size of the network's input.
-fn resized(b: &mut Builder, scores: &str, image: &str, sampler: &Sampler) -> String {
+fn resized(b: &mut Builder, scores: &str, image: &str, probed: &ProbedModel) -> String {
     let own = b.op("Shape", &[scores]);
     let first = b.ints(&[0, 1]);
     let own = b.gather(&own, &first, 0);
     let shape = b.op("Shape", &[image]);
-    let sides = b.ints(&if sampler.is_channels_last() { [1, 2] } else { [2, 3] });
+    let sides = b.ints(&if probed.is_channels_last() { [1, 2] } else { [2, 3] });
     let sides = b.gather(&shape, &sides, 0);
     let sizes = b.concat(&[&own, &sides], 0);
     // Left out, or empty where that was not allowed.
-    let is_old = sampler.plan().model().opset() < 13;
+    let is_old = probed.plan().model().opset() < 13;
     let none = if is_old { b.floats(&[]) } else { String::new() };
     b.op_with(
         "Resize",

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use follow::Follower;
 
-use super::split::{Plan, SuffixKind, draw, is_numeric};
+use super::split::{Plan, SuffixKind, draw};
 use crate::onnx::proto;
 
 pub(crate) use place::Preference;
@@ -88,6 +88,12 @@ impl Plan {
         let plan = self.with_model(model, image).map_err(|error| error.to_string())?;
         Ok(Candidate { plan, is_guessed })
     }
+}
+
+/// Whether an operator writes tensors of numbers, not sequences, optionals or strings.
+fn is_numeric(operator: &str) -> bool {
+    let other = ["Sequence", "Optional", "String", "Split"];
+    operator == "Split" || !other.iter().any(|prefix| operator.starts_with(prefix))
 }
 
 fn open_first_axis(value: &mut proto::ValueInfo, batch: usize) {

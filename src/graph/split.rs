@@ -46,6 +46,8 @@ pub(crate) enum SuffixKind<'a> {
     Probe,
     /// All off, nothing added.
     Off,
+    /// All off, the shapes of their inputs added as outputs.
+    SiteShapes,
     /// Ours. `axes` are those of all draws; `types` are those of what the probed ones write: the
     /// runtime cannot infer them through our operator, and some of its fusions need them.
     Sampling {
@@ -336,12 +338,17 @@ impl Plan {
         let mut nodes: Vec<proto::Node> =
             nodes.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
         draw::finish(&mut nodes, &self.active, kind);
-        if matches!(kind, SuffixKind::Probe) {
+        let seen_as = match kind {
+            SuffixKind::Probe => Some("Identity"),
+            SuffixKind::SiteShapes => Some("Shape"),
+            SuffixKind::Off | SuffixKind::Sampling { .. } => None,
+        };
+        if let Some(operator) = seen_as {
             for (i, number) in self.probed().into_iter().enumerate() {
                 let active = &self.active[number];
                 let seen = if active.is_noise() { &active.output } else { &active.input };
                 let name = format!("mcdrop::site::{i}");
-                nodes.push(node("Identity", &[seen], &name));
+                nodes.push(node(operator, &[seen], &name));
                 outputs.push(name);
             }
         }
@@ -483,8 +490,5 @@ mod tail;
 mod tests;
 #[cfg(test)]
 mod uncut;
-mod watched;
 
 pub(crate) use grow::Growing;
-pub(super) use watched::is_numeric;
-pub(crate) use watched::{Watched, WatchedNode};

@@ -40,7 +40,7 @@ pub(super) fn open_sampler(
         if tried.contains(&size) || !(fits(size.0) && fits(size.1)) {
             continue;
         }
-        match Sampler::new(plan.clone(), runtime, job.sampling.clone(), size) {
+        match Sampler::open(plan.clone(), runtime, job.sampling.clone(), size) {
             Err(error @ Error::ImageSize { multiple, .. }) => {
                 must_be_multiple = multiple.unwrap_or(must_be_multiple);
                 first_refused = first_refused.or(Some(error.of_image(&file.path())));

@@ -272,14 +272,14 @@ impl Run<'_> {
     ) -> Result<Option<Box<Predicted>>> {
         let Loaded { decoded, input } = loaded;
         let key = digest_key(&decoded.sha256);
+        let geometry = input.geometry;
         let statistics = self
             .sampler
-            .predict_while(&input, key, go_on)
+            .sample_while(input, key, go_on)
             .map_err(|error| error.of_image(&file.path()))?;
         let Some(statistics) = statistics else { return Ok(None) };
         let is_deterministic = self.sampler.options().deterministic;
         let samples = if is_deterministic { 0 } else { statistics.n_samples() as u32 };
-        let geometry = input.geometry;
         Ok(Some(Box::new(Predicted { decoded, geometry, statistics, samples })))
     }
 }

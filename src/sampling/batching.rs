@@ -2,9 +2,6 @@
 
 use super::image::Batch;
 use super::options::SamplingOptions;
-use super::prefix::CutTensors;
-use super::probe::{CutLayout, Probed};
-use crate::error::Result;
 use crate::runtime::Value;
 
 /// What a run works on at a time for each of its rows, as estimated: everything that crosses the
@@ -18,15 +15,21 @@ pub(super) struct RowBytes {
 }
 
 impl RowBytes {
-    /// From what crosses the cut and what the suffix gives, its scores first, for `rows` rows.
-    pub(super) fn of(crossed: &[Value], outputs: &[Value], rows: usize) -> Self {
-        let bytes =
-            |value: &Value| 4 * value.shape().iter().product::<usize>() / rows.max(1);
-        let sites = outputs.iter().skip(1);
+    /// Estimates from a run of `rows` rows: its tensors at the cut, its heads and the shapes of
+    /// the tensors that sites drop from.
+    pub(super) fn of(
+        cut: &[Value],
+        heads: &[Value],
+        sites: impl Iterator<Item = Vec<usize>>,
+        rows: usize,
+    ) -> Self {
+        let bytes = |shape: Vec<usize>| 4 * shape.iter().product::<usize>() / rows.max(1);
+        let of_value = |value: &Value| bytes(value.shape());
+        let at_cut = cut.iter().map(of_value);
         Self {
-            crossing: crossed.iter().map(bytes).sum(),
-            body: crossed.iter().chain(sites).map(bytes).max().unwrap_or(0),
-            head: outputs.first().map_or(0, bytes),
+            crossing: at_cut.clone().sum(),
+            body: at_cut.chain(sites.map(bytes)).max().unwrap_or(0),
+            head: heads.iter().map(of_value).sum(),
         }
     }
 
@@ -56,59 +59,28 @@ pub struct Batching {
 }
 
 impl Batching {
-    /// As many as the model allows and the user or the memory says.
+    /// Chooses as many rows as the model allows and the user or the memory asks for.
     pub(super) fn choose(
-        probed: &Probed,
+        limited_by: Option<String>,
         batch: Batch,
+        row_bytes: RowBytes,
         options: &SamplingOptions,
     ) -> Self {
-        let rows_per_run = match (batch, &probed.reason) {
+        let rows_per_run = match (batch, &limited_by) {
             (Batch::Fixed(rows), _) => rows,
             (Batch::Dynamic, Some(_)) => 1,
-            (Batch::Dynamic, None) => options
-                .batch_size
-                .unwrap_or_else(|| probed.row_bytes.fitting(options.memory)),
-        };
-        Self {
-            rows_per_run: rows_per_run.max(1),
-            limited_by: probed.reason.clone(),
-            opened_batch: None,
-        }
-    }
-
-    /// How many where a row takes so much, if memory decides.
-    pub(super) fn with(&self, bytes: RowBytes, options: &SamplingOptions) -> Self {
-        let decided = options.batch_size.is_some() || self.limited_by.is_some();
-        let rows_per_run =
-            if decided { self.rows_per_run } else { bytes.fitting(options.memory) };
-        Self { rows_per_run, ..self.clone() }
-    }
-}
-
-/// The tensors at the cut, grown to a number of rows; `None` where they go in as they are.
-#[derive(Default)]
-pub(super) struct BatchedCutTensors {
-    pub(super) rows: usize,
-    pub(super) grown: Vec<Option<Value>>,
-}
-
-impl BatchedCutTensors {
-    pub(super) fn new(
-        crossed: &CutTensors,
-        crossings: &[CutLayout],
-        rows: usize,
-    ) -> Result<Self> {
-        let grow = |(value, crossing): (&Value, &CutLayout)| match *crossing {
-            _ if rows == 1 => Ok(None),
-            CutLayout::Shared => Ok(None),
-            CutLayout::Rows(axis) => Value::stack(&vec![value; rows], axis).map(Some),
-            CutLayout::Count(entry) => {
-                let mut sizes = value.i64s()?.to_vec();
-                sizes[entry] *= rows as i64;
-                Value::from_i64(&value.shape(), sizes).map(Some)
+            (Batch::Dynamic, None) => {
+                options.batch_size.unwrap_or_else(|| row_bytes.fitting(options.memory))
             }
         };
-        let grown = crossed.0.iter().zip(crossings).map(grow).collect::<Result<_>>()?;
-        Ok(Self { rows, grown })
+        Self { rows_per_run: rows_per_run.max(1), limited_by, opened_batch: None }
+    }
+
+    /// The same for rows of another size, if the memory decides.
+    pub(super) fn with(&self, bytes: RowBytes, options: &SamplingOptions) -> Self {
+        let is_given = options.batch_size.is_some() || self.limited_by.is_some();
+        let rows_per_run =
+            if is_given { self.rows_per_run } else { bytes.fitting(options.memory) };
+        Self { rows_per_run, ..self.clone() }
     }
 }

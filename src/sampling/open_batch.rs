@@ -4,36 +4,33 @@
 //! opened plan is used where it gives the same scores for one image alone, and where two images
 //! of a run prove to be what each is alone, as for a file that was exported with an open batch.
 
-use super::prefix::Prefix;
-use super::probe::{Probe, Probed};
+use super::batch_axes::{AxisProbe, ProvenPlan};
+use super::engine::{Opener, Prefix, filled};
+use super::image;
 use super::probe_tensor::ProbeTensor;
+use super::size::Size;
 use crate::error::Error;
 use crate::graph::{Plan, Preference, Shapes};
-use crate::runtime::{Runtime, Session, SessionOptions, Value};
-
-/// A plan with an open batch, proven.
-pub(super) struct Opened {
-    pub(super) plan: Plan,
-    pub(super) prefix: Prefix,
-    pub(super) probed: Probed,
-}
+use crate::input::preprocessing::ModelInput;
+use crate::runtime::Value;
 
 /// The largest batch size that is looked into: examples for an export are small.
 const MOST_IMAGES: usize = 256;
 
-/// What an attempt works with.
-pub(super) struct Attempt<'a> {
+/// A plan with a fixed batch size, and the noise images that it is run on.
+pub(super) struct OpenBatch<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) runtime: &'a Runtime,
-    pub(super) options: &'a SessionOptions,
+    pub(super) opener: Opener<'a>,
+    pub(super) input: &'a ModelInput,
     /// The file's batch size.
     pub(super) batch: usize,
-    pub(super) noise: &'a [Value; 2],
+    /// Height and width of the noise images.
+    pub(super) size: Size,
 }
 
-impl Attempt<'_> {
-    /// The plan with an open batch, or why it could not be opened.
-    pub(super) fn run(&self) -> Result<Opened, String> {
+impl OpenBatch<'_> {
+    /// Returns the plan with an open batch, or why it could not be opened.
+    pub(super) fn run(&self) -> Result<ProvenPlan, String> {
         if !(1..=MOST_IMAGES).contains(&self.batch) {
             return Err(format!("it is not between 1 and {MOST_IMAGES}"));
         }
@@ -66,9 +63,10 @@ impl Attempt<'_> {
     /// The sizes of all tensors in a run of the file's batch size.
     fn shapes(&self) -> Result<Shapes, Error> {
         let (model, tensors) = self.plan.measuring();
-        let what = "model with the sizes of its tensors";
-        let mut session = Session::open(self.runtime, what, &model, self.options)?;
-        let images = Value::stack(&vec![&self.noise[0]; self.batch], 0)?;
+        let name = "model with the sizes of its tensors";
+        let mut session = self.opener.deterministic(self.plan, name, &model)?;
+        let image = image::noise_tensor(self.plan, self.input, 0, self.size)?;
+        let images = filled(image, self.batch)?;
         let name = self.plan.image().name.as_str();
         let sizes = session.run(&[(name, &images)])?;
         let size = |value: &Value| -> Result<Vec<usize>, Error> {
@@ -83,37 +81,41 @@ impl Attempt<'_> {
         Ok(shapes)
     }
 
-    fn prove(&self, plan: Plan) -> Result<Opened, String> {
-        let mut prefix = Prefix::open(&plan, self.runtime, self.options).map_err(text)?;
+    fn prove(&self, plan: Plan) -> Result<ProvenPlan, String> {
+        let mut prefix = Prefix::open(&plan, self.opener).map_err(text)?;
         let mut probe =
-            Probe::open(&plan, self.runtime, &mut prefix, self.options, self.noise)
-                .map_err(text)?;
-        let probed = probe.dynamic().map_err(text)?;
-        if let Some(reason) = probed.reason {
-            return Err(reason);
+            AxisProbe::open(&plan, self.input, &mut prefix, self.opener).map_err(text)?;
+        let (axes, run) = probe.dynamic(self.size).map_err(text)?;
+        if let Some(reason) = &axes.limited_by {
+            return Err(reason.clone());
         }
-        let other = probe.scores(&[&self.noise[1]]).map_err(text)?;
+        let other = probe.heads(self.size, &[1]).map_err(text)?;
+        let (types, declared) = (probe.site_types(), probe.declared_sizes());
         drop(probe);
-        if !self.equals_file([&probed.head, &other]).map_err(text)? {
+        if !self.equals_file([&run.heads, &other]).map_err(text)? {
             return Err(format!(
                 "with an open batch its scores differ from those of runs of {}",
                 self.batch
             ));
         }
-        Ok(Opened { plan, prefix, probed })
+        let (size, opened_batch) = (self.size, Some(self.batch));
+        let run = Some(run);
+        Ok(ProvenPlan { plan, prefix, axes, types, declared, size, run, opened_batch })
     }
 
     /// Whether every row of the file's own runs, filled with either noise image, has the scores
     /// of that image alone.
-    fn equals_file(&self, alone: [&Value; 2]) -> Result<bool, Error> {
-        let mut prefix = Prefix::open(self.plan, self.runtime, self.options)?;
-        let mut probe =
-            Probe::open(self.plan, self.runtime, &mut prefix, self.options, self.noise)?;
-        for (image, alone) in self.noise.iter().zip(alone) {
-            let filled = ProbeTensor::new(&probe.scores(&vec![image; self.batch])?)?;
-            let alone = ProbeTensor::new(alone)?;
-            if !filled.equals_concat(&vec![&alone; self.batch]) {
-                return Ok(false);
+    fn equals_file(&self, alone: [&[Value]; 2]) -> Result<bool, Error> {
+        let mut prefix = Prefix::open(self.plan, self.opener)?;
+        let mut probe = AxisProbe::open(self.plan, self.input, &mut prefix, self.opener)?;
+        for (image, alone) in (0..).zip(alone) {
+            let filled = probe.heads(self.size, &vec![image; self.batch])?;
+            for (filled, alone) in filled.iter().zip(alone) {
+                let alone = ProbeTensor::new(alone)?;
+                let parts = vec![&alone; self.batch];
+                if !ProbeTensor::new(filled)?.equals_concat(&parts) {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)

@@ -1,345 +1,511 @@
-//! What a run of several rows means for a model, shown by running it on noise.
+//! Probing: what a model is, as runs on noise show it, before the first image is sampled.
+//!
+//! Axes and independence of the rows are proven on the smallest noise image that the model takes.
+//! An image of the real size makes one pass only, which shows the sizes of the tensors (for the
+//! rows of a run) and the layout of the scores. What cannot be proven on small images is tried
+//! on the real size.
 
-use super::batching::RowBytes;
-use super::prefix::{CutTensors, Prefix, as_typed};
+use super::batch_axes::{AxisProbe, BatchAxes, DeterministicRun, ProvenPlan};
+use super::batching::Batching;
+use super::deferred_resize::DeferredResize;
+use super::engine::{
+    CutLayout, CutTensors, DETERMINISTIC, DETERMINISTIC_SUFFIX, Opener, Prefix,
+    PreparedImage, Suffix, SuffixLayout, filled,
+};
+use super::image::{self, Batch};
+use super::open_batch::OpenBatch;
+use super::options::SamplingOptions;
 use super::probe_tensor::ProbeTensor;
+use super::scores::ScoreLayout;
+use super::size::{Size, Sizes};
+use super::stop::StopRule;
+use super::{Shortcut, model_input};
 use crate::error::{Error, Result};
-use crate::graph::{Plan, SiteAxis, SuffixKind, TypedTensor};
-use crate::runtime::{Runtime, Session, SessionOptions, Value};
+use crate::graph::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
+use crate::input::preprocessing::{Layout, ModelInput};
+use crate::runtime::{Runtime, Value};
 
-/// How a tensor that crosses the cut grows with the rows of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CutLayout {
-    /// Its slices along this axis are repeated.
-    Rows(usize),
-    /// An entry of a shape, multiplied by the rows.
-    Count(usize),
-    /// All rows of an image share it.
-    Shared,
+/// A model as it is sampled: its plan, and everything that was proven about it by runs. It does
+/// not change once it is built.
+pub struct ProbedModel {
+    pub(super) plan: Plan,
+    pub(super) runtime: Runtime,
+    pub(super) input: ModelInput,
+    pub(super) options: SamplingOptions,
+    pub(super) layout: SuffixLayout,
+    pub(super) cut_inputs: Vec<TypedTensor>,
+    pub(super) batching: Batching,
+    /// Rows of a run of images that are not run with the deferred resize.
+    pub(super) whole_rows_per_run: usize,
+    pub(super) scores: ScoreLayout,
+    pub(super) deferred_resize: Option<DeferredResize>,
+    /// Height and width of the image that it was probed with.
+    pub(super) size: Size,
 }
 
-/// The probe's result.
-pub(super) struct Probed {
-    pub(super) crossings: Vec<CutLayout>,
-    pub(super) axes: Vec<SiteAxis>,
-    /// Types of the sites' inputs.
-    pub(super) types: Vec<TypedTensor>,
-    /// Why a run must have one row.
-    pub(super) reason: Option<String>,
-    /// The scores without dropout of one noise image, or of a run filled with it.
-    pub(super) head: Value,
-    /// Rows of that run.
-    pub(super) head_rows: usize,
-    /// The sizes of the scores as the runtime knows them whatever the image.
-    pub(super) declared: Vec<Option<usize>>,
-    /// What a row takes, as estimated.
-    pub(super) row_bytes: RowBytes,
+impl std::fmt::Debug for ProbedModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProbedModel")
+            .field("batching", &self.batching)
+            .field("scores", &self.scores)
+            .finish_non_exhaustive()
+    }
 }
 
-/// Shows with two noise images which axis of each tensor counts rows. With `fixed` rows a run
-/// those are filled with one image, and then with another in the second row.
-pub(super) struct Probe<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) prefix: &'a mut Prefix,
-    pub(super) suffix: Session,
-    pub(super) noise: &'a [Value; 2],
+/// The sessions of a probed model.
+pub(super) struct Sessions {
+    pub(super) prefix: Prefix,
+    pub(super) suffix: Suffix,
+    /// The suffix up to the logits of the deferred resize.
+    pub(super) low_resolution: Option<Suffix>,
+    /// Threads of the sums and resizes.
+    pub(super) threads: rayon::ThreadPool,
 }
 
-impl<'a> Probe<'a> {
-    pub(super) fn open(
-        plan: &'a Plan,
+impl ProbedModel {
+    /// Probes a model for images of `size` (height, width). Later images may have other sizes if
+    /// the model takes them.
+    ///
+    /// # Errors
+    /// If ONNX Runtime refuses the model, a site does not run, the output does not hold class
+    /// scores, or a fixed batch size larger than one hides which axis counts the images.
+    pub fn probe(
+        plan: Plan,
         runtime: &Runtime,
-        prefix: &'a mut Prefix,
-        options: &SessionOptions,
-        noise: &'a [Value; 2],
+        options: SamplingOptions,
+        size: (usize, usize),
     ) -> Result<Self> {
-        let model = plan.suffix(&prefix.cut_inputs(), SuffixKind::Probe);
-        let suffix = Session::open(
-            runtime,
-            "model from its first dropout on, with dropout off",
-            &model,
-            options,
+        probe(plan, runtime, options, size).map(|(model, _)| model)
+    }
+
+    /// The plan as it is run: layers may have been split, and a fixed batch size opened
+    /// ([`Batching::opened_batch`]).
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The options it is run with.
+    pub fn options(&self) -> &SamplingOptions {
+        &self.options
+    }
+
+    /// Rows of a run, and why they are not more.
+    pub fn batching(&self) -> &Batching {
+        &self.batching
+    }
+
+    /// Layout of the scores.
+    pub fn scores(&self) -> &ScoreLayout {
+        &self.scores
+    }
+
+    /// The rule by which an image has enough samples before the last one.
+    pub fn stop_rule(&self) -> Option<StopRule> {
+        let stop = self.options.stop.filter(|_| !self.options.deterministic)?;
+        Some(stop.rule(self.scores.is_map()))
+    }
+
+    /// The axis of each draw that counts the rows.
+    pub(crate) fn axes(&self) -> &[SiteAxis] {
+        &self.layout.axes
+    }
+
+    /// Types of the tensors of the draws that a probe can see, in the order of
+    /// [`Plan::probed`](crate::graph::Plan::probed).
+    pub(crate) fn types(&self) -> &[TypedTensor] {
+        &self.layout.types
+    }
+
+    /// Layout of each tensor that crosses the cut, those of
+    /// [`Plan::cuts`](crate::graph::Plan::cuts) first, then its shapes.
+    pub(crate) fn cut_layouts(&self) -> &[CutLayout] {
+        &self.layout.cuts
+    }
+
+    /// The tensors that cross the cut, in the same order.
+    pub(crate) fn cut_inputs(&self) -> &[TypedTensor] {
+        &self.cut_inputs
+    }
+
+    /// Whether channels are the last axis of an image.
+    pub(crate) fn is_channels_last(&self) -> bool {
+        self.input.layout == Layout::Nhwc
+    }
+
+    /// Returns the values of a noise image; `number` tells several apart.
+    pub(crate) fn noise_values(&self, number: u64, (height, width): Size) -> Vec<f32> {
+        image::noise(self.input.channels * height * width, number)
+    }
+
+    /// Returns a noise image of a size (height, width) as the model's input.
+    pub(crate) fn noise(&self, number: u64, size: Size) -> Result<Value> {
+        image::noise_tensor(&self.plan, &self.input, number, size)
+    }
+
+    /// Returns the shapes of the tensors of the draws that a probe can see, for an image.
+    pub(crate) fn draw_shapes(&self, size: Size) -> Result<Vec<Vec<usize>>> {
+        let mut prefix = Prefix::open(&self.plan, self.opener())?;
+        let cut = prefix.run(filled(self.noise(0, size)?, image::rows(&self.plan))?)?;
+        let (_, sites) = run_site_shapes(&self.plan, self.opener(), &prefix, &cut)?;
+        Ok(sites)
+    }
+
+    pub(super) fn opener(&self) -> Opener<'_> {
+        Opener { runtime: &self.runtime, options: &self.options }
+    }
+
+    /// Opens the sessions that sampling needs.
+    pub(super) fn open(&self) -> Result<Sessions> {
+        let opener = self.opener();
+        let prefix = Prefix::open(&self.plan, opener)?;
+        let suffix = Suffix::open(&self.plan, opener, &prefix, &self.layout)?;
+        let low_resolution = self
+            .deferred_resize
+            .as_ref()
+            .map(|resize| resize.open(&self.plan, opener, &prefix, &self.layout))
+            .transpose()?;
+        let threads = thread_pool(&self.options)?;
+        Ok(Sessions { prefix, suffix, low_resolution, threads })
+    }
+}
+
+/// Probes a model, and keeps the sessions that sampling needs.
+pub(super) fn probe(
+    plan: Plan,
+    runtime: &Runtime,
+    options: SamplingOptions,
+    size: Size,
+) -> Result<(ProbedModel, Sessions)> {
+    options.check()?;
+    let plan = if options.uses(Shortcut::SplitConcatenations) {
+        plan.with_concatenations_split()?
+    } else {
+        plan
+    };
+    let input = model_input(&plan)?;
+    let opener = Opener { runtime, options: &options };
+    let probe = Probe { opener, input: &input, size };
+    let (probed, sessions) = probe.run(plan)?;
+    let Probed { plan, layout, batching, whole_rows_per_run, scores, deferred_resize } =
+        probed;
+    let cut_inputs = sessions.prefix.cut_inputs();
+    let model = ProbedModel {
+        plan,
+        runtime: runtime.clone(),
+        input,
+        options,
+        layout,
+        cut_inputs,
+        batching,
+        whole_rows_per_run,
+        scores,
+        deferred_resize,
+        size,
+    };
+    Ok((model, sessions))
+}
+
+/// What the probe shows of a plan.
+struct Probed {
+    plan: Plan,
+    layout: SuffixLayout,
+    batching: Batching,
+    whole_rows_per_run: usize,
+    scores: ScoreLayout,
+    deferred_resize: Option<DeferredResize>,
+}
+
+/// Sides of the square noise images that axes are proven on, in this order, if the model leaves
+/// height and width open.
+const SMALL_SIDES: [usize; 3] = [64, 128, 224];
+
+struct Probe<'a> {
+    opener: Opener<'a>,
+    input: &'a ModelInput,
+    /// Height and width of the first image.
+    size: Size,
+}
+
+impl Probe<'_> {
+    fn run(&self, plan: Plan) -> Result<(Probed, Sessions)> {
+        let options = self.opener.options;
+        let (proven, real) = self.prove(plan)?;
+        let ProvenPlan { plan, mut prefix, axes, types, declared, size, .. } = proven;
+        let RealRun { run, cut } = real;
+        let scores = ScoreLayout::new(
+            &plan,
+            &run,
+            &declared,
+            (self.input, self.size),
+            options.task,
         )?;
-        Ok(Self { plan, prefix, suffix, noise })
-    }
-
-    /// For a model that takes any number of images.
-    pub(super) fn dynamic(&mut self) -> Result<Probed> {
-        let alone = self.prefix.run(&[&self.noise[0]])?;
-        let alone_outputs = self.run_suffix(&alone)?;
-        let row_bytes = RowBytes::of(&alone.0, &alone_outputs, 1);
-        let other = self.prefix.run(&[&self.noise[1]])?;
-        let proof = self.prove_two_rows([&alone, &other], &alone_outputs);
-        let one_row =
-            |reason: String| Proof { reason: Some(reason), ..self.whole(&alone) };
-        let proof = match (self.plan.rows_share(), proof) {
-            (None, Ok(proof)) => proof,
-            (Some(reason), _) | (None, Err(reason)) => one_row(reason),
+        let chosen = Batching::choose(
+            axes.limited_by,
+            image::batch(&plan),
+            run.row_bytes,
+            options,
+        );
+        let mut batching = Batching { opened_batch: proven.opened_batch, ..chosen };
+        let growing = if batching.limited_by.is_none()
+            && image::rows(&plan) == 1
+            && options.uses(Shortcut::ExpandInPlace)
+        {
+            let by_rows = axes.cuts.iter().map(|layout| *layout == CutLayout::Rows(0));
+            plan.growing(&axes.sites, &by_rows.collect::<Vec<_>>())
+        } else {
+            Growing::default()
         };
-        self.result(proof, alone_outputs, 1, row_bytes)
-    }
-
-    /// For a model with a batch size of its own, which could not be opened for this reason. With
-    /// one image a run nothing needs a proof.
-    pub(super) fn fixed(&mut self, rows: usize, why: &str) -> Result<Probed> {
-        let same = self.prefix.run(&vec![&self.noise[0]; rows])?;
-        let same_outputs = self.run_suffix(&same)?;
-        let row_bytes = RowBytes::of(&same.0, &same_outputs, rows);
-        let reason = Some(format!(
-            "the file has a fixed batch size of {rows}, which could not be opened: {why}"
-        ));
-        let mut proof = Proof { reason, ..self.whole(&same) };
-        if rows > 1 {
-            let other = self.prefix.run(&vec![&self.noise[1]; rows])?;
-            let other_outputs = self.run_suffix(&other)?;
-            let mut images = vec![&self.noise[0]; rows];
-            images[1] = &self.noise[1];
-            let mixed = self.prefix.run(&images)?;
-            let mixed_outputs = self.run_suffix(&mixed)?;
-            let alone = [&same_outputs[..], &other_outputs[..]];
-            proof.axes = self.axes_of_fixed(rows, alone, &mixed_outputs)?;
+        let mut layout =
+            SuffixLayout { axes: axes.sites, types, cuts: axes.cuts, growing };
+        let threads = thread_pool(options)?;
+        let mut suffix = Suffix::open(&plan, self.opener, &prefix, &layout)?;
+        let mut check =
+            FirstSample { plan: &plan, input: self.input, batching: &batching };
+        let mut verified = check.verify(&mut prefix, &mut suffix, size);
+        if size != self.size && !matches!(verified, Ok(true)) {
+            verified = check.verify(&mut prefix, &mut suffix, self.size);
         }
-        self.result(proof, same_outputs, rows, row_bytes)
+        if !verified? {
+            layout = layout.of_single_rows();
+            suffix = Suffix::open(&plan, self.opener, &prefix, &layout)?;
+            let reason = "rows run together differed from rows run alone".to_owned();
+            batching = Batching { rows_per_run: 1, limited_by: Some(reason), ..batching };
+        }
+        let whole_rows_per_run = batching.rows_per_run;
+        let (mut deferred_resize, mut low_resolution) = (None, None);
+        if let Some(resize) = DeferredResize::of(&plan, &scores, options) {
+            let mut low = resize.open(&plan, self.opener, &prefix, &layout)?;
+            let cut = match cut {
+                Some(cut) => cut,
+                None => self.run_prefix(&plan, &mut prefix, self.size)?,
+            };
+            let logits = low.run(&mut PreparedImage::new(cut, 0), &[DETERMINISTIC]);
+            let whole = &run.heads[0];
+            if let Ok(logits) = logits
+                && threads.install(|| {
+                    resize.reproduces(whole, &logits[0], &scores, self.size)
+                })?
+            {
+                batching = batching.with(run.row_bytes.with_head(&logits[0]), options);
+                (deferred_resize, low_resolution) = (Some(resize), Some(low));
+            }
+        }
+        let probed = Probed {
+            plan,
+            layout,
+            batching,
+            whole_rows_per_run,
+            scores,
+            deferred_resize,
+        };
+        Ok((probed, Sessions { prefix, suffix, low_resolution, threads }))
     }
 
-    /// Whether a run filled with an image goes through; its scores are not looked at.
-    pub(super) fn takes(&mut self, image: &Value, rows: usize) -> Result<()> {
-        let crossed = self.prefix.run(&vec![image; rows])?;
-        check_not_empty(self.run_suffix(&crossed)?.first())
+    /// Proves the batch axes of a plan and runs it on an image of the real size. If that shows
+    /// maps with the channels last, the same for the plan with the channels first.
+    fn prove(&self, plan: Plan) -> Result<(ProvenPlan, RealRun)> {
+        let mut proven = self.prove_axes(plan)?;
+        let real = self.run_real_size(&mut proven)?;
+        Ok((proven, real))
     }
 
-    /// The scores without dropout of a run of these images.
-    pub(super) fn scores(&mut self, images: &[&Value]) -> Result<Value> {
-        let crossed = self.prefix.run(images)?;
-        let scores = self.run_suffix(&crossed)?.into_iter().next();
-        scores.ok_or_else(|| Error::runtime("the probe", "the suffix has no output"))
+    /// Proves the batch axes of a plan, with its fixed batch size opened if that can be proven
+    /// right.
+    fn prove_axes(&self, plan: Plan) -> Result<ProvenPlan> {
+        let (opener, input) = (self.opener, self.input);
+        let mut fixed = None;
+        if let Batch::Fixed(batch) = image::batch(&plan) {
+            for size in self.small_sizes().chain([self.size]) {
+                match (OpenBatch { plan: &plan, opener, input, batch, size }).run() {
+                    Ok(opened) => return Ok(opened),
+                    Err(why) => fixed = Some((batch, why)),
+                }
+            }
+        }
+        let mut prefix = Prefix::open(&plan, opener)?;
+        let mut probe = AxisProbe::open(&plan, input, &mut prefix, opener)?;
+        let (types, declared) = (probe.site_types(), probe.declared_sizes());
+        let found = match fixed {
+            Some((batch, why)) => {
+                let found = probe.fixed(self.size, batch, &why);
+                found.map(|(axes, run)| (axes, run, self.size))
+            }
+            None => self.prove_dynamic(&mut probe, plan.rows_share().is_some()),
+        };
+        let (axes, run, size) = found.map_err(|error| self.refuse(error, &mut probe))?;
+        let (run, opened_batch) = (Some(run), None);
+        Ok(ProvenPlan { plan, prefix, axes, types, declared, size, run, opened_batch })
     }
 
-    /// What was proven, with the suffix's outputs of a run of `head_rows` rows.
-    fn result(
+    /// Proves axes on the first small size that does, else on the real size. Rows that share a
+    /// scale or a draw need no proof: any size that the model takes will do.
+    fn prove_dynamic(
         &self,
-        proof: Proof,
-        outputs: Vec<Value>,
-        head_rows: usize,
-        row_bytes: RowBytes,
-    ) -> Result<Probed> {
-        let missing = || Error::runtime("the probe", "the suffix has no output");
-        let head = outputs.into_iter().next().ok_or_else(missing)?;
-        check_not_empty(Some(&head))?;
-        let Proof { crossings, axes, reason } = proof;
-        let (types, declared) = (self.site_types(), self.head_sizes());
-        Ok(Probed {
-            crossings,
-            axes,
-            types,
-            reason,
-            head,
-            head_rows,
-            declared,
-            row_bytes,
+        probe: &mut AxisProbe,
+        rows_share: bool,
+    ) -> Result<(BatchAxes, DeterministicRun, Size)> {
+        for size in self.small_sizes() {
+            if let Ok((axes, run)) = probe.dynamic(size)
+                && (axes.limited_by.is_none() || rows_share)
+            {
+                return Ok((axes, run, size));
+            }
+        }
+        let (axes, run) = probe.dynamic(self.size)?;
+        Ok((axes, run, self.size))
+    }
+
+    /// Sizes with less than half of the real size's pixels, the smallest first; none if the
+    /// file fixes height and width.
+    fn small_sizes(&self) -> impl Iterator<Item = Size> {
+        let (height, width) = (self.input.height, self.input.width);
+        let is_open = height.is_none() || width.is_none();
+        let area = self.size.0 * self.size.1;
+        SMALL_SIDES
+            .into_iter()
+            .map(move |side| (height.unwrap_or(side), width.unwrap_or(side)))
+            .filter(move |size| is_open && 2 * size.0 * size.1 < area)
+    }
+
+    /// The run of an image of the real size, which the proof may have been made with.
+    fn run_real_size(&self, proven: &mut ProvenPlan) -> Result<RealRun> {
+        if proven.size == self.size
+            && let Some(run) = proven.run.take()
+        {
+            return Ok(RealRun { run, cut: None });
+        }
+        let ProvenPlan { plan, prefix, .. } = proven;
+        let real = self.run_prefix(plan, prefix, self.size).and_then(|cut| {
+            let (heads, sites) = run_site_shapes(plan, self.opener, prefix, &cut)?;
+            let rows = image::rows(plan);
+            let run = DeterministicRun::new(&cut, heads, sites.into_iter(), rows)?;
+            Ok(RealRun { run, cut: Some(cut) })
+        });
+        real.map_err(|error| {
+            match AxisProbe::open(plan, self.input, prefix, self.opener) {
+                Ok(mut probe) => self.refuse(error, &mut probe),
+                Err(_) => error,
+            }
         })
     }
 
-    fn head_sizes(&self) -> Vec<Option<usize>> {
-        let outputs = self.suffix.outputs();
-        outputs.first().map(|head| head.dimensions.clone()).unwrap_or_default()
-    }
-
-    fn site_types(&self) -> Vec<TypedTensor> {
-        self.suffix.outputs().iter().skip(1).map(as_typed).collect()
-    }
-
-    fn axes_of_fixed(
+    fn run_prefix(
         &self,
-        rows: usize,
-        [same, other]: [&[Value]; 2],
-        mixed: &[Value],
-    ) -> Result<Vec<SiteAxis>> {
-        let axis = |i: usize| -> Result<Option<usize>> {
-            let (other, mixed) =
-                (ProbeTensor::new(&other[i])?, ProbeTensor::new(&mixed[i])?);
-            Ok(ProbeTensor::new(&same[i])?.batch_axis_in_mixed_run(&other, &mixed, rows))
-        };
-        let refused = |what: String| {
-            Error::model(
-                self.plan.model().path(),
-                format!("the batch axis of {what} cannot be found in runs of {rows} images, the file's fixed batch size"),
-            )
-            .with_hint("export the model with a batch size of 1 or with a dynamic batch axis")
-        };
-        if let Some(operator) = self.plan.rows_share_a_scale() {
-            return Err(refused(format!("node \"{operator}\", which mixes the rows,")));
-        }
-        if axis(0)? != Some(0) {
-            return Err(refused(format!(
-                "output \"{}\"",
-                self.plan.heads().first().output
-            )));
-        }
-        if !ProbeTensor::new(&same[0])?.repeats(rows) {
-            let message = format!(
-                "the {rows} rows of a run differ where all are of one image: each has \
-                 constants of its own, as the masks of Masksembles"
-            );
-            return Err(Error::model(self.plan.model().path(), message).with_hint(
-                "export the network with a batch size of 1, or each of its members alone",
-            ));
-        }
-        let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
-        for (i, number) in self.plan.probed().into_iter().enumerate() {
-            let found = if self.plan.active()[number].is_noise() {
-                same[i + 1].shape().first().filter(|&&size| size == rows).map(|_| 0)
-            } else {
-                axis(i + 1)?
-            };
-            let name = self.plan.node_of(number);
-            let found = found.ok_or_else(|| refused(format!("dropout \"{name}\"")))?;
-            axes[number] = SiteAxis::Rows(found);
-        }
-        Ok(axes)
+        plan: &Plan,
+        prefix: &mut Prefix,
+        size: Size,
+    ) -> Result<CutTensors> {
+        let noise = image::noise_tensor(plan, self.input, 0, size)?;
+        prefix.run(filled(noise, image::rows(plan))?)
     }
 
-    /// Every tensor as it is, every site over its whole tensor.
-    fn whole(&self, alone: &CutTensors) -> Proof {
-        Proof {
-            crossings: vec![CutLayout::Shared; alone.0.len()],
-            axes: vec![SiteAxis::Whole; self.plan.active().len()],
-            reason: None,
-        }
-    }
-
-    /// The axes, or why they cannot be proven.
-    fn prove_two_rows(
-        &mut self,
-        [alone, other]: [&CutTensors; 2],
-        outputs: &[Value],
-    ) -> Result<Proof, String> {
-        let text = |error: Error| error.to_string();
-        let [a, b] = self.noise;
-        let both = self.prefix.run(&[a, b]).map_err(text)?;
-        let mut crossings = Vec::new();
-        let n_cuts = self.plan.cuts().len();
-        for (i, ((one, other), two)) in
-            alone.0.iter().zip(&other.0).zip(&both.0).enumerate()
-        {
-            let name = &self.prefix.names()[i];
-            let found = if i < n_cuts {
-                cut_layout([one, other], two)
-            } else {
-                shape_layout(one, two)
-            };
-            let unknown = || {
-                format!(
-                    "the batch axis of tensor \"{name}\" at the cut could not be proven"
-                )
-            };
-            crossings.push(found.map_err(text)?.ok_or_else(unknown)?);
-        }
-        let other_outputs =
-            self.run_suffix_sharing(alone, other, &crossings).map_err(text)?;
-        let two_outputs =
-            self.run_suffix_sharing(alone, &both, &crossings).map_err(text)?;
-        let first = batch_axis_of_two([&outputs[0], &other_outputs[0]], &two_outputs[0]);
-        if first.map_err(text)? != Some(0) {
-            return Err(
-                "the rows of a run could not be told apart at the output".to_owned()
-            );
-        }
-        // Those in bodies cannot be looked at; the first live pass shows whether it holds.
-        let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
-        for (i, number) in self.plan.probed().into_iter().enumerate() {
-            let [one, other, two] =
-                [&outputs[i + 1], &other_outputs[i + 1], &two_outputs[i + 1]];
-            let found = if self.plan.active()[number].is_noise() {
-                axis_that_doubles(one, two)
-            } else {
-                batch_axis_of_two([one, other], two).map_err(text)?
-            };
-            let Some(axis) = found else {
-                let node = self.plan.node_of(number);
-                return Err(format!(
-                    "the batch axis of dropout \"{node}\" could not be proven"
-                ));
-            };
-            axes[number] = SiteAxis::Rows(axis);
-        }
-        Ok(Proof { crossings, axes, reason: None })
-    }
-
-    /// Runs the suffix on rows, with what rows share taken from the first image: in sampling
-    /// all rows of a run are of one image.
-    fn run_suffix_sharing(
-        &mut self,
-        first: &CutTensors,
-        rows: &CutTensors,
-        crossings: &[CutLayout],
-    ) -> Result<Vec<Value>> {
-        let each = rows.0.iter().zip(&first.0).zip(crossings);
-        let fed = each.map(
-            |((own, first), crossing)| {
-                if *crossing == CutLayout::Shared { first } else { own }
-            },
-        );
-        self.run_suffix_with(&fed.collect::<Vec<_>>())
-    }
-
-    fn run_suffix(&mut self, crossed: &CutTensors) -> Result<Vec<Value>> {
-        self.run_suffix_with(&crossed.0.iter().collect::<Vec<_>>())
-    }
-
-    fn run_suffix_with(&mut self, values: &[&Value]) -> Result<Vec<Value>> {
-        let names = self.prefix.names().iter().map(String::as_str);
-        let fed: Vec<(&str, &Value)> = names.zip(values.iter().copied()).collect();
-        self.suffix.run(&fed)
+    /// Explains a failed run of the real size by sizes that the model takes.
+    fn refuse(&self, error: Error, probe: &mut AxisProbe) -> Error {
+        let mut sizes = Sizes::new(self.input);
+        sizes.refuse(self.size, error, &mut |size| probe.takes(size).is_ok())
     }
 }
 
-/// Small images may shrink to maps without a pixel, which the runtime does not mind.
-pub(super) fn check_not_empty(scores: Option<&Value>) -> Result<()> {
-    let shape = scores.map(Value::shape).unwrap_or_default();
-    if shape.iter().skip(2).all(|&size| size > 0) {
-        return Ok(());
-    }
-    Err(Error::runtime("the model's output", format!("its sizes are {shape:?}"))
-        .with_hint("give images that leave a pixel in the output"))
+/// The run of an image of the real size with all sites off.
+struct RealRun {
+    run: DeterministicRun,
+    /// Its tensors at the cut, if they are still there.
+    cut: Option<CutTensors>,
 }
 
-struct Proof {
-    crossings: Vec<CutLayout>,
-    axes: Vec<SiteAxis>,
-    reason: Option<String>,
+/// Runs the suffix with all sites off. Returns the heads, and the shapes of the tensors that sites
+/// drop from; unlike the tensors themselves they take no memory.
+fn run_site_shapes(
+    plan: &Plan,
+    opener: Opener,
+    prefix: &Prefix,
+    cut: &CutTensors,
+) -> Result<(Vec<Value>, Vec<Vec<usize>>)> {
+    let model = plan.suffix(&prefix.cut_inputs(), SuffixKind::SiteShapes);
+    let mut session = opener.deterministic(plan, DETERMINISTIC_SUFFIX, &model)?;
+    let names = prefix.names().iter().map(String::as_str);
+    let mut heads = session.run(&names.zip(&cut.0).collect::<Vec<_>>())?;
+    let shapes = heads.split_off(plan.heads().len().min(heads.len()));
+    let size = |&size: &i64| usize::try_from(size).unwrap_or(0);
+    let shapes = shapes.iter().map(|shape| Ok(shape.i64s()?.iter().map(size).collect()));
+    Ok((heads, shapes.collect::<Result<_>>()?))
 }
 
-fn batch_axis_of_two([one, other]: [&Value; 2], two: &Value) -> Result<Option<usize>> {
-    let (other, two) = (ProbeTensor::new(other)?, ProbeTensor::new(two)?);
-    Ok(ProbeTensor::new(one)?.batch_axis_of_two(&other, &two))
-}
-
-/// The one axis of which two rows have twice the size.
-fn axis_that_doubles(one: &Value, two: &Value) -> Option<usize> {
-    let (one, two) = (one.shape(), two.shape());
-    let grown: Vec<usize> =
-        (0..one.len().min(two.len())).filter(|&i| one[i] != two[i]).collect();
-    match grown[..] {
-        [axis] if two[axis] == 2 * one[axis] => Some(axis),
-        _ => None,
-    }
-}
-
-fn cut_layout(alone: [&Value; 2], two: &Value) -> Result<Option<CutLayout>> {
-    if alone[0].shape() == two.shape() {
-        return Ok(Some(CutLayout::Shared));
-    }
-    Ok(batch_axis_of_two(alone, two)?.map(CutLayout::Rows))
-}
-
-fn shape_layout(one: &Value, two: &Value) -> Result<Option<CutLayout>> {
-    let (one, two) = (one.i64s()?, two.i64s()?);
-    let differ: Vec<usize> =
-        (0..one.len()).filter(|&i| one.get(i) != two.get(i)).collect();
-    Ok(match differ[..] {
-        [] => Some(CutLayout::Shared),
-        [i] if two.get(i) == Some(&(2 * one[i])) => Some(CutLayout::Count(i)),
-        _ => None,
+/// Opens the threads that sums and resizes are computed on.
+fn thread_pool(options: &SamplingOptions) -> Result<rayon::ThreadPool> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
+    threads.map_err(|e| {
+        Error::runtime("starting threads", e.to_string())
+            .with_hint("use fewer: `threads = 1`; or raise the limit, `ulimit -u`")
     })
+}
+
+/// The first runs with live sites: what was found in the graph must hold when it runs.
+struct FirstSample<'a> {
+    plan: &'a Plan,
+    input: &'a ModelInput,
+    batching: &'a Batching,
+}
+
+impl FirstSample<'_> {
+    /// Verifies that every site runs, and returns whether rows run together are what they are
+    /// alone.
+    fn verify(
+        &mut self,
+        prefix: &mut Prefix,
+        suffix: &mut Suffix,
+        size: Size,
+    ) -> Result<bool> {
+        let rows = image::rows(self.plan);
+        let noise = image::noise_tensor(self.plan, self.input, 0, size)?;
+        let cut = prefix.run(filled(noise, rows)?)?;
+        let mut image = PreparedImage::new(cut, 0);
+        let first = suffix.run(&mut image, &[0])?;
+        for (number, rows) in suffix.rows_drawn().into_iter().enumerate() {
+            // A site in the branch of a condition need not run for this image.
+            if rows == 0 && self.plan.active()[number].is_outside {
+                return Err(Error::node(
+                    self.plan.node_of(number),
+                    "this dropout was found in the graph but did not run: its samples would all be equal",
+                )
+                .with_hint("this is a fault of the cut: please report the model's structure"));
+            }
+        }
+        if self.batching.rows_per_run == 1 {
+            return Ok(true);
+        }
+        let mut run = |samples: &[i64]| suffix.run(&mut image, samples);
+        if rows == 1 {
+            let (off, second) = (run(&[DETERMINISTIC])?, run(&[1])?);
+            let together = run(&[DETERMINISTIC, 0, 1])?;
+            for (head, together) in together.iter().enumerate() {
+                let alone = [&off, &first, &second];
+                let alone = alone.map(|heads| ProbeTensor::new(&heads[head]));
+                let [off, first, second] = alone;
+                if !ProbeTensor::new(together)?.equals_concat(&[&off?, &first?, &second?])
+                {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        let mut mixed = vec![0; rows];
+        mixed[1] = 1;
+        let (first, second, mixed) =
+            (run(&vec![0; rows])?, run(&vec![1; rows])?, run(&mixed)?);
+        for (head, mixed) in mixed.iter().enumerate() {
+            let [first, second] =
+                [&first, &second].map(|heads| ProbeTensor::new(&heads[head]));
+            let axis =
+                first?.batch_axis_in_mixed_run(&second?, &ProbeTensor::new(mixed)?, rows);
+            if axis != Some(0) {
+                return Err(Error::model(
+                    self.plan.model().path(),
+                    "the images of a run change each other's results, and the file has a fixed batch",
+                )
+                .with_hint("export the model with a batch size of 1 or with a dynamic batch axis"));
+            }
+        }
+        Ok(true)
+    }
 }

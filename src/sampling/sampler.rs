@@ -1,255 +1,328 @@
-//! The loop: rows of a run, their scores into the sums.
+//! The sampler: passes of an image through the suffix, their scores into the sums.
 
-mod grow;
-mod live;
-mod lower_bound;
-mod noise_rows;
-mod not_finite;
-mod passes;
-mod short;
+use std::collections::HashMap;
 
-use std::sync::Arc;
-
-pub use lower_bound::LowerBoundTime;
-use short::Short;
-
-use super::batching::{Batching, RowBytes};
-use super::image::{self, Batch};
-use super::model_input;
-use super::open_batch::{Attempt, Opened};
-use super::options::SamplingOptions;
-use super::prefix::Prefix;
-use super::probe::{CutLayout, Probe, Probed};
+use super::batch_axes::check_not_empty;
+use super::batching::Batching;
+use super::deferred_resize::DeferredResize;
+use super::engine::{CutTensors, DETERMINISTIC, Prefix, PreparedImage, Suffix, filled};
+use super::image;
+use super::not_finite::BadPass;
+use super::options::{Masks, SamplingOptions};
+use super::probe::{self, ProbedModel, Sessions};
 use super::scores::ScoreLayout;
-use super::size::Sizes;
-use super::stop::StopRule;
+use super::size::{Size, Sizes};
+use super::stop::{StopRule, StoppingTest};
 use crate::error::{Error, Result};
-use crate::graph::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
-use crate::input::preprocessing::ModelInput;
-use crate::runtime::{Runtime, Session, SessionOptions, SiteCounts, Value};
-use crate::sampling::Shortcut;
+use crate::graph::Plan;
+use crate::input::NetworkInput;
+use crate::pass::{Pass, PassPlan};
+use crate::runtime::{Runtime, Value};
+use crate::simd::Isa;
+use crate::sums::{CategoricalSums, Scores, Statistics, Sums};
 
-/// A model, ready to be sampled on images.
+/// A probed model with open sessions, ready to sample images.
 pub struct Sampler {
-    plan: Plan,
-    runtime: Runtime,
-    input: ModelInput,
-    options: SamplingOptions,
+    model: ProbedModel,
     prefix: Prefix,
-    suffix: Session,
-    /// What the suffix's sites were opened with.
-    axes: Vec<SiteAxis>,
-    types: Vec<TypedTensor>,
-    crossings: Vec<CutLayout>,
-    /// Which cuts and draws make the rows of a run from one.
-    growing: Growing,
-    batching: Batching,
-    row_bytes: RowBytes,
-    /// Rows that the prefix is run with: one, or the file's fixed batch size.
-    prefix_rows: usize,
-    scores: ScoreLayout,
-    sizes: Sizes,
-    /// The suffix up to a last resize, and whether runs end there.
-    short: Option<Short>,
-    ends_short: bool,
-    /// Searches for a node whose values were not finite, so far.
-    searches: usize,
+    suffix: Suffix,
+    low_resolution: Option<LowResolutionSuffix>,
     threads: rayon::ThreadPool,
+    /// Sizes that the model was found to take after it refused others.
+    sizes: Sizes,
+}
+
+/// The suffix up to the logits of a resize that the sums compute.
+struct LowResolutionSuffix {
+    suffix: Suffix,
+    resize: DeferredResize,
+    /// For each size of images that was tried, whether the resized logits are those of the whole
+    /// suffix.
+    proven: HashMap<Size, bool>,
 }
 
 impl std::fmt::Debug for Sampler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sampler")
-            .field("batching", &self.batching)
-            .field("scores", &self.scores)
-            .finish_non_exhaustive()
+        f.debug_struct("Sampler").field("model", &self.model).finish_non_exhaustive()
     }
 }
 
-/// The sample number of a row of the deterministic pass.
-const DETERMINISTIC: i64 = -1;
-
 impl Sampler {
-    /// Opens the sessions and probes the model with noise images of `size` (height, width),
-    /// the size of the first image; later ones may have others where the model allows.
+    /// Opens the sessions of a probed model.
     ///
     /// # Errors
-    /// If ONNX Runtime refuses the model, a site does not run, the output is not one of class
-    /// scores, or a fixed batch size larger than one hides which axis counts the images.
-    pub fn new(
+    /// If ONNX Runtime refuses a session, or threads cannot be started.
+    pub fn new(model: ProbedModel) -> Result<Self> {
+        let sessions = model.open()?;
+        Ok(Self::of_sessions(model, sessions))
+    }
+
+    /// Probes a model for images of `size` (height, width) and keeps the sessions that the probe
+    /// opened: as [`ProbedModel::probe`] and [`Sampler::new`], in less time.
+    ///
+    /// # Errors
+    /// As [`ProbedModel::probe`].
+    pub fn open(
         plan: Plan,
         runtime: &Runtime,
         options: SamplingOptions,
         size: (usize, usize),
     ) -> Result<Self> {
-        options.check()?;
-        let plan = if options.uses(Shortcut::SplitConcatenations) {
-            plan.with_concatenations_split()?
-        } else {
-            plan
-        };
-        let input = model_input(&plan)?;
-        let session_options = session_options(&plan, &options)?;
-        let noise = |number| image::noise_tensor(&plan, &input, number, size);
-        let noise = [noise(0)?, noise(1)?];
-        let first = Value::stack(&[&noise[0]], 0)?;
-        let mut sizes = Sizes::new(&input);
-        let how = (runtime, &session_options, &noise);
-        let Ready { plan, prefix, probed, opened } = ready(plan, how, |error, probe| {
-            let rows = image::rows(probe.plan);
-            sizes.refuse(size, error, &mut |size| {
-                let image = image::noise_tensor(probe.plan, &input, 0, size);
-                image.and_then(|image| probe.takes(&image, rows)).is_ok()
-            })
-        })?;
-        let scores = ScoreLayout::new(&plan, &probed, (&input, size), options.task)?;
-        let batching = Batching {
-            opened_batch: opened,
-            ..Batching::choose(&probed, image::batch(&plan), &options)
-        };
-        let prefix_rows = image::rows(&plan);
-        let threads =
-            rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-        let threads = threads.map_err(|e| {
-            Error::runtime("starting threads", e.to_string())
-                .with_hint("use fewer: --threads 1; or raise the limit, `ulimit -u`")
-        })?;
-        let Probed { crossings, axes, types, row_bytes, .. } = probed;
-        let growing = if batching.limited_by.is_none() && prefix_rows == 1 {
-            grow::growing(&plan, &axes, &crossings, &options)
-        } else {
-            Growing::default()
-        };
-        let about = (&axes[..], &types[..], &growing);
-        let (counts, suffix) = open_suffix(&plan, runtime, &prefix, about, &options)?;
-        let mut sampler = Self {
-            plan,
-            runtime: runtime.clone(),
-            input,
-            options,
-            prefix,
-            suffix,
-            axes,
-            types,
-            crossings,
-            growing,
-            batching,
-            row_bytes,
-            prefix_rows,
-            scores,
-            sizes,
-            short: None,
-            ends_short: false,
-            searches: 0,
-            threads,
-        };
-        sampler.verify_first_sample(&first, &counts)?;
-        sampler.open_short(size)?;
-        Ok(sampler)
+        let (model, sessions) = probe::probe(plan, runtime, options, size)?;
+        Ok(Self::of_sessions(model, sessions))
     }
 
-    /// The plan it runs: the one it was made with, or that one with its fixed batch size opened
-    /// ([`Rows::opened`]).
+    fn of_sessions(model: ProbedModel, sessions: Sessions) -> Self {
+        let Sessions { prefix, suffix, low_resolution, threads } = sessions;
+        let resize = model.deferred_resize.clone();
+        let low_resolution =
+            low_resolution.zip(resize).map(|(suffix, resize)| LowResolutionSuffix {
+                suffix,
+                resize,
+                proven: HashMap::from([(model.size, true)]),
+            });
+        let sizes = Sizes::new(&model.input);
+        Self { model, prefix, suffix, low_resolution, threads, sizes }
+    }
+
+    /// The model that is sampled.
+    pub fn model(&self) -> &ProbedModel {
+        &self.model
+    }
+
+    /// The plan that is run: the one it was opened with, or that one with its fixed batch size
+    /// opened ([`Batching::opened_batch`]).
     pub fn plan(&self) -> &Plan {
-        &self.plan
+        self.model.plan()
     }
 
     /// The options it runs with.
     pub fn options(&self) -> &SamplingOptions {
-        &self.options
+        self.model.options()
     }
 
-    /// When an image has enough samples, where that is not only when it has all.
+    /// The rule by which an image has enough samples before the last one.
     pub fn stop_rule(&self) -> Option<StopRule> {
-        let stop = self.options.stop.filter(|_| !self.options.deterministic)?;
-        Some(stop.rule(self.scores.is_map()))
+        self.model.stop_rule()
     }
 
-    /// Rows of a run, and why not more.
+    /// Rows of a run, and why they are not more.
     pub fn batching(&self) -> &Batching {
-        &self.batching
+        self.model.batching()
     }
 
-    /// What the scores are.
+    /// Layout of the scores.
     pub fn scores(&self) -> &ScoreLayout {
-        &self.scores
+        self.model.scores()
     }
-}
 
-/// A plan, probed.
-struct Ready {
-    plan: Plan,
-    prefix: Prefix,
-    probed: Probed,
-    /// The batch size that the file fixes, where it was opened.
-    opened: Option<usize>,
-}
+    /// Samples an image. `image_key` is the first eight bytes of the file's SHA-256
+    /// ([`random::digest_key`](crate::random::digest_key)); it is ignored if masks are shared.
+    ///
+    /// # Errors
+    /// If the model cannot take the image's size, or gives scores that are not finite.
+    pub fn sample(&mut self, image: NetworkInput, image_key: u64) -> Result<Statistics> {
+        let finished = self.sample_while(image, image_key, &|| true)?;
+        finished.ok_or_else(|| Error::runtime("sampling", "was stopped"))
+    }
 
-/// Probes a plan, with its batch size opened where it fixes one and that can be proven right.
-/// `refuse` makes of a failed run what is said of it.
-fn ready(
-    plan: Plan,
-    (runtime, options, noise): (&Runtime, &SessionOptions, &[Value; 2]),
-    refuse: impl FnOnce(Error, &mut Probe) -> Error,
-) -> Result<Ready> {
-    let mut kept = None;
-    if let Batch::Fixed(batch) = image::batch(&plan) {
-        match (Attempt { plan: &plan, runtime, options, batch, noise }).run() {
-            Ok(Opened { plan, prefix, probed }) => {
-                return Ok(Ready { plan, prefix, probed, opened: Some(batch) });
+    /// Samples an image as [`Sampler::sample`] does, but gives up between two runs of the suffix,
+    /// with `None`, once `go_on` returns false.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    pub fn sample_while(
+        &mut self,
+        image: NetworkInput,
+        image_key: u64,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Statistics>> {
+        let size = (image.height, image.width);
+        let tensor =
+            image::tensor(&self.model.plan, &self.model.input, image.values, size)?;
+        let key = match self.options().masks {
+            Masks::PerImage => image_key.cast_signed(),
+            Masks::Shared => 0,
+        };
+        self.sample_tensor(tensor, size, key, go_on)
+            .map_err(|error| self.refuse_size(size, error))
+    }
+
+    fn sample_tensor(
+        &mut self,
+        image: Value,
+        size: Size,
+        key: i64,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Statistics>> {
+        let cut = self.run_prefix(image)?;
+        let mut image = PreparedImage::new(cut, key);
+        let is_deferred = self.can_defer_resize(&mut image, size)?;
+        let (height, width) = if self.scores().is_map() { size } else { (1, 1) };
+        let mut sums = CategoricalSums::new(
+            self.scores().channels(),
+            height,
+            width,
+            self.options().needs,
+            Isa::detect(),
+        );
+        let options = self.options();
+        let samples = if options.deterministic { 0 } else { options.samples };
+        let stopping = self.stopping_test();
+        let rows_per_run = if is_deferred {
+            self.model.batching.rows_per_run
+        } else {
+            self.model.whole_rows_per_run
+        };
+        for group in PassPlan::new(samples, stopping.is_some()).groups() {
+            for passes in group.passes.chunks(rows_per_run) {
+                if !go_on() {
+                    return Ok(None);
+                }
+                let outputs = self.run_passes(&mut image, passes, is_deferred)?;
+                self.add(&mut sums, &outputs[0], passes, is_deferred)?;
             }
-            Err(why) => kept = Some((batch, why)),
+            if let Some(stopping) = stopping.as_ref().filter(|_| !group.is_last)
+                && self.threads.install(|| stopping.should_stop(&mut sums))
+            {
+                break;
+            }
         }
+        Ok(Some(sums.finish()))
     }
-    let mut prefix = Prefix::open(&plan, runtime, options)?;
-    let mut probe = Probe::open(&plan, runtime, &mut prefix, options, noise)?;
-    let probed = match &kept {
-        Some((batch, why)) => probe.fixed(*batch, why),
-        None => probe.dynamic(),
-    };
-    let probed = probed.map_err(|error| refuse(error, &mut probe))?;
-    Ok(Ready { plan, prefix, probed, opened: None })
-}
 
-fn session_options(plan: &Plan, options: &SamplingOptions) -> Result<SessionOptions> {
-    let data = &plan.model().external;
-    let external = match (data.is_empty(), data.real_folder()) {
-        (true, _) => None,
-        (false, Some(folder)) => Some(folder.to_owned()),
-        (false, None) => {
-            return Err(Error::model(
-                plan.model().path(),
-                "its data files lie in several folders",
-            )
-            .with_hint("copy the model and its data files into one folder"));
+    /// Returns the scores of these samples of an image: a tensor per run, with the number of its
+    /// rows that count. They are those of the tensor of the first head
+    /// ([`HeadTensor::tensor`](crate::head::HeadTensor::tensor)).
+    pub(crate) fn scores_of(
+        &mut self,
+        image: Value,
+        key: i64,
+        samples: &[i64],
+    ) -> Result<Vec<(Value, usize)>> {
+        let mut image = PreparedImage::new(self.run_prefix(image)?, key);
+        let mut runs = Vec::new();
+        for chunk in samples.chunks(self.model.whole_rows_per_run) {
+            image.shrink();
+            let outputs = self.suffix.run(&mut image, chunk)?;
+            runs.extend(outputs.into_iter().next().map(|scores| (scores, chunk.len())));
         }
-    };
-    Ok(SessionOptions { threads: options.threads, external, ..SessionOptions::default() })
+        Ok(runs)
+    }
+
+    fn stopping_test(&self) -> Option<StoppingTest> {
+        let rule = self.stop_rule()?;
+        let (n_classes, is_map) = (self.scores().n_classes(), self.scores().is_map());
+        Some(StoppingTest::new(rule, self.options().samples, n_classes, is_map))
+    }
+
+    fn run_prefix(&mut self, image: Value) -> Result<CutTensors> {
+        self.prefix.run(filled(image, image::rows(&self.model.plan))?)
+    }
+
+    /// Runs passes of an image, up to the heads or up to the logits of the deferred resize.
+    fn run_passes(
+        &mut self,
+        image: &mut PreparedImage,
+        passes: &[Pass],
+        is_deferred: bool,
+    ) -> Result<Vec<Value>> {
+        let suffix = match &mut self.low_resolution {
+            Some(low) if is_deferred => &mut low.suffix,
+            _ => &mut self.suffix,
+        };
+        let samples: Vec<i64> =
+            passes.iter().map(|pass| pass.operator_sample()).collect();
+        let outputs = suffix.run(image, &samples)?;
+        check_not_empty(outputs.first())?;
+        let found = outputs[0].shape().first().copied().unwrap_or(0);
+        if found == image.rows() {
+            return Ok(outputs);
+        }
+        let message = format!("expected {} rows, found {found}", image.rows());
+        Err(Error::runtime("the model's output", message)
+            .with_hint("export the model with a dynamic batch axis"))
+    }
+
+    /// Whether images of a size are run without the last resize. The first image of a size is run
+    /// both ways.
+    fn can_defer_resize(
+        &mut self,
+        image: &mut PreparedImage,
+        size: Size,
+    ) -> Result<bool> {
+        let Some(low) = &mut self.low_resolution else { return Ok(false) };
+        if let Some(&proven) = low.proven.get(&size) {
+            return Ok(proven);
+        }
+        let whole = self.suffix.run(image, &[DETERMINISTIC])?;
+        let is_same = match low.suffix.run(image, &[DETERMINISTIC]) {
+            Ok(logits) => {
+                let (whole, logits) = (&whole[0], &logits[0]);
+                let scores = &self.model.scores;
+                self.threads
+                    .install(|| low.resize.reproduces(whole, logits, scores, size))?
+            }
+            Err(_) => false,
+        };
+        image.shrink();
+        low.proven.insert(size, is_same);
+        Ok(is_same)
+    }
+
+    /// Adds the scores of a run to the sums.
+    fn add(
+        &self,
+        sums: &mut CategoricalSums,
+        output: &Value,
+        passes: &[Pass],
+        is_deferred: bool,
+    ) -> Result<()> {
+        let converted;
+        let values = if let Some(values) = output.f32s() {
+            values
+        } else {
+            converted = output.to_f32()?;
+            &converted
+        };
+        let shape = output.shape();
+        let resize = self.low_resolution.as_ref().filter(|_| is_deferred);
+        let row = |row| -> Result<Scores> {
+            let scores = self.model.scores.row(&shape, values, row)?;
+            Ok(resize.map_or(scores, |low| low.resize.apply(scores)))
+        };
+        let rows = (0..passes.len()).map(row).collect::<Result<Vec<_>>>()?;
+        let has_deterministic = passes.first() == Some(&Pass::DETERMINISTIC);
+        let stochastic = usize::from(has_deterministic && !self.options().deterministic);
+        let added = self.threads.install(|| {
+            if has_deterministic {
+                sums.set_deterministic(&rows[0])?;
+            }
+            sums.add(&rows[stochastic..])
+        });
+        added.map_err(|problem| {
+            BadPass::first(&problem, passes, &rows).error(&self.model.plan)
+        })
+    }
+
+    /// Explains a run that failed on an image of this size by a size that the model takes. Other
+    /// errors stay as they are.
+    fn refuse_size(&mut self, size: Size, error: Error) -> Error {
+        let Self { model, prefix, suffix, sizes, .. } = self;
+        sizes.refuse(size, error, &mut |size| takes(model, prefix, suffix, size).is_ok())
+    }
 }
 
-fn open_suffix(
-    plan: &Plan,
-    runtime: &Runtime,
-    prefix: &Prefix,
-    (axes, types, growing): (&[SiteAxis], &[TypedTensor], &Growing),
-    options: &SamplingOptions,
-) -> Result<(Arc<SiteCounts>, Session)> {
-    let counts = Arc::new(SiteCounts::new(plan.active().len()));
-    let kind = SuffixKind::Sampling {
-        axes,
-        types,
-        grows: &growing.draws,
-        seed: options.seed,
-        draws: options.draws,
-    };
-    let model = plan.suffix(&prefix.cut_inputs(), kind);
-    let options = SessionOptions {
-        sites: Some(Arc::clone(&counts)),
-        ..session_options(plan, options)?
-    };
-    let session =
-        Session::open(runtime, "model from its first dropout on", &model, &options)?;
-    Ok((counts, session))
+/// Fails if a run without dropout on noise of a size does.
+fn takes(
+    model: &ProbedModel,
+    prefix: &mut Prefix,
+    suffix: &mut Suffix,
+    size: Size,
+) -> Result<()> {
+    let noise = filled(model.noise(0, size)?, image::rows(&model.plan))?;
+    let mut image = PreparedImage::new(prefix.run(noise)?, 0);
+    check_not_empty(suffix.run(&mut image, &[DETERMINISTIC])?.first())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the output of a model holds: class scores of images, or of pixels.
 
-use super::probe::Probed;
+use super::batch_axes::DeterministicRun;
+use super::size::Size;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::head::Role;
@@ -21,16 +22,17 @@ impl ScoreLayout {
     /// Decides from the output of a probe with images of a size (height, width).
     pub(super) fn new(
         plan: &Plan,
-        probed: &Probed,
-        (input, size): (&ModelInput, (usize, usize)),
+        run: &DeterministicRun,
+        declared: &[Option<usize>],
+        (input, size): (&ModelInput, Size),
         task: Option<&'static Task>,
     ) -> Result<Self> {
-        let (head, layout) = (&probed.head, input.layout);
+        let (head, layout) = (&run.heads[0], input.layout);
         let shape = head.shape();
-        if shape.first() != Some(&probed.head_rows) {
-            return Err(refuse_rows(plan, &shape, probed.head_rows));
+        if shape.first() != Some(&run.rows) {
+            return Err(refuse_rows(plan, &shape, run.rows));
         }
-        let is_declared_single = matches!(probed.declared[..], [_, _, Some(1), Some(1)]);
+        let is_declared_single = matches!(declared, [_, _, Some(1), Some(1)]);
         let chosen = match task {
             Some(task) => Some(task).filter(|task| task.accepts(&shape)),
             None => Task::of_output(&OutputShape { sizes: &shape, is_declared_single }),

@@ -235,7 +235,7 @@ fn samples_that_are_not_one_or_as_many_as_the_images_are_refused_when_run() {
         0,
     );
     let mut session = made.session(Optimization::All);
-    let image = sampler.noise(0, (8, 8)).unwrap();
+    let image = sampler.model().noise(0, (8, 8)).unwrap();
     let name = sampler.plan().image().name.clone();
     let two = Value::stack(&[&image, &image], 0).unwrap();
     let mut run = |images: &Value, samples: Vec<i64>| {

@@ -20,7 +20,9 @@ pub(in crate::graph) fn finish(
             let found = usize::try_from(number).ok().and_then(|i| active.get(i));
             if let Some(found) = found {
                 *node = match kind {
-                    SuffixKind::Probe | SuffixKind::Off => without(node, found),
+                    SuffixKind::Probe | SuffixKind::Off | SuffixKind::SiteShapes => {
+                        without(node, found)
+                    }
                     SuffixKind::Sampling { axes, grows, seed, draws, .. } => {
                         let axis = axes.get(number as usize).copied();
                         let grows = grows.get(number as usize) == Some(&true);

@@ -3,14 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::batching::BatchedCutTensors;
+use super::super::engine::session_options;
+use super::super::model_input;
 use super::super::size::Size;
 use super::*;
-use crate::graph::{ScoresOption, Site};
+use crate::graph::{Growing, ScoresOption, Site};
 use crate::input::NetworkInput;
 use crate::onnx::ElementType;
 use crate::onnx::Model;
 use crate::random::{self, Draws, Stream};
+use crate::runtime::{Session, SessionOptions};
 use crate::sums::Statistics;
 
 fn fixture(name: &str) -> PathBuf {
@@ -30,7 +32,7 @@ fn size(plan: &Plan) -> (usize, usize) {
 fn sampler(name: &str, options: SamplingOptions) -> Sampler {
     let plan = plan(name);
     let size = size(&plan);
-    Sampler::new(plan, &Runtime::find(None).unwrap(), options, size).unwrap()
+    Sampler::open(plan, &Runtime::find(None).unwrap(), options, size).unwrap()
 }
 
 fn options() -> SamplingOptions {
@@ -46,18 +48,12 @@ const KEY: i64 = 0x0123_4567_89ab_cdef;
 
 /// The head's rows for these samples of a noise image, run as the sampler runs them.
 fn sampled(sampler: &mut Sampler, samples: &[i64]) -> Vec<Vec<f32>> {
-    let size = size(&sampler.plan);
-    let values = image::noise(sampler.input.channels * size.0 * size.1, 5);
-    let tensor = image::tensor(&sampler.plan, &sampler.input, values, size).unwrap();
-    let crossed = sampler.prefix.run(&vec![&tensor; sampler.prefix_rows]).unwrap();
+    let noise = sampler.model().noise(5, size(sampler.plan())).unwrap();
     let mut rows = Vec::new();
-    for chunk in samples.chunks(sampler.batching.rows_per_run) {
-        let output = sampler
-            .run_rows(&crossed, &mut BatchedCutTensors::default(), KEY, chunk)
-            .unwrap();
-        let values = output[0].to_f32().unwrap();
-        let length = values.len() / output[0].shape()[0];
-        rows.extend(values.chunks(length).take(chunk.len()).map(<[f32]>::to_vec));
+    for (output, count) in sampler.scores_of(noise, KEY, samples).unwrap() {
+        let values = output.to_f32().unwrap();
+        let length = values.len() / output.shape()[0];
+        rows.extend(values.chunks(length).take(count).map(<[f32]>::to_vec));
     }
     rows
 }
@@ -238,7 +234,7 @@ fn a_model_that_would_be_wrong_is_refused_with_a_way_out() {
         let model = Model::open(&fixture(&name)).unwrap();
         let result = Plan::new(model, None, ScoresOption::Auto).and_then(|plan| {
             let size = size(&plan);
-            Sampler::new(plan, &runtime, options(), size)
+            Sampler::open(plan, &runtime, options(), size)
         });
         let error = result.err().unwrap_or_else(|| panic!("{name} was not refused"));
         assert!(error.hint().is_some(), "{name}: {error}");
@@ -348,11 +344,11 @@ fn the_first_31_of_62_samples_equals_concat_31() {
     let mean = |samples| {
         let options = SamplingOptions { samples, ..options() };
         let mut sampler = sampler("models/digits.onnx", options);
-        let (height, width) = size(&sampler.plan);
+        let (height, width) = size(sampler.plan());
         let values = image::noise(height * width, 5);
         let geometry = no_geometry(height, width);
         let image = NetworkInput { values, height, width, geometry };
-        sampler.predict(&image, KEY.cast_unsigned()).unwrap().mean()
+        sampler.sample(image.clone(), KEY.cast_unsigned()).unwrap().mean()
     };
     let mut sampler = sampler("models/digits.onnx", options());
     let rows = sampled(&mut sampler, &(31..62).collect::<Vec<i64>>());
@@ -396,7 +392,7 @@ fn what_scores_are_is_found_behind_resizing_clipping_and_casting() {
 fn a_map_stays_a_map_where_the_first_image_is_tiny() {
     let plan = plan("fixtures/traps/resize-to-input.onnx");
     let runtime = Runtime::find(None).unwrap();
-    let sampler = Sampler::new(plan, &runtime, options(), (1, 1)).unwrap();
+    let sampler = Sampler::open(plan, &runtime, options(), (1, 1)).unwrap();
     assert!(sampler.scores().is_map());
 }
 
@@ -408,7 +404,7 @@ fn scores_that_are_said_to_be_what_they_are_not_are_refused() {
             Model::open(&fixture(&format!("fixtures/traps/{name}.onnx"))).unwrap();
         let plan = Plan::new(model, None, scores)?;
         let size = size(&plan);
-        Sampler::new(plan, &runtime, options(), size)
+        Sampler::open(plan, &runtime, options(), size)
     };
     for (name, scores) in [
         ("softmax-tail", ScoresOption::Logits),
@@ -423,10 +419,10 @@ fn scores_that_are_said_to_be_what_they_are_not_are_refused() {
 }
 
 mod changed;
+mod deferred_resize;
 mod exports;
 mod faults;
 mod made;
 mod open_batch;
-mod short;
 mod shortcuts;
 mod split_concat;

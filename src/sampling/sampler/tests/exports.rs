@@ -127,7 +127,7 @@ impl Case {
         });
         let images: Vec<(Vec<f32>, (usize, usize))> = images.collect();
         let size = images[0].1;
-        let sampler = Sampler::new(plan, &runtime, super::options(), size)?;
+        let sampler = Sampler::open(plan, &runtime, super::options(), size)?;
         let mut dims = shape.clone();
         dims[0] = 1;
         let tensors = images.into_iter().map(|(values, _)| {
@@ -139,16 +139,12 @@ impl Case {
 
     fn run(&mut self, image: usize, samples: &[i64]) -> Vec<Vec<f32>> {
         let sampler = &mut self.sampler;
-        let tensor = &self.images[image];
-        let crossed = sampler.prefix.run(&vec![tensor; sampler.prefix_rows]).unwrap();
+        let image = Value::stack(&[&self.images[image]], 0).unwrap();
         let mut rows = Vec::new();
-        for chunk in samples.chunks(sampler.batching.rows_per_run) {
-            let output = sampler
-                .run_rows(&crossed, &mut BatchedCutTensors::default(), KEY, chunk)
-                .unwrap();
-            let values = output[0].to_f32().unwrap();
-            let length = values.len() / output[0].shape()[0];
-            rows.extend(values.chunks(length).take(chunk.len()).map(<[f32]>::to_vec));
+        for (output, count) in sampler.scores_of(image, KEY, samples).unwrap() {
+            let values = output.to_f32().unwrap();
+            let length = values.len() / output.shape()[0];
+            rows.extend(values.chunks(length).take(count).map(<[f32]>::to_vec));
         }
         rows
     }
@@ -223,7 +219,7 @@ fn each_site_of_every_export_changes_the_output_when_it_alone_is_live() {
             continue;
         }
         let all = match Case::new(&name, &entry, expected, &SiteOptions::default()) {
-            Ok(case) => case.sampler.plan.sites().to_vec(),
+            Ok(case) => case.sampler.plan().sites().to_vec(),
             Err(_) => continue,
         };
         for site in all {

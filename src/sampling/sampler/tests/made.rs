@@ -28,11 +28,11 @@ pub(super) fn predicted(plan: Plan, disabled: Vec<Shortcut>) -> (Sampler, Statis
     let options = SamplingOptions { disabled, ..options() };
     let (height, width) = (12, 20);
     let runtime = Runtime::find(None).unwrap();
-    let mut sampler = Sampler::new(plan, &runtime, options, (height, width)).unwrap();
+    let mut sampler = Sampler::open(plan, &runtime, options, (height, width)).unwrap();
     let values = image::noise(3 * height * width, 5);
     let geometry = Geometry::of_whole(width, height);
     let image = NetworkInput { values, height, width, geometry };
-    let statistics = sampler.predict(&image, 9).unwrap();
+    let statistics = sampler.sample(image.clone(), 9).unwrap();
     (sampler, statistics)
 }
 

@@ -59,7 +59,7 @@ fn a_batch_size_that_cannot_be_opened_is_kept_and_the_reason_is_said() {
 fn rows_with_masks_of_their_own_are_no_samples_of_one_network() {
     let plan = plan(&trap("fixed-groups-4"));
     let runtime = Runtime::find(None).unwrap();
-    let error = Sampler::new(plan, &runtime, options(), (16, 16)).unwrap_err();
+    let error = Sampler::open(plan, &runtime, options(), (16, 16)).unwrap_err();
     assert!(error.to_string().contains("4 rows of a run differ"), "{error}");
 }
 
@@ -74,7 +74,7 @@ fn a_constant_for_each_image_of_a_run_is_opened_only_where_all_are_equal() {
         changed::changed("fixed-batch-4", dropped, nodes, vec![factor])
     };
     let open = |plan| {
-        Sampler::new(plan, &Runtime::find(None).unwrap(), options(), (16, 16))
+        Sampler::open(plan, &Runtime::find(None).unwrap(), options(), (16, 16))
             .map(|sampler| sampler.batching().opened_batch)
     };
     assert_eq!(open(factor([2.0; 4])).unwrap(), Some(4));

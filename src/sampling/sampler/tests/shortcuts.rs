@@ -9,12 +9,12 @@ fn statistics(name: &str, disabled: Vec<Shortcut>) -> (Statistics, Growing) {
     let options = SamplingOptions { disabled, ..options() };
     let mut sampler = sampler(name, options);
     let (height, width) = size(sampler.plan());
-    let channels = sampler.input.channels;
+    let channels = sampler.model.input.channels;
     let values = image::noise(channels * height * width, 5);
     let geometry = Geometry::of_whole(width, height);
     let image = NetworkInput { values, height, width, geometry };
-    let statistics = sampler.predict(&image, 9).unwrap();
-    (statistics, sampler.growing)
+    let statistics = sampler.sample(image.clone(), 9).unwrap();
+    (statistics, sampler.model.layout.growing)
 }
 
 #[test]

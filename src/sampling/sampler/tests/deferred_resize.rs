@@ -43,7 +43,7 @@ fn plan_of(mode: &'static str, coordinates: &'static str, scale: [f32; 2]) -> Pl
 
 fn statistics(plan: Plan, disabled: Vec<Shortcut>) -> (bool, Statistics) {
     let (sampler, statistics) = predicted(plan, disabled);
-    (sampler.ends_short, statistics)
+    (sampler.low_resolution.is_some(), statistics)
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! A last bilinear resize of the logits that is left to the sums, which compute it tile by tile.
+
+use super::Shortcut;
+use super::engine::{Opener, Prefix, Suffix, SuffixLayout};
+use super::options::SamplingOptions;
+use super::scores::ScoreLayout;
+use super::size::Size;
+use crate::error::Result;
+use crate::graph::Plan;
+use crate::runtime::Value;
+use crate::sums::{CategoricalSums, Coordinates, Scores};
+
+/// Logits that differ by more than this share of the largest are not the same.
+const TOLERANCE: f32 = 1e-4;
+
+/// The resize, and the low-resolution logits that it reads.
+#[derive(Debug, Clone)]
+pub(super) struct DeferredResize {
+    logits: String,
+    coordinates: Coordinates,
+}
+
+impl DeferredResize {
+    /// Returns the resize that the scores of a map come out of.
+    pub(super) fn of(
+        plan: &Plan,
+        scores: &ScoreLayout,
+        options: &SamplingOptions,
+    ) -> Option<Self> {
+        if !scores.is_map() || !options.uses(Shortcut::ResizeInReduction) {
+            return None;
+        }
+        let resize = plan.last_resizes()?.into_iter().next()?;
+        Some(Self { logits: resize.logits, coordinates: resize.coordinates })
+    }
+
+    /// Opens the suffix up to the low-resolution logits.
+    pub(super) fn open(
+        &self,
+        plan: &Plan,
+        opener: Opener,
+        prefix: &Prefix,
+        layout: &SuffixLayout,
+    ) -> Result<Suffix> {
+        Suffix::open_to(&[&self.logits], plan, opener, prefix, layout)
+    }
+
+    /// Whether the sums, given the low-resolution logits of an image of this size, compute the
+    /// logits of the whole suffix.
+    pub(super) fn reproduces(
+        &self,
+        whole: &Value,
+        logits: &Value,
+        layout: &ScoreLayout,
+        size: Size,
+    ) -> Result<bool> {
+        let (whole_shape, shape) = (whole.shape(), logits.shape());
+        let ([_, _, height, width], [_, _, _, _]) = (&whole_shape[..], &shape[..]) else {
+            return Ok(false);
+        };
+        if (*height, *width) != size {
+            return Ok(false);
+        }
+        let (whole_values, values) = (whole.to_f32()?, logits.to_f32()?);
+        let Ok(scores) = layout.row(&shape, &values, 0) else { return Ok(false) };
+        let expected = layout.row(&whole_shape, &whole_values, 0)?;
+        Ok(are_close(&self.apply(scores), &expected))
+    }
+
+    /// Marks scores as low-resolution logits of this resize.
+    pub(super) fn apply<'a>(&self, scores: Scores<'a>) -> Scores<'a> {
+        Scores { coordinates: self.coordinates, ..scores }
+    }
+}
+
+/// Whether scores, once they are resized, are what is expected up to rounding.
+fn are_close(scores: &Scores, expected: &Scores) -> bool {
+    let Ok(found) = CategoricalSums::resized(scores, (expected.height, expected.width))
+    else {
+        return false;
+    };
+    let largest = expected.values.iter().fold(f32::MIN_POSITIVE, |a, b| a.max(b.abs()));
+    let mut pairs = found.iter().zip(expected.values);
+    found.len() == expected.values.len()
+        && pairs.all(|(a, b)| (a - b).abs() <= TOLERANCE * largest)
+}
