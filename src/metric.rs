@@ -1,28 +1,31 @@
-//! Metrics: what the labels say about predictions and their uncertainties.
+//! Metrics: comparison of predictions and their uncertainties with labels.
 //!
-//! [`METRICS`] is the one table of them. Keys, directions, sentences for the reader and the
-//! functions all come from it: a new metric is a line in the table and a function.
+//! [`METRICS`] is the table of all metrics. Keys, directions, descriptions and functions come from
+//! its rows: a new metric from existing sums is a row and a function.
 //!
-//! Images are summarized one by one ([`ImageSummary`], on any thread) and added to an
+//! Each image is summarized on its own ([`ImageSummary`], on any thread) and added to an
 //! [`Evaluation`] of constant size. All sums are integers, so evaluations of parts of the images
-//! merge to that of all of them to the last bit, whatever the parts and their order. Scores are
-//! counted in fine bins; every value comes with a bound on what the bins can have moved it
-//! ([`MetricValue::bin_error`]), which is zero where no bin holds two different scores. Intervals are
-//! by a Poisson bootstrap over images.
+//! merge to that of all images bit by bit, for any parts in any order. Scores are counted in fine
+//! bins; each value has a bound on the error that the bins cause ([`MetricValue::bin_error`]),
+//! which is zero if no bin contains two different scores. Intervals are computed by a Poisson
+//! bootstrap over images.
 //!
 //! An item is a pixel for segmentation and an image for classification; items without a label
 //! are left out. Items of all images are pooled, so a large image counts more than a small one.
-//! Scores grow with uncertainty. A metric that is not defined (AUROC without errors) has no value;
-//! it is never 0 or NaN instead.
+//! Scores grow with uncertainty. An undefined metric (AUROC without errors) has no value; it is
+//! never 0 or NaN instead.
 //!
 //! ```
-//! use mcdrop::metric::{Evaluation, ImageInput, ImageSummary, EvaluationSpec, EvaluationOptions, Score};
+//! use mcdrop::metric::{
+//!     Evaluation, EvaluationOptions, EvaluationSpec, ImageInput, ImageSummary, ScoreSpec,
+//! };
 //! use mcdrop::task::Item;
 //!
 //! # fn main() -> mcdrop::Result<()> {
 //! let classes = vec!["cat".to_owned(), "dog".to_owned()];
-//! let scores = vec![Score::new("least_confidence", 0.5)];
-//! let spec = EvaluationSpec::new(Item::Image, classes, scores, EvaluationOptions::default())?;
+//! let scores = vec![ScoreSpec::new("least_confidence", 0.5)];
+//! let options = EvaluationOptions::default();
+//! let spec = EvaluationSpec::new(Item::Image, classes, scores, options)?;
 //! let mut evaluation = Evaluation::new(spec);
 //! for (id, probabilities, label) in [("a.png", [0.9, 0.1], 0), ("b.png", [0.6, 0.4], 1)] {
 //!     let least_confidence = [1.0 - probabilities[0]];
@@ -47,47 +50,37 @@
 //! # }
 //! ```
 
-mod aggregate;
-mod bins;
+mod aggregation;
 mod bootstrap;
-mod calibration;
-mod candidates;
-mod correctness;
-mod counter;
-mod cumulative;
 mod curve;
 mod evaluation;
-mod fixed;
-mod group;
+mod formula;
 mod histogram;
-mod image;
 mod image_ranking;
+mod image_summary;
 mod input;
 mod items;
-mod metric_input;
-mod patches;
-mod pavpu;
-mod ranking;
-mod record;
-mod selective;
-mod sparsification;
 mod spec;
 mod sums;
 mod table;
-mod tally;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
-pub use aggregate::{Aggregation, PredictedClasses};
+pub use aggregation::{Aggregation, PredictedClasses};
 pub use bootstrap::FEWEST_IMAGES;
 pub use curve::Curve;
 pub use evaluation::Evaluation;
-pub use image::ImageSummary;
 pub use image_ranking::{ImageRanking, RankingVerdict, ScoreCandidate};
-pub use input::{DeterministicPass, IGNORED, ImageInput, NO_MASK};
+pub use image_summary::ImageSummary;
+pub use input::{
+    DeterministicPass, IGNORED, ImageInput, NO_MASK, check_labels, predicted_classes,
+};
 pub use items::LIKELIHOOD_FLOOR;
-pub use spec::{DETERMINISTIC, EvaluationOptions, EvaluationSpec, Score};
-pub use table::{Breakdown, Direction, METRICS, Metric, Requires};
+pub(crate) use spec::DETERMINISTIC_THRESHOLD;
+pub use spec::{
+    DETERMINISTIC, EvaluationOptions, EvaluationSpec, ScoreSpec, deterministic_scores,
+};
+pub use table::{Breakdown, Direction, Headline, METRICS, Metric, Requires};
 pub use values::MetricValue;

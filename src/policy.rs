@@ -11,7 +11,7 @@ mod sets;
 mod temperature;
 
 pub use file::{Policy, PredictionSettings, prediction_settings};
-pub use image_score::{ImageScore, deterministic_scores};
+pub use image_score::ImageScore;
 pub use sets::{SetRule, Sets, argmax, sum_before};
 pub use temperature::{Temperature, temper};
 

@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, ImageLabels, KeptArrays, LabelSource, PredictionFolder, each,
 };
-use crate::metric::PredictedClasses;
-use crate::policy::{
-    ImageScore, Policy, Threshold, deterministic_scores, prediction_settings,
+use crate::metric::{
+    PredictedClasses, check_labels, deterministic_scores, predicted_classes,
 };
+use crate::policy::{ImageScore, Policy, Threshold, prediction_settings};
 use crate::random::image_key;
 use crate::tensor::ClassMap;
 
@@ -92,23 +92,12 @@ impl Run<'_> {
             Some(found) => match found? {
                 ImageLabels::Missing(wanted) => return Ok(Err(wanted)),
                 ImageLabels::Classes(labels) => {
-                    self.check(id, &labels)?;
+                    check_labels(id, kept.size.1, &labels, self.folder.n_classes)?;
                     Some(labels)
                 }
             },
         };
         Ok(Ok(Image { kept, labels }))
-    }
-
-    fn check(&self, id: &str, labels: &[u16]) -> Result<()> {
-        let n_classes = self.folder.n_classes;
-        let is_wrong =
-            |label: &&u16| **label != ClassMap::NONE && usize::from(**label) >= n_classes;
-        let Some(label) = labels.iter().find(is_wrong) else { return Ok(()) };
-        let message =
-            format!("the label {label} is no class of the model, which has {n_classes}");
-        Err(Error::image(id.as_ref(), message)
-            .with_hint("pass --ignore-index for a value that means no label"))
     }
 
     fn look(
@@ -164,10 +153,10 @@ impl Run<'_> {
         let key = image_key(id.as_bytes());
         let item =
             |i: usize| (0..n_classes).map(move |class| kept.probabilities[class * n + i]);
-        let predicted = predicted(&kept.probabilities, n);
+        let predicted = predicted_classes(&kept.probabilities, n);
         let labels = image.labels.as_deref().unwrap_or_default();
         let labeled = || labels.iter().enumerate().filter(|(_, l)| **l != ClassMap::NONE);
-        let is_wrong = |(i, label): &(usize, &u16)| u32::from(**label) != predicted[*i];
+        let is_wrong = |(i, label): &(usize, &u16)| **label != predicted[*i];
         let mut items = LogProbabilities::new(n_classes);
         if self.options.temperature {
             let first = (key >> 8) as usize % step;
@@ -184,13 +173,15 @@ impl Run<'_> {
         }
     }
 
-    fn score(&self, kept: &KeptArrays, predicted: &[u32]) -> f32 {
+    fn score(&self, kept: &KeptArrays, predicted: &[u16]) -> f32 {
         let (width, n_classes) = (kept.size.1, self.folder.n_classes);
         let pixels = PredictedClasses { predicted, width, n_classes };
         if let Some(place) = self.place {
             return self.options.score.of(&kept.measures[place], &pixels);
         }
-        self.options.score.of(&deterministic_scores(&kept.deterministic.1), &pixels)
+        self.options
+            .score
+            .of(&deterministic_scores(&kept.deterministic_probabilities), &pixels)
     }
 
     fn thresholds(
@@ -277,20 +268,6 @@ impl Run<'_> {
         }
         calibration.fit = Some(fit);
     }
-}
-
-/// The first class of the largest probability, for each item.
-fn predicted(probabilities: &[f32], n: usize) -> Vec<u32> {
-    let mut top = probabilities[..n].to_vec();
-    let mut classes = vec![0; n];
-    for (class, plane) in (1..).zip(probabilities[n..].chunks_exact(n)) {
-        for ((top, best), p) in top.iter_mut().zip(&mut classes).zip(plane) {
-            if *p > *top {
-                (*top, *best) = (*p, class);
-            }
-        }
-    }
-    classes
 }
 
 pub(super) fn too_few(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::measure::{MEASURES, Measure};
+use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::folder::{RECORD, TABLE, map_path};
 use crate::record::RunRecord;
@@ -38,8 +39,10 @@ pub struct KeptArrays {
     pub size: (usize, usize),
     /// Mean probabilities, class by class.
     pub probabilities: Vec<f32>,
-    /// The class of each item without dropout, and its probability.
-    pub deterministic: (Vec<f32>, Vec<f32>),
+    /// Class of each item in the pass without dropout.
+    pub deterministic_classes: Vec<u16>,
+    /// Probability of that class.
+    pub deterministic_probabilities: Vec<f32>,
     /// The values of each of the folder's measures.
     pub measures: Vec<Vec<f32>>,
 }
@@ -51,8 +54,8 @@ pub struct PredictionArrays<'a> {
     pub size: (usize, usize),
     /// Mean probabilities, class by class.
     pub probabilities: &'a [f32],
-    /// The class of each item without dropout, and its probability.
-    pub deterministic: (&'a [f32], &'a [f32]),
+    /// The pass without dropout.
+    pub deterministic: DeterministicPass<'a>,
     /// The values of each of the folder's measures.
     pub measures: Vec<&'a [f32]>,
 }
@@ -63,7 +66,10 @@ impl KeptArrays {
         PredictionArrays {
             size: self.size,
             probabilities: &self.probabilities,
-            deterministic: (&self.deterministic.0, &self.deterministic.1),
+            deterministic: DeterministicPass {
+                classes: &self.deterministic_classes,
+                probabilities: &self.deterministic_probabilities,
+            },
             measures: self.measures.iter().map(Vec::as_slice).collect(),
         }
     }
@@ -150,7 +156,13 @@ impl PredictionFolder {
         if shape[..] != [2, height, width] {
             return Err(self.wrong_shape("deterministic", id, &shape));
         }
-        let (classes, certainty) = deterministic.split_at(n);
+        let (classes, deterministic_probabilities) = deterministic.split_at(n);
+        let classes: Option<Vec<u16>> = classes.iter().map(|id| class_id(*id)).collect();
+        let Some(deterministic_classes) = classes else {
+            let file = self.path.join(map_path("deterministic", id, "npy"));
+            let message = format!("{} has values that are not class ids", file.display());
+            return Err(Error::setting("OUT", message).with_hint(AGAIN));
+        };
         let of_measure = |measure: &&Measure| {
             let (shape, values) = self.array(measure.name, id)?;
             if values.len() != n {
@@ -161,7 +173,8 @@ impl PredictionFolder {
         Ok(KeptArrays {
             size: (height, width),
             probabilities,
-            deterministic: (classes.to_vec(), certainty.to_vec()),
+            deterministic_classes,
+            deterministic_probabilities: deterministic_probabilities.to_vec(),
             measures: self.measures.iter().map(of_measure).collect::<Result<_>>()?,
         })
     }
@@ -183,6 +196,12 @@ impl PredictionFolder {
         );
         Error::setting("OUT", message).with_hint(AGAIN)
     }
+}
+
+/// Converts a class id that was stored as f32.
+fn class_id(id: f32) -> Option<u16> {
+    let is_id = (0.0..=f32::from(u16::MAX)).contains(&id) && id.fract() == 0.0;
+    is_id.then_some(id as u16)
 }
 
 fn refusal(path: &Path, message: &str, hint: &str) -> Error {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::folder::{PredictionArrays, PredictionFolder};
 use super::stream::{EvaluationResult, Evaluator, GroundTruth, spec, summarize};
 use crate::error::{Error, Result};
-use crate::metric::EvaluationSpec;
+use crate::metric::{DeterministicPass, EvaluationSpec};
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
 
@@ -82,7 +82,10 @@ impl Observer for StreamingEvaluation<'_> {
         let prediction = PredictionArrays {
             size: image.size,
             probabilities: &image.probabilities,
-            deterministic: (&image.deterministic.0, &image.deterministic.1),
+            deterministic: DeterministicPass {
+                classes: &image.deterministic.0,
+                probabilities: &image.deterministic.1,
+            },
             measures: image.measures.clone(),
         };
         let found = summarize(&prediction, &begun.truth, image.id, &begun.spec);

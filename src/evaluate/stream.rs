@@ -8,11 +8,10 @@ use super::folder::{PredictionArrays, PredictionFolder};
 use super::labels::{ImageLabels, LabelSource};
 use crate::error::{Error, Result};
 use crate::metric::{
-    DeterministicPass, Evaluation, EvaluationOptions, EvaluationSpec, IGNORED,
-    ImageInput, ImageSummary, MetricValue, NO_MASK, Score,
+    Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, ImageInput, ImageSummary,
+    MetricValue, NO_MASK, ScoreSpec,
 };
 use crate::task::Item;
-use crate::tensor::ClassMap;
 
 /// What is told of an image.
 #[derive(Debug)]
@@ -219,7 +218,7 @@ pub(super) fn spec(
     });
     let ids = || (0..folder.n_classes).map(|class| class.to_string()).collect();
     let score = |measure: &&'static crate::measure::Measure| {
-        Score::new(measure.name, measure.upper_bound(folder.n_classes))
+        ScoreSpec::new(measure.name, measure.upper_bound(folder.n_classes))
     };
     let scores = folder.measures.iter().map(score).collect();
     let spec = EvaluationSpec::new(
@@ -245,7 +244,7 @@ pub(super) fn summarize(
     };
     let labels = match find(truth.labels.as_ref())? {
         Some(ImageLabels::Missing(wanted)) => return Ok(Summary::Missing(wanted)),
-        Some(ImageLabels::Classes(labels)) => labels.into_iter().map(label).collect(),
+        Some(ImageLabels::Classes(labels)) => labels,
         None => vec![IGNORED; height * width],
     };
     let index = truth.masks.as_ref().map_or(1, |masks| masks.index);
@@ -260,7 +259,6 @@ pub(super) fn summarize(
         // One without a mask of its own is wholly of another kind, and nobody looks at pixels.
         None => vec![NO_MASK; if spec.has_masks() { height * width } else { 0 }],
     };
-    let (classes, probabilities) = prediction.deterministic;
     let input = ImageInput {
         id,
         height,
@@ -268,12 +266,8 @@ pub(super) fn summarize(
         probabilities: prediction.probabilities,
         labels: &labels,
         scores: &prediction.measures,
-        deterministic: Some(DeterministicPass { classes, probabilities }),
+        deterministic: Some(prediction.deterministic),
         mask: spec.has_masks().then_some(&mask[..]),
     };
     ImageSummary::new(&input, spec).map(|summary| Summary::Done(Box::new(summary)))
-}
-
-fn label(class: u16) -> u32 {
-    if class == ClassMap::NONE { IGNORED } else { u32::from(class) }
 }

@@ -1,26 +1,25 @@
 //! Intervals by the Poisson bootstrap over images.
 //!
 //! A replicate counts every image a random number of times, drawn from the Poisson distribution
-//! with mean 1, which for many images is drawing as many of them with replacement. The number is
-//! a hash of the image's id and the replicate: it does not depend on the order of the images, on
-//! their number or on which part of them is at hand, so replicates of parts add up to those of
-//! the whole, in constant memory. Images are drawn and not pixels, because the pixels of an
-//! image are alike.
+//! with mean 1; for many images this equals drawing as many of them with replacement. The number
+//! is a hash of the image's id and the replicate. It does not depend on the order or number of
+//! images, so replicates of parts add up to those of the whole, in constant memory. Images are
+//! drawn and not pixels, because the pixels of an image are similar to each other.
 //!
 //! # References
 //! - N. Chamandy et al. (2012), *Estimating Uncertainty for Massive Data Streams*, Google
-//!   technical report: Poisson weights for data that are seen once.
+//!   technical report: Poisson weights for data that are read once.
 
-/// The fewest images for which there is an interval.
+/// Smallest number of images for which there is an interval.
 pub const FEWEST_IMAGES: usize = 10;
 
-/// The share of replicates in which a metric must be defined for it to have an interval.
+/// Smallest share of replicates in which a metric with an interval must be defined.
 const DEFINED: f64 = 0.95;
 
-/// Share of the replicates below the interval, and above it.
+/// Share of the replicates below the interval, and also above it.
 const TAIL: f64 = 0.025;
 
-/// 2⁶⁴ times the probability of at most `k`, by the Poisson distribution with mean 1, rounded
+/// 2⁶⁴ times the probability of at most `k` in the Poisson distribution with mean 1, rounded
 /// down.
 const AT_MOST: [u64; 20] = [
     0x5e2d_58d8_b3bc_df1a,
@@ -45,20 +44,20 @@ const AT_MOST: [u64; 20] = [
     0xffff_ffff_ffff_fffd,
 ];
 
-/// How often a replicate counts the image of a key ([`key`]).
+/// Returns the number of times that a replicate counts the image with this key ([`key`]).
 pub(super) fn weight(key: u64, replicate: usize) -> u64 {
     let word = mixed(key.wrapping_add(mixed(replicate as u64)));
     AT_MOST.iter().take_while(|&&at_most| word >= at_most).count() as u64
 }
 
-/// The number that an image's id stands for in the bootstrap: FNV-1a, 64 bits.
+/// Returns the key of an image in the bootstrap: the 64-bit FNV-1a hash of its id.
 pub(super) fn key(id: &str) -> u64 {
     id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }
 
-/// A step of `SplitMix64`: every bit of the result depends on every bit of the word.
+/// Mixes all bits by one step of `SplitMix64`.
 fn mixed(word: u64) -> u64 {
     let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -66,9 +65,9 @@ fn mixed(word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// The 95 % interval of a metric from its value in each replicate: the 2.5 % and 97.5 %
-/// percentiles, with linear interpolation between ranks, moved by `shift`. None where the metric
-/// is undefined in more than 5 % of the replicates, or there is none.
+/// Returns the 95 % interval of a metric from its value in each replicate: the 2.5 % and 97.5 %
+/// percentiles, with linear interpolation between ranks, shifted by `shift`. `None` without
+/// replicates, or if the metric is undefined in more than 5 % of them.
 pub(super) fn interval(replicates: &[Option<f64>], shift: f64) -> Option<(f64, f64)> {
     let mut values: Vec<f64> = replicates.iter().flatten().copied().collect();
     if values.is_empty() || (values.len() as f64) < DEFINED * replicates.len() as f64 {
@@ -78,7 +77,18 @@ pub(super) fn interval(replicates: &[Option<f64>], shift: f64) -> Option<(f64, f
     Some((percentile(&values, TAIL) + shift, percentile(&values, 1.0 - TAIL) + shift))
 }
 
-/// A percentile of sorted values.
+/// Returns the 95 % interval of the difference of two metrics, replicate by replicate.
+pub(super) fn difference_interval(
+    minuend: &[Option<f64>],
+    subtrahend: &[Option<f64>],
+    shift: f64,
+) -> Option<(f64, f64)> {
+    let pairs = minuend.iter().zip(subtrahend);
+    let differences: Vec<Option<f64>> = pairs.map(|(a, b)| Some((*a)? - (*b)?)).collect();
+    interval(&differences, shift)
+}
+
+/// Returns a percentile of sorted values.
 fn percentile(values: &[f64], share: f64) -> f64 {
     let rank = share * (values.len() - 1) as f64;
     let below = rank.floor() as usize;

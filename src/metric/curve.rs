@@ -1,28 +1,26 @@
-//! Curves as plain numbers, for whoever draws them.
+//! Curves behind the metrics, as plain numbers for drawing.
 
-use super::bins::Resolution;
 use super::evaluation::Evaluation;
-use super::fixed::number;
-use super::histogram::Histogram;
-use super::metric_input::MetricInput;
-use super::pavpu::{PatchCounts, ThresholdSweep, counts_at};
-use super::selective;
-use super::sparsification::{self, Order};
+use super::formula::pavpu::{PatchCounts, counts_at};
+use super::formula::sparsification::{self, RemovalOrder};
+use super::formula::{MetricInput, ThresholdSweep, selective};
+use super::histogram::{Histogram, Resolution, number};
+use super::image_ranking::{ImageOutcomes, candidate_key, candidate_names};
 
-/// Points of a drawn curve at most, apart from its last one.
+/// Largest number of points of a drawn curve, apart from its last point.
 const POINTS: usize = 500;
 
-/// Bars of a histogram.
+/// Number of bars of a histogram.
 const BARS: usize = 50;
 
 /// Points of a curve, or bars by their left ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
-    /// What it shows: `risk_coverage.mutual_information`.
+    /// Name of the curve: `risk_coverage.mutual_information`.
     pub name: String,
-    /// Where its points are.
+    /// Positions of the points.
     pub x: Vec<f64>,
-    /// What they are.
+    /// Values of the points.
     pub y: Vec<f64>,
 }
 
@@ -37,32 +35,28 @@ impl Curve {
 }
 
 impl Evaluation {
-    /// The reliability diagram: `reliability.accuracy` and `reliability.share` (the share of all
-    /// items) over the mean confidence of each of the 15 bins that is not empty.
+    /// Returns the reliability diagram: `reliability.accuracy` and `reliability.share` (the share
+    /// of all items) over the mean confidence of each of the 15 bins that is not empty.
     pub fn reliability(&self) -> Vec<Curve> {
-        let tally = &self.source().pooled.tally;
-        let filled = || tally.confidence.iter().filter(|level| level.count > 0);
-        let over = |y: &dyn Fn(f64, f64) -> f64| -> Vec<(f64, f64)> {
-            filled()
-                .map(|level| {
-                    let count = level.count as f64;
-                    (number(level.sum) / count, y(level.hits as f64, count))
-                })
-                .collect()
-        };
-        let total = tally.count as f64;
+        let tally = &self.data().pooled.tally;
+        let (mut accuracy, mut share) = (Vec::new(), Vec::new());
+        for bin in tally.confidence.iter().filter(|bin| bin.count > 0) {
+            let count = bin.count as f64;
+            let confidence = number(bin.sum) / count;
+            accuracy.push((confidence, bin.hits as f64 / count));
+            share.push((confidence, count / tally.count as f64));
+        }
         vec![
-            Curve::new("reliability.accuracy", over(&|hits, count| hits / count)),
-            Curve::new("reliability.share", over(&|_, count| count / total)),
+            Curve::new("reliability.accuracy", accuracy),
+            Curve::new("reliability.share", share),
         ]
     }
 
-    /// For each ranked score, `risk_coverage.SCORE`: the error rate of the most certain items
-    /// over their share of all. Where there are more than 500 points, an evenly spread part of
-    /// them.
+    /// Returns `risk_coverage.SCORE` for each ranked score: the error rate of the most certain
+    /// items over their share of all. Of more than 500 points, an evenly spread part is returned.
     pub fn risk_coverage(&self) -> Vec<Curve> {
-        let source = self.source();
-        let scores = source.spec.ranked().into_iter().zip(&source.pooled.scores);
+        let data = self.data();
+        let scores = data.spec.ranked().into_iter().zip(&data.pooled.scores);
         scores
             .map(|(name, histogram)| {
                 let points = selective::risk_coverage(&histogram.groups());
@@ -71,86 +65,81 @@ impl Evaluation {
             .collect()
     }
 
-    /// For each ranked score, `histogram.right.SCORE` and `histogram.wrong.SCORE`: the share of
-    /// the right, and of the wrong, items in each of 50 equally wide bars from 0 to the largest
-    /// score, by their left ends.
+    /// Returns `histogram.right.SCORE` and `histogram.wrong.SCORE` for each ranked score: the
+    /// share of the right, and of the wrong, items in each of 50 equally wide bars from 0 to the
+    /// largest score, by their left ends.
     pub fn right_and_wrong(&self) -> Vec<Curve> {
-        let source = self.source();
-        bars(
-            "histogram",
-            ["right", "wrong"],
-            &source.spec.ranked(),
-            &source.pooled.scores,
-        )
+        let data = self.data();
+        let sides = ["histogram.right", "histogram.wrong"];
+        bars(sides, &data.spec.ranked(), &data.pooled.scores)
     }
 
-    /// As [`Evaluation::right_and_wrong`], of pixels inside and outside of the masks:
-    /// `ood_pixel.inside.SCORE` and `ood_pixel.outside.SCORE`.
+    /// Returns the same bars as [`Evaluation::right_and_wrong`] for pixels inside and outside of
+    /// the masks: `ood_pixel.inside.SCORE` and `ood_pixel.outside.SCORE`.
     pub fn inside_and_outside_pixels(&self) -> Vec<Curve> {
-        let source = self.source();
-        let names = source.spec.ranked();
-        bars("ood_pixel", ["inside", "outside"], &names, &source.pooled.masks)
+        let data = self.data();
+        let sides = ["ood_pixel.inside", "ood_pixel.outside"];
+        bars(sides, &data.spec.ranked(), &data.pooled.masks)
     }
 
-    /// As [`Evaluation::right_and_wrong`], of images inside and outside the distribution, by
-    /// every candidate: `ood.inside.SCORE.AGGREGATION` and `ood.outside.SCORE.AGGREGATION`.
+    /// Returns the same bars as [`Evaluation::right_and_wrong`] for images inside and outside the
+    /// distribution, for every candidate: `ood.inside.SCORE.AGGREGATION` and
+    /// `ood.outside.SCORE.AGGREGATION`.
     pub fn inside_and_outside_images(&self) -> Vec<Curve> {
-        let source = self.source();
-        let candidates = (0..).zip(super::candidates::names(source.spec));
+        let data = self.data();
         let mut curves = Vec::new();
-        for (i, names) in candidates.filter(|_| !source.outside.is_empty()) {
-            let suffix = super::candidates::suffix(source.spec, names);
-            let both = [("inside", source.inside), ("outside", source.outside)];
-            let of = |records: &super::candidates::ImageOutcomes| -> Vec<(f64, f64)> {
-                records.values().map(|record| (f64::from(record.value(i)), 1.0)).collect()
-            };
-            let all = both.map(|(_, records)| of(records));
-            let end =
-                all.iter().flatten().fold(0.0, |end, &(score, _)| f64::max(end, score));
-            for ((side, _), scores) in both.iter().zip(all) {
-                curves.push(shares(format!("ood.{side}.{suffix}"), &scores, end));
-            }
+        if data.outside.is_empty() {
+            return curves;
+        }
+        for (i, candidate) in candidate_names(data.spec).into_iter().enumerate() {
+            let key = candidate_key(data.spec, candidate);
+            let inside = image_scores(data.inside, i);
+            let outside = image_scores(data.outside, i);
+            let end = inside
+                .iter()
+                .chain(&outside)
+                .fold(0.0, |end, &(score, _)| f64::max(end, score));
+            curves.push(shares(format!("ood.inside.{key}"), &inside, end));
+            curves.push(shares(format!("ood.outside.{key}"), &outside, end));
         }
         curves
     }
 
-    /// For each measure `sparsification.SCORE`, and `sparsification.best`: the mean Brier score
-    /// of what is left over the share removed, divided by that of all.
+    /// Returns `sparsification.SCORE` for each measure, and `sparsification.best`: the mean Brier
+    /// score of the remaining items over the share removed, divided by that of all items.
     pub fn sparsification(&self) -> Vec<Curve> {
-        let source = self.source();
-        let curve = |name: String, order: Order, item: usize| {
-            let (sums, spec) = (source.pooled, source.spec);
-            let input = MetricInput { sums, spec, sweeps: &[], item, patch: 0 };
-            let steps = sparsification::steps(&input, order)?;
-            let points = steps.iter().map(|step| (step.removed, step.rest));
-            Some(Curve::new(format!("sparsification.{name}"), points))
-        };
-        let measures = source.spec.scores().iter().enumerate();
-        let best = curve("best".to_owned(), Order::Error, 0);
-        measures
-            .filter_map(|(i, score)| curve(score.name.clone(), Order::Score, i))
-            .chain(best)
+        let scores = self.spec().scores().iter().enumerate();
+        scores
+            .map(|(i, score)| (score.name.as_str(), RemovalOrder::Score, i))
+            .chain([("best", RemovalOrder::Error, 0)])
+            .filter_map(|(name, order, item)| {
+                let (sums, spec) = (self.data().pooled, self.spec());
+                let input = MetricInput { sums, spec, sweeps: &[], item, patch: 0 };
+                let steps = sparsification::steps(&input, order)?;
+                let points = steps.iter().map(|step| (step.removed, step.rest));
+                Some(Curve::new(format!("sparsification.{name}"), points))
+            })
             .collect()
     }
 
-    /// For each measure and patch size, over the threshold: `pavpu.SCORE.SIZE`,
-    /// `pavpu_accurate_given_certain.SCORE.SIZE` and
-    /// `pavpu_uncertain_given_inaccurate.SCORE.SIZE`, at the upper ends of the bins of patches
-    /// that are not empty; points where a share is not defined are left out.
+    /// Returns, for each measure and patch size, the curves `pavpu.SCORE.SIZE`,
+    /// `pavpu_accurate_given_certain.SCORE.SIZE` and `pavpu_uncertain_given_inaccurate.SCORE.SIZE`
+    /// over the threshold, at the upper edges of the bins of patches that are not empty; points
+    /// at which a share is undefined are left out.
     pub fn pavpu(&self) -> Vec<Curve> {
-        let source = self.source();
-        let sizes = source.spec.patch_sizes();
-        let names = source.spec.scores().iter().flat_map(|score| {
+        let data = self.data();
+        let sizes = data.spec.patch_sizes();
+        let names = data.spec.scores().iter().flat_map(|score| {
             sizes.iter().map(move |size| format!("{}.{size}", score.name))
         });
-        let sweeps = ThresholdSweep::all(source.pooled);
+        let sweeps = ThresholdSweep::all(data.pooled);
         let mut curves = Vec::new();
-        for ((name, (_, bins)), sweep) in names.zip(&source.pooled.patches).zip(sweeps) {
+        for ((name, (_, bins)), sweep) in names.zip(&data.pooled.patches).zip(sweeps) {
             if sweep.is_none() {
                 continue;
             }
-            let points = kinds(bins);
-            let shares: [(&str, Share); 3] = [
+            let counts = counts_by_threshold(bins);
+            let shares: [(&str, PatchShare); 3] = [
                 ("pavpu", PatchCounts::pavpu),
                 ("pavpu_accurate_given_certain", PatchCounts::accurate_given_certain),
                 (
@@ -160,7 +149,7 @@ impl Evaluation {
             ];
             for (metric, share) in shares {
                 let points =
-                    points.iter().filter_map(|(x, counts)| Some((*x, share(counts)?)));
+                    counts.iter().filter_map(|(x, counts)| Some((*x, share(counts)?)));
                 curves.push(Curve::new(format!("{metric}.{name}"), points));
             }
         }
@@ -169,62 +158,60 @@ impl Evaluation {
 }
 
 /// A share of patches at a threshold.
-type Share = fn(&PatchCounts) -> Option<f64>;
+type PatchShare = fn(&PatchCounts) -> Option<f64>;
 
-/// The kinds of patches at a spread of thresholds, each the upper end of a bin.
-fn kinds(bins: &Histogram) -> Vec<(f64, PatchCounts)> {
+/// Counts patches at evenly spread thresholds, each the upper edge of a bin.
+fn counts_by_threshold(bins: &Histogram) -> Vec<(f64, PatchCounts)> {
     let resolution = bins.resolution();
-    let is_filled = |&bin: &usize| bins.counts(bin) != (0, 0);
-    let filled: Vec<(f64, f64)> = (0..resolution.n_bins())
-        .filter(is_filled)
-        .map(|bin| (f64::from(resolution.lower_edge(bin + 1)), bin as f64))
-        .collect();
-    let points = thinned(filled).into_iter();
-    points.map(|(end, bin)| (end, counts_at(bins, bin as usize))).collect()
+    let filled: Vec<usize> =
+        (0..resolution.n_bins()).filter(|&bin| bins.counts(bin) != (0, 0)).collect();
+    thinned(filled)
+        .into_iter()
+        .map(|bin| (f64::from(resolution.lower_edge(bin + 1)), counts_at(bins, bin)))
+        .collect()
 }
 
-/// At most [`POINTS`] points, spread evenly over their order, and the last.
-fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+/// Returns at most [`POINTS`] points, spread evenly over their order, and the last one.
+fn thinned<T>(points: Vec<T>) -> Vec<T> {
     let step = points.len().div_ceil(POINTS).max(1);
     let last = points.len().saturating_sub(1);
-    let is_kept = |i: usize| i.is_multiple_of(step) || i == last;
     points
         .into_iter()
         .enumerate()
-        .filter(|&(i, _)| is_kept(i))
+        .filter(|&(i, _)| i.is_multiple_of(step) || i == last)
         .map(|(_, point)| point)
         .collect()
 }
 
-/// Two histograms of each score.
-fn bars(
-    kind: &str,
-    sides: [&str; 2],
-    names: &[&str],
-    histograms: &[Histogram],
-) -> Vec<Curve> {
+/// Returns two curves per score, for the right and for the wrong items.
+fn bars(sides: [&str; 2], names: &[&str], histograms: &[Histogram]) -> Vec<Curve> {
+    let resolution = Resolution::FINE;
     let mut curves = Vec::new();
     for (name, histogram) in names.iter().zip(histograms) {
-        let fine = Resolution::FINE;
-        let filled = (0..fine.n_bins()).filter(|&bin| histogram.counts(bin) != (0, 0));
-        let filled: Vec<usize> = filled.collect();
-        let end = filled.last().map_or(0.0, |&bin| f64::from(fine.lower_edge(bin)));
-        let score = |bin: usize| f64::from(fine.lower_edge(bin));
-        for (side, is_right) in sides.iter().zip([true, false]) {
-            let count = |bin: usize| {
-                let (right, wrong) = histogram.counts(bin);
-                if is_right { right } else { wrong }
-            };
-            let scores: Vec<(f64, f64)> =
-                filled.iter().map(|&bin| (score(bin), count(bin) as f64)).collect();
-            curves.push(shares(format!("{kind}.{side}.{name}"), &scores, end));
+        let (mut right, mut wrong) = (Vec::new(), Vec::new());
+        let mut end = 0.0;
+        for bin in 0..resolution.n_bins() {
+            let counts = histogram.counts(bin);
+            if counts != (0, 0) {
+                end = f64::from(resolution.lower_edge(bin));
+                right.push((end, counts.0 as f64));
+                wrong.push((end, counts.1 as f64));
+            }
+        }
+        for (side, scores) in sides.iter().zip([right, wrong]) {
+            curves.push(shares(format!("{side}.{name}"), &scores, end));
         }
     }
     curves
 }
 
-/// The share of scores, given with their counts, in equally wide bars from 0 to the largest;
-/// nothing where there are none.
+/// Returns the value of a candidate on each image, with the count 1.
+fn image_scores(outcomes: &ImageOutcomes, candidate: usize) -> Vec<(f64, f64)> {
+    outcomes.values().map(|outcome| (f64::from(outcome.value(candidate)), 1.0)).collect()
+}
+
+/// Returns the share of scores, given with their counts, in equally wide bars from 0 to the
+/// largest score; an empty curve without scores.
 fn shares(name: String, scores: &[(f64, f64)], end: f64) -> Curve {
     let total: f64 = scores.iter().map(|(_, count)| count).sum();
     if total == 0.0 {

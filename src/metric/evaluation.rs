@@ -1,33 +1,31 @@
-//! An evaluation that grows image by image.
+//! The evaluation, to which images are added one by one.
 
 use std::path::Path;
 
 use super::bootstrap;
-use super::candidates::ImageOutcomes;
-use super::image::{ImageSummary, ImageSums};
-use super::record::ImageOutcome;
+use super::image_ranking::{ImageOutcomes, ImageRanking, rank_candidates};
+use super::image_summary::ImageSummary;
 use super::spec::EvaluationSpec;
-use super::sums::{BinDetail, PooledSums};
+use super::sums::{BinDetail, ImageSums, PooledSums};
 use super::values::{self, EvaluationData, MetricValue};
 use crate::error::{Error, Result};
 
-/// Metrics in the making: sums over labeled images, their replicates, and a few hundred bytes
-/// of each image.
+/// Sums over labeled images, their bootstrap replicates, and a few hundred bytes per image.
 ///
-/// Apart from those bytes it has one size, whatever the number of images. What it says depends
-/// on which images it has, and on nothing else.
+/// Apart from those bytes its size is constant. Its metrics depend only on the set of images that
+/// were added.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     spec: EvaluationSpec,
     pooled: PooledSums,
-    /// First all images with coarse bins, then the replicates.
+    /// Sums of all images with coarse bins, followed by those of the replicates.
     coarse: Vec<PooledSums>,
     inside: ImageOutcomes,
     outside: ImageOutcomes,
 }
 
 impl Evaluation {
-    /// An evaluation without images.
+    /// Creates an evaluation without images.
     pub fn new(spec: EvaluationSpec) -> Self {
         let coarse = match spec.options().replicates {
             0 => 0,
@@ -44,7 +42,7 @@ impl Evaluation {
         }
     }
 
-    /// What is evaluated.
+    /// Returns the specification.
     pub fn spec(&self) -> &EvaluationSpec {
         &self.spec
     }
@@ -52,13 +50,13 @@ impl Evaluation {
     /// Adds an image.
     ///
     /// # Errors
-    /// When an image with this id has been added.
+    /// Fails if an image with this id was added before.
     pub fn add(&mut self, image: ImageSummary) -> Result<()> {
-        let ImageSummary { id, sums, record } = image;
+        let ImageSummary { id, sums, outcome } = image;
         check_new(&self.inside, &id)?;
         self.pooled.add(&sums, 1);
         self.add_to_replicates(&sums, bootstrap::key(&id));
-        self.inside.insert(id, record);
+        self.inside.insert(id, outcome);
         Ok(())
     }
 
@@ -74,26 +72,26 @@ impl Evaluation {
         }
     }
 
-    /// Adds an image from outside the distribution; only its scores count.
+    /// Adds an image from outside the distribution, of which only the scores count.
     ///
     /// # Errors
-    /// When an image with this id has been added as such.
+    /// Fails if an outside image with this id was added before.
     pub fn add_outside(&mut self, image: ImageSummary) -> Result<()> {
         check_new(&self.outside, &image.id)?;
-        self.outside.insert(image.id, image.record);
+        self.outside.insert(image.id, image.outcome);
         Ok(())
     }
 
     /// Adds the images of another evaluation.
     ///
     /// # Errors
-    /// When the other one evaluates something else, or has an image that this one has too.
-    /// This one is then unchanged.
+    /// Fails if the specifications differ or both evaluations contain an image with the same id;
+    /// this evaluation is then unchanged.
     pub fn merge(&mut self, other: Self) -> Result<()> {
         if self.spec != other.spec {
-            let message = "two evaluations have other classes, measures or settings";
+            let message = "two evaluations differ in classes, measures or settings";
             return Err(Error::setting("merging", message)
-                .with_hint("make all parts with the same model and flags"));
+                .with_hint("make all parts with the same model and settings"));
         }
         other.inside.keys().try_for_each(|id| check_new(&self.inside, id))?;
         other.outside.keys().try_for_each(|id| check_new(&self.outside, id))?;
@@ -106,44 +104,57 @@ impl Evaluation {
         Ok(())
     }
 
-    /// Number of images inside the distribution, and outside of it.
+    /// Returns the number of images inside the distribution, and outside of it.
     pub fn n_images(&self) -> (usize, usize) {
         (self.inside.len(), self.outside.len())
     }
 
-    /// Number of labeled items.
+    /// Returns the number of labeled items.
     pub fn n_items(&self) -> u64 {
         self.pooled.tally.count
     }
 
-    /// The share of labeled items that are wrong in each image that has any, by id: what a
-    /// ranking of images is judged by.
+    /// Returns the loss of each labeled image by id: the share of its labeled items that are
+    /// wrong, which the ranking of images uses.
     pub fn losses(&self) -> impl Iterator<Item = (&str, f64)> {
-        let loss = |(id, record): (_, &ImageOutcome)| Some((id, record.loss()?));
-        self.inside.iter().map(|(id, record)| (id.as_str(), record)).filter_map(loss)
+        self.inside
+            .iter()
+            .filter_map(|(id, outcome)| Some((id.as_str(), outcome.loss()?)))
     }
 
-    /// Every metric that what was given allows, in the order of the table; keys are unique.
+    /// Computes every metric whose requirements are met, in the order of the table; keys are
+    /// unique.
     pub fn metrics(&self) -> Vec<MetricValue> {
-        values::values(self.source())
+        values::values(self.data())
     }
 
-    /// Bytes of the sums, which do not grow with the images.
+    /// Ranks all scores and aggregations by how well they find the images with a high loss, the
+    /// share of their labeled items that are wrong.
+    ///
+    /// Candidates with equal AURC are in the order of the specification. A candidate ties with
+    /// the best one if the interval of the difference of their AURC over the replicates contains
+    /// 0. With many candidates, some worse ones tie by chance; the best of several that tie is
+    /// not a finding.
+    pub fn rank_images(&self) -> ImageRanking {
+        rank_candidates(&self.spec, &self.inside, &self.outside)
+    }
+
+    /// Returns the size in bytes of the sums, which does not grow with the number of images.
     pub fn bytes(&self) -> usize {
         self.pooled.bytes() + self.coarse.iter().map(PooledSums::bytes).sum::<usize>()
     }
 
-    pub(super) fn source(&self) -> EvaluationData<'_> {
+    pub(super) fn data(&self) -> EvaluationData<'_> {
         let Self { spec, pooled, coarse, inside, outside } = self;
         EvaluationData { spec, pooled, coarse, inside, outside }
     }
 }
 
-fn check_new(records: &ImageOutcomes, id: &str) -> Result<()> {
-    if records.contains_key(id) {
-        let message = "has been evaluated before, expected every image once";
+fn check_new(outcomes: &ImageOutcomes, id: &str) -> Result<()> {
+    if outcomes.contains_key(id) {
+        let message = "was evaluated before: expected every image once";
         return Err(Error::image(Path::new(id), message)
-            .with_hint("give images of one evaluation different paths"));
+            .with_hint("give the images of one evaluation different paths"));
     }
     Ok(())
 }

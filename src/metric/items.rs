@@ -1,49 +1,41 @@
-//! The pass over the probabilities of an image: what is right, how likely and how confident.
+//! The pass over the probabilities of an image: outcome, likelihood and confidence per item.
 
-use super::fixed::{ONE, units};
+use super::histogram::{ONE, RIGHT, UNLABELED, WRONG, units};
 use super::input::{IGNORED, ImageInput};
 use super::spec::EvaluationSpec;
-use super::tally::{BINS, ClassCounts, Tally, bin};
-use crate::error::{Error, Result};
+use super::sums::{BINS, ClassCounts, Tally, calibration_bin};
+use crate::error::Result;
 
-/// Probabilities below this, the smallest that an f16 can hold, count as this in the negative
-/// log-likelihood, which is therefore never more than 24 ln 2 = 16.64 nats an item.
+/// Smallest probability in the negative log-likelihood, which is also the smallest positive f16;
+/// smaller ones count as this. The likelihood of an item is thus at most 24 ln 2 = 16.64 nats.
 pub const LIKELIHOOD_FLOOR: f64 = 1.0 / 16_777_216.0;
 
-/// How far the probabilities of an item may be from summing to 1, which leaves room for f16.
+/// Largest distance from 1 of the sum of the probabilities of an item, which may be rounded to f16.
 const SUM_SLACK: f32 = 0.02;
 
-/// Items that are looked at together, so that their running values stay in the cache while the
-/// planes of the classes go by.
+/// Number of items processed together, so that their running values stay in the cache.
 const BLOCK: usize = 1024;
 
-/// Classes that are looked at together.
+/// Number of classes processed together.
 const TOGETHER: usize = 4;
 
-/// An item with a label that the prediction meets.
-pub(super) const RIGHT: u8 = 0;
-/// An item with a label that it misses.
-pub(super) const WRONG: u8 = 1;
-/// An item without a label.
-pub(super) const UNLABELED: u8 = 2;
-
-/// What the probabilities and labels of an image say.
+/// Result of comparing the probabilities of an image with its labels.
 #[derive(Debug)]
 pub(super) struct Items {
     /// [`RIGHT`], [`WRONG`] or [`UNLABELED`], for each item.
     pub(super) outcome: Vec<u8>,
-    /// The predicted class of each item; ties go to the lowest.
-    pub(super) predicted: Vec<u32>,
-    /// The probability of that class.
+    /// Predicted class of each item; the lowest of equals.
+    pub(super) predicted: Vec<u16>,
+    /// Probability of that class.
     pub(super) confidence: Vec<f32>,
-    /// The Brier score of each labeled item, in units; 0 for the others.
+    /// Brier score of each labeled item, in units; 0 for other items.
     pub(super) brier: Vec<u64>,
     /// Sums over labeled items.
     pub(super) tally: Tally,
-    /// Classes that occur, with their counts, in ascending order.
+    /// Counts of the classes that occur, in ascending order.
     pub(super) classes: Vec<(u32, ClassCounts)>,
-    /// For each class and bin of its probability that hold anything, the number of items with
-    /// the class as their label less the sum of its probability, in units.
+    /// For each class and bin of its probability that is not empty, the number of items with the
+    /// class as label minus the sum of its probability, in units.
     pub(super) classwise: Vec<(u32, i64)>,
 }
 
@@ -53,7 +45,7 @@ struct ItemBlock {
     class: [u32; BLOCK],
     squares: [f64; BLOCK],
     total: [f32; BLOCK],
-    /// All bits of all probabilities: the sign among them when any is negative.
+    /// All probabilities combined by OR: the sign bit is set if any of them is negative.
     bits: u32,
 }
 
@@ -68,7 +60,7 @@ impl ItemBlock {
         }
     }
 
-    /// Takes the planes of all classes, in ascending order: a few at a time, so that running
+    /// Adds the planes of all classes, in ascending order; several at a time, so that running
     /// values are read and written less often.
     fn take_all<'a>(&mut self, n_classes: usize, plane: impl Fn(usize) -> &'a [f32]) {
         let n_together = n_classes - n_classes % TOGETHER;
@@ -83,7 +75,7 @@ impl ItemBlock {
         }
     }
 
-    /// Takes the planes of a class and those after it.
+    /// Adds the planes of a class and the next ones.
     fn take<const N: usize>(&mut self, class: u32, planes: [&[f32]; N]) {
         let n = planes[0].len().min(BLOCK);
         let planes = planes.map(|plane| &plane[..n]);
@@ -106,10 +98,10 @@ impl ItemBlock {
 }
 
 impl Items {
-    /// Looks at every item.
+    /// Processes every item.
     ///
     /// # Errors
-    /// When the probabilities of an item are negative, NaN, or do not sum to 1.
+    /// Fails if the probabilities of an item are negative, NaN, or do not sum to 1.
     pub(super) fn new(input: &ImageInput, spec: &EvaluationSpec) -> Result<Self> {
         let (n, n_classes) = (input.n_items(), spec.classes().len());
         let mut items = Self {
@@ -137,9 +129,9 @@ impl Items {
             check(input, &block, start..end)?;
             (0..n_classes).for_each(|class| gaps[class].take(plane(class), &masks));
             for (i, &label) in labels.iter().enumerate() {
-                let own = (label != IGNORED).then(|| plane(label as usize)[i]);
+                let own = (label != IGNORED).then(|| plane(usize::from(label))[i]);
                 if let Some(own) = own {
-                    gaps[label as usize].hit(own);
+                    gaps[usize::from(label)].hit(own);
                 }
                 items.put(&block, i, label, own, &mut classes);
             }
@@ -147,11 +139,14 @@ impl Items {
         if let Some(entropy) = spec.entropy() {
             items.entropies(input.scores[entropy], n_classes);
         }
-        let has_any =
-            |&(_, counts): &(u32, ClassCounts)| counts != ClassCounts::default();
-        items.classes = (0..).zip(classes).filter(has_any).collect();
-        let flat = (0..).zip(gaps.iter().flat_map(ClassGaps::bins));
-        items.classwise = flat.filter(|&(_, gap)| gap != 0).collect();
+        items.classes = (0..)
+            .zip(classes)
+            .filter(|(_, counts)| *counts != ClassCounts::default())
+            .collect();
+        items.classwise = (0..)
+            .zip(gaps.iter().flat_map(ClassGaps::bins))
+            .filter(|&(_, gap)| gap != 0)
+            .collect();
         Ok(items)
     }
 
@@ -160,11 +155,11 @@ impl Items {
         &mut self,
         block: &ItemBlock,
         i: usize,
-        label: u32,
+        label: u16,
         own: Option<f32>,
         classes: &mut [ClassCounts],
     ) {
-        let (class, confidence) = (block.class[i], block.top[i].min(1.0));
+        let (class, confidence) = (block.class[i] as u16, block.top[i].min(1.0));
         self.predicted.push(class);
         self.confidence.push(confidence);
         let Some(own) = own else {
@@ -184,38 +179,38 @@ impl Items {
         tally.log_loss += u128::from(units(-own.clamp(LIKELIHOOD_FLOOR, 1.0).ln()));
         tally.brier += u128::from(brier);
         let confidence = units(f64::from(confidence));
-        tally.confidence[bin(confidence)].put(is_right, confidence);
-        classes[label as usize].labels += 1;
-        classes[class as usize].predictions += 1;
-        classes[class as usize].hits += u64::from(is_right);
+        tally.confidence[calibration_bin(confidence)].put(is_right, confidence);
+        classes[usize::from(label)].labels += 1;
+        classes[usize::from(class)].predictions += 1;
+        classes[usize::from(class)].hits += u64::from(is_right);
     }
 
-    /// Bins the labeled items by predictive entropy as a share of its bound.
+    /// Bins the labeled items by predictive entropy divided by its bound.
     fn entropies(&mut self, values: &[f32], n_classes: usize) {
         let bound = (n_classes as f64).ln();
         for (&value, &outcome) in values.iter().zip(&self.outcome) {
             if outcome != UNLABELED {
                 let share = units((f64::from(value) / bound).min(1.0));
-                self.tally.entropy[bin(share)].put(outcome == WRONG, share);
+                self.tally.entropy[calibration_bin(share)].put(outcome == WRONG, share);
             }
         }
     }
 }
 
-/// For each bin of the probability of a class, items with the class as their label less the sum
-/// of the probability, in units.
+/// For each bin of the probability of a class, the number of items with the class as label minus
+/// the sum of the probability, in units.
 #[derive(Debug, Clone, Copy, Default)]
 struct ClassGaps {
-    /// Several of each bin, because most items are in the first one, and each addition to it
-    /// would wait for the one before.
+    /// Several copies of each bin: most items are in the first one, and each addition to a single
+    /// copy would wait for the one before.
     lanes: [[i64; LANES]; BINS],
 }
 
-/// Copies of a bin.
+/// Number of copies of a bin.
 const LANES: usize = 4;
 
 impl ClassGaps {
-    /// Takes the plane of the class, less what is not labeled.
+    /// Subtracts the plane of the class, except for items without a label.
     fn take(&mut self, plane: &[f32], masks: &[u64; BLOCK]) {
         let mut parts = [0; BLOCK];
         for ((part, &p), mask) in parts.iter_mut().zip(plane).zip(masks) {
@@ -223,14 +218,15 @@ impl ClassGaps {
         }
         for parts in parts[..plane.len().next_multiple_of(LANES)].chunks_exact(LANES) {
             for (lane, &part) in parts.iter().enumerate() {
-                self.lanes[bin(part)][lane] -= part as i64;
+                self.lanes[calibration_bin(part)][lane] -= part as i64;
             }
         }
     }
 
-    /// Takes an item with the class as its label.
+    /// Adds an item with the class as label.
     fn hit(&mut self, own: f32) {
-        self.lanes[bin(units(f64::from(own.min(1.0))))][0] += ONE as i64;
+        let bin = calibration_bin(units(f64::from(own.min(1.0))));
+        self.lanes[bin][0] += ONE as i64;
     }
 
     fn bins(&self) -> impl Iterator<Item = i64> {
@@ -243,31 +239,24 @@ fn check(
     block: &ItemBlock,
     items: std::ops::Range<usize>,
 ) -> Result<()> {
-    // The sum of an item with NaN is NaN and in no range.
-    let sums = 1.0 - SUM_SLACK..=1.0 + SUM_SLACK;
-    let is_wrong = |total: &f32| !sums.contains(total);
-    let n = items.len();
-    let is_negative = (block.bits as i32) < 0;
-    if !is_negative && !block.total[..n].iter().any(is_wrong) {
-        return Ok(());
-    }
-    let found = block.total[..n].iter().position(is_wrong);
-    Err(improbable(
-        input,
-        items.start + found.unwrap_or(0),
-        found.map(|i| block.total[i]),
-    ))
-}
-
-fn improbable(input: &ImageInput, item: usize, total: Option<f32>) -> Error {
-    let place = input.place(item);
-    let message = match total {
-        Some(total) if total.is_nan() => format!("the probabilities{place} hold NaN"),
-        Some(total) => format!("the probabilities{place} sum to {total}, expected 1"),
-        None => "some probabilities are negative".to_owned(),
+    // The sum of an item with NaN is NaN, which is outside every range.
+    let valid = 1.0 - SUM_SLACK..=1.0 + SUM_SLACK;
+    let totals = &block.total[..items.len()];
+    let invalid = totals.iter().position(|total| !valid.contains(total));
+    let message = match invalid {
+        Some(i) => {
+            let position = input.position(items.start + i);
+            match totals[i] {
+                total if total.is_nan() => {
+                    format!("the probabilities{position} contain NaN")
+                }
+                total => {
+                    format!("the probabilities{position} sum to {total}: expected 1")
+                }
+            }
+        }
+        None if (block.bits as i32) < 0 => "some probabilities are negative".to_owned(),
+        None => return Ok(()),
     };
-    input.error(
-        message,
-        "is this a file of probabilities that predict kept, not of scores?",
-    )
+    Err(input.error(message, "check that the file holds kept probabilities, not scores"))
 }

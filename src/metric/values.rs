@@ -1,73 +1,90 @@
-//! From sums to the list of values, with intervals.
+//! Computation of all metrics, with intervals, from the sums.
 
 use super::bootstrap::{self, FEWEST_IMAGES};
-use super::candidates::{self, ImageOutcomes, RankedImages};
+use super::formula::{MetricInput, ThresholdSweep};
 use super::histogram::Histogram;
-use super::metric_input::MetricInput;
-use super::pavpu::ThresholdSweep;
+use super::image_ranking::{
+    self, ImageOutcomes, RankedImages, candidate_key, candidate_names,
+};
 use super::spec::{DETERMINISTIC, EvaluationSpec};
 use super::sums::PooledSums;
 use super::table::{
     Breakdown, Direction, METRICS, Metric, MetricFunction, RankedItems, Requires,
 };
 
-/// A metric's value on the images of an evaluation.
+/// Value of a metric on the images of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricValue {
-    /// The name of the metric, with the class, score, patch size or aggregation where it has
-    /// one: `misclassification.auroc.mutual_information`.
+    /// Name of the metric, followed by the class, score, patch size or aggregation if it has one:
+    /// `misclassification.auroc.mutual_information`.
     pub key: String,
-    /// The name of the metric ([`Metric::by_name`]).
+    /// Name of the metric ([`Metric::by_name`]).
     pub metric: &'static str,
-    /// The value; None where the metric is not defined.
+    /// The value; `None` if the metric is undefined.
     pub value: Option<f64>,
-    /// The ends of the 95 % interval by the bootstrap over images; None for fewer than
-    /// [`FEWEST_IMAGES`] labeled images (outside images, for metrics of these), for counts, and
-    /// where the metric is often not defined. Replicates count scores in coarser bins, 32 an
-    /// octave (8 for patches). What these do to the value on all images is taken off, so that
-    /// the ends are off by the change of that from replicate to replicate alone; metrics whose
-    /// `bin_error` is zero for every score (accuracy, calibration by equal width) have exact
-    /// ends.
+    /// Ends of the 95 % interval by the bootstrap over images. `None` for fewer than
+    /// [`FEWEST_IMAGES`] labeled images (outside images, for metrics about these), for counts, and
+    /// if the metric is often undefined.
+    ///
+    /// Replicates count scores in coarser bins, 32 per octave (8 for patches). The effect of these
+    /// bins on the value of all images is subtracted, so the error of the ends is only the change
+    /// of this effect between replicates. Metrics whose `bin_error` is zero for every score
+    /// (accuracy, calibration with equal width) have exact ends.
     pub interval: Option<(f64, f64)>,
-    /// The ends of the 95 % interval of the value less that of the pass without dropout
-    /// ([`DETERMINISTIC`]), by the same replicates: both see the same images, so that it is
-    /// narrower than the two intervals suggest. For metrics of scores, and where there are both.
+    /// Ends of the 95 % interval of the value minus that of the pass without dropout
+    /// ([`DETERMINISTIC`]), over the same replicates. Both see the same images, so this interval
+    /// is narrower than the two intervals suggest. Only for metrics of scores.
     pub difference: Option<(f64, f64)>,
-    /// How far at most the value is from the one without bins.
+    /// Bound on the distance from the value without bins.
     pub bin_error: f64,
 }
 
-/// What values are computed from.
+/// Sums and images from which values are computed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EvaluationData<'a> {
     pub(super) spec: &'a EvaluationSpec,
     pub(super) pooled: &'a PooledSums,
-    /// First all images with coarse bins, then the replicates.
+    /// Sums of all images with coarse bins, followed by those of the replicates.
     pub(super) coarse: &'a [PooledSums],
     pub(super) inside: &'a ImageOutcomes,
     pub(super) outside: &'a ImageOutcomes,
 }
 
-/// Everything that is looked at for a value, prepared once.
+/// Data of an evaluation, with the parts that all metrics share.
 struct ValueComputation<'a> {
-    source: EvaluationData<'a>,
+    data: EvaluationData<'a>,
     sweeps: Vec<Option<ThresholdSweep>>,
     images: RankedImages<'a>,
 }
 
-/// The values of every metric that what is given allows.
-pub(super) fn values(source: EvaluationData) -> Vec<MetricValue> {
-    let EvaluationData { spec, pooled, inside, outside, .. } = source;
+/// Index of a class or ranked score, and of a patch size.
+#[derive(Debug, Clone, Copy)]
+struct Selection {
+    item: usize,
+    patch: usize,
+}
+
+impl Selection {
+    const WHOLE: Self = Self::item(0);
+
+    const fn item(item: usize) -> Self {
+        Self { item, patch: 0 }
+    }
+}
+
+/// Computes the values of every metric whose requirements the data meet.
+pub(super) fn values(data: EvaluationData) -> Vec<MetricValue> {
+    let EvaluationData { spec, pooled, inside, outside, .. } = data;
     let images = RankedImages::new(inside, outside, spec.options().replicates);
-    let values = ValueComputation { source, sweeps: ThresholdSweep::all(pooled), images };
-    let given = METRICS.iter().filter(|metric| values.is_given(metric));
-    given.flat_map(|metric| values.of_metric(metric)).collect()
+    let values = ValueComputation { data, sweeps: ThresholdSweep::all(pooled), images };
+    let possible = METRICS.iter().filter(|metric| values.meets(metric.requires));
+    possible.flat_map(|metric| values.of_metric(metric)).collect()
 }
 
 impl ValueComputation<'_> {
-    fn is_given(&self, metric: &Metric) -> bool {
-        let EvaluationData { spec, outside, .. } = self.source;
-        match metric.requires {
+    fn meets(&self, requires: Requires) -> bool {
+        let EvaluationData { spec, outside, .. } = self.data;
+        match requires {
             Requires::Labels => true,
             Requires::Entropy => spec.entropy().is_some(),
             Requires::Patches => !spec.patch_sizes().is_empty(),
@@ -77,144 +94,129 @@ impl ValueComputation<'_> {
     }
 
     fn of_metric(&self, metric: &'static Metric) -> Vec<MetricValue> {
-        let spec = self.source.spec;
-        let name = metric.name;
-        let at = |end: &str, item, patch| {
-            self.value(metric, format!("{name}.{end}"), item, patch)
-        };
+        let spec = self.data.spec;
         match metric.breakdown {
-            Breakdown::Whole => vec![self.value(metric, name.to_owned(), 0, 0)],
-            Breakdown::Class => {
-                (0..).zip(spec.classes()).map(|(class, end)| at(end, class, 0)).collect()
+            Breakdown::Whole => {
+                let key = metric.name.to_owned();
+                vec![self.value(metric, key, Selection::WHOLE)]
             }
+            Breakdown::Class => (0..)
+                .zip(spec.classes())
+                .map(|(class, name)| {
+                    let key = format!("{}.{name}", metric.name);
+                    self.value(metric, key, Selection::item(class))
+                })
+                .collect(),
             Breakdown::Score => {
                 let scores = spec.ranked();
                 let plain = scores.iter().position(|score| *score == DETERMINISTIC);
-                let ends: Vec<String> = scores.into_iter().map(str::to_owned).collect();
-                self.compared(metric, &ends, |_| plain)
+                let endings: Vec<String> =
+                    scores.into_iter().map(str::to_owned).collect();
+                self.compared(metric, &endings, |_| plain)
             }
             Breakdown::Patch => {
-                let sizes = || (0..).zip(spec.patch_sizes());
-                let measures = (0..).zip(spec.scores());
-                let both =
-                    measures.flat_map(|measure| sizes().map(move |size| (measure, size)));
-                both.map(|((score, measure), (patch, size))| {
-                    at(&format!("{}.{size}", measure.name), score, patch)
-                })
-                .collect()
+                let mut values = Vec::new();
+                for (item, score) in spec.scores().iter().enumerate() {
+                    for (patch, size) in spec.patch_sizes().iter().enumerate() {
+                        let key = format!("{}.{}.{size}", metric.name, score.name);
+                        values.push(self.value(metric, key, Selection { item, patch }));
+                    }
+                }
+                values
             }
             Breakdown::Image => {
-                let candidates = candidates::names(spec);
-                let plain = |i: usize| {
+                let candidates = candidate_names(spec);
+                let endings: Vec<String> = candidates
+                    .iter()
+                    .map(|&candidate| candidate_key(spec, candidate))
+                    .collect();
+                self.compared(metric, &endings, |i| {
                     let plain = (DETERMINISTIC, candidates[i].1);
                     candidates.iter().position(|candidate| *candidate == plain)
-                };
-                let suffix = |names| candidates::suffix(spec, names);
-                let ends: Vec<String> = candidates.iter().copied().map(suffix).collect();
-                self.compared(metric, &ends, plain)
+                })
             }
         }
     }
 
-    /// Values of several scores, each also less that of another score.
+    /// Returns the values of several scores, each also compared with the score that `plain`
+    /// returns for it.
     fn compared(
         &self,
         metric: &'static Metric,
-        ends: &[String],
-        other: impl Fn(usize) -> Option<usize>,
+        endings: &[String],
+        plain: impl Fn(usize) -> Option<usize>,
     ) -> Vec<MetricValue> {
-        let computed: Vec<ComputedValue> =
-            (0..ends.len()).map(|item| self.computed(metric, item, 0)).collect();
-        let value = |(i, end): (usize, &String)| {
+        let computed: Vec<ComputedValue> = (0..endings.len())
+            .map(|item| self.compute(metric, Selection::item(item)))
+            .collect();
+        let mut values = Vec::with_capacity(endings.len());
+        for (i, ending) in endings.iter().enumerate() {
             let own = &computed[i];
-            let mut value = self.shown(metric, format!("{}.{end}", metric.name), own);
-            let other = other(i).filter(|other| *other != i);
-            if let (Some(other), true) = (other, value.interval.is_some()) {
-                value.difference = own.less(&computed[other]);
+            let key = format!("{}.{ending}", metric.name);
+            let mut value = self.finish(metric, key, own);
+            let plain = plain(i).filter(|plain| *plain != i);
+            if let (Some(plain), true) = (plain, value.interval.is_some()) {
+                value.difference = own.difference_interval(&computed[plain]);
             }
-            value
-        };
-        ends.iter().enumerate().map(value).collect()
+            values.push(value);
+        }
+        values
     }
 
     fn value(
         &self,
         metric: &'static Metric,
         key: String,
-        item: usize,
-        patch: usize,
+        selection: Selection,
     ) -> MetricValue {
-        self.shown(metric, key, &self.computed(metric, item, patch))
+        self.finish(metric, key, &self.compute(metric, selection))
     }
 
-    fn computed(
-        &self,
-        metric: &'static Metric,
-        item: usize,
-        patch: usize,
-    ) -> ComputedValue {
+    fn compute(&self, metric: &'static Metric, selection: Selection) -> ComputedValue {
         match metric.function {
-            MetricFunction::Ranked { of, value, .. } if of.is_of_images() => {
-                let (value, replicates) = self.images.values(of, item, value);
+            MetricFunction::Ranked { items, value, .. } if items.are_images() => {
+                let (value, replicates) =
+                    self.images.values(items, selection.item, value);
                 ComputedValue { value, replicates, shift: 0.0, bin_error: 0.0 }
             }
-            function => self.of_sums(function, item, patch, self.has_interval(metric)),
+            function => {
+                let with_replicates = self.has_interval(metric);
+                self.from_sums(function, selection, with_replicates)
+            }
         }
     }
 
-    fn shown(
+    /// Completes a value with its interval.
+    fn finish(
         &self,
         metric: &'static Metric,
         key: String,
         computed: &ComputedValue,
     ) -> MetricValue {
-        let ComputedValue { value, replicates, shift, bin_error } = computed;
-        let (value, shift, bin_error) = (*value, *shift, *bin_error);
-        let is_certain = value.is_some() && self.has_interval(metric);
-        let interval =
-            is_certain.then(|| bootstrap::interval(replicates, shift)).flatten();
+        let is_defined = computed.value.is_some();
+        let interval = if is_defined && self.has_interval(metric) {
+            bootstrap::interval(&computed.replicates, computed.shift)
+        } else {
+            None
+        };
         let (least, most) = metric.range;
-        let inside =
-            |(low, high): (f64, f64)| (low.clamp(least, most), high.clamp(least, most));
         MetricValue {
             key,
             metric: metric.name,
-            value,
-            interval: interval.map(inside),
+            value: computed.value,
+            interval: interval
+                .map(|(low, high)| (low.clamp(least, most), high.clamp(least, most))),
             difference: None,
-            bin_error: if value.is_some() { bin_error } else { 0.0 },
+            bin_error: if is_defined { computed.bin_error } else { 0.0 },
         }
     }
 
-    /// A value and its bound from sums.
-    fn pooled(
-        &self,
-        function: MetricFunction,
-        sums: &PooledSums,
-        item: usize,
-        patch: usize,
-    ) -> (Option<f64>, f64) {
-        let (spec, sweeps) = (self.source.spec, self.sweeps.as_slice());
-        let input = MetricInput { sums, spec, sweeps, item, patch };
-        match function {
-            MetricFunction::Exact { value } => (value(&input), 0.0),
-            MetricFunction::Binned { value, bound } => (value(&input), bound(&input)),
-            MetricFunction::Ranked { of, value, bound } => {
-                let histograms =
-                    if of == RankedItems::Masked { &sums.masks } else { &sums.scores };
-                let groups =
-                    histograms.get(item).map(Histogram::groups).unwrap_or_default();
-                (value(&groups), bound(&groups))
-            }
-        }
-    }
-
-    /// Whether there are images enough.
+    /// Returns true if there are enough images for an interval.
     fn has_interval(&self, metric: &Metric) -> bool {
-        let EvaluationData { inside, outside, .. } = self.source;
+        let EvaluationData { inside, outside, .. } = self.data;
         let n_inside = match metric.requires {
             Requires::OutsideImages | Requires::Masks => inside.len(),
-            _ => candidates::n_labeled(inside),
+            _ => image_ranking::n_labeled(inside),
         };
         let n_outside = match metric.requires {
             Requires::OutsideImages => outside.len(),
@@ -224,48 +226,62 @@ impl ValueComputation<'_> {
             && n_inside.min(n_outside) >= FEWEST_IMAGES
     }
 
-    /// The value on all images and, where it is asked for, in each replicate.
-    fn of_sums(
+    /// Computes the value of all images and, if requested, of each replicate.
+    fn from_sums(
         &self,
         function: MetricFunction,
-        item: usize,
-        patch: usize,
+        selection: Selection,
         with_replicates: bool,
     ) -> ComputedValue {
-        let EvaluationData { pooled, coarse, .. } = self.source;
-        let (value, bin_error) = self.pooled(function, pooled, item, patch);
+        let EvaluationData { pooled, coarse, .. } = self.data;
+        let (value, bin_error) = self.apply(function, pooled, selection);
         let mut coarse = coarse
             .iter()
             .filter(|_| with_replicates)
-            .map(|sums| self.pooled(function, sums, item, patch).0);
+            .map(|sums| self.apply(function, sums, selection).0);
         let whole = coarse.next().flatten();
         let shift = value.zip(whole).map_or(0.0, |(value, whole)| value - whole);
         ComputedValue { value, replicates: coarse.collect(), shift, bin_error }
     }
+
+    /// Applies a function to sums; returns the value and its bound.
+    fn apply(
+        &self,
+        function: MetricFunction,
+        sums: &PooledSums,
+        selection: Selection,
+    ) -> (Option<f64>, f64) {
+        let Selection { item, patch } = selection;
+        let (spec, sweeps) = (self.data.spec, self.sweeps.as_slice());
+        let input = MetricInput { sums, spec, sweeps, item, patch };
+        match function {
+            MetricFunction::Exact { value } => (value(&input), 0.0),
+            MetricFunction::Binned { value, bound } => (value(&input), bound(&input)),
+            MetricFunction::Ranked { items, value, bound } => {
+                let histograms =
+                    if items == RankedItems::Masked { &sums.masks } else { &sums.scores };
+                let groups =
+                    histograms.get(item).map(Histogram::groups).unwrap_or_default();
+                (value(&groups), bound(&groups))
+            }
+        }
+    }
 }
 
-/// A value with all that its interval comes from.
+/// A value with the data of its interval.
 struct ComputedValue {
     value: Option<f64>,
     replicates: Vec<Option<f64>>,
-    /// What the coarser bins of the replicates are to be moved by: as far as they move the
-    /// value on all images.
+    /// Difference between the value of all images and the same value with the coarser bins of the
+    /// replicates, by which the interval is shifted.
     shift: f64,
     bin_error: f64,
 }
 
 impl ComputedValue {
-    /// The interval of the difference to another value, replicate by replicate.
-    fn less(&self, other: &Self) -> Option<(f64, f64)> {
-        let both = self.replicates.iter().zip(&other.replicates);
-        let differences: Vec<Option<f64>> =
-            both.map(|(own, other)| Some((*own)? - (*other)?)).collect();
-        bootstrap::interval(&differences, self.shift - other.shift)
-    }
-}
-
-impl RankedItems {
-    fn is_of_images(self) -> bool {
-        matches!(self, Self::ImagesByLoss | Self::BadImages | Self::OutsideImages)
+    /// Returns the interval of the difference from another value, replicate by replicate.
+    fn difference_interval(&self, other: &Self) -> Option<(f64, f64)> {
+        let shift = self.shift - other.shift;
+        bootstrap::difference_interval(&self.replicates, &other.replicates, shift)
     }
 }

@@ -6,13 +6,13 @@ use super::write::{Predicted, Writer};
 use crate::error::Result;
 use crate::input::ImageFile;
 use crate::measure::{Measure, image_level};
-use crate::metric::PredictedClasses;
+use crate::metric::{PredictedClasses, deterministic_scores};
 use crate::output::colormap::Ramp;
 use crate::output::folder::{SET_SIZE, map_path};
 use crate::output::heat_map::HeatMap;
 use crate::output::resample;
 use crate::output::table::shortest;
-use crate::policy::{Decision, ImageScore, Policy, deterministic_scores, temper};
+use crate::policy::{Decision, ImageScore, Policy, temper};
 use crate::tensor::{ClassMap, Map};
 
 /// The answers of a policy: each there where the policy asks.
@@ -103,10 +103,12 @@ impl Writer<'_> {
         }
         let part = self.part(image);
         let predicted = part.crop_classes(image.statistics.prediction());
-        let ids: Vec<u32> = predicted.classes.iter().copied().map(u32::from).collect();
         let n_classes = image.statistics.n_classes();
-        let pixels =
-            PredictedClasses { predicted: &ids, width: predicted.width, n_classes };
+        let pixels = PredictedClasses {
+            predicted: &predicted.classes,
+            width: predicted.width,
+            n_classes,
+        };
         policy.decide(|score: &ImageScore| {
             if let Some(measure) = score.measure {
                 let map = map_of(measure);

@@ -18,12 +18,10 @@ impl Writer<'_> {
     }
 
     /// The classes of the pass without dropout in the part that counts, and their probabilities.
-    pub(super) fn deterministic(&self, image: &Predicted) -> (Vec<f32>, Vec<f32>) {
+    pub(super) fn deterministic(&self, image: &Predicted) -> (Vec<u16>, Vec<f32>) {
         let part = self.part(image);
         let (class, probability) = image.statistics.deterministic();
-        let classes =
-            part.crop_classes(class).classes.into_iter().map(f32::from).collect();
-        (classes, part.crop_map(probability).values)
+        (part.crop_classes(class).classes, part.crop_map(probability).values)
     }
 
     /// Mean probabilities, the pass without dropout and the measures, at the network's size
@@ -45,7 +43,8 @@ impl Writer<'_> {
             Precision::F16 => npy::encode_f16(&shape, &mean),
         };
         self.folder.save(&map_path("probabilities", file.id(), "npy"), encoded)?;
-        let (mut values, probability) = self.deterministic(image);
+        let (classes, probability) = self.deterministic(image);
+        let mut values: Vec<f32> = classes.into_iter().map(f32::from).collect();
         values.extend(probability);
         let encoded = npy::encode_f32(&[2, height, width], &values);
         self.folder.save(&map_path("deterministic", file.id(), "npy"), encoded)?;

@@ -28,8 +28,8 @@ pub struct Observed<'a> {
     pub size: (usize, usize),
     /// Mean probabilities, class by class.
     pub probabilities: Vec<f32>,
-    /// The class of each item without dropout, and its probability.
-    pub deterministic: (Vec<f32>, Vec<f32>),
+    /// Class of each item in the pass without dropout, and its probability.
+    pub deterministic: (Vec<u16>, Vec<f32>),
     /// The values of the measures of the table, in the order of [`MEASURES`].
     pub measures: Vec<&'a [f32]>,
 }

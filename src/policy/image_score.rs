@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{MEASURES, Measure};
-use crate::metric::{Aggregation, DETERMINISTIC, PredictedClasses, Score};
+use crate::metric::{
+    Aggregation, DETERMINISTIC, DETERMINISTIC_THRESHOLD, PredictedClasses, ScoreSpec,
+};
 
 /// A measure, or one less the probability of the pass without dropout, and how its values at
 /// pixels become one number; without pixels the aggregation is the mean, of one value.
@@ -76,16 +78,11 @@ impl ImageScore {
         if let [value] = values {
             return *value;
         }
-        let threshold = self.measure.map_or(0.1, |measure| {
-            Score::new(measure.name, measure.upper_bound(pixels.n_classes)).threshold
+        let threshold = self.measure.map_or(DETERMINISTIC_THRESHOLD, |measure| {
+            ScoreSpec::new(measure.name, measure.upper_bound(pixels.n_classes)).threshold
         });
-        self.aggregation.of(values, threshold, pixels)
+        self.aggregation.aggregate(values, threshold, pixels)
     }
-}
-
-/// The scores of the pass without dropout, of the probabilities of its classes.
-pub fn deterministic_scores(probabilities: &[f32]) -> Vec<f32> {
-    probabilities.iter().map(|p| (1.0 - p).max(0.0)).collect()
 }
 
 impl TryFrom<Names> for ImageScore {

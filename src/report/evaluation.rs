@@ -4,12 +4,12 @@ mod readings;
 
 use serde_json::Value;
 
-use self::readings::{FOUND, Question, READINGS, Reading};
+use self::readings::{READINGS, Reading};
 use super::facts::grouped;
 use super::files::Shown;
 use crate::evaluate::read_curves;
 use crate::measure::MEASURES;
-use crate::metric::{Breakdown, DETERMINISTIC, Direction, METRICS, Metric};
+use crate::metric::{Breakdown, DETERMINISTIC, Direction, Headline, METRICS, Metric};
 use crate::output::chart;
 
 /// What the page says of an evaluation.
@@ -80,7 +80,10 @@ pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Sectio
     Some(Section {
         lead: lead(shown),
         whole: names.iter().filter(is_whole).map(|name| row(name)).collect(),
-        found: FOUND.iter().filter_map(|found| table(found, &names, &metrics)).collect(),
+        found: METRICS
+            .iter()
+            .filter_map(|metric| table(metric, &names, &metrics))
+            .collect(),
         pictures: pictures(shown, notes),
         all: names.iter().map(|name| row(name)).collect(),
     })
@@ -166,12 +169,9 @@ fn cell(entry: &Value, metric: Option<&Metric>) -> Cell {
 }
 
 /// The scores of a metric: those of measures first, then the pass without dropout.
-fn table(
-    &Question { metric, title, unit, reading }: &Question,
-    names: &[&String],
-    metrics: &[&Value],
-) -> Option<Found> {
-    let prefix = format!("{metric}.");
+fn table(metric: &Metric, names: &[&String], metrics: &[&Value]) -> Option<Found> {
+    let Headline { question, unit, reading, .. } = metric.headline?;
+    let prefix = format!("{}.", metric.name);
     let of_score = |score: &str| {
         let mut ours = names.iter().filter_map(|name| {
             let rest = name.strip_prefix(&prefix)?;
@@ -186,7 +186,7 @@ fn table(
     if let Some(last) = scores.last_mut().filter(|row| row.title == DETERMINISTIC) {
         "plain softmax, without dropout".clone_into(&mut last.title);
     }
-    (!scores.is_empty()).then_some(Found { title, reading, unit, scores })
+    (!scores.is_empty()).then_some(Found { title: question, reading, unit, scores })
 }
 
 fn pictures(shown: &[Shown], notes: &mut Vec<String>) -> Vec<Picture> {

@@ -12,12 +12,8 @@ pub(super) fn table(result: &EvaluationResult) -> String {
         })
     };
     lines.extend(result.metrics.iter().filter(is_whole).filter_map(|v| line(v, &v.key)));
-    for (metric, title) in [
-        ("misclassification.auroc", "finding wrong items: AUROC by"),
-        ("augrc", "failures that go unnoticed: AUGRC by"),
-        ("ood.auroc", "finding images of the other kind: AUROC by"),
-        ("ood_pixel.auroc", "finding pixels of another kind: AUROC by"),
-    ] {
+    let headlines = METRICS.iter().filter_map(|m| Some((m.name, m.headline?.title)));
+    for (metric, title) in headlines {
         let prefix = format!("{metric}.");
         let of_metric = result.metrics.iter().filter(|value| value.metric == metric);
         let rows: Vec<String> = of_metric

@@ -2,7 +2,7 @@
 
 use crate::metric::{
     DeterministicPass, Evaluation, EvaluationOptions, EvaluationSpec, IGNORED,
-    ImageInput, ImageSummary, Score,
+    ImageInput, ImageSummary, ScoreSpec,
 };
 use crate::task::Item;
 
@@ -35,9 +35,9 @@ pub(super) struct Image {
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) probabilities: Vec<f32>,
-    pub(super) labels: Vec<u32>,
+    pub(super) labels: Vec<u16>,
     pub(super) scores: Vec<Vec<f32>>,
-    pub(super) deterministic: Option<(Vec<f32>, Vec<f32>)>,
+    pub(super) deterministic: Option<(Vec<u16>, Vec<f32>)>,
     pub(super) mask: Option<Vec<u8>>,
 }
 
@@ -61,7 +61,7 @@ impl Image {
     }
 
     /// One item with probabilities and nothing else.
-    pub(super) fn plain(id: &str, probabilities: &[f32], label: u32) -> Self {
+    pub(super) fn plain(id: &str, probabilities: &[f32], label: u16) -> Self {
         Self {
             id: id.to_owned(),
             height: 1,
@@ -94,10 +94,10 @@ pub(super) fn spec(kind: Kind, options: EvaluationOptions) -> EvaluationSpec {
     let classes = (0..kind.n_classes).map(|class| format!("class {class}")).collect();
     let bound = (kind.n_classes as f32).ln();
     let scores = vec![
-        Score::new("predictive_entropy", bound),
-        Score::new("mutual_information", bound),
-        Score::new("variation_ratio", 1.0),
-        Score::new("least_confidence", 1.0),
+        ScoreSpec::new("predictive_entropy", bound),
+        ScoreSpec::new("mutual_information", bound),
+        ScoreSpec::new("variation_ratio", 1.0),
+        ScoreSpec::new("least_confidence", 1.0),
     ];
     EvaluationSpec::new(kind.item, classes, scores, options)
         .unwrap()
@@ -151,8 +151,8 @@ fn item(image: &mut Image, i: usize, class: usize, random: &mut Random) {
     let top = (0..n_classes).map(probabilities).fold(0.0, f32::max);
     let label = match random.below(20) {
         0 => IGNORED,
-        1..=3 => random.below(n_classes) as u32,
-        _ => class as u32,
+        1..=3 => random.below(n_classes) as u16,
+        _ => class as u16,
     };
     image.labels.push(label);
     image.scores[0].push(entropy.max(0.0).min((n_classes as f64).ln()) as f32);
@@ -163,7 +163,7 @@ fn item(image: &mut Image, i: usize, class: usize, random: &mut Random) {
     image.scores[3].push(1.0 - top);
     if let Some((classes, own)) = &mut image.deterministic {
         let class = if random.below(8) == 0 { random.below(n_classes) } else { class };
-        classes.push(class as f32);
+        classes.push(class as u16);
         own.push((1.0 / n_classes as f64 + random.share() * 0.7).min(1.0) as f32);
     }
     if let Some(mask) = &mut image.mask {

@@ -1,7 +1,7 @@
 use super::data::{
     DIGIT, Image, Kind, Random, STREET, evaluate, image, images, options, spec,
 };
-use crate::metric::{Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, Score};
+use crate::metric::{Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, ScoreSpec};
 use crate::task::Item;
 
 fn plain_layout(n_classes: usize) -> EvaluationSpec {
@@ -115,7 +115,7 @@ fn make_right(image: &mut Image, is_right: bool) {
         let best = (1..n_classes)
             .fold(0, |best, class| if p(class) > p(best) { class } else { best });
         let label = if is_right { best } else { (best + 1) % n_classes };
-        image.labels[i] = label as u32;
+        image.labels[i] = label as u16;
     }
 }
 
@@ -221,9 +221,9 @@ fn a_label_beyond_the_classes_is_an_error_that_names_image_and_value() {
     let (message, hint) = error(&image, &spec);
     assert_eq!(
         message,
-        "a/b.png: the label 34 at row 1, column 3 is no class of the model, which has 0 to 4"
+        "a/b.png: the label 34 at row 1, column 3 is not a class of the model: expected 0 to 4"
     );
-    assert!(hint.contains("--ignore-index"));
+    assert!(hint.contains("ignore_index"));
 }
 
 type Change = fn(&mut Image);
@@ -233,7 +233,7 @@ fn nan_is_an_error_that_names_the_image() {
     let spec = spec(STREET, options(0));
     let good = image(STREET, "a.png", &mut Random(1));
     let cases: [(&str, Change); 5] = [
-        ("the probabilities at row 0, column 7 hold NaN", |i| {
+        ("the probabilities at row 0, column 7 contain NaN", |i| {
             i.probabilities[7] = f32::NAN;
         }),
         ("mutual_information is NaN at row 0, column 7", |i| i.scores[1][7] = f32::NAN),
@@ -265,7 +265,7 @@ fn scores_of_another_kind_are_an_error() {
     assert!(error(&negative, &spec).0.contains("negative"));
     let mut short = image(STREET, "a.png", &mut Random(1));
     short.labels.pop();
-    assert!(error(&short, &spec).0.contains("873 values of labels, expected 874"));
+    assert!(error(&short, &spec).0.contains("expected 874 values of labels, found 873"));
     let mut bare = image(STREET, "a.png", &mut Random(1));
     bare.deterministic = None;
     assert!(error(&bare, &spec).0.contains("no pass without dropout"));
@@ -276,8 +276,12 @@ fn scores_of_another_kind_are_an_error() {
     mask.mask.as_mut().unwrap()[1] = 2;
     assert!(error(&mask, &spec).0.contains("a mask value at row 0, column 1"));
     let mut class = image(STREET, "a.png", &mut Random(1));
-    class.deterministic.as_mut().unwrap().0[1] = 2.5;
-    assert!(error(&class, &spec).0.contains("the deterministic class 2.5"));
+    class.deterministic.as_mut().unwrap().0[1] = 5;
+    assert!(
+        error(&class, &spec)
+            .0
+            .contains("the deterministic class is 5 at row 0, column 1")
+    );
     let large = Kind { height: 2, ..DIGIT };
     let two = image(large, "a.png", &mut Random(1));
     let spec = super::data::spec(DIGIT, options(0));
@@ -285,8 +289,8 @@ fn scores_of_another_kind_are_an_error() {
 }
 
 #[test]
-fn a_layout_that_makes_no_sense_is_an_error() {
-    let new = |classes: &[&str], scores: Vec<Score>, options: EvaluationOptions| {
+fn an_invalid_specification_is_an_error() {
+    let new = |classes: &[&str], scores: Vec<ScoreSpec>, options: EvaluationOptions| {
         let classes = classes.iter().map(|&class| class.to_owned()).collect();
         EvaluationSpec::new(Item::Pixel, classes, scores, options)
             .unwrap_err()
@@ -295,17 +299,19 @@ fn a_layout_that_makes_no_sense_is_an_error() {
     let default = EvaluationOptions::default;
     assert!(new(&["one"], vec![], default()).contains("1 classes"));
     assert!(new(&["a", "b", "a"], vec![], default()).contains("\"a\""));
-    let twice = vec![Score::new("margin", 1.0), Score::new("margin", 1.0)];
+    let twice = vec![ScoreSpec::new("margin", 1.0), ScoreSpec::new("margin", 1.0)];
     assert!(new(&["a", "b"], twice, default()).contains("\"margin\""));
-    let taken = vec![Score::new("deterministic", 1.0)];
+    let taken = vec![ScoreSpec::new("deterministic", 1.0)];
     assert!(new(&["a", "b"], taken, default()).contains("\"deterministic\""));
     for bound in [0.0, f32::NAN, 16.0] {
-        let score = vec![Score::new("margin", bound)];
+        let score = vec![ScoreSpec::new("margin", bound)];
         assert!(new(&["a", "b"], score, default()).contains("margin has bound"));
     }
     let with = |patch_sizes: Vec<usize>| EvaluationOptions { patch_sizes, ..default() };
-    assert!(new(&["a", "b"], vec![], with(vec![1])).contains("a patch of 1 pixels"));
+    assert!(
+        new(&["a", "b"], vec![], with(vec![1])).contains("1: expected at least 2 pixels")
+    );
     assert!(new(&["a", "b"], vec![], with(vec![4, 2, 4])).contains("4 is listed twice"));
     let many = EvaluationOptions { replicates: 10_001, ..default() };
-    assert!(new(&["a", "b"], vec![], many).contains("10001 replicates"));
+    assert!(new(&["a", "b"], vec![], many).contains("10001: expected at most 10000"));
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::data::{Image, options};
-use crate::metric::{Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, Score};
+use crate::metric::{Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, ScoreSpec};
 use crate::task::Item;
 
 fn read(name: &str) -> Value {
@@ -18,15 +18,15 @@ fn numbers(list: &Value, unit: f32) -> Vec<f32> {
     list.as_array().unwrap().iter().map(|k| k.as_i64().unwrap() as f32 / unit).collect()
 }
 
-fn labels(list: &Value) -> Vec<u32> {
-    let label = |label: &Value| u32::try_from(label.as_i64().unwrap()).unwrap_or(IGNORED);
+fn labels(list: &Value) -> Vec<u16> {
+    let label = |label: &Value| u16::try_from(label.as_i64().unwrap()).unwrap_or(IGNORED);
     list.as_array().unwrap().iter().map(label).collect()
 }
 
 fn spec(
     fixture: &Value,
     item: Item,
-    scores: Vec<Score>,
+    scores: Vec<ScoreSpec>,
     options: EvaluationOptions,
 ) -> EvaluationSpec {
     let n_classes = fixture["classes"].as_u64().unwrap();
@@ -57,7 +57,7 @@ fn pixels_are_judged_as_by_the_libraries_of_python() {
     let fixture = read("segmentation.json");
     let size = |key: &str| fixture[key].as_u64().unwrap() as usize;
     let names = ["predictive_entropy", "variation_ratio", "least_confidence"];
-    let scores = names.iter().map(|name| Score::new(*name, 5f32.ln())).collect();
+    let scores = names.iter().map(|name| ScoreSpec::new(*name, 5f32.ln())).collect();
     let options = EvaluationOptions { patch_sizes: vec![2, 4], ..options(0) };
     let spec = spec(&fixture, Item::Pixel, scores, options);
     let mut evaluation = Evaluation::new(spec.clone());
@@ -94,11 +94,11 @@ fn pixels_are_judged_as_by_the_libraries_of_python() {
 #[test]
 fn items_are_judged_as_by_the_libraries_of_python() {
     let fixture = read("classification.json");
-    let scores = vec![Score::new("least_confidence", 1.0)];
+    let scores = vec![ScoreSpec::new("least_confidence", 1.0)];
     let spec = spec(&fixture, Item::Image, scores, options(0)).with_deterministic();
     let items = &fixture["items"];
-    let labels = labels(&items["labels"]);
-    let classes = numbers(&items["deterministic"][0], 1.0);
+    let true_classes = labels(&items["labels"]);
+    let classes = labels(&items["deterministic"][0]);
     let own = numbers(&items["deterministic"][1], 65536.0);
     let mut evaluation = Evaluation::new(spec.clone());
     for (i, probabilities) in
@@ -106,7 +106,7 @@ fn items_are_judged_as_by_the_libraries_of_python() {
     {
         let probabilities = numbers(probabilities, 65536.0);
         let top = probabilities.iter().copied().fold(0.0, f32::max);
-        let mut image = Image::plain(&i.to_string(), &probabilities, labels[i]);
+        let mut image = Image::plain(&i.to_string(), &probabilities, true_classes[i]);
         image.scores = vec![vec![1.0 - top]];
         image.deterministic = Some((vec![classes[i]], vec![own[i]]));
         evaluation.add(image.summary(&spec).unwrap()).unwrap();

@@ -1,7 +1,7 @@
 use super::data::{DIGIT, Image, Random, STREET, evaluate, images, options, spec};
 use super::oracle;
 use crate::metric::{
-    Aggregation, Evaluation, EvaluationSpec, IGNORED, RankingVerdict, Score,
+    Aggregation, Evaluation, EvaluationSpec, IGNORED, RankingVerdict, ScoreSpec,
 };
 use crate::task::Item;
 
@@ -31,7 +31,7 @@ fn records_hold_the_mean_and_the_quantile_of_all_pixels() {
         let summary = image.summary(&spec).unwrap();
         for score in 0..4 {
             for (i, &aggregation) in Aggregation::ALL[..2].iter().enumerate() {
-                let found = summary.record.value(score * Aggregation::ALL.len() + i);
+                let found = summary.outcome.value(score * Aggregation::ALL.len() + i);
                 let expected = naive(&image, score, aggregation);
                 assert!((f64::from(found) - expected).abs() < 1e-6, "{found} {expected}");
             }
@@ -98,7 +98,7 @@ fn digits(n: usize, seed: u64, good: &[usize]) -> Evaluation {
             let signal = if is_wrong && good.contains(&score) { 0.4 } else { 0.0 };
             image.scores[score][0] = (signal + 0.5 * random.share()) as f32;
         }
-        image.deterministic = Some((vec![0.0], vec![random.share() as f32]));
+        image.deterministic = Some((vec![0], vec![random.share() as f32]));
     }
     evaluate(&images, &spec)
 }
@@ -166,7 +166,7 @@ fn few_images_or_equal_losses_decide_nothing() {
 #[test]
 fn an_image_is_bad_when_its_loss_is_above_the_mean_and_not_at_it() {
     let classes = vec!["a".to_owned(), "b".to_owned()];
-    let scores = vec![Score::new("margin", 1.0)];
+    let scores = vec![ScoreSpec::new("margin", 1.0)];
     let spec = EvaluationSpec::new(Item::Pixel, classes, scores, options(0)).unwrap();
     let mut evaluation = Evaluation::new(spec.clone());
     // Losses of 0, 1/2 and 1, with the score of the bad one between those of the others.

@@ -94,7 +94,7 @@ fn intervals_hold_the_truth_about_as_often_as_they_say() {
     for run in 0..n_runs {
         let images: Vec<Image> = (0..120)
             .map(|i| {
-                let label = u32::from(random.share() >= 0.8);
+                let label = u16::from(random.share() >= 0.8);
                 Image::plain(&format!("{run}/{i}"), &[0.75, 0.25], label)
             })
             .collect();

@@ -278,5 +278,5 @@ fn wrong_pixels(image: &Image) -> Vec<bool> {
         (1..n_classes)
             .fold(0, |best, class| if p(class, i) > p(best, i) { class } else { best })
     };
-    (0..n).map(|i| best(i) as u32 != image.labels[i]).collect()
+    (0..n).map(|i| best(i) as u16 != image.labels[i]).collect()
 }

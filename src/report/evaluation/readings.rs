@@ -1,14 +1,4 @@
-//! How tables and curves are read, and what would be bad news.
-
-/// A table of scores.
-pub(super) struct Question {
-    pub(super) metric: &'static str,
-    pub(super) title: &'static str,
-    /// The head of its column.
-    pub(super) unit: &'static str,
-    /// How to read it.
-    pub(super) reading: &'static str,
-}
+//! Explanations of the curves of an evaluation.
 
 /// How to read the curves of a file, and what would be bad news.
 pub(super) struct Reading {
@@ -17,40 +7,6 @@ pub(super) struct Reading {
     pub(super) how: &'static str,
     pub(super) bad_news: &'static str,
 }
-
-/// What scores may find.
-pub(super) const FOUND: &[Question] = &[
-    Question {
-        metric: "misclassification.auroc",
-        title: "Do the measures find what is wrong?",
-        unit: "AUROC",
-        reading: "The probability that something wrong has a higher value than something right: .5 is no \
-         use, 1 is perfect. Where the last column holds 0, these images show no difference to \
-         the plain softmax.",
-    },
-    Question {
-        metric: "augrc",
-        title: "How much goes wrong unnoticed?",
-        unit: "AUGRC",
-        reading: "The share of all that is answered and wrong, when the least certain are refused, on \
-         average over how many are refused: small is good, and half of the error rate is what \
-         refusing at random gives.",
-    },
-    Question {
-        metric: "ood.auroc",
-        title: "Are images of another kind told apart?",
-        unit: "AUROC",
-        reading: "The probability that an image of another kind has a higher value than one of these: .5 \
-         is no use, 1 is perfect.",
-    },
-    Question {
-        metric: "ood_pixel.auroc",
-        title: "Are pixels of another kind told apart?",
-        unit: "AUROC",
-        reading: "The probability that a pixel of another kind has a higher value than one that is not: \
-         .5 is no use, 1 is perfect.",
-    },
-];
 
 /// Every picture of an evaluation.
 pub(super) const READINGS: &[Reading] = &[

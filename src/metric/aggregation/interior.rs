@@ -1,15 +1,15 @@
-//! Pixels away from the borders between classes.
+//! Detection of pixels away from borders between classes.
 
-/// Whether the square of `2 distance + 1` pixels around each pixel, cut at the edges of the
-/// image, has one class only.
+/// Returns, for each pixel, true if the square of `2 distance + 1` pixels around it, clipped at
+/// the edges of the image, has only one class.
 ///
-/// A square has one class where the windows of its rows around its middle column each have one,
-/// and these agree: two passes, each along the rows of the map, whatever the distance.
-pub(super) fn interior(classes: &[u32], width: usize, distance: usize) -> Vec<bool> {
+/// A square has one class if its row windows around the middle column each have one class and
+/// these agree. This takes two passes along the rows of the map, for any distance.
+pub(super) fn interior(classes: &[u16], width: usize, distance: usize) -> Vec<bool> {
     let height = classes.len() / width;
     let mut is_interior = vec![false; classes.len()];
     let mut is_uniform = vec![false; width];
-    // How many rows up to this one have the same class in a uniform window, for each column.
+    // For each column, the number of rows up to this one with the same class in a uniform window.
     let mut runs = vec![0; width];
     for y in 0..height {
         let row = &classes[y * width..][..width];
@@ -25,7 +25,7 @@ pub(super) fn interior(classes: &[u32], width: usize, distance: usize) -> Vec<bo
                 1
             };
         }
-        // The squares whose last row this is: several at the lower edge, which cuts them.
+        // The squares that end with this row: several at the lower edge, which clips them.
         let middles = match y.checked_sub(distance) {
             _ if y + 1 == height => y.saturating_sub(distance)..height,
             Some(middle) => middle..middle + 1,
@@ -42,13 +42,13 @@ pub(super) fn interior(classes: &[u32], width: usize, distance: usize) -> Vec<bo
     is_interior
 }
 
-/// Whether all classes within a distance of each place are the same.
-fn uniform_windows(classes: &[u32], distance: usize, out: &mut [bool]) {
+/// Sets `out` to true where all classes within the distance are the same.
+fn uniform_windows(classes: &[u16], distance: usize, out: &mut [bool]) {
     let n = classes.len();
     let mut start = 0;
     for run in classes.chunk_by(|a, b| a == b) {
         let end = start + run.len();
-        // At the edges of the image a window is cut, so a run that ends there has no border.
+        // The edges of the image clip windows, so a run that ends there has no border.
         let first = if start == 0 { 0 } else { (start + distance).min(end) };
         let last = if end == n { n } else { end.saturating_sub(distance).max(first) };
         out[start..first].fill(false);

@@ -1,33 +1,33 @@
 //! Sums that do not depend on the order of their terms: integers in units of 2⁻³⁶.
 //!
-//! A term is rounded to the nearest unit once, ties to even, so a mean of terms is off by at most
-//! half a unit, 7.3e-12, whatever their number. From there on everything is added as integers:
+//! Each term is rounded once, to the nearest unit, ties to even, so the error of a mean is at most
+//! half a unit, 7.3e-12, for any number of terms. All further additions are integer additions:
 //! any partition of the images, merged in any order, gives the same sum to the bit.
 
-/// The number 1 in units of a sum.
-pub(super) const ONE: u64 = 1 << UNIT_BITS;
+/// The number 1, in units.
+pub(in crate::metric) const ONE: u64 = 1 << UNIT_BITS;
 
 const UNIT_BITS: u32 = 36;
 
-/// A power of two at which the last bit of an f64 is a unit.
+/// The power of two at which the last bit of an f64 is one unit.
 const ANCHOR: f64 = (1u64 << (f64::MANTISSA_DIGITS - 1 - UNIT_BITS)) as f64;
 
-/// A number from 0 to 2¹⁵ in units.
+/// Converts a number from 0 to 2¹⁵ to units.
 ///
-/// The sum with the anchor rounds to whole units, which are then the lower bits: unlike the
-/// conversion of a float to an integer it is done for several numbers at once.
+/// Adding the anchor rounds to whole units, which are then the lower bits. Unlike a conversion
+/// from float to integer, this vectorizes.
 #[inline(always)]
-pub(super) fn units(value: f64) -> u64 {
+pub(in crate::metric) fn units(value: f64) -> u64 {
     (value + ANCHOR).to_bits() - ANCHOR.to_bits()
 }
 
-/// A sum in units as a number.
-pub(super) fn number(sum: u128) -> f64 {
+/// Converts a sum in units to a number.
+pub(in crate::metric) fn number(sum: u128) -> f64 {
     sum as f64 / ONE as f64
 }
 
-/// The size of a signed sum in units as a number.
-pub(super) fn size(sum: i128) -> f64 {
+/// Converts the absolute value of a signed sum in units to a number.
+pub(in crate::metric) fn size(sum: i128) -> f64 {
     number(sum.unsigned_abs())
 }
 

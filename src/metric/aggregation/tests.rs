@@ -2,8 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn values(scores: &[f32], classes: &[u32], width: usize, distance: usize) -> Vec<f32> {
-    Regions::new(classes, width, 4, distance).aggregate(scores, 0.5, -1.0)
+fn values(scores: &[f32], classes: &[u16], width: usize, distance: usize) -> Vec<f32> {
+    let classes = PredictedClasses { predicted: classes, width, n_classes: 4 };
+    Regions::new(&classes, distance).aggregate(scores, 0.5, -1.0)
 }
 
 fn of(aggregation: Aggregation, values: &[f32]) -> f32 {
@@ -42,8 +43,8 @@ fn where_all_is_border_the_interior_mean_is_that_of_all() {
 #[test]
 fn the_interior_leaves_out_the_border_between_classes() {
     // Two classes side by side, five columns each: at distance 2 four columns are border.
-    let class = |i: usize| u32::from(i % 10 >= 5);
-    let classes: Vec<u32> = (0..40).map(class).collect();
+    let class = |i: usize| u16::from(i % 10 >= 5);
+    let classes: Vec<u16> = (0..40).map(class).collect();
     let scores: Vec<f32> =
         (0..40).map(|i| if (3..7).contains(&(i % 10)) { 0.9 } else { 0.1 }).collect();
     assert_near(of(Aggregation::InteriorMean, &values(&scores, &classes, 10, 2)), 0.1);
@@ -78,7 +79,7 @@ fn names_lead_back_to_their_aggregation() {
 proptest! {
     #[test]
     fn the_interior_equals_a_look_at_every_neighbor(
-        classes in prop::collection::vec(0u32..2, 1..200),
+        classes in prop::collection::vec(0u16..2, 1..200),
         width in 1usize..20,
         distance in 0usize..4,
     ) {
