@@ -109,18 +109,18 @@ fn an_image_is_counted_once() {
     let mut evaluation = evaluate(&images, &spec);
     let before = evaluation.clone();
     let again = evaluation.add(images[1].summary(&spec).unwrap()).unwrap_err();
-    assert!(again.to_string().starts_with("folder/0001.png: has been evaluated before"));
+    assert!(again.to_string().starts_with("folder/0001.png: was evaluated before"));
     let error = evaluation.merge(evaluate(&images[2..], &spec)).unwrap_err();
-    assert!(error.to_string().starts_with("folder/0002.png: has been evaluated before"));
+    assert!(error.to_string().starts_with("folder/0002.png: was evaluated before"));
     assert_eq!(evaluation, before);
     evaluation.add_outside(images[1].summary(&spec).unwrap()).unwrap();
     assert!(evaluation.add_outside(images[1].summary(&spec).unwrap()).is_err());
 }
 
 #[test]
-fn evaluations_of_different_layouts_do_not_merge() {
+fn evaluations_of_different_specifications_do_not_merge() {
     let mut one = Evaluation::new(spec(DIGIT, options(4)));
     let error = one.merge(Evaluation::new(spec(DIGIT, options(5)))).unwrap_err();
-    assert!(error.to_string().contains("other classes, measures or settings"));
+    assert!(error.to_string().contains("differ in classes, measures or settings"));
     assert!(error.hint().is_some());
 }
