@@ -68,7 +68,7 @@ fn committed(name: &str, images: &[String]) -> Result<(Plan, Vec<(NetworkInput, 
     let preprocessing =
         Preprocessing::resolve(&file, &model_input(&plan)?, &Options::default())?;
     let read = |image: &String| -> Result<(NetworkInput, u64)> {
-        let decoded = read_image(&root.join(image), preprocessing.reading())?;
+        let decoded = read_image(&root.join(image), preprocessing.read_options())?;
         Ok((preprocessing.apply(&decoded.picture)?, digest_key(&decoded.sha256)))
     };
     Ok((plan, images.iter().map(read).collect::<Result<_>>()?))

@@ -25,7 +25,7 @@ fn open(name: &str, image: &str, options: SamplingOptions) -> Opened {
     let preprocessing =
         Preprocessing::resolve(&file, &model_input(&plan)?, &Options::default())?;
     let decoded =
-        read_image(&root.join("fixtures").join(image), preprocessing.reading())?;
+        read_image(&root.join("fixtures").join(image), preprocessing.read_options())?;
     let image = preprocessing.apply(&decoded.picture)?;
     let size = (image.height, image.width);
     let runtime = Runtime::find(None)?;

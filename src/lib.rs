@@ -25,7 +25,7 @@
 //! let preprocessing = Preprocessing::resolve(file, &model_input(&plan)?, &Options::default())?;
 //!
 //! let file = Path::new("fixtures/digits/7/0001.png");
-//! let photo = read_image(file, preprocessing.reading())?;
+//! let photo = read_image(file, preprocessing.read_options())?;
 //! let image = preprocessing.apply(&photo.picture)?;
 //! let options = SamplingOptions { samples: 62, seed: 7, ..SamplingOptions::default() };
 //! let mut sampler = Sampler::open(plan, &runtime, options, (image.height, image.width))?;

@@ -36,7 +36,8 @@ pub(crate) fn open(name: &str) -> Opened {
 
 /// An image as the network takes it, and its key.
 pub(crate) fn image(opened: &Opened, relative: &str) -> (NetworkInput, u64) {
-    let decoded = read_image(&path(relative), opened.preprocessing.reading()).unwrap();
+    let decoded =
+        read_image(&path(relative), opened.preprocessing.read_options()).unwrap();
     (opened.preprocessing.apply(&decoded.picture).unwrap(), digest_key(&decoded.sha256))
 }
 

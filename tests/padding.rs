@@ -32,7 +32,7 @@ fn oracle(image: &Path, measure: &Measure) -> Vec<f64> {
     let file = fixture::path("models/streets.onnx");
     let input = model_input(&opened.plan).unwrap();
     let preprocessing = Preprocessing::resolve(&file, &input, &options).unwrap();
-    let decoded = read_image(image, preprocessing.reading()).unwrap();
+    let decoded = read_image(image, preprocessing.read_options()).unwrap();
     let made = preprocessing.apply(&decoded.picture).unwrap();
     assert_eq!((made.width, made.height), (320, 224));
     let sampling = SamplingOptions { samples: 31, seed: 0, ..SamplingOptions::default() };

@@ -14,6 +14,7 @@ use clap::{Args, Command, Id};
 use self::progress_reporter::ProgressReporter;
 use self::results::ResultArguments;
 use super::run::{Run, RunArguments};
+use super::settings::to_options;
 use super::signals::Signals;
 use super::sites::SiteArguments;
 use super::{End, report, terminal};
@@ -266,6 +267,7 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
     let (prefix, suffix) = plan.node_counts();
     note(format!("{prefix} nodes run once an image, {suffix} for every sample"));
     for setting in preprocessing.settings() {
-        note(format!("{} = {} ({})", setting.key, setting.value, setting.origin));
+        let origin = to_options(&setting.origin);
+        note(format!("{} = {} ({origin})", setting.key, setting.value));
     }
 }

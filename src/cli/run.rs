@@ -8,7 +8,8 @@ use super::names::{self, FIRST, List, Samples};
 use crate::error::{Error, Result};
 use crate::graph::{Plan, ScoresOption, SiteOptions};
 use crate::input::preprocessing::{
-    Channels, Crop, Exif, Interpolation, Options, Preset, Resize,
+    Channels, Crop, Exif, Interpolation, Options, Preset, Resize, read_class_names,
+    read_palette,
 };
 use crate::input::{ImageFile, Preprocessing, Source};
 use crate::onnx::Model;
@@ -152,11 +153,11 @@ pub(in crate::cli) struct MachineArguments {
 }
 
 impl RunArguments {
-    fn preprocessing_options(&self) -> Options {
+    fn preprocessing_options(&self) -> Result<Options> {
         let typed = &self.preprocessing;
         let list =
             |numbers: &Option<List<f32>>| numbers.as_ref().map(|list| list.0.clone());
-        Options {
+        Ok(Options {
             config: typed.config.clone(),
             preset: typed.preset,
             resize: typed.resize,
@@ -169,11 +170,11 @@ impl RunArguments {
             mean: list(&typed.mean),
             std: list(&typed.std),
             channels: typed.channels,
-            classes: typed.classes.clone(),
-            palette: typed.palette.clone(),
+            classes: typed.classes.as_deref().map(read_class_names).transpose()?,
+            palette: typed.palette.as_deref().map(read_palette).transpose()?,
             task: self.scores.task.and_then(|choice| choice.0),
             ..Options::default()
-        }
+        })
     }
 }
 
@@ -290,7 +291,7 @@ impl Run<'_> {
         file: &Path,
         plan: &Plan,
     ) -> Result<Preprocessing> {
-        let mut options = self.arguments.preprocessing_options();
+        let mut options = self.arguments.preprocessing_options()?;
         options.metadata = plan.model().metadata();
         Preprocessing::resolve(file, &model_input(plan)?, &options)
     }

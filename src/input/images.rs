@@ -50,7 +50,6 @@ mod pattern;
 mod repeats;
 #[cfg(test)]
 mod tests;
-mod walk;
 
 use std::path::{Path, PathBuf};
 

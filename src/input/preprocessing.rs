@@ -1,15 +1,16 @@
-//! Preprocessing: how an image becomes the input of a network.
+//! Preprocessing: conversion of an image into the input of a network.
 //!
-//! Users read about the settings and their sources in [`guide::sidecar`](crate::guide::sidecar).
+//! The settings and their sources are described in [`guide::sidecar`](crate::guide::sidecar).
 //!
-//! [`Preprocessing::resolve`] settles every value once, before the first image;
-//! [`Preprocessing::apply`] then does the same to each image. What a model does not take is an
-//! error at the earliest of the two that can know.
+//! [`Preprocessing::resolve`] determines every setting once, before the first image;
+//! [`Preprocessing::apply`] then converts each image. Settings that do not suit the model are an
+//! error as early as possible.
 
 mod apply;
 mod bands;
 mod classes;
 mod colors;
+mod from_toml;
 mod geometry;
 mod input_size;
 mod interpolate;
@@ -25,173 +26,191 @@ mod spatial_transform;
 mod tensor_layout;
 #[cfg(test)]
 mod tests;
+mod text_file;
 
 use std::path::Path;
 
+pub use self::classes::read_class_names;
+pub use self::colors::read_palette;
 pub use self::geometry::Geometry;
+pub use self::input_size::MODEL_INPUT;
 pub use self::partial_config::Options;
-pub use self::spatial_transform::MODEL_INPUT;
 pub use super::settings::{
     Alpha, Channels, Crop, CropRule, Exif, Fill, Interpolation, Layout, ModelInput, Pad,
     PadSide, Preset, Resampler, Resize, Size,
 };
 
 use self::normalize::Scaling;
-use self::partial_config::{Resolved, choose};
-use self::sources::{ConfigSources, IgnoredConfig};
+use self::partial_config::Place;
+use self::scale::{OnlyForFloats, Scale, comma_separated};
+use self::sources::ConfigSources;
 use self::spatial_transform::SpatialTransform;
 use super::settings::ReadOptions;
 use crate::error::Result;
 use crate::palette::Palette;
 use crate::task::Task;
 
-/// How images become the input of a network, every value settled.
+/// Conversion of images into the input of a network, with every setting resolved.
 #[derive(Debug, Clone)]
 pub struct Preprocessing {
-    /// The names of the classes by index, where they are known.
+    /// Names of the classes by index, if they are known.
     pub class_names: Option<Vec<String>>,
-    /// The colors of the classes, where they are known.
+    /// Colors of the classes, if they are known.
     pub palette: Option<Palette>,
-    /// What the output is about, where it was said.
+    /// Meaning of the output, if a source gives it.
     pub task: Option<&'static Task>,
     layout: Layout,
     channels: Channels,
     spatial: SpatialTransform,
     scaling: Scaling,
-    /// Why images of 8 bits cannot be scaled like this.
-    unfit_for_levels: Option<scale::Unfit>,
-    reading: ReadOptions,
+    /// Set if 8-bit images cannot be scaled like this.
+    only_for_floats: Option<OnlyForFloats>,
+    read_options: ReadOptions,
+    class_names_place: Option<Place>,
+    palette_place: Option<Place>,
     settings: Vec<Setting>,
 }
 
-/// One value that preprocessing goes by, and where it came from.
+/// A preprocessing setting in effect, with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Its key in a configuration; its flag is the same after `--`. `left out` stands for a
-    /// configuration that could not be honored and did not have to be.
+    /// Key in a configuration and in [`Options`]. `left out` is a configuration file that was
+    /// ignored.
     pub key: &'static str,
-    /// The value, as a flag would say it.
+    /// Value as text.
     pub value: String,
-    /// A configuration file, a flag, `default` or `the model's input`.
+    /// Configuration file, option in backquotes, `default` or [`MODEL_INPUT`].
     pub origin: String,
-}
-
-impl Setting {
-    fn new(key: &'static str, value: String, origin: &str) -> Self {
-        Self { key, value, origin: origin.to_owned() }
-    }
 }
 
 /// An image as the network takes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkInput {
-    /// The numbers, channels first or last as the model's layout says.
+    /// Values, channels first or last as the model's layout requires.
     pub values: Vec<f32>,
     /// Number of rows.
     pub height: usize,
     /// Number of columns.
     pub width: usize,
-    /// How the image's pixels correspond to these.
+    /// Correspondence of the image's pixels to these rows and columns.
     pub geometry: Geometry,
 }
 
 impl Preprocessing {
-    /// Settles every value: from what the model file says of itself, from configurations
-    /// beside the model, from the file of `--config`, and from the flags, later ones winning
-    /// key by key.
+    /// Resolves every setting from the metadata of the model file, the configuration files beside
+    /// the model, the file of `config`, and the options. Later sources win key by key.
     ///
     /// # Errors
     ///
-    /// A file cannot be read or holds what is not a setting, a value cannot be used, values
-    /// contradict each other or what the model takes, or nothing says how pixel values are
-    /// scaled.
+    /// Fails if a file cannot be read or contains something that is not a setting, if values
+    /// contradict each other or the model's input, or if no source gives the scale of pixel values.
     pub fn resolve(model: &Path, input: &ModelInput, options: &Options) -> Result<Self> {
-        let ConfigSources { layers, left_out } = sources::gather(model, options)?;
-        let channels = scale::channels(&layers, input)?;
-        let (mean, std) = scale::mean_and_std(&layers, channels.value, model, &left_out)?;
-        let alpha = choose(&layers, "alpha", |layer| layer.alpha);
-        let reading = reading(options, channels.value, alpha.as_ref());
-        let spatial = SpatialTransform::plan(&layers, input, reading.max_pixels)?;
-        let task = choose(&layers, "task", |layer| layer.task);
-        let classes = choose(&layers, "classes", |layer| layer.classes.clone());
-        let palette = colors::settle(&layers, classes.as_ref())?;
+        let ConfigSources { configs, ignored } = sources::gather(model, options)?;
+        let channels = scale::resolve_channels(&configs, input)?;
+        let Some(scale) = Scale::resolve(&configs, channels.value)? else {
+            let unrecognized = ignored.iter().map(|ignored| &ignored.error);
+            return Err(scale::missing_scale(model, unrecognized));
+        };
+        let alpha = configs.alpha();
+        let default = ReadOptions::default();
+        let read_options = ReadOptions {
+            max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
+            exif: options.exif.unwrap_or(default.exif),
+            channels: channels.value,
+            alpha: alpha.as_ref().map_or(default.alpha, |alpha| alpha.value),
+        };
+        let spatial =
+            SpatialTransform::resolve(&configs, input, read_options.max_pixels)?;
+        let task = configs.task();
+        let classes = configs.classes();
+        let palette = colors::resolve(&configs, classes.as_ref())?;
 
         let mut settings = Vec::new();
         let mut list = |key, value: String, origin: &str| {
-            settings.push(Setting::new(key, value, origin));
+            settings.push(Setting { key, value, origin: origin.to_owned() });
         };
         if let Some(task) = &task {
             list("task", task.value.to_string(), &task.origin);
         }
         list("layout", input.layout.to_string(), MODEL_INPUT);
         list("channels", channels.value.to_string(), &channels.origin);
-        let said = |is: bool, flag| if is { flag } else { "default" };
-        let exif = said(options.exif.is_some(), "--exif");
-        list("exif", reading.exif.to_string(), exif);
-        let max_pixels = said(options.max_pixels.is_some(), "--max-pixels");
-        list("max_pixels", reading.max_pixels.to_string(), max_pixels);
+        let exif = if options.exif.is_some() { "`exif`" } else { "default" };
+        list("exif", read_options.exif.to_string(), exif);
+        let max_pixels =
+            if options.max_pixels.is_some() { "`max_pixels`" } else { "default" };
+        list("max_pixels", read_options.max_pixels.to_string(), max_pixels);
         if let Some(alpha) = &alpha {
             list("alpha", alpha.value.to_string(), &alpha.origin);
         }
         for (key, value, origin) in spatial.settings() {
             list(key, value, origin);
         }
-        list("mean", scale::listed(&mean.value), &mean.origin);
-        list("std", scale::listed(&std.value), &std.origin);
+        list("mean", comma_separated(&scale.mean.value), &scale.mean.origin);
+        list("std", comma_separated(&scale.std.value), &scale.std.origin);
         if let Some(names) = &classes {
             list("classes", format!("{} names", names.value.len()), &names.origin);
         }
         if let Some(colors) = &palette {
             list("palette", colors.value.to_string(), &colors.origin);
         }
-        for IgnoredConfig { error, why } in &left_out {
-            list("left out", error.to_string(), why);
+        for ignored in &ignored {
+            list("left out", ignored.error.to_string(), ignored.reason);
         }
         Ok(Self {
+            class_names_place: classes.as_ref().map(|names| names.place.clone()),
             class_names: classes.map(|names| names.value),
+            palette_place: palette.as_ref().map(|colors| colors.place.clone()),
             palette: palette.map(|colors| colors.value),
             task: task.map(|task| task.value),
             layout: input.layout,
             channels: channels.value,
             spatial,
-            scaling: Scaling::new(&mean.value, &std.value),
-            unfit_for_levels: scale::Unfit::of(&mean, &std),
-            reading,
+            scaling: Scaling::new(&scale.mean.value, &scale.std.value),
+            only_for_floats: OnlyForFloats::find(&scale.mean, &scale.std),
+            read_options,
             settings,
         })
     }
 
-    /// Every value in effect and where it came from.
+    /// Returns every setting in effect, with its origin.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
 
-    /// Whether there is a color for each class, once their number is known.
+    /// Checks that there is a color for each class, once their number is known.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`](crate::Error::Setting) where a palette was given and is too short.
+    /// Fails with [`Error::Setting`] if a palette was given and is too short.
     pub fn check_palette(&self, n_classes: usize) -> Result<()> {
-        let setting = self.settings.iter().find(|setting| setting.key == "palette");
-        match (&self.palette, setting) {
-            (Some(palette), Some(setting)) => {
-                colors::check(palette, &setting.origin, n_classes, "of the model")
+        match (&self.palette, &self.palette_place) {
+            (Some(palette), Some(place)) => {
+                colors::check(palette, place, n_classes, "of the model")
             }
             _ => Ok(()),
         }
     }
-}
 
-fn reading(
-    options: &Options,
-    channels: Channels,
-    alpha: Option<&Resolved<Alpha>>,
-) -> ReadOptions {
-    let default = ReadOptions::default();
-    ReadOptions {
-        max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
-        exif: options.exif.unwrap_or(default.exif),
-        channels,
-        alpha: alpha.map_or(default.alpha, |alpha| alpha.value),
+    /// Checks that there is a name for each class, once their number is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`Error::Setting`] if names were given and are not as many as the classes.
+    pub fn check_class_names(&self, n_classes: usize) -> Result<()> {
+        let (Some(names), Some(place)) = (&self.class_names, &self.class_names_place)
+        else {
+            return Ok(());
+        };
+        let n = names.len();
+        if n == n_classes {
+            return Ok(());
+        }
+        let message =
+            format!("{n} names are given, but the model has {n_classes} classes");
+        Err(place.error(message).with_hint(if (n, n_classes) == (1, 2) {
+            "a model with one output channel has two classes, the second its own"
+        } else {
+            "give a name for each class with `classes`, one on each line"
+        }))
     }
 }

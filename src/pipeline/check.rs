@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::run::Job;
 use super::write::OutputOptions;
 use crate::error::{Error, Result};
+use crate::input::ImageFile;
 use crate::input::images::same_but_for_case;
-use crate::input::{ImageFile, Preprocessing};
 use crate::measure::MEASURES;
 use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
@@ -95,21 +95,4 @@ pub(super) fn kept_arrays(options: &OutputOptions, map: bool) -> Result<()> {
                    the network's";
     Err(Error::setting("--formats", message)
         .with_hint("leave npy out, or add --map-size network"))
-}
-
-/// Names for another number of classes belong to another model.
-pub(super) fn class_names(preprocessing: &Preprocessing, n_classes: usize) -> Result<()> {
-    let Some(n) = preprocessing.class_names.as_ref().map(Vec::len) else { return Ok(()) };
-    if n == n_classes {
-        return Ok(());
-    }
-    let mut settings = preprocessing.settings().iter();
-    let origin = settings.find(|setting| setting.key == "classes");
-    let origin = origin.map_or("classes", |setting| setting.origin.as_str());
-    let message = format!("{n} names are given, but the model has {n_classes} classes");
-    Err(Error::setting(origin, message).with_hint(if (n, n_classes) == (1, 2) {
-        "a model with one output channel has two classes, the second its own"
-    } else {
-        "give a name for each class with --classes FILE, a line each"
-    }))
 }

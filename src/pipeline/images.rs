@@ -16,7 +16,7 @@ pub(super) struct Loaded {
 /// Reads one image.
 pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
     guarded(file, || {
-        let decoded = file.read(preprocessing.reading())?;
+        let decoded = file.read(preprocessing.read_options())?;
         let input = preprocessing
             .apply(&decoded.picture)
             .map_err(|error| error.of_image(&file.path()))?;

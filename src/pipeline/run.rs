@@ -129,7 +129,7 @@ pub fn predict_observed(
     OutputFolder::refuse_file(&job.folder)?;
     check::names(job)?;
     let (sampler, size) = open_sampler(&plan, runtime, job, &preprocessing)?;
-    check::class_names(&preprocessing, sampler.scores().n_classes())?;
+    preprocessing.check_class_names(sampler.scores().n_classes())?;
     preprocessing.check_palette(sampler.scores().n_classes())?;
     let map = sampler.scores().is_map();
     check::kept_arrays(&job.output, map)?;

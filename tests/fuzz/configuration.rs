@@ -7,7 +7,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use mcdrop::input::picture::{Picture, Values};
-use mcdrop::input::preprocessing::{Channels, Layout, ModelInput, Options};
+use mcdrop::input::preprocessing::{
+    Channels, Layout, ModelInput, Options, read_class_names, read_palette,
+};
 use mcdrop::input::{NetworkInput, Preprocessing};
 
 use crate::Target;
@@ -192,14 +194,16 @@ fn flags(options: &mut Options, scratch: &Scratch, text: &str) {
             "std" => options.std = numbers(text),
             "channels" => options.channels = value(text),
             "task" => options.task = value(text),
-            "classes" => options.classes = Some(scratch.path().join(flag)),
+            "classes" => {
+                options.classes = read_class_names(&scratch.path().join(flag)).ok();
+            }
             "palette" if text.is_empty() => {
                 let path = scratch.path().join(flag);
-                options.palette = path.to_str().map(str::to_owned);
+                options.palette = path.to_str().and_then(|path| read_palette(path).ok());
             }
             // A name alone: files lie in the scratch folder and nowhere else.
             "palette" if !text.contains(['/', '.']) => {
-                options.palette = Some(text.to_owned());
+                options.palette = read_palette(text).ok();
             }
             _ => {}
         }
@@ -225,7 +229,8 @@ fn use_it(preprocessing: &Preprocessing, input: &ModelInput) {
     for n in [1, 2, 300] {
         let _ = preprocessing.check_palette(n);
     }
-    let bands = if preprocessing.reading().channels == Channels::Rgba { 4 } else { 3 };
+    let bands =
+        if preprocessing.read_options().channels == Channels::Rgba { 4 } else { 3 };
     let bytes =
         |n: usize| Values::U8((0..n).map(|i| (i * 37 % 256) as u8).collect::<Vec<_>>());
     let floats = |n: usize| Values::F32((0..n).map(|i| (i % 11) as f32 / 10.0).collect());

@@ -7,7 +7,7 @@ use crate::input::settings::{Channels, Size};
 
 /// The values of a picture as many channels as the model takes, red first; `luma` makes gray
 /// of red, green and blue.
-pub(super) fn chosen<T: Copy>(
+pub(super) fn select<T: Copy>(
     values: &[T],
     picture: &Picture,
     channels: Channels,

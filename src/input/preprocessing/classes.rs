@@ -1,19 +1,24 @@
-//! Reads the names of the classes: one a line, a JSON list, or a JSON table from index to name
-//! as Hugging Face's `id2label` (alone or inside a `config.json`).
+//! Reads class names: one on each line, a JSON list, or a JSON object from index to name such as
+//! Hugging Face's `id2label` (by itself or inside a `config.json`).
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::sources::read_text;
+use super::text_file;
 use crate::error::{Error, Result};
 
-/// Reads the class names in this file, in the order of their indices.
-pub(super) fn read(path: &Path) -> Result<Vec<String>> {
-    let text = read_text(path).map_err(|error| Error::read(path, error))?;
+/// Reads the class names of a file, in the order of their indices: one on each line, a JSON list,
+/// or a JSON object from index to name.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read or is none of these.
+pub fn read_class_names(path: &Path) -> Result<Vec<String>> {
+    let text = text_file::read(path).map_err(|error| Error::read(path, error))?;
     parse(&text).map_err(|message| {
-        Error::setting(format!("--classes {}", path.display()), message).with_hint(
-            "expected one name a line, a JSON list, or JSON like {\"0\": \"road\", ...}",
+        Error::setting(format!("classes = {}", path.display()), message).with_hint(
+            "expected one name on each line, a JSON list, or JSON like {\"0\": \"road\", ...}",
         )
     })
 }
@@ -29,7 +34,7 @@ fn parse(text: &str) -> Result<Vec<String>, String> {
             Some(_) => Err("id2label is not a table".to_owned()),
             None => by_index(&table),
         },
-        // A name may begin with a bracket; then nothing is JSON about the rest either.
+        // A name may begin with a bracket. Then the rest of the file is not JSON either.
         Ok(_) | Err(_) if text.trim_start().starts_with('[') && !text.contains('"') => {
             lines(text)
         }
@@ -50,7 +55,7 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// The names of a list.
+/// Returns the names of a JSON list. The error is a sentence.
 pub(super) fn list(names: &[Value]) -> Result<Vec<String>, String> {
     if names.is_empty() {
         return Err("no names in it".to_owned());
@@ -62,7 +67,7 @@ pub(super) fn list(names: &[Value]) -> Result<Vec<String>, String> {
     names.iter().enumerate().map(name).collect()
 }
 
-/// The names of a table from index to name, by index; a gap is an error.
+/// Returns the names of a JSON object from index to name, by index; a gap is an error.
 pub(super) fn by_index(table: &Map<String, Value>) -> Result<Vec<String>, String> {
     let mut names = vec![Value::Null; table.len()];
     for (key, value) in table {
@@ -90,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_lists_are_errors_that_say_where() {
+    fn broken_lists_are_errors_that_name_the_entry() {
         let error = |text| parse(text).unwrap_err();
         assert_eq!(error(""), "no names in it");
         assert_eq!(error("[]"), "no names in it");

@@ -1,29 +1,30 @@
-//! The size that the model fixes, and what resize, crop and padding make of an image for it.
+//! The size that the model's input fixes, and the sizes that resize, crop and padding give.
 
 use std::fmt;
 
-use super::partial_config::Resolved;
-use super::spatial_transform::MODEL_INPUT;
+use super::partial_config::{Place, Resolved};
 use crate::error::{Error, Result};
-use crate::input::settings::Pad;
-use crate::input::settings::{Crop, Resize, Size};
+use crate::input::settings::{Crop, Pad, Resize, Size};
 
-/// The size that the model's input is fixed at, as far as it is.
+/// Origin of values that the model file fixes.
+pub const MODEL_INPUT: &str = "the model's input";
+
+/// Sides that the model's input fixes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FixedInputSize {
-    /// Columns, where they are fixed.
+    /// Number of columns, if it is fixed.
     pub(super) width: Option<usize>,
-    /// Rows, where they are fixed.
+    /// Number of rows, if it is fixed.
     pub(super) height: Option<usize>,
 }
 
 impl FixedInputSize {
-    /// The size, where both sides are fixed.
-    pub(super) fn exactly(self) -> Option<Size> {
+    /// Returns the size if both sides are fixed.
+    pub(super) fn both_sides(self) -> Option<Size> {
         self.width.zip(self.height).map(|(width, height)| Size { width, height })
     }
 
-    /// Refuses steps that cannot, or need not, come out at the model's size.
+    /// Refuses settings with which images do not, or not always, come out at the fixed size.
     pub(super) fn check(
         self,
         resize: &Resolved<Resize>,
@@ -35,32 +36,35 @@ impl FixedInputSize {
             (Crop::None, Resize::Exact(size)) => Some((&resize.place, size)),
             (Crop::None, _) => None,
         };
-        let check_size = |place: &str, size| {
-            self.check_size(place, size, || self.way_out(resize, crop, pad))
-        };
-        match (pad.value, before_pad) {
+        let (place, size) = match (pad.value, before_pad) {
             (Pad::To(to), Some((place, size)))
                 if size.width > to.width || size.height > to.height =>
             {
                 let message = format!("{size} cannot be padded to {to}");
-                Err(Error::setting(place, message)
-                    .with_hint("give a smaller size here, or a larger one to pad to"))
+                return Err(place
+                    .error(message)
+                    .with_hint("give a smaller size here, or a larger one to pad to"));
             }
-            (Pad::To(size), _) => check_size(&pad.place, size),
-            (Pad::None, Some((place, size))) => check_size(place, size),
+            (Pad::To(size), _) => (&pad.place, size),
+            (Pad::None, Some((place, size))) => (place, size),
             (Pad::Multiple(multiple), Some((_, size))) => {
                 let side = |side: usize| side.next_multiple_of(multiple.max(1));
-                let size = Size { width: side(size.width), height: side(size.height) };
-                check_size(&pad.place, size)
+                let padded = Size { width: side(size.width), height: side(size.height) };
+                (&pad.place, padded)
             }
-            (_, None) if resize.value == Resize::None => Ok(()),
-            (_, None) => self.check_open(resize),
+            (_, None) if resize.value == Resize::None => return Ok(()),
+            (_, None) => return self.check_open(resize),
+        };
+        if self.takes(size) {
+            return Ok(());
         }
+        let message = format!("gives {size}, but the model's input is fixed at {self}");
+        Err(place.error(message).with_hint(self.stretch_hint(resize, crop, pad)))
     }
 
-    /// A resize that leaves a side to the image suits no fixed size.
+    /// Refuses a resize that leaves a side to the image if the size is fixed.
     fn check_open(self, resize: &Resolved<Resize>) -> Result<()> {
-        let Some(size) = self.exactly() else { return Ok(()) };
+        let Some(size) = self.both_sides() else { return Ok(()) };
         let side = match resize.value {
             Resize::Short(_) | Resize::ShortAtMost { .. } => "the longer side",
             Resize::Long(_) => "the shorter side",
@@ -70,8 +74,9 @@ impl FixedInputSize {
             "{} leaves {side} to the image, but the model's input is fixed at {size}",
             resize.value
         );
-        Err(Error::setting(&resize.place, message)
-            .with_hint(format!("add --crop {size}, or say --resize {size}")))
+        Err(resize
+            .error(message)
+            .with_hint(format!("add `crop = {size}`, or use `resize = {size}`")))
     }
 
     fn takes(self, size: Size) -> bool {
@@ -79,71 +84,65 @@ impl FixedInputSize {
             && self.height.is_none_or(|height| height == size.height)
     }
 
-    fn check_size(
-        self,
-        place: &str,
-        size: Size,
-        way_out: impl Fn() -> String,
-    ) -> Result<()> {
-        if self.takes(size) {
-            return Ok(());
-        }
-        let message = format!("gives {size}, but the model's input is fixed at {self}");
-        Err(Error::setting(place, message).with_hint(way_out()))
-    }
-
-    /// How images are stretched to the model's size: what flags said can be left out, while
-    /// what a file says stands until something else is said.
-    fn way_out(
+    /// Returns how images are stretched to the model's size. An option can be left out; what a
+    /// file gives has to be replaced.
+    fn stretch_hint(
         self,
         resize: &Resolved<Resize>,
         crop: &Resolved<Crop>,
         pad: &Resolved<Pad>,
     ) -> String {
-        let is_of_file = |is_none: bool, origin: &str| {
-            !is_none && !origin.starts_with("--") && origin != MODEL_INPUT
-        };
-        let is_padded = is_of_file(pad.value == Pad::None, &pad.origin);
-        let is_said = is_of_file(resize.value == Resize::None, &resize.origin)
-            || is_of_file(crop.value == Crop::None, &crop.origin);
-        let size = match self.exactly() {
+        let size = match self.both_sides() {
             Some(size) => size.to_string(),
             None => format!("WIDTHxHEIGHT with {self}"),
         };
-        if is_padded {
+        if pad.value != Pad::None && is_from_file(pad) {
             format!(
-                "say resize = \"{size}\", crop = \"none\" and pad = \"none\" in a TOML file \
-                 that --config names, and images are stretched to the model's size"
+                "write resize = \"{size}\", crop = \"none\" and pad = \"none\" into a TOML file \
+                 and name it with `config`: images are then stretched to the model's size"
             )
-        } else if is_said {
+        } else if resize.value != Resize::None && is_from_file(resize)
+            || crop.value != Crop::None && is_from_file(crop)
+        {
             format!(
-                "say --resize {size} --crop none, and images are stretched to the model's size"
+                "use `resize = {size}` and `crop = none`: images are then stretched to the \
+                 model's size"
             )
         } else {
-            "leave resize, crop and padding out, and images are stretched to the model's size"
+            "leave resize, crop and padding out: images are then stretched to the model's size"
                 .to_owned()
         }
     }
 
-    /// Refuses an image that comes out at another size than the model's.
+    /// Refuses an image that comes out at another size.
     pub(super) fn check_image(self, size: Size) -> Result<()> {
         if self.takes(size) {
             return Ok(());
         }
         let message = format!("takes {self}, the image comes out at {size}");
-        Err(Error::setting(MODEL_INPUT, message).with_hint(match self.exactly() {
-            Some(size) => format!("say --resize {size} to stretch images to that size"),
-            None => "say --resize WIDTHxHEIGHT to stretch images to one size".to_owned(),
-        }))
+        Err(Error::configuration(MODEL_INPUT, message).with_hint(
+            match self.both_sides() {
+                Some(size) => format!("stretch images to that size: `resize = {size}`"),
+                None => "stretch images to one size: `resize = WIDTHxHEIGHT`".to_owned(),
+            },
+        ))
     }
 }
 
-/// Refuses sizes that would be too large for any image.
+/// Whether a value is from a configuration file, or from a preset.
+fn is_from_file<T>(resolved: &Resolved<T>) -> bool {
+    match resolved.place {
+        Place::Option(name) => name == "preset",
+        Place::File(_) => resolved.origin != MODEL_INPUT,
+    }
+}
+
+/// Refuses sizes with more pixels than any image may have.
 pub(super) fn check_sizes(
     resize: &Resolved<Resize>,
     crop: &Resolved<Crop>,
     pad: &Resolved<Pad>,
-    most: u64,
+    max_pixels: u64,
 ) -> Result<()> {
     let resized = match resize.value {
         Resize::Exact(size) | Resize::Cover(size) => Some((size, &resize.place)),
@@ -158,13 +157,13 @@ pub(super) fn check_sizes(
         Pad::None | Pad::Multiple(_) => None,
     };
     let mut sizes = [resized, cropped, padded].into_iter().flatten();
-    match sizes.find(|(size, _)| size.pixels() > most) {
+    match sizes.find(|(size, _)| size.pixels() > max_pixels) {
         None => Ok(()),
         Some((size, place)) => {
-            Err(Error::setting(place, format!("{size} has more than {most} pixels"))
-                .with_hint(
-                    "say a smaller size with --resize and --crop, or raise --max-pixels",
-                ))
+            let message = format!("{size} has more than {max_pixels} pixels");
+            Err(place.error(message).with_hint(
+                "give a smaller size with `resize` and `crop`, or raise `max_pixels`",
+            ))
         }
     }
 }

@@ -1,10 +1,11 @@
-//! What flags and configurations say, one layer each, and which layer decides a key.
+//! The table of preprocessing settings, and the settings that one source gives.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::presets;
-use super::{classes, colors};
+use toml::Value;
+
+use super::from_toml::FromToml;
 use crate::error::{Error, Result};
 use crate::input::settings::{
     Alpha, Channels, Crop, CropRule, Exif, Fill, Interpolation, Pad, PadSide, Preset,
@@ -13,185 +14,261 @@ use crate::input::settings::{
 use crate::palette::Palette;
 use crate::task::Task;
 
-/// What the flags said; what is `None` is left to the configuration and the defaults.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Options {
-    /// `--config`: a configuration in place of, or on top of, the one beside the model.
-    pub config: Option<PathBuf>,
-    /// `--preset`: mean and standard deviation by name.
-    pub preset: Option<Preset>,
-    /// `--resize`.
-    pub resize: Option<Resize>,
-    /// `--crop`.
-    pub crop: Option<Crop>,
-    /// `--interpolation`.
-    pub interpolation: Option<Interpolation>,
-    /// `--antialias`.
-    pub antialias: Option<bool>,
-    /// `--pad-to-multiple`: both sides are brought to a multiple by reflection at the right
-    /// and the bottom. 1 to 65,535.
-    pub pad_to_multiple: Option<usize>,
-    /// `--exif`.
-    pub exif: Option<Exif>,
-    /// `--max-pixels`: most pixels that an image may have, before and after resizing.
-    pub max_pixels: Option<u64>,
-    /// `--mean`: one number, or one a channel, of values in 0..1; of the values themselves
-    /// where images are of floating point.
-    pub mean: Option<Vec<f32>>,
-    /// `--std`: like `mean`.
-    pub std: Option<Vec<f32>>,
-    /// `--channels`.
-    pub channels: Option<Channels>,
-    /// `--classes`: a file with the names of the classes.
-    pub classes: Option<PathBuf>,
-    /// `--palette`: the name of a palette, or a file with the colors of the classes.
-    pub palette: Option<String>,
-    /// `--task`.
-    pub task: Option<&'static Task>,
-    /// What the model file says about itself, by name, as `Model::metadata` gives it; what is
-    /// not known is left alone.
-    pub metadata: Vec<(String, String)>,
-}
-
-/// What one source says; later layers win key by key.
-#[derive(Debug, Clone, Default)]
-pub(super) struct PartialConfig {
-    /// The configuration file as given; `None` for the flags.
-    pub(super) file: Option<String>,
-    /// Where single keys come from, if there is more to say than the file or the flag.
-    pub(super) sources: BTreeMap<&'static str, Source>,
-    pub(super) task: Option<&'static Task>,
-    pub(super) preset: Option<Preset>,
-    pub(super) channels: Option<Channels>,
-    pub(super) mean: Option<Vec<f32>>,
-    pub(super) std: Option<Vec<f32>>,
-    pub(super) resize: Option<Resize>,
-    pub(super) interpolation: Option<Interpolation>,
-    pub(super) antialias: Option<bool>,
-    pub(super) resampler: Option<Resampler>,
-    pub(super) crop: Option<Crop>,
-    pub(super) crop_rule: Option<CropRule>,
-    pub(super) alpha: Option<Alpha>,
-    pub(super) pad: Option<Pad>,
-    pub(super) pad_side: Option<PadSide>,
-    pub(super) fill: Option<Fill>,
-    pub(super) classes: Option<Vec<String>>,
-    pub(super) palette: Option<Palette>,
-}
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Source {
-    /// As the list of settings shows it: `streets.toml`, `--mean`, `default`.
-    pub(super) origin: String,
-    /// As an error shows it: `streets.toml: mean`, `--mean`.
-    pub(super) place: String,
-}
-
-/// As in a sidecar; sides of images are not much longer.
+/// Largest `pad_to_multiple`, the same as in a sidecar.
 const LARGEST_MULTIPLE: usize = u16::MAX as usize;
 
+/// Declares the settings that a sidecar and [`Options`] can give: key, type and documentation.
+///
+/// A row becomes a field of [`Options`], a field of [`PartialConfig`], a key of the sidecar, and
+/// a function of [`ConfigStack`] that finds the value in effect.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $key:ident: $type:ty,)+) => {
+        /// Preprocessing options. They win over configuration files; `None` leaves a setting to
+        /// the files and to its default.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct Options {
+            /// Configuration file that is read after the files beside the model: a sidecar, or a
+            /// JSON file of another library.
+            pub config: Option<PathBuf>,
+            /// Pads both sides to a multiple of this number (1 to 65,535) by reflection, at the
+            /// right and the bottom. Sets `pad`, `pad_side` and `fill`.
+            pub pad_to_multiple: Option<usize>,
+            /// Whether EXIF orientation is applied.
+            pub exif: Option<Exif>,
+            /// Largest number of pixels of an image, before and after resizing.
+            pub max_pixels: Option<u64>,
+            /// Metadata of the model file, as `Model::metadata` returns them. Unknown entries
+            /// are ignored.
+            pub metadata: Vec<(String, String)>,
+            $($(#[$doc])* pub $key: Option<$type>,)+
+        }
+
+        /// The settings that one source gives. Later sources win key by key.
+        #[derive(Debug, Clone, Default)]
+        pub(super) struct PartialConfig {
+            /// The configuration file as given; `None` for options.
+            pub(super) file: Option<String>,
+            /// Provenance of keys for which the file or option is not precise enough.
+            pub(super) provenance: BTreeMap<&'static str, Provenance>,
+            $($(#[$doc])* pub(super) $key: Option<$type>,)+
+        }
+
+        impl PartialConfig {
+            /// Every key of a sidecar.
+            pub(super) const KEYS: &'static [&'static str] = &[$(stringify!($key)),+];
+
+            /// Sets a key from a TOML value; returns `false` if there is no such key. The error
+            /// is a sentence.
+            pub(super) fn set(&mut self, key: &str, value: &Value) -> Result<bool, String> {
+                match key {
+                    $(stringify!($key) => self.$key = Some(FromToml::from_toml(value)?),)+
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            }
+
+            /// Takes the keys that are not set from another configuration.
+            pub(super) fn fill_from(&mut self, other: &Self, provenance: &Provenance) {
+                $(if self.$key.is_none() && other.$key.is_some() {
+                    self.$key.clone_from(&other.$key);
+                    self.provenance.insert(stringify!($key), provenance.clone());
+                })+
+            }
+
+            fn copy_options(options: &Options) -> Self {
+                Self { $($key: options.$key.clone(),)+ ..Self::default() }
+            }
+        }
+
+        #[allow(dead_code, reason = "a preset, mean and std are resolved together")]
+        impl ConfigStack {
+            $(
+                /// Returns the value of the last source that gives this setting.
+                pub(super) fn $key(&self) -> Option<Resolved<$type>> {
+                    self.last(stringify!($key), |config| config.$key.clone())
+                }
+            )+
+        }
+    };
+}
+
+settings! {
+    /// Meaning of the model's output.
+    task: &'static Task,
+    /// Mean and standard deviation by name; some presets also set sizes.
+    preset: Preset,
+    /// Channels of the model's input.
+    channels: Channels,
+    /// Mean that is subtracted: one number, or one for each channel. For 8-bit images it refers
+    /// to values in 0..1, for floating-point images to the values themselves.
+    mean: Vec<f32>,
+    /// Standard deviation, the divisor after subtracting the mean; same form as `mean`.
+    std: Vec<f32>,
+    /// Rule for the size after resizing.
+    resize: Resize,
+    /// Interpolation of the resize.
+    interpolation: Interpolation,
+    /// Whether the filter grows when an image is made smaller.
+    antialias: bool,
+    /// Library whose arithmetic resizes.
+    resampler: Resampler,
+    /// Part of the resized image that the network sees.
+    crop: Crop,
+    /// Rounding of the crop.
+    crop_rule: CropRule,
+    /// Treatment of transparency.
+    alpha: Alpha,
+    /// Size after padding.
+    pad: Pad,
+    /// Sides that are padded.
+    pad_side: PadSide,
+    /// Values of the padding.
+    fill: Fill,
+    /// Names of the classes by index.
+    classes: Vec<String>,
+    /// Colors of the classes by index.
+    palette: Palette,
+}
+
+/// Provenance of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Provenance {
+    /// Source as it is listed: `streets.toml`, `` `mean` `` (an option), `default`.
+    pub(super) origin: String,
+    /// Place that an error names.
+    pub(super) place: Place,
+}
+
+/// Place of a value, as an error names it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Place {
+    /// An option, by its name in snake case.
+    Option(&'static str),
+    /// A file with a key (`streets.toml: mean`), or a property of the model.
+    File(String),
+}
+
+impl Place {
+    /// Creates an error about the value at this place.
+    pub(super) fn error(&self, message: impl Into<String>) -> Error {
+        match self {
+            Self::Option(name) => Error::setting(*name, message),
+            Self::File(place) => Error::configuration(place, message),
+        }
+    }
+}
+
 impl PartialConfig {
-    /// The layer of a file (as it was given) that says nothing yet.
+    /// Creates an empty configuration of a file, named as it was given.
     pub(super) fn of_file(file: impl Into<String>) -> Self {
         Self { file: Some(file.into()), ..Self::default() }
     }
 
-    /// The layer of the flags; reads the class names and colors that `--classes` and
-    /// `--palette` point to.
-    pub(super) fn of_flags(options: &Options) -> Result<Self> {
-        let multiple = options.pad_to_multiple;
-        let mut layer = Self {
-            file: None,
-            task: options.task,
-            preset: options.preset,
-            channels: options.channels,
-            mean: options.mean.clone(),
-            std: options.std.clone(),
-            resize: options.resize,
-            interpolation: options.interpolation,
-            antialias: options.antialias,
-            crop: options.crop,
-            pad: multiple.map(Pad::Multiple),
-            pad_side: multiple.map(|_| PadSide::End),
-            fill: multiple.map(|_| Fill::Reflect),
-            classes: options.classes.as_deref().map(classes::read).transpose()?,
-            palette: options.palette.as_deref().map(colors::read).transpose()?,
-            ..Self::default()
-        };
-        if let Some(multiple) = multiple {
+    /// Returns the settings that the options give.
+    pub(super) fn of_options(options: &Options) -> Result<Self> {
+        let mut config = Self::copy_options(options);
+        if let Some(multiple) = options.pad_to_multiple {
             if !(1..=LARGEST_MULTIPLE).contains(&multiple) {
                 let message =
                     format!("{multiple} is not between 1 and {LARGEST_MULTIPLE}");
-                return Err(Error::setting("--pad-to-multiple", message)
+                return Err(Error::setting("pad_to_multiple", message)
                     .with_hint("give what the network's sides must be a multiple of"));
             }
+            config.pad = Some(Pad::Multiple(multiple));
+            config.pad_side = Some(PadSide::End);
+            config.fill = Some(Fill::Reflect);
             for key in ["pad", "pad_side", "fill"] {
-                layer.comes_from(key, "--pad-to-multiple", "--pad-to-multiple");
+                config.provenance.insert(key, Provenance::of_option("pad_to_multiple"));
             }
         }
-        presets::spell_out(&mut layer);
-        Ok(layer)
+        Ok(config)
     }
 
-    /// Says where the value of a key comes from.
-    pub(super) fn comes_from(
+    /// Sets the provenance of a key of a file.
+    pub(super) fn set_provenance(
         &mut self,
         key: &'static str,
         origin: impl Into<String>,
         place: impl Into<String>,
     ) {
-        let source = Source { origin: origin.into(), place: place.into() };
-        self.sources.insert(key, source);
+        let place = Place::File(place.into());
+        self.provenance.insert(key, Provenance { origin: origin.into(), place });
     }
 
-    /// Where the value of this key comes from.
-    pub(super) fn source(&self, key: &str) -> Source {
-        if let Some(source) = self.sources.get(key) {
-            return source.clone();
+    /// Returns the provenance of a key.
+    pub(super) fn provenance(&self, key: &'static str) -> Provenance {
+        match (self.provenance.get(key), &self.file) {
+            (Some(provenance), _) => provenance.clone(),
+            (None, Some(file)) => Provenance {
+                origin: file.clone(),
+                place: Place::File(format!("{file}: {key}")),
+            },
+            (None, None) => Provenance::of_option(key),
         }
-        if let Some(file) = &self.file {
-            return Source { origin: file.clone(), place: format!("{file}: {key}") };
-        }
-        let flag = format!("--{}", key.replace('_', "-"));
-        Source { origin: flag.clone(), place: flag }
     }
 
-    /// Whether this layer alone settles how pixel values are scaled.
-    pub(super) fn says_the_scale(&self) -> bool {
+    /// Whether this source determines the scale of pixel values completely.
+    pub(super) fn gives_scale(&self) -> bool {
         self.preset.is_some() || (self.mean.is_some() && self.std.is_some())
     }
 }
 
-/// A value with where it came from.
+impl Provenance {
+    fn of_option(name: &'static str) -> Self {
+        Self { origin: format!("`{name}`"), place: Place::Option(name) }
+    }
+}
+
+/// The settings of every source, lowest precedence first.
+#[derive(Debug, Default)]
+pub(super) struct ConfigStack(pub(super) Vec<PartialConfig>);
+
+impl ConfigStack {
+    fn last<T>(
+        &self,
+        key: &'static str,
+        value: impl Fn(&PartialConfig) -> Option<T>,
+    ) -> Option<Resolved<T>> {
+        let mut configs = self.0.iter().rev();
+        configs.find_map(|config| Some(Resolved::explicit(config, key, value(config)?)))
+    }
+}
+
+/// Origin of a value that no source gives.
+const DEFAULT: &str = "default";
+
+/// A value in effect, with its provenance.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Resolved<T> {
+    pub(super) key: &'static str,
     pub(super) value: T,
-    /// As the list of settings shows it: `streets.toml`, `--mean`, `default`.
     pub(super) origin: String,
-    /// As an error shows it: `streets.toml: mean`, `--mean`.
-    pub(super) place: String,
+    pub(super) place: Place,
 }
 
 impl<T> Resolved<T> {
-    pub(super) fn explicit(layer: &PartialConfig, key: &str, value: T) -> Self {
-        let Source { origin, place } = layer.source(key);
-        Self { value, origin, place }
+    /// Returns a value that a source gives.
+    pub(super) fn explicit(config: &PartialConfig, key: &'static str, value: T) -> Self {
+        let Provenance { origin, place } = config.provenance(key);
+        Self { key, value, origin, place }
     }
 
-    pub(super) fn default(value: T, origin: &str) -> Self {
-        Self { value, origin: origin.to_owned(), place: origin.to_owned() }
+    /// Returns a value that no source gives.
+    pub(super) fn default(key: &'static str, value: T) -> Self {
+        Self::implied(key, value, DEFAULT)
     }
-}
 
-/// What the last layer that says something says.
-pub(super) fn choose<T>(
-    layers: &[PartialConfig],
-    key: &str,
-    value: impl Fn(&PartialConfig) -> Option<T>,
-) -> Option<Resolved<T>> {
-    layers
-        .iter()
-        .rev()
-        .find_map(|layer| Some(Resolved::explicit(layer, key, value(layer)?)))
+    /// Returns a value that follows from something else, which `origin` names.
+    pub(super) fn implied(key: &'static str, value: T, origin: &str) -> Self {
+        let place = match origin {
+            DEFAULT => Place::Option(key),
+            origin => Place::File(origin.to_owned()),
+        };
+        Self { key, value, origin: origin.to_owned(), place }
+    }
+
+    /// Creates an error about this value.
+    pub(super) fn error(&self, message: impl Into<String>) -> Error {
+        self.place.error(message)
+    }
 }

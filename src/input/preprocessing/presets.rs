@@ -1,24 +1,24 @@
-//! Preprocessing by name: one row a preset.
+//! Presets: preprocessing by name, one row each.
 
 use super::partial_config::PartialConfig;
 use crate::input::settings::{Channels, Crop, Interpolation, Preset, Resize, Size};
 use crate::input::settings::{CropRule, Pad, Resampler};
 
-/// What a preset says.
+/// A preset.
 struct Row {
     preset: Preset,
     scale: Scale,
-    /// `None` for presets that are about the scale alone.
+    /// `None` for presets that set only the scale.
     sizes: Option<PresetSizes>,
 }
 
-/// Mean and standard deviation, of red, green and blue where they differ.
+/// Mean and standard deviation, for all channels or for each of red, green and blue.
 enum Scale {
     EachChannel { mean: [f32; 3], std: [f32; 3] },
     AllChannels { mean: f32, std: f32 },
 }
 
-/// Size before the crop, and the crop.
+/// Shorter side before the crop, and side of the crop.
 struct PresetSizes {
     short: usize,
     crop: Option<usize>,
@@ -35,13 +35,13 @@ const IMAGENET: Scale = Scale::EachChannel {
     std: single_precision(IMAGENET_STD),
 };
 
-/// Numbers as networks take them.
+/// Converts numbers to single precision.
 pub(super) const fn single_precision([a, b, c]: [f64; 3]) -> [f32; 3] {
     [a as f32, b as f32, c as f32]
 }
 
-/// The sizes are those of torchvision's `ImageClassification` and `SemanticSegmentation` as
-/// its weights use them most.
+/// Every preset. Sizes are those that most weights of torchvision use with `ImageClassification`
+/// and `SemanticSegmentation`.
 const PRESETS: &[Row] = &[
     Row { preset: Preset::Imagenet, scale: IMAGENET, sizes: None },
     Row {
@@ -66,59 +66,40 @@ const PRESETS: &[Row] = &[
     },
 ];
 
-fn row(preset: Preset) -> Option<&'static Row> {
+fn find(preset: Preset) -> Option<&'static Row> {
     PRESETS.iter().find(|row| row.preset == preset)
 }
 
-/// Writes what the layer's preset says about the frame into the keys that the layer leaves
-/// out. The scale depends on the channels, which no layer knows alone: see
+/// Applies the sizes of the configuration's preset to the keys that the configuration leaves out.
+///
+/// The scale depends on the channels, which one configuration does not know: see
 /// [`mean_and_std`].
-pub(super) fn spell_out(layer: &mut PartialConfig) {
-    let Some(preset) = layer.preset else { return };
-    let Some(sizes) = row(preset).and_then(|row| row.sizes.as_ref()) else { return };
-    let source = layer.source("preset");
-    let origin = format!("preset {preset} ({})", source.origin);
-    let mut said = Vec::new();
-    let mut fill_in = |key, is_unsaid: bool| {
-        if is_unsaid {
-            said.push(key);
-        }
-        is_unsaid
-    };
-    if fill_in("resize", layer.resize.is_none()) {
-        layer.resize = Some(Resize::Short(sizes.short));
-    }
-    if fill_in("crop", layer.crop.is_none()) {
-        let square = |side| Crop::Center(Size { width: side, height: side });
-        layer.crop = Some(sizes.crop.map_or(Crop::None, square));
-    }
-    if fill_in("interpolation", layer.interpolation.is_none()) {
-        layer.interpolation = Some(Interpolation::Bilinear);
-    }
-    if fill_in("antialias", layer.antialias.is_none()) {
-        layer.antialias = Some(true);
-    }
-    if fill_in("resampler", layer.resampler.is_none()) {
+pub(super) fn apply(config: &mut PartialConfig) {
+    let Some(preset) = config.preset else { return };
+    let Some(sizes) = find(preset).and_then(|row| row.sizes.as_ref()) else { return };
+    let square = |side| Crop::Center(Size { width: side, height: side });
+    let of_preset = PartialConfig {
+        resize: Some(Resize::Short(sizes.short)),
+        crop: Some(sizes.crop.map_or(Crop::None, square)),
+        interpolation: Some(Interpolation::Bilinear),
+        antialias: Some(true),
         // `weights.transforms()` of an image that was opened with Pillow.
-        layer.resampler = Some(Resampler::Pillow);
-    }
-    if fill_in("crop_rule", layer.crop_rule.is_none()) {
-        layer.crop_rule = Some(CropRule::Torchvision);
-    }
-    if fill_in("pad", layer.pad.is_none()) {
-        layer.pad = Some(Pad::None);
-    }
-    for key in said {
-        layer.comes_from(key, origin.clone(), source.place.clone());
-    }
+        resampler: Some(Resampler::Pillow),
+        crop_rule: Some(CropRule::Torchvision),
+        pad: Some(Pad::None),
+        ..PartialConfig::default()
+    };
+    let mut provenance = config.provenance("preset");
+    provenance.origin = format!("preset {preset} ({})", provenance.origin);
+    config.fill_from(&of_preset, &provenance);
 }
 
-/// Mean and standard deviation of a preset for these channels; the error is a sentence.
+/// Returns mean and standard deviation of a preset for these channels. The error is a sentence.
 pub(super) fn mean_and_std(
     preset: Preset,
     channels: Channels,
 ) -> Result<(Vec<f32>, Vec<f32>), String> {
-    let scale = &row(preset).ok_or_else(|| format!("there is no {preset}"))?.scale;
+    let scale = &find(preset).ok_or_else(|| format!("there is no {preset}"))?.scale;
     match (scale, channels) {
         (Scale::AllChannels { mean, std }, _) => Ok((vec![*mean], vec![*std])),
         (Scale::EachChannel { mean, std }, Channels::Rgb) => {
@@ -160,24 +141,24 @@ mod tests {
 
     #[test]
     fn keys_of_the_same_layer_win_over_its_preset() {
-        let mut layer = PartialConfig::of_file("model.toml");
-        layer.preset = Some(Preset::TorchvisionClassification);
-        layer.resize = Some(Resize::Short(232));
-        spell_out(&mut layer);
-        assert_eq!(layer.resize, Some(Resize::Short(232)));
-        assert_eq!(layer.source("resize").origin, "model.toml");
-        assert_eq!(layer.crop, Some("224x224".parse().unwrap()));
+        let mut config = PartialConfig::of_file("model.toml");
+        config.preset = Some(Preset::TorchvisionClassification);
+        config.resize = Some(Resize::Short(232));
+        apply(&mut config);
+        assert_eq!(config.resize, Some(Resize::Short(232)));
+        assert_eq!(config.provenance("resize").origin, "model.toml");
+        assert_eq!(config.crop, Some("224x224".parse().unwrap()));
         assert_eq!(
-            layer.source("crop").origin,
+            config.provenance("crop").origin,
             "preset torchvision-classification (model.toml)"
         );
     }
 
     #[test]
-    fn a_preset_of_the_scale_says_nothing_about_sizes() {
-        let mut layer = PartialConfig::of_file("model.toml");
-        layer.preset = Some(Preset::Imagenet);
-        spell_out(&mut layer);
-        assert!(layer.resize.is_none() && layer.crop.is_none() && layer.pad.is_none());
+    fn a_preset_of_the_scale_sets_no_sizes() {
+        let mut config = PartialConfig::of_file("model.toml");
+        config.preset = Some(Preset::Imagenet);
+        apply(&mut config);
+        assert!(config.resize.is_none() && config.crop.is_none() && config.pad.is_none());
     }
 }

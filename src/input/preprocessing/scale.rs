@@ -1,184 +1,192 @@
-//! Which channels the network takes and how their values are scaled.
+//! Channels of the network's input, and the mean and standard deviation that scale pixel values.
 
 use std::path::Path;
 
-use super::partial_config::{PartialConfig, Resolved, choose};
+use super::input_size::MODEL_INPUT;
+use super::partial_config::{ConfigStack, PartialConfig, Place, Resolved};
 use super::presets;
-use super::sources::IgnoredConfig;
 use crate::error::{Error, Result};
 use crate::input::settings::{Channels, ModelInput};
 
-/// Largest mean that is taken for one of values in 0..1; a scale of -1..1 makes one above 1.
+/// Largest mean of values in 0..1. A scale to -1..1 makes one above 1.
 const LARGEST_MEAN: f32 = 2.0;
 
-/// Largest standard deviation that is taken for one of values in 0..1.
+/// Largest standard deviation of values in 0..1.
 const LARGEST_STD: f32 = 10.0;
 
-/// Smallest standard deviation: divided by less, values of 0..1 would soon be infinite.
+/// Smallest standard deviation. Values of 0..1 divided by less would soon be infinite.
 const SMALLEST_STD: f32 = 1e-30;
 
-/// The way out of numbers for another range.
+/// Hint for numbers that belong to another range of values.
 const DIVIDE: &str = "numbers for values in 0..255 have to be divided by 255";
 
-/// Numbers that were chosen, with their origin.
+/// Mean or standard deviation, with its provenance.
 type Numbers = Resolved<Vec<f32>>;
 
-/// The channels, as said or as their number suggests.
-pub(super) fn channels(
-    layers: &[PartialConfig],
+/// Resolves the channels; without a source, their number decides.
+pub(super) fn resolve_channels(
+    configs: &ConfigStack,
     input: &ModelInput,
 ) -> Result<Resolved<Channels>> {
     let count = input.channels;
-    let chosen = choose(layers, "channels", |layer| layer.channels);
-    let chosen = match (chosen, count) {
-        (Some(chosen), _) => chosen,
-        (None, 1) => {
-            Resolved::default(Channels::Gray, super::spatial_transform::MODEL_INPUT)
-        }
-        (None, 4) => {
-            Resolved::default(Channels::Rgba, super::spatial_transform::MODEL_INPUT)
-        }
-        (None, _) => Resolved::default(Channels::Rgb, "default"),
-    };
-    if chosen.value.count() == count {
-        return Ok(chosen);
+    let channels = configs.channels().unwrap_or_else(|| match count {
+        1 => Resolved::implied("channels", Channels::Gray, MODEL_INPUT),
+        4 => Resolved::implied("channels", Channels::Rgba, MODEL_INPUT),
+        _ => Resolved::default("channels", Channels::Rgb),
+    });
+    if channels.value.count() == count {
+        return Ok(channels);
     }
-    let place =
-        if chosen.origin == "default" { "channels".to_owned() } else { chosen.place };
     let message = format!(
         "{} has {} {}, but the model's input has {count}",
-        chosen.value,
-        chosen.value.count(),
-        if chosen.value.count() == 1 { "channel" } else { "channels" },
+        channels.value,
+        channels.value.count(),
+        if channels.value.count() == 1 { "channel" } else { "channels" },
     );
-    Err(Error::setting(place, message).with_hint(match count {
-        1 => "say --channels gray",
-        3 => "say --channels rgb or bgr",
-        4 => "say --channels rgba",
+    Err(channels.error(message).with_hint(match count {
+        1 => "use `channels = gray`",
+        3 => "use `channels = rgb` or bgr",
+        4 => "use `channels = rgba`",
         _ => "only models with 3 channels (rgb, bgr), 1 (gray) or 4 (rgba) are supported",
     }))
 }
 
-/// Mean and standard deviation, one number a channel.
-pub(super) fn mean_and_std(
-    layers: &[PartialConfig],
-    channels: Channels,
-    model: &Path,
-    left_out: &[IgnoredConfig],
-) -> Result<(Numbers, Numbers)> {
-    let mean = numbers(layers, "mean", channels, |layer| layer.mean.clone())?;
-    let std = numbers(layers, "std", channels, |layer| layer.std.clone())?;
-    let (mean, std) = match (mean, std) {
-        (Some(mean), Some(std)) => (mean, std),
-        (Some(mean), None) => return Err(alone(&mean.place, "std")),
-        (None, Some(std)) => return Err(alone(&std.place, "mean")),
-        (None, None) => return Err(nothing_said(model, left_out)),
-    };
-    let mean = one_a_channel(mean, channels)?;
-    let std = one_a_channel(std, channels)?;
-    check(&mean, f32::is_finite, "is not a mean: expected a finite number")?;
-    check(
-        &std,
-        |std| std.is_finite() && std > 0.0,
-        "is not a standard deviation: expected more than 0",
-    )?;
-    check(
-        &std,
-        |std| std >= SMALLEST_STD,
-        "is so small that values divided by it are not finite",
-    )?;
-    Ok((mean, std))
+/// Mean and standard deviation, one number for each channel.
+#[derive(Debug)]
+pub(super) struct Scale {
+    pub(super) mean: Numbers,
+    pub(super) std: Numbers,
 }
 
-/// A mean or standard deviation that values in 0..1 do not have: it suits images of floating
-/// point alone, whose values may be any.
+impl Scale {
+    /// Resolves both. `None` if no source gives either.
+    pub(super) fn resolve(
+        configs: &ConfigStack,
+        channels: Channels,
+    ) -> Result<Option<Self>> {
+        let mean =
+            resolve_numbers(configs, "mean", channels, |config| config.mean.as_ref())?;
+        let std =
+            resolve_numbers(configs, "std", channels, |config| config.std.as_ref())?;
+        let (mean, std) = match (mean, std) {
+            (Some(mean), Some(std)) => (mean, std),
+            (Some(mean), None) => return Err(incomplete(&mean, "std")),
+            (None, Some(std)) => return Err(incomplete(&std, "mean")),
+            (None, None) => return Ok(None),
+        };
+        let mean = for_each_channel(mean, channels)?;
+        let std = for_each_channel(std, channels)?;
+        check(&mean, f32::is_finite, "is not a mean: expected a finite number")?;
+        check(
+            &std,
+            |std| std.is_finite() && std > 0.0,
+            "is not a standard deviation: expected more than 0",
+        )?;
+        check(
+            &std,
+            |std| std >= SMALLEST_STD,
+            "is so small that values divided by it are not finite",
+        )?;
+        Ok(Some(Self { mean, std }))
+    }
+}
+
+/// A mean or standard deviation that values in 0..1 do not have. Only floating-point images, whose
+/// values are not bounded, can be scaled with it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Unfit {
-    place: String,
+pub(super) struct OnlyForFloats {
+    place: Place,
     message: String,
 }
 
-impl Unfit {
-    /// The first such number of these, where there is one.
-    pub(super) fn of(mean: &Numbers, std: &Numbers) -> Option<Self> {
-        let found = |numbers: &Numbers, what: &str, largest: f32| {
+impl OnlyForFloats {
+    /// Returns the first such number.
+    pub(super) fn find(mean: &Numbers, std: &Numbers) -> Option<Self> {
+        let find = |numbers: &Numbers, what: &str, largest: f32| {
             let number = numbers.value.iter().find(|number| number.abs() > largest)?;
             let message = format!("{number} is not the {what} of values in 0..1");
             Some(Self { place: numbers.place.clone(), message })
         };
-        found(mean, "mean", LARGEST_MEAN)
-            .or_else(|| found(std, "standard deviation", LARGEST_STD))
+        find(mean, "mean", LARGEST_MEAN)
+            .or_else(|| find(std, "standard deviation", LARGEST_STD))
     }
 
-    /// What is answered to an image of 8 or 16 bits.
+    /// Creates the error for an image of 8 or 16 bits.
     pub(super) fn error(&self) -> Error {
-        Error::setting(&self.place, &self.message).with_hint(DIVIDE)
+        self.place.error(&self.message).with_hint(DIVIDE)
     }
 }
 
-/// Refuses what a file of another library says of the scale, where its images of 8 bits cannot
-/// have it: none of them is for images of floating point.
-pub(super) fn check_levels(layer: PartialConfig) -> Result<PartialConfig> {
-    let said = |key, numbers: &Option<Vec<f32>>| {
-        Resolved::explicit(&layer, key, numbers.clone().unwrap_or_default())
+/// Refuses a scale from another library that 8-bit images cannot have: none of these libraries
+/// is for floating-point images.
+pub(super) fn check_scale(config: PartialConfig) -> Result<PartialConfig> {
+    let numbers = |key, numbers: &Option<Vec<f32>>| {
+        Resolved::explicit(&config, key, numbers.clone().unwrap_or_default())
     };
-    match Unfit::of(&said("mean", &layer.mean), &said("std", &layer.std)) {
-        Some(unfit) => Err(unfit.error()),
-        None => Ok(layer),
+    let (mean, std) = (numbers("mean", &config.mean), numbers("std", &config.std));
+    match OnlyForFloats::find(&mean, &std) {
+        Some(number) => Err(number.error()),
+        None => Ok(config),
     }
 }
 
-/// Numbers with commas between, as a flag takes them.
-pub(super) fn listed(numbers: &[f32]) -> String {
+/// Returns numbers separated by commas, as an option takes them.
+pub(super) fn comma_separated(numbers: &[f32]) -> String {
     let texts: Vec<String> = numbers.iter().map(f32::to_string).collect();
     texts.join(",")
 }
 
-/// What the last layer says that gives the numbers or a preset; in one layer the numbers win.
-fn numbers(
-    layers: &[PartialConfig],
-    key: &str,
+/// Returns the numbers of the last source that gives them or a preset. Within one source the
+/// numbers win over the preset.
+fn resolve_numbers(
+    configs: &ConfigStack,
+    key: &'static str,
     channels: Channels,
-    said: impl Fn(&PartialConfig) -> Option<Vec<f32>>,
+    numbers: impl Fn(&PartialConfig) -> Option<&Vec<f32>>,
 ) -> Result<Option<Numbers>> {
-    for layer in layers.iter().rev() {
-        if let Some(numbers) = said(layer) {
-            return Ok(Some(Resolved::explicit(layer, key, numbers)));
+    for config in configs.0.iter().rev() {
+        if let Some(numbers) = numbers(config) {
+            return Ok(Some(Resolved::explicit(config, key, numbers.clone())));
         }
-        if let Some(preset) = layer.preset {
-            let chosen = Resolved::explicit(layer, "preset", preset);
+        if let Some(preset) = config.preset {
+            let resolved = Resolved::explicit(config, "preset", preset);
             let (mean, std) =
                 presets::mean_and_std(preset, channels).map_err(|message| {
-                    Error::setting(&chosen.place, message)
-                        .with_hint("say --preset unit or raw, or give --mean and --std")
+                    resolved
+                        .error(message)
+                        .with_hint("use `preset = unit` or raw, or give `mean` and `std`")
                 })?;
             let value = if key == "mean" { mean } else { std };
-            let origin = format!("preset {preset} ({})", chosen.origin);
-            return Ok(Some(Resolved { value, origin, place: chosen.place }));
+            let origin = format!("preset {preset} ({})", resolved.origin);
+            return Ok(Some(Resolved { key, value, origin, place: resolved.place }));
         }
     }
     Ok(None)
 }
 
-fn alone(place: &str, missing: &str) -> Error {
-    Error::setting(place, format!("is given, but {missing} is not"))
-        .with_hint(format!("give --{missing} too, or a --preset for both"))
+fn incomplete(given: &Numbers, missing: &str) -> Error {
+    given
+        .error(format!("is given, but {missing} is not"))
+        .with_hint(format!("give `{missing}` too, or a `preset` for both"))
 }
 
-fn nothing_said(model: &Path, left_out: &[IgnoredConfig]) -> Error {
-    let others =
-        left_out.iter().map(|other| format!("; not recognized: {}", other.error));
-    let others: String = others.collect();
-    let message = "nothing says how pixel values are scaled for this model";
-    Error::setting(model.display().to_string(), message).with_hint(format!(
-        "say --preset imagenet (what most torchvision models take), --preset unit (0..1) or \
-         --preset raw (0..255); or give --mean and --std; or write one of these into {}{others}",
+/// Creates the error for a model whose scale no source gives.
+pub(super) fn missing_scale<'a>(
+    model: &Path,
+    unrecognized: impl Iterator<Item = &'a Error>,
+) -> Error {
+    let others: String =
+        unrecognized.map(|error| format!("; not recognized: {error}")).collect();
+    let message = "the scale of pixel values is not known for this model";
+    Error::configuration(model.display().to_string(), message).with_hint(format!(
+        "use `preset = imagenet` (most torchvision models), `preset = unit` (0..1) or \
+         `preset = raw` (0..255); or give `mean` and `std`; or write one of these into {}{others}",
         model.with_extension("toml").display()
     ))
 }
 
-/// One number stands for every channel.
-fn one_a_channel(mut numbers: Numbers, channels: Channels) -> Result<Numbers> {
+/// Repeats a single number for every channel.
+fn for_each_channel(mut numbers: Numbers, channels: Channels) -> Result<Numbers> {
     let count = channels.count();
     match numbers.value.as_slice() {
         [number] => numbers.value = vec![*number; count],
@@ -188,23 +196,19 @@ fn one_a_channel(mut numbers: Numbers, channels: Channels) -> Result<Numbers> {
             let plural = if count == 1 { "" } else { "s" };
             let message =
                 format!("{found} numbers for the {count} channel{plural} of {channels}");
-            return Err(Error::setting(numbers.place, message)
+            return Err(numbers
+                .error(message)
                 .with_hint("give one number, or one for each channel"));
         }
     }
     Ok(numbers)
 }
 
-fn check(
-    numbers: &Numbers,
-    is_right: impl Fn(f32) -> bool,
-    otherwise: &str,
-) -> Result<()> {
-    match numbers.value.iter().find(|number| !is_right(**number)) {
+fn check(numbers: &Numbers, is_valid: impl Fn(f32) -> bool, problem: &str) -> Result<()> {
+    match numbers.value.iter().find(|number| !is_valid(**number)) {
         None => Ok(()),
         Some(number) => {
-            Err(Error::setting(&numbers.place, format!("{number} {otherwise}"))
-                .with_hint(DIVIDE))
+            Err(numbers.error(format!("{number} {problem}")).with_hint(DIVIDE))
         }
     }
 }

@@ -1,191 +1,222 @@
-//! Which configurations there are, and in which order they count.
+//! Sources of configurations, in order of precedence.
 //!
-//! What lies in the model file comes first, then the files beside it that other libraries
-//! wrote, then the sidecar, the file of `--config` and the flags: later ones win key by key.
+//! The metadata of the model file come first, then the files of other libraries beside it, then the
+//! sidecar, the file of `config` and the options: later ones win key by key.
+//!
+//! [`SOURCES`] has a row for each library. A new library is a file of this folder and a row.
 
-mod beside;
-mod fields;
-mod folders;
+mod discovery;
 mod hugging_face;
+mod json_object;
 mod mmdeploy;
 mod timm;
 mod ultralytics;
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::partial_config::Options;
-use super::partial_config::PartialConfig;
-use super::scale::check_levels;
-use super::sidecar;
+use super::partial_config::{ConfigStack, Options, PartialConfig};
+use super::scale::check_scale;
+use super::{presets, sidecar, text_file};
 use crate::error::{Error, Result};
-use beside::Beside;
-use fields::Fields;
-use folders::Folders;
-use hugging_face::Context;
+use discovery::{ConfigDiscovery, Folders};
+use json_object::{Document, JsonObject};
 
-/// Most bytes of a configuration or a class list.
-const MOST_BYTES: u64 = 16 << 20;
+/// Hint for a configuration that cannot be followed.
+const INSTEAD: &str = "give the preprocessing in a TOML file (MODEL.toml beside the model, or any \
+                       file with `config`) or with options; once mean and std or a preset are \
+                       given there, this file is ignored";
 
-/// The way out of a configuration that cannot be honored.
-const INSTEAD: &str = "say how images are prepared in a TOML file (MODEL.toml beside the \
-                       model, or --config FILE) or by flags; once mean and std or a preset are \
-                       said there, this file is left out";
+/// A library whose configuration files are understood.
+struct ConfigSource {
+    /// The library.
+    name: &'static str,
+    /// Files that it leaves beside a model.
+    files: &'static [ConfigFile],
+    /// Returns which of its files a JSON object is, told by its content; `None` for an object of
+    /// another library.
+    detect: fn(&JsonObject<'_>) -> Option<&'static str>,
+    /// Parses the settings that its files give.
+    parse: fn(&ConfigFiles) -> Vec<Result<PartialConfig>>,
+}
 
-/// Everything that was said, lowest first.
+/// A configuration file of a library.
+struct ConfigFile {
+    name: &'static str,
+    /// Texts that show that the library wrote the file. Empty if only this library uses the name.
+    marks: &'static [&'static str],
+}
+
+/// Every library, lowest precedence first.
+const SOURCES: &[ConfigSource] = &[
+    ConfigSource {
+        name: "Ultralytics",
+        files: &[],
+        detect: ultralytics::detect,
+        parse: ultralytics::parse,
+    },
+    ConfigSource {
+        name: "mmdeploy",
+        files: &[
+            ConfigFile {
+                name: mmdeploy::PIPELINE,
+                marks: &["\"LoadImageFromFile\"", "\"transforms\""],
+            },
+            ConfigFile { name: mmdeploy::DEPLOY, marks: &["\"customs\""] },
+        ],
+        detect: mmdeploy::detect,
+        parse: mmdeploy::parse,
+    },
+    ConfigSource {
+        name: "timm",
+        files: &[ConfigFile {
+            name: timm::CONFIG,
+            marks: &["\"crop_pct\"", "\"label_names\"", "\"pretrained_cfg\""],
+        }],
+        detect: timm::detect,
+        parse: timm::parse,
+    },
+    ConfigSource {
+        name: "Hugging Face",
+        files: &[
+            ConfigFile {
+                name: hugging_face::MODEL,
+                marks: &[
+                    "\"architectures\"",
+                    "\"id2label\"",
+                    "\"model_type\"",
+                    "\"transformers_version\"",
+                ],
+            },
+            ConfigFile { name: hugging_face::PROCESSOR, marks: &[] },
+            ConfigFile { name: hugging_face::PREPROCESSOR, marks: &[] },
+        ],
+        detect: hugging_face::detect,
+        parse: hugging_face::parse,
+    },
+];
+
+/// Name under which the metadata of a model file are read.
+const METADATA: &str = "metadata";
+
+/// Configuration files of other libraries, by name.
+#[derive(Debug, Default)]
+struct ConfigFiles {
+    documents: Vec<(&'static str, Document)>,
+    /// The `config.json` beside a file of `config`. It tells how to read that file, and gives no
+    /// settings itself.
+    companion: Option<Document>,
+}
+
+impl ConfigFiles {
+    fn insert(&mut self, name: &'static str, document: Document) {
+        self.documents.push((name, document));
+    }
+
+    fn get(&self, name: &str) -> Option<JsonObject<'_>> {
+        let found = self.documents.iter().find(|(other, _)| *other == name);
+        found.map(|(_, document)| document.root())
+    }
+
+    fn parse(&self) -> impl Iterator<Item = Result<PartialConfig>> {
+        SOURCES.iter().flat_map(|source| (source.parse)(self))
+    }
+}
+
+/// Every configuration of a model.
 #[derive(Debug)]
 pub(super) struct ConfigSources {
-    pub(super) layers: Vec<PartialConfig>,
-    pub(super) left_out: Vec<IgnoredConfig>,
+    pub(super) configs: ConfigStack,
+    pub(super) ignored: Vec<IgnoredConfig>,
 }
 
-/// A configuration that did not have to be honored.
+/// A configuration file that was ignored.
 #[derive(Debug)]
 pub(super) struct IgnoredConfig {
-    /// What would be answered to it.
+    /// The error that it would cause.
     pub(super) error: Error,
-    /// Why that does not matter.
-    pub(super) why: &'static str,
+    /// Why it can be ignored.
+    pub(super) reason: &'static str,
 }
 
-/// Reads all that says something about this model's preprocessing.
+/// Reads every source of a model's preprocessing settings.
 pub(super) fn gather(model: &Path, options: &Options) -> Result<ConfigSources> {
     let folders = Folders::around(model);
-    let inside = format!("{}'s metadata", model.display());
-    let Beside { found, unrecognized } = Beside::read(&folders);
-    let metadata = ultralytics::read(&inside, &options.metadata);
-    let found = metadata.into_iter().chain(found);
+    let ConfigDiscovery { mut files, broken, unrecognized } =
+        ConfigDiscovery::read(&folders);
+    files.insert(METADATA, metadata_document(model, &options.metadata));
 
-    let mut by_hand = Vec::new();
+    let mut explicit = Vec::new();
     if let Some(path) = folders.sidecar() {
-        by_hand.push(sidecar::parse(&path.display().to_string(), &read(&path)?)?);
+        explicit.push(sidecar::parse(&path.display().to_string(), &read(&path)?)?);
     }
     if let Some(path) = &options.config {
-        by_hand.extend(config(path)?);
+        explicit.extend(read_config(path)?);
     }
-    by_hand.push(PartialConfig::of_flags(options)?);
+    let mut of_options = PartialConfig::of_options(options)?;
+    presets::apply(&mut of_options);
+    explicit.push(of_options);
 
-    let scale_is_said = by_hand.iter().any(PartialConfig::says_the_scale);
-    let left_out = |why| move |error| IgnoredConfig { error, why };
-    let unrecognized = unrecognized.into_iter().map(left_out("not recognized"));
-    let mut left_outs: Vec<IgnoredConfig> = unrecognized.collect();
-    let mut layers = Vec::new();
-    for source in found {
-        match source.and_then(check_levels) {
-            Ok(layer) => layers.push(layer),
-            Err(error) if scale_is_said => {
-                left_outs.push(left_out("mean and std are said by hand")(error));
-            }
+    let scale_is_given = explicit.iter().any(PartialConfig::gives_scale);
+    let mut ignored: Vec<IgnoredConfig> = unrecognized
+        .into_iter()
+        .map(|error| IgnoredConfig { error, reason: "not recognized" })
+        .collect();
+    let mut configs = Vec::new();
+    for found in broken.into_iter().map(Err).chain(files.parse()) {
+        match found.and_then(check_scale) {
+            Ok(config) => configs.push(config),
+            Err(error) if scale_is_given => ignored.push(IgnoredConfig {
+                error,
+                reason: "mean and std are given explicitly",
+            }),
             Err(error) => return Err(error),
         }
     }
-    layers.extend(by_hand);
-    Ok(ConfigSources { layers, left_out: left_outs })
+    configs.extend(explicit);
+    Ok(ConfigSources { configs: ConfigStack(configs), ignored })
 }
 
-/// A JSON file.
-struct Document {
-    file: String,
-    table: Map<String, Value>,
+fn metadata_document(model: &Path, metadata: &[(String, String)]) -> Document {
+    let mut table = Map::new();
+    for (key, value) in metadata {
+        table.entry(key).or_insert_with(|| Value::from(value.as_str()));
+    }
+    Document { file: format!("{}'s metadata", model.display()), table }
 }
 
-impl Document {
-    fn read(path: &Path) -> Result<Self> {
-        let file = path.display().to_string();
-        Self::parse(file, &read(path)?)
-    }
-
-    fn parse(file: String, text: &str) -> Result<Self> {
-        match fields::object(text) {
-            Ok(table) => Ok(Self { file, table }),
-            Err(message) => Err(Error::setting(file, message).with_hint(INSTEAD)),
-        }
-    }
-
-    fn fields(&self) -> Fields<'_> {
-        Fields { file: &self.file, table: &self.table }
-    }
-}
-
-/// What the file of `--config` says: a sidecar, or any of the JSON files, told by content.
-fn config(path: &Path) -> Result<Vec<PartialConfig>> {
+/// Reads the file of `config`: a sidecar, or a JSON file of a library, told by its content.
+fn read_config(path: &Path) -> Result<Vec<PartialConfig>> {
     let (file, text) = (path.display().to_string(), read(path)?);
     if !text.trim_start().starts_with('{') {
         return Ok(vec![sidecar::parse(&file, &text)?]);
     }
     let document = Document::parse(file, &text)?;
-    foreign(path, document.fields())?.into_iter().map(check_levels).collect()
+    let root = document.root();
+    let Some(name) = SOURCES.iter().find_map(|source| (source.detect)(&root)) else {
+        return Err(Error::configuration(document.file, "is JSON of no known form")
+            .with_hint(format!("expected a TOML sidecar, or {}", known_files())));
+    };
+    let mut files = ConfigFiles::default();
+    files.insert(name, document);
+    let companion = path.with_file_name(hugging_face::MODEL);
+    if hugging_face::needs_companion(name) && companion != path && companion.is_file() {
+        files.companion = Some(Document::read(&companion)?);
+    }
+    files.parse().map(|config| config.and_then(check_scale)).collect()
 }
 
-/// What a JSON file of another library says.
-fn foreign(path: &Path, fields: Fields<'_>) -> Result<Vec<PartialConfig>> {
-    if mmdeploy::is_pipeline(&fields) {
-        return Ok(vec![mmdeploy::pixels(fields)?]);
-    }
-    if mmdeploy::is_deploy(&fields) {
-        return Ok(mmdeploy::task(fields)?.into_iter().collect());
-    }
-    if let Some(layer) = ultralytics::read(fields.file, &texts(&fields)) {
-        return Ok(vec![layer?]);
-    }
-    if timm::is_config(&fields) {
-        let labels = timm::labels(fields)?;
-        return Ok([timm::pixels(fields)?].into_iter().chain(labels).collect());
-    }
-    let has = |keys: &[&str]| keys.iter().any(|key| fields.get(key).is_some());
-    let nested = fields.table.get("image_processor").is_some_and(Value::is_object);
-    let is_processor = has(&["image_processor_type", "feature_extractor_type"])
-        || has(&["do_resize", "do_rescale", "do_normalize", "image_mean"]);
-    if nested || is_processor {
-        let companion = path.with_file_name("config.json");
-        let is_there = companion != path && companion.is_file();
-        let companion = is_there.then(|| Document::read(&companion)).transpose()?;
-        let inner = if nested { fields.below("image_processor")? } else { None };
-        let model = companion.as_ref().map(Document::fields);
-        let context = Context { is_nested: nested, model };
-        return Ok(vec![hugging_face::pixels(inner.unwrap_or(fields), &context)?]);
-    }
-    if let Some(labels) = hugging_face::labels(fields)? {
-        return Ok(vec![labels]);
-    }
-    Err(Error::setting(fields.file, "is JSON of no form that is known").with_hint(
-        "expected the preprocessor_config.json, processor_config.json or config.json of \
-         Hugging Face or timm, the pipeline.json of mmdeploy, or a TOML sidecar",
-    ))
-}
-
-/// The entries of an object that are text.
-fn texts(fields: &Fields<'_>) -> Vec<(String, String)> {
-    let text =
-        |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-    fields.table.iter().filter_map(text).collect()
+/// Returns the files of every library, as a hint lists them.
+fn known_files() -> String {
+    let sources = SOURCES.iter().filter(|source| !source.files.is_empty());
+    let of_source = sources.map(|source| {
+        let names: Vec<&str> = source.files.iter().map(|file| file.name).collect();
+        format!("the {} of {}", names.join(" or "), source.name)
+    });
+    of_source.collect::<Vec<_>>().join(", ")
 }
 
 fn read(path: &Path) -> Result<String> {
-    read_text(path).map_err(|error| Error::read(path, error))
-}
-
-/// Reads a file of text, without a byte order mark.
-pub(super) fn read_text(path: &Path) -> io::Result<String> {
-    let wrong = |message| Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return wrong(format!("is larger than {} MiB", MOST_BYTES >> 20));
-    }
-    let Ok(text) = String::from_utf8(bytes) else {
-        return wrong("is not UTF-8 text".to_owned());
-    };
-    if text.starts_with("version https://git-lfs") {
-        let message =
-            "is a Git LFS pointer, not the file itself; fetch it with git lfs pull";
-        return wrong(message.to_owned());
-    }
-    Ok(match text.strip_prefix('\u{feff}') {
-        Some(text) => text.to_owned(),
-        None => text,
-    })
+    text_file::read(path).map_err(|error| Error::read(path, error))
 }

@@ -1,21 +1,17 @@
 //! Resize, crop and padding, checked against the size that the model takes.
 
 use super::geometry::{Geometry, Steps};
-use super::input_size::{FixedInputSize, check_sizes};
-use super::partial_config::{PartialConfig, Resolved, choose};
+use super::input_size::{FixedInputSize, MODEL_INPUT, check_sizes};
+use super::partial_config::{ConfigStack, Place, Resolved};
 use super::resize::{Method, Pixels};
 use super::sizes::resized;
 use crate::error::{Error, Result};
-use crate::input::settings::{Crop, Interpolation, ModelInput, Resize, Size};
-use crate::input::settings::{CropRule, Fill, Pad, PadSide, Resampler};
+use crate::input::settings::{
+    Crop, CropRule, Fill, Interpolation, ModelInput, Pad, PadSide, Resampler, Resize,
+    Size,
+};
 
-/// Where a value comes from that the model file fixes.
-pub const MODEL_INPUT: &str = "the model's input";
-
-/// Origin of what nobody said.
-const DEFAULT: &str = "default";
-
-/// How images are brought to the network's size.
+/// Steps that bring an image to the network's size: resize, crop and padding.
 #[derive(Debug, Clone)]
 pub(super) struct SpatialTransform {
     resize: Resolved<Resize>,
@@ -27,112 +23,103 @@ pub(super) struct SpatialTransform {
     pad: Resolved<Pad>,
     pad_side: Resolved<PadSide>,
     fill: Resolved<Fill>,
-    takes: FixedInputSize,
+    input_size: FixedInputSize,
     max_pixels: u64,
 }
 
 impl SpatialTransform {
-    /// Refuses what can give no image that the model takes.
-    pub(super) fn plan(
-        layers: &[PartialConfig],
+    /// Resolves every setting. Fails if no image can come out at a size that the model takes.
+    pub(super) fn resolve(
+        configs: &ConfigStack,
         input: &ModelInput,
         max_pixels: u64,
     ) -> Result<Self> {
-        let takes = FixedInputSize { width: input.width, height: input.height };
-        let crop = or_default(choose(layers, "crop", |layer| layer.crop), Crop::None);
-        let pad = or_default(choose(layers, "pad", |layer| layer.pad), Pad::None);
-        let pad = by_its_flag(pad);
-        let resize = choose(layers, "resize", |layer| layer.resize)
-            .unwrap_or_else(|| resize_unsaid(takes, crop.value, pad.value));
+        let input_size = FixedInputSize { width: input.width, height: input.height };
+        let crop = or_default(configs.crop(), "crop", Crop::None);
+        let pad = or_default(configs.pad(), "pad", Pad::None);
+        let resize = configs
+            .resize()
+            .unwrap_or_else(|| default_resize(input_size, crop.value, pad.value));
         check_sizes(&resize, &crop, &pad, max_pixels)?;
-        takes.check(&resize, &crop, &pad)?;
-        let interpolation = or_default(
-            choose(layers, "interpolation", |layer| layer.interpolation),
-            Interpolation::Bilinear,
-        );
-        let resampler = or_default(
-            choose(layers, "resampler", |layer| layer.resampler),
-            Resampler::Torchvision,
-        );
-        let antialias = antialias(layers, &resampler, &interpolation)?;
-        let frame = Self {
+        input_size.check(&resize, &crop, &pad)?;
+        let interpolation =
+            or_default(configs.interpolation(), "interpolation", Interpolation::Bilinear);
+        let resampler =
+            or_default(configs.resampler(), "resampler", Resampler::Torchvision);
+        let antialias = resolve_antialias(configs, resampler.value, interpolation.value)?;
+        let transform = Self {
             crop_rule: or_default(
-                choose(layers, "crop_rule", |layer| layer.crop_rule),
+                configs.crop_rule(),
+                "crop_rule",
                 CropRule::Torchvision,
             ),
-            pad_side: or_default(
-                choose(layers, "pad_side", |layer| layer.pad_side),
-                PadSide::End,
-            ),
-            fill: or_default(choose(layers, "fill", |layer| layer.fill), Fill::Zero),
+            pad_side: or_default(configs.pad_side(), "pad_side", PadSide::End),
+            fill: or_default(configs.fill(), "fill", Fill::Zero),
             resize,
             interpolation,
             resampler,
             antialias,
             crop,
             pad,
-            takes,
+            input_size,
             max_pixels,
         };
-        frame.method().check().map_err(|(message, hint)| {
-            Error::setting(&frame.interpolation.place, message).with_hint(hint)
+        transform.method().check().map_err(|(message, hint)| {
+            transform.interpolation.error(message).with_hint(hint)
         })?;
-        Ok(frame)
+        Ok(transform)
     }
 
-    /// Key, value and origin of what is in effect.
+    /// Returns key, value and origin of each setting in effect.
     pub(super) fn settings(&self) -> Vec<(&'static str, String, &str)> {
-        let mut list = Vec::new();
-        list.push(entry("resize", &self.resize));
+        let mut list = vec![entry(&self.resize)];
         if self.resize.value != Resize::None {
-            list.push(entry("resampler", &self.resampler));
-            list.push(entry("interpolation", &self.interpolation));
+            list.push(entry(&self.resampler));
+            list.push(entry(&self.interpolation));
             let antialias = if self.antialias.value { "yes" } else { "no" };
             list.push(("antialias", antialias.to_owned(), &self.antialias.origin));
         }
-        list.push(entry("crop", &self.crop));
+        list.push(entry(&self.crop));
         if self.crop.value != Crop::None {
-            list.push(entry("crop_rule", &self.crop_rule));
+            list.push(entry(&self.crop_rule));
         }
-        list.push(entry("pad", &self.pad));
+        list.push(entry(&self.pad));
         if self.pad.value != Pad::None {
-            list.push(entry("pad_side", &self.pad_side));
+            list.push(entry(&self.pad_side));
         }
-        let color =
+        let fills_crop =
             self.crop.value != Crop::None && matches!(self.fill.value, Fill::Color(_));
-        if self.pad.value != Pad::None || color {
-            list.push(entry("fill", &self.fill));
+        if self.pad.value != Pad::None || fills_crop {
+            list.push(entry(&self.fill));
         }
         list
     }
 
-    /// What happens to an image of this size; refuses what the model does not take.
+    /// Returns the geometry of an image of this size. Fails if the model does not take the size
+    /// that results.
     pub(super) fn geometry(&self, image: Size) -> Result<Geometry> {
         if image.pixels() == 0 {
             return Err(Error::setting("image", "has no pixels"));
         }
         self.check_resized(image)?;
         let geometry = Geometry::new(image, &self.steps()).map_err(|cropped| {
-            let message = format!(
-                "the image comes out at {cropped}, larger than {}",
-                self.pad.value
-            );
-            Error::setting(&self.pad.place, message).with_hint(format!(
-                "leave this image out, or bring it to that size first: --resize fit:{}",
-                self.pad.value
+            let pad = self.pad.value;
+            let message = format!("the image comes out at {cropped}, larger than {pad}");
+            self.pad.error(message).with_hint(format!(
+                "leave this image out, or bring it to that size first: `resize = fit:{pad}`"
             ))
         })?;
         if geometry.seen().pixels() > self.max_pixels {
             return Err(self.too_large(image, geometry.seen(), &self.pad.place));
         }
-        self.takes.check_image(geometry.seen())?;
+        self.input_size.check_image(geometry.seen())?;
         Ok(geometry)
     }
 
-    /// Before anything is computed from the new size, which knows no bound until here.
+    /// Refuses a size that is too large before anything is computed from it.
     fn check_resized(&self, image: Size) -> Result<()> {
         let resized = resized(image, self.resize.value);
-        // The columns are done first, so this is what lies between the passes.
+        // The columns are resized first, so this is the size between the two passes.
         let between = Size { width: resized.width, height: image.height };
         if resized.pixels().max(between.pixels()) <= self.max_pixels {
             return Ok(());
@@ -140,20 +127,20 @@ impl SpatialTransform {
         Err(self.too_large(image, resized, &self.resize.place))
     }
 
-    fn too_large(&self, image: Size, size: Size, place: &str) -> Error {
+    fn too_large(&self, image: Size, size: Size, place: &Place) -> Error {
         let message =
             format!("{image} to {size} takes more than {} pixels", self.max_pixels);
-        Error::setting(place, message).with_hint(
-            "leave this image out, choose another --resize, or raise --max-pixels",
+        place.error(message).with_hint(
+            "leave this image out, choose another `resize`, or raise `max_pixels`",
         )
     }
 
-    /// What padding is made of.
+    /// Returns the values of the padding.
     pub(super) fn fill(&self) -> Fill {
         self.fill.value
     }
 
-    /// How pixels are resized.
+    /// Returns the arithmetic of the resize.
     pub(super) fn method(&self) -> Method {
         Method {
             resampler: self.resampler.value,
@@ -163,9 +150,7 @@ impl SpatialTransform {
     }
 
     pub(super) fn resize(&self, image: Pixels, size: Size) -> Result<Pixels> {
-        self.method()
-            .resize(image, size)
-            .map_err(|message| Error::setting(&self.resize.place, message))
+        self.method().resize(image, size).map_err(|message| self.resize.error(message))
     }
 
     fn steps(&self) -> Steps {
@@ -179,61 +164,56 @@ impl SpatialTransform {
     }
 }
 
-fn entry<'a, T: ToString>(
+fn entry<T: ToString>(resolved: &Resolved<T>) -> (&'static str, String, &str) {
+    (resolved.key, resolved.value.to_string(), &resolved.origin)
+}
+
+fn or_default<T>(
+    resolved: Option<Resolved<T>>,
     key: &'static str,
-    chosen: &'a Resolved<T>,
-) -> (&'static str, String, &'a str) {
-    (key, chosen.value.to_string(), &chosen.origin)
+    default: T,
+) -> Resolved<T> {
+    resolved.unwrap_or_else(|| Resolved::default(key, default))
 }
 
-fn or_default<T>(chosen: Option<Resolved<T>>, default: T) -> Resolved<T> {
-    chosen.unwrap_or_else(|| Resolved::default(default, DEFAULT))
-}
-
-/// The flag for padding has another name than the key.
-fn by_its_flag(pad: Resolved<Pad>) -> Resolved<Pad> {
-    if pad.origin != "--pad" {
-        return pad;
-    }
-    let flag = "--pad-to-multiple".to_owned();
-    Resolved { value: pad.value, origin: flag.clone(), place: flag }
-}
-
-/// With a crop or a padding to a size said and no resize, that is all that is meant.
-fn resize_unsaid(takes: FixedInputSize, crop: Crop, pad: Pad) -> Resolved<Resize> {
-    match (takes.exactly(), crop, pad) {
+/// Returns the resize if no source gives one: to the size that the model fixes, unless a crop or
+/// a padding to a size is given.
+fn default_resize(input_size: FixedInputSize, crop: Crop, pad: Pad) -> Resolved<Resize> {
+    match (input_size.both_sides(), crop, pad) {
         (Some(size), Crop::None, Pad::None | Pad::Multiple(_)) => {
-            Resolved::default(Resize::Exact(size), MODEL_INPUT)
+            Resolved::implied("resize", Resize::Exact(size), MODEL_INPUT)
         }
-        _ => Resolved::default(Resize::None, DEFAULT),
+        _ => Resolved::default("resize", Resize::None),
     }
 }
 
-/// Refuses to be asked for what the library does not do.
-fn antialias(
-    layers: &[PartialConfig],
-    resampler: &Resolved<Resampler>,
-    interpolation: &Resolved<Interpolation>,
+/// Resolves `antialias`. Fails if the library of the resampler cannot do what a source gives.
+fn resolve_antialias(
+    configs: &ConfigStack,
+    resampler: Resampler,
+    interpolation: Interpolation,
 ) -> Result<Resolved<bool>> {
-    let said = choose(layers, "antialias", |layer| layer.antialias);
-    let (resampler, interpolation) = (resampler.value, interpolation.value);
+    let explicit = configs.antialias();
     let Some(always) = Method::antialias_of(resampler, interpolation) else {
-        return Ok(or_default(said, true));
+        return Ok(or_default(explicit, "antialias", true));
     };
-    let nearest =
+    let is_nearest =
         matches!(interpolation, Interpolation::Nearest | Interpolation::NearestExact);
-    match said {
-        _ if nearest => Ok(Resolved::default(false, "nearest has none")),
-        Some(said) if said.value != always => {
+    match explicit {
+        _ if is_nearest => Ok(Resolved::implied("antialias", false, "nearest has none")),
+        Some(explicit) if explicit.value != always => {
             let word = if always { "always" } else { "never" };
             let message = format!(
                 "{interpolation} with the resampler {resampler} {word} antialiases"
             );
-            Err(Error::setting(said.place, message)
-                .with_hint("leave antialias out, or take the resampler torchvision"))
+            Err(explicit
+                .error(message)
+                .with_hint("leave `antialias` out, or take the resampler torchvision"))
         }
-        said => Ok(said.unwrap_or_else(|| {
-            Resolved::default(always, &format!("resampler {resampler}"))
-        })),
+        Some(explicit) => Ok(explicit),
+        None => {
+            let origin = format!("resampler {resampler}");
+            Ok(Resolved::implied("antialias", always, &origin))
+        }
     }
 }

@@ -80,11 +80,11 @@ fn what_contradicts_the_models_input_names_both() {
         resolve(&input, &options).unwrap_err().to_string()
     };
     let fixed = "but the model's input is fixed at 224x224";
-    assert_eq!(error(Some("256x256"), None), format!("--resize: gives 256x256, {fixed}"));
-    assert_eq!(error(None, Some("64x32")), format!("--crop: gives 64x32, {fixed}"));
+    assert_eq!(error(Some("256x256"), None), format!("resize: gives 256x256, {fixed}"));
+    assert_eq!(error(None, Some("64x32")), format!("crop: gives 64x32, {fixed}"));
     assert_eq!(
         error(Some("short:256"), None),
-        format!("--resize: short:256 leaves the longer side to the image, {fixed}")
+        format!("resize: short:256 leaves the longer side to the image, {fixed}")
     );
     let options = Options { resize: Some(Resize::None), ..with_preset(Preset::Unit) };
     let settled = resolve(&input, &options).unwrap();
@@ -115,7 +115,7 @@ fn channels_have_to_be_as_many_as_the_model_takes() {
     );
     assert_eq!(
         error(3, Some(Channels::Gray)),
-        "--channels: gray has 1 channel, but the model's input has 3; say --channels rgb or bgr"
+        "channels: gray has 1 channel, but the model's input has 3; use `channels = rgb` or bgr"
     );
     let one = ModelInput { channels: 1, ..RGB_ANY };
     let settled = resolve(&one, &with_preset(Preset::Raw)).unwrap();
@@ -132,7 +132,7 @@ fn an_image_too_long_to_resize_is_an_error() {
         Options { resize: Some(Resize::Short(60_000)), ..with_preset(Preset::Unit) };
     let settled = resolve(&RGB_ANY, &options).unwrap();
     let error = settled.apply(&Picture::rgb(1, 4, vec![0; 12])).unwrap_err().to_string();
-    assert_eq!(error, "--resize: 1x4 to 60000x240000 takes more than 200000000 pixels");
+    assert_eq!(error, "resize: 1x4 to 60000x240000 takes more than 200000000 pixels");
     assert!(settled.apply(&Picture::rgb(0, 0, vec![])).is_err());
 }
 

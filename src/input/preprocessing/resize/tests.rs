@@ -25,7 +25,7 @@ fn cases(name: &str) -> Vec<Value> {
 fn pixels(name: &str, channels: Channels) -> Pixels {
     let read = read_image(&fixtures().join(name), &ReadOptions::default()).unwrap();
     let Values::U8(values) = &read.picture.values else { panic!("{name} is 8-bit") };
-    bands::chosen(values, &read.picture, channels, bands::luma).unwrap()
+    bands::select(values, &read.picture, channels, bands::luma).unwrap()
 }
 
 fn of_case(case: &Value) -> (Pixels, Size, Method) {

@@ -1,139 +1,123 @@
-//! What Ultralytics writes into the metadata of an ONNX file: `task`, `imgsz`, `names`,
-//! `channels`, as literals of Python.
+//! Ultralytics: the metadata `task`, `imgsz`, `names` and `channels` of an ONNX file, written as
+//! Python literals.
 
 use serde_json::Value;
 
-use super::INSTEAD;
-use super::fields::{kind, side};
-use crate::error::{Error, Result};
+use super::json_object::{JsonObject, parse_side, shown};
+use super::{ConfigFiles, METADATA};
+use crate::error::Result;
 use crate::input::preprocessing::classes;
 use crate::input::preprocessing::partial_config::PartialConfig;
-use crate::input::settings::{Alpha, CropRule, Fill, Pad, PadSide, Resampler};
-use crate::input::settings::{Channels, Crop, Interpolation, Resize, Size};
+use crate::input::settings::{
+    Alpha, Channels, Crop, CropRule, Fill, Interpolation, Pad, PadSide, Resampler,
+    Resize, Size,
+};
 use crate::python_literal;
 use crate::task;
 
-/// The gray around an image that does not fill the network's input.
+/// Gray level around an image that does not fill the network's input.
 const GRAY: u8 = 114;
 
-/// What the metadata say, if they are of this form; `file` is how errors call them.
-pub(super) fn read(
-    file: &str,
-    metadata: &[(String, String)],
-) -> Option<Result<PartialConfig>> {
-    let find = |key: &str| {
-        let found = metadata.iter().find(|(name, _)| name == key);
-        found.map(|(_, value)| value.as_str())
-    };
-    let entries = Entries {
-        file,
-        task: find("task")?,
-        size: find("imgsz")?,
-        names: find("names")?,
-        channels: find("channels"),
-    };
-    Some(entries.layer())
+/// Recognizes metadata by the three entries that every export has.
+pub(super) fn detect(root: &JsonObject<'_>) -> Option<&'static str> {
+    let is_text = |key: &&str| root.get(key).is_some_and(Value::is_string);
+    ["task", "imgsz", "names"].iter().all(is_text).then_some(METADATA)
 }
 
-struct Entries<'a> {
-    file: &'a str,
-    task: &'a str,
-    size: &'a str,
-    names: &'a str,
-    channels: Option<&'a str>,
+/// Reads the settings that the metadata give.
+pub(super) fn parse(files: &ConfigFiles) -> Vec<Result<PartialConfig>> {
+    let metadata = files.get(METADATA).filter(|root| detect(root).is_some());
+    metadata.map(read).into_iter().collect()
 }
 
-impl Entries<'_> {
-    fn layer(&self) -> Result<PartialConfig> {
-        let mut layer = PartialConfig::of_file(self.file);
-        let size = self.size()?;
-        layer.crop = Some(Crop::None);
-        layer.pad = Some(Pad::None);
-        match self.task {
-            "classify" => {
-                layer.task = Some(&task::CLASSIFICATION);
-                layer.resize = Some(if size.width == size.height {
-                    Resize::Short(size.width)
-                } else {
-                    Resize::Exact(size)
-                });
-                layer.crop = Some(Crop::Center(size));
-                layer.crop_rule = Some(CropRule::Torchvision);
-                layer.resampler = Some(Resampler::Pillow);
-                layer.antialias = Some(true);
-            }
-            "semantic" => {
-                layer.task = Some(&task::SEGMENTATION);
-                layer.resize = Some(Resize::Fit(size));
-                layer.pad = Some(Pad::To(size));
-                layer.pad_side = Some(PadSide::Center);
-                layer.fill = Some(Fill::Color([GRAY; 3]));
-                layer.resampler = Some(Resampler::Opencv);
-                layer.antialias = Some(false);
-            }
-            other => {
-                let message = format!(
-                    "\"{other}\" is not supported: expected classify or semantic, since \
-                     there are no classes of images or pixels otherwise"
-                );
-                return Err(self.error("task", message));
-            }
+fn read(metadata: JsonObject<'_>) -> Result<PartialConfig> {
+    let file = metadata.file;
+    let mut config = PartialConfig::of_file(file);
+    let size = input_size(metadata)?;
+    config.crop = Some(Crop::None);
+    config.pad = Some(Pad::None);
+    match metadata.text("task")?.unwrap_or_default() {
+        "classify" => {
+            config.task = Some(&task::CLASSIFICATION);
+            config.resize = Some(if size.width == size.height {
+                Resize::Short(size.width)
+            } else {
+                Resize::Exact(size)
+            });
+            config.crop = Some(Crop::Center(size));
+            config.crop_rule = Some(CropRule::Torchvision);
+            config.resampler = Some(Resampler::Pillow);
+            config.antialias = Some(true);
         }
-        layer.interpolation = Some(Interpolation::Bilinear);
-        layer.alpha = Some(Alpha::Drop);
-        (layer.mean, layer.std) = (Some(vec![0.0]), Some(vec![1.0]));
-        layer.channels = self.channels()?;
-        layer.classes = Some(self.names()?);
-        for (ours, theirs) in [("resize", "imgsz"), ("crop", "imgsz"), ("pad", "imgsz")] {
-            layer.comes_from(ours, self.file, format!("{}: {theirs}", self.file));
+        "semantic" => {
+            config.task = Some(&task::SEGMENTATION);
+            config.resize = Some(Resize::Fit(size));
+            config.pad = Some(Pad::To(size));
+            config.pad_side = Some(PadSide::Center);
+            config.fill = Some(Fill::Color([GRAY; 3]));
+            config.resampler = Some(Resampler::Opencv);
+            config.antialias = Some(false);
         }
-        Ok(layer)
+        other => {
+            let message = format!(
+                "\"{other}\" is not supported: expected classify or semantic, since other \
+                 tasks have no classes of images or pixels"
+            );
+            return Err(metadata.error("task", message));
+        }
     }
-
-    fn error(&self, key: &str, message: impl std::fmt::Display) -> Error {
-        Error::setting(format!("{}: {key}", self.file), message.to_string())
-            .with_hint(INSTEAD)
+    config.interpolation = Some(Interpolation::Bilinear);
+    config.alpha = Some(Alpha::Drop);
+    (config.mean, config.std) = (Some(vec![0.0]), Some(vec![1.0]));
+    config.channels = channels(metadata)?;
+    config.classes = Some(class_names(metadata)?);
+    for key in ["resize", "crop", "pad"] {
+        config.set_provenance(key, file, format!("{file}: imgsz"));
     }
+    Ok(config)
+}
 
-    fn literal(&self, key: &str, text: &str) -> Result<Value> {
-        python_literal::parse(text).map_err(|message| self.error(key, message))
-    }
+fn literal(metadata: JsonObject<'_>, key: &str) -> Result<Option<Value>> {
+    let Some(text) = metadata.text(key)? else { return Ok(None) };
+    let value = python_literal::parse(text);
+    value.map(Some).map_err(|message| metadata.error(key, message))
+}
 
-    /// One side of a square, or height and width.
-    fn size(&self) -> Result<Size> {
-        let value = self.literal("imgsz", self.size)?;
-        let size = match &value {
-            Value::Array(sides) => match sides.as_slice() {
-                [height, width] => side(height)
-                    .and_then(|height| side(width).map(|width| Size { width, height })),
-                _ => Err(format!("expected [height, width], found {}", kind(&value))),
-            },
-            number => side(number).map(|side| Size { width: side, height: side }),
-        };
-        size.map_err(|message| self.error("imgsz", message))
-    }
+/// Reads `imgsz`: one side of a square, or height and width.
+fn input_size(metadata: JsonObject<'_>) -> Result<Size> {
+    let value = literal(metadata, "imgsz")?.unwrap_or_default();
+    let size = match &value {
+        Value::Array(sides) => match sides.as_slice() {
+            [height, width] => parse_side(height)
+                .and_then(|height| parse_side(width).map(|width| Size { width, height })),
+            _ => Err(format!("expected [height, width], found {}", shown(&value))),
+        },
+        number => parse_side(number).map(|side| Size { width: side, height: side }),
+    };
+    size.map_err(|message| metadata.error("imgsz", message))
+}
 
-    fn names(&self) -> Result<Vec<String>> {
-        let names = match self.literal("names", self.names)? {
-            Value::Object(names) => classes::by_index(&names),
-            Value::Array(names) => classes::list(&names),
-            other => Err(format!("expected names by index, found {}", kind(&other))),
-        };
-        names.map_err(|message| {
-            self.error("names", message).with_hint("give the names with --classes")
-        })
-    }
+fn class_names(metadata: JsonObject<'_>) -> Result<Vec<String>> {
+    let names = match literal(metadata, "names")?.unwrap_or_default() {
+        Value::Object(names) => classes::by_index(&names),
+        Value::Array(names) => classes::list(&names),
+        other => Err(format!("expected names by index, found {}", shown(&other))),
+    };
+    names.map_err(|message| {
+        metadata.error("names", message).with_hint("give the names with `classes`")
+    })
+}
 
-    /// More than three channels are left to what the model's input says.
-    fn channels(&self) -> Result<Option<Channels>> {
-        let Some(text) = self.channels else { return Ok(None) };
-        match self.literal("channels", text)?.as_u64() {
-            Some(3) => Ok(Some(Channels::Rgb)),
-            Some(1) => Ok(Some(Channels::Gray)),
-            Some(_) => Ok(None),
-            None => {
-                Err(self.error("channels", format!("expected a number, found {text}")))
-            }
+/// Reads `channels`; more than three are left to the model's input.
+fn channels(metadata: JsonObject<'_>) -> Result<Option<Channels>> {
+    let Some(value) = literal(metadata, "channels")? else { return Ok(None) };
+    match value.as_u64() {
+        Some(3) => Ok(Some(Channels::Rgb)),
+        Some(1) => Ok(Some(Channels::Gray)),
+        Some(_) => Ok(None),
+        None => {
+            let message = format!("expected a number, found {}", shown(&value));
+            Err(metadata.error("channels", message))
         }
     }
 }

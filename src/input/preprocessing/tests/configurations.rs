@@ -232,7 +232,7 @@ impl Case {
         let image =
             image::RgbaImage::from_raw(width as u32, height as u32, bytes).unwrap();
         image.save(&path).unwrap();
-        read_image(&path, settled.reading()).unwrap().picture
+        read_image(&path, settled.read_options()).unwrap().picture
     }
 
     fn check_numbers(

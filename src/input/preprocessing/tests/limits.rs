@@ -37,17 +37,17 @@ fn sizes_are_held_to_the_limit_of_the_run() {
             ..with_preset(Preset::Unit)
         };
         let error = resolve(&RGB_ANY, &options).err()?;
-        assert!(error.hint().unwrap().contains("--max-pixels"));
+        assert!(error.hint().unwrap().contains("`max_pixels`"));
         Some(error.to_string())
     };
     let large = Some("20000x20000");
     let message = "20000x20000 has more than 200000000 pixels";
-    assert_eq!(refused(large, None, None), Some(format!("--resize: {message}")));
-    assert_eq!(refused(None, large, None), Some(format!("--crop: {message}")));
+    assert_eq!(refused(large, None, None), Some(format!("resize: {message}")));
+    assert_eq!(refused(None, large, None), Some(format!("crop: {message}")));
     assert_eq!(refused(large, large, Some(400_000_000)), None);
     assert_eq!(
         refused(Some("8x8"), None, Some(63)),
-        Some("--resize: 8x8 has more than 63 pixels".to_owned())
+        Some("resize: 8x8 has more than 63 pixels".to_owned())
     );
     assert!("65536x65537".parse::<Size>().is_err());
 }
@@ -67,8 +67,7 @@ fn the_way_out_of_a_files_wrong_size_is_one() {
         resolved(json, options).unwrap_err().hint().unwrap().to_owned()
     };
     let cropping = r#"{"image_processor_type": "CLIPImageProcessor", "crop_size": 256}"#;
-    let expected =
-        "say --resize 224x224 --crop none, and images are stretched to the model's size";
+    let expected = "use `resize = 224x224` and `crop = none`: images are then stretched to the model's size";
     assert_eq!(hint(cropping, &Options::default()), expected);
     let stretched = Options {
         resize: Some("224x224".parse().unwrap()),
@@ -81,7 +80,7 @@ fn the_way_out_of_a_files_wrong_size_is_one() {
                       "pad_size": {"height": 256, "width": 256}}"#;
     let found = hint(padding, &stretched);
     assert!(
-        found.starts_with("say resize = \"224x224\", crop = \"none\" and pad"),
+        found.starts_with("write resize = \"224x224\", crop = \"none\" and pad"),
         "{found}"
     );
     let config = Some(PathBuf::from("hint.toml"));

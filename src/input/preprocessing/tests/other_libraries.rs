@@ -115,7 +115,7 @@ fn the_steps_of_scaling_come_to_one_mean_and_std() {
         (r#", "rescale_factor": 0.00784313725490196"#, 0.25, 0.25),
     ] {
         let json = format!(r#"{{"image_processor_type": "ViTImageProcessor"{keys}}}"#);
-        let three = |number: f64| scale::listed(&[number as f32; 3]);
+        let three = |number: f64| comma_separated(&[number as f32; 3]);
         assert_eq!(of_processor(&json, "mean"), three(mean), "{keys}");
         assert_eq!(of_processor(&json, "std"), three(std), "{keys}");
     }
@@ -180,15 +180,14 @@ fn an_unknown_class_says_only_what_its_file_says() {
         said(&settled, "resize"),
         pair(
             "64x64",
-            "preprocessor_config.json; OurImageProcessor is not known: what it leaves out \
-             is not, either"
+            "preprocessor_config.json; OurImageProcessor and its defaults are not known"
         )
     );
     let json = r#"{"image_processor_type": "OurImageProcessor", "do_resize": true,
                    "size": 64, "image_mean": 0.5, "image_std": 0.5}"#;
     let error =
         resolved(&[("preprocessor_config.json", json)], &Options::default()).unwrap_err();
-    assert!(error.to_string().contains("nothing says how pixel values are scaled"));
+    assert!(error.to_string().contains("the scale of pixel values is not known"));
 }
 
 #[test]
@@ -344,7 +343,7 @@ fn sidecars_win_over_other_files_and_flags_over_all() {
     let options = Options { crop: Some(Crop::None), ..Options::default() };
     let settled = resolved(&files, &options).unwrap();
     assert_eq!(said(&settled, "resize"), pair("32x32", "model.toml"));
-    assert_eq!(setting(&settled, "crop"), ("none", "--crop"));
+    assert_eq!(setting(&settled, "crop"), ("none", "`crop`"));
     assert_eq!(
         said(&settled, "mean").1,
         "ViTImageProcessor default (preprocessor_config.json)"
@@ -423,7 +422,7 @@ fn a_cache_of_links_is_read_at_the_link_and_then_at_its_target() {
 fn presets_of_torchvision_say_sizes_as_well() {
     let settled =
         resolve(&RGB_ANY, &with_preset(Preset::TorchvisionClassification)).unwrap();
-    let origin = "preset torchvision-classification (--preset)";
+    let origin = "preset torchvision-classification (`preset`)";
     assert_eq!(setting(&settled, "resize"), ("short:256", origin));
     assert_eq!(setting(&settled, "crop"), ("224x224", origin));
     assert_eq!(setting(&settled, "mean"), ("0.485,0.456,0.406", origin));

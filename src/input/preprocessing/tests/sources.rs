@@ -39,7 +39,7 @@ fn later_sources_win_key_by_key() {
     assert_eq!(setting(&settled, "resize"), ("short:40", config.as_str()));
     assert_eq!(setting(&settled, "interpolation"), ("bilinear", "default"));
     assert_eq!(setting(&settled, "antialias"), ("yes", "default"));
-    assert_eq!(setting(&settled, "crop"), ("none", "--crop"));
+    assert_eq!(setting(&settled, "crop"), ("none", "`crop`"));
     assert_eq!(setting(&settled, "mean"), ("0.5,0.5,0.5", config.as_str()));
     assert_eq!(setting(&settled, "std"), ("0.229,0.224,0.225", preset.as_str()));
     assert_eq!(setting(&settled, "classes"), ("2 names", beside.as_str()));
@@ -52,8 +52,8 @@ fn later_sources_win_key_by_key() {
 fn a_preset_of_a_later_source_replaces_numbers_of_an_earlier_one() {
     let sidecar = "mean = [0.1, 0.2, 0.3]\nstd = 0.5\n";
     let settled = resolve_beside(sidecar, &with_preset(Preset::Unit)).unwrap();
-    assert_eq!(setting(&settled, "mean"), ("0,0,0", "preset unit (--preset)"));
-    assert_eq!(setting(&settled, "std"), ("1,1,1", "preset unit (--preset)"));
+    assert_eq!(setting(&settled, "mean"), ("0,0,0", "preset unit (`preset`)"));
+    assert_eq!(setting(&settled, "std"), ("1,1,1", "preset unit (`preset`)"));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn nothing_said_about_the_scale_is_an_error_that_lists_the_ways() {
     let error = resolve(&RGB_ANY, &Options::default()).unwrap_err();
     let hint = error.hint().unwrap();
     for way in
-        ["imagenet", "unit", "raw", "--mean and --std", "no-such-folder/model.toml"]
+        ["imagenet", "unit", "raw", "`mean` and `std`", "no-such-folder/model.toml"]
     {
         assert!(hint.contains(way), "{hint}");
     }
@@ -161,6 +161,5 @@ fn files_that_are_named_have_to_be_there() {
     let missing = Some(PathBuf::from("no-such-folder/file"));
     let config = Options { config: missing.clone(), ..with_preset(Preset::Unit) };
     assert!(matches!(resolve(&RGB_ANY, &config), Err(Error::Read { .. })));
-    let classes = Options { classes: missing, ..with_preset(Preset::Unit) };
-    assert!(matches!(resolve(&RGB_ANY, &classes), Err(Error::Read { .. })));
+    assert!(matches!(read_class_names(&missing.unwrap()), Err(Error::Read { .. })));
 }

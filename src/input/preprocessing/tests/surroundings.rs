@@ -1,14 +1,15 @@
 //! What crop and padding add, and values of floating point.
 
 use super::*;
-use crate::input::preprocessing::partial_config::PartialConfig;
+use crate::input::preprocessing::partial_config::{ConfigStack, PartialConfig};
 
 const GRAY: ModelInput = ModelInput { channels: 1, ..RGB_ANY };
 
 /// Raw values, and the steps that one layer says.
 fn settled(layer: PartialConfig, input: &ModelInput) -> Result<Preprocessing> {
     let mut settled = resolve(input, &with_preset(Preset::Raw))?;
-    settled.spatial = SpatialTransform::plan(&[layer], input, MAX_PIXELS)?;
+    settled.spatial =
+        SpatialTransform::resolve(&ConfigStack(vec![layer]), input, MAX_PIXELS)?;
     Ok(settled)
 }
 
@@ -86,7 +87,7 @@ fn a_color_stands_for_what_a_crop_lacks_and_black_otherwise() {
 fn the_flag_for_padding_reflects_at_the_right_and_the_bottom() {
     let options = Options { pad_to_multiple: Some(4), ..with_preset(Preset::Raw) };
     let settled = resolve(&GRAY, &options).unwrap();
-    assert_eq!(setting(&settled, "pad"), ("multiple:4", "--pad-to-multiple"));
+    assert_eq!(setting(&settled, "pad"), ("multiple:4", "`pad_to_multiple`"));
     let made = settled.apply(&gray(5, 1, &[1, 2, 3, 4, 5])).unwrap();
     assert_eq!((made.width, made.height), (8, 4));
     assert_eq!(made.values[..8], [1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0]);
@@ -99,8 +100,7 @@ fn a_multiple_that_no_side_can_have_is_refused() {
         let options =
             Options { pad_to_multiple: Some(multiple), ..with_preset(Preset::Raw) };
         let error = resolve(&GRAY, &options).unwrap_err();
-        let expected =
-            format!("--pad-to-multiple: {multiple} is not between 1 and 65535");
+        let expected = format!("pad_to_multiple: {multiple} is not between 1 and 65535");
         assert_eq!(error.to_string(), expected);
     }
 }
@@ -122,21 +122,21 @@ fn what_the_model_fixes_can_be_met_by_padding() {
     let open = PartialConfig { pad: None, ..letterbox.clone() };
     assert_eq!(
         refused(open),
-        "--resize: fit:64x64 leaves a side to the image, but the model's input is fixed at 64x64"
+        "resize: fit:64x64 leaves a side to the image, but the model's input is fixed at 64x64"
     );
     let other = PartialConfig { pad: Some(Pad::To(size(96, 64))), ..letterbox.clone() };
     assert_eq!(
         refused(other),
-        "--pad-to-multiple: gives 96x64, but the model's input is fixed at 64x64"
+        "pad: gives 96x64, but the model's input is fixed at 64x64"
     );
     let multiple =
         PartialConfig { pad: Some(Pad::Multiple(48)), ..PartialConfig::default() };
     assert_eq!(
         refused(multiple),
-        "--pad-to-multiple: gives 96x96, but the model's input is fixed at 64x64"
+        "pad: gives 96x96, but the model's input is fixed at 64x64"
     );
     let larger = PartialConfig { resize: Some(Resize::Exact(size(65, 10))), ..letterbox };
-    assert_eq!(refused(larger), "--resize: 65x10 cannot be padded to 64x64");
+    assert_eq!(refused(larger), "resize: 65x10 cannot be padded to 64x64");
     let alone =
         PartialConfig { pad: Some(Pad::To(size(64, 64))), ..PartialConfig::default() };
     let error =
@@ -159,15 +159,15 @@ fn what_a_library_does_not_do_is_refused_by_name() {
     };
     assert_eq!(
         refused(Resampler::Torchvision, Interpolation::Hamming, None),
-        "--interpolation: torchvision has no interpolation \"hamming\""
+        "interpolation: torchvision has no interpolation \"hamming\""
     );
     assert_eq!(
         refused(Resampler::Opencv, Interpolation::Lanczos, None),
-        "--interpolation: lanczos with the resampler opencv is not supported"
+        "interpolation: lanczos with the resampler opencv is not supported"
     );
     assert_eq!(
         refused(Resampler::Pillow, Interpolation::Bilinear, Some(false)),
-        "--antialias: bilinear with the resampler pillow always antialiases"
+        "antialias: bilinear with the resampler pillow always antialiases"
     );
 }
 
@@ -203,9 +203,9 @@ fn a_mean_beyond_0_to_1_suits_images_of_floating_point_alone() {
     let image = floats(2, 1, &[1500.0, 2900.0]);
     assert_eq!(reflectance.apply(&image).unwrap().values, [0.0, 2.0]);
     for (mean, std, message) in [
-        (123.675, 1.0, "--mean: 123.675 is not the mean of values in 0..1"),
-        (-3.0, 1.0, "--mean: -3 is not the mean of values in 0..1"),
-        (0.0, 58.4, "--std: 58.4 is not the standard deviation of values in 0..1"),
+        (123.675, 1.0, "mean: 123.675 is not the mean of values in 0..1"),
+        (-3.0, 1.0, "mean: -3 is not the mean of values in 0..1"),
+        (0.0, 58.4, "std: 58.4 is not the standard deviation of values in 0..1"),
     ] {
         let error = scaled(mean, std).apply(&gray(1, 1, &[7])).unwrap_err();
         assert_eq!(error.to_string(), message);
@@ -226,7 +226,7 @@ fn presets_for_0_to_1_refuse_floats_beyond() {
                 "image: holds 3.7 in floating point, but {preset} is for values from 0 to 1"
             )
         );
-        assert!(error.hint().unwrap().contains("--preset raw"));
+        assert!(error.hint().unwrap().contains("`preset = raw`"));
     }
     let raw = resolve(&RGB_ANY, &with_preset(Preset::Raw)).unwrap();
     assert!(raw.apply(&floats(1, 3, &[0.0, f32::NAN, 0.0])).is_err());
@@ -260,7 +260,7 @@ fn a_model_of_four_channels_takes_pictures_of_four_bands_alone() {
     let four = ModelInput { channels: 4, ..RGB_ANY };
     let settled = resolve(&four, &with_preset(Preset::Raw)).unwrap();
     assert_eq!(setting(&settled, "channels"), ("rgba", "the model's input"));
-    assert_eq!(settled.reading().channels, Channels::Rgba);
+    assert_eq!(settled.read_options().channels, Channels::Rgba);
     let image = Picture { bands: 4, ..gray(1, 1, &[1, 2, 3, 4]) };
     assert_eq!(settled.apply(&image).unwrap().values, [1.0, 2.0, 3.0, 4.0]);
     let error = settled.apply(&Picture::rgb(1, 1, vec![0; 3])).unwrap_err().to_string();
@@ -284,10 +284,10 @@ fn limits_and_orientation_reach_the_reader_of_images() {
         channels: Channels::Gray,
         ..ReadOptions::default()
     };
-    assert_eq!(settled.reading(), &expected);
+    assert_eq!(settled.read_options(), &expected);
     let error = settled.apply(&gray(1, 1, &[0])).unwrap_err();
-    assert_eq!(error.to_string(), "--resize: 1x1 to 10x10 takes more than 50 pixels");
-    assert!(error.hint().unwrap().contains("--max-pixels"));
+    assert_eq!(error.to_string(), "resize: 1x1 to 10x10 takes more than 50 pixels");
+    assert!(error.hint().unwrap().contains("`max_pixels`"));
 }
 
 #[test]
