@@ -1,26 +1,21 @@
 //! A model with live dropout as standard ONNX: it draws its masks itself, in any ONNX Runtime.
 //!
-//! Each draw is put in place by integer operators that compute the masks of
+//! Each draw is replaced by integer operators that compute the masks of
 //! [`random`](crate::random) bit by bit from three inputs: the sample of each image of the run
-//! (-1 for the deterministic pass), a seed and image keys, of which the last two may be left
-//! out. What is written is run first, at every optimization level, and compared with what the
-//! sampler makes of the file.
+//! (-1 for the deterministic pass), a seed and image keys. The last two may be left out. Before the
+//! file is written, it is run at every optimization level and compared with the sampler.
 
 mod assemble;
-mod builder;
 mod check;
+mod draw_location;
 mod dropout;
+mod embedded_sampling;
 mod generator;
-mod given;
 mod keys;
-mod layout;
-mod masks;
-mod measures;
+mod mask_inputs;
+mod metadata;
 mod noise;
-mod place;
-mod says;
-mod self_contained;
-mod uncertainty;
+mod unit_layout;
 mod write;
 
 #[cfg(test)]
@@ -28,11 +23,12 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use check::Checked;
-pub use self_contained::{Uncertain, uncertain};
-pub use uncertainty::UncertaintyOptions;
+pub use check::CheckResult;
+pub use embedded_sampling::{
+    EmbeddedSampling, EmbeddedSamplingOptions, export_with_embedded_sampling,
+};
 
-use check::Check;
+use check::ConversionCheck;
 
 use crate::error::Result;
 use crate::graph::{Converted, Plan};
@@ -42,18 +38,18 @@ use crate::sampling::{
     Masks, ProbedModel, Sampler, SamplingOptions, Shortcut, model_input,
 };
 
-/// How a model is converted.
+/// Options of a conversion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConvertOptions {
-    /// How the samples of a unit go together.
+    /// The scheme that masks are drawn by.
     pub draws: Draws,
-    /// Height and width of the noise images that the result is checked with, where the model
-    /// leaves them open.
+    /// Height and width of the noise images that the result is checked with, if the model does not
+    /// fix them.
     pub size: (usize, usize),
-    /// Whether more is checked: each site by itself, all samples of two blocks, and with the
-    /// file's own weights also where those take 256 MB or more in files of external data.
+    /// Checks more: each site by itself, all samples of two blocks, and the file's own weights even
+    /// if they take 256 MB or more in files of external data.
     pub verify: bool,
-    /// Whether a file that is there is replaced.
+    /// Replaces an existing file.
     pub overwrite: bool,
     /// Threads of ONNX Runtime.
     pub threads: usize,
@@ -71,34 +67,33 @@ impl Default for ConvertOptions {
     }
 }
 
-/// What was written.
+/// Summary of a converted file.
 #[derive(Debug, Clone)]
-pub struct Conversion {
-    /// Names of the nodes that draw, one for each tensor that is dropped from.
+pub struct ConversionSummary {
+    /// Names of the nodes that draw, one per tensor that is dropped from.
     pub nodes: Vec<String>,
     /// Names of the inputs that were added.
     pub inputs: Vec<String>,
-    /// Whether the masks are inputs, since the operator set is too old to draw them.
-    pub masks_are_given: bool,
-    /// Why a run takes one image; `None` where it takes any number.
-    pub one_image: Option<String>,
-    /// Files of external data that were put beside the file.
+    /// The masks are inputs, because the operator set is too old to draw them.
+    pub masks_are_inputs: bool,
+    /// The reason that a run takes one image only; `None` if it takes any number.
+    pub single_image_reason: Option<String>,
+    /// Files of external data that were written beside the file.
     pub data: Vec<PathBuf>,
-    /// What the checks found.
-    pub checked: Checked,
+    /// Result of the checks.
+    pub checked: CheckResult,
 }
 
 /// Converts a model and writes it to `target`, whole or not at all.
 ///
 /// # Errors
-/// If the model cannot be sampled, the target is there already, or the result does not give what
-/// the sampler gives.
+/// Fails if the model cannot be sampled, the target exists, or the result differs from the sampler.
 pub fn convert(
     plan: Plan,
     runtime: &Runtime,
     options: &ConvertOptions,
     target: &Path,
-) -> Result<Conversion> {
+) -> Result<ConversionSummary> {
     write::refuse_target(plan.model(), target, options.overwrite)?;
     let size = checked_size(&plan, options)?;
     let sampling = SamplingOptions {
@@ -113,41 +108,41 @@ pub fn convert(
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let threads = options.threads;
     if sampler.plan().model().opset() < assemble::FIRST_OPSET {
-        given::refuse(sampler.plan())?;
+        mask_inputs::check_supported(sampler.plan())?;
     }
     let mut made = make(sampler.model(), options, false, target)?;
-    let (part, entry) = &made;
-    let check = Check::new(&mut sampler, runtime, entry, (size, threads));
-    let mixes = !check.keeps_images_apart(part.path())?;
+    let (pending, entry) = &made;
+    let check = ConversionCheck::new(&mut sampler, runtime, entry, size, threads);
+    let mixes = !check.keeps_images_apart(pending.path())?;
     if mixes {
         made = make(sampler.model(), options, true, target)?;
     }
-    let (part, entry) = made;
-    let check = Check::new(&mut sampler, runtime, &entry, (size, threads));
-    let checked = check.run_all(part.path(), options)?;
-    let one_image = (entry.rows == Converted::ONE).then(|| {
+    let (pending, entry) = made;
+    let check = ConversionCheck::new(&mut sampler, runtime, &entry, size, threads);
+    let checked = check.run_all(pending.path(), options)?;
+    let single_image_reason = (entry.rows == Converted::ONE).then(|| {
         let reason = sampler.batching().limited_by.clone().filter(|_| !mixes);
         reason.unwrap_or_else(|| "images of a run change each other's scores".to_owned())
     });
-    let data = part.finish(target)?;
-    Ok(Conversion {
+    let data = pending.finish(target)?;
+    Ok(ConversionSummary {
         nodes: entry.sites.iter().map(|site| site.node.clone()).collect(),
         inputs: entry.inputs.all().map(str::to_owned).collect(),
-        masks_are_given: entry.inputs.sample.is_none(),
-        one_image,
+        masks_are_inputs: entry.inputs.sample.is_none(),
+        single_image_reason,
         data,
         checked,
     })
 }
 
-/// External data of so many bytes are not read, unless all is verified.
+/// External data of at least this many bytes are not read without `verify`.
 const LARGE_DATA: u64 = 256 << 20;
 
-/// A weight of a model with large data that is not read has so many bytes.
+/// Weights of at least this many bytes are not read if the external data are large.
 const LARGE_WEIGHT: u64 = 1 << 20;
 
-/// The plan as it is checked: where the data beside the file are large, with weights that stand
-/// in for them, since masks do not depend on weights.
+/// Returns the plan that is checked: if the external data are large, with placeholders for large
+/// weights, because masks do not depend on weights.
 fn light(plan: Plan, options: &ConvertOptions) -> Plan {
     if options.verify || plan.model().external.bytes() < LARGE_DATA {
         return plan;
@@ -155,22 +150,22 @@ fn light(plan: Plan, options: &ConvertOptions) -> Plan {
     plan.without_large_weights(LARGE_WEIGHT)
 }
 
-/// The size of the image that a conversion is checked with.
+/// Returns the size of the image that a conversion is checked with.
 fn checked_size(plan: &Plan, options: &ConvertOptions) -> Result<(usize, usize)> {
     let input = model_input(plan)?;
     let (height, width) = options.size;
     Ok((input.height.unwrap_or(height), input.width.unwrap_or(width)))
 }
 
-/// Converts and writes under a name that does not last.
+/// Converts the model and writes it to a temporary folder.
 fn make(
     probed: &ProbedModel,
     options: &ConvertOptions,
-    one: bool,
+    single_image: bool,
     target: &Path,
-) -> Result<(write::Part, Converted)> {
-    let (model, entry) = assemble::assemble(probed, options.draws, one);
+) -> Result<(write::PendingFile, Converted)> {
+    let (model, entry) = assemble::assemble(probed, options.draws, single_image);
     let source = probed.plan().model();
-    let part = write::Part::write(source, &model, (target, options.overwrite))?;
-    Ok((part, entry))
+    let pending = write::PendingFile::write(source, &model, target, options.overwrite)?;
+    Ok((pending, entry))
 }

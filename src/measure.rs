@@ -16,14 +16,17 @@
 
 mod confidence;
 mod entropy;
+pub(crate) mod graph;
 pub mod image_level;
 mod variance;
 
 #[cfg(test)]
 mod tests;
 
+use crate::onnx::build::NodeBuilder;
 use crate::sums::{Needs, Statistics, Tile};
 use crate::tensor::Map;
+use graph::MeasureGraph;
 
 pub use confidence::{LEAST_CONFIDENCE, MARGIN, VARIATION_RATIO};
 pub use entropy::{EXPECTED_ENTROPY, MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
@@ -63,7 +66,10 @@ pub struct Measure {
     /// Heat maps show the square root of the values, because most are far below the upper bound.
     pub sqrt_scale: bool,
     /// Computes the values of a tile, up to rounding beyond the bounds.
-    kernel: fn(&Tile, &mut [f32]),
+    pub(crate) kernel: fn(&Tile, &mut [f32]),
+    /// Adds its nodes to an ONNX graph and returns the tensor that holds it, in double precision
+    /// with an axis of classes of size 1.
+    pub(crate) onnx: fn(&MeasureGraph, &mut NodeBuilder) -> String,
 }
 
 /// The range of a measure's values.

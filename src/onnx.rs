@@ -4,6 +4,7 @@
 //! constants and what they hold, but nothing of what operators compute: that is ONNX Runtime's
 //! work. Files are untrusted: whatever they hold, reading them gives a model or an error.
 
+pub(crate) mod build;
 mod constant;
 mod declare;
 mod element_type;

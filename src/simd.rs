@@ -1,13 +1,13 @@
 //! Instruction sets: one safe kernel, compiled for each, chosen when the program runs.
 //!
 //! A kernel is an ordinary safe loop over independent lanes (pixels, units). [`Isa::run`] calls
-//! it inside a function for which the compiler may use wider registers, so that the same source
+//! it inside a function for which the compiler may use wider registers, so the same source
 //! becomes SSE2, AVX2 or AVX-512 code. No kernel adds or multiplies across lanes, and Rust
 //! neither contracts nor reorders floating-point arithmetic: every instruction set gives the
 //! same bits, which the tests of each kernel show.
 //!
-//! An [`Isa`] is a proof that the processor has the instructions. It can only be had from
-//! [`Isa::detect`] and [`Isa::supported`], which is what makes [`Isa::run`] sound. This is the
+//! An [`Isa`] is a proof that the processor has the instructions. Only [`Isa::detect`] and
+//! [`Isa::supported`] return one, which makes [`Isa::run`] sound. This is the
 //! only module that needs `unsafe` for speed.
 #![expect(unsafe_code, reason = "entering a function with more CPU features is unsafe")]
 
@@ -25,7 +25,7 @@ enum Level {
 }
 
 impl Isa {
-    /// The widest instruction set that this processor has.
+    /// Returns the widest instruction set that this processor has.
     pub fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
@@ -39,7 +39,7 @@ impl Isa {
         Self(Level::Baseline)
     }
 
-    /// Every instruction set that this processor has, narrowest first.
+    /// Returns every instruction set that this processor has, narrowest first.
     pub fn supported() -> Vec<Self> {
         let mut all = vec![Self(Level::Baseline)];
         #[cfg(target_arch = "x86_64")]
@@ -54,7 +54,7 @@ impl Isa {
         all
     }
 
-    /// The name to show: `baseline` (what every processor of this kind has), `avx2`, `avx512`.
+    /// Name in messages: `baseline` (what every processor of this kind has), `avx2`, `avx512`.
     pub fn name(self) -> &'static str {
         match self.0 {
             Level::Baseline => "baseline",
@@ -67,13 +67,13 @@ impl Isa {
 
     /// Runs a kernel with this instruction set.
     ///
-    /// The closure and everything hot that it calls have to be `#[inline(always)]`: only what is
-    /// inlined into the entered function is compiled for the instruction set.
+    /// The closure and every hot function that it calls must be `#[inline(always)]`: only code that
+    /// is inlined into the entered function is compiled for the instruction set.
     #[inline(always)]
     pub fn run<R>(self, kernel: impl FnOnce() -> R) -> R {
         match self.0 {
             Level::Baseline => kernel(),
-            // SAFETY: this level is only made where the processor has the features.
+            // SAFETY: this level is only made if the processor has the features.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { enter_avx2(kernel) },
             // SAFETY: as above.
@@ -108,8 +108,8 @@ fn enter_avx512<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }
 
-/// Whether ONNX Runtime multiplies bytes exactly here: without instructions for dot products of
-/// them, it adds pairs of products in 16 bits, which saturate.
+/// Returns true if ONNX Runtime multiplies bytes exactly on this processor. Without instructions
+/// for dot products of bytes, it adds pairs of products in 16 bits, which saturate.
 #[cfg(test)]
 pub(crate) fn has_exact_products_of_bytes() -> bool {
     #[cfg(target_arch = "x86_64")]

@@ -151,6 +151,14 @@ impl Item {
         }
     }
 
+    /// Number of axes of an output behind those of images and channels.
+    pub fn spatial_axes(self) -> usize {
+        match self {
+            Self::Image => 0,
+            Self::Pixel => 2,
+        }
+    }
+
     /// The word for several of them.
     pub fn plural(self) -> &'static str {
         match self {

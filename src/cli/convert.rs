@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::names::{self, List};
 use super::sites::ModelArguments;
 use super::{End, terminal};
-use crate::convert::{self, Conversion, ConvertOptions, UncertaintyOptions};
+use crate::convert::{self, ConversionSummary, ConvertOptions, EmbeddedSamplingOptions};
 use crate::error::Result;
 use crate::graph::{Plan, ScoresOption};
 use crate::measure::Measure;
@@ -111,38 +111,40 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
         ..defaults
     };
     if let Some(samples) = arguments.samples {
-        return uncertain(arguments, plan, &runtime, (&options, samples));
+        return embed_sampling(arguments, plan, &runtime, options, samples);
     }
     let made = convert::convert(plan, &runtime, &options, &arguments.output)?;
     report(arguments, &made);
     Ok(End::Done)
 }
 
-/// Builds the samples in.
-fn uncertain(
+/// Exports a model with embedded sampling.
+fn embed_sampling(
     arguments: &ConvertArguments,
     plan: Plan,
     runtime: &Runtime,
-    (options, samples): (&ConvertOptions, u32),
+    conversion: ConvertOptions,
+    samples: u32,
 ) -> Result<End> {
-    let built_in = UncertaintyOptions {
+    let options = EmbeddedSamplingOptions {
+        conversion,
         samples,
         seed: arguments.seed.cast_unsigned(),
         measures: arguments.measures.0.clone(),
-        together: None,
+        samples_per_run: None,
         memory: arguments.memory,
     };
-    let made =
-        convert::uncertain(plan, runtime, (options, &built_in), &arguments.output)?;
+    let output = &arguments.output;
+    let made = convert::export_with_embedded_sampling(plan, runtime, &options, output)?;
     if arguments.verbose || arguments.verify {
         terminal::note(&format!(
             "an image of noise differs from predict by at most {:.1e}; {} votes tie otherwise",
             made.difference, made.ties
         ));
     }
-    let way = match samples as usize / made.together {
+    let way = match samples as usize / made.samples_per_run {
         1 => "all in one run".to_owned(),
-        trips => format!("{} a run, {trips} runs in a loop", made.together),
+        trips => format!("{} a run, {trips} runs in a loop", made.samples_per_run),
     };
     terminal::note(&format!(
         "{}: {samples} samples ({way}), outputs {}",
@@ -152,11 +154,11 @@ fn uncertain(
     Ok(End::Done)
 }
 
-fn report(arguments: &ConvertArguments, made: &Conversion) {
-    if let Some(reason) = &made.one_image {
+fn report(arguments: &ConvertArguments, made: &ConversionSummary) {
+    if let Some(reason) = &made.single_image_reason {
         terminal::warning(&format!("a run of it takes one image: {reason}"));
     }
-    if made.masks_are_given {
+    if made.masks_are_inputs {
         terminal::warning(&"operator sets below 11 cannot draw masks: they are inputs");
         terminal::hint("for masks drawn in the file, export with opset_version=17");
     }

@@ -1,193 +1,236 @@
-//! The converted model: every draw of the plan in standard operators.
+//! Assembles the converted model: every draw of the plan in standard operators.
 
 use std::collections::BTreeSet;
 
-use super::builder::{Builder, Names, initializer};
+use super::draw_location::{DrawLocation, draw_locations, draw_number};
 use super::dropout::{self, Tables};
-use super::given::{self, Given};
-use super::keys::{Inputs, Keys, Rows};
+use super::keys::{BatchTensors, GraphInputs, KeyTensors};
+use super::mask_inputs::MaskInputs;
+use super::metadata;
 use super::noise;
-use super::place::{Place, draw_number, places};
-use super::says;
 use crate::graph::{ActiveSite, AddedInputs, Converted, Plan, SiteAxis, StochasticNode};
 use crate::onnx::ElementType::I64;
+use crate::onnx::build::{NodeBuilder, UniqueNames, initializer};
 use crate::onnx::{ElementType, captured_names, proto, typed};
 use crate::random::Draws;
 use crate::sampling::ProbedModel;
 
-/// The first operator set with shifts of words.
+/// The first operator set that can shift integers.
 pub(super) const FIRST_OPSET: i64 = 11;
-/// From this version of the format on initializers need not be inputs.
+/// The first version of the format in which initializers need not be inputs.
 const FIRST_IR: i64 = 4;
 
-/// The model with its draws in place, and what its metadata say. With `one` a run takes one
-/// image, whatever the draws allow.
-pub(super) fn assemble(
-    probed: &ProbedModel,
-    draws: Draws,
-    one: bool,
-) -> (proto::Model, Converted) {
-    assemble_site(probed, draws, one, None)
+/// A model and the choices of its conversion.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conversion<'a> {
+    pub(super) plan: &'a Plan,
+    /// Locations of the draws of the plan.
+    pub(super) draws_at: &'a [DrawLocation],
+    /// The scheme that masks are drawn by.
+    pub(super) scheme: Draws,
+    /// A run takes one image.
+    pub(super) single_image: bool,
 }
 
-/// As [`assemble`], with the draws of one site alone where `only` names it.
+/// Everything that is built for one draw.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DrawContext<'a> {
+    pub(super) batch: &'a BatchTensors,
+    pub(super) keys: &'a KeyTensors,
+    pub(super) active: &'a ActiveSite,
+    pub(super) location: &'a DrawLocation,
+}
+
+/// Assembles the model and its metadata. With `single_image` a run takes one image, even if the
+/// draws allow more.
+pub(super) fn assemble(
+    probed: &ProbedModel,
+    scheme: Draws,
+    single_image: bool,
+) -> (proto::Model, Converted) {
+    assemble_site(probed, scheme, single_image, None)
+}
+
+/// Assembles as [`assemble`] does, with the draws of one site only if `only` is given.
 pub(super) fn assemble_site(
     probed: &ProbedModel,
-    draws: Draws,
-    one: bool,
+    scheme: Draws,
+    single_image: bool,
     only: Option<usize>,
 ) -> (proto::Model, Converted) {
     let plan = probed.plan();
-    let mut names = Names::of(plan.model());
-    let places = places(probed, &mut names);
-    let one = one || places.iter().any(|place| place.axis == SiteAxis::Whole);
-    let mut builder = Builder::new(names);
+    let mut names = UniqueNames::of(plan.model());
+    let draws_at = draw_locations(probed, &mut names);
+    let single_image =
+        single_image || draws_at.iter().any(|location| location.axis == SiteAxis::Whole);
+    let conversion = Conversion { plan, draws_at: &draws_at, scheme, single_image };
+    let mut builder = NodeBuilder::new(names, plan.model().opset());
     let mut model = plan.model().with_graph(proto::Graph::default());
     let mut graph = plan.model().graph.clone();
     let added = if plan.model().opset() < FIRST_OPSET {
-        let given = Given::of(plan, &places, &mut builder);
-        given::replace(&mut builder, (plan, &places, &given), &mut graph.node);
-        given.add_to(&mut graph)
+        let masks = MaskInputs::of(&conversion, &mut builder);
+        masks.replace_draws(&mut builder, &conversion, &mut graph.node);
+        masks.add_to(&mut graph)
     } else {
-        let inputs = Inputs {
+        let inputs = GraphInputs {
             image: plan.image().name.clone(),
             sample: builder.names.unique("sample"),
             seed: builder.names.unique("seed"),
             image_key: builder.names.unique("image_key"),
         };
         raise_version(&mut model, &mut graph);
-        let mut shared =
-            Shared::build(&mut builder, (plan, &places), &inputs, (draws, one));
+        let mut shared = SharedTensors::build(&mut builder, &conversion, &inputs);
         shared.only = only;
         let mut nodes = builder.take();
-        shared.replace(&mut builder, (plan, &places), &mut graph.node);
+        shared.replace(&mut builder, &conversion, &mut graph.node);
         nodes.append(&mut graph.node);
         graph.node = nodes;
-        add_inputs(&mut graph, &inputs, one)
+        add_inputs(&mut graph, &inputs, single_image)
     };
     graph.initializer.append(&mut builder.constants);
     remove_unread(&mut graph);
-    let entry = says::entry((plan, &places), added, (draws, one));
+    let entry = metadata::entry(&conversion, added);
     model.graph = Some(graph);
-    says::put(&mut model, &entry);
+    metadata::put(&mut model, &entry);
     (model, entry)
 }
 
-/// What the draws of a graph share.
-pub(super) struct Shared {
-    rows: Rows,
-    keys: Vec<Keys>,
+/// Tensors that the draws of a graph share.
+pub(super) struct SharedTensors {
+    batch: BatchTensors,
+    keys: Vec<KeyTensors>,
     tables: Tables,
-    draws: Draws,
-    /// The one site that draws.
+    scheme: Draws,
+    /// The only site that draws, if there is one.
     only: Option<usize>,
 }
 
-/// Gaussian numbers are independent whatever the draws of the masks are.
-fn draws_of(active: &ActiveSite, draws: Draws) -> Draws {
+/// Returns the scheme of a draw: Gaussian numbers are always independent.
+fn scheme_of(active: &ActiveSite, scheme: Draws) -> Draws {
     match active.draw {
         StochasticNode::Normal { .. } => Draws::Independent,
-        _ => draws,
+        _ => scheme,
     }
 }
 
-impl Shared {
+impl SharedTensors {
     pub(super) fn build(
-        b: &mut Builder,
-        (plan, places): (&Plan, &[Place]),
-        inputs: &Inputs,
-        (draws, one): (Draws, bool),
+        b: &mut NodeBuilder,
+        conversion: &Conversion,
+        inputs: &GraphInputs,
     ) -> Self {
+        let Conversion { plan, draws_at, scheme, single_image } = *conversion;
         "keys".clone_into(&mut b.scope);
-        let rows = Rows::build(b, inputs, one);
+        let batch = BatchTensors::build(b, inputs, single_image);
         let mut keys = Vec::new();
         for kind in Draws::ALL {
-            let of_kind = plan.active().iter().zip(places);
-            let of_kind = of_kind.filter(|(active, _)| draws_of(active, draws) == kind);
+            let of_kind = plan.active().iter().zip(draws_at);
+            let of_kind = of_kind.filter(|(active, _)| scheme_of(active, scheme) == kind);
             let (mut sites, mut outside) = (Vec::new(), false);
-            for (active, place) in of_kind {
+            for (active, location) in of_kind {
                 if !sites.contains(&active.key) {
                     sites.push(active.key);
                 }
-                outside |= place.iteration.is_none();
+                outside |= location.iteration.is_none();
             }
             if !sites.is_empty() {
-                keys.push(Keys::build(b, &rows, kind, (sites, outside)));
+                keys.push(KeyTensors::build(b, &batch, kind, sites, outside));
             }
         }
         "tables".clone_into(&mut b.scope);
         let mut tables = Tables::default();
         for active in plan.active().iter().filter(|active| !active.is_noise()) {
-            tables.prepare(b, draws, active);
+            tables.prepare(b, scheme, active);
         }
-        Self { rows, keys, tables, draws, only: None }
+        Self { batch, keys, tables, scheme, only: None }
     }
 
-    /// Puts every draw of these nodes and their bodies in place.
+    /// Replaces every draw of these nodes and their subgraphs.
     pub(super) fn replace(
         &mut self,
-        b: &mut Builder,
-        (plan, places): (&Plan, &[Place]),
+        b: &mut NodeBuilder,
+        conversion: &Conversion,
         nodes: &mut Vec<proto::Node>,
     ) {
         for mut node in std::mem::take(nodes) {
             let number = draw_number(&node);
-            let found = number.and_then(|i| plan.active().get(i).zip(places.get(i)));
-            if let Some((active, place)) = found {
+            let found = number.and_then(|i| conversion.draw(i));
+            if let Some((active, location)) = found {
                 b.scope.clone_from(&active.output);
                 let mut active = active.clone();
-                // What crosses into rows has a name of its own there.
+                // A tensor at the cut has another name if it is repeated for the samples.
                 if let Some(input) = node.input.first() {
                     active.input.clone_from(input);
                 }
-                self.draw(b, &active, place);
+                self.draw(b, &active, location);
                 nodes.append(&mut b.take());
                 continue;
             }
             for attribute in &mut node.attribute {
                 let held = attribute.g.as_deref_mut().into_iter();
                 for body in held.chain(&mut attribute.graphs) {
-                    self.replace(b, (plan, places), &mut body.node);
+                    self.replace(b, conversion, &mut body.node);
                 }
             }
             nodes.push(node);
         }
     }
 
-    fn draw(&mut self, b: &mut Builder, active: &ActiveSite, place: &Place) {
+    fn draw(
+        &mut self,
+        b: &mut NodeBuilder,
+        active: &ActiveSite,
+        location: &DrawLocation,
+    ) {
         if self.only.is_some_and(|only| only != active.site) {
-            off(b, active, place);
+            switch_off(b, active, location);
             return;
         }
-        let draws = draws_of(active, self.draws);
-        let Some(keys) = self.keys.iter().find(|keys| keys.draws == draws) else {
+        let scheme = scheme_of(active, self.scheme);
+        let Some(keys) = self.keys.iter().find(|keys| keys.draws == scheme) else {
             return;
         };
+        let context = DrawContext { batch: &self.batch, keys, active, location };
         match &active.draw {
             StochasticNode::Dropout(mask) => {
-                let shared = (&self.rows, keys, &mut self.tables);
-                dropout::dropout(b, shared, (active, mask), place);
+                dropout::dropout(b, &context, mask, &mut self.tables);
             }
-            _ => noise::noise(b, (&self.rows, keys), active, place),
+            _ => noise::noise(b, &context),
         }
     }
 }
 
-/// What a draw is without randomness.
-fn off(b: &mut Builder, active: &ActiveSite, place: &Place) {
-    let last = (place.name.as_str(), active.output.as_str());
+impl<'a> Conversion<'a> {
+    /// The draw of the plan with this number, and its location.
+    pub(super) fn draw(
+        &self,
+        number: usize,
+    ) -> Option<(&'a ActiveSite, &'a DrawLocation)> {
+        self.plan.active().get(number).zip(self.draws_at.get(number))
+    }
+}
+
+/// Replaces a draw by its value without randomness.
+fn switch_off(b: &mut NodeBuilder, active: &ActiveSite, location: &DrawLocation) {
+    let (name, output) = (&location.name, &active.output);
     let value = match active.draw {
-        StochasticNode::Dropout(_) => return b.named("Identity", &[&active.input], last),
+        StochasticNode::Dropout(_) => {
+            return b.named("Identity", &[&active.input], name, output);
+        }
         StochasticNode::Uniform { off, .. } => off,
         StochasticNode::Normal { mean, .. } => mean,
     };
     let value = b.float(value);
-    b.named("Expand", &[&value, &active.input], last);
+    b.named("Expand", &[&value, &active.input], name, output);
 }
 
-/// Declares the inputs beside the image; those that may be left out hold 0.
-fn add_inputs(graph: &mut proto::Graph, inputs: &Inputs, one: bool) -> AddedInputs {
-    let each = if one {
+/// Declares the inputs other than the image; those that may be left out are 0 by default.
+fn add_inputs(
+    graph: &mut proto::Graph,
+    inputs: &GraphInputs,
+    single_image: bool,
+) -> AddedInputs {
+    let each = if single_image {
         proto::DimensionValue::Value(1)
     } else {
         proto::DimensionValue::Parameter("mcdrop_rows".to_owned())
@@ -206,7 +249,7 @@ fn add_inputs(graph: &mut proto::Graph, inputs: &Inputs, one: bool) -> AddedInpu
     }
 }
 
-/// A tensor of one axis, or none.
+/// Declares a tensor of one axis, or none.
 fn value(
     name: &str,
     element_type: ElementType,
@@ -223,7 +266,7 @@ fn value(
     typed(name, tensor)
 }
 
-/// Constants of what was replaced.
+/// Removes constants that nothing reads any more.
 pub(super) fn remove_unread(graph: &mut proto::Graph) {
     let read: BTreeSet<String> = graph
         .node

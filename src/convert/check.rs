@@ -1,32 +1,32 @@
-//! What was converted is run, at every optimization level, against the sampler's own rows.
+//! Runs converted files at every optimization level and compares them with the sampler.
 
 use super::ConvertOptions;
 use super::assemble::assemble_site;
-use super::masks;
+use super::mask_inputs::masks_of_sample;
 use crate::error::{Error, Result};
 use crate::graph::{Converted, TypedTensor};
 use crate::onnx::{ElementType, Model};
 use crate::runtime::{Optimization, Runtime, Session, SessionOptions, Value};
 use crate::sampling::Sampler;
 
-/// What running the result has shown.
+/// Result of the checks of a converted file.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Checked {
-    /// Optimization levels at which it was run.
+pub struct CheckResult {
+    /// Number of optimization levels that it was run at.
     pub levels: usize,
-    /// Passes that were compared with the sampler's.
+    /// Number of passes that were compared with the sampler's.
     pub passes: usize,
-    /// The largest difference of a value, as a share of the largest value.
+    /// Largest difference of a value, relative to the largest value.
     pub difference: f32,
-    /// Sites that were shown to change the output by themselves.
+    /// Number of sites that change the output by themselves.
     pub sites_alone: usize,
 }
 
-/// An image key as a file has one.
+/// An arbitrary image key.
 const KEY: i64 = 0x0123_4567_89ab_cdef;
 
-/// A file against the sampler that it was made with.
-pub(super) struct Check<'a> {
+/// Comparison of a file with the sampler that it was made with.
+pub(super) struct ConversionCheck<'a> {
     sampler: &'a mut Sampler,
     runtime: &'a Runtime,
     entry: &'a Converted,
@@ -34,25 +34,26 @@ pub(super) struct Check<'a> {
     threads: usize,
     tolerance: f32,
     tail: Option<Session>,
-    checked: Checked,
+    checked: CheckResult,
 }
 
-/// One row: the number of its noise image, and its sample.
+/// A batch element: the number of its noise image, and its sample.
 type Row = (u64, i64);
 
-impl<'a> Check<'a> {
+impl<'a> ConversionCheck<'a> {
     pub(super) fn new(
         sampler: &'a mut Sampler,
         runtime: &'a Runtime,
         entry: &'a Converted,
-        (size, threads): ((usize, usize), usize),
+        size: (usize, usize),
+        threads: usize,
     ) -> Self {
         let tolerance = tolerance(sampler.plan().model());
-        let checked = Checked::default();
+        let checked = CheckResult::default();
         Self { sampler, runtime, entry, size, threads, tolerance, tail: None, checked }
     }
 
-    /// Whether images of one run do not change each other's scores.
+    /// Returns true if images of one run do not change each other's scores.
     pub(super) fn keeps_images_apart(mut self, file: &std::path::Path) -> Result<bool> {
         if self.entry.rows == Converted::ONE || self.entry.inputs.sample.is_none() {
             return Ok(true);
@@ -60,22 +61,22 @@ impl<'a> Check<'a> {
         let mut session = self.open(file, Optimization::All)?;
         let rows = [(0, 0), (1, 1)];
         let expected = self.expected(&rows, 0)?;
-        // A model that cannot take two images fails here, and says so in a way of its own.
+        // A model that cannot take two images fails here.
         let Ok(found) = self.run(&mut session, &rows, 0) else { return Ok(false) };
         Ok(largest_difference(&expected, &found) <= self.tolerance)
     }
 
-    /// All comparisons.
+    /// Makes all comparisons.
     ///
     /// # Errors
-    /// If the file cannot be run, or gives something else than the sampler.
+    /// Fails if the file cannot be run, or differs from the sampler.
     pub(super) fn run_all(
         mut self,
         file: &std::path::Path,
         options: &ConvertOptions,
-    ) -> Result<Checked> {
+    ) -> Result<CheckResult> {
         if self.entry.inputs.sample.is_none() {
-            return self.run_given(file);
+            return self.run_with_masks(file);
         }
         let rows: Vec<Row> = [-1, 0, 1, 31].map(|sample| (0, sample)).to_vec();
         let expected = self.expected(&rows, 0)?;
@@ -102,8 +103,8 @@ impl<'a> Check<'a> {
         Ok(self.checked)
     }
 
-    /// Where masks are inputs.
-    fn run_given(mut self, file: &std::path::Path) -> Result<Checked> {
+    /// Makes all comparisons if the masks are inputs.
+    fn run_with_masks(mut self, file: &std::path::Path) -> Result<CheckResult> {
         let image = self.sampler.model().noise(0, self.size)?;
         let rows: Vec<Row> = [-1, 0, 1].map(|sample| (0, sample)).to_vec();
         let expected = self.expected(&rows, 0)?;
@@ -112,7 +113,7 @@ impl<'a> Check<'a> {
             let mut session = self.open(file, level)?;
             for (row, expected) in rows.iter().zip(&expected) {
                 let masks =
-                    masks::given(self.sampler.model(), (self.size, batch), row.1)?;
+                    masks_of_sample(self.sampler.model(), self.size, batch, row.1)?;
                 let names = self.entry.inputs.masks.iter().map(String::as_str);
                 let images = Value::stack(&vec![&image; batch], 0)?;
                 let mut fed = vec![(self.sampler.plan().image().name.as_str(), &images)];
@@ -143,13 +144,13 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Images of a run that the file fixes.
+    /// Number of images of a run, if the file fixes it.
     fn batch(&self) -> Option<usize> {
         let sizes = self.sampler.plan().image().dimensions.as_ref()?;
         sizes.first().copied().flatten()
     }
 
-    /// The output of each row as the sampler has it.
+    /// Computes the output of each batch element with the sampler.
     fn expected(&mut self, rows: &[Row], key: i64) -> Result<Vec<Vec<f32>>> {
         let mut expected = Vec::new();
         for group in rows.chunk_by(|a, b| a.0 == b.0) {
@@ -169,7 +170,7 @@ impl<'a> Check<'a> {
         Ok(expected)
     }
 
-    /// What the operators that the sampler leaves out make of scores.
+    /// Applies the operators that the sampler leaves out to scores.
     fn through_tail(&mut self, scores: Value) -> Result<Value> {
         let described = TypedTensor {
             name: String::new(),
@@ -201,7 +202,7 @@ impl<'a> Check<'a> {
             .ok_or_else(|| Error::runtime("the check", "the scores lead to no output"))
     }
 
-    /// The chosen output of each row, run together where the file allows.
+    /// Computes the chosen output of each batch element, together if the file allows it.
     fn run(
         &self,
         session: &mut Session,
@@ -230,7 +231,7 @@ impl<'a> Check<'a> {
                 (self.sampler.plan().image().name.as_str(), &images),
                 (sample.as_str(), &samples),
             ];
-            // Left out, it is 0.
+            // Its default is 0.
             if key != 0 {
                 fed.push((image_key.as_str(), &keys));
             }
@@ -285,7 +286,7 @@ impl<'a> Check<'a> {
         ))
     }
 
-    /// Each site alone must change the output in some sample of a block.
+    /// Checks that each site by itself changes the output in some sample of a block.
     fn sites_alone(&mut self, options: &ConvertOptions) -> Result<()> {
         let rows: Vec<Row> = (-1..31).map(|sample| (0, sample)).collect();
         for site in 0..self.sampler.plan().sites().len() {
@@ -319,7 +320,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// A written file as the sampler runs it, where weights stand in for those of the file.
+/// Returns the written file with the sampler's placeholders for weights, if it has any.
 pub(super) fn stood_in(
     sampler: &Sampler,
     file: &std::path::Path,
@@ -327,14 +328,14 @@ pub(super) fn stood_in(
     Ok(sampler.plan().stood_in(&Model::open(file)?))
 }
 
-/// Rows of a tensor as f32, those that count.
+/// Splits a tensor into its first `count` batch elements, as f32.
 fn split(output: &Value, rows: usize, count: usize) -> Result<Vec<Vec<f32>>> {
     let values = output.to_f32()?;
     let length = (values.len() / rows.max(1)).max(1);
     Ok(values.chunks(length).take(count).map(<[f32]>::to_vec).collect())
 }
 
-/// The largest difference of any row, as a share of that row's largest value.
+/// Returns the largest difference of any batch element, relative to its largest value.
 fn largest_difference(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
     let rows = expected.iter().zip(found);
     let worst =
@@ -342,7 +343,7 @@ fn largest_difference(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
     if expected.len() == found.len() { worst } else { f32::INFINITY }
 }
 
-/// The largest difference as a share of the largest value; equal where both are not finite.
+/// Returns the largest difference relative to the largest value; equal non-finite values have none.
 fn difference(a: &[f32], b: &[f32]) -> f32 {
     if a.len() != b.len() {
         return f32::INFINITY;
@@ -358,7 +359,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
     each.fold(0.0, f32::max)
 }
 
-/// What rounding may change: more where values are coarse anyway.
+/// Returns the largest difference that rounding may cause: more if values are coarse anyway.
 pub(super) fn tolerance(model: &Model) -> f32 {
     let is_coarse =
         model.graph.initializer.iter().any(|t| t.element_type() == ElementType::F16)

@@ -1,20 +1,19 @@
-//! Dropout in standard operators: words once a unit and turn, a mask for every row.
+//! Dropout in standard operators: one random word per unit and block of samples, a mask per image.
 
 use std::collections::HashMap;
 
-use super::builder::Builder;
+use super::assemble::DrawContext;
 use super::generator::{MAPS, range, shifted, spread, squares, strata};
-use super::keys::{Keys, Rows};
-use super::layout::Layout;
-use super::place::Place;
+use super::unit_layout::UnitLayout;
 use crate::graph::{ActiveSite, Mask};
 use crate::onnx::ElementType::{Bool, F16, F32, I32};
+use crate::onnx::build::NodeBuilder;
 use crate::random::{BLOCK, Draws, threshold};
 
 /// Entries of a table that one sample has: two for each map.
 const STEP: i64 = 2 * MAPS;
 
-/// Factors and shifts of units by what was drawn, made once for all sites that share them.
+/// Tables of the factors and shifts of units, shared by all sites with the same numbers.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     strata: Option<String>,
@@ -22,15 +21,16 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// For every number that [`index`] gives: `off` for rows of the deterministic pass, else
-    /// one value for a dropped unit and one for a kept one. Built where it is first needed.
+    /// Returns the table with a value for every [`index`]: `off` for images of the deterministic
+    /// pass, else `dropped` or `kept`. It is built when it is first needed.
     fn values(
         &mut self,
-        b: &mut Builder,
-        (draws, ratio): (Draws, f32),
+        b: &mut NodeBuilder,
+        draws: Draws,
+        ratio: f32,
         [dropped, kept, off]: [f32; 3],
     ) -> String {
-        // Only whole strata count for the table; the rest is the unit's own place.
+        // The table depends on whole strata only; the rest is in the index of the unit.
         let strata_dropped = match draws {
             Draws::Stratified => limit(ratio) >> 32,
             Draws::Independent => u64::MAX,
@@ -59,7 +59,7 @@ impl Tables {
         table
     }
 
-    fn strata(&mut self, b: &mut Builder) -> String {
+    fn strata(&mut self, b: &mut NodeBuilder) -> String {
         if let Some(strata) = &self.strata {
             return strata.clone();
         }
@@ -69,55 +69,60 @@ impl Tables {
         made
     }
 
-    /// Builds what [`dropout`] will need of these draws, so that bodies find it around them.
-    pub(super) fn prepare(&mut self, b: &mut Builder, draws: Draws, active: &ActiveSite) {
+    /// Builds the tables that [`dropout`] needs for a draw, so that subgraphs can read them.
+    pub(super) fn prepare(
+        &mut self,
+        b: &mut NodeBuilder,
+        draws: Draws,
+        active: &ActiveSite,
+    ) {
         let values = active.values;
-        let drawn = (draws, active.ratio);
-        self.values(b, drawn, [0.0, values.scale, 1.0]);
+        let ratio = active.ratio;
+        self.values(b, draws, ratio, [0.0, values.scale, 1.0]);
         if values.shift != 0.0 {
-            self.values(b, drawn, [0.0, values.shift, 0.0]);
+            self.values(b, draws, ratio, [0.0, values.shift, 0.0]);
         }
     }
 }
 
-/// 31 thresholds: below it lies a dropped unit's place in all strata together.
+/// Returns 31 thresholds: a unit is dropped if its position in all strata together is below it.
 fn limit(ratio: f32) -> u64 {
     BLOCK as u64 * threshold(ratio).unwrap_or(0)
 }
 
-/// Puts a dropout in place of a draw.
+/// Replaces a draw by a dropout.
 pub(super) fn dropout(
-    b: &mut Builder,
-    (rows, keys, tables): (&Rows, &Keys, &mut Tables),
-    (active, mask): (&ActiveSite, &Mask),
-    place: &Place,
+    b: &mut NodeBuilder,
+    context: &DrawContext,
+    mask: &Mask,
+    tables: &mut Tables,
 ) {
-    let x = &active.input;
+    let DrawContext { batch, keys, active, location } = *context;
+    let (x, ratio) = (&active.input, active.ratio);
     let shape = b.op("Shape", &[x]);
-    let layout =
-        Layout::build(b, rows, &shape, (mask.axes.as_deref(), place.axis, place.rank));
-    let key = keys.of(b, active.key, place.iteration.as_deref());
+    let axes = mask.axes.as_deref();
+    let layout = UnitLayout::build(b, batch, &shape, axes, location);
+    let key = keys.of(b, active.key, location.iteration.as_deref());
     let unit = range(b, &layout.units);
     let words = squares(b, &unit, &key);
-    let index = index(b, &words, active.ratio, keys.draws);
+    let index = index(b, &words, ratio, keys.draws);
     let index = b.gather(&index, &keys.pair, 0);
     let step = b.int(if keys.draws == Draws::Stratified { STEP } else { 2 });
     let first = b.op("Mul", &[&keys.bit, &step]);
     let first = b.cast(&first, I32);
     let first = b.reshape(&first, &[-1, 1]);
     let index = b.op("Add", &[&index, &first]);
-    let drawn = (keys.draws, active.ratio);
     let values = active.values;
-    let factors = tables.values(b, drawn, [0.0, values.scale, 1.0]);
+    let factors = tables.values(b, keys.draws, ratio, [0.0, values.scale, 1.0]);
     let factors = b.gather(&factors, &index, 0);
-    let factors = layout.place(b, rows, &factors);
+    let factors = layout.scatter(b, batch, &factors);
     let shifts = (values.shift != 0.0).then(|| {
-        let shifts = tables.values(b, drawn, [0.0, values.shift, 0.0]);
+        let shifts = tables.values(b, keys.draws, ratio, [0.0, values.shift, 0.0]);
         let shifts = b.gather(&shifts, &index, 0);
-        layout.place(b, rows, &shifts)
+        layout.scatter(b, batch, &shifts)
     });
     let is_kept = b.cast(&factors, Bool);
-    let is_half = place.element_type == F16;
+    let is_half = location.element_type == F16;
     let wide = if is_half { b.cast(x, F32) } else { x.clone() };
     let mut kept = b.op("Mul", &[&wide, &factors]);
     if let Some(shifts) = &shifts {
@@ -129,11 +134,11 @@ pub(super) fn dropout(
     } else {
         b.float(values.dropped)
     };
-    b.named("Where", &[&is_kept, &kept, &dropped], (&place.name, &active.output));
+    b.named("Where", &[&is_kept, &kept, &dropped], &location.name, &active.output);
 }
 
-/// For each unit's word the entry of its table in the first sample, as `int32`.
-fn index(b: &mut Builder, words: &str, ratio: f32, draws: Draws) -> String {
+/// Returns each word's index into the table for the first sample, as `int32`.
+fn index(b: &mut NodeBuilder, words: &str, ratio: f32, draws: Draws) -> String {
     match draws {
         Draws::Independent => {
             let threshold = b.int(threshold(ratio).unwrap_or(0) as i64);
@@ -144,7 +149,7 @@ fn index(b: &mut Builder, words: &str, ratio: f32, draws: Draws) -> String {
             let spread = spread(b, words);
             let map = shifted(b, &spread);
             let map = b.cast(&map, I32);
-            // Carries into the map where the place is not below the rest of the limit.
+            // Carries into the map if the position is not below the rest of the limit.
             let rest = b.int((1 << 32) - i64::from(limit(ratio) as u32));
             let carried = b.op("Add", &[&spread, &rest]);
             let carried = shifted(b, &carried);

@@ -1,11 +1,11 @@
 //! The arithmetic of the masks ([`crate::random`]) in standard operators.
 //!
-//! Words of 64 bits are held as `int64`, whose sums and products are the same modulo 2⁶⁴: ONNX
-//! Runtime has adding and multiplying of `uint64` only from 1.23 or so on, and shifting of
-//! `int64` never, so that a word is cast around its shifts.
+//! Words of 64 bits are held as `int64`, whose sums and products are the same modulo 2⁶⁴. ONNX
+//! Runtime adds and multiplies `uint64` only since about 1.23, and never shifts `int64`, so a word
+//! is cast around its shifts.
 
-use super::builder::Builder;
 use crate::onnx::ElementType::{I64, U64};
+use crate::onnx::build::NodeBuilder;
 use crate::onnx::proto;
 use crate::random::BLOCK;
 
@@ -14,14 +14,14 @@ const TWO_32: i64 = 1 << 32;
 /// Affine maps of a block.
 pub(super) const MAPS: i64 = (BLOCK * (BLOCK - 1)) as i64;
 
-/// A word's upper 32 bits.
-pub(super) fn high(b: &mut Builder, word: &str) -> String {
+/// Returns a word's upper 32 bits.
+pub(super) fn high(b: &mut NodeBuilder, word: &str) -> String {
     let shifted = shifted(b, word);
     b.cast(&shifted, I64)
 }
 
-/// A word's upper 32 bits as `uint64`.
-pub(super) fn shifted(b: &mut Builder, word: &str) -> String {
+/// Returns a word's upper 32 bits as `uint64`.
+pub(super) fn shifted(b: &mut NodeBuilder, word: &str) -> String {
     let unsigned = b.cast(word, U64);
     let by = b.word(32);
     b.op_with(
@@ -31,15 +31,15 @@ pub(super) fn shifted(b: &mut Builder, word: &str) -> String {
     )
 }
 
-/// A word's lower and upper 32 bits.
-pub(super) fn halves(b: &mut Builder, word: &str) -> [String; 2] {
+/// Returns a word's lower and upper 32 bits.
+pub(super) fn halves(b: &mut NodeBuilder, word: &str) -> [String; 2] {
     let high = high(b, word);
     let less = b.int(-TWO_32);
     let taken = b.op("Mul", &[&high, &less]);
     [b.op("Add", &[word, &taken]), high]
 }
 
-fn swap(b: &mut Builder, word: &str) -> String {
+fn swap(b: &mut NodeBuilder, word: &str) -> String {
     let right = high(b, word);
     let by = b.int(TWO_32);
     let left = b.op("Mul", &[word, &by]);
@@ -47,13 +47,13 @@ fn swap(b: &mut Builder, word: &str) -> String {
 }
 
 /// `x² + added`.
-fn square(b: &mut Builder, x: &str, added: &str) -> String {
+fn square(b: &mut NodeBuilder, x: &str, added: &str) -> String {
     let squared = b.op("Mul", &[x, x]);
     b.op("Add", &[&squared, added])
 }
 
-/// The generator: words of 32 bits from counters and keys, which broadcast.
-pub(super) fn squares(b: &mut Builder, counter: &str, key: &str) -> String {
+/// Generates words of 32 bits from counters and keys, which broadcast.
+pub(super) fn squares(b: &mut NodeBuilder, counter: &str, key: &str) -> String {
     let y = b.op("Mul", &[counter, key]);
     let z = b.op("Add", &[&y, key]);
     let mut x = y.clone();
@@ -65,8 +65,8 @@ pub(super) fn squares(b: &mut Builder, counter: &str, key: &str) -> String {
     high(b, &x)
 }
 
-/// A key with one more word in it; keys `[..., 1]` and words `[..., 1]` broadcast.
-pub(super) fn absorb(b: &mut Builder, key: &str, word: &str) -> String {
+/// Absorbs one more word into a key; keys `[..., 1]` and words `[..., 1]` broadcast.
+pub(super) fn absorb(b: &mut NodeBuilder, key: &str, word: &str) -> String {
     let even = b.op("Add", &[word, word]);
     let both = b.tensor(&[2], &[0, 1]);
     let counters = b.op("Add", &[&even, &both]);
@@ -77,14 +77,15 @@ pub(super) fn absorb(b: &mut Builder, key: &str, word: &str) -> String {
     b.op("Add", &[&key, &one])
 }
 
-/// The map of each unit of stratified draws and its place in a stratum, from random words.
-pub(super) fn spread(b: &mut Builder, words: &str) -> String {
+/// Returns the map of each unit of stratified draws and its position in a stratum, from random
+/// words.
+pub(super) fn spread(b: &mut NodeBuilder, words: &str) -> String {
     let maps = b.int(MAPS);
     b.op("Mul", &[words, &maps])
 }
 
-/// The strata of all maps in all samples of a block, `[31, 930]`.
-pub(super) fn strata(b: &mut Builder) -> String {
+/// Returns the strata of all maps in all samples of a block, `[31, 930]`.
+pub(super) fn strata(b: &mut NodeBuilder) -> String {
     let strata = b.int(BLOCK as i64);
     let factors = b.int(BLOCK as i64 - 1);
     let [zero, one, maps] = [0, 1, MAPS].map(|value| b.int(value));
@@ -99,13 +100,13 @@ pub(super) fn strata(b: &mut Builder) -> String {
     b.op("Mod", &[&sum, &strata])
 }
 
-/// The numbers from 0 up to a count without axes.
-pub(super) fn range(b: &mut Builder, count: &str) -> String {
+/// Returns the numbers from 0 up to a count without axes.
+pub(super) fn range(b: &mut NodeBuilder, count: &str) -> String {
     let [zero, one] = [0, 1].map(|value| b.int(value));
     b.op("Range", &[&zero, count, &one])
 }
 
-/// The product of the sizes of a shape, without axes.
-pub(super) fn product(b: &mut Builder, sizes: &str) -> String {
+/// Returns the product of the sizes of a shape, without axes.
+pub(super) fn product(b: &mut NodeBuilder, sizes: &str) -> String {
     b.op_with("ReduceProd", &[sizes], vec![proto::Attribute::int("keepdims", 0)])
 }

@@ -1,46 +1,51 @@
-//! Rows, and the keys of their draws: once for the whole graph.
+//! The images of a run and the keys of their draws, computed once for the whole graph.
 
-use super::builder::Builder;
 use super::generator::{absorb, halves};
 use crate::onnx::ElementType::I64;
+use crate::onnx::build::NodeBuilder;
 use crate::random::{BLOCK, Draws};
 
-/// Names of the graph's inputs.
+/// Names of the inputs of the graph.
 #[derive(Debug, Clone)]
-pub(super) struct Inputs {
+pub(super) struct GraphInputs {
     pub(super) image: String,
     pub(super) sample: String,
     pub(super) seed: String,
     pub(super) image_key: String,
 }
 
-/// What each row of a run is: tensors of the graph.
+/// Tensors that describe the images of a run.
 #[derive(Debug)]
-pub(super) struct Rows {
-    /// How many there are, `[1]`.
+pub(super) struct BatchTensors {
+    /// Number of images, `[1]`.
     pub(super) count: String,
-    /// The same without axes.
+    /// Number of images, without axes.
     pub(super) number: String,
-    /// Whether a row is of the deterministic pass, `[N]`.
+    /// True for images of the deterministic pass, `[N]`.
     pub(super) off: String,
-    /// Samples, 0 where off, `[N]`.
+    /// Numbers of the samples, 0 in the deterministic pass, `[N]`.
     sample: String,
     /// Image keys, `[N]`.
     image: String,
     seed: String,
 }
 
-impl Rows {
-    /// A row for each image; seeds and samples that are given once hold for all.
-    pub(super) fn build(b: &mut Builder, inputs: &Inputs, one: bool) -> Self {
+impl BatchTensors {
+    /// Builds the tensors; a sample or image key that is given once holds for all images.
+    pub(super) fn build(
+        b: &mut NodeBuilder,
+        inputs: &GraphInputs,
+        single_image: bool,
+    ) -> Self {
         let shape = b.op("Shape", &[&inputs.image]);
         let first = b.ints(&[0]);
         let count = b.gather(&shape, &first, 0);
         let zero = b.int(0);
         let number = b.gather(&shape, &zero, 0);
         let [sample, image] = [&inputs.sample, &inputs.image_key].map(|name| {
-            let all = if one { name.clone() } else { b.op("Expand", &[name, &count]) };
-            // Refuses a number of samples that is not that of the images.
+            let all =
+                if single_image { name.clone() } else { b.op("Expand", &[name, &count]) };
+            // Fails if the number of samples is not that of the images.
             b.op("Reshape", &[&all, &count])
         });
         let off = b.op("Less", &[&sample, &zero]);
@@ -49,43 +54,44 @@ impl Rows {
     }
 }
 
-/// The keys of one kind of draws.
+/// Tensors with the keys of one scheme of draws.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(super) struct KeyTensors {
     pub(super) draws: Draws,
     sites: Vec<u64>,
-    /// For each row its place among the pairs of image and turn that differ, `[N]`.
+    /// Index of each image among the distinct pairs of image and block of samples, `[N]`.
     pub(super) pair: String,
-    /// The sample's number in its turn, `[N]`.
+    /// Number of the sample in its block, `[N]`.
     pub(super) bit: String,
-    /// The words of the pairs, `[U, 1]`.
+    /// Words of the pairs, `[U, 1]`.
     words: [String; 3],
     /// Keys of the sites before the iteration's word, `[S, 1, 1]`.
     early: String,
-    /// Keys of the sites outside of loops, `[S, U, 1]`.
+    /// Keys of the sites outside of loops, `[S, U, 1]`, if there are any.
     outside: Option<String>,
 }
 
-impl Keys {
-    /// Keys for the sites of these keys; `outside` where one stands outside of loops.
+impl KeyTensors {
+    /// Builds the keys for sites with these keys; `outside` if one of them is outside of loops.
     pub(super) fn build(
-        b: &mut Builder,
-        rows: &Rows,
+        b: &mut NodeBuilder,
+        batch: &BatchTensors,
         draws: Draws,
-        (sites, outside): (Vec<u64>, bool),
+        sites: Vec<u64>,
+        outside: bool,
     ) -> Self {
-        let (turn, bit) = turns(b, rows, draws);
-        let column = |b: &mut Builder, name: &str| b.reshape(name, &[-1, 1]);
-        let columns = [column(b, &rows.image), column(b, &turn)];
+        let (block, bit) = block_and_bit(b, batch, draws);
+        let column = |b: &mut NodeBuilder, name: &str| b.reshape(name, &[-1, 1]);
+        let columns = [column(b, &batch.image), column(b, &block)];
         let pairs = b.concat(&[&columns[0], &columns[1]], 1);
         let (pairs, pair) = b.unique_rows(&pairs);
-        let [image, turn] = [0, 1].map(|i| {
+        let [image, block] = [0, 1].map(|i| {
             let at = b.ints(&[i]);
             b.gather(&pairs, &at, 1)
         });
         let [low, high] = halves(b, &image);
-        let words = [low, high, turn];
-        let early = early(b, &rows.seed, draws, &sites);
+        let words = [low, high, block];
+        let early = early(b, &batch.seed, draws, &sites);
         let outside = outside.then(|| {
             let zero = b.int(0);
             late(b, &early, &zero, &words)
@@ -93,10 +99,10 @@ impl Keys {
         Self { draws, sites, pair, bit, words, early, outside }
     }
 
-    /// The keys of a site, `[U, 1]`.
+    /// Returns the keys of a site, `[U, 1]`.
     pub(super) fn of(
         &self,
-        b: &mut Builder,
+        b: &mut NodeBuilder,
         site: u64,
         iteration: Option<&str>,
     ) -> String {
@@ -114,20 +120,24 @@ impl Keys {
     }
 }
 
-/// Turn and bit of each row's sample.
-fn turns(b: &mut Builder, rows: &Rows, draws: Draws) -> (String, String) {
+/// Returns the block of each image's sample, and the number of the sample in it.
+fn block_and_bit(
+    b: &mut NodeBuilder,
+    batch: &BatchTensors,
+    draws: Draws,
+) -> (String, String) {
     match draws {
-        Draws::Independent => (rows.sample.clone(), b.cast(&rows.off, I64)),
+        Draws::Independent => (batch.sample.clone(), b.cast(&batch.off, I64)),
         Draws::Stratified => {
-            let block = b.int(BLOCK as i64);
-            let turn = b.op("Div", &[&rows.sample, &block]);
-            let bit = b.op("Mod", &[&rows.sample, &block]);
-            (turn, b.op("Where", &[&rows.off, &block, &bit]))
+            let size = b.int(BLOCK as i64);
+            let block = b.op("Div", &[&batch.sample, &size]);
+            let bit = b.op("Mod", &[&batch.sample, &size]);
+            (block, b.op("Where", &[&batch.off, &size, &bit]))
         }
     }
 }
 
-fn early(b: &mut Builder, seed: &str, draws: Draws, sites: &[u64]) -> String {
+fn early(b: &mut NodeBuilder, seed: &str, draws: Draws, sites: &[u64]) -> String {
     let mut key = b.tensor(&[1, 1, 1], &[crate::random::KEY_START.cast_signed()]);
     let tag = b.int(i64::from(draws.tag()));
     let seed = b.reshape(seed, &[1, 1, 1]);
@@ -143,7 +153,7 @@ fn early(b: &mut Builder, seed: &str, draws: Draws, sites: &[u64]) -> String {
     key
 }
 
-fn late(b: &mut Builder, key: &str, iteration: &str, words: &[String; 3]) -> String {
+fn late(b: &mut NodeBuilder, key: &str, iteration: &str, words: &[String; 3]) -> String {
     let mut key = absorb(b, key, iteration);
     for word in words {
         key = absorb(b, &key, word);

@@ -1,23 +1,19 @@
-//! Noise in standard operators: uniform and Gaussian numbers of each row.
+//! Noise in standard operators: uniform and Gaussian numbers for each image.
 
-use super::builder::Builder;
+use super::assemble::DrawContext;
 use super::generator::{MAPS, high, range, spread, squares, strata};
-use super::keys::{Keys, Rows};
-use super::layout::Layout;
-use super::place::Place;
-use crate::graph::{ActiveSite, StochasticNode};
+use super::keys::KeyTensors;
+use super::unit_layout::UnitLayout;
+use crate::graph::StochasticNode;
 use crate::onnx::ElementType::{F32, F64};
+use crate::onnx::build::NodeBuilder;
 use crate::random::{BLOCK, Draws};
 
-/// Puts noise in place of a draw.
-pub(super) fn noise(
-    b: &mut Builder,
-    (rows, keys): (&Rows, &Keys),
-    active: &ActiveSite,
-    place: &Place,
-) {
-    let layout = Layout::build(b, rows, &active.input, (None, place.axis, place.rank));
-    let key = keys.of(b, active.key, place.iteration.as_deref());
+/// Replaces a draw by noise.
+pub(super) fn noise(b: &mut NodeBuilder, context: &DrawContext) {
+    let DrawContext { batch, keys, active, location } = *context;
+    let layout = UnitLayout::build(b, batch, &active.input, None, location);
+    let key = keys.of(b, active.key, location.iteration.as_deref());
     let (numbers, first, factor, off) = match active.draw {
         StochasticNode::Normal { mean, scale } => {
             (gaussian(b, keys, &key, &layout.units), mean, scale, mean)
@@ -31,19 +27,19 @@ pub(super) fn noise(
     let scaled = b.op("Mul", &[&numbers, &factor]);
     let shifted = b.op("Add", &[&scaled, &first]);
     let sizes = b.op("Shape", &[&shifted]);
-    let is_off = b.reshape(&rows.off, &[-1, 1]);
+    let is_off = b.reshape(&batch.off, &[-1, 1]);
     let is_off = b.op("Expand", &[&is_off, &sizes]);
-    let is_off = layout.place(b, rows, &is_off);
-    let numbers = layout.place(b, rows, &shifted);
-    b.named("Where", &[&is_off, &off, &numbers], (&place.name, &active.output));
+    let is_off = layout.scatter(b, batch, &is_off);
+    let numbers = layout.scatter(b, batch, &shifted);
+    b.named("Where", &[&is_off, &off, &numbers], &location.name, &active.output);
 }
 
-/// Numbers in [0, 1), `[N, units]`.
-fn uniform(b: &mut Builder, keys: &Keys, key: &str, units: &str) -> String {
+/// Adds numbers in [0, 1), `[N, units]`.
+fn uniform(b: &mut NodeBuilder, keys: &KeyTensors, key: &str, units: &str) -> String {
     let unit = range(b, units);
     let words = squares(b, &unit, key);
     let (place, places) = match keys.draws {
-        // 24 bits of 32, as f32 has them.
+        // The upper 24 of 32 bits, which f32 can hold.
         Draws::Independent => (b.gather(&words, &keys.pair, 0), 1 << 8),
         Draws::Stratified => {
             let spread = spread(b, &words);
@@ -55,7 +51,7 @@ fn uniform(b: &mut Builder, keys: &Keys, key: &str, units: &str) -> String {
             let strata = strata(b);
             let strata = b.reshape(&strata, &[-1]);
             let [step, strata_count] = [MAPS, BLOCK as i64].map(|value| b.int(value));
-            // Rows of the deterministic pass have no stratum; any will do.
+            // Images of the deterministic pass have no stratum; any will do.
             let bit = b.op("Mod", &[&keys.bit, &strata_count]);
             let first = b.op("Mul", &[&bit, &step]);
             let first = b.reshape(&first, &[-1, 1]);
@@ -72,14 +68,14 @@ fn uniform(b: &mut Builder, keys: &Keys, key: &str, units: &str) -> String {
     b.op("Mul", &[&bits, &unit])
 }
 
-/// Numbers of mean 0 and variance 1, `[N, units]`.
-fn gaussian(b: &mut Builder, keys: &Keys, key: &str, units: &str) -> String {
+/// Adds numbers of mean 0 and variance 1, `[N, units]`.
+fn gaussian(b: &mut NodeBuilder, keys: &KeyTensors, key: &str, units: &str) -> String {
     let unit = range(b, units);
     let even = b.op("Add", &[&unit, &unit]);
     let one = b.int(1);
     let odd = b.op("Add", &[&even, &one]);
     let [radius, angle] = [&even, &odd].map(|counter| squares(b, counter, key));
-    let double = |b: &mut Builder, words: &str, factor: f64| {
+    let double = |b: &mut NodeBuilder, words: &str, factor: f64| {
         let words = b.cast(words, F64);
         let factor = b.double(factor);
         b.op("Mul", &[&words, &factor])
@@ -90,7 +86,7 @@ fn gaussian(b: &mut Builder, keys: &Keys, key: &str, units: &str) -> String {
     let minus = b.double(-2.0);
     let radius = b.op("Mul", &[&radius, &minus]);
     let radius = b.op("Sqrt", &[&radius]);
-    // The sine a quarter further: ONNX Runtime has no cosine of doubles before 1.23 or so.
+    // The sine of a quarter turn more: ONNX Runtime has no cosine of doubles before 1.23 or so.
     let angle = double(b, &angle, std::f64::consts::TAU / 4_294_967_296.0);
     let quarter = b.double(std::f64::consts::FRAC_PI_2);
     let angle = b.op("Add", &[&angle, &quarter]);

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::builder::{Builder, Names};
+use super::assemble::DrawContext;
+use super::draw_location::DrawLocation;
 use super::dropout::{Tables, dropout};
-use super::keys::{Inputs, Keys, Rows};
-use super::place::Place;
+use super::keys::{BatchTensors, GraphInputs, KeyTensors};
 use super::*;
 use crate::graph::{
     ActiveSite, Mask, ScoresOption, SiteAxis, SiteOptions, StochasticNode, restore,
 };
 use crate::onnx::ElementType::F32;
+use crate::onnx::build::{NodeBuilder, UniqueNames};
 use crate::onnx::{ElementType, Model, declared, proto};
 use crate::random::site_key;
 use crate::runtime::{Optimization, Session, SessionOptions, Value};
@@ -51,7 +52,7 @@ fn options(draws: Draws) -> ConvertOptions {
 /// A file that was converted, and the sampler of what it was made of.
 struct Converted {
     folder: tempfile::TempDir,
-    made: Conversion,
+    made: ConversionSummary,
 }
 
 impl Converted {
@@ -180,7 +181,7 @@ fn rows_of_converted_files_are_those_of_the_sampler_for_all_seeds_and_keys() {
                 }
             };
             let mut session = made.session(Optimization::All);
-            let one = made.made.one_image.is_some();
+            let one = made.made.single_image_reason.is_some();
             let coarse = name.contains("half") || name.contains("quantize");
             for (seed, key) in [(0, None), (7, Some(KEY)), (-1_i64, Some(0))] {
                 let mut sampler = sampler(open(), draws, seed.cast_unsigned());
@@ -207,16 +208,17 @@ fn described(name: &str, element_type: ElementType, rank: usize) -> proto::Value
 
 /// A graph that drops from its input, of one site by its key.
 fn single(draws: Draws, (site, ratio): (u64, f32), iteration: i64) -> Vec<u8> {
-    let mut b = Builder::new(Names::default());
+    let mut b = NodeBuilder::new(UniqueNames::default(), 11);
     let name = str::to_owned;
-    let inputs = Inputs {
+    let inputs = GraphInputs {
         image: name("x"),
         sample: name("sample"),
         seed: name("seed"),
         image_key: name("image_key"),
     };
-    let rows = Rows::build(&mut b, &inputs, false);
-    let keys = Keys::build(&mut b, &rows, draws, (vec![1, site, 2], iteration == 0));
+    let batch = BatchTensors::build(&mut b, &inputs, false);
+    let sites = vec![1, site, 2];
+    let keys = KeyTensors::build(&mut b, &batch, draws, sites, iteration == 0);
     let mut tables = Tables::default();
     let active = ActiveSite {
         site: 0,
@@ -229,7 +231,7 @@ fn single(draws: Draws, (site, ratio): (u64, f32), iteration: i64) -> Vec<u8> {
         is_outside: true,
     };
     let counter = b.int(iteration);
-    let place = Place {
+    let location = DrawLocation {
         name: name("mcdrop/site"),
         axis: SiteAxis::Rows(0),
         rank: 2,
@@ -237,7 +239,9 @@ fn single(draws: Draws, (site, ratio): (u64, f32), iteration: i64) -> Vec<u8> {
         iteration: (iteration != 0).then_some(counter),
     };
     let mask = Mask { axes: None };
-    dropout(&mut b, (&rows, &keys, &mut tables), (&active, &mask), &place);
+    let context =
+        DrawContext { batch: &batch, keys: &keys, active: &active, location: &location };
+    dropout(&mut b, &context, &mask, &mut tables);
     let i64s = ElementType::I64;
     let graph = proto::Graph {
         name: Some(name("single")),

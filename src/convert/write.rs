@@ -1,4 +1,4 @@
-//! The file and its external data: there whole, or not at all.
+//! Writes a file and its external data, all of it or nothing.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, proto};
 
-/// The way out where a file is there already.
+/// Hint for a target that exists.
 const ANOTHER: &str = "choose another name, or say --overwrite to replace what is there";
 
-/// Refuses a target that must not be written.
+/// Checks that the target may be written.
 ///
 /// # Errors
-/// If it is a folder, the model itself, or there already and not to be replaced.
+/// Fails if it is a folder, the model itself, or an existing file that must not be replaced.
 pub(super) fn refuse_target(model: &Model, target: &Path, overwrite: bool) -> Result<()> {
     let refused = |what: &str, hint: &str| {
         Err(Error::setting("-o", format!("{} is {what}", target.display()))
@@ -37,7 +37,7 @@ pub(super) fn refuse_target(model: &Model, target: &Path, overwrite: bool) -> Re
     Ok(())
 }
 
-/// Whether two paths lead to one file.
+/// Returns true if two paths lead to the same file.
 fn is_same(a: &Path, b: &Path) -> bool {
     match (fs::canonicalize(a), fs::canonicalize(b)) {
         (Ok(a), Ok(b)) => a == b,
@@ -45,22 +45,23 @@ fn is_same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// A file and its data in a folder of their own beside the target; gone again unless they are
-/// moved to where they belong.
+/// A model and its external data in a temporary folder beside the target, which is deleted unless
+/// [`PendingFile::finish`] moves them to the target.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct PendingFile {
     folder: tempfile::TempDir,
     file: PathBuf,
-    /// Data that are not where they belong yet: from where, to where.
+    /// Data files to be moved: from, to.
     data: Vec<(PathBuf, PathBuf)>,
 }
 
-impl Part {
-    /// Writes the model, and links its external data where it will look for them.
+impl PendingFile {
+    /// Writes the model, and links its external data beside it.
     pub(super) fn write(
         model: &Model,
         messages: &proto::Model,
-        (target, overwrite): (&Path, bool),
+        target: &Path,
+        overwrite: bool,
     ) -> Result<Self> {
         let parent = match target.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -72,14 +73,15 @@ impl Part {
         let folder = builder.prefix(".mcdrop-").suffix(".part").tempdir_in(parent);
         let folder = folder.map_err(failed)?;
         let file = folder.path().join(target.file_name().unwrap_or_default());
-        let mut part = Self { folder, file, data: Vec::new() };
+        let mut pending = Self { folder, file, data: Vec::new() };
         for (location, path) in model.external.files() {
-            part.put_data(path, location, (&parent.join(location), overwrite))?;
+            pending.put_data(path, location, &parent.join(location), overwrite)?;
         }
-        fs::write(&part.file, Model::encode_messages(messages)).map_err(failed)?;
-        Ok(part)
+        fs::write(&pending.file, Model::encode_messages(messages)).map_err(failed)?;
+        Ok(pending)
     }
 
+    /// Path of the temporary file.
     pub(super) fn path(&self) -> &Path {
         &self.file
     }
@@ -88,12 +90,13 @@ impl Part {
         &mut self,
         from: &Path,
         location: &str,
-        (to, overwrite): (&Path, bool),
+        to: &Path,
+        overwrite: bool,
     ) -> Result<()> {
         let failed = |source| Error::write(to, source);
         let is_there = to.exists() || to.is_symlink();
         let stays = is_there
-            && (is_same(from, to) || holds_the_same(from, to).map_err(failed)?);
+            && (is_same(from, to) || has_same_content(from, to).map_err(failed)?);
         if is_there && !stays && !overwrite {
             let message = format!("{} is there already, with other data", to.display());
             return Err(Error::setting("-o", message).with_hint(
@@ -117,7 +120,7 @@ impl Part {
         Ok(())
     }
 
-    /// Moves everything to where it belongs, the file last; the data that were moved.
+    /// Moves everything to the target, the model last, and returns the data files that were moved.
     pub(super) fn finish(self, target: &Path) -> Result<Vec<PathBuf>> {
         let moved = |from: &Path, to: &Path| {
             fs::rename(from, to).map_err(|source| Error::write(to, source))
@@ -132,7 +135,8 @@ impl Part {
     }
 }
 
-fn holds_the_same(a: &Path, b: &Path) -> io::Result<bool> {
+/// Returns true if two files have the same content.
+fn has_same_content(a: &Path, b: &Path) -> io::Result<bool> {
     if fs::metadata(a)?.len() != fs::metadata(b)?.len() {
         return Ok(false);
     }

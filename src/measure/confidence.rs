@@ -1,10 +1,13 @@
 //! Distances of the decision from certainty.
 
+use super::graph::MeasureGraph;
 use super::{Measure, Range};
+use crate::onnx::ElementType::F64;
+use crate::onnx::build::NodeBuilder;
 use crate::sums::{Needs, Tile};
 
-/// Variation ratio, `1 - max_c votes_c / T`: the share of samples whose likeliest class is not
-/// the one that most samples vote for.
+/// Variation ratio, `1 - max_c votes_c / T`: the fraction of samples whose most probable class is
+/// not the one that most samples vote for.
 ///
 /// Shape `H × W`, a pure number, range `[0, 1)`, in steps of `1 / T`. Two equally likely classes
 /// in a sample count as the lower one.
@@ -20,9 +23,10 @@ pub const VARIATION_RATIO: Measure = Measure {
     range: Range::UNIT,
     sqrt_scale: false,
     kernel: variation_ratio,
+    onnx: variation_ratio_nodes,
 };
 
-/// Least confidence, `1 - max_c m_c`: what the predicted class lacks of certainty.
+/// Least confidence, `1 - max_c m_c`: the mean probability of all classes but the predicted one.
 ///
 /// Shape `H × W`, a pure number, range `[0, 1 - 1/C]`, shown on a scale to 1. Computed as the sum
 /// of the other classes, so that values far below 1e-7 keep their order.
@@ -39,15 +43,16 @@ pub const LEAST_CONFIDENCE: Measure = Measure {
     range: Range::UNIT,
     sqrt_scale: false,
     kernel: least_confidence,
+    onnx: least_confidence_nodes,
 };
 
 /// Margin, `1 - (m_(1) - m_(2))` with the two largest mean probabilities: how close the second
-/// class comes.
+/// class is.
 ///
 /// Shape `H × W`, a pure number, range `[0, 1]`; 1 is a tie.
 ///
 /// # References
-/// Margin sampling in active learning, turned to grow with uncertainty.
+/// Margin sampling in active learning, here with the sign that grows with uncertainty.
 pub const MARGIN: Measure = Measure {
     name: "margin",
     summary: "1 - difference of the two largest mean probabilities",
@@ -57,6 +62,7 @@ pub const MARGIN: Measure = Measure {
     range: Range::UNIT,
     sqrt_scale: false,
     kernel: margin,
+    onnx: margin_nodes,
 };
 
 fn variation_ratio(tile: &Tile, out: &mut [f32]) {
@@ -81,4 +87,21 @@ fn margin(tile: &Tile, out: &mut [f32]) {
     for (out, (others, second)) in out.iter_mut().zip(top.others.iter().zip(top.second)) {
         *out = others + second;
     }
+}
+
+fn variation_ratio_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    let share = graph.largest_vote_share(b);
+    graph.complement(b, &share)
+}
+
+fn least_confidence_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    let largest = b.reduce("ReduceMax", graph.mean(), &[1]);
+    graph.complement(b, &largest)
+}
+
+fn margin_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    let [first, second] = graph.two_largest(b);
+    let difference = b.op("Sub", &[&first, &second]);
+    let difference = b.cast(&difference, F64);
+    graph.complement(b, &difference)
 }

@@ -1,9 +1,11 @@
 //! Entropy of the prediction, and its two parts.
 
+use super::graph::MeasureGraph;
 use super::{Measure, Range};
+use crate::onnx::build::NodeBuilder;
 use crate::sums::{Needs, Tile};
 
-/// Predictive entropy, `H(m)`: how uncertain the averaged prediction is, for whatever reason.
+/// Predictive entropy, `H(m)`: the total uncertainty of the mean prediction.
 ///
 /// Shape `H × W`, unit nat, range `[0, ln C]`. It is the sum of [`EXPECTED_ENTROPY`] and
 /// [`MUTUAL_INFORMATION`].
@@ -20,6 +22,7 @@ pub const PREDICTIVE_ENTROPY: Measure = Measure {
     range: Range::Fixed(largest_entropy),
     sqrt_scale: false,
     kernel: predictive_entropy,
+    onnx: predictive_entropy_nodes,
 };
 
 /// Expected entropy, `(1/T) sum_t H(p_t)`: how uncertain single samples are on average.
@@ -39,21 +42,23 @@ pub const EXPECTED_ENTROPY: Measure = Measure {
     range: Range::Fixed(largest_entropy),
     sqrt_scale: false,
     kernel: expected_entropy,
+    onnx: expected_entropy_nodes,
 };
 
 /// Mutual information between the prediction and the dropped weights,
 /// `H(m) - (1/T) sum_t H(p_t)` (BALD): how much the samples disagree.
 ///
-/// Shape `H × W`, unit nat, range `[0, ln C]`; not negative but for rounding, which is cut off.
+/// Shape `H × W`, unit nat, range `[0, ln C]`; values that rounding makes
+/// negative are set to 0.
 /// Read as epistemic uncertainty.
 ///
 /// # Bias
-/// It comes out too small with few samples: the mean of `T` samples is nearer to them than the
-/// mean of all is. To second order the missing share is the variance of the mean over that of
-/// a sample, so that with independent draws `E[MI_T] ≈ MI (1 - 1/T)`: 10 % too small at
-/// `T = 10`, 3.2 % at 31, 1.6 % at 62, 0.3 % at 310. With stratified draws the mean varies less,
-/// and so is the bias. Values and thresholds of different `T` are therefore not comparable without
-/// a thought; the value is not corrected, since a corrected one is noisier at each pixel.
+/// The estimate is too small with few samples, because the mean of `T` samples is closer to them
+/// than the mean of all is. To second order, the missing fraction is the variance of the mean over
+/// that of a sample, so that with independent draws `E[MI_T] ≈ MI (1 - 1/T)`: 10 % too small at
+/// `T = 10`, 3.2 % at 31, 1.6 % at 62, 0.3 % at 310. With stratified draws the mean varies less, and
+/// the bias is smaller. So values and thresholds of different `T` are not directly comparable. The
+/// value is not corrected, because a corrected one is noisier at each pixel.
 ///
 /// # References
 /// Houlsby et al. (2011), *Bayesian Active Learning for Classification and Preference Learning*.
@@ -66,6 +71,7 @@ pub const MUTUAL_INFORMATION: Measure = Measure {
     range: Range::Fixed(largest_entropy),
     sqrt_scale: true,
     kernel: mutual_information,
+    onnx: mutual_information_nodes,
 };
 
 /// ln C: the entropy of the uniform distribution.
@@ -88,4 +94,20 @@ fn mutual_information(tile: &Tile, out: &mut [f32]) {
     {
         *out = entropy - expected;
     }
+}
+
+fn predictive_entropy_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    b.entropy(graph.mean(), 1)
+}
+
+fn expected_entropy_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    graph.expected_entropy(b)
+}
+
+fn mutual_information_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    let total = b.entropy(graph.mean(), 1);
+    let expected = graph.expected_entropy(b);
+    let difference = b.op("Sub", &[&total, &expected]);
+    let zero = graph.zero(b);
+    b.op("Max", &[&difference, &zero])
 }

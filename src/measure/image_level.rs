@@ -1,4 +1,4 @@
-//! From a map to one number for the image.
+//! Summaries of a map: one number per image.
 //!
 //! For maps without NaN. Sums are in f64, pixel by pixel in the order of the map, so the results
 //! do not depend on threads.
@@ -20,13 +20,13 @@ pub fn mean(map: &Map) -> f32 {
 /// The largest mean of a patch of [`PATCH`] by [`PATCH`] pixels: how uncertain the worst part of
 /// the image is.
 ///
-/// Patches are [`PATCH_STRIDE`] apart, the last ones flush with the edge; where the map is
-/// smaller than a patch, the patch has its side.
+/// Patches are [`PATCH_STRIDE`] apart, the last ones flush with the edge; if the map is
+/// smaller than a patch, the patch has the side of the map.
 pub fn patch_max(map: &Map) -> f32 {
     largest_patch(&map.values, map.width)
 }
 
-/// [`patch_max`] of values in rows of a width.
+/// Like [`patch_max`], of values in rows of this width.
 pub fn largest_patch(values: &[f32], row: usize) -> f32 {
     let rows = values.len() / row;
     let (height, width) = (PATCH.min(rows), PATCH.min(row));
@@ -61,7 +61,7 @@ pub fn rank_95(count: usize) -> usize {
     (95 * count).div_ceil(100).max(1) - 1
 }
 
-/// Where patches start along a side.
+/// Starts of the patches along a side.
 fn patch_starts(length: usize) -> impl Iterator<Item = usize> {
     let last = length.saturating_sub(PATCH);
     (0..last).step_by(PATCH_STRIDE).chain([last])

@@ -1,6 +1,8 @@
 //! Variance of the class indicator, its two parts, and the deviation of one class.
 
+use super::graph::MeasureGraph;
 use super::{Measure, Range};
+use crate::onnx::build::NodeBuilder;
 use crate::sums::{LANES, Needs, Tile};
 
 /// Total variance, `sum_c m_c (1 - m_c)`: the variance of the class indicator, summed over
@@ -21,13 +23,14 @@ pub const TOTAL_VARIANCE: Measure = Measure {
     range: Range::Fixed(largest_variance),
     sqrt_scale: false,
     kernel: total_variance,
+    onnx: total_variance_nodes,
 };
 
 /// Aleatoric variance, `sum_c (1/T) sum_t p_tc (1 - p_tc)`: the mean over samples of the variance
-/// within each.
+/// within each sample.
 ///
-/// Shape `H × W`, a pure number, range `[0, 1 - 1/C]`. Computed as the total variance less the
-/// epistemic one, which is the same.
+/// Shape `H × W`, a pure number, range `[0, 1 - 1/C]`. Computed as the total variance minus
+/// the epistemic one, which is equal.
 ///
 /// # References
 /// As for [`TOTAL_VARIANCE`].
@@ -40,6 +43,7 @@ pub const ALEATORIC_VARIANCE: Measure = Measure {
     range: Range::Fixed(largest_variance),
     sqrt_scale: false,
     kernel: aleatoric_variance,
+    onnx: aleatoric_variance_nodes,
 };
 
 /// Epistemic variance, `sum_c (1/T) sum_t (p_tc - m_c)²`: the variance of the probabilities
@@ -59,6 +63,7 @@ pub const EPISTEMIC_VARIANCE: Measure = Measure {
     range: Range::Fixed(largest_variance),
     sqrt_scale: true,
     kernel: epistemic_variance,
+    onnx: epistemic_variance_nodes,
 };
 
 /// Predicted-class standard deviation: that of `p_tc` over samples (`1 / T`), for the class `c`
@@ -77,6 +82,7 @@ pub const PREDICTED_CLASS_STD: Measure = Measure {
     range: Range::Fixed(|_| 0.5),
     sqrt_scale: false,
     kernel: predicted_class_std,
+    onnx: predicted_class_std_nodes,
 };
 
 /// 1 − 1/C: the total variance of the uniform distribution.
@@ -136,4 +142,29 @@ fn predicted_class_std(tile: &Tile, out: &mut [f32]) {
         let deviations = tile.squared_deviations(top.class[lane] as usize)[lane];
         *out = (deviations * tile.per_sample()).sqrt();
     }
+}
+
+fn total_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    let squares = b.op("Mul", &[graph.mean(), graph.mean()]);
+    let sum = graph.over_classes(b, &squares);
+    graph.complement(b, &sum)
+}
+
+fn aleatoric_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    let squares = graph.mean_square(b);
+    let sum = graph.over_classes(b, &squares);
+    graph.complement(b, &sum)
+}
+
+fn epistemic_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    let variances = graph.variances(b);
+    graph.over_classes(b, &variances)
+}
+
+fn predicted_class_std_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
+    let variances = graph.variances(b);
+    let chosen = graph.predicted_class(b);
+    let variances = b.op("Mul", &[&variances, &chosen]);
+    let sum = graph.over_classes(b, &variances);
+    b.op("Sqrt", &[&sum])
 }

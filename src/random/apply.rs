@@ -1,8 +1,7 @@
 //! Kernels that apply words to values: a dropped value is replaced, a kept one is scaled.
 //!
-//! A dropped value is what it is replaced by, whatever was there, NaN and infinities included:
-//! the value is masked, not multiplied by 0. A loop without a branch, over a bit that all its
-//! elements share.
+//! Dropped values are masked, not multiplied by 0, so NaN and infinities are replaced as well. The
+//! loops have no branches; all elements use the same bit of their words.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -12,19 +11,19 @@ use crate::simd::Isa;
 /// Elements in a step of the f16 kernels, converted together.
 const STEP: usize = 64;
 
-/// What a draw does to a value.
+/// Effect of a draw on a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Applied {
-    /// A kept value is multiplied by this,
+    /// Factor of a kept value.
     pub scale: f32,
-    /// and this is added; 0 for plain dropout.
+    /// Number added to a kept value; 0 for plain dropout.
     pub shift: f32,
-    /// A dropped value becomes this; 0 for plain dropout.
+    /// Value of a dropped element; 0 for plain dropout.
     pub dropped: f32,
 }
 
 impl Applied {
-    /// Plain dropout: zero, or scaled.
+    /// Plain dropout: a value is set to zero, or scaled.
     pub fn scaled(scale: f32) -> Self {
         Self { scale, shift: 0.0, dropped: 0.0 }
     }
@@ -34,27 +33,27 @@ impl Applied {
     }
 }
 
-/// Writes the kept value where bit `bit` of the element's word is clear, and the dropped one
-/// where it is set.
+/// Writes the kept value if bit `bit` of the element's word is clear, and the dropped one if it is
+/// set.
 ///
 /// # Panics
-/// Where the three slices differ in length.
+/// Panics if the three slices differ in length.
 pub fn apply_words(words: &[u32], bit: u32, applied: Applied, x: &[f32], y: &mut [f32]) {
-    apply_words_with(Isa::detect(), (words, bit), applied, x, y);
+    apply_words_with(Isa::detect(), words, bit, applied, x, y);
 }
 
-/// As [`apply_words`], over the values themselves.
+/// Like [`apply_words`], in place.
 ///
 /// # Panics
-/// Where the two slices differ in length.
+/// Panics if the two slices differ in length.
 pub fn apply_words_in_place(words: &[u32], bit: u32, applied: Applied, x: &mut [f32]) {
-    apply_words_in_place_with(Isa::detect(), (words, bit), applied, x);
+    apply_words_in_place_with(Isa::detect(), words, bit, applied, x);
 }
 
-/// As [`apply_words`] for f16 values: a kept one is computed in f32 and rounded to f16 once.
+/// Like [`apply_words`] for f16 values: a kept one is computed in f32 and rounded to f16 once.
 ///
 /// # Panics
-/// Where the three slices differ in length.
+/// Panics if the three slices differ in length.
 pub fn apply_words_f16(
     words: &[u32],
     bit: u32,
@@ -67,10 +66,10 @@ pub fn apply_words_f16(
     apply_words_f16_in_place(words, bit, applied, y);
 }
 
-/// As [`apply_words_f16`], over the values themselves.
+/// Like [`apply_words_f16`], in place.
 ///
 /// # Panics
-/// Where the two slices differ in length.
+/// Panics if the two slices differ in length.
 pub fn apply_words_f16_in_place(
     words: &[u32],
     bit: u32,
@@ -83,12 +82,12 @@ pub fn apply_words_f16_in_place(
     for (x, words) in x.chunks_mut(STEP).zip(words.chunks(STEP)) {
         let wide = &mut wide[..x.len()];
         x.convert_to_f32_slice(wide);
-        apply_words_in_place_with(isa, (words, bit), applied, wide);
+        apply_words_in_place_with(isa, words, bit, applied, wide);
         x.convert_from_f32_slice(wide);
     }
 }
 
-/// Values that share one draw.
+/// Applies one draw to all values.
 pub fn apply_to_all(dropped: bool, applied: Applied, x: &mut [f32]) {
     if dropped {
         x.fill(applied.dropped);
@@ -104,7 +103,7 @@ pub fn apply_to_all(dropped: bool, applied: Applied, x: &mut [f32]) {
     );
 }
 
-/// As [`apply_to_all`] for f16 values.
+/// Like [`apply_to_all`] for f16 values.
 pub fn apply_to_all_f16(dropped: bool, applied: Applied, x: &mut [f16]) {
     let mut wide = [0.0; STEP];
     for x in x.chunks_mut(STEP) {
@@ -117,7 +116,8 @@ pub fn apply_to_all_f16(dropped: bool, applied: Applied, x: &mut [f16]) {
 
 pub(super) fn apply_words_with(
     isa: Isa,
-    (words, bit): (&[u32], u32),
+    words: &[u32],
+    bit: u32,
     applied: Applied,
     x: &[f32],
     y: &mut [f32],
@@ -126,7 +126,7 @@ pub(super) fn apply_words_with(
     assert_eq!(x.len(), y.len(), "values in and out");
     if !applied.is_plain() {
         y.copy_from_slice(x);
-        apply_words_in_place_with(isa, (words, bit), applied, y);
+        apply_words_in_place_with(isa, words, bit, applied, y);
         return;
     }
     isa.run(
@@ -141,7 +141,8 @@ pub(super) fn apply_words_with(
 
 pub(super) fn apply_words_in_place_with(
     isa: Isa,
-    (words, bit): (&[u32], u32),
+    words: &[u32],
+    bit: u32,
     applied: Applied,
     x: &mut [f32],
 ) {

@@ -1,13 +1,13 @@
-//! Numbers where a model adds noise or compares with it in a way of its own.
+//! Numbers for models that add noise, or that compare with it themselves.
 
 use super::{BLOCK, Draws, Stream, squares32};
 
-/// A uniform number in [0, 1): the place of a unit's draw, below the ratio exactly where a
-/// dropout of that ratio would drop the unit. Rounded down to f32.
+/// Draws a uniform number in [0, 1), rounded down to f32. It is below a ratio exactly if a dropout
+/// of that ratio would drop the unit.
 pub fn uniform(stream: &Stream, sample: u32, unit: u64) -> f32 {
     const STRATA: u64 = BLOCK as u64;
-    let (turn, i) = stream.draws.place(sample);
-    let word = u64::from(squares32(unit, stream.key(turn)));
+    let (block, i) = stream.draws.block_and_bit(sample);
+    let word = u64::from(squares32(unit, stream.key(block)));
     let (place, places): (u64, u64) = match stream.draws {
         Draws::Independent => (word, 1 << 32),
         Draws::Stratified => {
@@ -22,9 +22,9 @@ pub fn uniform(stream: &Stream, sample: u32, unit: u64) -> f32 {
     bits as f32 / 16_777_216.0
 }
 
-/// A Gaussian number of mean 0 and variance 1, by the polar form of two words of independent
-/// draws; samples are independent whatever the draws of the masks are. Equal on all machines up
-/// to the last bits of logarithm and cosine.
+/// Draws a Gaussian number of mean 0 and variance 1 from two words of independent draws, in polar
+/// form. Samples are independent under either scheme. Equal on all machines up to the last bits of
+/// logarithm and cosine.
 ///
 /// # References
 /// Box and Muller (1958), *A Note on the Generation of Random Normal Deviates*, Annals of
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uniform_number_lies_below_a_ratio_where_dropout_drops() {
+    fn a_uniform_number_is_below_a_ratio_if_dropout_drops() {
         for draws in Draws::ALL {
             let stream = stream(draws);
             for ratio in [0.125_f32, 0.25, 0.5] {

@@ -1,6 +1,6 @@
-//! The generator and the step from a key to the next.
+//! The generator, and the derivation of keys.
 
-/// Squares with four rounds: 32 random bits from a counter and a key.
+/// Generates 32 random bits from a counter and a key: Squares with four rounds.
 ///
 /// # References
 /// Widynski (2020), *Squares: A Fast Counter-Based RNG*, arXiv:2004.06278.
@@ -14,7 +14,7 @@ pub fn squares32(counter: u64, key: u64) -> u32 {
     (square_add(x, z) >> 32) as u32
 }
 
-/// The next key from a key and a word: 63 bits that depend on both, and a final 1.
+/// Derives the next key from a key and a word: 63 bits that depend on both, and a final 1.
 #[inline]
 pub fn absorb(key: u64, word: u32) -> u64 {
     let counter = 2 * u64::from(word);

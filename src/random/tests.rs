@@ -51,7 +51,7 @@ fn ratio_threshold(row: &Value) -> u64 {
 
 /// A mask by the kernels, as the bytes of the vectors.
 fn mask_bytes(stream: &Stream, threshold: u64, sample: u32, units: usize) -> Vec<u8> {
-    let (turn, bit) = stream.draws.place(sample);
+    let (turn, bit) = stream.draws.block_and_bit(sample);
     let mut words = vec![0; units];
     match stream.draws {
         Draws::Stratified => {
@@ -226,10 +226,10 @@ proptest! {
             .collect();
         for isa in Isa::supported() {
             let mut y = vec![7.0; x.len()];
-            apply_words_with(isa, (&words, bit), Applied::scaled(scale), &x, &mut y);
+            apply_words_with(isa, &words, bit, Applied::scaled(scale), &x, &mut y);
             prop_assert_eq!(y.iter().map(|y| y.to_bits()).collect::<Vec<_>>(), &expected[..]);
             y.copy_from_slice(&x);
-            apply_words_in_place_with(isa, (&words, bit), Applied::scaled(scale), &mut y);
+            apply_words_in_place_with(isa, &words, bit, Applied::scaled(scale), &mut y);
             prop_assert_eq!(y.iter().map(|y| y.to_bits()).collect::<Vec<_>>(), &expected[..]);
         }
         let x16: Vec<f16> = x.iter().map(|&x| f16::from_f32(x)).collect();
@@ -263,7 +263,7 @@ fn alpha_dropout_replaces_scales_and_shifts_on_every_isa() {
     let x: Vec<f32> = (0..100).map(|i| i as f32 - 50.0).collect();
     for isa in Isa::supported() {
         let mut y = vec![0.0; 100];
-        apply_words_with(isa, (&words, 4), applied, &x, &mut y);
+        apply_words_with(isa, &words, 4, applied, &x, &mut y);
         for i in 0..100 {
             let expected = if i % 3 == 0 { -1.06 } else { x[i] * 0.86 + 0.45 };
             assert_eq!(y[i].to_bits(), f32::to_bits(expected), "{i}");

@@ -1,4 +1,4 @@
-//! Kernels that make a word a unit: one bit a sample, set where the unit is dropped.
+//! Kernels that draw one 32-bit word per unit; bit *t* is set if sample *t* drops the unit.
 
 use std::fmt;
 
@@ -11,30 +11,30 @@ const STEP: usize = 64;
 /// Number of affine maps `i → a i + c` modulo [`BLOCK`], `a` from 1, `c` from 0.
 const MAPS: usize = BLOCK * (BLOCK - 1);
 
-/// Entries in the table: two a map, up to a power of two so that no index is out of bounds.
+/// Entries of the table: two per map, padded to a power of two so that no index is out of bounds.
 const ENTRIES: usize = (2 * MAPS).next_power_of_two();
 
-/// The words of stratified draws for one ratio.
+/// Words of stratified draws for one ratio.
 ///
-/// A unit's random word decides a map and a place inside each stratum. In sample `i` the unit is
-/// dropped iff `2³² stratum(i) + place < 31 P`, where `P` is the threshold. With `31 P = 2³² A +
+/// A unit's random word decides a map and a position inside each stratum. In sample `i` the unit is
+/// dropped if and only if `2³² stratum(i) + place < 31 P`, where `P` is the threshold. With `31 P = 2³² A +
 /// B` that is `stratum(i) < A`, or `stratum(i) = A` and `place < B`: it depends on the map and on
 /// whether `place < B`, which leaves 930 × 2 words of 31 bits to tabulate.
 #[derive(Clone)]
 pub struct MaskTable {
     words: Box<[u32; ENTRIES]>,
-    /// `B`: below it, the place of a unit makes stratum `A` a dropped one.
+    /// `B`: a unit whose position is below it is dropped in stratum `A`.
     place_limit: u32,
     isa: Isa,
 }
 
 impl MaskTable {
-    /// The table for a threshold ([`threshold`](super::threshold)).
+    /// Builds the table for a threshold ([`threshold`](super::threshold)).
     pub fn new(threshold: u64) -> Self {
         Self::with_isa(threshold, Isa::detect())
     }
 
-    /// The table for a threshold, used with an instruction set.
+    /// Builds the table for a threshold, to be used with an instruction set.
     pub(super) fn with_isa(threshold: u64, isa: Isa) -> Self {
         let limit = BLOCK as u64 * threshold;
         let full_strata = (limit >> 32) as usize;
@@ -47,8 +47,8 @@ impl MaskTable {
         Self { words, place_limit: limit as u32, isa }
     }
 
-    /// Fills in the words of the units from `first_unit` on: bit `i` is set where the unit is
-    /// dropped in sample `i` of the block that `key` is for.
+    /// Fills in the words of the units from `first_unit` on: bit `i` is set if the unit is dropped
+    /// in sample `i` of the block that `key` is for.
     pub fn words(&self, key: u64, first_unit: u64, out: &mut [u32]) {
         self.isa.run(
             #[inline(always)]
@@ -72,7 +72,7 @@ impl MaskTable {
         }
     }
 
-    /// Where the words of a step of units are in the table.
+    /// Indices of the words of a step of units in the table.
     #[inline(always)]
     fn indices(&self, key: u64, first_unit: u64) -> [u32; STEP] {
         let mut indices = [0; STEP];
@@ -95,7 +95,7 @@ impl fmt::Debug for MaskTable {
     }
 }
 
-/// The word of a map of which the strata below `dropped_strata` are dropped.
+/// Returns the word of a map, if the strata below `dropped_strata` are dropped.
 fn map_word(map: usize, dropped_strata: usize) -> u32 {
     let (a, c) = (1 + map % (BLOCK - 1), map / (BLOCK - 1));
     (0..BLOCK)
@@ -103,10 +103,10 @@ fn map_word(map: usize, dropped_strata: usize) -> u32 {
         .fold(0, |word, i| word | 1 << i)
 }
 
-/// Fills in bit `bit` of the words of the units from `first_unit` on, for independent draws: set
-/// where the unit is dropped in the sample that `key` is for. Other bits stay as they are.
+/// Fills in bit `bit` of the words of the units from `first_unit` on, for independent draws: it is
+/// set if the unit is dropped in the sample that `key` is for. Other bits are not changed.
 ///
-/// Words that start as zeros and get one bit a sample can be applied like those of a block.
+/// Words that start as zeros and get one bit per sample can be applied like those of a block.
 pub fn independent_words(
     threshold: u64,
     key: u64,

@@ -87,7 +87,7 @@ fn fill(
     let span = slices * inner;
     for group in &live {
         for &(row, bit) in &group.rows {
-            let sample = group.turn * group.stream.draws.samples_of_a_turn() + bit;
+            let sample = group.turn * group.stream.draws.samples_per_key() + bit;
             for block in 0..outer {
                 let start = (block * rows + row) * span;
                 for (i, value) in values[start..start + span].iter_mut().enumerate() {

@@ -37,8 +37,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x > LOWEST_EXPONENT { value } else { 0.0 }
 }
 
-/// ln x; that of the smallest normal number, −87.3, for all that is smaller, 0 and negative
-/// numbers included. For finite `x`.
+/// ln x for finite `x`; −87.3, that of the smallest normal number, for anything smaller, 0 and
+/// negative numbers included.
 #[inline(always)]
 pub(crate) fn ln(x: f32) -> f32 {
     let (mantissa, exponent) =
@@ -53,7 +53,7 @@ pub(crate) fn ln_1p(x: f32) -> f32 {
     ln_of_parts(if exponent == 0 { x } else { mantissa - 1.0 }, exponent)
 }
 
-/// A positive normal number as a mantissa between √½ and √2, times 2 to an exponent.
+/// Splits a positive normal number into a mantissa between √½ and √2 and an exponent of 2.
 #[inline(always)]
 fn split(x: f32) -> (f32, i32) {
     const SQRT_HALF: u32 = 0x3F35_04F3;

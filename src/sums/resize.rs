@@ -1,6 +1,6 @@
-//! Bilinear resizing of logits, block by block, so that a resized map of logits never exists.
+//! Bilinear resizing of logits, block by block, without storing the resized map.
 //!
-//! Without antialiasing, clamped at the edges: what bilinear `interpolate` does in `PyTorch`, and
+//! Without antialiasing and clamped at the edges, like bilinear `interpolate` in `PyTorch` and
 //! a linear `Resize` in ONNX.
 
 use super::elementary::ln;
@@ -8,12 +8,12 @@ use super::softmax::LOWEST_SCORE;
 use super::{NotFinite, ScoreKind, Scores};
 use crate::simd::Isa;
 
-/// Numbers between the lines of two channels, so that those of many channels do not fall on the
-/// same lines of the processor's cache.
+/// Numbers between the lines of two channels, so that the lines of many channels do not share
+/// lines of the processor's cache.
 const GAP: usize = 16;
 
-/// Logits with the way to another size: as wide as that already, and as high as they were. Lines
-/// are interpolated once this way and not for every line that lies between them.
+/// Logits on their way to another size: they have the new width and the old height. So each line is
+/// interpolated once, and not again for every new line next to it.
 #[derive(Debug)]
 pub(super) struct Resized {
     /// Line by line, within a line channel by channel, `stride` apart.
@@ -24,7 +24,7 @@ pub(super) struct Resized {
     rows: Vec<Tap>,
 }
 
-/// The two neighbors that a row or column lies between.
+/// The two neighbors that a row or column is between.
 #[derive(Debug, Clone, Copy)]
 struct Tap {
     low: usize,
@@ -34,13 +34,13 @@ struct Tap {
 }
 
 impl Resized {
-    /// Scores as logits that can be interpolated, with the way to a height and width.
+    /// Prepares scores for a height and width.
     ///
-    /// Probabilities become their logarithms, which the softmax after the interpolation takes
-    /// back; a probability of 0 counts as e^−87.3.
+    /// Probabilities become their logarithms, which the softmax after the interpolation
+    /// inverts; a probability of 0 counts as e^−87.3.
     ///
     /// # Errors
-    /// Where a score is NaN or +∞, or no class is possible at a pixel.
+    /// Fails if a score is NaN or +∞, or if no class is possible at a pixel.
     pub(super) fn new(
         scores: &Scores,
         to: [usize; 2],
@@ -72,7 +72,7 @@ impl Resized {
         self.n_channels
     }
 
-    /// All pixels, channel by channel.
+    /// Returns all pixels, channel by channel.
     pub(super) fn all(&self) -> Vec<f32> {
         let n_pixels = self.rows.len() * self.width;
         let mut all = vec![0.0; self.n_channels * n_pixels];
@@ -86,14 +86,14 @@ impl Resized {
         all
     }
 
-    /// Loads the pixels from `first_pixel` on, of the size resized to, a row a channel.
+    /// Loads resized pixels from `first_pixel` on, a row per channel.
     #[inline(always)]
     pub(super) fn load<const W: usize>(&self, first_pixel: usize, rows: &mut [[f32; W]]) {
         let (y, x) = (first_pixel / self.width, first_pixel % self.width);
         if x + W <= self.width {
             let (upper, lower) = self.around(self.rows[y], x);
             for ((out, upper), lower) in rows.iter_mut().zip(upper).zip(lower) {
-                mix(out, self.rows[y].weight, (&upper[..W], &lower[..W]));
+                mix(out, self.rows[y].weight, &upper[..W], &lower[..W]);
             }
             return;
         }
@@ -105,13 +105,13 @@ impl Resized {
             let (upper, lower) = self.around(self.rows[y], x);
             for ((out, upper), lower) in rows.iter_mut().zip(upper).zip(lower) {
                 let out = &mut out[lane..lane + n];
-                mix(out, self.rows[y].weight, (&upper[..n], &lower[..n]));
+                mix(out, self.rows[y].weight, &upper[..n], &lower[..n]);
             }
             lane += n;
         }
     }
 
-    /// The two lines of every channel that a row lies between, from a column on.
+    /// Returns the two lines of every channel that a row is between, from a column on.
     #[inline(always)]
     fn around(
         &self,
@@ -127,13 +127,13 @@ impl Resized {
 
 /// Interpolates between two lines.
 #[inline(always)]
-fn mix(out: &mut [f32], weight: f32, (upper, lower): (&[f32], &[f32])) {
+fn mix(out: &mut [f32], weight: f32, upper: &[f32], lower: &[f32]) {
     for ((out, above), below) in out.iter_mut().zip(upper).zip(lower) {
         *out = (1.0 - weight) * above + weight * below;
     }
 }
 
-/// Scores as logits that can be interpolated.
+/// Converts scores to logits that can be interpolated.
 #[inline(always)]
 fn to_logits(line: &mut [f32], kind: ScoreKind, n_channels: usize) {
     match (kind, n_channels) {
@@ -150,14 +150,14 @@ fn replace(values: &mut [f32], by: impl Fn(f32) -> f32) {
     }
 }
 
-/// Which place of the scores a pixel of the size resized to takes, along an axis of `from` scores
-/// and `to` pixels: the coordinate transformations of ONNX's `Resize`.
+/// Coordinate transformation of ONNX's `Resize`: the position among `from` scores that pixel `i` of
+/// `to` pixels takes along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Coordinates {
     /// Centers of pixels: `(i + 1/2) from / to - 1/2`.
     #[default]
     HalfPixel,
-    /// As half pixels, but the first place where there is one pixel.
+    /// As `HalfPixel`, but the first score if there is only one pixel.
     PytorchHalfPixel,
     /// First on first, last on last: `i (from - 1) / (to - 1)`.
     AlignCorners,
@@ -166,7 +166,7 @@ pub enum Coordinates {
 }
 
 impl Coordinates {
-    fn place(self, i: usize, from: usize, to: usize) -> f64 {
+    fn position(self, i: usize, from: usize, to: usize) -> f64 {
         let (i, scale) = (i as f64, from as f64 / to as f64);
         match self {
             Self::PytorchHalfPixel | Self::AlignCorners if to == 1 => 0.0,
@@ -179,10 +179,10 @@ impl Coordinates {
 
 fn taps(from: usize, to: usize, coordinates: Coordinates) -> Vec<Tap> {
     let tap = |i: usize| {
-        let place = coordinates.place(i, from, to).max(0.0);
-        let low = (place as usize).min(from - 1);
+        let position = coordinates.position(i, from, to).max(0.0);
+        let low = (position as usize).min(from - 1);
         let high = (low + 1).min(from - 1);
-        let weight = if low == high { 0.0 } else { (place - low as f64) as f32 };
+        let weight = if low == high { 0.0 } else { (position - low as f64) as f32 };
         Tap { low, high, weight }
     };
     (0..to).map(tap).collect()

@@ -3,14 +3,14 @@
 use super::elementary::{LOWEST_EXPONENT, LOWEST_PROBABILITY, exp, ln, ln_1p};
 use super::{NotFinite, ScoreKind};
 
-/// Scores below this count as it, so that differences and products stay finite.
+/// Lower scores are raised to this one, so that differences and products stay finite.
 pub(super) const LOWEST_SCORE: f32 = -1e38;
 
-/// A block of `W` pixels. Its rows, one a class, hold scores and then unnormalized
-/// probabilities: times `inverse` they sum to 1.
+/// A block of `W` pixels. Its rows, one per class, hold scores, and later unnormalized
+/// probabilities, which sum to 1 when multiplied by `inverse`.
 pub(super) struct Block<'a, const W: usize> {
     pub(super) rows: &'a mut [[f32; W]],
-    /// The likeliest class, the lowest of equals.
+    /// The most probable class, the lowest of equals.
     pub(super) class: [u32; W],
     pub(super) inverse: [f32; W],
     largest: [f32; W],
@@ -22,8 +22,8 @@ impl<'a, const W: usize> Block<'a, W> {
         Self { rows, class: [0; W], inverse: [1.0; W], largest: [0.0; W] }
     }
 
-    /// Finds the largest score of each pixel. Returns what is wrong with the scores, if anything
-    /// is, with the lane as the pixel.
+    /// Finds the largest score of each pixel. Returns the first invalid score, if there is one,
+    /// with the lane as the pixel.
     #[inline(always)]
     pub(super) fn find_largest(&mut self, kind: ScoreKind) -> Option<NotFinite> {
         let (lowest, in_its_place) = match kind {
@@ -57,8 +57,8 @@ impl<'a, const W: usize> Block<'a, W> {
     /// Exponentiates logits and returns the entropies.
     ///
     /// With `e = exp(x - max)` and `Z = sum e`, the entropy is `ln Z - sum e (x - max) / Z`: one
-    /// logarithm a pixel. `Z` is kept without the 1 of the largest score, so that `ln Z` is
-    /// accurate where that class is nearly certain.
+    /// logarithm per pixel. `Z` is kept without the 1 of the largest score, so that `ln Z` is
+    /// accurate if that class is nearly certain.
     #[inline(always)]
     pub(super) fn normalize_logits(&mut self) -> [f32; W] {
         let mut others = [0.0; W];
@@ -83,8 +83,8 @@ impl<'a, const W: usize> Block<'a, W> {
         entropy
     }
 
-    /// Finds what probabilities are to be multiplied by to sum to 1, and returns the entropies
-    /// where they are wanted.
+    /// Finds the factor that makes probabilities sum to 1, and returns the entropies if they are
+    /// wanted.
     #[inline(always)]
     pub(super) fn normalize_probabilities(&mut self, with_entropy: bool) -> [f32; W] {
         let mut others = [0.0; W];
@@ -118,15 +118,15 @@ impl<'a, const W: usize> Block<'a, W> {
 
 /// Sums the entropies of `W` distributions class by class.
 ///
-/// The likeliest class enters as `-(1 - r) ln(1 - r)` with `r` the sum of the other classes, so
-/// that the result keeps its relative accuracy where that class is nearly certain.
+/// The most probable class contributes `-(1 - r) ln(1 - r)` with `r` the sum of the other classes,
+/// so that the result keeps its relative accuracy if that class is nearly certain.
 pub(super) struct EntropySum<const W: usize> {
     others: [f32; W],
     sum: [f32; W],
 }
 
 impl<const W: usize> EntropySum<W> {
-    /// Sums of nothing yet; `others` is the sum of all probabilities but the largest.
+    /// Creates empty sums; `others` is the sum of all probabilities but the largest.
     #[inline(always)]
     pub(super) fn new(others: [f32; W]) -> Self {
         Self { others, sum: [0.0; W] }
@@ -139,7 +139,7 @@ impl<const W: usize> EntropySum<W> {
         self.sum[lane] -= if is_likeliest { 0.0 } else { term };
     }
 
-    /// The entropies, in nats.
+    /// Returns the entropies in nats.
     #[inline(always)]
     pub(super) fn finish(mut self) -> [f32; W] {
         for lane in 0..W {

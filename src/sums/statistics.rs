@@ -1,4 +1,4 @@
-//! What is known of each pixel when all samples are in.
+//! Statistics of each pixel, from the sums over all samples.
 
 use rayon::prelude::*;
 
@@ -37,7 +37,7 @@ impl Statistics {
         self.n_samples
     }
 
-    /// Number of classes; 2 where the network has one channel.
+    /// Number of classes; 2 if the network has one channel.
     pub fn n_classes(&self) -> usize {
         self.n_classes
     }
@@ -52,7 +52,7 @@ impl Statistics {
         self.width
     }
 
-    /// Which sums were kept.
+    /// The sums that were kept.
     pub fn needs(&self) -> Needs {
         self.needs
     }
@@ -84,8 +84,8 @@ impl Statistics {
         all
     }
 
-    /// The likeliest class and its probability in the pass without dropout;
-    /// [`ClassMap::NONE`] and NaN where there was none.
+    /// The most probable class and its probability in the pass without dropout;
+    /// [`ClassMap::NONE`] and NaN if there was no such pass.
     pub fn deterministic(&self) -> (ClassMap, Map) {
         let none = [(ClassMap::NONE, f32::NAN); STRIP];
         let of_strip = |strip: &Strip| {
@@ -98,8 +98,8 @@ impl Statistics {
         (ClassMap { height, width, classes }, Map { height, width, values })
     }
 
-    /// A value a pixel, computed tile by tile in parallel: `kernel` gets a tile and room for as
-    /// many values as it has lanes.
+    /// Computes a value per pixel, tile by tile in parallel: `kernel` gets a tile and a slice with
+    /// one element per lane.
     pub fn map(&self, kernel: impl Fn(&Tile, &mut [f32]) + Sync) -> Map {
         Map { height: self.height, width: self.width, values: self.collect(kernel) }
     }

@@ -1,11 +1,11 @@
-//! The sums of one block of pixels, as measures see them.
+//! The sums of one block of pixels, as measures read them.
 
 use super::LANES;
 use super::softmax::EntropySum;
 use super::strip::Strip;
 use crate::simd::Isa;
 
-/// A block of pixels (its lanes) with their sums. Sums that were not kept are empty.
+/// The sums of a block of pixels, its lanes. Sums that were not kept are empty.
 #[derive(Debug, Clone, Copy)]
 pub struct Tile<'a> {
     lanes: usize,
@@ -19,7 +19,7 @@ pub struct Tile<'a> {
     isa: Isa,
 }
 
-/// The two likeliest classes of the lanes of a tile; only as many entries count as it has lanes.
+/// The two most probable classes of the lanes of a tile; entries beyond its lanes are meaningless.
 #[derive(Debug, Clone, Copy)]
 pub struct Top {
     /// The class with the largest mean probability, the lowest of equals.
@@ -28,7 +28,8 @@ pub struct Top {
     pub largest: [f32; LANES],
     /// The largest mean probability of another class.
     pub second: [f32; LANES],
-    /// The sum of the mean probabilities of all other classes: accurate where 1 - largest is not.
+    /// The sum of the mean probabilities of all other classes, which is more accurate than
+    /// 1 - largest.
     pub others: [f32; LANES],
 }
 
@@ -72,7 +73,7 @@ impl<'a> Tile<'a> {
         self.n_samples
     }
 
-    /// What a sum over samples is multiplied by to become a mean: 1 / T.
+    /// Factor that turns a sum over samples into a mean: 1 / T.
     pub fn per_sample(&self) -> f32 {
         1.0 / self.n_samples.max(1) as f32
     }
@@ -102,12 +103,12 @@ impl<'a> Tile<'a> {
         self.entropy
     }
 
-    /// In how many samples a class was the likeliest.
+    /// Number of samples in which a class was the most probable.
     pub fn votes(&self, class: usize) -> &'a [u16] {
         &self.votes[class * self.lanes..][..self.lanes]
     }
 
-    /// The likeliest classes by mean probability.
+    /// Finds the two classes with the largest mean probabilities.
     pub fn top(&self) -> Top {
         let mut top = Top {
             class: [0; LANES],

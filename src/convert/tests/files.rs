@@ -76,7 +76,7 @@ fn below_operator_set_11_masks_are_inputs_and_give_the_same_rows() {
     for opset in [8, 10] {
         let (_folder, plan) = old(opset);
         let made = Converted::new(plan, Draws::Stratified).unwrap();
-        assert!(made.made.masks_are_given, "{opset}");
+        assert!(made.made.masks_are_inputs, "{opset}");
         assert!(made.made.inputs.iter().all(|name| name.starts_with("mask/")), "{opset}");
         // Three samples at each of four levels, masks drawn from the definition.
         let checked = made.made.checked;
@@ -84,7 +84,7 @@ fn below_operator_set_11_masks_are_inputs_and_give_the_same_rows() {
         let again = super::plan(&made.path(), &SiteOptions::default());
         assert_eq!(again.sites().len(), made.made.nodes.len());
     }
-    let error = given::refuse(&old(6).1).unwrap_err();
+    let error = mask_inputs::check_supported(&old(6).1).unwrap_err();
     assert!(error.hint().unwrap().contains("opset_version=17"), "{error}");
 }
 
@@ -255,7 +255,7 @@ fn unread(folder: &Path) -> PathBuf {
         ("right", &[1024, 512]),
         ("left", &[512, 512]),
     ];
-    let mut b = Builder::new(Names::default());
+    let mut b = NodeBuilder::new(UniqueNames::default(), 17);
     let mut initializer = Vec::new();
     let mut offset = 0;
     for (name, sizes) in sizes {
@@ -280,7 +280,12 @@ fn unread(folder: &Path) -> PathBuf {
     }
     let spread: Vec<f32> = (0..1536).map(|i| (i as f32 * 0.7).sin()).collect();
     let spread: Vec<u8> = spread.iter().flat_map(|value| value.to_le_bytes()).collect();
-    initializer.push(builder::initializer("spread", F32, &[512, 3, 1, 1], &spread));
+    initializer.push(crate::onnx::build::initializer(
+        "spread",
+        F32,
+        &[512, 3, 1, 1],
+        &spread,
+    ));
     let x = b.op("Conv", &["image", "spread"]);
     let x = b.op("Conv", &[&x, "kernel"]);
     let x = b.op("GlobalAveragePool", &[&x]);
@@ -292,7 +297,7 @@ fn unread(folder: &Path) -> PathBuf {
     let x = b.op("MatMul", &[&x, "right"]);
     let x = b.op("Transpose", &[&x]);
     let x = b.op("MatMul", &["left", &x]);
-    b.named("Transpose", &[&x], ("scores", "scores"));
+    b.named("Transpose", &[&x], "scores", "scores");
     let node = b.take();
     initializer.append(&mut b.constants);
     let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();

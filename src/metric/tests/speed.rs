@@ -1,27 +1,15 @@
 use std::time::Instant;
 
 use super::data::{Image, Kind, Random};
+use crate::measure::MEASURES;
 use crate::metric::{
     Aggregation, Evaluation, EvaluationOptions, EvaluationSpec, ScoreSpec,
 };
 use crate::task::Item;
 
-const MEASURES: [&str; 10] = [
-    "predictive_entropy",
-    "expected_entropy",
-    "mutual_information",
-    "total_variance",
-    "aleatoric_variance",
-    "epistemic_variance",
-    "variation_ratio",
-    "least_confidence",
-    "margin",
-    "predicted_class_std",
-];
-
 fn spec(replicates: usize) -> EvaluationSpec {
     let classes = (0..19).map(|class| class.to_string()).collect();
-    let scores = MEASURES.iter().map(|name| ScoreSpec::new(*name, 19f32.ln())).collect();
+    let scores = MEASURES.iter().map(|m| ScoreSpec::new(m.name, 19f32.ln())).collect();
     let options = EvaluationOptions { replicates, ..EvaluationOptions::default() };
     EvaluationSpec::new(Item::Pixel, classes, scores, options)
         .unwrap()

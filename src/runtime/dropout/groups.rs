@@ -75,7 +75,7 @@ impl Drawing {
             }
             let sample = u32::try_from(sample)
                 .map_err(|_| ort::Error::new("sample is too large"))?;
-            let (turn, bit) = self.stream.draws.place(sample);
+            let (turn, bit) = self.stream.draws.block_and_bit(sample);
             let stream = Stream { image: key.cast_unsigned(), iteration, ..self.stream };
             match live
                 .last_mut()

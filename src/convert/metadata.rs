@@ -1,30 +1,34 @@
-//! What the file says about itself.
+//! Metadata of converted models.
 
-use super::place::Place;
+use super::assemble::Conversion;
+use super::draw_location::DrawLocation;
 use crate::graph::{
     ActiveSite, AddedInputs, Converted, ConvertedDraw, Plan, SiteAxis, StochasticNode,
 };
 use crate::onnx::proto;
-use crate::random::Draws;
 
-/// The entry of a converted model.
-pub(super) fn entry(
-    (plan, places): (&Plan, &[Place]),
-    inputs: AddedInputs,
-    (draws, one): (Draws, bool),
-) -> Converted {
+/// Describes a conversion.
+pub(super) fn entry(conversion: &Conversion, inputs: AddedInputs) -> Converted {
+    let Conversion { plan, draws_at, scheme, single_image } = *conversion;
     let given = inputs.sample.is_none();
-    let sites = plan.active().iter().zip(places);
+    let sites = plan.active().iter().zip(draws_at);
     Converted {
         version: Converted::VERSION,
-        draws: if given { Converted::GIVEN } else { draws.name() }.to_owned(),
+        draws: if given { Converted::GIVEN } else { scheme.name() }.to_owned(),
         inputs,
-        rows: if one { Converted::ONE } else { Converted::ANY }.to_owned(),
-        sites: sites.map(|(active, place)| draw(plan, active, place, given)).collect(),
+        rows: if single_image { Converted::ONE } else { Converted::ANY }.to_owned(),
+        sites: sites
+            .map(|(active, location)| draw(plan, active, location, given))
+            .collect(),
     }
 }
 
-fn draw(plan: &Plan, active: &ActiveSite, place: &Place, given: bool) -> ConvertedDraw {
+fn draw(
+    plan: &Plan,
+    active: &ActiveSite,
+    location: &DrawLocation,
+    given: bool,
+) -> ConvertedDraw {
     let site = &plan.sites()[active.site];
     let values = active.values;
     let (mut mask_axes, mut dropout, mut normal, mut uniform) = (None, None, None, None);
@@ -37,7 +41,7 @@ fn draw(plan: &Plan, active: &ActiveSite, place: &Place, given: bool) -> Convert
         StochasticNode::Uniform { low, high, off } => uniform = Some([*low, *high, *off]),
     }
     ConvertedDraw {
-        node: place.name.clone(),
+        node: location.name.clone(),
         original: site.node.clone(),
         module: site.module.clone(),
         input: active.input.clone(),
@@ -51,17 +55,17 @@ fn draw(plan: &Plan, active: &ActiveSite, place: &Place, given: bool) -> Convert
         values: dropout,
         normal,
         uniform,
-        row_axis: match place.axis {
+        row_axis: match location.axis {
             SiteAxis::Rows(axis) => Some(axis),
             SiteAxis::Whole => None,
         },
-        iteration: place.iteration.clone(),
+        iteration: location.iteration.clone(),
         generator: if given { "input" } else { "mask page" }.to_owned(),
         reason: site.reason.clone(),
     }
 }
 
-/// Puts the entry into the file, in place of an earlier one.
+/// Writes the description into the model, in the place of an earlier one.
 pub(super) fn put(model: &mut proto::Model, entry: &Converted) {
     let is_other = |e: &proto::StringEntry| e.key.as_deref() != Some(Converted::METADATA);
     model.metadata_props.retain(is_other);

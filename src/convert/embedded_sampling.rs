@@ -1,69 +1,87 @@
-//! The self-contained uncertainty model, built, run against the sampler and written.
+//! Models with embedded sampling: an image in, mean probabilities and measures out.
+
+mod assemble;
 
 use std::path::Path;
 
 use super::check::{stood_in, tolerance};
-use super::uncertainty::{self, UncertaintyOptions};
 use super::{ConvertOptions, checked_size, light, write};
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::{Geometry, NetworkInput};
-use crate::measure::VARIATION_RATIO;
+use crate::measure::Measure;
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
 use crate::sampling::{Masks, Sampler, SamplingOptions, Shortcut};
 use crate::sums::Needs;
 
-/// What was written.
+/// Options of a model with embedded sampling.
 #[derive(Debug, Clone)]
-pub struct Uncertain {
+pub struct EmbeddedSamplingOptions {
+    /// Options of the conversion.
+    pub conversion: ConvertOptions,
+    /// Number of samples.
+    pub samples: u32,
+    /// Seed of the masks.
+    pub seed: u64,
+    /// Measures that become outputs.
+    pub measures: Vec<&'static Measure>,
+    /// Largest number of samples per run. Default: as many as fit `memory`.
+    pub samples_per_run: Option<usize>,
+    /// Bytes that the samples of one run may take, as estimated.
+    pub memory: usize,
+}
+
+/// Summary of a model with embedded sampling.
+#[derive(Debug, Clone)]
+pub struct EmbeddedSampling {
     /// Names of the outputs: mean probabilities, then the measures.
     pub outputs: Vec<String>,
-    /// Samples that run together; the others follow in a loop.
-    pub together: usize,
-    /// The largest difference between an output and what the sampler gives for noise, those of
-    /// `variation_ratio` aside where two classes tie.
+    /// Number of samples that run together; the others follow in a loop.
+    pub samples_per_run: usize,
+    /// Largest difference between an output and the sampler's result for noise, without that of
+    /// measures of votes.
     pub difference: f32,
-    /// Pixels (or images) where the samples' votes differ: classes that tie in a sample.
+    /// Number of items whose votes differ, because classes tie in a sample.
     pub ties: usize,
 }
 
 /// Differences up to this are rounding.
 const TOLERANCE: f32 = 1e-5;
 
-/// Builds the model, compares it with the sampler and writes it, whole or not at all.
+/// Builds the model, compares it with the sampler and writes it, all of it or nothing.
 ///
 /// # Errors
-/// If the model cannot be sampled, the target is there already, or the result does not give what
-/// the sampler gives.
-pub fn uncertain(
+/// Fails if the model cannot be sampled, the target exists, or the result differs from the sampler.
+pub fn export_with_embedded_sampling(
     plan: Plan,
     runtime: &Runtime,
-    (options, built_in): (&ConvertOptions, &UncertaintyOptions),
+    options: &EmbeddedSamplingOptions,
     target: &Path,
-) -> Result<Uncertain> {
-    write::refuse_target(plan.model(), target, options.overwrite)?;
-    let size = checked_size(&plan, options)?;
+) -> Result<EmbeddedSampling> {
+    let conversion = &options.conversion;
+    write::refuse_target(plan.model(), target, conversion.overwrite)?;
+    let size = checked_size(&plan, conversion)?;
     let sampling = SamplingOptions {
-        samples: built_in.samples,
-        seed: built_in.seed,
-        draws: options.draws,
+        samples: options.samples,
+        seed: options.seed,
+        draws: conversion.draws,
         masks: Masks::Shared,
-        batch_size: built_in.together,
-        memory: built_in.memory,
-        threads: options.threads,
+        batch_size: options.samples_per_run,
+        memory: options.memory,
+        threads: conversion.threads,
         disabled: Shortcut::ALL.to_vec(),
-        needs: Needs { moments: true, entropy: true, votes: true },
+        needs: Needs::ALL,
         ..SamplingOptions::default()
     };
-    let plan = light(plan, options);
+    let plan = light(plan, conversion);
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
-    let (model, together) =
-        uncertainty::assemble(sampler.model(), options.draws, built_in)?;
-    let part =
-        write::Part::write(sampler.plan().model(), &model, (target, options.overwrite))?;
+    let (model, samples_per_run) = assemble::assemble(sampler.model(), options)?;
+    let source = sampler.plan().model();
+    let pending =
+        write::PendingFile::write(source, &model, target, conversion.overwrite)?;
     let (difference, ties) =
-        compare(&mut sampler, runtime, (part.path(), size), built_in)?;
-    // Of models in half precision or integers, what the conversion allows them.
+        compare(&mut sampler, runtime, pending.path(), size, &options.measures)?;
+    // Models in half precision or integers have the tolerance of a conversion.
     let coarse = Some(tolerance(sampler.plan().model())).filter(|most| *most > 1e-3);
     if difference > coarse.unwrap_or(TOLERANCE) {
         let message = format!("the built model is {difference} away from the sampler");
@@ -71,18 +89,20 @@ pub fn uncertain(
             "this is a fault of the conversion: please report the model's structure",
         ));
     }
-    part.finish(target)?;
+    pending.finish(target)?;
     let mut outputs = vec!["probabilities".to_owned()];
-    outputs.extend(built_in.measures.iter().map(|measure| measure.name.to_owned()));
-    Ok(Uncertain { outputs, together, difference, ties })
+    outputs.extend(options.measures.iter().map(|measure| measure.name.to_owned()));
+    Ok(EmbeddedSampling { outputs, samples_per_run, difference, ties })
 }
 
-/// The largest difference of an output for an image of noise, and how many votes differ.
+/// Returns the largest difference of an output for an image of noise, and the number of items whose
+/// votes differ.
 fn compare(
     sampler: &mut Sampler,
     runtime: &Runtime,
-    (file, (height, width)): (&Path, (usize, usize)),
-    built_in: &UncertaintyOptions,
+    file: &Path,
+    (height, width): (usize, usize),
+    measures: &[&Measure],
 ) -> Result<(f32, usize)> {
     let image = sampler.model().noise(3, (height, width))?;
     let input = NetworkInput {
@@ -104,29 +124,31 @@ fn compare(
     let mut session = Session::open(runtime, "uncertainty model", &bytes, &options)?;
     let name = sampler.plan().image().name.clone();
     let outputs = session.run(&[(name.as_str(), &image)])?;
-    let mut difference = far(&outputs[0], &statistics.mean())?;
+    let mut difference = largest_difference(&outputs[0], &statistics.mean())?;
     let mut ties = 0;
-    for (measure, output) in built_in.measures.iter().zip(&outputs[1..]) {
+    for (measure, output) in measures.iter().zip(&outputs[1..]) {
         let expected = measure.map(&statistics);
-        if measure.name == VARIATION_RATIO.name {
+        if measure.needs.votes {
             let found = output.to_f32()?;
-            let vote = 1.0 / built_in.samples as f32;
+            let vote = 1.0 / statistics.n_samples() as f32;
             let off = found.iter().zip(&expected.values);
             ties += off.filter(|(a, b)| (*a - *b).abs() > 0.5 * vote).count();
         } else {
-            difference = difference.max(far(output, &expected.values)?);
+            difference = difference.max(largest_difference(output, &expected.values)?);
         }
     }
     Ok((difference, ties))
 }
 
+/// Returns the folder of external data, if the model has any.
 fn external(sampler: &Sampler, file: &Path) -> Option<std::path::PathBuf> {
     let has_data = !sampler.plan().model().external.is_empty();
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     has_data.then(|| folder.unwrap_or(Path::new(".")).to_owned())
 }
 
-fn far(found: &Value, expected: &[f32]) -> Result<f32> {
+/// Returns the largest difference of a value.
+fn largest_difference(found: &Value, expected: &[f32]) -> Result<f32> {
     let found = found.to_f32()?;
     if found.len() != expected.len() {
         let message =
@@ -137,7 +159,7 @@ fn far(found: &Value, expected: &[f32]) -> Result<f32> {
     }
     let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
     Ok(differences
-        .fold(0.0, |far, d| if d.is_nan() { f32::INFINITY } else { far.max(d) }))
+        .fold(0.0, |largest, d| if d.is_nan() { f32::INFINITY } else { largest.max(d) }))
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::graph::ScoresOption;
-use crate::measure::MEASURES;
-use crate::onnx::Model;
+use crate::measure::graph::MeasureGraph;
+use crate::measure::{MEASURES, Measure, Range};
+use crate::onnx::build::NodeBuilder;
+use crate::onnx::{ElementType, Model};
+use crate::sums::Tile;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -13,18 +16,19 @@ fn plan(path: &Path, output: Option<&str>) -> Result<Plan> {
     Plan::new(Model::open(path)?, output, ScoresOption::Logits)
 }
 
-fn built_in(samples: u32, together: Option<usize>) -> UncertaintyOptions {
-    UncertaintyOptions {
+fn options(size: (usize, usize), samples: u32) -> EmbeddedSamplingOptions {
+    EmbeddedSamplingOptions {
+        conversion: ConvertOptions { overwrite: true, size, ..ConvertOptions::default() },
         samples,
         seed: 7,
         measures: MEASURES.iter().collect(),
-        together,
+        samples_per_run: None,
         memory: 64 << 20,
     }
 }
 
 #[test]
-fn a_self_contained_model_of_every_export_gives_what_the_sampler_gives() {
+fn every_export_with_embedded_sampling_agrees_with_the_sampler() {
     let table =
         std::fs::read_to_string(fixture("fixtures/exports/exports.json")).unwrap();
     let table: serde_json::Map<String, serde_json::Value> =
@@ -32,15 +36,13 @@ fn a_self_contained_model_of_every_export_gives_what_the_sampler_gives() {
     let runtime = Runtime::find(None).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("uncertain.onnx");
-    let options =
-        ConvertOptions { overwrite: true, size: (16, 16), ..ConvertOptions::default() };
+    let options = options((16, 16), 31);
     let (mut wrong, mut refused, mut built) = (Vec::new(), Vec::new(), 0);
     for (name, entry) in table {
         let path = fixture("fixtures/exports").join(&name);
         let Ok(plan) = plan(&path, entry["output"].as_str()) else { continue };
         let is_old = plan.model().opset() < 11;
-        let built_in = built_in(31, None);
-        match uncertain(plan, &runtime, (&options, &built_in), &target) {
+        match export_with_embedded_sampling(plan, &runtime, &options, &target) {
             Ok(made) => {
                 // Classes that tie in a sample: in f16, and where logits hardly differ.
                 let may_tie = name.starts_with("half") || name.contains("segformer");
@@ -59,35 +61,73 @@ fn a_self_contained_model_of_every_export_gives_what_the_sampler_gives() {
 }
 
 #[test]
-fn samples_in_a_loop_give_what_they_give_in_one_run() {
+fn samples_in_a_loop_agree_with_those_of_one_run() {
     let runtime = Runtime::find(None).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("uncertain.onnx");
-    let options =
-        ConvertOptions { overwrite: true, size: (32, 48), ..ConvertOptions::default() };
     for model in ["models/digits.onnx", "models/streets.onnx"] {
-        for (samples, together, in_a_run) in
+        for (samples, samples_per_run, in_a_run) in
             [(62, Some(31), 31), (62, Some(2), 2), (62, Some(1), 1), (13, Some(5), 1)]
         {
             let plan = plan(&fixture(model), None).unwrap();
-            let built_in = built_in(samples, together);
-            let made = uncertain(plan, &runtime, (&options, &built_in), &target).unwrap();
-            assert_eq!(made.together, in_a_run, "{model}");
+            let options =
+                EmbeddedSamplingOptions { samples_per_run, ..options((32, 48), samples) };
+            let made =
+                export_with_embedded_sampling(plan, &runtime, &options, &target).unwrap();
+            assert_eq!(made.samples_per_run, in_a_run, "{model}");
             assert!(made.difference <= 1e-5 && made.ties == 0, "{model}: {made:?}");
         }
     }
 }
 
 #[test]
-fn a_self_contained_model_is_told_for_what_it_is() {
+fn a_model_with_embedded_sampling_is_recognized_and_refused() {
     let runtime = Runtime::find(None).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("uncertain.onnx");
     let plan = plan(&fixture("models/digits.onnx"), None).unwrap();
-    let options = ConvertOptions::default();
-    uncertain(plan, &runtime, (&options, &built_in(31, None)), &target).unwrap();
+    let options = options(ConvertOptions::default().size, 31);
+    export_with_embedded_sampling(plan, &runtime, &options, &target).unwrap();
     let error =
         Plan::new(Model::open(&target).unwrap(), None, ScoresOption::Auto).unwrap_err();
     assert!(error.to_string().contains("31 samples"), "{error}");
     assert!(error.hint().is_some());
+}
+
+/// A measure that is in no table: everything that it needs is in its constant.
+const SECOND_PROBABILITY: Measure = Measure {
+    name: "second_probability",
+    summary: "mean probability of the second class",
+    unit: "1",
+    reference: "a test",
+    needs: Needs::MEAN,
+    range: Range::Fixed(|_| 0.5),
+    sqrt_scale: true,
+    kernel: |tile: &Tile, out: &mut [f32]| {
+        let n = out.len();
+        out.copy_from_slice(&tile.top().second[..n]);
+    },
+    onnx: |graph: &MeasureGraph, b: &mut NodeBuilder| {
+        let [_, second] = graph.two_largest(b);
+        b.cast(&second, ElementType::F64)
+    },
+};
+
+#[test]
+fn one_constant_is_enough_for_a_new_measure() {
+    let runtime = Runtime::find(None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("embedded.onnx");
+    for model in ["models/digits.onnx", "models/streets.onnx"] {
+        let plan = plan(&fixture(model), None).unwrap();
+        let options = EmbeddedSamplingOptions {
+            measures: vec![&SECOND_PROBABILITY],
+            ..options((32, 48), 31)
+        };
+        // Compares the output with the measure's map.
+        let made =
+            export_with_embedded_sampling(plan, &runtime, &options, &target).unwrap();
+        assert_eq!(made.outputs, ["probabilities", "second_probability"]);
+        assert!(made.difference <= 1e-5, "{model}: {made:?}");
+    }
 }

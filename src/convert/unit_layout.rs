@@ -1,33 +1,37 @@
-//! Where the units of the rows lie in a tensor, as the sampler's operators have it.
+//! Positions of the units of each image in a tensor, as in the sampler's operators.
 
-use super::builder::{Builder, initializer};
+use super::draw_location::DrawLocation;
 use super::generator::product;
-use super::keys::Rows;
+use super::keys::BatchTensors;
 use crate::graph::SiteAxis;
 use crate::onnx::ElementType::I64;
+use crate::onnx::build::{NodeBuilder, initializer};
 use crate::onnx::proto;
 
-/// How one draw's units go into its tensor.
+/// UnitLayout of a draw's units in its tensor.
 #[derive(Debug)]
-pub(super) struct Layout {
-    /// Sizes of the mask: the tensor's, 1 where it does not vary.
+pub(super) struct UnitLayout {
+    /// Sizes of the mask: those of the tensor, or 1 along axes that it does not vary along.
     sizes: String,
-    /// Units of a row, without axes.
+    /// Number of units per image, without axes.
     pub(super) units: String,
     axis: SiteAxis,
-    /// Axes of the tensor, where the row axis is not the first.
+    /// Number of axes of the tensor, if the images' axis is not the first.
     rank: usize,
 }
 
-impl Layout {
-    /// `shape` holds the tensor's sizes; the mask varies along `mask_axes` (from the last, -1;
-    /// all where there is no list), and along the slices of the row axis that a row owns.
+impl UnitLayout {
+    /// Computes the layout. `shape` holds the tensor's sizes. The mask varies along `mask_axes`
+    /// (counted from the last, -1; all if there is no list) and along the slices of the images'
+    /// axis that belong to one image.
     pub(super) fn build(
-        b: &mut Builder,
-        rows: &Rows,
+        b: &mut NodeBuilder,
+        batch: &BatchTensors,
         shape: &str,
-        (mask_axes, axis, rank): (Option<&[i64]>, SiteAxis, usize),
+        mask_axes: Option<&[i64]>,
+        location: &DrawLocation,
     ) -> Self {
+        let (axis, rank) = (location.axis, location.rank);
         let sizes = match mask_axes {
             None => shape.to_owned(),
             Some(axes) => mask_sizes(b, shape, axes, axis),
@@ -35,13 +39,18 @@ impl Layout {
         let all = product(b, &sizes);
         let units = match axis {
             SiteAxis::Whole => all,
-            SiteAxis::Rows(_) => b.op("Div", &[&all, &rows.number]),
+            SiteAxis::Rows(_) => b.op("Div", &[&all, &batch.number]),
         };
         Self { sizes, units, axis, rank }
     }
 
-    /// Values of the units `[N, units]` where they belong in the tensor.
-    pub(super) fn place(&self, b: &mut Builder, rows: &Rows, values: &str) -> String {
+    /// Moves values of the units `[N, units]` to their positions in the tensor.
+    pub(super) fn scatter(
+        &self,
+        b: &mut NodeBuilder,
+        batch: &BatchTensors,
+        values: &str,
+    ) -> String {
         let axis = match self.axis {
             SiteAxis::Whole | SiteAxis::Rows(0) => {
                 return b.op("Reshape", &[values, &self.sizes]);
@@ -50,7 +59,7 @@ impl Layout {
         };
         let rank = self.rank as i64;
         let slices = b.ints(&[-1]);
-        let mut parts = vec![rows.count.clone(), slices];
+        let mut parts = vec![batch.count.clone(), slices];
         let others: Vec<i64> = (0..rank).filter(|&i| i != axis).collect();
         let at = b.ints(&others);
         parts.push(b.gather(&self.sizes, &at, 0));
@@ -69,7 +78,7 @@ impl Layout {
     }
 }
 
-fn mask_sizes(b: &mut Builder, shape: &str, axes: &[i64], axis: SiteAxis) -> String {
+fn mask_sizes(b: &mut NodeBuilder, shape: &str, axes: &[i64], axis: SiteAxis) -> String {
     let rank = b.op("Shape", &[shape]);
     let one = initializer("", I64, &[1], &1_i64.to_le_bytes());
     let single = b.op_with(

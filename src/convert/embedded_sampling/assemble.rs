@@ -1,49 +1,33 @@
-//! A model of its own uncertainty: image in, mean probabilities and measures out.
+//! Assembles a model with embedded sampling.
 //!
-//! What no draw reaches runs once, outside. The rest runs for a number of samples at a time, in
-//! a `Loop` with carried sums where that is not all of them, so that memory does not grow with
-//! the number of samples. Sums are kept in double precision.
+//! The part that no draw reaches runs once. The rest runs for several samples at a time. If these
+//! are not all samples, it is in a `Loop` with carried sums, so that memory does not grow with the
+//! number of samples. Sums are kept in double precision.
 
 use std::collections::{HashMap, HashSet};
 
-use super::assemble::{FIRST_OPSET, Shared, raise_version, remove_unread};
-use super::builder::{Builder, Names};
-use super::keys::Inputs;
-use super::measures::{self, Sums};
-use super::place::{Place, places};
+use super::EmbeddedSamplingOptions;
+use crate::convert::assemble::{
+    Conversion, FIRST_OPSET, SharedTensors, raise_version, remove_unread,
+};
+use crate::convert::draw_location::draw_locations;
+use crate::convert::keys::GraphInputs;
 use crate::error::{Error, Result};
-use crate::graph::{Plan, SELF_CONTAINED, SiteAxis};
-use crate::measure::Measure;
+use crate::graph::{SELF_CONTAINED, SiteAxis};
+use crate::measure::graph::{MeasureGraph, SumTensors};
 use crate::onnx::ElementType::{Bool, F32, F64, I64};
+use crate::onnx::build::{NodeBuilder, UniqueNames};
 use crate::onnx::{ElementType, captured_names, declared, proto};
-use crate::random::Draws;
 use crate::sampling::{CutLayout, ProbedModel};
-use crate::sums::ScoreKind;
+use crate::sums::{Needs, ScoreKind};
 
-/// What is built in.
-#[derive(Debug, Clone)]
-pub struct UncertaintyOptions {
-    /// Number of samples.
-    pub samples: u32,
-    /// Seed of the masks.
-    pub seed: u64,
-    /// The measures that become outputs.
-    pub measures: Vec<&'static Measure>,
-    /// Samples that run together, at most. Default: what fits `memory`.
-    pub together: Option<usize>,
-    /// Bytes that the samples of one run may take, as estimated.
-    pub memory: usize,
-}
-
-/// Builds the model; the number of samples that run together.
+/// Builds the model, and returns it with the number of samples that run together.
 ///
 /// # Errors
-/// If the operator set cannot draw masks, or what crosses into the sampled part has sizes that
-/// are not known.
+/// Fails if the operator set cannot draw masks, or if the sizes of a tensor at the cut are unknown.
 pub(super) fn assemble(
     probed: &ProbedModel,
-    draws: Draws,
-    options: &UncertaintyOptions,
+    options: &EmbeddedSamplingOptions,
 ) -> Result<(proto::Model, usize)> {
     let plan = probed.plan();
     if plan.model().opset() < FIRST_OPSET {
@@ -54,46 +38,43 @@ pub(super) fn assemble(
         return Err(Error::model(plan.model().path(), message)
             .with_hint("export the model with a newer one: opset_version=17"));
     }
-    let mut names = Names::of(plan.model());
-    let places = places(probed, &mut names);
-    // The rows of a pass may not go different ways through a condition.
-    let inside = plan.active().iter().any(|active| !active.is_outside);
-    let one = inside || places.iter().any(|place| place.axis == SiteAxis::Whole);
-    let together =
-        together(options.samples as usize, probed.batching().rows_per_run, one);
-    let mut made = Assembly {
+    let mut names = UniqueNames::of(plan.model());
+    let draws_at = draw_locations(probed, &mut names);
+    let single_image = draws_at.iter().any(|location| location.axis == SiteAxis::Whole);
+    let scheme = options.conversion.draws;
+    let conversion = Conversion { plan, draws_at: &draws_at, scheme, single_image };
+    // The samples of a run must take the same branches of conditions.
+    let has_draws_inside = plan.active().iter().any(|active| !active.is_outside);
+    let samples_per_run = if single_image || has_draws_inside {
+        1
+    } else {
+        let most = probed.batching().rows_per_run.max(1);
+        let samples = options.samples as usize;
+        (1..=most).rev().find(|n| samples.is_multiple_of(*n)).unwrap_or(1)
+    };
+    let mut assembly = Assembly {
         probed,
-        plan,
-        places: &places,
-        b: Builder::new(names),
-        together,
+        conversion,
+        b: NodeBuilder::new(names, plan.model().opset()),
+        samples_per_run,
         options,
-        draws,
     };
     let mut model = plan.model().with_graph(proto::Graph::default());
-    let mut graph = made.graph()?;
+    let mut graph = assembly.graph()?;
     raise_version(&mut model, &mut graph);
     remove_unread(&mut graph);
     model.graph = Some(graph);
-    put_metadata(&mut model, options, draws);
-    Ok((model, together))
+    put_metadata(&mut model, options);
+    Ok((model, samples_per_run))
 }
 
-/// As many samples as a run of the sampler has rows, in equal parts.
-fn together(samples: usize, rows: usize, one: bool) -> usize {
-    if one {
-        return 1;
-    }
-    (1..=rows.max(1)).rev().find(|n| samples.is_multiple_of(*n)).unwrap_or(1)
-}
-
-fn put_metadata(model: &mut proto::Model, options: &UncertaintyOptions, draws: Draws) {
+fn put_metadata(model: &mut proto::Model, options: &EmbeddedSamplingOptions) {
     let names: Vec<&str> = options.measures.iter().map(|measure| measure.name).collect();
     let entry = serde_json::json!({
         "version": 1,
         "samples": options.samples,
         "seed": options.seed,
-        "draws": draws.name(),
+        "draws": options.conversion.draws.name(),
         "measures": names,
     });
     model.metadata_props.push(proto::StringEntry {
@@ -104,34 +85,37 @@ fn put_metadata(model: &mut proto::Model, options: &UncertaintyOptions, draws: D
 
 struct Assembly<'a> {
     probed: &'a ProbedModel,
-    plan: &'a Plan,
-    places: &'a [Place],
-    b: Builder,
-    together: usize,
-    options: &'a UncertaintyOptions,
-    draws: Draws,
+    conversion: Conversion<'a>,
+    b: NodeBuilder,
+    samples_per_run: usize,
+    options: &'a EmbeddedSamplingOptions,
 }
 
-impl<'a> Assembly<'a> {
+impl Assembly<'_> {
     fn graph(&mut self) -> Result<proto::Graph> {
-        let source = &self.plan.model().graph;
+        let source = &self.conversion.plan.model().graph;
         let constant = constants(source);
-        let prefix: HashSet<usize> = self.plan.prefix_nodes().collect();
+        let prefix: HashSet<usize> = self.conversion.plan.prefix_nodes().collect();
         let outside = |at: &usize| prefix.contains(at) || constant.contains(at);
         let mut nodes: Vec<proto::Node> = (0..source.node.len())
             .filter(|at| {
-                prefix.contains(at) || self.plan.suffix_nodes().any(|s| s == *at)
+                prefix.contains(at)
+                    || self.conversion.plan.suffix_nodes().any(|s| s == *at)
             })
             .filter(outside)
             .map(|at| source.node[at].clone())
             .collect();
-        let repeated: Vec<usize> =
-            self.plan.suffix_nodes().filter(|at| !constant.contains(at)).collect();
-        let image = self.plan.image().name.clone();
+        let repeated: Vec<usize> = self
+            .conversion
+            .plan
+            .suffix_nodes()
+            .filter(|at| !constant.contains(at))
+            .collect();
+        let image = self.conversion.plan.image().name.clone();
         let batch = self.batch(&image);
         let mut grown = self.grow()?;
         nodes.append(&mut self.b.take());
-        // Arithmetic with shapes stands on both sides: once for images, once for rows.
+        // Arithmetic with shapes is on both sides: once for images, once for their samples.
         for &at in repeated.iter().filter(|at| prefix.contains(at)) {
             for output in &source.node[at].output {
                 let own = self.b.names.unique(&format!("mcdrop/rows/{output}"));
@@ -147,20 +131,23 @@ impl<'a> Assembly<'a> {
             node
         };
         let repeated: Vec<proto::Node> = repeated.into_iter().map(copy).collect();
-        let trips = self.options.samples as usize / self.together;
+        let trips = self.options.samples as usize / self.samples_per_run;
         let sums = if trips == 1 {
             let zero = self.b.int(0);
             nodes.append(&mut self.b.take());
-            let sums = self.pass(repeated, &grown, (&zero, &batch));
+            let sums = self.pass(repeated, &grown, &zero, &batch);
             nodes.append(&mut self.b.take());
             sums
         } else {
-            self.repeat(&mut nodes, repeated, &grown, (&batch, trips))
+            self.repeat(&mut nodes, repeated, &grown, &batch, trips)
         };
-        let outputs = {
-            let shape = self.shape();
-            measures::outputs(&mut self.b, &sums, &shape)
-        };
+        let outputs = MeasureGraph::outputs(
+            &mut self.b,
+            sums,
+            self.options.samples,
+            self.probed.scores().n_classes(),
+            &self.options.measures,
+        );
         nodes.append(&mut self.b.take());
         let mut graph =
             proto::Graph { node: nodes, output: Vec::new(), ..source.clone() };
@@ -168,29 +155,25 @@ impl<'a> Assembly<'a> {
         let rank = self.rank();
         graph.output = outputs
             .into_iter()
-            .map(|(name, is_classes)| {
-                value(&name, F32, if is_classes { rank } else { rank - 1 })
+            .map(|output| {
+                value(&output.name, F32, if output.has_classes { rank } else { rank - 1 })
             })
             .collect();
         graph.initializer.append(&mut self.b.constants);
         Ok(graph)
     }
 
-    fn shape(&self) -> measures::Shape<'a> {
-        measures::Shape {
-            measures: &self.options.measures,
-            samples: self.options.samples,
-            classes: self.probed.scores().n_classes(),
-            opset: self.plan.model().opset(),
-        }
+    /// Number of axes of the scores behind those of images and classes.
+    fn spatial_axes(&self) -> usize {
+        self.probed.scores().task().item.spatial_axes()
     }
 
-    /// Axes of the scores.
+    /// Number of axes of the scores.
     fn rank(&self) -> usize {
-        if self.probed.scores().is_map() { 4 } else { 2 }
+        2 + self.spatial_axes()
     }
 
-    /// How many images there are, `[1]`.
+    /// Adds the number of images, `[1]`.
     fn batch(&mut self, image: &str) -> String {
         "images".clone_into(&mut self.b.scope);
         let shape = self.b.op("Shape", &[image]);
@@ -198,13 +181,14 @@ impl<'a> Assembly<'a> {
         self.b.gather(&shape, &first, 0)
     }
 
-    /// What crosses into the sampled part, for all rows of a pass; new names by old ones.
+    /// Repeats the tensors at the cut for all samples of a run, and returns their new names by the
+    /// old ones.
     fn grow(&mut self) -> Result<HashMap<String, String>> {
         let mut grown = HashMap::new();
-        if self.together == 1 {
+        if self.samples_per_run == 1 {
             return Ok(grown);
         }
-        let n = self.together as i64;
+        let n = self.samples_per_run as i64;
         let crossings: Vec<CutLayout> = self.probed.cut_layouts().to_vec();
         for (tensor, crossing) in self.probed.cut_inputs().iter().cloned().zip(crossings)
         {
@@ -238,44 +222,42 @@ impl<'a> Assembly<'a> {
         Ok(grown)
     }
 
-    /// The sampled part once: rows of `together` samples from `trip` on, and the sums over them.
+    /// Adds one run of the sampled part, for the samples of this trip, and the sums over them.
     fn pass(
         &mut self,
         mut nodes: Vec<proto::Node>,
         grown: &HashMap<String, String>,
-        (trip, batch): (&str, &str),
-    ) -> Sums {
+        trip: &str,
+        batch: &str,
+    ) -> SumTensors {
         "rows".clone_into(&mut self.b.scope);
         let samples = self.samples(trip, batch);
         let seed = self.b.int(self.options.seed.cast_signed());
         let image_key = self.b.ints(&[0]);
-        let inputs = Inputs { image: samples.clone(), sample: samples, seed, image_key };
-        let one = self.places.iter().any(|place| place.axis == SiteAxis::Whole);
-        let mut shared = Shared::build(
-            &mut self.b,
-            (self.plan, self.places),
-            &inputs,
-            (self.draws, one),
-        );
+        let inputs =
+            GraphInputs { image: samples.clone(), sample: samples, seed, image_key };
+        let mut shared = SharedTensors::build(&mut self.b, &self.conversion, &inputs);
         let mut all = self.b.take();
         for node in &mut nodes {
             rename(node, grown);
         }
-        shared.replace(&mut self.b, (self.plan, self.places), &mut nodes);
+        shared.replace(&mut self.b, &self.conversion, &mut nodes);
         all.append(&mut nodes);
         "sums".clone_into(&mut self.b.scope);
         let probabilities = self.probabilities(batch);
-        let shape = self.shape();
-        let sums = measures::sums(&mut self.b, &probabilities, &shape);
+        let measures = self.options.measures.iter();
+        let needs = measures.fold(Needs::MEAN, |needs, m| needs.union(m.needs));
+        let n_classes = self.probed.scores().n_classes();
+        let sums = SumTensors::build(&mut self.b, &probabilities, needs, n_classes);
         all.append(&mut self.b.take());
         self.b.put(all);
         sums
     }
 
-    /// The sample of each row: all images with one sample, then all with the next.
+    /// Adds the sample of each batch element: all images with one sample, then all with the next.
     fn samples(&mut self, trip: &str, batch: &str) -> String {
         let b = &mut self.b;
-        let n = self.together as i64;
+        let n = self.samples_per_run as i64;
         let count = b.int(n);
         let first = b.op("Mul", &[trip, &count]);
         let steps: Vec<i64> = (0..n).collect();
@@ -287,12 +269,12 @@ impl<'a> Assembly<'a> {
         b.reshape(&samples, &[-1])
     }
 
-    /// Probabilities of the rows, `[samples, images, classes, ...]`.
+    /// Adds the probabilities, `[samples, images, classes, ...]`.
     fn probabilities(&mut self, batch: &str) -> String {
-        let (is_map, kind) = (self.probed.scores().is_map(), self.probed.scores().kind());
+        let (spatial_axes, kind) = (self.spatial_axes(), self.probed.scores().kind());
         let single = self.probed.scores().channels() == 1;
         let b = &mut self.b;
-        let mut scores = b.cast(&self.plan.heads().first().tensor, F32);
+        let mut scores = b.cast(&self.conversion.plan.heads().first().tensor, F32);
         if kind == ScoreKind::Probabilities {
             // Enlarged as logarithms, which are logits.
             let smallest = b.float(f32::MIN_POSITIVE);
@@ -308,32 +290,33 @@ impl<'a> Assembly<'a> {
             let other = b.op("Mul", &[&scores, &zero]);
             scores = b.concat(&[&other, &scores], 1);
         }
-        if is_map {
-            scores = resized(b, &scores, &self.plan.image().name, self.probed);
+        if spatial_axes > 0 {
+            scores = resized(b, &scores, &self.conversion.plan.image().name, self.probed);
         }
-        let probabilities = softmax(b, &scores, self.plan.model().opset());
+        let probabilities = b.softmax(&scores);
         let sizes = b.op("Shape", &[&probabilities]);
-        let places: Vec<i64> = (1..if is_map { 4 } else { 2 }).collect();
-        let places = b.ints(&places);
-        let rest = b.gather(&sizes, &places, 0);
-        let n = b.ints(&[self.together as i64]);
+        let axes: Vec<i64> = (1..spatial_axes as i64 + 2).collect();
+        let axes = b.ints(&axes);
+        let rest = b.gather(&sizes, &axes, 0);
+        let n = b.ints(&[self.samples_per_run as i64]);
         let sizes = b.concat(&[&n, batch, &rest], 0);
         b.op("Reshape", &[&probabilities, &sizes])
     }
 
-    /// The sampled part in a loop with carried sums.
+    /// Adds the sampled part in a loop with carried sums.
     fn repeat(
         &mut self,
         nodes: &mut Vec<proto::Node>,
         repeated: Vec<proto::Node>,
         grown: &HashMap<String, String>,
-        (batch, trips): (&str, usize),
-    ) -> Sums {
+        batch: &str,
+        trips: usize,
+    ) -> SumTensors {
         "loop".clone_into(&mut self.b.scope);
         let names = &mut self.b.names;
         let (trip, go_on) = (names.unique("mcdrop/trip"), names.unique("mcdrop/go_on"));
         let still = names.unique("mcdrop/still");
-        let added = self.pass(repeated, grown, (&trip, batch));
+        let added = self.pass(repeated, grown, &trip, batch);
         let mut body = self.b.take();
         let mut graph = proto::Graph {
             name: Some("samples".to_owned()),
@@ -341,32 +324,29 @@ impl<'a> Assembly<'a> {
             output: vec![value(&still, Bool, 0)],
             ..proto::Graph::default()
         };
-        self.b.named("Identity", &[&go_on], ("mcdrop/still", &still));
+        self.b.named("Identity", &[&go_on], "mcdrop/still", &still);
         let rank = self.rank();
-        let mut start = Vec::new();
-        let mut sums = Sums::default();
-        for (sum, added) in added.all() {
+        let sums = added.map_names(|added| {
             let carried = self.b.names.unique("mcdrop/carried");
             let next = self.b.names.unique("mcdrop/sum");
-            self.b.named("Add", &[&carried, added], (&next, &next));
+            self.b.named("Add", &[&carried, added], &next, &next);
             graph.input.push(value(&carried, F64, rank));
             graph.output.push(value(&next, F64, rank));
-            sums.set(sum, self.b.names.unique("mcdrop/sums"));
-            start.push(());
-        }
+            self.b.names.unique("mcdrop/sums")
+        });
         body.append(&mut self.b.take());
         graph.node = body;
         let zeros = self.b.doubles(&vec![1; rank], &[0.0]);
         let trips = self.b.int(trips as i64);
         let yes = self.b.bool(true);
         let mut inputs = vec![trips, yes];
-        inputs.extend(start.iter().map(|()| zeros.clone()));
+        inputs.extend(sums.names().map(|_| zeros.clone()));
         nodes.append(&mut self.b.take());
         nodes.push(proto::Node {
             op_type: Some("Loop".to_owned()),
             name: Some("mcdrop/samples".to_owned()),
             input: inputs,
-            output: sums.all().map(|(_, name)| name.to_owned()).collect(),
+            output: sums.names().map(str::to_owned).collect(),
             attribute: vec![proto::Attribute::graph("body", graph)],
             ..proto::Node::default()
         });
@@ -374,8 +354,13 @@ impl<'a> Assembly<'a> {
     }
 }
 
-/// Scores at the size of the network's input.
-fn resized(b: &mut Builder, scores: &str, image: &str, probed: &ProbedModel) -> String {
+/// Adds the scores at the size of the network's input.
+fn resized(
+    b: &mut NodeBuilder,
+    scores: &str,
+    image: &str,
+    probed: &ProbedModel,
+) -> String {
     let own = b.op("Shape", &[scores]);
     let first = b.ints(&[0, 1]);
     let own = b.gather(&own, &first, 0);
@@ -383,7 +368,7 @@ fn resized(b: &mut Builder, scores: &str, image: &str, probed: &ProbedModel) -> 
     let sides = b.ints(&if probed.is_channels_last() { [1, 2] } else { [2, 3] });
     let sides = b.gather(&shape, &sides, 0);
     let sizes = b.concat(&[&own, &sides], 0);
-    // Left out, or empty where that was not allowed.
+    // Left out, or empty if that was not allowed yet.
     let is_old = probed.plan().model().opset() < 13;
     let none = if is_old { b.floats(&[]) } else { String::new() };
     b.op_with(
@@ -396,37 +381,12 @@ fn resized(b: &mut Builder, scores: &str, image: &str, probed: &ProbedModel) -> 
     )
 }
 
-/// A softmax over axis 1: operator sets below 13 had another one of that name.
-fn softmax(b: &mut Builder, scores: &str, opset: i64) -> String {
-    let largest = reduce(b, "ReduceMax", scores, &[1], opset);
-    let shifted = b.op("Sub", &[scores, &largest]);
-    let exponentials = b.op("Exp", &[&shifted]);
-    let sum = reduce(b, "ReduceSum", &exponentials, &[1], opset);
-    b.op("Div", &[&exponentials, &sum])
-}
-
-/// A reduction over axes, which were an attribute before they became an input.
-pub(super) fn reduce(
-    b: &mut Builder,
-    operator: &str,
-    data: &str,
-    axes: &[i64],
-    opset: i64,
-) -> String {
-    let since = if operator == "ReduceSum" { 13 } else { 18 };
-    if opset < since {
-        return b.op_with(operator, &[data], vec![proto::Attribute::ints("axes", axes)]);
-    }
-    let axes = b.ints(axes);
-    b.op_with(operator, &[data, &axes], vec![proto::Attribute::int("keepdims", 1)])
-}
-
-/// A tensor with this many axes.
+/// Declares a tensor with this many axes.
 fn value(name: &str, element_type: ElementType, rank: usize) -> proto::ValueInfo {
     declared(name, element_type, &vec![None; rank])
 }
 
-/// Positions of the nodes that are fed by constants alone.
+/// Returns the positions of the nodes that depend on constants only.
 fn constants(graph: &proto::Graph) -> HashSet<usize> {
     let mut fixed: HashSet<&str> =
         graph.initializer.iter().filter_map(|tensor| tensor.name.as_deref()).collect();
@@ -441,7 +401,7 @@ fn constants(graph: &proto::Graph) -> HashSet<usize> {
     found
 }
 
-/// Reads new names for old ones, in bodies too.
+/// Replaces names of tensors, in subgraphs too.
 fn rename(node: &mut proto::Node, new: &HashMap<String, String>) {
     for name in node.input.iter_mut().chain(&mut node.output) {
         if let Some(new) = new.get(name) {

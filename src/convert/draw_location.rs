@@ -1,35 +1,39 @@
-//! The draws of a graph and its bodies: where they stand, and what is known of their tensors.
+//! Locations of the draws in a graph and its subgraphs, and what is known of their tensors.
 
 use std::collections::HashMap;
 
-use super::builder::Names;
 use crate::graph::SiteAxis;
+use crate::onnx::build::UniqueNames;
 use crate::onnx::{ElementType, proto};
 use crate::operator;
 use crate::sampling::ProbedModel;
 
-/// One draw of the plan.
+/// Location of a draw of the plan.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// The node that is to write its tensor.
+pub(super) struct DrawLocation {
+    /// Name of the node that writes the tensor.
     pub(super) name: String,
+    /// Axis of the images, if there is one.
     pub(super) axis: SiteAxis,
-    /// Axes of the tensor; known where the row axis is not the first.
+    /// Number of axes of the tensor; known if the images' axis is not the first.
     pub(super) rank: usize,
     pub(super) element_type: ElementType,
-    /// The counter of the loop around it.
+    /// Counter of the loop around it.
     pub(super) iteration: Option<String>,
 }
 
-/// The number of a draw of ours.
+/// Returns the number of a draw, if the node is one.
 pub(super) fn draw_number(node: &proto::Node) -> Option<usize> {
     let is_ours = node.domain.as_deref() == Some(operator::DOMAIN);
     let number = node.attribute.first().filter(|_| is_ours)?.i?;
     usize::try_from(number).ok()
 }
 
-/// The draws of a plan, by their numbers.
-pub(super) fn places(probed: &ProbedModel, names: &mut Names) -> Vec<Place> {
+/// Finds the draws of a plan, by their numbers.
+pub(super) fn draw_locations(
+    probed: &ProbedModel,
+    names: &mut UniqueNames,
+) -> Vec<DrawLocation> {
     let plan = probed.plan();
     let graph = &plan.model().graph;
     let mut iterations = HashMap::new();
@@ -48,7 +52,7 @@ pub(super) fn places(probed: &ProbedModel, names: &mut Names) -> Vec<Place> {
             .or_else(|| declared.get(active.input.as_str()).copied())
             .or_else(|| declared.get(active.output.as_str()).copied())
             .unwrap_or(plan.image().element_type);
-        Place {
+        DrawLocation {
             name: names.unique(&format!("mcdrop/{}", plan.node_of(number))),
             axis: probed.axes().get(number).copied().unwrap_or(SiteAxis::Whole),
             rank: tensor.map_or(0, |tensor| tensor.dimensions.len()),
