@@ -90,6 +90,8 @@
 //!   Computer Vision?*, NIPS; arXiv 1703.04977.
 
 pub mod calibrate;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod convert;
 pub mod cost;
@@ -113,6 +115,7 @@ pub mod prediction;
 mod python_literal;
 pub mod random;
 pub mod record;
+#[cfg(feature = "report")]
 pub mod report;
 pub mod runtime;
 pub mod sampling;

@@ -67,11 +67,11 @@ pub(super) struct PredictArguments {
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]
-    results: ResultArguments,
-    #[command(flatten)]
     run: RunArguments,
     #[command(flatten)]
     sites: SiteArguments,
+    #[command(flatten)]
+    results: ResultArguments,
 }
 
 /// Returns the names of the options that describe a run of a model.

@@ -43,7 +43,7 @@ pub(in crate::cli) struct RunArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sampling")]
 pub(in crate::cli) struct SamplingArguments {
-    /// Passes per image, best a multiple of 31; auto: as many as the tolerance needs.
+    /// Passes per image, best a multiple of 31; auto: by the tolerance.
     #[arg(long, help_heading = FIRST, value_name = "N|auto", default_value = "31", value_parser = names::samples)]
     samples: Samples,
     #[arg(help = TOLERANCE, long, value_name = "WHAT=X", value_parser = names::tolerance, hide_short_help = true)]
@@ -87,8 +87,8 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Configuration that overrides those beside the model: TOML, or JSON of another library.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     config: Option<PathBuf>,
-    /// Range of values: imagenet, unit (0..1), raw (0..255); or all settings of
-    /// torchvision-classification or torchvision-segmentation.
+    /// Range of values: imagenet, unit (0..1), raw (0..255); or all of
+    /// torchvision-classification, torchvision-segmentation.
     #[arg(
         long,
         value_name = "NAME", help_heading = FIRST)]

@@ -8,7 +8,6 @@ use super::curves;
 use super::folder::PredictionFolder;
 use super::stream::EvaluationResult;
 use crate::error::{Error, Result};
-use crate::output::chart;
 use crate::output::folder::{CURVES, METRICS, OutputFolder};
 
 /// Writes `metrics.json` and the curves (`curves/NAME.csv`, `.svg` and `.png`) into the folder;
@@ -55,7 +54,8 @@ pub fn write(
         output.write(&path("csv"), picture.csv().as_bytes())?;
         let svg = picture.svg();
         output.write(&path("svg"), svg.as_bytes())?;
-        output.save(&path("png"), chart::png(&svg))?;
+        #[cfg(feature = "charts")]
+        output.save(&path("png"), crate::output::chart::png(&svg))?;
     }
     output.write(METRICS, &text)
 }

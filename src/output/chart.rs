@@ -6,12 +6,14 @@
 
 mod axis;
 mod draw;
+#[cfg(feature = "charts")]
 mod png;
 mod svg;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "charts")]
 pub use png::png;
 
 /// How values become places along an axis.

@@ -14,6 +14,7 @@ use super::heat_map::HeatMap;
 use super::png_encoder::{self, Pixels};
 use crate::tensor::Map;
 pub use canvas::Canvas;
+#[cfg(feature = "charts")]
 pub(super) use text::FONT;
 
 /// The narrowest picture a legend fits below; smaller images are enlarged, each pixel to a

@@ -24,7 +24,7 @@ pub(in crate::cli) struct ResultArguments {
         default_value = "prediction,predictive_entropy,mutual_information,overlay",
         value_parser = names::maps, hide_default_value = true, help_heading = FIRST)]
     maps: Maps,
-    /// Formats of the maps of measures: png, png16, tiff, npy.
+    /// Formats of these maps: png, png16, tiff, npy.
     #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats, help_heading = FIRST)]
     formats: List<&'static Format>,
     /// Size of the class maps and the measures' maps; overlays have the image's size.

@@ -131,6 +131,7 @@ fn the_legend_lies_where_it_hides_least() {
     assert_eq!(place(&[&rising, &high]), (true, true));
 }
 
+#[cfg(feature = "charts")]
 #[test]
 fn pngs_show_lines_and_letters_at_twice_the_size() {
     let text = svg(&[chart(vec![series(Marks::Line, &[(0.0, 0.0), (10.0, 0.0)])])]);
