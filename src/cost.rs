@@ -1,10 +1,9 @@
-//! What a model costs: multiply-adds of each node, without reading its weights.
+//! Computational cost of a model: multiply-adds of each node, without reading its weights.
 //!
-//! Multiply-adds follow from shapes alone. [`costs`] makes a copy of the model in which every
-//! weight is an input that is known by its type only, makes each tensor an output, and lets
-//! ONNX Runtime infer all shapes at an image's size: the copy has kilobytes whatever the model
-//! has, opens in milliseconds and is never run. Files of external data are opened only for
-//! constants of up to 4 KiB, out of which shapes may be computed.
+//! Multiply-adds follow from shapes. [`costs`] makes a copy of the model in which every weight is
+//! an input and every tensor an output, and lets ONNX Runtime infer all shapes for one size of the
+//! image. The copy has kilobytes for any model, opens in milliseconds and is never run. Files of
+//! external data are opened only for constants of up to 4 KiB, from which shapes may be computed.
 //!
 //! Counted are convolutions, matrix products, recurrent networks and attention, each by the
 //! formula beside its operator. All else counts 0, as usual for such figures: activations,
@@ -34,41 +33,40 @@ use crate::runtime::Runtime;
 /// Multiply-adds of a model at one size of its input.
 #[derive(Debug, Clone)]
 pub struct Costs {
-    /// Multiply-adds by the position of a node in the file's graph. What a node's bodies (`If`,
-    /// `Loop`, `Scan`) or function cost is the node's own: of both branches of an `If`, of every
-    /// turn of a loop.
+    /// Multiply-adds by the position of a node in the file's graph. A node includes its subgraphs
+    /// (both branches of an `If`, every iteration of a `Loop` or `Scan`) or its function.
     pub nodes: Vec<u64>,
-    /// The input's sizes that were assumed.
+    /// Sizes of the input that the count is for.
     pub size: Vec<usize>,
     /// Nodes whose multiply-adds are not, or not wholly, counted: shapes that depend on values,
-    /// loops without a constant number of turns (counted as one), products without a formula.
+    /// loops without a constant number of iterations (counted as one), products without a formula.
     /// A node inside another one is named after it: `loop/conv`.
     pub unknown: Vec<String>,
-    /// The sizes of each tensor of the graph, weights too. Left out are those that could not be
-    /// known and those without axes, which the runtime does not tell apart.
+    /// Sizes of each tensor of the graph and of its weights, without those that are unknown or have
+    /// no axes: the runtime does not distinguish the two.
     pub shapes: HashMap<String, Vec<usize>>,
 }
 
 impl Costs {
-    /// Multiply-adds of all nodes.
+    /// Returns the multiply-adds of all nodes.
     pub fn total(&self) -> u64 {
         self.of(0..self.nodes.len())
     }
 
-    /// Multiply-adds of some nodes, by their positions in the file's graph.
+    /// Returns the multiply-adds of some nodes, by their positions in the file's graph.
     pub fn of(&self, nodes: impl IntoIterator<Item = usize>) -> u64 {
         let costs = nodes.into_iter().filter_map(|node| self.nodes.get(node));
         costs.fold(0, |sum, &cost| sum.saturating_add(cost))
     }
 }
 
-/// Counts a model's multiply-adds where its input has this size (the batch first, 1 for one
-/// image), whatever size the file declares. Nothing is run, and no weight is read. That a model
-/// is counted at a size does not mean that it runs at it: only what shapes contradict is found.
+/// Counts the multiply-adds of a model for one size of its input (the batch first, 1 for one
+/// image), which may differ from the declared size. Nothing is run, and no weight is read; a model
+/// that is counted at a size may still fail to run at it.
 ///
 /// # Errors
-/// If the model has not one input, the input has another number of axes, or ONNX Runtime refuses
-/// the model at this size.
+/// Fails if the model does not have exactly one input, if the input has another number of axes, or
+/// if ONNX Runtime rejects the model at this size.
 pub fn costs(model: &Model, runtime: &Runtime, size: &[usize]) -> Result<Costs> {
     let image = image(model, size)?;
     let functions = skeleton::functions(model);
@@ -92,7 +90,7 @@ pub fn costs(model: &Model, runtime: &Runtime, size: &[usize]) -> Result<Costs> 
     Ok(Costs { nodes, size: size.to_vec(), unknown, shapes })
 }
 
-/// The one input that must be fed, with this size.
+/// Declares the image input with this size.
 fn image(model: &Model, size: &[usize]) -> Result<proto::ValueInfo> {
     let inputs = model.inputs();
     let ours = [operator::IMAGE_KEY, operator::SAMPLE];

@@ -1,8 +1,8 @@
-//! ONNX files: read without copying their weights, written back byte for byte.
+//! ONNX files, read without copying their weights and written back byte for byte.
 //!
-//! A [`Model`] is a decoded file. It knows where its external data lie, which tensors are
-//! constants and what they hold, but nothing of what operators compute: that is ONNX Runtime's
-//! work. Files are untrusted: whatever they hold, reading them gives a model or an error.
+//! A [`Model`] is a decoded file. It knows its external data and the values of its constants, but
+//! not what operators compute: that is left to ONNX Runtime. Files are untrusted: reading any
+//! file returns a model or an error.
 
 pub(crate) mod build;
 mod constant;
@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct Model {
     path: PathBuf,
-    /// Everything but the graph.
+    /// All fields of the file except the graph.
     pub(crate) shell: proto::Model,
     pub(crate) graph: proto::Graph,
     pub(crate) external: ExternalData,
@@ -47,25 +47,25 @@ pub struct ValueDescription {
     pub name: String,
     /// Element type of the tensor.
     pub element_type: ElementType,
-    /// Dimensions, `None` for one that varies; no list where the file gives no shape.
+    /// Sizes of the axes, `None` for a size that varies. `None` as a whole if the file states no
+    /// shape.
     pub dimensions: Option<Vec<Option<usize>>>,
 }
 
 impl Model {
-    /// The file it was read from.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The program that wrote the file, `pytorch 2.15.0` say.
+    /// Returns the program that wrote the file, for example `pytorch 2.15.0`.
     pub fn producer(&self) -> String {
         let name = self.shell.producer_name.as_deref().unwrap_or_default();
         let version = self.shell.producer_version.as_deref().unwrap_or_default();
         format!("{name} {version}").trim().to_owned()
     }
 
-    /// What exporters wrote into the file about the model, name and text, in the file's order.
-    /// Nothing of it is checked.
+    /// Returns the metadata of the file as names and texts, in the file's order and unchecked.
     pub fn metadata(&self) -> Vec<(String, String)> {
         let entries = self.shell.metadata_props.iter();
         entries
@@ -76,7 +76,7 @@ impl Model {
             .collect()
     }
 
-    /// Version of the standard operator set, 0 where the file imports none.
+    /// Version of the standard operator set, 0 if the file imports none.
     pub fn opset(&self) -> i64 {
         let imports = self.shell.opset_import.iter();
         imports
@@ -86,13 +86,13 @@ impl Model {
             .unwrap_or(0)
     }
 
-    /// How many bytes of the file belong to fields newer than IR 14: they are lost when the
-    /// model is written again. 0 for every file of today's exporters.
+    /// Number of bytes in fields newer than IR 14, which are lost when the model is written again.
+    /// 0 for the files of today's exporters.
     pub fn unknown_bytes(&self) -> u64 {
         self.unknown_bytes
     }
 
-    /// The inputs that must be fed: graph inputs less initializers.
+    /// Returns the inputs that must be fed: graph inputs that are not initializers.
     pub fn inputs(&self) -> Vec<ValueDescription> {
         let index = GraphIndex::new(&self.graph);
         let fed = self.graph.input.iter().filter(|value| {
@@ -104,7 +104,7 @@ impl Model {
         fed.map(describe).collect()
     }
 
-    /// The graph outputs.
+    /// Returns the graph outputs.
     pub fn outputs(&self) -> Vec<ValueDescription> {
         self.graph.output.iter().map(describe).collect()
     }

@@ -1,4 +1,4 @@
-//! From a graph without weights to the multiply-adds of its nodes, and of what is inside them.
+//! Multiply-adds of the nodes of a graph without weights, and of their subgraphs and functions.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,8 +12,9 @@ use crate::onnx::{Model, proto, untyped};
 use crate::operator;
 use crate::runtime::{Optimization, Runtime, Session, SessionOptions};
 
-/// How many bodies and calls of functions are opened, and how deep: those of exports are few.
+/// Most subgraphs and calls of functions that are opened; exports have few.
 const MOST_INSIDE: usize = 500;
+/// Deepest nesting of subgraphs and calls that is opened.
 const DEEPEST: usize = 12;
 
 /// A graph whose inputs are typed, and the operator sets that it uses.
@@ -22,7 +23,7 @@ pub(super) struct GraphWithOpsets {
     pub(super) opsets: Vec<proto::OperatorSetId>,
 }
 
-/// What a graph costs.
+/// Multiply-adds of a graph.
 pub(super) struct GraphCosts {
     /// By the position of a node.
     pub(super) nodes: Vec<u64>,
@@ -34,7 +35,7 @@ pub(super) struct CostCounter<'a> {
     model: &'a Model,
     runtime: &'a Runtime,
     functions: Vec<proto::Function>,
-    /// Bodies and calls that may still be opened.
+    /// Number of subgraphs and calls that may still be opened.
     left: usize,
     depth: usize,
     unknown: BTreeSet<String>,
@@ -50,12 +51,12 @@ impl<'a> CostCounter<'a> {
         Self { model, runtime, functions, left: MOST_INSIDE, depth: 0, unknown }
     }
 
-    /// Nodes that could not be counted, sorted.
+    /// Returns the nodes that could not be counted, sorted.
     pub(super) fn into_unknown(self) -> Vec<String> {
         self.unknown.into_iter().collect()
     }
 
-    /// Opens a graph and counts its nodes; `within` comes before the names of those that cannot
+    /// Opens a graph and counts its nodes; `within` is the prefix of the names of nodes that cannot
     /// be counted.
     pub(super) fn count(
         &mut self,
@@ -67,15 +68,15 @@ impl<'a> CostCounter<'a> {
         let mut nodes = Vec::with_capacity(part.graph.node.len());
         for node in &part.graph.node {
             let label = format!("{within}{}", node.label());
-            let around = OuterGraph { model: self.model, part, tensors: &tensors };
-            let mut inside = around.bodies(node);
-            let call = around.function(&self.functions, node);
+            let outer = OuterGraph { model: self.model, part, tensors: &tensors };
+            let mut inner = outer.subgraphs(node);
+            let call = outer.function(&self.functions, node);
             let is_call = call.is_some();
-            inside.extend(
-                call.map(|part| InnerGraph { part, turns: Iterations::Known(1) }),
+            inner.extend(
+                call.map(|part| InnerGraph { part, iterations: Iterations::Known(1) }),
             );
             let mut cost = match multiply_adds(node, &shapes) {
-                // What a function's name says is not what it does.
+                // The name of a function does not tell what it computes.
                 _ if is_call => 0,
                 Some(cost) => cost,
                 None => {
@@ -83,31 +84,31 @@ impl<'a> CostCounter<'a> {
                     0
                 }
             };
-            for inside in inside {
-                cost = cost.saturating_add(self.inside(&inside, &label));
+            for inner in inner {
+                cost = cost.saturating_add(self.inner_cost(&inner, &label));
             }
             nodes.push(cost);
         }
         Ok(GraphCosts { nodes, tensors })
     }
 
-    /// What a body or function costs in all its turns.
-    fn inside(&mut self, inside: &InnerGraph, label: &str) -> u64 {
+    /// Counts a subgraph or function in all its iterations.
+    fn inner_cost(&mut self, inner: &InnerGraph, label: &str) -> u64 {
         if self.left == 0 || self.depth == DEEPEST {
             self.unknown.insert(label.to_owned());
             return 0;
         }
         self.left -= 1;
         self.depth += 1;
-        let counted = self.count(&inside.part, &format!("{label}/"));
+        let counted = self.count(&inner.part, &format!("{label}/"));
         self.depth -= 1;
         let Ok(counted) = counted else {
             self.unknown.insert(label.to_owned());
             return 0;
         };
         let once = counted.nodes.iter().fold(0, |sum: u64, &n| sum.saturating_add(n));
-        match inside.turns {
-            Iterations::Known(turns) => once.saturating_mul(turns),
+        match inner.iterations {
+            Iterations::Known(iterations) => once.saturating_mul(iterations),
             Iterations::Unknown => {
                 if once > 0 {
                     self.unknown.insert(label.to_owned());
@@ -117,7 +118,7 @@ impl<'a> CostCounter<'a> {
         }
     }
 
-    /// Every tensor of a graph as ONNX Runtime infers it.
+    /// Returns the types and sizes of all tensors of a graph, as ONNX Runtime infers them.
     fn tensors(&self, part: &GraphWithOpsets) -> Result<TensorInfos> {
         let mut tensors = TensorInfos::new();
         for tensor in &part.graph.initializer {

@@ -1,6 +1,6 @@
-//! Nodes of the same type and shape for those that no session should be opened with: random
-//! operators, which newer operator sets have no kernels for, our own, and fills of any size,
-//! which ONNX Runtime would compute.
+//! Placeholders of the same type and shape for nodes that no session can or should be opened with:
+//! random operators, which newer operator sets have no kernels for, mcdrop's own operators, and
+//! fills of any size, which ONNX Runtime would compute.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::tensors::TensorInfo;
 use crate::onnx::{ElementType, proto};
 use crate::operator;
 
-/// What takes a node's place; `None` where it can stay. `constants` are those of its graph.
+/// Returns the placeholder of a node; `None` if it can stay. `constants` are those of its graph.
 pub(super) fn placeholder(
     node: &proto::Node,
     constants: &HashMap<&str, &proto::Tensor>,
@@ -69,8 +69,8 @@ fn standard(
     }
 }
 
-/// Floating-point values of a shape, which nobody knows and nobody computes. Integers stay: they
-/// may be shapes themselves.
+/// Returns a placeholder for floating-point values of a shape. Integers stay: they may be shapes
+/// themselves.
 fn filled(
     node: &proto::Node,
     shape: &str,

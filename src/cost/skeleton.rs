@@ -1,4 +1,4 @@
-//! Models without weights: what ONNX Runtime needs to infer shapes, and no more.
+//! Models without weights, with only what ONNX Runtime needs to infer shapes.
 
 use std::collections::HashMap;
 
@@ -6,36 +6,35 @@ use super::shape_placeholders::placeholder;
 use super::tensors::TensorInfo;
 use crate::onnx::{Model, proto};
 
-/// Bytes up to which a constant is kept: shapes, axes and scales are smaller, weights that
+/// Largest constant that is kept, in bytes: shapes, axes and scales are smaller, weights that
 /// matter are larger.
 const SMALL: u64 = 4096;
 
-/// Inputs of the outermost graph that stand for what is not to be computed: weights inside
-/// bodies, and the output of random operators.
+/// Inputs of the outermost graph in the place of what must not be computed: weights inside
+/// subgraphs, and outputs of random operators.
 #[derive(Debug)]
 pub(super) struct PlaceholderInputs {
     inputs: Vec<proto::ValueInfo>,
-    /// Whether the nodes at hand can read such inputs: those of functions cannot.
-    can: bool,
+    /// True if the visited nodes can read such inputs; nodes of functions cannot.
+    are_readable: bool,
 }
 
 impl PlaceholderInputs {
-    /// The name of a new input.
+    /// Adds an input and returns its name.
     pub(super) fn input(&mut self, tensor: &TensorInfo) -> Option<String> {
         let name = format!("mcdrop::placeholder::{}", self.inputs.len());
         self.inputs.push(tensor.declared(&name));
-        self.can.then_some(name)
+        self.are_readable.then_some(name)
     }
 }
 
-/// The graph with these inputs beside its weights, which are inputs as well. Each node stays
-/// where it is.
+/// Returns the graph with these inputs and its weights as inputs. Each node keeps its position.
 pub(super) fn of_graph(
     model: &Model,
     graph: &proto::Graph,
     mut input: Vec<proto::ValueInfo>,
 ) -> proto::Graph {
-    let mut lifted = PlaceholderInputs { inputs: Vec::new(), can: true };
+    let mut lifted = PlaceholderInputs { inputs: Vec::new(), are_readable: true };
     let node = nodes(model, &graph.node, &graph.initializer, &mut lifted);
     let mut initializer = Vec::new();
     for tensor in &graph.initializer {
@@ -60,11 +59,11 @@ pub(super) fn of_graph(
     }
 }
 
-/// The model's functions without what stands in the way of opening them; constants in them stay,
-/// for a function cannot read what it is not handed.
+/// Returns the model's functions with placeholders for nodes that cannot be opened. Constants stay,
+/// because a function reads only its inputs.
 pub(super) fn functions(model: &Model) -> Vec<proto::Function> {
     let without_values = |function: &proto::Function| {
-        let mut lifted = PlaceholderInputs { inputs: Vec::new(), can: false };
+        let mut lifted = PlaceholderInputs { inputs: Vec::new(), are_readable: false };
         let node = nodes(model, &function.node, &[], &mut lifted);
         proto::Function { node, value_info: Vec::new(), ..function.clone() }
     };
@@ -93,18 +92,17 @@ fn nodes(
             continue;
         }
         let mut node = node.clone();
-        for attribute in &mut node.attribute {
-            let bodies = attribute.subgraphs_mut();
-            bodies.for_each(|body| *body = of_body(model, body, lifted));
+        for graph in node.subgraphs_mut() {
+            *graph = of_subgraph(model, graph, lifted);
         }
         each.push(node);
     }
     each
 }
 
-/// A body; its large weights are read from outside. What it declares of its inputs and outputs
-/// holds for the size that it was exported with, so it goes.
-fn of_body(
+/// Returns a subgraph that reads its large weights from outside. The declared sizes of its inputs
+/// and outputs are removed: they are those of the export.
+fn of_subgraph(
     model: &Model,
     body: &proto::Graph,
     lifted: &mut PlaceholderInputs,
@@ -140,13 +138,14 @@ fn of_body(
     body
 }
 
-/// The tensor of a node that is a constant one.
+/// Returns the value of a `Constant` node.
 fn constant(node: &proto::Node) -> Option<&proto::Tensor> {
     let is_constant = node.is("Constant");
     is_constant.then(|| node.attribute.iter().find_map(|a| a.t.as_ref())).flatten()
 }
 
-/// A small constant with its content, or what stands for a large one; `None` where it stays.
+/// Returns a small constant with its content, or the placeholder of a large one; `None` if the node
+/// stays.
 fn constant_node(
     model: &Model,
     node: &proto::Node,
@@ -174,7 +173,7 @@ fn weight(tensor: &proto::Tensor) -> proto::ValueInfo {
     TensorInfo::of_file(tensor).declared(name)
 }
 
-/// A small tensor with its content in the model; `None` for one that is dropped.
+/// Returns a small tensor with its content; `None` for a larger one.
 fn kept(model: &Model, tensor: &proto::Tensor) -> Option<proto::Tensor> {
     let each = tensor.element_type().bytes().unwrap_or(2) as u64;
     let sizes = tensor.dims.iter().map(|&size| u64::try_from(size).unwrap_or(u64::MAX));

@@ -1,4 +1,4 @@
-//! What a node holds inside, as graphs of their own: the bodies of control flow, and functions.
+//! Subgraphs of control flow and bodies of functions, as separate graphs.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,37 +6,37 @@ use super::count::GraphWithOpsets;
 use super::tensors::{TensorInfo, TensorInfos};
 use crate::onnx::{ElementType, GraphIndex, Model, captured_names, int_values, proto};
 
-/// How often a body runs.
+/// Number of runs of a subgraph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Iterations {
     Known(u64),
-    /// Counted as one.
+    /// Unknown; counted as one run.
     Unknown,
 }
 
-/// A graph inside a node, and how often it runs.
+/// A graph inside a node, and its number of runs.
 pub(super) struct InnerGraph {
     pub(super) part: GraphWithOpsets,
-    pub(super) turns: Iterations,
+    pub(super) iterations: Iterations,
 }
 
-/// The graph around a node: what a body may read.
+/// The graph around a node, whose tensors a subgraph may read.
 pub(super) struct OuterGraph<'a> {
     pub(super) model: &'a Model,
     pub(super) part: &'a GraphWithOpsets,
     pub(super) tensors: &'a TensorInfos,
 }
 
-/// Loops that mean "until it is done" have this many turns at most.
+/// Iteration limit of loops that run until a condition is false.
 const ENDLESS: i64 = i32::MAX as i64;
 
 impl OuterGraph<'_> {
-    /// The bodies of a node. The sizes of what a loop hands on are those that it starts with.
-    pub(super) fn bodies(&self, node: &proto::Node) -> Vec<InnerGraph> {
+    /// Returns the subgraphs of a node. Loop-carried tensors have the sizes of their initial values.
+    pub(super) fn subgraphs(&self, node: &proto::Node) -> Vec<InnerGraph> {
         let captured = captured_names(node);
         let operator = node.op();
         let each = node.subgraphs().map(|body| {
-            let (input, turns) = match operator {
+            let (input, iterations) = match operator {
                 "If" => (Vec::new(), Iterations::Known(1)),
                 "Loop" => self.of_loop(node, body),
                 "Scan" => self.of_scan(node, body),
@@ -45,13 +45,13 @@ impl OuterGraph<'_> {
             let graph = self.graph(body, input, captured.iter().copied());
             InnerGraph {
                 part: GraphWithOpsets { graph, opsets: self.part.opsets.clone() },
-                turns,
+                iterations,
             }
         });
         each.collect()
     }
 
-    /// A body with its inputs typed, and with what it reads from outside.
+    /// Returns a subgraph with typed inputs and with the tensors that it reads from outside.
     fn graph<'n>(
         &self,
         body: &proto::Graph,
@@ -65,7 +65,7 @@ impl OuterGraph<'_> {
             body.node.iter().flat_map(|node| node.output.iter().map(String::as_str)),
         );
         let mut graph = proto::Graph {
-            name: Some("body".to_owned()),
+            name: Some("subgraph".to_owned()),
             initializer: body.initializer.clone(),
             sparse_initializer: body.sparse_initializer.clone(),
             input,
@@ -79,7 +79,7 @@ impl OuterGraph<'_> {
         graph
     }
 
-    /// Gives a graph inside a tensor from outside: its content where it is a constant.
+    /// Adds an outside tensor to an inner graph: with its content if it is a constant.
     fn bring(
         &self,
         index: &GraphIndex,
@@ -114,17 +114,17 @@ impl OuterGraph<'_> {
         let index = GraphIndex::new(&self.part.graph);
         let most = node.input_name(0);
         let most = most.and_then(|name| int_values(self.model, &index, name));
-        let turns = match most.as_deref() {
+        let iterations = match most.as_deref() {
             Some(&[most]) if most < ENDLESS => {
                 Iterations::Known(most.max(0).cast_unsigned())
             }
             _ => Iterations::Unknown,
         };
-        (typed(body, given), turns)
+        (typed(body, given), iterations)
     }
 
-    /// Since operator set 9: the inputs are what is handed on, then what is scanned along an
-    /// axis, which is the first unless `scan_input_axes` says otherwise.
+    /// Since operator set 9: the inputs are the carried tensors, then those that are scanned along
+    /// an axis, the first unless `scan_input_axes` is set.
     fn of_scan(
         &self,
         node: &proto::Node,
@@ -134,7 +134,7 @@ impl OuterGraph<'_> {
         let scanned = usize::try_from(scanned).unwrap_or(usize::MAX);
         let first = node.input.len().saturating_sub(scanned);
         let axes = node.ints("scan_input_axes").unwrap_or_default();
-        let mut turns = Iterations::Unknown;
+        let mut iterations = Iterations::Unknown;
         let mut given = Vec::new();
         for (i, name) in node.input.iter().enumerate() {
             let mut tensor = self.tensors.get(name).cloned();
@@ -145,15 +145,15 @@ impl OuterGraph<'_> {
                 if let Some(axis) = axis.filter(|&axis| axis < tensor.dimensions.len())
                     && let Some(length) = tensor.dimensions.remove(axis)
                 {
-                    turns = Iterations::Known(length as u64);
+                    iterations = Iterations::Known(length as u64);
                 }
             }
             given.push(tensor);
         }
-        (typed(body, given.into_iter()), turns)
+        (typed(body, given.into_iter()), iterations)
     }
 
-    /// The function that a node calls, with the call's inputs and attributes in their places.
+    /// Returns the function that a node calls, with the call's inputs and attributes.
     pub(super) fn function(
         &self,
         functions: &[proto::Function],
@@ -200,8 +200,8 @@ fn typed(
     typed.collect()
 }
 
-/// Puts a call's attributes where a function's nodes refer to them, and empties the names of
-/// inputs that it does not give.
+/// Replaces references to the attributes of a call by their values, and clears the names of inputs
+/// that the call leaves out.
 fn fill(
     nodes: &mut [proto::Node],
     attributes: &HashMap<&str, &proto::Attribute>,

@@ -1,4 +1,4 @@
-//! What is known of a tensor: its element type and sizes.
+//! Element types and sizes of tensors.
 
 use std::collections::HashMap;
 
@@ -10,30 +10,30 @@ pub(super) type TensorInfos = HashMap<String, TensorInfo>;
 /// Element type and sizes of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TensorInfo {
-    /// Undefined if it is not known.
+    /// Element type; undefined if it is unknown.
     pub(super) element_type: ElementType,
-    /// `None` for a size that is not known. No axes: a scalar, or nothing is known.
+    /// Sizes, `None` for an unknown one. Empty for a scalar, and if nothing is known.
     pub(super) dimensions: Vec<Option<usize>>,
 }
 
 impl TensorInfo {
-    /// What a tensor of the file says about itself.
+    /// Returns the type and sizes of a tensor in the file.
     pub(super) fn of_file(tensor: &proto::Tensor) -> Self {
         let dimensions = tensor.dims.iter().map(|&size| usize::try_from(size).ok());
         Self { element_type: tensor.element_type(), dimensions: dimensions.collect() }
     }
 
-    /// Its sizes, where all are known.
+    /// Returns the sizes if all are known.
     pub(super) fn sizes(&self) -> Option<Vec<usize>> {
         self.dimensions.iter().copied().collect()
     }
 
-    /// The tensor as a graph declares its inputs.
+    /// Declares the tensor as an input of a graph.
     pub(super) fn declared(&self, name: &str) -> proto::ValueInfo {
         declared(name, self.element_type, &self.dimensions)
     }
 
-    /// What a graph declares of one of its inputs; `None` for what is no tensor.
+    /// Returns the declared type and sizes of a graph input; `None` if it is not a tensor.
     pub(super) fn of_declaration(value: &proto::ValueInfo) -> Option<Self> {
         let Some(proto::TypeValue::Tensor(tensor)) = &value.r#type.as_ref()?.value else {
             return None;
@@ -52,7 +52,7 @@ impl TensorInfo {
     }
 }
 
-/// A product of sizes, as large as it may get.
+/// Returns the product of sizes; the largest number if it overflows.
 pub(super) fn product<'a>(sizes: impl IntoIterator<Item = &'a usize>) -> u64 {
     sizes.into_iter().fold(1, |all, &size| all.saturating_mul(size as u64))
 }

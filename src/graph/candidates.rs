@@ -1,6 +1,6 @@
-//! Places where dropout would stand: found by what the graph computes around them.
+//! Points where dropout could be inserted, found by what the graph computes around them.
 //!
-//! Exporters leave no trace of a dropout in evaluation mode. The places are those where
+//! Exporters leave no trace of a dropout in evaluation mode. The points are those where
 //! published architectures have one: before the last layer, between an activation and a linear
 //! layer, on attention weights, on the branch of a residual sum, where a decoder grows.
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::reach::Reach;
 use crate::onnx::{Model, proto};
 
-/// Where in a network a candidate stands: a closed list.
+/// Kind of a point where dropout can be inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum InsertionPoint {
     /// Before the last linear or convolution layer of an output.
@@ -26,7 +26,7 @@ pub enum InsertionPoint {
     Decoder,
 }
 
-/// For each node that leads to the output the nodes that read it.
+/// For each node that the output depends on, the nodes that read it.
 #[derive(Debug, PartialEq, Eq)]
 struct ReaderGraph(Vec<Vec<usize>>);
 
@@ -44,8 +44,8 @@ impl ReaderGraph {
         Self(readers)
     }
 
-    /// A node and all behind it.
-    fn of(&self, at: usize) -> BTreeSet<usize> {
+    /// Returns a node and all nodes downstream of it.
+    fn downstream(&self, at: usize) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         let mut open = vec![at];
         while let Some(node) = open.pop() {
@@ -58,18 +58,18 @@ impl ReaderGraph {
 }
 
 impl Candidate {
-    /// Positions of the nodes that would run for every sample.
+    /// Returns the positions of the nodes that would run for every sample.
     pub fn downstream(&self) -> impl Iterator<Item = usize> {
-        self.readers.of(self.at).into_iter()
+        self.readers.downstream(self.at).into_iter()
     }
 }
 
 impl InsertionPoint {
-    /// All, in the order of the documentation.
+    /// All kinds, in the order of the documentation.
     pub const ALL: [Self; 5] =
         [Self::Head, Self::Linear, Self::Attention, Self::Residual, Self::Decoder];
 
-    /// The name to type and in listings.
+    /// Returns the name on the command line and in listings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Head => "head",
@@ -81,22 +81,22 @@ impl InsertionPoint {
     }
 }
 
-/// A node before which dropout can be put in.
+/// A node that dropout can be inserted before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// Name of the node.
     pub node: String,
-    /// Where it stands.
+    /// Kind of the insertion point.
     pub place: InsertionPoint,
-    /// The tensor that dropout would drop from.
+    /// The tensor that dropout would be applied to.
     pub tensor: String,
     /// Position of the node in the graph.
     pub(crate) at: usize,
-    /// What reads what: a set of nodes for each candidate would grow with the square of the graph.
+    /// Shared, since a set of nodes per candidate would grow with the square of the graph.
     readers: Arc<ReaderGraph>,
 }
 
-/// Operators through which a score stays a score of its class and place.
+/// Operators that keep each score at its class and pixel.
 const TAIL: [&str; 31] = [
     "Identity",
     "Cast",
@@ -149,7 +149,7 @@ const ACTIVATIONS: [&str; 15] = [
     "FastGelu",
 ];
 
-/// Operators that only move or pool what they read.
+/// Operators that only move or pool values.
 const MOVERS: [&str; 14] = [
     "Identity",
     "Cast",
@@ -171,22 +171,22 @@ const GROWERS: [&str; 4] = ["Resize", "Upsample", "ConvTranspose", "DepthToSpace
 
 /// The places of a model that lead to the heads, in graph order.
 pub(super) fn candidates(model: &Model, heads: &[&str]) -> Vec<Candidate> {
-    let look = CandidateSearch::new(model, heads);
+    let search = CandidateSearch::new(model, heads);
     let mut found: Vec<(usize, InsertionPoint, String)> = Vec::new();
-    let (heads, tail) = look.heads(heads);
-    for &at in &look.order {
+    let (heads, tail) = search.heads(heads);
+    for &at in &search.order {
         let node = &model.graph.node[at];
         let mut push = |place, tensor: &str| found.push((at, place, tensor.to_owned()));
         if heads.contains(&at) {
-            push(InsertionPoint::Head, look.data(node));
-        } else if look.is_linear(node) && look.follows_activation(look.data(node)) {
-            push(InsertionPoint::Linear, look.data(node));
-        } else if let Some(weights) = look.attention_weights(node) {
+            push(InsertionPoint::Head, search.data(node));
+        } else if search.is_linear(node) && search.follows_activation(search.data(node)) {
+            push(InsertionPoint::Linear, search.data(node));
+        } else if let Some(weights) = search.attention_weights(node) {
             push(InsertionPoint::Attention, weights);
-        } else if let Some(branch) = look.branch(node) {
+        } else if let Some(branch) = search.branch(node) {
             push(InsertionPoint::Residual, branch);
-        } else if !tail.contains(&at) && look.is_decoder(node, &tail) {
-            push(InsertionPoint::Decoder, look.data(node));
+        } else if !tail.contains(&at) && search.is_decoder(node, &tail) {
+            push(InsertionPoint::Decoder, search.data(node));
         }
     }
     let candidate = |(at, place, tensor): (usize, InsertionPoint, String)| Candidate {
@@ -194,22 +194,22 @@ pub(super) fn candidates(model: &Model, heads: &[&str]) -> Vec<Candidate> {
         place,
         tensor,
         at,
-        readers: look.readers.clone(),
+        readers: search.readers.clone(),
     };
     found.into_iter().map(candidate).collect()
 }
 
-/// The nodes that any node that is named leads to, and what it reads first that is no constant.
+/// Returns the candidate before any node, by its first input that is not a constant.
 pub(super) fn before(model: &Model, heads: &[&str], at: usize) -> Option<Candidate> {
-    let look = CandidateSearch::new(model, heads);
-    let node = model.graph.node.get(at).filter(|_| look.needed.contains(&at))?;
-    let tensor = look.data(node);
+    let search = CandidateSearch::new(model, heads);
+    let node = model.graph.node.get(at).filter(|_| search.needed.contains(&at))?;
+    let tensor = search.data(node);
     (!tensor.is_empty()).then(|| Candidate {
         node: node.label().to_owned(),
         place: InsertionPoint::Linear,
         tensor: tensor.to_owned(),
         at,
-        readers: look.readers.clone(),
+        readers: search.readers.clone(),
     })
 }
 
@@ -220,12 +220,8 @@ struct CandidateSearch<'a> {
     needed: HashSet<usize>,
     order: Vec<usize>,
     readers: Arc<ReaderGraph>,
-    /// The nodes behind which a layer comes.
+    /// Nodes that a layer is downstream of.
     before_layers: HashSet<usize>,
-}
-
-fn kind(node: &proto::Node) -> &str {
-    node.op()
 }
 
 impl<'a> CandidateSearch<'a> {
@@ -237,12 +233,13 @@ impl<'a> CandidateSearch<'a> {
         order.sort_unstable();
         let readers = Arc::new(ReaderGraph::new(&reach, &needed));
         let (graph, before_layers) = (&model.graph, HashSet::new());
-        let mut look =
+        let mut search =
             Self { graph, reach, constant, needed, order, readers, before_layers };
-        let layers = look.order.iter().filter(|&&i| look.is_layer(&look.graph.node[i]));
-        let read = layers.flat_map(|&i| look.reach.reads(i)).copied();
-        look.before_layers = look.reach.needed(read);
-        look
+        let layers =
+            search.order.iter().filter(|&&i| search.is_layer(&search.graph.node[i]));
+        let read = layers.flat_map(|&i| search.reach.reads(i)).copied();
+        search.before_layers = search.reach.needed(read);
+        search
     }
 
     fn is_constant(&self, tensor: &str) -> bool {
@@ -259,7 +256,7 @@ impl<'a> CandidateSearch<'a> {
         names.map(String::as_str).filter(|name| !self.is_constant(name)).collect()
     }
 
-    /// The first input that is no constant.
+    /// Returns the first input that is not a constant.
     fn data(&self, node: &'a proto::Node) -> &'a str {
         self.varying(node).first().copied().unwrap_or_default()
     }
@@ -274,17 +271,17 @@ impl<'a> CandidateSearch<'a> {
     }
 
     fn is_linear(&self, node: &proto::Node) -> bool {
-        matches!(kind(node), "Gemm" | "MatMul" | "FusedMatMul" | "QLinearMatMul")
+        matches!(node.op(), "Gemm" | "MatMul" | "FusedMatMul" | "QLinearMatMul")
             && self.has_weights(node)
     }
 
     fn is_layer(&self, node: &proto::Node) -> bool {
         self.is_linear(node)
-            || (matches!(kind(node), "Conv" | "ConvTranspose" | "QLinearConv" | "Einsum")
+            || (matches!(node.op(), "Conv" | "ConvTranspose" | "QLinearConv" | "Einsum")
                 && self.has_weights(node))
     }
 
-    /// The last layers behind a tensor, and the nodes after them.
+    /// Returns the last layers before a tensor, and the nodes after them.
     fn heads(&self, tensors: &[&'a str]) -> (HashSet<usize>, HashSet<usize>) {
         let (mut heads, mut tail) = (HashSet::new(), HashSet::new());
         let mut open = tensors.to_vec();
@@ -295,24 +292,24 @@ impl<'a> CandidateSearch<'a> {
                 continue;
             }
             let varying = self.varying(node);
-            let passes = TAIL.contains(&kind(node))
-                || matches!(kind(node), "Add" | "Sub" | "Concat" | "Sum")
-                || (matches!(kind(node), "Mul" | "Div") && varying.len() == 1)
-                || matches!(kind(node), "QuantizeLinear" | "DequantizeLinear");
+            let passes = TAIL.contains(&node.op())
+                || matches!(node.op(), "Add" | "Sub" | "Concat" | "Sum")
+                || (matches!(node.op(), "Mul" | "Div") && varying.len() == 1)
+                || matches!(node.op(), "QuantizeLinear" | "DequantizeLinear");
             if passes && tail.len() < 256 && tail.insert(at) {
-                let all = matches!(kind(node), "Add" | "Sub" | "Concat" | "Sum");
+                let all = matches!(node.op(), "Add" | "Sub" | "Concat" | "Sum");
                 open.extend(varying.into_iter().take(if all { usize::MAX } else { 1 }));
             }
         }
         (heads, tail)
     }
 
-    /// Whether what moves and pools leads back to an activation.
+    /// Returns true if a tensor is an activation, possibly moved or pooled.
     fn follows_activation(&self, tensor: &'a str) -> bool {
         let mut tensor = tensor;
         for _ in 0..8 {
             let Some((_, node)) = self.producer(tensor) else { return false };
-            match kind(node) {
+            match node.op() {
                 operator if ACTIVATIONS.contains(&operator) => return true,
                 "Mul" | "Div" => return self.is_activation_product(node),
                 operator if MOVERS.contains(&operator) => tensor = self.data(node),
@@ -322,13 +319,13 @@ impl<'a> CandidateSearch<'a> {
         false
     }
 
-    /// A product such as `x * sigmoid(x)`, or the last one of a Gelu written out.
+    /// Returns true for products such as `x * sigmoid(x)`, or the last one of a Gelu.
     fn is_activation_product(&self, node: &'a proto::Node) -> bool {
         let mut open: Vec<&str> = self.varying(node);
         for _ in 0..8 {
             let Some(tensor) = open.pop() else { return false };
             let Some((_, node)) = self.producer(tensor) else { continue };
-            match kind(node) {
+            match node.op() {
                 "Erf" | "Sigmoid" | "Tanh" | "HardSigmoid" | "Softplus" => return true,
                 "Mul" | "Add" | "Div" => open.extend(self.varying(node)),
                 _ => {}
@@ -337,17 +334,17 @@ impl<'a> CandidateSearch<'a> {
         false
     }
 
-    /// The operand of a product of two tensors that comes out of a softmax.
+    /// Returns the operand of a product of two tensors that a softmax computes.
     fn attention_weights(&self, node: &'a proto::Node) -> Option<&'a str> {
         let varying = self.varying(node);
-        if !matches!(kind(node), "MatMul" | "FusedMatMul") || varying.len() != 2 {
+        if !matches!(node.op(), "MatMul" | "FusedMatMul") || varying.len() != 2 {
             return None;
         }
         varying.into_iter().find(|tensor| {
             let mut tensor = *tensor;
             (0..4).any(|_| match self.producer(tensor) {
-                Some((_, node)) if kind(node) == "Softmax" => true,
-                Some((_, node)) if MOVERS.contains(&kind(node)) => {
+                Some((_, node)) if node.op() == "Softmax" => true,
+                Some((_, node)) if MOVERS.contains(&node.op()) => {
                     tensor = self.data(node);
                     false
                 }
@@ -356,8 +353,8 @@ impl<'a> CandidateSearch<'a> {
         })
     }
 
-    /// The nodes close behind a tensor.
-    fn behind(&self, tensor: &str) -> BTreeSet<usize> {
+    /// Returns the closest nodes that a tensor is computed by.
+    fn ancestors(&self, tensor: &str) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         let mut open: std::collections::VecDeque<usize> =
             self.reach.index.producer_index(tensor).into_iter().collect();
@@ -372,16 +369,16 @@ impl<'a> CandidateSearch<'a> {
         found
     }
 
-    /// The operand of a sum that was computed from the other one.
+    /// Returns the operand of a sum that is computed from the other one.
     fn branch(&self, node: &'a proto::Node) -> Option<&'a str> {
         let varying = self.varying(node);
         let &[a, b] = &varying[..] else { return None };
-        if kind(node) != "Add" || a == b {
+        if node.op() != "Add" || a == b {
             return None;
         }
         let (own_a, own_b) =
             (self.reach.index.producer_index(a), self.reach.index.producer_index(b));
-        let (from_a, from_b) = (self.behind(a), self.behind(b));
+        let (from_a, from_b) = (self.ancestors(a), self.ancestors(b));
         let reads = |nodes: &BTreeSet<usize>, tensor: &str| {
             nodes.iter().any(|&node| self.reach.reads(node).contains(&tensor))
         };
@@ -411,10 +408,10 @@ impl<'a> CandidateSearch<'a> {
         let mut tensor = tensor;
         for _ in 0..4 {
             match self.producer(tensor) {
-                Some((at, node)) if GROWERS.contains(&kind(node)) => {
+                Some((at, node)) if GROWERS.contains(&node.op()) => {
                     return !tail.contains(&at);
                 }
-                Some((_, node)) if kind(node) != "Concat" && !self.is_layer(node) => {
+                Some((_, node)) if node.op() != "Concat" && !self.is_layer(node) => {
                     tensor = self.data(node);
                 }
                 _ => return false,
@@ -427,7 +424,7 @@ impl<'a> CandidateSearch<'a> {
         let producer = self.producer(self.data(node));
         self.is_layer(node)
             && producer.is_some_and(|(_, concat)| {
-                kind(concat) == "Concat"
+                concat.op() == "Concat"
                     && self
                         .varying(concat)
                         .into_iter()
@@ -435,12 +432,13 @@ impl<'a> CandidateSearch<'a> {
             })
     }
 
-    /// A layer over an enlarged map and its skip connection; an enlargement without one.
+    /// Returns true for a layer over an enlarged map and its skip connection, and for an enlargement
+    /// without one.
     fn is_decoder(&self, node: &'a proto::Node, tail: &HashSet<usize>) -> bool {
         if self.reads_grown_concat(node, tail) {
             return true;
         }
-        if !GROWERS.contains(&kind(node)) {
+        if !GROWERS.contains(&node.op()) {
             return false;
         }
         let Some(output) = node.output.first() else { return false };
@@ -448,7 +446,7 @@ impl<'a> CandidateSearch<'a> {
         let readers = self.readers.0.get(at).into_iter().flatten();
         let is_joined = readers
             .map(|&i| &self.graph.node[i])
-            .any(|reader| kind(reader) == "Concat" && reader.input.contains(output));
+            .any(|reader| reader.op() == "Concat" && reader.input.contains(output));
         !is_joined && self.before_layers.contains(&at)
     }
 }

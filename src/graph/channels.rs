@@ -1,4 +1,4 @@
-//! How many channels an image has, where the model's input leaves that open.
+//! Number of channels of the image, if the model's input leaves it open.
 
 use std::collections::HashSet;
 
@@ -8,8 +8,8 @@ use crate::onnx::{GraphIndex, proto};
 const POINTWISE: [&str; 8] =
     ["Identity", "Cast", "Add", "Sub", "Mul", "Div", "Clip", "BatchNormalization"];
 
-/// The number of channels that the first convolutions over an image take, by their weights;
-/// `None` where there is none, or they differ.
+/// Returns the number of channels that the first convolutions over an image take, by their weights;
+/// `None` if there is none, or if they differ.
 pub(super) fn of_image(graph: &proto::Graph, image: &str) -> Option<usize> {
     let index = GraphIndex::new(graph);
     let (mut same, mut found) = (HashSet::from([image]), HashSet::new());
@@ -31,7 +31,7 @@ pub(super) fn of_image(graph: &proto::Graph, image: &str) -> Option<usize> {
     found.next().filter(|_| found.next().is_none())
 }
 
-/// A convolution's input channels: those of its weights, for each of its groups.
+/// Returns the number of input channels of a convolution: those of its weights, times its groups.
 fn conv_channels(index: &GraphIndex<'_>, node: &proto::Node) -> Option<usize> {
     let weights = initializer(index, node.input.get(1)?)?;
     let &[_, per_group, _, _] = weights.dims.as_slice() else { return None };

@@ -1,4 +1,4 @@
-//! Which of the sites draw: those that are live in the file, unless the user says otherwise.
+//! Choice of the sites that draw: those that are live in the file, unless the options differ.
 
 use globset::{Glob, GlobMatcher};
 
@@ -7,41 +7,41 @@ use super::site::{
 };
 use crate::error::{Error, Result};
 
-/// What a user says about sites.
+/// Choice of sites, their ratios, and inserted dropout.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SiteOptions {
-    /// Only sites that one of these patterns matches draw, inert ones among them.
+    /// Patterns of the only sites that draw, including inert ones; empty for all live sites.
     pub only: Vec<String>,
-    /// Sites that one of these patterns matches do not draw.
+    /// Patterns of sites that do not draw.
     pub except: Vec<String>,
-    /// Ratios, of the sites that a pattern matches or of all; the last one that fits holds. One
-    /// with a pattern wakes an inert site.
+    /// Ratios of the sites that a pattern matches, or of all sites; the last one that matches
+    /// applies. A ratio with a pattern makes an inert site draw.
     pub ratios: Vec<(Option<String>, f32)>,
-    /// Where dropout is put in: names of places, `blocks`, or patterns of nodes before which it
-    /// goes.
+    /// Where dropout is inserted: names of insertion points, `blocks`, or patterns of nodes that it
+    /// is inserted before.
     pub insert: Vec<String>,
-    /// What inserted dropout drops at once; by the tensor where nothing is said.
+    /// The part of a tensor that one draw of inserted dropout keeps or drops; elements by default.
     pub unit: Option<DropUnit>,
 }
 
 impl SiteOptions {
-    /// Ratio of inserted dropout where none is said.
+    /// Default ratio of inserted dropout.
     pub const INSERTED_RATIO: f32 = 0.1;
 
-    /// Whether the user says nothing.
+    /// Returns true if no option is set.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The ratio of a site that is said for all sites or for this one.
+    /// Returns the ratio that is set for a site or for all sites.
     pub(super) fn ratio(&self, site: &Site) -> Result<Option<f32>> {
         let mut found = None;
         for (pattern, ratio) in &self.ratios {
-            let fits = match pattern {
+            let matches = match pattern {
                 None => site.kind != SiteKind::Noise,
-                Some(pattern) => Pattern::new("--ratio", pattern)?.fits(site),
+                Some(pattern) => Pattern::new("ratio", pattern)?.matches_site(site),
             };
-            if fits {
+            if matches {
                 found = Some(*ratio);
             }
         }
@@ -49,51 +49,51 @@ impl SiteOptions {
     }
 }
 
-/// A name of nodes, with `*` and `?`.
+/// A name of sites or nodes, with `*` and `?`; `setting` is named in errors.
 pub(super) struct Pattern {
-    flag: &'static str,
+    setting: &'static str,
     text: String,
     matcher: GlobMatcher,
 }
 
 impl Pattern {
-    pub(super) fn new(flag: &'static str, text: &str) -> Result<Self> {
+    pub(super) fn new(setting: &'static str, text: &str) -> Result<Self> {
         let glob = Glob::new(text).map_err(|e| {
-            Error::setting(flag, format!("\"{text}\" is no pattern: {}", e.kind()))
+            Error::setting(setting, format!("\"{text}\" is not a pattern: {}", e.kind()))
                 .with_hint("patterns are names with * and ?, such as 'classifier*'")
         })?;
-        Ok(Self { flag, text: text.to_owned(), matcher: glob.compile_matcher() })
+        Ok(Self { setting, text: text.to_owned(), matcher: glob.compile_matcher() })
     }
 
-    /// Whether a name is meant, literally or by the pattern.
-    pub(super) fn is(&self, name: &str) -> bool {
+    /// Returns true if a name is equal to the pattern or matches it.
+    pub(super) fn matches(&self, name: &str) -> bool {
         self.text == name || self.matcher.is_match(name)
     }
 
-    /// Whether the site's node, module or tensor is meant.
-    fn fits(&self, site: &Site) -> bool {
-        self.is(&site.node)
-            || self.is(&site.tensor)
-            || site.module.as_deref().is_some_and(|module| self.is(module))
+    /// Returns true if the node, module or tensor of a site matches.
+    fn matches_site(&self, site: &Site) -> bool {
+        self.matches(&site.node)
+            || self.matches(&site.tensor)
+            || site.module.as_deref().is_some_and(|module| self.matches(module))
     }
 }
 
-/// The sites that draw, with the ratios that they draw at; positions in `found`.
+/// Returns the positions in `found` of the sites that draw, and sets their ratios.
 pub(super) fn choose(
     found: &mut [DetectedSite],
     options: &SiteOptions,
 ) -> Result<Vec<usize>> {
-    let patterns = |flag, texts: &[String]| -> Result<Vec<Pattern>> {
-        texts.iter().map(|text| Pattern::new(flag, text)).collect()
+    let patterns = |setting, texts: &[String]| -> Result<Vec<Pattern>> {
+        texts.iter().map(|text| Pattern::new(setting, text)).collect()
     };
-    let only = patterns("--only", &options.only)?;
-    let except = patterns("--except", &options.except)?;
+    let only = patterns("only", &options.only)?;
+    let except = patterns("except", &options.except)?;
     let named: Vec<String> =
         options.ratios.iter().filter_map(|(pattern, _)| pattern.clone()).collect();
-    let named = patterns("--ratio", &named)?;
+    let named = patterns("ratio", &named)?;
     let names: Vec<String> = found.iter().map(|f| f.site.node.clone()).collect();
     for pattern in only.iter().chain(&except).chain(&named) {
-        if !found.iter().any(|f| pattern.fits(&f.site)) {
+        if !found.iter().any(|f| pattern.matches_site(&f.site)) {
             return Err(matches_nothing(pattern, &names));
         }
     }
@@ -101,7 +101,8 @@ pub(super) fn choose(
     let wakes = !some_live && options.insert.is_empty();
     let mut chosen = Vec::new();
     for (i, found) in found.iter_mut().enumerate() {
-        let is_in = |patterns: &[Pattern]| patterns.iter().any(|p| p.fits(&found.site));
+        let is_in =
+            |patterns: &[Pattern]| patterns.iter().any(|p| p.matches_site(&found.site));
         let wanted = if only.is_empty() || found.is_inserted {
             found.site.live || wakes || is_in(&named)
         } else {
@@ -132,8 +133,8 @@ pub(super) fn choose(
 
 fn set_ratio(found: &mut DetectedSite, ratio: f32) -> Result<()> {
     if !(0.0..1.0).contains(&ratio) {
-        return Err(Error::setting("--ratio", format!("{ratio} is outside [0, 1)"))
-            .with_hint("a ratio is the share that is dropped: 0.1 drops a tenth"));
+        return Err(Error::setting("ratio", format!("{ratio} is outside [0, 1)"))
+            .with_hint("a ratio is the fraction that is dropped: 0.1 drops a tenth"));
     }
     let StochasticNode::Dropout(_) = found.draw else {
         let message = format!(
@@ -141,8 +142,8 @@ fn set_ratio(found: &mut DetectedSite, ratio: f32) -> Result<()> {
             found.site.node,
             found.site.kind.name()
         );
-        return Err(Error::setting("--ratio", message)
-            .with_hint("name the sites that it is for: --ratio NODE=P"));
+        return Err(Error::setting("ratio", message)
+            .with_hint("name the sites that it is for: `ratio = NODE=P`"));
     };
     if found.site.kind == SiteKind::AlphaDropout {
         for application in &mut found.applications {
@@ -157,7 +158,7 @@ fn set_ratio(found: &mut DetectedSite, ratio: f32) -> Result<()> {
     Ok(())
 }
 
-/// What keeps mean 0 and variance 1 under dropout of SELU activations.
+/// Returns the values that keep mean 0 and variance 1 under dropout of SELU activations.
 ///
 /// # References
 /// Klambauer et al. (2017), *Self-Normalizing Neural Networks*, section "New dropout technique":
@@ -176,7 +177,7 @@ fn matches_nothing(pattern: &Pattern, names: &[String]) -> Error {
     let shown: Vec<String> =
         names.iter().take(4).map(|name| format!("\"{name}\"")).collect();
     let hint = match (shown.len(), names.len()) {
-        (0, _) => "the model has no site; --insert puts dropout in".to_owned(),
+        (0, _) => "the model has no site; `insert` puts dropout in".to_owned(),
         (n, all) if all > n => {
             format!(
                 "its sites are {} and {} more: `mcdrop inspect`",
@@ -186,12 +187,12 @@ fn matches_nothing(pattern: &Pattern, names: &[String]) -> Error {
         }
         _ => format!("its sites are {}", shown.join(", ")),
     };
-    Error::setting(pattern.flag, message).with_hint(hint)
+    Error::setting(pattern.setting, message).with_hint(hint)
 }
 
 fn unknown_ratio(site: &Site) -> Error {
     Error::node(site.node.clone(), "its ratio is not known")
-        .with_hint(format!("say it: --ratio '{}=0.1'", site.node))
+        .with_hint(format!("set it: `ratio = '{}=0.1'`", site.node))
 }
 
 #[cfg(test)]

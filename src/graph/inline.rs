@@ -1,9 +1,9 @@
-//! Calls of functions that a file defines itself, replaced by the nodes of the functions.
+//! Inlining of the functions that a model file defines.
 //!
-//! A draw inside a function is out of reach: one body serves all its calls, each of which is a
-//! site of its own. So the calls of functions that hold what is looked for are replaced, the
-//! outermost first; all others stay. What stood in a function is known by the call's name
-//! before its own: `call/tensor`, `outer/inner/tensor`.
+//! All calls of a function share its nodes, but a dropout inside is a different site in each
+//! call. Therefore the calls of functions that contain a wanted node are replaced by the
+//! function's nodes, the outermost call first; other calls stay. Inlined tensors are named after
+//! the call: `call/tensor`, `outer/inner/tensor`.
 
 mod budget;
 mod copy;
@@ -21,17 +21,17 @@ use names::TakenNames;
 use crate::error::{Error, Result};
 use crate::onnx::{Model, proto};
 
-/// Calls nest less deep than this in any real file.
+/// Deepest nesting of calls; real files stay below.
 const DEEPEST_CALL: usize = 128;
-/// Bodies that nest deeper are not looked into, and could not be read again.
-const DEEPEST_BODY: usize = 32;
+/// Deepest nesting of subgraphs; deeper ones could not be decoded again.
+const DEEPEST_SUBGRAPH: usize = 32;
 
-/// Replaces every call of a function that holds a node that `holds` is true for, in bodies and
-/// through further functions too. A model without one stays as it is.
+/// Inlines every call of a function that contains a node for which `holds` is true, in subgraphs
+/// and through other functions too. A model without such a call is not changed.
 ///
 /// # Errors
-/// If a function calls itself, uses another operator set than the model, is called with more
-/// than it takes, or if the nodes become too many.
+/// Fails if a function calls itself, uses another operator set than the model, is called with more
+/// arguments than it takes, or if there are too many nodes.
 pub(super) fn functions(
     model: &mut Model,
     holds: &dyn Fn(&proto::Node) -> bool,
@@ -66,7 +66,7 @@ pub(super) fn functions(
 #[derive(Clone, Copy, Default)]
 struct Depth {
     calls: usize,
-    bodies: usize,
+    subgraphs: usize,
 }
 
 struct Inliner<'a> {
@@ -74,7 +74,7 @@ struct Inliner<'a> {
     holds: &'a dyn Fn(&proto::Node) -> bool,
     names: TakenNames,
     budget: InlineBudget,
-    /// The functions whose calls were replaced.
+    /// Functions whose calls were inlined.
     used: BTreeSet<usize>,
 }
 
@@ -83,23 +83,23 @@ impl Inliner<'_> {
         let nodes = std::mem::take(&mut graph.node);
         graph.node.reserve(nodes.len());
         for node in nodes {
-            self.place(node, graph, depth)?;
+            self.append(node, graph, depth)?;
         }
         Ok(())
     }
 
-    /// Puts a node at the end of a graph, or what stands for it.
-    fn place(
+    /// Appends a node to a graph, or the nodes of the function that it calls.
+    fn append(
         &mut self,
         mut node: proto::Node,
         graph: &mut proto::Graph,
         depth: Depth,
     ) -> Result<()> {
         let Some(function) = self.library.wanted(&node, self.holds) else {
-            if depth.bodies >= DEEPEST_BODY && node.subgraphs().next().is_some() {
-                return Err(too_deep(&node, "bodies", DEEPEST_BODY));
+            if depth.subgraphs >= DEEPEST_SUBGRAPH && node.subgraphs().next().is_some() {
+                return Err(too_deep(&node, "subgraphs", DEEPEST_SUBGRAPH));
             }
-            let inner = Depth { bodies: depth.bodies + 1, ..depth };
+            let inner = Depth { subgraphs: depth.subgraphs + 1, ..depth };
             for body in node.subgraphs_mut() {
                 self.in_graph(body, inner)?;
             }
@@ -121,21 +121,20 @@ impl Inliner<'_> {
         graph.value_info.extend(copy.described);
         let depth = Depth { calls: depth.calls + 1, ..depth };
         for node in copy.nodes {
-            self.place(node, graph, depth)?;
+            self.append(node, graph, depth)?;
         }
         Ok(())
     }
 }
 
-/// How deep bodies nest in these nodes.
-fn nested(nodes: &[proto::Node]) -> usize {
+/// Returns the depth of the subgraphs in these nodes.
+fn nesting_depth(nodes: &[proto::Node]) -> usize {
     let attributes = nodes.iter().flat_map(|node| &node.attribute);
-    attributes.map(nested_in).max().unwrap_or(0)
+    attributes.map(nesting_depth_in).max().unwrap_or(0)
 }
 
-fn nested_in(attribute: &proto::Attribute) -> usize {
-    let bodies = attribute.subgraphs();
-    bodies.map(|body| 1 + nested(&body.node)).max().unwrap_or(0)
+fn nesting_depth_in(attribute: &proto::Attribute) -> usize {
+    attribute.subgraphs().map(|graph| 1 + nesting_depth(&graph.node)).max().unwrap_or(0)
 }
 
 fn too_deep(node: &proto::Node, what: &str, deepest: usize) -> Error {
@@ -143,12 +142,12 @@ fn too_deep(node: &proto::Node, what: &str, deepest: usize) -> Error {
         .with_hint("export the model without functions around its dropout")
 }
 
-/// The nodes of a list and of the bodies in them.
+/// Visits the nodes of a list and of their subgraphs.
 fn each_node<'a>(nodes: &'a [proto::Node], visit: &mut dyn FnMut(&'a proto::Node)) {
     for node in nodes {
         visit(node);
-        for body in node.subgraphs() {
-            each_node(&body.node, visit);
+        for graph in node.subgraphs() {
+            each_node(&graph.node, visit);
         }
     }
 }

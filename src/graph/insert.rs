@@ -1,4 +1,4 @@
-//! Dropout put in where the file has none.
+//! Insertion of dropout into models that have none.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::site::{
 use crate::error::{Error, Result};
 use crate::onnx::{GraphIndex, Model, int_values};
 
-/// Places that `blocks` stands for.
+/// Insertion points that `blocks` stands for.
 const BLOCKS: [InsertionPoint; 2] = [InsertionPoint::Residual, InsertionPoint::Linear];
 
-/// The sites that the options put in.
+/// Returns the sites that the options insert.
 ///
 /// # Errors
-/// If a place or node is not there, or has no channels to drop.
+/// Fails if an insertion point or node does not exist, or has no channels to drop.
 pub(super) fn sites(
     model: &Model,
     heads: &[&str],
@@ -29,13 +29,13 @@ pub(super) fn sites(
     let all = candidates::candidates(model, heads);
     let mut chosen: Vec<Candidate> = Vec::new();
     for wanted in &options.insert {
-        for candidate in wanted_by(model, heads, &all, wanted)? {
+        for candidate in candidates_for(model, heads, &all, wanted)? {
             if !chosen.iter().any(|c| c.at == candidate.at) {
                 chosen.push(candidate);
             }
         }
     }
-    // One tensor that several nodes read is dropped from once.
+    // A tensor that several nodes read gets one dropout.
     let mut by_tensor: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
     for candidate in chosen {
         by_tensor.entry(candidate.tensor.clone()).or_default().push(candidate);
@@ -45,23 +45,23 @@ pub(super) fn sites(
     groups.into_iter().map(|group| site(model, &group, options)).collect()
 }
 
-fn wanted_by(
+fn candidates_for(
     model: &Model,
     heads: &[&str],
     all: &[Candidate],
     wanted: &str,
 ) -> Result<Vec<Candidate>> {
-    let of = |places: &[InsertionPoint]| -> Vec<Candidate> {
-        all.iter().filter(|c| places.contains(&c.place)).cloned().collect()
+    let at_points = |points: &[InsertionPoint]| -> Vec<Candidate> {
+        all.iter().filter(|c| points.contains(&c.place)).cloned().collect()
     };
     let place = InsertionPoint::ALL.into_iter().find(|place| place.name() == wanted);
     let found = match place {
-        Some(place) => of(&[place]),
-        None if wanted == "blocks" => of(&BLOCKS),
+        Some(place) => at_points(&[place]),
+        None if wanted == "blocks" => at_points(&BLOCKS),
         None => {
-            let pattern = Pattern::new("--insert", wanted)?;
+            let pattern = Pattern::new("insert", wanted)?;
             let nodes = model.graph.node.iter().enumerate();
-            let named = nodes.filter(|(_, node)| pattern.is(node.label()));
+            let named = nodes.filter(|(_, node)| pattern.matches(node.label()));
             let at = |(at, _): (usize, _)| {
                 let known = all.iter().find(|c| c.at == at).cloned();
                 known.or_else(|| candidates::before(model, heads, at))
@@ -76,17 +76,17 @@ fn wanted_by(
         (_, Some(node)) if place == Some(InsertionPoint::Attention) || node.label() == wanted => {
             Err(Error::node(
                 node.label(),
-                "attention in one operator: its weights are no tensor that dropout could be \
-                 put on",
+                "attention in one operator: its weights are not a tensor that dropout could \
+                 be put on",
             )
             .with_hint("export with an operator set below 23, or choose another place"))
         }
         (false, _) => Ok(found),
-        (true, _) => Err(nothing(all, wanted)),
+        (true, _) => Err(no_candidate(all, wanted)),
     }
 }
 
-fn nothing(all: &[Candidate], wanted: &str) -> Error {
+fn no_candidate(all: &[Candidate], wanted: &str) -> Error {
     let mut places: Vec<&str> = Vec::new();
     for place in InsertionPoint::ALL {
         if all.iter().any(|c| c.place == place) {
@@ -103,7 +103,7 @@ fn nothing(all: &[Candidate], wanted: &str) -> Error {
             places.join(", ")
         ),
     };
-    Error::setting("--insert", message).with_hint(hint)
+    Error::setting("insert", message).with_hint(hint)
 }
 
 fn site(
@@ -148,8 +148,8 @@ fn names(group: &[Candidate]) -> String {
     names.join(", ")
 }
 
-/// The axis of the channels, from the last: before a convolution the second of as many axes as
-/// its weights have, before a linear layer the last.
+/// Returns the axis of the channels, counted from the last: before a convolution the second of as
+/// many axes as its weights have, before a linear layer the last.
 fn channel_axis(model: &Model, candidate: &Candidate) -> Result<i64> {
     let index = GraphIndex::new(&model.graph);
     let mut node = &model.graph.node[candidate.at];
@@ -179,13 +179,13 @@ fn channel_axis(model: &Model, candidate: &Candidate) -> Result<i64> {
             }
             _ => {}
         }
-        // What wrote the tensor says as much.
+        // The layer that writes the tensor has the same channels.
         let before = node.input.iter().find_map(|name| index.producer(name));
         match before {
             Some(before) => node = before,
             None => break,
         }
     }
-    Err(Error::setting("--unit", format!("\"{}\" reads no channels", candidate.node))
-        .with_hint("leave --unit out: every element is dropped by itself"))
+    Err(Error::setting("unit", format!("\"{}\" reads no channels", candidate.node))
+        .with_hint("leave `unit` out: every element is dropped by itself"))
 }

@@ -194,7 +194,7 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
             model.path(),
             format!("no live dropout reaches the output; the live ones lie elsewhere (\"{name}\")"),
         )
-        .with_hint("choose another output with --output-name");
+        .with_hint("choose another output with `output_name`");
     }
     let inert = match &survey.inert[..] {
         [] => "there is no Dropout node behind the output; exporters remove dropout in \
@@ -207,7 +207,7 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
     };
     Error::model(model.path(), format!("the model has no live dropout: {inert}"))
         .with_hint(format!(
-            "put it in, --insert head for instance (`mcdrop inspect` lists places); or {EXPORT_HINT}"
+            "put it in, `insert = head` for instance (`mcdrop inspect` lists places); or {EXPORT_HINT}"
         ))
 }
 

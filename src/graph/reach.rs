@@ -1,15 +1,16 @@
-//! What depends on what: nodes an output needs, constants, shape arithmetic, randomness.
+//! Dependencies between nodes: ancestors of an output, constants, shape arithmetic, downstream
+//! nodes.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::onnx::{GraphIndex, captured_names, proto};
 
-/// Sets of node positions in one graph.
+/// Index of the dependencies in one graph; returns sets of node positions.
 #[derive(Debug)]
 pub(super) struct Reach<'a> {
     pub(super) index: GraphIndex<'a>,
     graph: &'a proto::Graph,
-    /// What each node reads, with what its bodies capture.
+    /// Tensors that each node reads, including those that its subgraphs read from outside.
     reads: Vec<Vec<&'a str>>,
 }
 
@@ -24,7 +25,7 @@ impl<'a> Reach<'a> {
         &self.reads[node]
     }
 
-    /// The nodes that these tensors need.
+    /// Returns the nodes that these tensors depend on.
     pub(super) fn needed<'n>(
         &self,
         tensors: impl IntoIterator<Item = &'n str>,
@@ -46,8 +47,8 @@ impl<'a> Reach<'a> {
         found
     }
 
-    /// The nodes downstream of these; `through_shapes` says whether the shape of a tensor
-    /// counts as depending on it.
+    /// Returns the nodes downstream of these; with `through_shapes`, also those that depend on the
+    /// shape of a tensor.
     pub(super) fn downstream(
         &self,
         start: &HashSet<usize>,
@@ -70,28 +71,28 @@ impl<'a> Reach<'a> {
         found
     }
 
-    /// Whether a node turns a tensor into its shape.
+    /// Returns true if a node computes the shape of a tensor.
     pub(super) fn is_shape(&self, node: usize) -> bool {
         matches!(self.graph.node[node].op(), "Shape" | "Size")
     }
 
-    /// The nodes fed by constants alone.
+    /// Returns the nodes that depend only on constants.
     pub(super) fn constant(&self) -> HashSet<usize> {
         self.closed_over(|_| false)
     }
 
-    /// The nodes that are not constant and depend on tensors only through their shapes.
+    /// Returns the nodes that are not constant and depend on tensors only through their shapes.
     pub(super) fn shape_arithmetic(&self, constant: &HashSet<usize>) -> HashSet<usize> {
         let either = self.closed_over(|node| self.is_shape(node));
         either.difference(constant).copied().collect()
     }
 
-    /// The nodes whose every input is an initializer or written by a node of the set itself;
-    /// `always` holds whatever it reads.
+    /// Returns the largest set of nodes whose inputs are initializers or written by the set, plus the
+    /// nodes for which `always` is true.
     fn closed_over(&self, always: impl Fn(usize) -> bool) -> HashSet<usize> {
         let is_open = |name: &str| !self.index.initializers.contains_key(name);
         let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
-        // How many inputs of each node are not known to be fed; those of the graph never are.
+        // Number of inputs of each node that are not in the set yet; graph inputs never are.
         let mut waits: Vec<usize> = vec![0; self.reads.len()];
         for (node, names) in self.reads.iter().enumerate() {
             for &name in names.iter().filter(|name| is_open(name)) {

@@ -1,9 +1,9 @@
-//! Batch normalization in training form brought back to inference form.
+//! Conversion of batch normalization from training form to inference form.
 
 use crate::onnx::{Model, proto};
 
-/// Makes every `BatchNormalization` use its running statistics; the names of those that did not,
-/// in bodies and functions too.
+/// Makes every `BatchNormalization` use its running statistics, in subgraphs and functions too;
+/// returns the names of the nodes that did not.
 pub(super) fn batch_norm(model: &mut Model) -> Vec<String> {
     let opset = model.opset();
     let mut repaired = Vec::new();
@@ -19,27 +19,26 @@ fn in_nodes(nodes: &mut [proto::Node], opset: i64, repaired: &mut Vec<String>) {
         if is_training(node, opset) {
             repaired.push(node.label().to_owned());
             node.attribute.retain(|a| a.name.as_deref() != Some("training_mode"));
-            // What is left are updates of the statistics, which nothing but training reads.
+            // The other outputs update the statistics, which only training reads.
             node.output.truncate(1);
         }
-        for attribute in &mut node.attribute {
-            let bodies = attribute.subgraphs_mut();
-            bodies.for_each(|body| in_nodes(&mut body.node, opset, repaired));
+        for graph in node.subgraphs_mut() {
+            in_nodes(&mut graph.node, opset, repaired);
         }
     }
 }
 
-/// Whether a node normalizes by the batch that it sees: with `training_mode` from operator set 14
-/// on, with more than one output before.
+/// Returns true if a node normalizes by the statistics of its batch: with `training_mode` from
+/// operator set 14 on, with more than one output before.
 pub(super) fn is_training(node: &proto::Node, opset: i64) -> bool {
     let outputs = node.output.iter().filter(|name| !name.is_empty()).count();
     node.is("BatchNormalization")
         && (node.int("training_mode") == Some(1) || (opset < 14 && outputs > 1))
 }
 
-/// Whether a node of a function may do so in one of its calls, which say the mode.
+/// Returns true if a node of a function does so in some call, if calls set the mode.
 pub(super) fn may_train(node: &proto::Node, opset: i64) -> bool {
     let mode = node.attribute("training_mode");
-    let is_said_by_calls = mode.is_some_and(|a| a.ref_attr_name.is_some());
-    is_training(node, opset) || (is_said_by_calls && node.is("BatchNormalization"))
+    let is_set_by_calls = mode.is_some_and(|a| a.ref_attr_name.is_some());
+    is_training(node, opset) || (is_set_by_calls && node.is("BatchNormalization"))
 }

@@ -1,13 +1,12 @@
-//! Names that only a rewritten graph has.
+//! Operators and tensors that only rewritten graphs may contain.
 
 use super::recognize::is_restored;
 use crate::error::{Error, Result};
 use crate::onnx::{Model, proto};
 use crate::operator::{DOMAIN, IMAGE_KEY, SAMPLE};
 
-/// Refuses a file that has our operators or tensors already: its nodes would be taken for draws
-/// that were put in place. Those of a converted file that was read back are known by what is
-/// said of them.
+/// Fails if a file already contains operators or tensors of mcdrop: its nodes would be taken for
+/// stochastic nodes that were put in place.
 pub(super) fn refuse(model: &Model) -> Result<()> {
     in_nodes(&model.graph.node)?;
     model.shell.functions.iter().try_for_each(|function| in_nodes(&function.node))

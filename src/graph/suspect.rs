@@ -1,5 +1,5 @@
-//! Signs that a file is not what its owner thinks: masks that an exporter froze, passes that it
-//! merged, outputs that are no scores. Each with its evidence; none is a proof.
+//! Heuristics for exports that lost their dropout: frozen masks, merged passes, outputs that are
+//! not scores. Each warning states its evidence; none is a proof.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -8,14 +8,14 @@ use super::recognize;
 use super::site::Site;
 use crate::onnx::{Model, first_values, proto, tensor_values};
 
-/// What is suspected: a closed list.
+/// Kind of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Suspicion {
     /// A constant of zeros and one other value that activations are multiplied by.
     FrozenMask,
-    /// Weights of which a share is exactly zero.
+    /// Weights of which a fraction is exactly zero.
     FrozenWeight,
-    /// A tensor that depends on a dropout and that one node reads several times.
+    /// A tensor that depends on dropout and that one node reads several times.
     MergedPasses,
     /// An output of class ids instead of scores.
     ClassIds,
@@ -24,7 +24,7 @@ pub enum Suspicion {
 }
 
 impl Suspicion {
-    /// All, in the order of the documentation.
+    /// All kinds, in the order of the documentation.
     pub const ALL: [Self; 5] = [
         Self::FrozenMask,
         Self::FrozenWeight,
@@ -33,7 +33,7 @@ impl Suspicion {
         Self::StrippedQuantized,
     ];
 
-    /// The name in listings.
+    /// Returns the name in listings.
     pub fn name(self) -> &'static str {
         match self {
             Self::FrozenMask => "frozen_mask",
@@ -45,23 +45,23 @@ impl Suspicion {
     }
 }
 
-/// A suspicion with its evidence.
+/// A heuristic finding with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// What is suspected.
+    /// Kind of the warning.
     pub suspicion: Suspicion,
-    /// The node or output that shows it.
+    /// Node or output that shows it.
     pub node: String,
-    /// What was seen, in a sentence.
+    /// The observation, in a sentence.
     pub evidence: String,
 }
 
-/// Masks larger than this are not looked at.
+/// Largest mask that is examined.
 const LARGEST_MASK: usize = 1 << 16;
-/// Values of a weight that are looked at.
+/// Number of values of a weight that are examined.
 const SEEN_WEIGHTS: usize = 4096;
 
-/// Everything suspicious, in graph order.
+/// Returns all warnings, in graph order.
 pub(super) fn suspicions(model: &Model, sites: &[Site]) -> Vec<Warning> {
     let reach = Reach::new(&model.graph);
     let constant = reach.constant();
@@ -86,7 +86,7 @@ pub(super) fn suspicions(model: &Model, sites: &[Site]) -> Vec<Warning> {
     found
 }
 
-/// The constant that a tensor is: an initializer, or one behind `Identity` or in a `Constant`.
+/// Returns the value of a constant: an initializer, also behind `Identity`, or a `Constant`.
 fn tensor<'a>(reach: &Reach<'a>, name: &str) -> Option<&'a proto::Tensor> {
     if let Some(tensor) = reach.index.initializer(name) {
         return Some(tensor);
@@ -152,8 +152,8 @@ fn frozen_weight(
     }
     let values = first_values(model, weights, SEEN_WEIGHTS)?;
     let zeros = values.iter().filter(|value| **value == 0.0).count();
-    let share = zeros as f64 / values.len().max(1) as f64;
-    if zeros < 8 || !(0.02..0.9).contains(&share) {
+    let fraction = zeros as f64 / values.len().max(1) as f64;
+    if zeros < 8 || !(0.02..0.9).contains(&fraction) {
         return None;
     }
     Some(Warning {
@@ -162,12 +162,12 @@ fn frozen_weight(
         evidence: format!(
             "{:.0} % of its weights \"{name}\" are exactly 0: pruned, or a dropout of weights \
              that the exporter froze?",
-            100.0 * share
+            100.0 * fraction
         ),
     })
 }
 
-/// A tensor that depends on a dropout and that is put together with itself.
+/// Finds a tensor that depends on dropout and is combined with itself.
 fn merged_passes(
     model: &Model,
     reach: &Reach,
@@ -252,7 +252,7 @@ fn stripped_quantized(model: &Model, sites: &[Site]) -> Option<Warning> {
     Some(Warning {
         suspicion: Suspicion::StrippedQuantized,
         node: node.label().to_owned(),
-        evidence: "the model is quantized and holds no dropout: quantization's pre-processing \
+        evidence: "the model is quantized and contains no dropout: quantization's pre-processing \
                    saves a model that ONNX Runtime has optimized, which deletes every dropout"
             .to_owned(),
     })

@@ -1,12 +1,12 @@
-//! Small constants of a graph: dropout ratios, modes, axes.
+//! Values of small constants: dropout ratios, modes, axes.
 
 use half::{bf16, f16};
 
 use super::{ElementType, GraphIndex, Model, proto};
 
-/// The value of a scalar (or one-element) tensor by name, followed through `Identity`, `Cast`
-/// to a float type, `Constant` and initializers; booleans and integers come as numbers. `None`
-/// where it is not constant.
+/// Returns the value of a tensor with one element, followed through `Identity`, `Cast`,
+/// `Constant` and initializers; truth values and integers as numbers. `None` if it is not
+/// constant.
 pub(crate) fn float_scalar(model: &Model, index: &GraphIndex, name: &str) -> Option<f32> {
     match constant_tensor(model, index, name)? {
         Constant::Tensor(tensor) => single(model, tensor),
@@ -18,7 +18,7 @@ pub(crate) fn float_scalar(model: &Model, index: &GraphIndex, name: &str) -> Opt
     }
 }
 
-/// The values of an integer constant by name.
+/// Returns the values of an integer constant.
 pub(crate) fn int_values(
     model: &Model,
     index: &GraphIndex,
@@ -43,7 +43,7 @@ fn constant_tensor<'a>(
     name: &str,
 ) -> Option<Constant<'a>> {
     let mut name = name.to_owned();
-    // A cyclic graph must not keep us here: no chain is longer than the graph.
+    // Ends in cyclic graphs too: no chain is longer than the graph.
     for _ in 0..=model.graph.node.len() {
         if let Some(tensor) = index.initializer(&name) {
             return Some(Constant::Tensor(tensor));
@@ -69,7 +69,7 @@ fn constant_node(node: &proto::Node) -> Option<Constant<'_>> {
     }
 }
 
-/// The values of a floating-point tensor with at most `most` elements, as f32.
+/// Returns the values of a floating-point tensor as f32; `None` if it has more than `most` elements.
 pub(crate) fn tensor_values(
     model: &Model,
     tensor: &proto::Tensor,
@@ -102,7 +102,7 @@ pub(crate) fn tensor_values(
     (values.len() == count).then_some(values)
 }
 
-/// The first values of a tensor of f32 or f16, at most `most`, without reading the others.
+/// Returns at most `most` first values of a tensor of f32 or f16, without reading the others.
 pub(crate) fn first_values(
     model: &Model,
     tensor: &proto::Tensor,
@@ -132,7 +132,7 @@ fn raw(model: &Model, tensor: &proto::Tensor) -> Option<bytes::Bytes> {
     }
 }
 
-/// The one element of a tensor as f32.
+/// Returns the element of a tensor with one element, as f32.
 fn single(model: &Model, tensor: &proto::Tensor) -> Option<f32> {
     if tensor.dims.iter().any(|&size| size != 1) {
         return None;

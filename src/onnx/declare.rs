@@ -1,14 +1,14 @@
-//! Values as a graph declares its inputs and outputs.
+//! Declarations of the inputs and outputs of a graph.
 
 use super::ElementType;
 use super::proto::{self, TypeValue, ValueInfo};
 
-/// A value of any type.
+/// Declares a value of any type.
 pub(crate) fn untyped(name: &str) -> ValueInfo {
     ValueInfo { name: Some(name.to_owned()), ..ValueInfo::default() }
 }
 
-/// A tensor of an element type, with `None` for sizes that vary.
+/// Declares a tensor; `None` is a size that varies.
 pub(crate) fn declared(
     name: &str,
     element_type: ElementType,
@@ -26,7 +26,7 @@ pub(crate) fn declared(
     )
 }
 
-/// A tensor of a type.
+/// Declares a tensor of a type.
 pub(crate) fn typed(name: &str, tensor: proto::TensorType) -> ValueInfo {
     let kind =
         proto::Type { value: Some(TypeValue::Tensor(tensor)), ..proto::Type::default() };

@@ -1,4 +1,4 @@
-//! Tensors kept in files beside the model.
+//! External data: tensors in files beside the model.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -8,25 +8,25 @@ use bytes::Bytes;
 use super::{file, graph, proto, sniff};
 use crate::error::{Error, Result};
 
-/// `TensorProto.DataLocation`: the value that means "in a file".
+/// `TensorProto.DataLocation` of tensors in files.
 const EXTERNAL: i32 = 1;
 
-/// The files that hold a model's external tensors: location in the model, real path.
+/// The files that contain a model's external tensors: location in the model, real path.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExternalData {
     files: BTreeMap<String, PathBuf>,
 }
 
 impl ExternalData {
-    /// Finds each file that the model names. A location must stay in the model's folder by its
-    /// name; where it is a link (as in hub caches), the link is followed.
+    /// Finds each file that the model names. Its location must be inside the model's folder; links
+    /// (as in hub caches) are followed.
     pub(super) fn find(model_path: &Path, model: &proto::Model) -> Result<Self> {
         let folder = model_path.parent().unwrap_or(Path::new(""));
         let mut files = BTreeMap::new();
         let mut problem = None;
         graph::for_each_tensor(model, &mut |tensor| {
-            if let (Some(place), None) = (place_of(tensor), &problem)
-                && let Err(error) = check(model_path, folder, tensor, &place, &mut files)
+            if let (Some(data), None) = (location_of(tensor), &problem)
+                && let Err(error) = check(model_path, folder, tensor, &data, &mut files)
             {
                 problem = Some(error);
             }
@@ -34,14 +34,14 @@ impl ExternalData {
         problem.map_or(Ok(Self { files }), Err)
     }
 
-    /// The one real folder that holds all files: what ONNX Runtime needs to read them for a
-    /// model that it gets from memory. `None` where they are spread over several.
+    /// Returns the real folder of all files, which ONNX Runtime needs to read them for a model in
+    /// memory. `None` if they are in several folders.
     pub(crate) fn real_folder(&self) -> Option<&Path> {
         let folder = self.files.values().next()?.parent()?;
         self.files.values().all(|path| path.parent() == Some(folder)).then_some(folder)
     }
 
-    /// Changes the locations in a model to the real names of the files.
+    /// Replaces the locations in a model by the real names of the files.
     pub(crate) fn rename(&self, model: &mut proto::Model) {
         if self.files.is_empty() {
             return;
@@ -58,29 +58,29 @@ impl ExternalData {
         });
     }
 
-    /// Bytes of all files; those that cannot be looked at count nothing.
+    /// Returns the size of all files in bytes, without those that cannot be accessed.
     pub(crate) fn bytes(&self) -> u64 {
         let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |data| data.len());
         self.files.values().map(size).sum()
     }
 
-    /// Whether the model keeps everything in its own file.
+    /// Returns true if the model has no external data.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
-    /// Each location and the file it stands for.
+    /// Returns each location and its file.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &Path)> {
         self.files.iter().map(|(location, path)| (location.as_str(), path.as_path()))
     }
 
-    /// The bytes of an external tensor.
+    /// Returns the content of an external tensor; `None` for other tensors.
     pub(crate) fn content(&self, tensor: &proto::Tensor) -> Result<Option<Bytes>> {
-        let Some(place) = place_of(tensor) else { return Ok(None) };
-        let Some(path) = self.files.get(&place.location) else { return Ok(None) };
+        let Some(data) = location_of(tensor) else { return Ok(None) };
+        let Some(path) = self.files.get(&data.location) else { return Ok(None) };
         let content = file::map(path)?;
-        let start = place.offset.min(content.len());
-        let end = place.length.map_or(content.len(), |n| start.saturating_add(n));
+        let start = data.offset.min(content.len());
+        let end = data.length.map_or(content.len(), |n| start.saturating_add(n));
         Ok(Some(content.slice(start..end.min(content.len()))))
     }
 }
@@ -91,7 +91,7 @@ struct DataLocation {
     length: Option<usize>,
 }
 
-fn place_of(tensor: &proto::Tensor) -> Option<DataLocation> {
+fn location_of(tensor: &proto::Tensor) -> Option<DataLocation> {
     if tensor.data_location != Some(EXTERNAL) {
         return None;
     }
@@ -104,7 +104,7 @@ fn place_of(tensor: &proto::Tensor) -> Option<DataLocation> {
     };
     Some(DataLocation {
         location: entry("location").unwrap_or_default(),
-        // What is no number lies beyond every file, which the check refuses.
+        // A text that is not a number is read as an offset beyond every file, which the check refuses.
         offset: entry("offset").map_or(0, |text| text.parse().unwrap_or(usize::MAX)),
         length: entry("length").map(|text| text.parse().unwrap_or(usize::MAX)),
     })
@@ -114,20 +114,20 @@ fn check(
     model_path: &Path,
     folder: &Path,
     tensor: &proto::Tensor,
-    place: &DataLocation,
+    data: &DataLocation,
     files: &mut BTreeMap<String, PathBuf>,
 ) -> Result<()> {
     let name = tensor.name.as_deref().unwrap_or_default();
-    let relative = Path::new(&place.location);
+    let relative = Path::new(&data.location);
     let inside = relative
         .components()
         .all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-    if place.location.is_empty() || !inside {
+    if data.location.is_empty() || !inside {
         return Err(Error::model(
             model_path,
             format!(
                 "tensor \"{name}\" has its data at \"{}\", outside the model's folder",
-                place.location
+                data.location
             ),
         )
         .with_hint(
@@ -148,8 +148,8 @@ fn check(
             .with_hint("copy the data file with the model: both belong together"));
     }
     let size = metadata.len();
-    let length = place.length.map(|length| length as u64).or_else(|| bytes_of(tensor));
-    let end = (place.offset as u64).saturating_add(length.unwrap_or(0));
+    let length = data.length.map(|length| length as u64).or_else(|| bytes_of(tensor));
+    let end = (data.offset as u64).saturating_add(length.unwrap_or(0));
     if end > size {
         if is_pointer(&real)? {
             let message = format!(
@@ -172,7 +172,7 @@ fn check(
              model",
         ));
     }
-    files.insert(place.location.clone(), real);
+    files.insert(data.location.clone(), real);
     Ok(())
 }
 
@@ -181,7 +181,7 @@ fn is_pointer(path: &Path) -> Result<bool> {
     Ok(sniff::is_lfs_pointer(&content))
 }
 
-/// The bytes that a tensor's sizes and element type make; `None` for types below a byte.
+/// Returns the size of a tensor in bytes by its sizes and type; `None` for types below a byte.
 fn bytes_of(tensor: &proto::Tensor) -> Option<u64> {
     let each = tensor.element_type().bytes()?;
     let sizes = tensor.dims.iter().map(|&size| u64::try_from(size).unwrap_or(u64::MAX));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn data_that_are_cut_short_or_elsewhere_are_named_with_a_way_out() {
+    fn truncated_or_missing_data_is_named_with_a_hint() {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
         let whole = std::fs::read(models.join("digits-dynamo.onnx.data")).unwrap();
         assert!(opened(Some(&whole)).is_ok());
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_without_a_length_is_as_long_as_its_sizes_say() {
+    fn the_size_of_a_tensor_follows_from_its_shape() {
         let tensor = |data_type, dims: &[i64]| proto::Tensor {
             data_type: Some(data_type),
             dims: dims.to_vec(),

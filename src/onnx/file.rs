@@ -1,4 +1,4 @@
-//! Reading a model file through a memory map, and writing it back.
+//! Model files: read through a memory map, and written back.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,19 +17,19 @@ const EXPORT_HINT: &str = "write it with torch.onnx.export; a checkpoint (.pt, .
 const AGAIN_HINT: &str = "copy or download the file again, or export the model again";
 
 impl Model {
-    /// Reads a model file; weights are not copied, external data are found but not read.
+    /// Reads a model file. Weights are not copied; external data is found but not read.
     ///
     /// # Errors
-    /// If the file cannot be read, is not an ONNX model, has no graph, or names external data
-    /// that are missing, too short or outside the model's folder.
+    /// Fails if the file cannot be read, is not an ONNX model, has no graph, or names external data
+    /// that is missing, too short or outside the model's folder.
     pub fn open(path: &Path) -> Result<Self> {
         let content = map(path)?;
         if content.is_empty() {
             return Err(Error::model(path, "the file is empty").with_hint(AGAIN_HINT));
         }
-        if let Some(sniff) = sniff::look(&content) {
-            let message = format!("not an ONNX model: it is {}", sniff.what);
-            return Err(Error::model(path, message).with_hint(sniff.hint));
+        if let Some(other) = sniff::sniff(&content) {
+            let message = format!("not an ONNX model: it is {}", other.what);
+            return Err(Error::model(path, message).with_hint(other.hint));
         }
         let mut shell = decode(path, &content)?;
         let unknown_bytes = content.len().saturating_sub(shell.encoded_len()) as u64;
@@ -45,27 +45,27 @@ impl Model {
         Ok(Self { path: path.to_owned(), shell, graph, external, unknown_bytes })
     }
 
-    /// The file's bytes again: the same as read where nothing was changed and
+    /// Encodes the model: to the bytes that were read if nothing was changed and
     /// [`Model::unknown_bytes`] is 0.
     pub fn encode(&self) -> Vec<u8> {
         self.with_graph(self.graph.clone()).encode_to_vec()
     }
 
-    /// The model's messages with another graph.
+    /// Returns the model's messages with another graph.
     pub(crate) fn with_graph(&self, graph: proto::Graph) -> proto::Model {
         proto::Model { graph: Some(graph), ..self.shell.clone() }
     }
 
-    /// The bytes of a model's messages.
+    /// Encodes a model's messages.
     pub(crate) fn encode_messages(model: &proto::Model) -> Vec<u8> {
         model.encode_to_vec()
     }
 
-    /// Name and SHA-256 of the model file and of each file of external data, as `sha256sum`
-    /// prints them. Reads the files whole.
+    /// Returns name and SHA-256 of the model file and of each file of external data. Reads whole
+    /// files.
     ///
     /// # Errors
-    /// If a file cannot be read.
+    /// Fails if a file cannot be read.
     pub fn file_hashes(&self) -> Result<Vec<(String, [u8; 32])>> {
         let own =
             self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -104,7 +104,7 @@ fn decode(path: &Path, content: &Bytes) -> Result<proto::Model> {
     })
 }
 
-/// The file's content without reading it.
+/// Maps a file into memory without reading it.
 #[expect(unsafe_code, reason = "a memory map is how gigabytes of weights stay unread")]
 pub(super) fn map(path: &Path) -> Result<Bytes> {
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
@@ -116,9 +116,8 @@ pub(super) fn map(path: &Path) -> Result<Bytes> {
     if metadata.len() == 0 {
         return Ok(Bytes::new());
     }
-    // SAFETY: the map is read-only and private to this process. That nobody shortens the file
-    // while it is open is the assumption that every memory-mapped reader makes, ONNX Runtime's
-    // own reading of external data among them.
+    // SAFETY: the map is read-only and private to this process. It is assumed, as by every reader
+    // of memory maps including ONNX Runtime, that the file is not shortened while it is open.
     let content = unsafe { memmap2::Mmap::map(&file) };
     Ok(Bytes::from_owner(content.map_err(|source| Error::read(path, source))?))
 }

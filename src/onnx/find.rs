@@ -1,22 +1,21 @@
-//! Which file is meant where a folder is given as the model.
+//! The model file of an export folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// The name that exporters give a model in a folder of its own.
+/// Usual name of the model in an export folder.
 const USUAL: &str = "model.onnx";
 
-/// The folder in which exporters put models beside the files of a checkpoint.
+/// Folder of exported models beside the files of a checkpoint.
 const BELOW: &str = "onnx";
 
-/// The model at this path: the file itself, or the model of an export folder, which is
-/// `model.onnx`, else the only `.onnx` file, in the folder or else in `onnx/` below it.
+/// Returns the model at this path: the file itself, or in an export folder `model.onnx`, else the
+/// only `.onnx` file, in the folder or in `onnx/` below it.
 ///
 /// # Errors
-///
-/// A folder cannot be read, holds no `.onnx` file, or several of which none is `model.onnx`.
+/// Fails if a folder cannot be read, contains no `.onnx` file, or several without `model.onnx`.
 pub fn find_model(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
@@ -46,7 +45,7 @@ pub fn find_model(path: &Path) -> Result<PathBuf> {
     ))
 }
 
-/// The `.onnx` files in a folder, sorted; none where there is no folder.
+/// Returns the `.onnx` files in a folder, sorted; none if it does not exist.
 fn models_in(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());

@@ -1,10 +1,10 @@
-//! Finding one's way in a graph: who writes a tensor, who reads it, what bodies capture.
+//! Lookups in a graph: writers of tensors, initializers, tensors that subgraphs read.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::proto;
 
-/// Who writes each tensor of a graph, and its initializers.
+/// The node that writes each tensor of a graph, and its initializers.
 #[derive(Debug)]
 pub(crate) struct GraphIndex<'a> {
     graph: &'a proto::Graph,
@@ -18,7 +18,7 @@ impl<'a> GraphIndex<'a> {
         Self::inside(graph, None)
     }
 
-    /// The index of a body, whose nodes also read what is written around it.
+    /// Creates the index of a subgraph, whose nodes also read tensors of the graph around it.
     pub(crate) fn inside(
         graph: &'a proto::Graph,
         outer: Option<&'a GraphIndex<'a>>,
@@ -35,12 +35,12 @@ impl<'a> GraphIndex<'a> {
         Self { graph, producers, initializers, outer }
     }
 
-    /// The node of this graph that writes a tensor.
+    /// Returns the position of the node of this graph that writes a tensor.
     pub(crate) fn producer_index(&self, tensor: &str) -> Option<usize> {
         self.producers.get(tensor).copied()
     }
 
-    /// The node that writes a tensor, of this graph or of one around it.
+    /// Returns the node that writes a tensor, of this graph or of one around it.
     pub(crate) fn producer(&self, tensor: &str) -> Option<&'a proto::Node> {
         match self.producer_index(tensor) {
             Some(i) => Some(&self.graph.node[i]),
@@ -49,7 +49,7 @@ impl<'a> GraphIndex<'a> {
         }
     }
 
-    /// An initializer of this graph or of one around it.
+    /// Returns an initializer of this graph or of one around it.
     pub(crate) fn initializer(&self, tensor: &str) -> Option<&'a proto::Tensor> {
         match self.initializers.get(tensor) {
             Some(found) => Some(found),
@@ -58,8 +58,8 @@ impl<'a> GraphIndex<'a> {
         }
     }
 
-    /// What the file says about a tensor's type: as input, output or value of this graph or of
-    /// one around it.
+    /// Returns the declared type of a tensor: as input, output or value of this graph or of one
+    /// around it.
     pub(crate) fn described(&self, tensor: &str) -> Option<super::ValueDescription> {
         let graph = self.graph;
         let values = graph.value_info.iter().chain(&graph.input).chain(&graph.output);
@@ -76,7 +76,7 @@ pub(crate) fn is_standard_domain(domain: Option<&str>) -> bool {
     normal_domain(domain).is_empty()
 }
 
-/// A domain of operators, by the one name that the standard one has here: none.
+/// Returns the domain of operators; empty for every name of the standard domain.
 pub(crate) fn normal_domain(domain: Option<&str>) -> &str {
     match domain {
         None | Some("ai.onnx") => "",
@@ -84,7 +84,7 @@ pub(crate) fn normal_domain(domain: Option<&str>) -> &str {
     }
 }
 
-/// What a node reads: its inputs, and what the bodies of `If`, `Loop` and `Scan` take from
+/// Returns the tensors that a node reads: its inputs, and those that its subgraphs read from
 /// outside.
 pub(crate) fn captured_names(node: &proto::Node) -> BTreeSet<&str> {
     let mut names: BTreeSet<&str> =
@@ -105,8 +105,8 @@ fn capture<'a>(body: &'a proto::Graph, names: &mut BTreeSet<&'a str>) {
     names.extend(read.filter(|name| !own.contains(name)));
 }
 
-/// Calls `visit` for every tensor that a session may read: initializers and attributes, dense and
-/// sparse, in bodies and functions too.
+/// Visits every tensor that a session may read: initializers and attributes, dense and sparse, in
+/// subgraphs and functions too.
 pub(super) fn for_each_tensor(
     model: &proto::Model,
     visit: &mut dyn FnMut(&proto::Tensor),
@@ -143,7 +143,7 @@ fn in_sparse(sparse: &proto::SparseTensor, visit: &mut dyn FnMut(&proto::Tensor)
     sparse.values.iter().chain(&sparse.indices).for_each(visit);
 }
 
-/// The same, with tensors that may be changed.
+/// Visits the tensors of [`for_each_tensor`] to change them.
 pub(super) fn for_each_tensor_mut(
     model: &mut proto::Model,
     visit: &mut dyn FnMut(&mut proto::Tensor),

@@ -1,6 +1,6 @@
-//! Files that are given as a model and are something else, told by their content.
+//! Detection of files that are not ONNX models, by their content.
 
-/// What a file is, and the way to an ONNX model.
+/// A file of another format, and a hint on how to get an ONNX model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ForeignFile {
     pub(super) what: String,
@@ -18,7 +18,7 @@ const UNPACK: &str = "unpack it and give the .onnx file in it";
 const ORDER: &str = "the model comes first: mcdrop predict MODEL IMAGES -o FOLDER";
 const AGAIN: &str = "copy or download the file again";
 
-/// Beginnings of files, each at an offset.
+/// Magic numbers: offset, bytes, format, hint.
 const MAGIC: &[(usize, &[u8], &str, &str)] = &[
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image", ORDER),
     (0, b"\xff\xd8\xff", "a JPEG image", ORDER),
@@ -38,19 +38,19 @@ const MAGIC: &[(usize, &[u8], &str, &str)] = &[
     (257, b"ustar", "a tar archive", UNPACK),
 ];
 
-/// How much of a file's beginning and end is looked at.
-const LOOKED_AT: usize = 64 << 10;
+/// Number of bytes at the beginning and end of a file that are examined.
+const EXAMINED: usize = 64 << 10;
 
-/// What a file is, where its content is known and not that of an ONNX model.
-pub(super) fn look(content: &[u8]) -> Option<ForeignFile> {
+/// Returns the format of a file, if it is known and not ONNX.
+pub(super) fn sniff(content: &[u8]) -> Option<ForeignFile> {
     let found = |what: &str, hint| Some(ForeignFile { what: what.to_owned(), hint });
     if let Some(&(_, _, what, hint)) = MAGIC.iter().find(|(offset, magic, ..)| {
         content.get(*offset..).is_some_and(|rest| rest.starts_with(magic))
     }) {
         return found(what, hint);
     }
-    let head = &content[..content.len().min(LOOKED_AT)];
-    let tail = &content[content.len().saturating_sub(LOOKED_AT)..];
+    let head = &content[..content.len().min(EXAMINED)];
+    let tail = &content[content.len().saturating_sub(EXAMINED)..];
     let holds = |word: &[u8]| contains(head, word) || contains(tail, word);
     match content {
         [b'P', b'K', 3 | 5, 4 | 6, ..] => return Some(zip(&holds)),
@@ -78,7 +78,7 @@ pub(super) fn look(content: &[u8]) -> Option<ForeignFile> {
     text(head)
 }
 
-/// Whether a file is a Git LFS pointer, which stands where the file itself should be.
+/// Returns true for a Git LFS pointer, which takes the place of the file itself.
 pub(super) fn is_lfs_pointer(content: &[u8]) -> bool {
     content.starts_with(b"version https://git-lfs")
 }
@@ -87,7 +87,7 @@ fn contains(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
 }
 
-/// What a zip archive is, by the names in it.
+/// Returns the format of a zip archive, by the names in it.
 fn zip(holds: &dyn Fn(&[u8]) -> bool) -> ForeignFile {
     let (what, hint) = if holds(b"constants.pkl") {
         ("a TorchScript archive", EXPORT)
@@ -103,18 +103,18 @@ fn zip(holds: &dyn Fn(&[u8]) -> bool) -> ForeignFile {
     ForeignFile { what: what.to_owned(), hint }
 }
 
-/// Eight bytes of length, then as much JSON.
+/// Returns true for eight bytes of length, then JSON.
 fn safetensors(content: &[u8]) -> bool {
     let Some((length, rest)) = content.split_first_chunk::<8>() else { return false };
     let length = u64::from_le_bytes(*length);
     (2..100 << 20).contains(&length) && rest.starts_with(b"{\"")
 }
 
-/// Characters of a text that are shown.
+/// Number of characters of a text that are shown.
 const SHOWN: usize = 40;
 
 fn text(head: &[u8]) -> Option<ForeignFile> {
-    // A character may be cut by the end of what is looked at.
+    // The end of the examined bytes may cut a character.
     let valid = match str::from_utf8(head) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_other_kinds_are_told_by_their_content() {
+    fn other_formats_are_detected_by_their_content() {
         let tar = [&[b'a'; 257][..], b"ustar\0", &[0; 250]].concat();
         let tensors = [&200_u64.to_le_bytes()[..], b"{\"a\":{\"dtype\":\"F32\""].concat();
         let cases: &[(&[u8], &str, &str)] = &[
@@ -186,27 +186,27 @@ mod tests {
             (&[0; 5000], "zeros", "again"),
         ];
         for (content, what, hint) in cases {
-            let found = look(content).unwrap_or_else(|| panic!("{what} is not known"));
+            let found = sniff(content).unwrap_or_else(|| panic!("{what} is not known"));
             assert!(found.what.contains(what), "{what}: {found:?}");
             assert!(found.hint.contains(hint), "{what}: {found:?}");
         }
     }
 
     #[test]
-    fn models_and_noise_are_taken_for_nothing_else() {
+    fn models_and_noise_are_not_other_formats() {
         for name in ["models/digits.onnx", "models/streets-dynamo.onnx"] {
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-            assert_eq!(look(&std::fs::read(path).unwrap()), None, "{name}");
+            assert_eq!(sniff(&std::fs::read(path).unwrap()), None, "{name}");
         }
         for content in [&b""[..], b"\x08\x08\x12\x07pytorch", b"\xde\xad\xbe\xef"] {
-            assert_eq!(look(content), None, "{content:?}");
+            assert_eq!(sniff(content), None, "{content:?}");
         }
     }
 
     #[test]
     fn a_long_text_is_shown_by_its_first_words_and_may_end_inside_a_character() {
-        let content = "ü".repeat(LOOKED_AT);
-        let found = look(&content.as_bytes()[..LOOKED_AT - 1]).unwrap();
+        let content = "ü".repeat(EXAMINED);
+        let found = sniff(&content.as_bytes()[..EXAMINED - 1]).unwrap();
         assert!(found.what.chars().count() < 80, "{found:?}");
     }
 }

@@ -1,14 +1,14 @@
-//! Whether a file that cannot be decoded is an ONNX model that ends early.
+//! Detection of ONNX files that end early.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 
 /// `ModelProto.graph`.
 const GRAPH: u32 = 7;
 
-/// Where a model's parts end that its file is too short for: its name and the byte, as the
-/// file itself says. `None` where the file is no ONNX model or its parts end inside it.
+/// Returns the part of a model that the file is too short for, and the byte where it would end.
+/// `None` if the file is not an ONNX model or is long enough.
 pub(super) fn missing_end(content: &[u8]) -> Option<(&'static str, u64)> {
-    if !begins_as_a_model(content) {
+    if !begins_like_a_model(content) {
         return None;
     }
     let mut rest = content;
@@ -40,13 +40,13 @@ pub(super) fn missing_end(content: &[u8]) -> Option<(&'static str, u64)> {
     None
 }
 
-/// Every exporter writes the IR version first.
-fn begins_as_a_model(content: &[u8]) -> bool {
-    const NEWEST_THINKABLE: u8 = 64;
-    matches!(content, [0x08, 1..=NEWEST_THINKABLE, ..])
+/// Returns true if a file begins with an IR version, as every exporter writes it.
+fn begins_like_a_model(content: &[u8]) -> bool {
+    const NEWEST_PLAUSIBLE: u8 = 64;
+    matches!(content, [0x08, 1..=NEWEST_PLAUSIBLE, ..])
 }
 
-/// A key that cannot be read is cut where it is the end of the file.
+/// Returns the end of a key that the end of the file cuts.
 fn ends_within(content: &[u8], rest: &[u8]) -> Option<(&'static str, u64)> {
     rest.is_empty().then_some(("one of its parts", content.len() as u64 + 1))
 }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_that_is_cut_is_known_and_says_where_its_graph_would_end() {
+    fn a_truncated_model_is_detected_with_the_end_of_its_graph() {
         let path =
             std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/digits.onnx");
         let content = std::fs::read(path).unwrap();
@@ -67,12 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_are_no_model_that_was_cut() {
+    fn other_bytes_are_not_truncated_models() {
         for content in [&b"import torch"[..], b"", b"\x08", b"\x08\xff\xff", b"\x0a\x05a"]
         {
             assert_eq!(missing_end(content), None, "{content:?}");
         }
-        // A length that no file has.
+        // A length beyond any file.
         let huge = b"\x08\x08\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
         assert_eq!(missing_end(huge), Some(("its graph", u64::MAX)));
     }

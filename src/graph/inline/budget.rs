@@ -1,5 +1,5 @@
-//! How large a file may become: a few functions that call each other twice make any number of
-//! nodes.
+//! Limit on the size of a model after inlining: a few functions that call each other twice make
+//! any number of nodes.
 
 use prost::Message as _;
 
@@ -7,9 +7,9 @@ use super::each_node;
 use crate::error::{Error, Result};
 use crate::onnx::proto;
 
-/// More nodes than any network has.
+/// Most nodes of a model; no network has as many.
 pub(super) const MOST_NODES: usize = 1_000_000;
-/// Bytes that may be added, beside what the functions hold themselves.
+/// Most bytes of added nodes, beside those of the functions themselves.
 const MOST_BYTES: usize = 256 << 20;
 
 pub(super) struct InlineBudget {
@@ -23,8 +23,7 @@ impl InlineBudget {
         Self { nodes: MOST_NODES, bytes: MOST_BYTES.saturating_add(2 * own) }
     }
 
-    /// Takes off what copying a function needs at least: its lists are gone through for each
-    /// call.
+    /// Charges the least that copying a function costs: each call visits its lists.
     pub(super) fn enter(
         &mut self,
         call: &proto::Node,
@@ -33,7 +32,7 @@ impl InlineBudget {
         self.take(call, 0, function.encoded_len())
     }
 
-    /// Takes a node and those in its bodies off.
+    /// Charges a node and the nodes in its subgraphs.
     pub(super) fn charge(
         &mut self,
         call: &proto::Node,

@@ -1,4 +1,4 @@
-//! A function's nodes as one call of it sees them.
+//! The nodes of a function, renamed for one call.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,10 +9,10 @@ use super::names::{self, TakenNames};
 use crate::error::Result;
 use crate::onnx::{proto, typed};
 
-/// What stands for a call.
+/// The nodes that replace a call.
 pub(super) struct InlinedCall {
     pub(super) nodes: Vec<proto::Node>,
-    /// Element types of its tensors, as far as the function says them.
+    /// Element types of its tensors, as far as the function states them.
     pub(super) described: Vec<proto::ValueInfo>,
 }
 
@@ -55,11 +55,11 @@ impl InlinedCall {
 
 fn check(function: &proto::Function, call: &proto::Node) -> Result<()> {
     let label = function.label();
-    let nested = super::nested(&function.node)
-        + super::nested(std::slice::from_ref(call))
-        + function.attribute_proto.iter().map(super::nested_in).max().unwrap_or(0);
-    if nested > 2 * super::DEEPEST_BODY {
-        return Err(super::too_deep(call, "bodies", 2 * super::DEEPEST_BODY));
+    let nested = super::nesting_depth(&function.node)
+        + super::nesting_depth(std::slice::from_ref(call))
+        + function.attribute_proto.iter().map(super::nesting_depth_in).max().unwrap_or(0);
+    if nested > 2 * super::DEEPEST_SUBGRAPH {
+        return Err(super::too_deep(call, "subgraphs", 2 * super::DEEPEST_SUBGRAPH));
     }
     for (what, given, most) in [
         ("inputs", call.input.len(), function.input.len()),
@@ -91,12 +91,12 @@ struct CallCopier<'a> {
     library: &'a FunctionLibrary<'a>,
     names: &'a mut TakenNames,
     prefix: String,
-    /// New names by old ones: those of the function, then of each body around.
+    /// New names by old ones: those of the function, then those of each enclosing subgraph.
     scopes: Vec<HashMap<String, String>>,
 }
 
 impl CallCopier<'_> {
-    /// Gives the function's own tensors their names; nodes for outputs that need one.
+    /// Names the tensors of the function; returns `Identity` nodes for outputs that need one.
     fn bind(&mut self) -> Vec<proto::Node> {
         let mut bound: HashMap<String, String> = HashMap::new();
         for (i, name) in self.function.input.iter().enumerate() {
@@ -110,7 +110,7 @@ impl CallCopier<'_> {
                 continue;
             };
             match bound.get(name) {
-                // An input handed through, or one tensor for two outputs.
+                // An output that is an input, or one tensor for two outputs.
                 Some(known) => aliases.push(identity(known, given)),
                 None => drop(bound.insert(name.clone(), given.clone())),
             }
@@ -130,7 +130,7 @@ impl CallCopier<'_> {
             return String::new();
         }
         let found = self.scopes.iter().rev().find_map(|scope| scope.get(name));
-        // A function sees nothing of the graph around its call.
+        // A function does not see the graph around its call.
         found.cloned().unwrap_or_else(|| format!("{}/{name}", self.prefix))
     }
 
@@ -140,7 +140,7 @@ impl CallCopier<'_> {
 
     fn node(&mut self, node: &mut proto::Node) {
         let label = node.label();
-        // A call without a name gets one, so that what stands in it is known by where it is.
+        // A call without a name gets one, so that the tensors in it have unique names.
         if node.name.as_deref().is_some_and(|name| !name.is_empty())
             || self.library.called(node).is_some()
         {
@@ -156,19 +156,18 @@ impl CallCopier<'_> {
             .collect();
     }
 
-    /// The attribute as it is in this call; none where neither the call nor the function says
-    /// what it refers to.
+    /// Returns the attribute as it is in this call; `None` if it refers to an attribute that neither
+    /// the call nor the function sets.
     fn attribute(&mut self, mut attribute: proto::Attribute) -> Option<proto::Attribute> {
         let Some(reference) =
             attribute.ref_attr_name.as_deref().filter(|r| !r.is_empty())
         else {
-            let bodies = attribute.subgraphs_mut();
-            bodies.for_each(|body| self.body(body));
+            attribute.subgraphs_mut().for_each(|graph| self.subgraph(graph));
             return Some(attribute);
         };
         let is_meant = |a: &&proto::Attribute| a.name.as_deref() == Some(reference);
         let given = self.call.attribute.iter().find(is_meant).cloned();
-        // A graph that the call gives reads what is around the call: its names stay.
+        // A subgraph that the call passes reads tensors around the call: its names stay.
         let mut value = if let Some(given) = given {
             given
         } else {
@@ -179,9 +178,9 @@ impl CallCopier<'_> {
         Some(value)
     }
 
-    fn body(&mut self, body: &mut proto::Graph) {
+    fn subgraph(&mut self, graph: &mut proto::Graph) {
         let mut own: HashMap<String, String> = HashMap::new();
-        for name in names::defined(body) {
+        for name in names::defined(graph) {
             if !own.contains_key(name) {
                 let new = if self.names.is_taken(name) {
                     self.names.tensor(format!("{}/{name}", self.prefix))
@@ -193,14 +192,14 @@ impl CallCopier<'_> {
         }
         self.scopes.push(own);
         let values =
-            body.input.iter_mut().chain(&mut body.output).chain(&mut body.value_info);
+            graph.input.iter_mut().chain(&mut graph.output).chain(&mut graph.value_info);
         let values = values.filter_map(|value| value.name.as_mut());
         let tensors =
-            body.initializer.iter_mut().filter_map(|tensor| tensor.name.as_mut());
-        let sparse = body.sparse_initializer.iter_mut();
+            graph.initializer.iter_mut().filter_map(|tensor| tensor.name.as_mut());
+        let sparse = graph.sparse_initializer.iter_mut();
         let sparse = sparse.filter_map(|tensor| tensor.values.as_mut()?.name.as_mut());
         let annotations =
-            body.quantization_annotation.iter_mut().flat_map(|annotation| {
+            graph.quantization_annotation.iter_mut().flat_map(|annotation| {
                 let parameters = annotation.quant_parameter_tensor_names.iter_mut();
                 parameters
                     .filter_map(|entry| entry.value.as_mut())
@@ -209,11 +208,11 @@ impl CallCopier<'_> {
         for name in values.chain(tensors).chain(sparse).chain(annotations) {
             self.rename(name);
         }
-        body.node.iter_mut().for_each(|node| self.node(node));
+        graph.node.iter_mut().for_each(|node| self.node(node));
         self.scopes.pop();
     }
 
-    /// Element types alone: a function's sizes are those of any of its calls.
+    /// Returns only element types: the sizes in a function are those of some call.
     fn described(&self) -> Vec<proto::ValueInfo> {
         let mut described = Vec::new();
         for value in &self.function.value_info {
@@ -230,11 +229,5 @@ impl CallCopier<'_> {
 }
 
 fn identity(from: &str, to: &str) -> proto::Node {
-    proto::Node {
-        op_type: Some("Identity".to_owned()),
-        input: vec![from.to_owned()],
-        output: vec![to.to_owned()],
-        name: Some(to.to_owned()),
-        ..proto::Node::default()
-    }
+    proto::Node::new("Identity", &[from], &[to]).named(to)
 }

@@ -1,20 +1,20 @@
-//! The operator sets that functions bring along.
+//! Operator sets that functions import.
 
 use std::collections::{BTreeSet, HashSet};
 
 use crate::error::{Error, Result};
 use crate::onnx::{normal_domain, proto};
 
-/// Adds the imports of the functions that were used to those of the model.
+/// Adds the imports of the inlined functions to those of the model.
 ///
 /// # Errors
-/// If a function was written for another version of operators than the model.
+/// Fails if a function was written for another operator set than the model.
 pub(super) fn merge(
     imports: &mut Vec<proto::OperatorSetId>,
     functions: &[proto::Function],
     used: &BTreeSet<usize>,
 ) -> Result<()> {
-    // Nothing is left of a domain of functions but their names.
+    // The functions' own domains have no operators but the functions.
     let own: HashSet<&str> = functions
         .iter()
         .map(|function| normal_domain(function.domain.as_deref()))

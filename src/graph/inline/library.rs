@@ -1,4 +1,4 @@
-//! The functions of a file: who calls whom, and which hold what is looked for.
+//! The functions of a file: their calls, and which of them contain a wanted node.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -6,16 +6,17 @@ use super::{budget, each_node};
 use crate::error::{Error, Result};
 use crate::onnx::{normal_domain, proto};
 
-/// Domain, name, overload.
+/// Domain, name and overload.
 type FunctionId<'a> = (&'a str, &'a str, &'a str);
 
 pub(super) struct FunctionLibrary<'a> {
     functions: &'a [proto::Function],
     by_identity: HashMap<FunctionId<'a>, usize>,
-    /// Which functions each one calls, and how often.
+    /// The functions that each one calls, and how often.
     calls: Vec<BTreeMap<usize, usize>>,
-    /// How many nodes each one has, calls left out.
+    /// Number of nodes of each one, without calls.
     nodes: Vec<usize>,
+    /// Functions that contain a wanted node, or call one that does.
     holding: HashSet<usize>,
 }
 
@@ -77,7 +78,7 @@ impl<'a> FunctionLibrary<'a> {
         &self.functions[number]
     }
 
-    /// The function that a node calls.
+    /// Returns the function that a node calls.
     pub(super) fn called(&self, node: &proto::Node) -> Option<usize> {
         let identity = identity(
             node.domain.as_deref(),
@@ -87,8 +88,8 @@ impl<'a> FunctionLibrary<'a> {
         self.by_identity.get(&identity).copied()
     }
 
-    /// The function that a node calls, where the call is to be replaced: the function, or a
-    /// graph that the call gives it, holds what is looked for.
+    /// Returns the function that a node calls if the call must be inlined: if the function, or a
+    /// subgraph that the call passes, contains a wanted node.
     pub(super) fn wanted(
         &self,
         node: &proto::Node,
@@ -98,19 +99,19 @@ impl<'a> FunctionLibrary<'a> {
         if self.holding.contains(&function) {
             return Some(function);
         }
-        let mut is_given = false;
-        for body in node.subgraphs() {
-            each_node(&body.node, &mut |inner| {
-                is_given |= match self.called(inner) {
+        let mut is_passed = false;
+        for graph in node.subgraphs() {
+            each_node(&graph.node, &mut |inner| {
+                is_passed |= match self.called(inner) {
                     Some(callee) => self.holding.contains(&callee),
                     None => holds(inner),
                 };
             });
         }
-        is_given.then_some(function)
+        is_passed.then_some(function)
     }
 
-    /// The functions that those which were never replaced still call.
+    /// Returns the functions that are still called after the calls of `replaced` were inlined.
     pub(super) fn still_called(&self, replaced: &BTreeSet<usize>) -> HashSet<usize> {
         let stay = (0..self.functions.len()).filter(|i| !replaced.contains(i));
         self.reachable(stay.collect())
@@ -126,8 +127,8 @@ impl<'a> FunctionLibrary<'a> {
         found
     }
 
-    /// Refuses functions that call themselves, and those that become more nodes than any network
-    /// has, where the graph gets to them.
+    /// Fails if a function that the graph reaches calls itself, or if inlining makes more nodes than
+    /// any network has.
     pub(super) fn check(&self, graph: &proto::Graph) -> Result<()> {
         let mut called: Vec<(usize, &proto::Node)> = Vec::new();
         each_node(&graph.node, &mut |node| {
@@ -155,7 +156,7 @@ impl<'a> FunctionLibrary<'a> {
         Ok(())
     }
 
-    /// All functions that these get to, none before one that calls it.
+    /// Returns all functions that these reach, callers before callees.
     fn callers_first(&self, called: Vec<usize>) -> Result<Vec<usize>> {
         let mut left: BTreeSet<usize> = self.reachable(called).into_iter().collect();
         let mut callers = vec![0_usize; self.functions.len()];
@@ -176,7 +177,7 @@ impl<'a> FunctionLibrary<'a> {
             }
         }
         let Some(&first) = left.first() else { return Ok(order) };
-        // Each that is left has a caller among them, so whoever goes back comes into a circle.
+        // Each of the rest has a caller among the rest, so following callers ends in a cycle.
         let mut caller = vec![first; self.functions.len()];
         for &function in &left {
             self.calls[function].keys().for_each(|&callee| caller[callee] = function);

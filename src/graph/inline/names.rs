@@ -1,4 +1,4 @@
-//! Names that nothing else in a model has.
+//! Unique names of tensors, nodes and calls.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,9 +6,9 @@ use super::each_node;
 use crate::onnx::proto;
 
 pub(super) struct TakenNames {
-    /// Tensors of the graph and its bodies, and those that were added.
+    /// Tensors of the graph and its subgraphs, and added ones.
     taken: HashSet<String>,
-    /// Tensors of bodies inside functions, which keep their names where nothing has the same.
+    /// Tensors of subgraphs inside functions, which keep their names if these are unique.
     local: HashSet<String>,
     nodes: HashSet<String>,
     calls: HashSet<String>,
@@ -32,12 +32,12 @@ impl TakenNames {
         Self { taken, local, nodes, calls: HashSet::new(), next: HashMap::new() }
     }
 
-    /// Whether a tensor outside of functions has this name.
+    /// Returns true if a tensor outside of functions has this name.
     pub(super) fn is_taken(&self, name: &str) -> bool {
         self.taken.contains(name)
     }
 
-    /// A name for a tensor.
+    /// Returns an unused name for a tensor.
     pub(super) fn tensor(&mut self, wanted: String) -> String {
         let Self { taken, local, next, .. } = self;
         let name =
@@ -46,14 +46,14 @@ impl TakenNames {
         name
     }
 
-    /// A name for a node.
+    /// Returns an unused name for a node.
     pub(super) fn node(&mut self, wanted: String) -> String {
         let name = unused(&mut self.next, wanted, |name| self.nodes.contains(name));
         self.nodes.insert(name.clone());
         name
     }
 
-    /// A name for a call, before the names of all that stood in it.
+    /// Returns an unused name for a call, the prefix of the names in it.
     pub(super) fn call(&mut self, label: &str) -> String {
         let name =
             unused(&mut self.next, label.to_owned(), |name| self.calls.contains(name));
@@ -62,7 +62,7 @@ impl TakenNames {
     }
 }
 
-/// The name itself, or the first with a number that is free.
+/// Returns the name, or the first unused one with a number.
 fn unused(
     next: &mut HashMap<String, usize>,
     wanted: String,
@@ -84,7 +84,7 @@ fn unused(
 
 fn in_graph(graph: &proto::Graph, names: &mut HashSet<String>) {
     names.extend(defined(graph).map(str::to_owned));
-    // What is read and never written must not be written by a function either.
+    // A function must not write a tensor that is read and never written.
     names.extend(graph.node.iter().flat_map(|node| node.input.iter().cloned()));
     names.extend(graph.output.iter().filter_map(|value| value.name.clone()));
     for body in graph.node.iter().flat_map(proto::Node::subgraphs) {
@@ -92,7 +92,7 @@ fn in_graph(graph: &proto::Graph, names: &mut HashSet<String>) {
     }
 }
 
-/// The tensors that a graph defines itself.
+/// Returns the tensors that a graph defines itself.
 pub(super) fn defined(graph: &proto::Graph) -> impl Iterator<Item = &str> {
     let inputs = graph.input.iter().filter_map(|value| value.name.as_deref());
     let constants = graph.initializer.iter().filter_map(|tensor| tensor.name.as_deref());

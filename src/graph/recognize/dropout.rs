@@ -1,4 +1,4 @@
-//! `Dropout` nodes: live or inert and why, of activations, of weights, of ones that make a mask.
+//! Sites of `Dropout` nodes: live or inert, of activations, of weights, of ones that make a mask.
 
 use super::follow::{self, Tracked};
 use super::{Scope, module, random, shape};
@@ -9,10 +9,10 @@ use crate::graph::site::{
 };
 use crate::onnx::{float_scalar, proto};
 
-/// The site of a `Dropout` node.
+/// Returns the site of a `Dropout` node.
 ///
 /// # Errors
-/// If its ratio is known and outside [0, 1).
+/// Fails if its ratio is known and outside [0, 1).
 pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<DetectedSite> {
     let ratio = ratio(scope, node);
     if let Some(ratio) = ratio.filter(|ratio| !(0.0..1.0).contains(ratio)) {
@@ -41,7 +41,8 @@ pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<Detec
     Ok(found)
 }
 
-/// The ratio: attribute of old operator sets, input of new ones, 0.5 where it is left out.
+/// Returns the ratio: an attribute in old operator sets, an input in new ones, 0.5 if it is left
+/// out. `None` if it is computed at run time.
 fn ratio(scope: &Scope, node: &proto::Node) -> Option<f32> {
     if scope.model.opset() < 12 {
         return Some(node.float("ratio").unwrap_or(0.5));
@@ -52,7 +53,7 @@ fn ratio(scope: &Scope, node: &proto::Node) -> Option<f32> {
     }
 }
 
-/// Whether the node drops by the specification, and why not.
+/// Returns whether the node drops by the specification, and if not the reason.
 fn liveness(
     scope: &Scope,
     node: &proto::Node,
@@ -72,7 +73,7 @@ fn liveness(
     }
 }
 
-/// Why the sampler cannot tell what the node does.
+/// Returns the problem of a node whose behavior is unknown before it runs.
 fn unknown(scope: &Scope, node: &proto::Node, ratio: Option<f32>) -> Option<Unsupported> {
     let mode = node.input_name(2);
     let computed = mode
@@ -106,7 +107,7 @@ fn mask_is_read(scope: &Scope, node: &proto::Node) -> Option<Unsupported> {
     })
 }
 
-/// The node itself: of an activation or of weights.
+/// Returns the site of a node that drops an activation or weights.
 fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> DetectedSite {
     let name = |names: &[String]| names.first().cloned().unwrap_or_default();
     let (input, output) = (name(&node.input), name(&node.output));
@@ -133,7 +134,7 @@ fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> Dete
     }
 }
 
-/// Ones that are dropped to make a mask: Dropout2d and the like by hand.
+/// Returns the site of a mask that is made by dropping ones: handwritten Dropout2d and the like.
 fn of_ones(
     scope: &Scope,
     at: usize,
@@ -144,7 +145,7 @@ fn of_ones(
     let scale = f64::from(DropoutValues::of_dropout(ratio).scale);
     let start = Tracked::Two { yes: 0.0, no: scale, probability: f64::from(ratio) };
     let followed = follow::follow(scope, at, output, start);
-    if followed.escaped.is_some() || followed.applied.is_empty() {
+    if followed.untracked.is_some() || followed.applied.is_empty() {
         return None;
     }
     let shape = shape::of_tensor(scope, input);

@@ -1,47 +1,78 @@
-//! What becomes of a random tensor: followed through arithmetic with constants to the values
-//! that it multiplies.
-//!
-//! A uniform draw compared with a constant has two values; so has everything that is computed
-//! from it and constants. Where it meets a tensor that is neither, each of the tensor's values
-//! is kept (scaled, shifted) or replaced, whatever nodes the exporter or the author chose: that
-//! is the dropout.
+//! Abstract interpretation of the tensors that depend on one draw; see
+//! [`recognize`](super) for the domain and its rules.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Scope;
 use crate::onnx::{captured_names, proto};
 
-/// What a tensor that depends on one draw holds.
+/// Content of a tensor that depends on one draw.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Tracked<'a> {
     /// Uniform in [low, high).
     Uniform { low: f64, high: f64 },
     /// `yes` with this probability, else `no`.
     Two { yes: f64, no: f64, probability: f64 },
-    /// The values of `x`, multiplied and shifted by one of two pairs.
-    Applied { x: &'a str, yes: Line, no: Line, probability: f64, node: usize },
+    /// Values of another tensor after the mask was applied.
+    Applied(AppliedMask<'a>),
 }
 
-/// Factor and shift.
+/// Values of tensor `x`: `yes` of them with this probability, else `no` of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Line(pub(super) f64, pub(super) f64);
-
-/// Where the draw of a node ends.
-pub(super) struct Followed<'a> {
-    /// Tensors to which the draw was applied, in graph order.
-    pub(super) applied: Vec<(&'a str, Tracked<'a>)>,
-    /// The node at which the draw itself went where it cannot be followed.
-    pub(super) escaped: Option<Escape>,
+pub(super) struct AppliedMask<'a> {
+    pub(super) x: &'a str,
+    pub(super) yes: AffineMap,
+    pub(super) no: AffineMap,
+    pub(super) probability: f64,
+    /// Position of the node that writes the tensor.
+    pub(super) node: usize,
 }
 
-/// The first node that a draw cannot be followed through.
+/// The map from `v` to `scale * v + shift`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct AffineMap {
+    pub(super) scale: f64,
+    pub(super) shift: f64,
+}
+
+impl AffineMap {
+    const IDENTITY: Self = Self { scale: 1.0, shift: 0.0 };
+
+    fn scaling(scale: f64) -> Self {
+        Self { scale, shift: 0.0 }
+    }
+
+    fn constant(shift: f64) -> Self {
+        Self { scale: 0.0, shift }
+    }
+
+    fn shifted(self, by: f64) -> Self {
+        Self { shift: self.shift + by, ..self }
+    }
+
+    fn scaled(self, by: f64) -> Self {
+        Self { scale: self.scale * by, shift: self.shift * by }
+    }
+}
+
+/// All uses of a draw.
+pub(super) struct DrawUses<'a> {
+    /// Tensors that contain values after the mask was applied, and their contents, in graph order.
+    pub(super) applied: Vec<(&'a str, AppliedMask<'a>)>,
+    /// The first use of the draw itself that has no rule.
+    pub(super) untracked: Option<UntrackedUse>,
+}
+
+/// A use of a draw that has no rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escape {
-    Node(usize),
+pub(super) enum UntrackedUse {
+    /// A node reads it.
+    Node,
+    /// It is an output of the graph.
     GraphOutput,
 }
 
-/// What a node reads.
+/// An input of a node.
 #[derive(Debug, Clone, Copy)]
 enum Operand<'a> {
     Tracked(Tracked<'a>),
@@ -49,17 +80,17 @@ enum Operand<'a> {
     Other(&'a str),
 }
 
-/// Follows what node `source` writes from `start` on.
+/// Follows the tensor that node `source` writes, whose content is `start`.
 pub(super) fn follow<'a>(
     scope: &Scope<'a>,
     source: usize,
     tensor: &'a str,
     start: Tracked<'a>,
-) -> Followed<'a> {
+) -> DrawUses<'a> {
     let mut tracked: HashMap<&str, Tracked<'a>> = HashMap::from([(tensor, start)]);
     let mut order: Vec<&'a str> = vec![];
     let mut read_elsewhere: HashSet<&str> = HashSet::new();
-    let mut escaped = None;
+    let mut untracked = None;
     let readers = |tensor: &str, behind: usize| -> Vec<usize> {
         scope.readers(tensor).map(|(at, _)| at).filter(|&at| at > behind).collect()
     };
@@ -74,30 +105,34 @@ pub(super) fn follow<'a>(
         if let (Some(next), Some(output)) = (next, node.output.first()) {
             tracked.insert(output, next);
             open.extend(readers(output, at));
-            if matches!(next, Tracked::Applied { .. }) {
+            if matches!(next, Tracked::Applied(_)) {
                 order.push(output);
             }
             continue;
         }
         for name in read {
             match tracked.get(name) {
-                Some(Tracked::Applied { .. }) => drop(read_elsewhere.insert(name)),
-                _ => escaped = escaped.or(Some(Escape::Node(at))),
+                Some(Tracked::Applied(_)) => drop(read_elsewhere.insert(name)),
+                _ => untracked = untracked.or(Some(UntrackedUse::Node)),
             }
         }
     }
     for (name, holds) in tracked.iter().filter(|(name, _)| scope.outputs.contains(*name))
     {
         match holds {
-            Tracked::Applied { .. } => drop(read_elsewhere.insert(name)),
-            _ => escaped = escaped.or(Some(Escape::GraphOutput)),
+            Tracked::Applied(_) => drop(read_elsewhere.insert(name)),
+            _ => untracked = untracked.or(Some(UntrackedUse::GraphOutput)),
         }
     }
     let used = order.into_iter().filter(|name| read_elsewhere.contains(name));
-    let applied = used.filter_map(|name| tracked.get(name).map(|t| (name, *t)));
-    Followed { applied: applied.collect(), escaped }
+    let applied = used.filter_map(|name| match tracked.get(name) {
+        Some(Tracked::Applied(mask)) => Some((name, *mask)),
+        _ => None,
+    });
+    DrawUses { applied: applied.collect(), untracked }
 }
 
+/// Returns the content of what a node writes, if there is a rule for it.
 fn step<'a>(
     scope: &Scope<'a>,
     at: usize,
@@ -136,7 +171,7 @@ fn step<'a>(
     }
 }
 
-/// 1 where a uniform number reaches the one integer in its range, else 0.
+/// Returns the two integers that `Floor` makes of a uniform draw with one integer in its range.
 fn floor<'a>(low: f64, high: f64) -> Option<Tracked<'a>> {
     let border = low.floor() + 1.0;
     (high > border && high <= border + 1.0).then(|| Tracked::Two {
@@ -146,7 +181,8 @@ fn floor<'a>(low: f64, high: f64) -> Option<Tracked<'a>> {
     })
 }
 
-/// Whether the smaller of two is smaller: one of them uniform, the other constant.
+/// Returns 1 or 0: whether `smaller` is smaller than `larger`, one of them a uniform draw and the
+/// other a constant.
 fn compare<'a>(smaller: Operand<'a>, larger: Operand<'a>) -> Option<Tracked<'a>> {
     let below =
         |low: f64, high: f64, limit: f64| ((limit - low) / (high - low)).clamp(0.0, 1.0);
@@ -181,9 +217,9 @@ fn arithmetic<'a>(
     use Tracked::{Applied, Two, Uniform};
     let of = |a: f64, b: f64| compute(operator, a, b);
     match (a, b) {
-        (T(Uniform { low, high }), Constant(c)) => ordered(of(low, c), of(high, c)),
+        (T(Uniform { low, high }), Constant(c)) => uniform(of(low, c), of(high, c)),
         (Constant(c), T(Uniform { low, high })) if operator != "Div" => {
-            ordered(of(c, low), of(c, high))
+            uniform(of(c, low), of(c, high))
         }
         (T(Two { yes, no, probability }), Constant(c)) => {
             Some(Two { yes: of(yes, c), no: of(no, c), probability })
@@ -199,62 +235,63 @@ fn arithmetic<'a>(
         | (Other(x), T(Two { yes, no, probability }))
             if operator == "Mul" =>
         {
-            let line = |factor| Line(factor, 0.0);
-            Some(Applied { x, yes: line(yes), no: line(no), probability, node })
+            let (yes, no) = (AffineMap::scaling(yes), AffineMap::scaling(no));
+            Some(Applied(AppliedMask { x, yes, no, probability, node }))
         }
-        (T(Applied { x, yes, no, probability, .. }), T(Two { yes: by, no: nay, .. }))
-        | (T(Two { yes: by, no: nay, .. }), T(Applied { x, yes, no, probability, .. }))
+        (T(Applied(mask)), T(Two { yes, no, .. }))
+        | (T(Two { yes, no, .. }), T(Applied(mask)))
             if operator == "Add" =>
         {
-            let (yes, no) = (Line(yes.0, yes.1 + by), Line(no.0, no.1 + nay));
-            Some(Applied { x, yes, no, probability, node })
+            let (yes, no) = (mask.yes.shifted(yes), mask.no.shifted(no));
+            Some(Applied(AppliedMask { yes, no, node, ..mask }))
         }
-        (T(applied @ Applied { .. }), Constant(c)) => {
-            rescaled(operator, applied, c, node)
-        }
-        (Constant(c), T(applied @ Applied { .. }))
-            if operator != "Div" && operator != "Sub" =>
-        {
-            rescaled(operator, applied, c, node)
+        (T(Applied(mask)), Constant(c)) => rescaled(operator, mask, c, node),
+        (Constant(c), T(Applied(mask))) if operator != "Div" && operator != "Sub" => {
+            rescaled(operator, mask, c, node)
         }
         _ => None,
     }
 }
 
-fn ordered<'a>(a: f64, b: f64) -> Option<Tracked<'a>> {
+/// Returns a uniform draw between two numbers in any order.
+fn uniform<'a>(a: f64, b: f64) -> Option<Tracked<'a>> {
     (a.is_finite() && b.is_finite() && a.to_bits() != b.to_bits())
         .then(|| Tracked::Uniform { low: a.min(b), high: a.max(b) })
 }
 
-/// The factor that makes up for what was dropped, where it comes last; other factors are the
-/// network's own.
+/// Applies a constant behind the mask, if it belongs to the dropout: the factor 1 / (1 - ratio),
+/// or the affine map of alpha dropout. Other constants are the network's own.
 fn rescaled<'a>(
     operator: &str,
-    applied: Tracked<'a>,
+    mask: AppliedMask<'a>,
     constant: f64,
     node: usize,
 ) -> Option<Tracked<'a>> {
-    let Tracked::Applied { x, yes, no, probability, .. } = applied else { return None };
-    let (kept, dropped, keep) =
-        if no.0 == 0.0 { (yes, no, probability) } else { (no, yes, 1.0 - probability) };
-    let is_alpha = dropped.1 != 0.0;
+    let (kept, dropped, keep) = if mask.no.scale == 0.0 {
+        (mask.yes, mask.no, mask.probability)
+    } else {
+        (mask.no, mask.yes, 1.0 - mask.probability)
+    };
+    let is_alpha = dropped.shift != 0.0;
     let factor = match operator {
         "Mul" => constant,
         "Div" => 1.0 / constant,
         _ => 1.0,
     };
-    let makes_up = kept == Line(1.0, 0.0) && (factor * keep - 1.0).abs() < 1e-3;
-    if !(is_alpha || makes_up) {
+    let is_keep_scale = kept == AffineMap::IDENTITY && (factor * keep - 1.0).abs() < 1e-3;
+    if !(is_alpha || is_keep_scale) {
         return None;
     }
-    let line = |line: Line| match operator {
-        "Add" => Line(line.0, line.1 + constant),
-        "Sub" => Line(line.0, line.1 - constant),
-        _ => Line(line.0 * factor, line.1 * factor),
+    let map = |map: AffineMap| match operator {
+        "Add" => map.shifted(constant),
+        "Sub" => map.shifted(-constant),
+        _ => map.scaled(factor),
     };
-    Some(Tracked::Applied { x, yes: line(yes), no: line(no), probability, node })
+    let (yes, no) = (map(mask.yes), map(mask.no));
+    Some(Tracked::Applied(AppliedMask { yes, no, node, ..mask }))
 }
 
+/// Applies `Where`: a mask chooses between a tensor and a constant, or between two constants.
 fn choose<'a>(
     condition: Tracked<'a>,
     a: Operand<'a>,
@@ -266,25 +303,17 @@ fn choose<'a>(
         return None;
     }
     let (if_yes, if_no) = if yes == 0.0 { (b, a) } else { (a, b) };
-    let constant = |value: f64| Line(0.0, value);
-    match (if_yes, if_no) {
-        (Operand::Other(x), Operand::Constant(c)) => Some(Tracked::Applied {
-            x,
-            yes: Line(1.0, 0.0),
-            no: constant(c),
-            probability,
-            node,
-        }),
-        (Operand::Constant(c), Operand::Other(x)) => Some(Tracked::Applied {
-            x,
-            yes: constant(c),
-            no: Line(1.0, 0.0),
-            probability,
-            node,
-        }),
-        (Operand::Constant(yes), Operand::Constant(no)) => {
-            Some(Tracked::Two { yes, no, probability })
+    let (x, yes, no) = match (if_yes, if_no) {
+        (Operand::Other(x), Operand::Constant(c)) => {
+            (x, AffineMap::IDENTITY, AffineMap::constant(c))
         }
-        _ => None,
-    }
+        (Operand::Constant(c), Operand::Other(x)) => {
+            (x, AffineMap::constant(c), AffineMap::IDENTITY)
+        }
+        (Operand::Constant(yes), Operand::Constant(no)) => {
+            return Some(Tracked::Two { yes, no, probability });
+        }
+        _ => return None,
+    };
+    Some(Tracked::Applied(AppliedMask { x, yes, no, probability, node }))
 }

@@ -1,8 +1,8 @@
-//! Which PyTorch module a node came from, where the exporter left a trace.
+//! The PyTorch module that a node came from, if the exporter left a trace.
 
 use crate::onnx::proto;
 
-/// The module's path: from the scopes that the exporter of torch.export writes, or from a node
+/// Returns the path of the module: from the scopes that the exporter of torch.export writes, or from a node
 /// name such as `/classifier/classifier.0/Dropout` of the older one.
 pub(in crate::graph) fn of(node: &proto::Node) -> Option<String> {
     let scopes = node
@@ -15,15 +15,15 @@ pub(in crate::graph) fn of(node: &proto::Node) -> Option<String> {
     }
 }
 
-/// `['', 'classifier', 'classifier.0', 'dropout']`: the last but one, where it is a path of a
-/// module and not of the model itself.
+/// Reads `['', 'classifier', 'classifier.0', 'dropout']`: the last but one, unless it is the
+/// model itself.
 fn from_scopes(scopes: &str) -> Option<String> {
     let names: Vec<&str> = scopes.split('\'').skip(1).step_by(2).collect();
     let (_, around) = names.split_last()?;
     around.last().filter(|name| !name.is_empty()).map(|name| (*name).to_owned())
 }
 
-/// `/features/features.3/Dropout`: each part repeats the path so far, or adds to it.
+/// Reads `/features/features.3/Dropout`: each part repeats the path so far, or adds to it.
 fn from_name(name: &str) -> Option<String> {
     let parts: Vec<&str> = name.strip_prefix('/')?.split('/').collect();
     let (_, modules) = parts.split_last()?;
@@ -34,7 +34,7 @@ fn from_name(name: &str) -> Option<String> {
         } else if let Some(own) = part.strip_prefix(path.rsplit('.').next()?)
             && own.starts_with('.')
         {
-            // `layer/layer.0` within `encoder`: the part repeats the last name alone.
+            // `layer/layer.0` within `encoder`: the part repeats only the last name.
             path.push_str(own);
         } else {
             path = format!("{path}.{part}");

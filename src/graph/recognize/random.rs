@@ -1,6 +1,6 @@
-//! Random tensors: masks of every make where that can be shown, noise otherwise.
+//! Sites of random tensors: a mask if the graph shows that it is one, else noise.
 
-use super::follow::{self, Escape, Followed, Line, Tracked};
+use super::follow::{self, AppliedMask, DrawUses, Tracked, UntrackedUse};
 use super::shape::{self, SymbolicShape};
 use super::{Scope, module};
 use crate::graph::site::{
@@ -10,21 +10,21 @@ use crate::graph::site::{
 use crate::onnx::{ElementType, proto};
 use crate::random::keep_scale;
 
-/// The site of a node that draws random numbers.
+/// Returns the site of a node that draws random numbers.
 pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> DetectedSite {
     let Some(start) = start(scope, node) else { return noise(scope, at, node, None) };
     let output = node.output.first().map(String::as_str).unwrap_or_default();
     let followed = follow::follow(scope, at, output, start);
-    if followed.escaped.is_none() && !followed.applied.is_empty() {
+    if followed.untracked.is_none() && !followed.applied.is_empty() {
         let shape = shape::of_draw(scope, node);
         if let Some(found) = applied(scope, node, &followed, &shape, None) {
             return found;
         }
     }
-    noise(scope, at, node, followed.escaped)
+    noise(scope, at, node, followed.untracked)
 }
 
-/// What the node's tensor holds, where constants decide that.
+/// Returns the content of the tensor that the node writes, if constants determine it.
 fn start<'a>(scope: &Scope, node: &proto::Node) -> Option<Tracked<'a>> {
     let number = |name: &str, otherwise: f32| node.float(name).unwrap_or(otherwise);
     match node.op() {
@@ -41,21 +41,21 @@ fn start<'a>(scope: &Scope, node: &proto::Node) -> Option<Tracked<'a>> {
     }
 }
 
-/// A mask that is applied to tensors; `None` where it is no dropout, or which axes it has is
-/// not known.
+/// Returns the site of a mask that is applied to tensors; `None` if it is not dropout, or if its
+/// axes are unknown.
 pub(super) fn applied(
     scope: &Scope,
     source: &proto::Node,
-    followed: &Followed,
+    followed: &DrawUses,
     shape: &SymbolicShape,
     ratio: Option<f32>,
 ) -> Option<DetectedSite> {
     let mut applications = Vec::new();
     let mut common: Option<(f32, Mask)> = None;
     let like = source.input.first();
-    for &(tensor, tracked) in &followed.applied {
-        let Tracked::Applied { x, node, .. } = tracked else { return None };
-        let (own, values) = values(tracked)?;
+    for &(tensor, mask) in &followed.applied {
+        let AppliedMask { x, node, .. } = mask;
+        let (own, values) = values(mask)?;
         let ratio = ratio.unwrap_or(own);
         let axes = shape::axes(scope, shape, x);
         let mask = Mask { axes: axes.clone().unwrap_or_default() };
@@ -66,13 +66,13 @@ pub(super) fn applied(
                     && m.axes.is_some() == mask.axes.is_some() => {}
             Some(_) => return None,
         }
-        let (x, values) = before(scope, x, values, ratio);
+        let (x, values) = with_earlier_scale(scope, x, values, ratio);
         applications.push(MaskApplication {
             path: scope.path.clone(),
             at: node,
             source: match (axes, like) {
                 (Some(_), _) => DrawSource::Data { tensor: x.to_owned() },
-                // Which of the values' axes the mask has shows when it runs.
+                // Along which axes of the data the mask varies shows when it runs.
                 (None, Some(like)) if is_plain(values) => {
                     let described = scope.index.described(x);
                     let known =
@@ -124,29 +124,25 @@ pub(super) fn applied(
     })
 }
 
-/// Which share is dropped, and what becomes of values.
-fn values(tracked: Tracked) -> Option<(f32, DropoutValues)> {
-    let Tracked::Applied { yes, no, probability, .. } = tracked else { return None };
-    let (kept, dropped, share) = match (yes.0 == 0.0, no.0 == 0.0) {
-        (true, false) => (no, yes, tidy(probability, false)),
-        (false, true) => (yes, no, tidy(probability, true)),
+/// Returns the ratio and the values of the dropout that a mask makes.
+fn values(mask: AppliedMask) -> Option<(f32, DropoutValues)> {
+    let AppliedMask { yes, no, probability, .. } = mask;
+    let (kept, dropped, ratio) = match (yes.scale == 0.0, no.scale == 0.0) {
+        (true, false) => (no, yes, probability as f32),
+        (false, true) => (yes, no, ratio_of_keep_probability(probability)),
         _ => return None,
     };
-    let Line(scale, shift) = kept;
     let values = DropoutValues {
-        scale: scale as f32,
-        shift: shift as f32,
-        dropped: dropped.1 as f32,
+        scale: kept.scale as f32,
+        shift: kept.shift as f32,
+        dropped: dropped.shift as f32,
     };
-    ((0.0..1.0).contains(&share)).then_some((share, values))
+    ((0.0..1.0).contains(&ratio)).then_some((ratio, values))
 }
 
-/// The ratio that an author would have written: of a keep probability in f32, the shortest
-/// decimal that gives it.
-fn tidy(probability: f64, is_kept: bool) -> f32 {
-    if !is_kept {
-        return probability as f32;
-    }
+/// Returns the ratio that an author would have written for a keep probability in f32: the
+/// shortest decimal that gives it.
+fn ratio_of_keep_probability(probability: f64) -> f32 {
     let decimals = (1..=7).map(|digits| {
         let unit = 10_f64.powi(digits);
         ((1.0 - probability) * unit).round() / unit
@@ -156,16 +152,16 @@ fn tidy(probability: f64, is_kept: bool) -> f32 {
     decimals.into_iter().find(same).unwrap_or(1.0 - probability) as f32
 }
 
-/// The factor of plain dropout to the last bit, where the graph's own is that up to rounding.
+/// Replaces the graph's factor by the exact one of plain dropout, if they agree up to rounding.
 fn exact(values: DropoutValues, ratio: f32) -> DropoutValues {
     let scale = keep_scale(ratio);
     let close = (values.scale / scale - 1.0).abs() < 1e-6;
     if close { DropoutValues { scale, ..values } } else { values }
 }
 
-/// A division by the keep probability that comes before the mask, as in the stochastic depth
-/// of transformers, belongs to the dropout.
-fn before<'a>(
+/// Includes a division by the keep probability that comes before the mask, as in the stochastic
+/// depth of transformers.
+fn with_earlier_scale<'a>(
     scope: &Scope<'a>,
     x: &'a str,
     values: DropoutValues,
@@ -206,21 +202,21 @@ fn unit(mask: &Mask) -> DropUnit {
     }
 }
 
-/// Random numbers that stay numbers.
+/// Returns the site of random numbers that are not a mask.
 fn noise(
     scope: &Scope,
     at: usize,
     node: &proto::Node,
-    escaped: Option<Escape>,
+    untracked: Option<UntrackedUse>,
 ) -> DetectedSite {
     let output = node.output.first().cloned().unwrap_or_default();
-    let block = escaped.and_then(|escape| block(scope, node, escape));
+    let block = untracked.and_then(|untracked| block(scope, node, untracked));
     let kind = if block.is_some() { SiteKind::DropBlock } else { SiteKind::Noise };
     let mut site =
         Site::new(node.label(), kind, DropUnit::Element, scope.full_name(&output));
     site.module = module::of(node);
     site.ratio = block.flatten();
-    let (draw, refused) = draw(node, kind);
+    let (draw, refused) = stochastic_node(node, kind);
     let application = MaskApplication {
         path: scope.path.clone(),
         at,
@@ -239,7 +235,10 @@ fn noise(
     }
 }
 
-fn draw(node: &proto::Node, kind: SiteKind) -> (StochasticNode, Option<Unsupported>) {
+fn stochastic_node(
+    node: &proto::Node,
+    kind: SiteKind,
+) -> (StochasticNode, Option<Unsupported>) {
     let number = |name: &str, otherwise: f32| node.float(name).unwrap_or(otherwise);
     match node.op() {
         "RandomNormal" | "RandomNormalLike" => {
@@ -256,7 +255,8 @@ fn draw(node: &proto::Node, kind: SiteKind) -> (StochasticNode, Option<Unsupport
         }
         _ => {
             let (low, high) = (number("low", 0.0), number("high", 1.0));
-            // A seed of a block is a number below a small limit: without randomness, none is.
+            // A number below a small limit is the center of a dropped block. Without randomness
+            // there is none.
             let off =
                 if kind == SiteKind::DropBlock { high } else { f32::midpoint(low, high) };
             (StochasticNode::Uniform { low, high, off }, None)
@@ -287,11 +287,18 @@ fn source(scope: &Scope, node: &proto::Node) -> DrawSource {
     }
 }
 
-/// Whether what leaves the draw grows into blocks (`MaxPool`) before any layer; then with the
-/// share of seeds where that is constant.
-#[expect(clippy::option_option, reason = "no blocks, blocks, blocks with a known share")]
-fn block(scope: &Scope, node: &proto::Node, escape: Escape) -> Option<Option<f32>> {
-    let Escape::Node(_) = escape else { return None };
+/// Returns `Some` if the draw grows into blocks (`MaxPool`) before any layer, with the fraction of
+/// block centers if that is constant.
+#[expect(
+    clippy::option_option,
+    reason = "no blocks, blocks, blocks with a known fraction"
+)]
+fn block(
+    scope: &Scope,
+    node: &proto::Node,
+    untracked: UntrackedUse,
+) -> Option<Option<f32>> {
+    let UntrackedUse::Node = untracked else { return None };
     let mut open: Vec<&str> = node.output.iter().map(String::as_str).collect();
     let mut share = None;
     for _ in 0..24 {

@@ -1,5 +1,5 @@
-//! What shape a draw has, as far as the file says: which axes are 1 decides what is drawn for
-//! at once.
+//! Shapes of draws, as far as the file states them: the axes of size 1 determine which part of a
+//! tensor one random draw keeps or drops.
 
 use super::Scope;
 use crate::onnx::{Model, int_values, proto, tensor_values};
@@ -7,14 +7,14 @@ use crate::onnx::{Model, int_values, proto, tensor_values};
 /// A shape, as far as it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum SymbolicShape<'a> {
-    /// That of this tensor.
+    /// The shape of this tensor.
     Of(&'a str),
     /// Sizes, `None` for one that varies.
     Sizes(Vec<Option<i64>>),
     Unknown,
 }
 
-/// The shape of the tensor that a random node writes.
+/// Returns the shape of the tensor that a random node writes.
 pub(super) fn of_draw<'a>(scope: &Scope<'a>, node: &'a proto::Node) -> SymbolicShape<'a> {
     match (node.op(), node.input.first()) {
         ("RandomUniform" | "RandomNormal", _) => match node.ints("shape") {
@@ -28,22 +28,21 @@ pub(super) fn of_draw<'a>(scope: &Scope<'a>, node: &'a proto::Node) -> SymbolicS
     }
 }
 
-/// A tensor is followed back this far; a graph may go in circles.
+/// Nodes that a tensor is followed back through; a graph may be cyclic.
 const FARTHEST: usize = 128;
-/// Nodes that are looked at for one tensor of sizes: a few that read each other many times would
-/// never end.
+/// Visits for one tensor of sizes: nodes that read each other many times would take forever.
 const MOST_LOOKS: usize = 1 << 10;
 /// No tensor has more axes.
 const MOST_AXES: usize = 64;
 
-/// The shape of a tensor: that of the tensor it was made from, or its sizes.
+/// Returns the shape of a tensor: that of the tensor it was made from, or its sizes.
 pub(super) fn of_tensor<'a>(scope: &Scope<'a>, name: &'a str) -> SymbolicShape<'a> {
-    behind(scope, name, FARTHEST)
+    followed_back(scope, name, FARTHEST)
 }
 
-fn behind<'a>(scope: &Scope<'a>, name: &'a str, left: usize) -> SymbolicShape<'a> {
+fn followed_back<'a>(scope: &Scope<'a>, name: &'a str, left: usize) -> SymbolicShape<'a> {
     let Some(left) = left.checked_sub(1) else { return SymbolicShape::Of(name) };
-    let of_tensor = |scope: &Scope<'a>, name: &'a str| behind(scope, name, left);
+    let of_tensor = |scope: &Scope<'a>, name: &'a str| followed_back(scope, name, left);
     if let Some(tensor) = scope.index.initializer(name) {
         return SymbolicShape::Sizes(tensor.dims.iter().copied().map(Some).collect());
     }
@@ -76,7 +75,7 @@ fn behind<'a>(scope: &Scope<'a>, name: &'a str, left: usize) -> SymbolicShape<'a
     }
 }
 
-/// Operators that keep the shape of their one input.
+/// Operators with one input that keep its shape.
 const KEEPERS: [&str; 13] = [
     "Identity",
     "Cast",
@@ -104,7 +103,7 @@ fn is_scalar(scope: &Scope, name: &str) -> bool {
     }
 }
 
-/// What `Expand` makes: an axis that the sizes leave at 1 keeps the value's own.
+/// Returns the sizes that `Expand` makes: a size of 1 keeps the value's own size.
 fn expanded(
     scope: &Scope,
     value: &SymbolicShape,
@@ -119,7 +118,7 @@ fn expanded(
     sizes
 }
 
-/// The shape that a tensor of sizes stands for.
+/// Returns the shape whose sizes a tensor contains.
 fn of_sizes<'a>(scope: &Scope<'a>, name: &'a str) -> SymbolicShape<'a> {
     let node = scope.index.producer(name);
     if let Some(node) = node
@@ -136,7 +135,7 @@ fn of_sizes<'a>(scope: &Scope<'a>, name: &'a str) -> SymbolicShape<'a> {
     }
 }
 
-/// The numbers in a tensor of sizes.
+/// Returns the numbers in a tensor of sizes.
 fn sizes(
     scope: &Scope,
     name: &str,
@@ -163,7 +162,7 @@ fn sizes(
             Some(all)
         }
         "Identity" | "Cast" => sizes(scope, first, depth + 1, looks),
-        // One number of a shape, whichever: it varies.
+        // Some number of a shape: it varies.
         "Gather" | "Unsqueeze" | "Squeeze" | "Reshape" => {
             let count = match node.op() {
                 "Gather" => {
@@ -203,7 +202,7 @@ fn sizes(
     }
 }
 
-/// The sizes of a shape, where the file says how many there are.
+/// Returns the sizes of a shape, if the file states their number.
 fn known(scope: &Scope, shape: &SymbolicShape) -> Option<Vec<Option<i64>>> {
     match shape {
         SymbolicShape::Sizes(sizes) => Some(sizes.clone()),
@@ -218,9 +217,9 @@ fn known(scope: &Scope, shape: &SymbolicShape) -> Option<Vec<Option<i64>>> {
     }
 }
 
-/// The axes of `x` along which a mask of this shape varies, the first one (the images) left
-/// out; `Some(None)` where it varies along all. `None` where that is not known.
-#[expect(clippy::option_option, reason = "not known, all axes, some axes")]
+/// Returns the axes of `x` along which a mask of this shape varies, without the first one (the
+/// images); `Some(None)` for all axes, `None` if they are unknown.
+#[expect(clippy::option_option, reason = "unknown, all axes, some axes")]
 pub(super) fn axes(
     scope: &Scope,
     shape: &SymbolicShape,
@@ -240,7 +239,7 @@ pub(super) fn axes(
     Some((axes.len() + 1 != rank).then_some(axes))
 }
 
-/// The one value that all elements of a small tensor have.
+/// Returns the value of all elements of a small tensor, if they are equal.
 pub(super) fn filled(model: &Model, tensor: &proto::Tensor) -> Option<f32> {
     let values = tensor_values(model, tensor, 1 << 12)?;
     let first = *values.first()?;

@@ -76,7 +76,7 @@ fn calls_and_bodies_that_nest_too_deep_are_refused() {
     assert!(inlined(of(&once, 100)).is_ok());
     assert!(refused(of(&once, 100_000)).contains("calls of functions nest deeper"));
     assert!(inlined(of(&in_body, 20)).is_ok());
-    assert!(refused(of(&in_body, 100)).contains("bodies nest deeper"));
+    assert!(refused(of(&in_body, 100)).contains("subgraphs nest deeper"));
     // Each level wraps the graph that it is given into one more.
     let wrap = |i: usize| {
         let given = Attribute { r#type: Some(5), ..reference("then_branch", "g") };
@@ -87,7 +87,7 @@ fn calls_and_bodies_that_nest_too_deep_are_refused() {
         );
         function(&format!("F{i}"), &["x"], &["y"], vec![passed])
     };
-    assert!(refused(of(&wrap, 120)).contains("bodies nest deeper"));
+    assert!(refused(of(&wrap, 120)).contains("subgraphs nest deeper"));
 }
 
 #[test]
