@@ -1,4 +1,4 @@
-//! The command line: what was typed, what it means, what is said about it.
+//! The command line: arguments, messages and exit codes.
 //!
 //! The only module that names `clap` and that prints. Data go to files or standard output,
 //! everything else to standard error. Exit codes: 0 all done, 1 failed, 2 usage, 3 finished but
@@ -27,23 +27,23 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// What is typed after `mcdrop`.
+/// Arguments of the program.
 #[derive(Debug, Parser)]
 #[command(
     name = "mcdrop",
     version,
-    about = "Where is your vision model unsure? Monte-Carlo dropout for ONNX models",
+    about = "Monte-Carlo dropout for ONNX vision models: where is your model uncertain?",
     after_help = "\
 Examples:
   mcdrop predict model.onnx images -o out --preset imagenet
-  mcdrop inspect model.onnx    what is random in a model
+  mcdrop inspect model.onnx    the dropouts of a model
   mcdrop evaluate out --labels labels
   mcdrop calibrate out --labels labels -o policy.toml --risk 0.02
-  mcdrop report out            a page to look at it all
+  mcdrop report out            a page that shows all results
   mcdrop convert model.onnx -o live.onnx
   mcdrop predict --help        the options used most, with examples
   mcdrop help predict          all options
-  mcdrop doctor                which ONNX Runtime is used
+  mcdrop doctor                which ONNX Runtime is found
 
 Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 some images failed, 130 or 143 stopped.",
     disable_help_flag = true,
@@ -61,19 +61,19 @@ struct Cli {
 enum Command {
     /// Sample a model on images; write class maps, uncertainty maps and predictions.csv.
     Predict(Box<predict::PredictArguments>),
-    /// Show what is random in a model, where dropout could go, and what it would cost.
+    /// Show the dropouts of a model, where more could be inserted, and the cost.
     Inspect(Box<inspect::InspectArguments>),
-    /// Compare predictions with labels: calibration, finding of errors, strange images.
+    /// Compare predictions with labels: accuracy, calibration, detection of errors and of OOD.
     Evaluate(Box<evaluate::EvaluateArguments>),
-    /// Find thresholds, a temperature and sets of classes on labeled predictions.
+    /// Find thresholds, a temperature and prediction sets on labeled predictions.
     Calibrate(Box<calibrate::CalibrateArguments>),
-    /// Find where to put dropout into a model, and how much, on labeled images.
+    /// Find places and ratios of dropout on labeled images.
     Tune(Box<tune::TuneArguments>),
-    /// Write a page to look at predictions: maps, values, evaluation, two runs side by side.
+    /// Write a page of predictions: maps, values, evaluation, two runs side by side.
     Report(report::ReportArguments),
     /// Write a model that draws its masks itself, in any ONNX Runtime.
     Convert(Box<convert::ConvertArguments>),
-    /// Show which ONNX Runtime is found, where, and what works.
+    /// Show which ONNX Runtime is found, and whether it works.
     Doctor(doctor::DoctorArguments),
     /// Print the manual page of a command.
     Man(manual::ManArguments),
@@ -81,17 +81,17 @@ enum Command {
     Completions(manual::CompletionsArguments),
 }
 
-/// How a command ended.
+/// End of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Done,
     SomeImagesFailed,
-    /// By a signal, with the exit code that tells which.
+    /// Stopped by a signal, with its exit code.
     Stopped(u8),
 }
 
-/// What can be typed. Options of a run are listed in full only with `predict`, and belong to the
-/// images of `evaluate` where it has any.
+/// Returns all commands. Options of a run are listed in full only for `predict`; for `evaluate` they
+/// require images.
 fn command() -> clap::Command {
     let of_run = predict::options_of_a_run();
     let is_of_run = |argument: &Arg| of_run.contains(argument.get_id());

@@ -1,4 +1,4 @@
-//! `mcdrop calibrate`: from labeled predictions to a policy.
+//! `mcdrop calibrate`: finds a policy from labeled predictions.
 
 use std::path::PathBuf;
 
@@ -28,46 +28,46 @@ Examples:
   mcdrop predict model.onnx new -o out --policy policy.toml";
 
 const MEANING: &str = "\
-Promises hold for images like those of OUT: new ones that nobody chose by their scores, predicted
-with the same settings (predict --policy checks that). Use other images than the model was trained
-on. In segmentation, --risk is about the share of wrong pixels of an image, and --alpha about the
-share of an image's pixels whose set misses their class.";
+Guarantees hold for new images from the same distribution as OUT, predicted with the same settings
+(predict --policy checks that). Use images that the model was not trained on. In segmentation, --risk
+limits the fraction of wrong pixels of an image, and --alpha the fraction of an image's pixels whose
+set does not contain the true class.";
 
 const MEASURES: &str = "\
-The measure that thresholds look at, or deterministic [default: predictive_entropy]";
+Measure that thresholds apply to, or deterministic [default: predictive_entropy]";
 
 const AGGREGATIONS: &str = "\
-How pixels become one number: mean, quantile_95, patch_max, above_threshold_mean, class_mean, \
+Aggregation of pixels to one number: mean, quantile_95, patch_max, above_threshold_mean, class_mean, \
 interior_mean [default: mean]";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
 pub(super) struct CalibrateArguments {
-    /// A folder that predict --keep-probabilities wrote.
+    /// A folder of predict --keep-probabilities.
     #[arg(value_name = "OUT")]
     folder: PathBuf,
-    /// Label maps by the images' relative paths; or a CSV with path,label; or folders of classes.
+    /// Label maps at the images' relative paths, a CSV with path,label, or folders of classes.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present_any = ["keep", "ood_keep"])]
     labels: Option<PathBuf>,
-    /// The file to write.
+    /// File to write.
     #[arg(short, long, value_name = "POLICY")]
     output: PathBuf,
-    /// Accept this share of images, on average.
+    /// Accept this fraction of images, on average.
     #[arg(long, value_name = "SHARE", value_parser = names::share, conflicts_with = "risk")]
     keep: Option<f64>,
-    /// Accept as many as leave at most this share of the accepted wrong.
+    /// Accept as many images as possible with at most this fraction of them wrong.
     #[arg(long, value_name = "SHARE", value_parser = names::share, requires = "labels")]
     risk: Option<f64>,
-    /// How sure the promise of --risk is.
+    /// Confidence of the guarantee of --risk.
     #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = names::share, requires = "risk", hide_short_help = true)]
     confidence: f64,
-    /// Call images out of distribution, but at most one less this share of images like these.
+    /// Set the out-of-distribution threshold that keeps this fraction of images like these.
     #[arg(long, value_name = "SHARE", value_parser = names::share)]
     ood_keep: Option<f64>,
-    /// Make sets of classes of which this share may miss the true one.
+    /// Make sets of classes of which this fraction may miss the true class.
     #[arg(long, value_name = "SHARE", value_parser = names::share, requires = "labels")]
     alpha: Option<f64>,
-    /// How sets are made in classification [default: lac]; in segmentation it is conformal risk
+    /// Method for sets in classification [default: lac]; segmentation uses conformal risk
     /// control.
     #[arg(long, value_enum, requires = "alpha", hide_short_help = true)]
     method: Option<MethodName>,
@@ -75,10 +75,10 @@ pub(super) struct CalibrateArguments {
     measure: Option<String>,
     #[arg(help = AGGREGATIONS, long, value_name = "NAME")]
     aggregation: Option<String>,
-    /// Leave probabilities as they are.
+    /// Do not fit a temperature.
     #[arg(long, hide_short_help = true)]
     no_temperature: bool,
-    /// Threads [default: one a core].
+    /// Number of threads [default: one per core].
     #[arg(long, value_name = "N", value_parser = names::from_1_to::<1024, u32>, hide_short_help = true)]
     threads: Option<u32>,
     #[command(flatten)]
@@ -87,9 +87,9 @@ pub(super) struct CalibrateArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum MethodName {
-    /// Classes of at least a probability: the smallest sets on average.
+    /// Classes above a threshold of probability: the smallest sets on average.
     Lac,
-    /// The most probable classes up to a sum: larger where the model is unsure.
+    /// The most probable classes up to a sum: larger sets if the model is uncertain.
     Aps,
 }
 
@@ -121,10 +121,10 @@ impl CalibrateArguments {
             }
         };
         let measure = self.measure.as_deref().unwrap_or(PREDICTIVE_ENTROPY.name);
-        let measure = ImageScore::measure_of(measure).map_err(unknown("--measure"))?;
+        let measure = ImageScore::measure_of(measure).map_err(unknown("measure"))?;
         let aggregation = self.aggregation.as_deref().unwrap_or(Aggregation::Mean.name());
         let aggregation =
-            ImageScore::aggregation_of(aggregation).map_err(unknown("--aggregation"))?;
+            ImageScore::aggregation_of(aggregation).map_err(unknown("aggregation"))?;
         let score = ImageScore { measure, aggregation };
         let target = self.keep.map(Target::Keep).or(self.risk.map(Target::Risk));
         Ok(CalibrationOptions {
@@ -144,22 +144,22 @@ impl CalibrateArguments {
         })
     }
 
-    /// Refuses what was typed and would change nothing.
+    /// Refuses options that would have no effect.
     fn refuse_idle(&self, is_map: bool) -> Result<()> {
         let has_threshold = self.keep.or(self.risk).or(self.ood_keep).is_some();
-        let no_threshold = "is about thresholds, and none is asked for";
+        let no_threshold = "applies to thresholds, but none is requested";
         let idle = [
-            ("--measure", self.measure.is_some() && !has_threshold, no_threshold),
-            ("--aggregation", self.aggregation.is_some() && !has_threshold, no_threshold),
+            ("measure", self.measure.is_some() && !has_threshold, no_threshold),
+            ("aggregation", self.aggregation.is_some() && !has_threshold, no_threshold),
             (
-                "--aggregation",
+                "aggregation",
                 self.aggregation.is_some() && !is_map,
-                "is about pixels, and this is a classification",
+                "applies to pixels, but this is a classification",
             ),
             (
-                "--method",
+                "method",
                 self.method.is_some() && is_map,
-                "is about classification; in segmentation it is conformal risk control",
+                "applies to classification; segmentation uses conformal risk control",
             ),
         ];
         match idle.into_iter().find(|(_, is_idle, _)| *is_idle) {
@@ -173,8 +173,11 @@ impl CalibrateArguments {
     fn write(&self, calibration: &Calibration) -> Result<()> {
         let (Some(parent), Some(name)) = (self.output.parent(), self.output.file_name())
         else {
-            let message = format!("{} is no name of a file", self.output.display());
-            return Err(Error::setting("-o", message).with_hint("such as policy.toml"));
+            let message =
+                format!("expected a file name, found {}", self.output.display());
+            return Err(
+                Error::setting("output", message).with_hint("such as policy.toml")
+            );
         };
         let parent = if parent.as_os_str().is_empty() { ".".as_ref() } else { parent };
         let text = calibration.policy.encode()?;
@@ -182,7 +185,7 @@ impl CalibrateArguments {
     }
 }
 
-/// What was found, for people.
+/// Returns the result as text.
 fn report(calibration: &Calibration, is_map: bool) -> String {
     let mut lines = Vec::new();
     if let Some(fit) = &calibration.fit {
@@ -237,15 +240,13 @@ fn temperature(fit: &TemperatureFit) -> String {
             found.negative_log_likelihood_before
         ),
         TemperatureFit::NoBetter => {
-            "temperature: none, none lowers the negative log-likelihood of other images"
+            "no temperature: none lowers the negative log-likelihood on held-out images"
                 .to_owned()
         }
         TemperatureFit::AtTheEnd(value) => format!(
-            "temperature: none, the best one runs to {value:.2}, as where all predictions are right \
-             or labels are of other images"
+            "no temperature: the fit diverges ({value:.2}); either all predictions are right, or the \
+             labels belong to other images"
         ),
-        TemperatureFit::TooFew => {
-            "temperature: none, of too few labeled images".to_owned()
-        }
+        TemperatureFit::TooFew => "no temperature: too few labeled images".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! `mcdrop convert`: a model that draws its masks itself.
+//! `mcdrop convert`: writes a model that draws its masks itself.
 
 use std::path::PathBuf;
 
@@ -37,16 +37,16 @@ the file's metadata is JSON with all of them. `inspect` and `predict` read such 
 pub(super) struct ConvertArguments {
     /// An .onnx file with dropout, or the folder of an export.
     model: PathBuf,
-    /// The file to write.
+    /// File to write.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Build T samples and their reduction in: image in, mean probabilities and measures out.
+    /// Include T samples and their reduction: the outputs are mean probabilities and measures.
     #[arg(long, value_name = "T", value_parser = names::from_1_to::<65_535, u32>)]
     samples: Option<u32>,
-    /// Measures that become outputs.
+    /// Measures that are outputs.
     #[arg(long, value_name = "LIST", requires = "samples", default_value = "predictive_entropy,mutual_information", value_parser = names::measures)]
     measures: List<&'static Measure>,
-    /// Seed of the built-in samples.
+    /// Seed of the included samples.
     #[arg(
         long,
         value_name = "S",
@@ -55,20 +55,19 @@ pub(super) struct ConvertArguments {
         allow_negative_numbers = true
     )]
     seed: i64,
-    /// What built-in samples that run together may take, as estimated; more go into a loop.
+    /// Estimated memory of included samples that run together; more samples run in a loop.
     #[arg(long, value_name = "SIZE", requires = "samples", default_value = "64M", value_parser = names::memory, hide_short_help = true)]
     memory: usize,
-    /// Replace the file if it is there.
+    /// Replace an existing file.
     #[arg(long)]
     overwrite: bool,
-    /// Check more: each site by itself, all samples of two blocks, with the model's own weights
-    /// also where they are too large to be read otherwise.
+    /// Check more: each site by itself and all samples of two blocks.
     #[arg(long)]
     verify: bool,
-    /// Say what was decided.
+    /// Print decisions.
     #[arg(short, long)]
     verbose: bool,
-    /// How the samples of a unit go together.
+    /// How the samples of a unit depend on each other.
     #[arg(long, value_enum, default_value_t = DrawsName::Stratified)]
     draws: DrawsName,
     #[command(flatten)]
@@ -77,9 +76,9 @@ pub(super) struct ConvertArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum DrawsName {
-    /// In blocks of 31, each unit dropped its due number of times.
+    /// In blocks of 31 samples, which drop each unit the expected number of times.
     Stratified,
-    /// Each sample for itself.
+    /// Independent of each other.
     Independent,
 }
 

@@ -1,4 +1,4 @@
-//! `mcdrop doctor`: what was found, and what works.
+//! `mcdrop doctor`: shows the ONNX Runtime that was found, and whether it works.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ Examples:
   mcdrop doctor
   mcdrop doctor --ort-lib /opt/onnxruntime/lib")]
 pub(super) struct DoctorArguments {
-    /// The ONNX Runtime library to look at, or a folder that holds it.
+    /// ONNX Runtime's library, or the folder that contains it.
     #[arg(long, value_name = "FILE")]
     ort_lib: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `mcdrop evaluate`: predictions against labels, of a folder or as they are made.
+//! `mcdrop evaluate`: compares predictions with labels, of a folder or while predicting.
 
 mod table;
 
@@ -27,43 +27,43 @@ Examples:
   mcdrop evaluate out --labels labels/
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv                 # classification: path,label
-  mcdrop evaluate out --labels val/ --ood out-ood     # folders named after classes
-  mcdrop evaluate model.onnx val --labels labels/ -o out  # in one go, keeping no arrays";
+  mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
+  mcdrop evaluate model.onnx val --labels labels/ -o out  # in one pass, without arrays";
 
 const MEANING: &str = "\
 Writes metrics.json (every metric by a flat key, with a 95 % interval over images) and curves/*.csv,
-.svg and .png into OUT. Scores are compared with \"deterministic\": one less the probability of the
-pass without dropout, against that pass's own class. Label maps of another size than the prediction
-are read at the prediction's pixels (nearest). Every metric counts all items of the folder alike.";
+.svg and .png into OUT. The score \"deterministic\" is for comparison: 1 minus the probability of the
+pass without dropout, evaluated on the class of that pass. Label maps of another size are read at the
+pixels of the prediction (nearest). Every metric weights all items of the folder equally.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
 pub(super) struct EvaluateArguments {
-    /// A folder that predict --keep-probabilities wrote, or a model to run on IMAGES.
+    /// A folder of predict --keep-probabilities, or a model to run on IMAGES.
     #[arg(value_name = "OUT|MODEL")]
     subject: PathBuf,
     /// Files, folders or patterns, with a model.
     #[arg(value_name = "IMAGES", requires = "output")]
     images: Vec<PathBuf>,
-    /// Label maps by the images' relative paths; or a CSV with path,label; or folders of classes.
+    /// Label maps at the images' relative paths, a CSV with path,label, or folders of classes.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "ood_masks")]
     labels: Option<PathBuf>,
-    /// Predictions of images of another kind, which scores should tell apart.
+    /// Predictions of out-of-distribution images, which scores should detect.
     #[arg(long, value_name = "OUT", conflicts_with = "images")]
     ood: Option<PathBuf>,
-    /// Maps of what is of another kind in each image, named like label maps.
+    /// Maps of the out-of-distribution pixels of each image, named like label maps.
     #[arg(long, value_name = "FOLDER")]
     ood_masks: Option<PathBuf>,
-    /// The id in them of what is of another kind; 0 is what is not, all else counts for neither.
+    /// Their id of out-of-distribution pixels; 0 is in distribution, other ids are ignored.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "ood_masks", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..))]
     ood_index: u16,
     /// Folder for predictions.csv, run.json and the metrics, with a model.
     #[arg(short, long, value_name = "FOLDER", requires = "images")]
     output: Option<PathBuf>,
-    /// Replace the results of an earlier run there.
+    /// Replace the results of an earlier run.
     #[arg(long, requires = "images", hide_short_help = true)]
     overwrite: bool,
-    /// Say what was decided, and where settings came from.
+    /// Print decisions, and where settings come from.
     #[arg(short, long, requires = "images", hide_short_help = true)]
     verbose: bool,
     #[command(flatten)]
@@ -82,7 +82,7 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
     if arguments.subject.extension().is_some_and(|ending| ending == "onnx") {
         let message = format!("{} is a model", arguments.subject.display());
         return Err(Error::setting("OUT", message).with_hint(
-            "name images to run it on: mcdrop evaluate MODEL IMAGES --labels LABELS -o OUT",
+            "add the images: mcdrop evaluate MODEL IMAGES --labels LABELS -o OUT",
         ));
     }
     let folder = PredictionFolder::open(&arguments.subject)?;
@@ -96,7 +96,7 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
     report(&folder, &result, &arguments.recorded_labels())
 }
 
-/// Predicts and counts in one pass.
+/// Predicts and evaluates in one pass.
 fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     let Some(output) = &arguments.output else {
         return Err(Error::setting("output", "is missing")
@@ -128,7 +128,7 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     }
     let (folder, result) = live.finish(summary.failed)?;
     for (warning, hint) in told.into_inner().unwrap_or_default() {
-        terminal::warned(&warning, hint.as_deref());
+        terminal::warning_with_hint(&warning, hint.as_deref());
     }
     let counted_end = report(&folder, &result, &arguments.recorded_labels())?;
     Ok(if end == End::Done { counted_end } else { end })

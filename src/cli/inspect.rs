@@ -1,4 +1,4 @@
-//! `mcdrop inspect`: what is random in a model, what is not, and what it will cost.
+//! `mcdrop inspect`: shows the sites of a model and the cost of sampling it.
 
 mod json;
 mod text;
@@ -51,7 +51,7 @@ pub(super) struct InspectArguments {
     given: ModelArguments,
 }
 
-/// What costs were computed, and for which input.
+/// Costs, and the input that they are for.
 pub(super) struct Cost {
     /// Multiply-adds of the file's nodes.
     file: Costs,

@@ -1,4 +1,4 @@
-//! Options that say what labels look like.
+//! Options that describe labels.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -15,35 +15,35 @@ use crate::evaluate::{
 use crate::input::label::LabelOptions;
 use crate::palette::Palette;
 
-/// Ids that usually mean "no label".
+/// Id that usually means "no label".
 const USUALLY_IGNORED: u32 = 255;
 
 #[derive(Debug, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Labels")]
 pub(super) struct LabelArguments {
-    /// What images' paths look like without their ending, and what labels' look like then.
+    /// Pattern of images' paths without extension, and the label's path for it.
     #[arg(long = "match", value_names = ["PATTERN", "NAME"], num_args = 2)]
     rename: Option<Vec<String>>,
-    /// Ids in label maps that mean "no label" [default: 255, where that is no class].
+    /// Ids in label maps that mean "no label" [default: 255, unless it is a class].
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     ignore_index: Option<Vec<u32>>,
-    /// Id 0 means "no label", and every other class counts one less (ADE20K).
+    /// Treat id 0 as "no label" and subtract 1 from every other id (ADE20K).
     #[arg(long, hide_short_help = true)]
     reduce_zero_label: bool,
-    /// The colors of the classes, for label maps of colors: cityscapes, camvid, voc, ade20k,
-    /// or a file of them.
+    /// Colors of the classes, if label maps contain colors: cityscapes, camvid, voc, ade20k,
+    /// or a file.
     #[arg(long, value_name = "NAME|FILE", hide_short_help = true)]
     label_colors: Option<String>,
 }
 
-/// The names of these options.
+/// Returns the names of these options.
 pub(super) fn options() -> BTreeSet<Id> {
     let all = LabelArguments::augment_args(Command::new(""));
     all.get_arguments().map(|argument| argument.get_id().clone()).collect()
 }
 
 impl LabelArguments {
-    /// Where labels are and what they look like, for a later look.
+    /// Returns the path of the labels and their options, for metrics.json.
     pub(super) fn record(&self, labels: Option<&Path>) -> Value {
         let place = labels.and_then(|labels| std::path::absolute(labels).ok());
         let Some(place) = place else { return Value::Null };
@@ -56,14 +56,14 @@ impl LabelArguments {
         json!({"path": place, "options": options})
     }
 
-    /// What [`Self::record`] wrote down, where the labels are still there.
+    /// Reads what [`Self::record`] returned, if the labels still exist.
     pub(super) fn recorded(record: &Value) -> Option<(PathBuf, Self)> {
         let path = PathBuf::from(record["path"].as_str()?);
         let options = serde_json::from_value(record["options"].clone()).ok()?;
         path.exists().then_some((path, options))
     }
 
-    /// Labels of the images of a folder.
+    /// Opens the labels of the images of a folder.
     pub(super) fn open(
         &self,
         labels: &Path,
@@ -77,7 +77,7 @@ impl LabelArguments {
         ];
         let typed = of_maps.into_iter().find(|(_, is_typed)| *is_typed && !folder.is_map);
         if let Some((option, _)) = typed {
-            let message = "is about label maps, and this is a classification";
+            let message = "applies to label maps, but this is a classification";
             return Err(Error::setting(option, message).with_hint("leave it out"));
         }
         let usually: &[u32] = if folder.n_classes <= USUALLY_IGNORED as usize {
@@ -93,7 +93,7 @@ impl LabelArguments {
         LabelSource::open(labels, folder, self.rename()?, options)
     }
 
-    /// Maps of what is of another kind.
+    /// Opens the maps of out-of-distribution pixels.
     pub(super) fn open_masks(
         &self,
         masks: &Path,
@@ -101,9 +101,9 @@ impl LabelArguments {
         folder: &PredictionFolder,
     ) -> Result<OodMasks> {
         if !folder.is_map {
-            let message = "is about pixels, and this is a classification";
+            let message = "applies to pixels, but this is a classification";
             return Err(Error::setting("--ood-masks", message)
-                .with_hint("name predictions of images of another kind: --ood OUT"));
+                .with_hint("use predictions of out-of-distribution images: --ood OUT"));
         }
         let options = LabelOptions::default();
         let maps = LabelSource::open(masks, folder, self.rename()?, options)?;
@@ -133,14 +133,14 @@ impl LabelArguments {
     }
 }
 
-/// Says which images are left out, and why.
+/// Prints which images are left out, and why.
 pub(super) fn tell(event: &EvaluationEvent<'_>) {
     if let Some((warning, hint)) = line(event) {
-        terminal::warned(&warning, hint.as_deref());
+        terminal::warning_with_hint(&warning, hint.as_deref());
     }
 }
 
-/// What there is to say of an image that is left out, and the way out.
+/// Returns the message and the hint for an image that is left out.
 pub(super) fn line(event: &EvaluationEvent<'_>) -> Option<(String, Option<String>)> {
     match event {
         EvaluationEvent::Counted { .. } => None,

@@ -1,4 +1,4 @@
-//! `mcdrop man` and `mcdrop completions`: written from the same table as `--help`.
+//! `mcdrop man` and `mcdrop completions`: generated from the arguments, as `--help`.
 
 use clap::{Args, Command};
 use clap_complete::Shell;

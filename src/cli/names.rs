@@ -1,4 +1,4 @@
-//! Lists of names that flags take: measures, maps, formats, sizes of memory.
+//! Parsers of option values: measures, maps, formats, numbers, sizes.
 
 use crate::error::Error;
 use crate::measure::{MEASURES, Measure};
@@ -8,7 +8,7 @@ use crate::sampling::{StopRule, StopTarget};
 /// Heading of the options used most, in place of their group's.
 pub(in crate::cli) const FIRST: Option<&str> = None;
 
-/// `--maps`: what is written for each pixel.
+/// Maps that are written: the value of `--maps`.
 #[derive(Debug, Clone, Default)]
 pub(in crate::cli) struct Maps {
     pub(super) prediction: bool,
@@ -16,27 +16,27 @@ pub(in crate::cli) struct Maps {
     pub(super) measures: Vec<&'static Measure>,
 }
 
-/// A list of values, which clap takes for one.
+/// List that is one value for clap.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct List<T>(pub(super) Vec<T>);
 
-/// Width and height.
+/// Parses a width and a height.
 pub(in crate::cli) fn size(text: &str) -> Result<(usize, usize), String> {
     let number = |text: &str| text.parse().ok().filter(|n| (1..=65_536).contains(n));
     let sides =
         text.split_once('x').map(|(width, height)| (number(width), number(height)));
     match sides {
         Some((Some(width), Some(height))) => Ok((width, height)),
-        _ => {
-            Err(format!("\"{text}\" is no size: expected WIDTHxHEIGHT, such as 512x256"))
-        }
+        _ => Err(format!("expected WIDTHxHEIGHT such as 512x256, found \"{text}\"")),
     }
 }
 
-/// A share between 0 and 1, neither of which it is.
+/// Parses a fraction in the open interval (0, 1).
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| *share > 0.0 && *share < 1.0);
-    share.ok_or_else(|| format!("\"{text}\" is no number between 0 and 1, such as 0.05"))
+    share.ok_or_else(|| {
+        format!("expected a number between 0 and 1 such as 0.05, found \"{text}\"")
+    })
 }
 
 fn known_measures() -> String {
@@ -56,7 +56,10 @@ pub(super) fn measures(text: &str) -> Result<List<&'static Measure>, String> {
         return Ok(List(MEASURES.iter().collect()));
     }
     let unknown = |name: &str| {
-        format!("\"{name}\" is no measure; there are all, {}", known_measures())
+        format!(
+            "unknown measure \"{name}\": expected all, or some of {}",
+            known_measures()
+        )
     };
     let mut list: Vec<&'static Measure> = Vec::new();
     for name in names(text) {
@@ -66,7 +69,7 @@ pub(super) fn measures(text: &str) -> Result<List<&'static Measure>, String> {
         }
     }
     if list.is_empty() {
-        Err(format!("the list of measures is empty; there are all, {}", known_measures()))
+        Err(format!("the list is empty: expected all, or some of {}", known_measures()))
     } else {
         Ok(List(list))
     }
@@ -84,7 +87,7 @@ pub(super) fn maps(text: &str) -> Result<Maps, String> {
             name => {
                 let unknown = || {
                     format!(
-                        "\"{name}\" is no map; there are none, prediction, overlay, {}",
+                        "unknown map \"{name}\": expected none, or some of prediction, overlay, {}",
                         known_measures()
                     )
                 };
@@ -96,7 +99,11 @@ pub(super) fn maps(text: &str) -> Result<Maps, String> {
         }
     }
     let any = maps.prediction || maps.overlay || !maps.measures.is_empty();
-    if any { Ok(maps) } else { Err("the list of maps is empty; say none".to_owned()) }
+    if any {
+        Ok(maps)
+    } else {
+        Err("the list is empty: expected none, or names of maps".to_owned())
+    }
 }
 
 pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {
@@ -104,7 +111,9 @@ pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {
         || FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
     let find = |name: &str| {
         let format = FORMATS.iter().find(|format| format.name == name);
-        format.ok_or_else(|| format!("\"{name}\" is no format; there are {}", known()))
+        format.ok_or_else(|| {
+            format!("unknown format \"{name}\": expected one of {}", known())
+        })
     };
     let mut list: Vec<&'static Format> = Vec::new();
     for name in names(text) {
@@ -114,17 +123,17 @@ pub(super) fn formats(text: &str) -> Result<List<&'static Format>, String> {
         }
     }
     if list.is_empty() {
-        return Err(format!("the list of formats is empty; there are {}", known()));
+        return Err(format!("the list is empty: expected some of {}", known()));
     }
     Ok(List(list))
 }
 
-/// `--samples`: how many passes an image.
+/// Number of passes per image: the value of `--samples`.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cli) enum Samples {
-    /// So many.
+    /// This number.
     Fixed(u32),
-    /// Until a rule says that they are enough.
+    /// As many as a stopping rule needs.
     Auto,
 }
 
@@ -136,12 +145,12 @@ pub(super) fn samples(text: &str) -> Result<Samples, String> {
     fixed.map_err(|message| format!("{message}, or auto"))
 }
 
-/// What must be known how well: `class=0.01`.
+/// Parses a stopping rule: `class=0.01`.
 pub(super) fn tolerance(text: &str) -> Result<StopRule, String> {
     let (name, number) = text.split_once('=').unwrap_or((text, ""));
     let (name, number) = (name.trim(), number.trim());
     let target = StopTarget::by_name(name).ok_or_else(|| no_steering(name))?;
-    let no_number = |_| format!("\"{number}\" is no number");
+    let no_number = |_| format!("expected a number, found \"{number}\"");
     let rule = StopRule { target, tolerance: number.parse().map_err(no_number)? };
     match rule.check() {
         Ok(()) => Ok(rule),
@@ -156,14 +165,14 @@ fn no_steering(name: &str) -> String {
     let known = StopTarget::ALL.map(StopTarget::name).join(", ");
     match measure(name) {
         Some(_) => format!(
-            "{name} cannot end sampling: it depends on the number of samples itself (by about \
-             1/T), or is not followed while sampling; there are {known}"
+            "{name} cannot stop sampling, because it depends on the number of samples (by about \
+             1/T) or is not computed while sampling: expected one of {known}"
         ),
-        None => format!("\"{name}\" is nothing to be known well; there are {known}"),
+        None => format!("unknown tolerance target \"{name}\": expected one of {known}"),
     }
 }
 
-/// A number of bytes: `2G`, `512M`, `100K` (powers of 1024) or plain.
+/// Parses a number of bytes: `2G`, `512M`, `100K` (powers of 1024) or a plain number.
 pub(super) fn memory(text: &str) -> Result<usize, String> {
     let upper = text.trim().to_ascii_uppercase();
     let upper = upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper);
@@ -175,12 +184,12 @@ pub(super) fn memory(text: &str) -> Result<usize, String> {
     };
     let bytes =
         digits.trim().parse::<usize>().ok().and_then(|n| n.checked_mul(1 << shift));
-    bytes
-        .filter(|&bytes| bytes > 0)
-        .ok_or_else(|| format!("\"{text}\" is not a size like 2G, 512M or 100K"))
+    bytes.filter(|&bytes| bytes > 0).ok_or_else(|| {
+        format!("expected a size such as 2G, 512M or 100K, found \"{text}\"")
+    })
 }
 
-/// A whole number from 1 to `MOST`, which the type can hold.
+/// Parses a whole number from 1 to `MOST`.
 pub(super) fn from_1_to<const MOST: u64, T: TryFrom<u64>>(
     text: &str,
 ) -> Result<T, String> {
@@ -190,14 +199,14 @@ pub(super) fn from_1_to<const MOST: u64, T: TryFrom<u64>>(
         .ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
 }
 
-/// Numbers separated by commas.
+/// Parses numbers that are separated by commas.
 pub(super) fn numbers(text: &str) -> Result<List<f32>, String> {
     let number = |part: &str| {
-        part.parse::<f32>().map_err(|_| format!("\"{part}\" is not a number"))
+        part.parse::<f32>().map_err(|_| format!("expected a number, found \"{part}\""))
     };
     let list = names(text).map(number).collect::<Result<Vec<_>, _>>()?;
     if list.is_empty() {
-        Err("there is no number in it".to_owned())
+        Err("expected numbers, found none".to_owned())
     } else {
         Ok(List(list))
     }

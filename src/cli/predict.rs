@@ -149,7 +149,7 @@ pub(super) fn run_observed(
     Ok((end, summary))
 }
 
-/// Says what of the file was not taken as it is.
+/// Warns about inert dropouts, activated ones, and batch normalization in training form.
 pub(super) fn warn(plan: &Plan) {
     let survey = plan.survey();
     let others =
@@ -160,13 +160,13 @@ pub(super) fn warn(plan: &Plan) {
             others(plan.inert().len())
         ));
         terminal::hint(
-            "wake it with --only PATTERN or --ratio NODE=P; `mcdrop inspect` lists all",
+            "activate it with --only PATTERN or --ratio NODE=P; `mcdrop inspect` lists all",
         );
     }
     let woken: Vec<&Site> = plan.sites().iter().filter(|site| !site.live).collect();
     if let Some(first) = woken.first() {
         terminal::note(&format!(
-            "no dropout of the file is live: woken are node \"{}\" ({}){}",
+            "no dropout of the file is live: activated node \"{}\" ({}){}",
             first.node,
             first.reason.as_deref().unwrap_or_default(),
             others(woken.len())
@@ -181,10 +181,10 @@ pub(super) fn warn(plan: &Plan) {
     }
 }
 
-/// Says what was not found, and what was found twice.
+/// Warns about images that are missing, and about repeated ones.
 fn warn_of_listing(listing: &Listing) {
     for error in &listing.unreadable {
-        terminal::warning(&format!("images in this folder are missing: {error}"));
+        terminal::warning(&format!("a folder cannot be read: {error}"));
     }
     let counted = |n: usize, one: &str, several: &str| match n {
         0 => {}
@@ -193,13 +193,13 @@ fn warn_of_listing(listing: &Listing) {
     };
     counted(
         listing.broken_links,
-        "link in a circle or to nothing is left out",
-        "links in a circle or to nothing are left out",
+        "broken or circular link is left out",
+        "broken or circular links are left out",
     );
     counted(
         listing.repeated,
-        "image was named again and is taken once",
-        "images were named again and are taken once",
+        "image was listed more than once",
+        "images were listed more than once",
     );
 }
 
@@ -214,7 +214,7 @@ fn predict(
     let mut reporter = ProgressReporter::new(run, job);
     let on_event = &mut |event: Event<'_>| {
         if let Event::Started { .. } = event {
-            // Before, there is nothing to finish, and a signal ends the process as usual.
+            // Before this, nothing has to be finished, and a signal ends the process as usual.
             signals.listen();
         }
         reporter.on_event(&event);
@@ -265,7 +265,7 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
         ));
     }
     let (prefix, suffix) = plan.node_counts();
-    note(format!("{prefix} nodes run once an image, {suffix} for every sample"));
+    note(format!("{prefix} nodes run once per image, {suffix} once per sample"));
     for setting in preprocessing.settings() {
         let origin = to_options(&setting.origin);
         note(format!("{} = {} ({origin})", setting.key, setting.value));

@@ -1,4 +1,4 @@
-//! How far a run is: a bar on a terminal, a line now and then elsewhere.
+//! Progress of a run: a bar on a terminal, else a line every few seconds.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal;
 
-/// Between two lines where there is no terminal.
+/// Interval between two lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Progress {
@@ -39,13 +39,13 @@ impl Progress {
         Self { bar, total: total as u64, done: 0, started: now, last_line: now }
     }
 
-    /// So many images were done before.
+    /// Leaves out images that an earlier run did.
     pub(super) fn skip(&mut self, images: usize) {
         self.total -= images as u64;
         self.bar.set_length(self.total);
     }
 
-    /// One image more.
+    /// Counts one image.
     pub(super) fn step(&mut self) {
         self.done += 1;
         self.bar.inc(1);
@@ -60,7 +60,7 @@ impl Progress {
         }
     }
 
-    /// Prints without tearing the bar.
+    /// Prints while the bar is hidden.
     pub(super) fn aside(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
     }

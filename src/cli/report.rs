@@ -14,8 +14,8 @@ use crate::sampling::SamplingOptions;
 const EXAMPLES: &str = "\
 Examples:
   mcdrop predict model.onnx images -o out --report
-  mcdrop report out                      # anew, after evaluate; for older folders
-  mcdrop report out --labels labels/     # also what is right and wrong
+  mcdrop report out                      # again, after evaluate
+  mcdrop report out --labels labels/     # also right and wrong predictions
   mcdrop report out --compare out-other  # two runs side by side
 
 Writes OUT/report.html, which opens from disk, and its pictures and values
@@ -24,19 +24,19 @@ into OUT/report/.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReportArguments {
-    /// A folder that predict wrote.
+    /// A folder of predict.
     #[arg(value_name = "OUT")]
     folder: PathBuf,
-    /// Another folder of predictions, shown beside it.
+    /// Another folder of predictions, to show beside it.
     #[arg(long, value_name = "OUT")]
     compare: Option<PathBuf>,
-    /// Labels, as evaluate takes them [default: those of the last evaluate, if they are there].
+    /// Labels, as for evaluate [default: those of the last evaluate, if they exist].
     #[arg(long, value_name = "FOLDER|FILE")]
     labels: Option<PathBuf>,
-    /// Where the images are, if they are not where they were.
+    /// New folder of the images, if they were moved.
     #[arg(long, value_name = "FOLDER")]
     images: Option<PathBuf>,
-    /// Threads [default: one a core].
+    /// Number of threads [default: one per core].
     #[arg(long, value_name = "N", value_parser = names::from_1_to::<1024, u32>, hide_short_help = true)]
     threads: Option<u32>,
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
     write(&arguments.folder, &options)
 }
 
-/// Writes the page and says what is missing on it.
+/// Writes the page and prints what is missing on it.
 pub(super) fn write(folder: &Path, options: &Options<'_>) -> Result<End> {
     let written = report::write(folder, options)?;
     for note in &written.notes {

@@ -1,4 +1,4 @@
-//! Being asked to stop: by the keyboard (SIGINT) or by a scheduler (SIGTERM).
+//! Signals that stop a run: from the keyboard (SIGINT) or a scheduler (SIGTERM).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,16 +9,16 @@ use signal_hook::{flag, low_level};
 
 use super::terminal;
 
-/// Each signal and the exit code of a process that it stopped: 128 and its number.
+/// Signals, and exit codes of processes that they stop: 128 plus the number.
 const SIGNALS: [(i32, u8); 2] = [(SIGINT, 130), (SIGTERM, 143)];
 
-/// How long after a signal images in flight may take; schedulers kill after 10 s or more.
+/// Time that images in flight have after a signal; schedulers kill after 10 s or more.
 const PATIENCE: Duration = Duration::from_millis(4500);
 
-/// Between two looks at whether a signal has come.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Interval between two checks for a signal.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
-/// Whether to stop, and by which signal.
+/// The signal that stops a run, if one came.
 pub(super) struct Signals {
     stop: Arc<AtomicBool>,
     code: Arc<AtomicUsize>,
@@ -29,12 +29,12 @@ impl Signals {
         Self { stop: Arc::default(), code: Arc::default() }
     }
 
-    /// From now on the first signal sets [`Signals::stop`], and ends the process if that takes
-    /// too long; a second one ends it at once. Files are whole at any moment.
+    /// Starts to listen: the first signal sets [`Signals::stop`], and ends the process if that
+    /// takes too long; a second one ends it immediately. Files are complete at any moment.
     pub(super) fn listen(&self) {
         for (signal, code) in SIGNALS {
             let stop = || Arc::clone(&self.stop);
-            // In the order in which they act; without them a signal ends the process, as before.
+            // In the order in which they act. If one fails, a signal ends the process as before.
             let _ = flag::register_conditional_shutdown(signal, code.into(), stop());
             let _ = flag::register_usize(signal, Arc::clone(&self.code), code.into());
             let _ = flag::register(signal, stop());
@@ -42,21 +42,21 @@ impl Signals {
         let (stop, code) = (Arc::clone(&self.stop), Arc::clone(&self.code));
         std::thread::spawn(move || {
             while !stop.load(Ordering::SeqCst) {
-                std::thread::sleep(LOOK_EVERY);
+                std::thread::sleep(CHECK_EVERY);
             }
-            terminal::note(&"stopping: images that are sampled are still written");
+            terminal::note(&"stopping after the images in flight");
             std::thread::sleep(PATIENCE);
-            terminal::note(&"stopped; the images in flight are given up");
+            terminal::note(&"stopped without the images in flight");
             low_level::exit(code.load(Ordering::SeqCst) as i32);
         });
     }
 
-    /// Set once a signal has come.
+    /// Returns the flag that is set when a signal comes.
     pub(super) fn stop(&self) -> &AtomicBool {
         &self.stop
     }
 
-    /// The exit code that tells which signal it was.
+    /// Returns the exit code of the signal that came.
     pub(super) fn code(&self) -> u8 {
         u8::try_from(self.code.load(Ordering::SeqCst)).unwrap_or(1)
     }

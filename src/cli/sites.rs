@@ -1,4 +1,4 @@
-//! Options that say which sites draw, shared by the commands that open a model.
+//! Options that choose the sites, shared by the commands that open a model.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,16 @@ use clap::{Args, ValueEnum};
 use super::names;
 use crate::graph::{DropUnit, SiteOptions};
 
-/// What commands are told that look at a model without images.
+/// Options of the commands that open a model without images.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ModelArguments {
-    /// Image size to cost or check with, where the model leaves it open [default: 224x224].
+    /// Image size for costs or checks, if the model does not fix it [default: 224x224].
     #[arg(long, value_name = "WxH", value_parser = names::size)]
     pub(in crate::cli) size: Option<(usize, usize)>,
-    /// The output that holds the class scores.
+    /// Output that contains the class scores.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) output_name: Option<String>,
-    /// The ONNX Runtime library, or a folder that holds it.
+    /// ONNX Runtime's library, or the folder that contains it.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(in crate::cli) ort_lib: Option<PathBuf>,
     #[command(flatten)]
@@ -31,25 +31,25 @@ pub(in crate::cli) struct SiteArguments {
         long_help = "Put dropout in: head, decoder, attention, residual, linear, blocks (residual \
         and linear), or before the nodes that a pattern names; a list, or repeated")]
     insert: Vec<String>,
-    /// Share of the units that is dropped, of all sites or of those that a pattern names;
-    /// wakes inert ones [default: the file's; 0.1 where inserted].
+    /// Fraction of the units that is dropped, for all sites or for those that match a pattern;
+    /// activates inert ones [default: the file's; 0.1 if inserted].
     #[arg(long, value_name = "[NODE=]P", value_parser = ratio, hide_short_help = true)]
     ratio: Vec<(Option<String>, f32)>,
-    /// Only sites that the pattern names draw (node, module or tensor; * and ?), also inert
-    /// ones.
+    /// Activate only sites that match the pattern (node, module or tensor; * and ?), also
+    /// inert ones.
     #[arg(long, value_name = "PATTERN", hide_short_help = true)]
     only: Vec<String>,
-    /// Sites that the pattern names stay off.
+    /// Turn sites that match the pattern off.
     #[arg(long, value_name = "PATTERN", hide_short_help = true)]
     except: Vec<String>,
-    /// What inserted dropout drops at once [default: element].
+    /// Unit that inserted dropout drops [default: element].
     #[arg(long, value_enum, requires = "insert", hide_short_help = true)]
     unit: Option<UnitName>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum UnitName {
-    /// Every element for itself.
+    /// Single elements.
     Element,
     /// Whole channels (features of a linear layer).
     Channel,
@@ -61,17 +61,17 @@ fn ratio(text: &str) -> Result<(Option<String>, f32), String> {
         None => (None, text),
     };
     let ratio: f32 = number.parse().map_err(|_| {
-        format!("\"{number}\" is no ratio: expected P or NODE=P, such as 0.1")
+        format!("expected P or NODE=P with a ratio such as 0.1, found \"{number}\"")
     })?;
     if (0.0..1.0).contains(&ratio) {
         Ok((pattern, ratio))
     } else {
-        Err(format!("{ratio} is outside [0, 1): a ratio is the share that is dropped"))
+        Err(format!("expected a ratio in [0, 1), found {ratio}"))
     }
 }
 
 impl SiteArguments {
-    /// What was said.
+    /// Returns the options for the graph.
     pub(in crate::cli) fn options(&self) -> SiteOptions {
         SiteOptions {
             only: self.only.clone(),

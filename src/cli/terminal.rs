@@ -1,4 +1,4 @@
-//! Lines for a person.
+//! Output: messages on standard error, data on standard output.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use super::settings;
 use crate::error::Error;
 
-/// An error, and the way out below it.
+/// Prints an error and its hint.
 pub(super) fn error(error: &Error) {
     note(&format_args!("error: {}", settings::message(error)));
     if let Some(text) = error.hint() {
@@ -14,42 +14,42 @@ pub(super) fn error(error: &Error) {
     }
 }
 
-/// A warning.
+/// Prints a warning.
 pub(super) fn warning(message: &impl Display) {
     note(&format_args!("warning: {}", settings::to_options(&message.to_string())));
 }
 
-/// A warning, and the way out below it where one is known.
-pub(super) fn warned(message: &impl Display, way_out: Option<&str>) {
+/// Prints a warning and its hint.
+pub(super) fn warning_with_hint(message: &impl Display, hint_text: Option<&str>) {
     warning(message);
-    if let Some(text) = way_out {
+    if let Some(text) = hint_text {
         hint(text);
     }
 }
 
-/// A way out.
+/// Prints a hint.
 pub(super) fn hint(text: &str) {
     note(&format_args!("hint: {}", settings::to_options(text)));
 }
 
-/// A line about what is going on.
+/// Prints a message.
 pub(super) fn note(message: &impl Display) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// A line of data, with the system when this returns.
+/// Prints and flushes a line of data.
 pub(super) fn data(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
 }
 
-/// A line of what was asked for.
+/// Prints a line of the result.
 pub(super) fn line(text: &impl Display) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// What was asked for, as it is.
+/// Prints bytes of the result.
 pub(super) fn bytes(content: &[u8]) {
     let _ = io::stdout().write_all(content);
 }

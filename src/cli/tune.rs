@@ -1,4 +1,4 @@
-//! `mcdrop tune`: where dropout is put in, and how much of it.
+//! `mcdrop tune`: finds places and ratios of dropout.
 
 mod command;
 
@@ -29,11 +29,10 @@ Examples:
   mcdrop tune model.onnx val --labels labels/ --places head,decoder --ratios 0.05,0.1,0.2";
 
 const MEANING: &str = "\
-Tries every place with every ratio and prints what the labels say of each: negative log-likelihood
-(which decides), accuracy (mean IoU of label maps), expected calibration error, and the AUROC of
-finding wrong items by predictive entropy. A model with live dropout of its own is tried with other
-ratios of it. Use images that the model was not trained on, and others than those that you report
-results on.";
+Evaluates every place with every ratio: negative log-likelihood (which decides), accuracy (mean IoU
+of label maps), expected calibration error, and the AUROC of finding wrong items by predictive
+entropy. If the model has live dropout, only its ratio is varied. Use images that the model was not
+trained on, and report results on other ones.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
@@ -43,18 +42,18 @@ pub(super) struct TuneArguments {
     /// Files, folders or patterns.
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Label maps (PNG or .npy) by the images' relative paths; for classification a CSV with
+    /// Label maps (PNG or .npy) at the images' relative paths; for classification a CSV with
     /// path,label or a folder for each class.
     #[arg(long, value_name = "FOLDER|FILE")]
     labels: PathBuf,
-    /// Places that are tried: as of predict --insert [default: all that the model has].
+    /// Places to try, as for predict --insert [default: all that the model has].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     places: Vec<String>,
-    /// Ratios that are tried [default: 0.05,0.1,0.2,0.3,0.5].
+    /// Ratios to try [default: 0.05,0.1,0.2,0.3,0.5].
     #[arg(long, value_name = "LIST", value_parser = names::numbers)]
     ratios: Option<List<f32>>,
-    /// How much accuracy (of label maps, mean intersection over union) may be lost against the
-    /// model without dropout.
+    /// Largest loss of accuracy (mean intersection over union of label maps) against the model
+    /// without dropout.
     #[arg(long, value_name = "SHARE", default_value = "0.005", value_parser = names::share)]
     most_lost: f64,
     #[command(flatten)]
@@ -65,8 +64,8 @@ pub(super) struct TuneArguments {
 
 pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
     if arguments.run.sampling.is_deterministic() {
-        return Err(Error::setting("--deterministic", "leaves nothing to tune")
-            .with_hint("leave it out: the model without dropout is tried first"));
+        return Err(Error::setting("deterministic", "leaves no dropout to tune")
+            .with_hint("leave it out: the model without dropout is evaluated first"));
     }
     let ratios = arguments.ratios()?;
     let runtime = Runtime::find(arguments.run.machine.ort_lib.as_deref())?;
@@ -95,7 +94,7 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
     let Tried { outcome: plain, is_map, left_out } = tuning.outcome(&first, true)?;
     if left_out > 0 {
         terminal::warning(&format!(
-            "{left_out} images do not count: they have no label, or cannot be used"
+            "{left_out} images are left out: they have no label, or cannot be used"
         ));
         terminal::hint("`mcdrop evaluate MODEL IMAGES` names them");
     }
@@ -121,11 +120,11 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
             if of_best.negative_log_likelihood >= plain.negative_log_likelihood =>
         {
             terminal::note(
-                &"no choice makes the labels likelier than the model without dropout does",
+                &"no choice has a smaller negative log-likelihood than the model without dropout",
             );
         }
         Some((choice, _)) => {
-            terminal::note(&"the labels are likeliest with");
+            terminal::note(&"smallest negative log-likelihood:");
             terminal::line(&command::predict(choice));
         }
     }
@@ -152,24 +151,25 @@ impl TuneArguments {
         let ratios = typed.unwrap_or_else(|| RATIOS.to_vec());
         match ratios.iter().find(|ratio| !(**ratio > 0.0 && **ratio < 1.0)) {
             None => Ok(ratios),
-            Some(ratio) => {
-                Err(Error::setting("--ratios", format!("{ratio} is outside (0, 1)"))
-                    .with_hint("a ratio is the share that is dropped: 0.05,0.1,0.2"))
-            }
+            Some(ratio) => Err(Error::setting(
+                "ratios",
+                format!("expected numbers in (0, 1), found {ratio}"),
+            )
+            .with_hint("a ratio is the fraction that is dropped: 0.05,0.1,0.2")),
         }
     }
 
-    /// Where dropout is put in; nowhere in a model with dropout of its own.
+    /// Returns the places to try: none if the model has live dropout.
     fn places(&self, model: &Model) -> Result<Vec<String>> {
         let output = self.run.scores.output_name.as_deref();
         let found = graph::inspect(model, output, &SiteOptions::default())?;
         match (found.verdict, self.places.is_empty()) {
             (Verdict::Live, true) => return Ok(Vec::new()),
             (Verdict::Live, false) => {
-                let message =
-                    "the model has live dropout of its own, which would draw as well";
-                return Err(Error::setting("--places", message)
-                    .with_hint("leave it out: then ratios of that dropout are tried"));
+                let message = "the model has live dropout, which would also draw masks";
+                return Err(Error::setting("places", message).with_hint(
+                    "leave it out: then the ratio of that dropout is varied",
+                ));
             }
             (_, false) => return Ok(self.places.clone()),
             _ => {}
@@ -180,9 +180,10 @@ impl TuneArguments {
         let places = InsertionPoint::ALL.into_iter().filter(is_there);
         let places: Vec<String> = places.map(|place| place.name().to_owned()).collect();
         if places.is_empty() {
-            let message = "the model has no place that mcdrop knows";
-            return Err(Error::setting("--places", message)
-                .with_hint("name nodes before which dropout goes: --places NODE,NODE"));
+            let message = "found no known place in the model";
+            return Err(Error::setting("places", message).with_hint(
+                "name the nodes before which to insert dropout: `places = NODE,NODE`",
+            ));
         }
         Ok(places)
     }
@@ -196,12 +197,12 @@ struct Tuning<'a> {
     run: Run<'a>,
 }
 
-/// What came of a run.
+/// Result of a run.
 struct Tried {
     outcome: ChoiceOutcome,
     /// Whether there are scores for each pixel.
     is_map: bool,
-    /// Images that do not count.
+    /// Images that are left out.
     left_out: usize,
 }
 
@@ -235,8 +236,8 @@ impl Tuning<'_> {
         )?;
         let (folder, result) = live.finish(summary.failed)?;
         let outcome = ChoiceOutcome::of(&result, folder.is_map).ok_or_else(|| {
-            Error::setting("--labels", "no item has a label")
-                .with_hint("are all of them ids that mean \"no label\"? --ignore-index")
+            Error::setting("labels", "no item has a label")
+                .with_hint("check `ignore_index`: these ids mean \"no label\"")
         })?;
         let left_out = result.missing + result.failed + summary.failed;
         Ok(Tried { outcome, is_map: folder.is_map, left_out })

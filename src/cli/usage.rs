@@ -1,4 +1,4 @@
-//! What the parser refuses, said as every other error is: what is wrong, then the way out.
+//! Errors of the argument parser, printed as all other errors: the message, then a hint.
 
 use std::process::ExitCode;
 
@@ -6,14 +6,14 @@ use clap::{CommandFactory, error::ErrorKind};
 
 use super::{Cli, settings, terminal};
 
-/// What the parser calls a way out.
+/// Prefix of hints of the parser.
 const TIP: &str = "tip: ";
-/// A way out that is none: it is about values that look like flags.
-const NO_WAY_OUT: &str = "to pass '";
-/// The parser's last line, which does not say of what.
+/// Beginning of a hint that does not help: it is about values that look like flags.
+const USELESS_TIP: &str = "to pass '";
+/// Last line of the parser, which names no command.
 const LAST: &str = "For more information";
 
-/// Prints what the parser has to say: pages that were asked for, or what is wrong.
+/// Prints the page that was asked for, or the error.
 pub(super) fn answer(error: &clap::Error) -> ExitCode {
     let page = matches!(
         error.kind(),
@@ -22,7 +22,7 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
     if page {
-        // A reader that has gone is no error.
+        // A reader that closed the pipe is not an error.
         let _ = error.print();
     } else {
         let command = std::env::args().nth(1);
@@ -37,7 +37,7 @@ fn reworded(text: &str, command: Option<&str>) -> String {
     let mut hints: Vec<String> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         match line.trim_start().strip_prefix(TIP) {
-            Some(tip) if tip.starts_with(NO_WAY_OUT) => {}
+            Some(tip) if tip.starts_with(USELESS_TIP) => {}
             Some(tip) => hints.push(format!("hint: {tip}")),
             None if line.starts_with(LAST) => {}
             None => lines.push(line.to_owned()),
@@ -50,7 +50,7 @@ fn reworded(text: &str, command: Option<&str>) -> String {
     lines.join("\n")
 }
 
-/// Where the options of what was typed are explained.
+/// Returns a hint where the options of a command are explained.
 fn options(command: Option<&str>) -> String {
     let program = Cli::command();
     let known = program.get_subcommands().map(clap::Command::get_name);
@@ -58,7 +58,7 @@ fn options(command: Option<&str>) -> String {
         Some("predict") => "`mcdrop predict --help` shows the options used most, with \
                             examples, and `mcdrop help predict` all"
             .to_owned(),
-        Some(name) => format!("`mcdrop {name} --help` shows what it takes"),
+        Some(name) => format!("`mcdrop {name} --help` shows its options"),
         None => "`mcdrop --help` shows the commands, with examples".to_owned(),
     }
 }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_similar_name_is_the_way_out_and_else_the_page_of_the_command() {
+    fn the_hint_is_a_similar_name_or_the_page_of_the_command() {
         let similar = "error: no '--sample'\n\n  tip: try '--samples'\n\nUsage: a b\n\nFor more \
                        information, try '--help'.\n";
         assert_eq!(

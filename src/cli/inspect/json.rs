@@ -1,4 +1,4 @@
-//! The answer for scripts: stable names, documented in the help.
+//! Report of a model as JSON: stable names, documented in the help.
 
 use serde_json::{Value, json};
 

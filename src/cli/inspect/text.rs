@@ -1,4 +1,4 @@
-//! The answer for a person.
+//! Report of a model as text.
 
 use super::Cost;
 use crate::cli::{settings, terminal};
@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::graph::{Candidate, InsertionPoint, Inspection, Site, Verdict};
 use crate::onnx::Model;
 
-/// Lines of a list before the rest is counted.
+/// Number of lines of a list without `--verbose`.
 const MOST: usize = 12;
 
 pub(super) fn report(
@@ -52,10 +52,10 @@ fn verdict(found: &Inspection) {
     let live = found.sites.iter().filter(|site| site.live).count();
     let inert = found.sites.len() - live;
     let text = match found.verdict {
-        Verdict::Suspect => "something is not what it seems",
-        Verdict::Live => "the model is random as it is",
-        Verdict::Inert => "there is dropout, and it does nothing in this file",
-        Verdict::None => "nothing in the model is random",
+        Verdict::Suspect => "the export is suspicious",
+        Verdict::Live => "the model has live dropout",
+        Verdict::Inert => "all dropout is off in this file",
+        Verdict::None => "the model has no dropout",
     };
     line(&format!(
         "verdict: {} ({text}; {live} live, {inert} inert)",
@@ -73,9 +73,9 @@ fn sites(found: &Inspection, most: usize) {
         let module = site.module.as_ref().filter(|module| **module != site.node);
         let state = match (site.live, used(site), reaches) {
             (true, true, _) => "live",
-            (true, false, true) => "live in the file, switched off",
+            (true, false, true) => "live in the file, turned off",
             (true, false, false) => "live, does not reach the output",
-            (false, true, _) => "inert in the file, woken",
+            (false, true, _) => "inert in the file, activated",
             (false, false, _) => "inert",
         };
         let reason = site.reason.as_ref().map(|reason| format!(": {reason}"));
@@ -117,7 +117,7 @@ fn costs(cost: Result<&Cost, &Error>) {
     let cost = match cost {
         Ok(cost) => cost,
         Err(error) => {
-            line(&format!("cost: not known ({error})"));
+            line(&format!("cost: unknown ({error})"));
             return;
         }
     };
@@ -129,7 +129,7 @@ fn costs(cost: Result<&Cost, &Error>) {
     ));
     if let Some(share) = cost.suffix_share {
         line(&format!(
-            "      {} of them once an image, {} for every sample: 31 samples cost as much as \
+            "      {} of them once per image, {} once per sample: 31 samples cost as much as \
              {:.1} plain passes",
             percent(1.0 - share),
             percent(share),
@@ -143,7 +143,7 @@ fn candidates(all: &[Candidate], cost: Option<&Cost>, most: usize) {
         return;
     }
     line(
-        "places for dropout (--insert PLACE or NODE; the share that every sample would repeat):",
+        "places for dropout (--insert PLACE or NODE; the fraction of the cost that each sample repeats):",
     );
     let mut shown = 0;
     for place in InsertionPoint::ALL {
@@ -167,17 +167,17 @@ fn candidates(all: &[Candidate], cost: Option<&Cost>, most: usize) {
     rest(all.len(), most, "places");
 }
 
-/// What to do next.
+/// Prints the next step.
 fn way_on(found: &Inspection) {
     match &found.plan {
         Ok(plan) => {
             let n = plan.sites().len();
             let sites = if n == 1 { "site draws" } else { "sites draw" };
-            line(&format!("mcdrop predict would sample it: {n} {sites}"));
+            line(&format!("mcdrop predict samples it: {n} {sites}"));
         }
         Err(error) => {
             let message = settings::message(error);
-            line(&format!("it cannot be sampled as it is: {message}"));
+            line(&format!("cannot be sampled: {message}"));
             let head = found.candidates.iter().any(|c| c.place == InsertionPoint::Head);
             if head && found.sites.iter().all(|site| !site.live) {
                 line("hint: --insert head puts dropout before the last layer");

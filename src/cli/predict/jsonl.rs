@@ -1,4 +1,4 @@
-//! `--jsonl`: the rows as JSON, a line each, on standard output.
+//! Rows as lines of JSON on standard output: the option `--jsonl`.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::pipeline::{self, OutputOptions};
 const TEXT: &[&str] =
     &["path", "class_name", "prediction_set", "decision", "sha256", "error"];
 
-/// Where the rows go, while somebody reads them.
+/// Rows on standard output, until the reader closes it.
 pub(super) struct Lines<'a> {
     options: &'a OutputOptions,
     columns: Vec<String>,

@@ -91,7 +91,7 @@ impl<'a> ProgressReporter<'a> {
         let mut result = Ok(());
         self.progress.aside(|| result = lines.row(id, fields, done));
         if let Err(error) = result {
-            let message = format!("no more rows are written to standard output: {error}");
+            let message = format!("stopped writing rows to standard output: {error}");
             self.progress.aside(|| terminal::warning(&message));
         }
     }
@@ -162,7 +162,7 @@ fn describe_sampler(sampler: &Sampler) {
         rows.limited_by.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     if let Some(batch) = rows.opened_batch {
         terminal::note(&format!(
-            "the file's batch size of {batch} was opened: rows run together equal rows run alone"
+            "the fixed batch size of {batch} was made dynamic; batched runs equal single runs"
         ));
     }
     let n = rows.rows_per_run;

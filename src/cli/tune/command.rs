@@ -1,4 +1,4 @@
-//! The command line of what was found.
+//! Command line that predicts with the best choice.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::TuneArguments;
 use crate::cli::predict::PredictArguments;
 use crate::tune::DropoutChoice;
 
-/// Options that predict does not know, with how many values each takes.
+/// Returns the options that predict does not have, with their number of values.
 fn options_of_tune() -> Vec<(String, usize)> {
     let of_predict = PredictArguments::augment_args(Command::new(""));
     let known: BTreeSet<&str> =
@@ -25,7 +25,7 @@ fn options_of_tune() -> Vec<(String, usize)> {
         .collect()
 }
 
-/// `mcdrop predict` with what was typed for tune and a choice.
+/// Returns `mcdrop predict` with the arguments of this process and a choice.
 pub(super) fn predict(choice: &DropoutChoice) -> String {
     of(std::env::args().skip(1), choice)
 }
@@ -53,7 +53,7 @@ fn of(typed: impl Iterator<Item = String>, choice: &DropoutChoice) -> String {
     words.join(" ")
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_stays_but_for_what_is_about_labels() {
+    fn arguments_stay_except_those_about_labels() {
         let typed = [
             "tune",
             "my model.onnx",
