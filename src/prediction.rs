@@ -136,7 +136,8 @@ mod tests {
         assert_eq!(probabilities.shape(), [2, 2, 2]);
         for ((row, column), class) in prediction.classes().indexed_iter() {
             let of_class = probabilities[[usize::from(*class), row, column]];
-            assert_eq!(of_class, prediction.probability()[[row, column]]);
+            let predicted = prediction.probability()[[row, column]];
+            assert_eq!(of_class.to_bits(), predicted.to_bits());
         }
         let disagreement = prediction.map(&MUTUAL_INFORMATION).unwrap();
         assert_eq!(disagreement.shape(), [2, 2]);

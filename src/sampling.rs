@@ -28,4 +28,4 @@ pub use probe::ProbedModel;
 pub use sampler::Sampler;
 pub use scores::ScoreLayout;
 pub use shortcut::Shortcut;
-pub use stop::{Stop, StopRule, StopTarget};
+pub use stop::{Stop, StopRule};

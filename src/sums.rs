@@ -49,7 +49,7 @@
 //! # References
 //! - B. P. Welford (1962), *Note on a Method for Calculating Corrected Sums of Squares and
 //!   Products*, Technometrics 4(3).
-//! - T. F. Chan, G. H. Golub, R. J. LeVeque (1983), *Algorithms for Computing the Sample Variance*,
+//! - T. F. Chan, G. H. Golub, R. J. `LeVeque` (1983), *Algorithms for Computing the Sample Variance*,
 //!   The American Statistician 37(3).
 
 mod block_sums;

@@ -48,7 +48,7 @@ pub struct Task {
     pub prediction_columns: &'static [PredictionColumn],
     /// Columns of each measure in the table of images, in order.
     pub summaries: &'static [Summary],
-    /// When sampling ends if only a tolerance without a target is asked for.
+    /// When sampling ends if it may end early and no rule is given.
     pub default_stop: DefaultStop,
     /// Samples with uniform probabilities that are added when the error of the means is estimated,
     /// so that rare outcomes not yet drawn are not ruled out. 0 if there are many items per image.
@@ -115,13 +115,49 @@ pub struct Summary {
     pub value: fn(&Map) -> f32,
 }
 
-/// When sampling ends if only a tolerance without a target is asked for.
+/// When sampling ends if it may end early and no rule is given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DefaultStop {
-    /// Name of the quantity that must be known well enough.
-    pub target: &'static str,
+    /// The quantity that must be known well enough.
+    pub target: StopTarget,
     /// Its largest error.
     pub tolerance: f64,
+}
+
+/// A quantity that must be known well enough before sampling ends.
+///
+/// Measures that depend on the number of samples themselves are not offered: mutual information
+/// and the variances are too small by about 1/T, so they would differ between images only because
+/// of T.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopTarget {
+    /// The predicted class. The tolerance is the chance that infinitely many samples would give
+    /// another one; of a map, the fraction of the pixels for which that is open at 95 % confidence.
+    Class,
+    /// The predictive entropy, in nats: its error, at 95 % confidence; of a map, the root mean
+    /// square over the pixels.
+    PredictiveEntropy,
+    /// The mean probability of the predicted class: its error, as for the entropy.
+    Probability,
+}
+
+impl StopTarget {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Class, Self::PredictiveEntropy, Self::Probability];
+
+    /// Name in settings and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Class => "class",
+            Self::PredictiveEntropy => "predictive_entropy",
+            Self::Probability => "probability",
+        }
+    }
+
+    /// Returns the target of a name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
 }
 
 /// The metric that stands for the quality of predictions.
@@ -143,6 +179,14 @@ pub struct OutputShape<'a> {
 }
 
 impl Item {
+    /// Size of the maps of an image that the network takes at this size (height, width).
+    pub fn map_size(self, input: (usize, usize)) -> (usize, usize) {
+        match self {
+            Self::Image => (1, 1),
+            Self::Pixel => input,
+        }
+    }
+
     /// The word for one of them.
     pub fn singular(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A plane of f32 values, row by row from the top left.
 ///
-/// Where there is no prediction (outside a crop) the value is NaN.
+/// The value is NaN where there is no prediction, outside a crop.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Map {
     /// Number of rows.
@@ -17,7 +17,7 @@ pub struct Map {
 
 /// A plane of class ids, row by row from the top left.
 ///
-/// Where there is no prediction (outside a crop) the id is [`ClassMap::NONE`].
+/// The id is [`ClassMap::NONE`] where there is no prediction, outside a crop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassMap {
     /// Number of rows.

@@ -3,7 +3,8 @@
 use crate::error::Error;
 use crate::measure::{MEASURES, Measure};
 use crate::output::format::{FORMATS, Format};
-use crate::sampling::{StopRule, StopTarget};
+use crate::sampling::StopRule;
+use crate::task::StopTarget;
 
 /// Heading of the options used most, in place of their group's.
 pub(in crate::cli) const FIRST: Option<&str> = None;

@@ -8,7 +8,7 @@ use crate::onnx::ElementType::I64;
 use crate::onnx::build::{NodeBuilder, initializer};
 use crate::onnx::proto;
 
-/// UnitLayout of a draw's units in its tensor.
+/// Positions of the units of a draw in its tensor.
 #[derive(Debug)]
 pub(super) struct UnitLayout {
     /// Sizes of the mask: those of the tensor, or 1 along axes that it does not vary along.

@@ -1,6 +1,6 @@
 //! Distances of the decision from certainty.
 
-use super::graph::MeasureGraph;
+use super::graph::{MeasureGraph, complement};
 use super::{Measure, Range};
 use crate::onnx::ElementType::F64;
 use crate::onnx::build::NodeBuilder;
@@ -91,17 +91,17 @@ fn margin(tile: &Tile, out: &mut [f32]) {
 
 fn variation_ratio_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let share = graph.largest_vote_share(b);
-    graph.complement(b, &share)
+    complement(b, &share)
 }
 
 fn least_confidence_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let largest = b.reduce("ReduceMax", graph.mean(), &[1]);
-    graph.complement(b, &largest)
+    complement(b, &largest)
 }
 
 fn margin_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let [first, second] = graph.two_largest(b);
     let difference = b.op("Sub", &[&first, &second]);
     let difference = b.cast(&difference, F64);
-    graph.complement(b, &difference)
+    complement(b, &difference)
 }

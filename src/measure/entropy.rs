@@ -1,6 +1,6 @@
 //! Entropy of the prediction, and its two parts.
 
-use super::graph::MeasureGraph;
+use super::graph::{MeasureGraph, zero};
 use super::{Measure, Range};
 use crate::onnx::build::NodeBuilder;
 use crate::sums::{Needs, Tile};
@@ -108,6 +108,6 @@ fn mutual_information_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String
     let total = b.entropy(graph.mean(), 1);
     let expected = graph.expected_entropy(b);
     let difference = b.op("Sub", &[&total, &expected]);
-    let zero = graph.zero(b);
+    let zero = zero(b);
     b.op("Max", &[&difference, &zero])
 }

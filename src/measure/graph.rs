@@ -111,7 +111,7 @@ impl MeasureGraph {
         let mut outputs = vec![MeasureOutput { name, has_classes: true }];
         for measure in measures {
             // First of all, so that the numbers of constants do not depend on the measures.
-            graph.zero(b);
+            zero(b);
             let value = (measure.onnx)(&graph, b);
             let value = b.cast(&value, F32);
             let value = b.squeeze(&value, 1);
@@ -125,21 +125,6 @@ impl MeasureGraph {
     /// The mean probabilities.
     pub(super) fn mean(&self) -> &str {
         &self.mean
-    }
-
-    pub(super) fn zero(&self, b: &mut NodeBuilder) -> String {
-        b.double(0.0)
-    }
-
-    /// Adds 1 minus a value.
-    pub(super) fn complement(&self, b: &mut NodeBuilder, value: &str) -> String {
-        let one = b.double(1.0);
-        b.op("Sub", &[&one, value])
-    }
-
-    /// Adds the sum over classes.
-    pub(super) fn over_classes(&self, b: &mut NodeBuilder, values: &str) -> String {
-        b.reduce("ReduceSum", values, &[1])
     }
 
     /// Adds the mean entropy of the samples.
@@ -157,7 +142,7 @@ impl MeasureGraph {
         let squares = self.mean_square(b);
         let of_mean = b.op("Mul", &[&self.mean, &self.mean]);
         let difference = b.op("Sub", &[&squares, &of_mean]);
-        let zero = self.zero(b);
+        let zero = zero(b);
         b.op("Max", &[&difference, &zero])
     }
 
@@ -183,4 +168,20 @@ impl MeasureGraph {
             b.gather(&top, &at, 1)
         })
     }
+}
+
+/// Adds the constant 0.
+pub(super) fn zero(b: &mut NodeBuilder) -> String {
+    b.double(0.0)
+}
+
+/// Adds 1 minus a value.
+pub(super) fn complement(b: &mut NodeBuilder, value: &str) -> String {
+    let one = b.double(1.0);
+    b.op("Sub", &[&one, value])
+}
+
+/// Adds the sum over classes.
+pub(super) fn over_classes(b: &mut NodeBuilder, values: &str) -> String {
+    b.reduce("ReduceSum", values, &[1])
 }

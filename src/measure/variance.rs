@@ -1,6 +1,6 @@
 //! Variance of the class indicator, its two parts, and the deviation of one class.
 
-use super::graph::MeasureGraph;
+use super::graph::{MeasureGraph, complement, over_classes};
 use super::{Measure, Range};
 use crate::onnx::build::NodeBuilder;
 use crate::sums::{LANES, Needs, Tile};
@@ -146,25 +146,25 @@ fn predicted_class_std(tile: &Tile, out: &mut [f32]) {
 
 fn total_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let squares = b.op("Mul", &[graph.mean(), graph.mean()]);
-    let sum = graph.over_classes(b, &squares);
-    graph.complement(b, &sum)
+    let sum = over_classes(b, &squares);
+    complement(b, &sum)
 }
 
 fn aleatoric_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let squares = graph.mean_square(b);
-    let sum = graph.over_classes(b, &squares);
-    graph.complement(b, &sum)
+    let sum = over_classes(b, &squares);
+    complement(b, &sum)
 }
 
 fn epistemic_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let variances = graph.variances(b);
-    graph.over_classes(b, &variances)
+    over_classes(b, &variances)
 }
 
 fn predicted_class_std_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let variances = graph.variances(b);
     let chosen = graph.predicted_class(b);
     let variances = b.op("Mul", &[&variances, &chosen]);
-    let sum = graph.over_classes(b, &variances);
+    let sum = over_classes(b, &variances);
     b.op("Sqrt", &[&sum])
 }

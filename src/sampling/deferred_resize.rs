@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::graph::Plan;
 use crate::runtime::Value;
 use crate::sums::{CategoricalSums, Coordinates, Scores};
+use crate::task::Item;
 
 /// Logits that differ by more than this share of the largest are not the same.
 const TOLERANCE: f32 = 1e-4;
@@ -27,7 +28,8 @@ impl DeferredResize {
         scores: &ScoreLayout,
         options: &SamplingOptions,
     ) -> Option<Self> {
-        if !scores.is_map() || !options.uses(Shortcut::ResizeInReduction) {
+        if scores.task().item == Item::Image || !options.uses(Shortcut::ResizeInReduction)
+        {
             return None;
         }
         let resize = plan.last_resizes()?.into_iter().next()?;

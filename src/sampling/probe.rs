@@ -102,7 +102,7 @@ impl ProbedModel {
     /// The rule by which an image has enough samples before the last one.
     pub fn stop_rule(&self) -> Option<StopRule> {
         let stop = self.options.stop.filter(|_| !self.options.deterministic)?;
-        Some(stop.rule(self.scores.is_map()))
+        Some(stop.rule(self.scores.task()))
     }
 
     /// The axis of each draw that counts the rows.

@@ -158,7 +158,7 @@ impl Sampler {
         let cut = self.run_prefix(image)?;
         let mut image = PreparedImage::new(cut, key);
         let is_deferred = self.can_defer_resize(&mut image, size)?;
-        let (height, width) = if self.scores().is_map() { size } else { (1, 1) };
+        let (height, width) = self.scores().task().item.map_size(size);
         let mut sums = CategoricalSums::new(
             self.scores().channels(),
             height,
@@ -212,8 +212,8 @@ impl Sampler {
 
     fn stopping_test(&self) -> Option<StoppingTest> {
         let rule = self.stop_rule()?;
-        let (n_classes, is_map) = (self.scores().n_classes(), self.scores().is_map());
-        Some(StoppingTest::new(rule, self.options().samples, n_classes, is_map))
+        let (n_classes, task) = (self.scores().n_classes(), self.scores().task());
+        Some(StoppingTest::new(rule, self.options().samples, n_classes, task))
     }
 
     fn run_prefix(&mut self, image: Value) -> Result<CutTensors> {

@@ -31,6 +31,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use crate::error::{Error, Result};
 use crate::random;
 use crate::sums::{CategoricalSums, SamplingError, Sums, VarianceSource};
+use crate::task::{DefaultStop, Item, StopTarget, Task};
 
 /// When sampling ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,51 +43,15 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// The rule of a task.
-    pub(super) fn rule(self, is_map: bool) -> StopRule {
+    /// Returns the rule for a task.
+    pub(super) fn rule(self, task: &Task) -> StopRule {
         match self {
             Self::Rule(rule) => rule,
-            Self::ByTask if is_map => {
-                StopRule { target: StopTarget::PredictiveEntropy, tolerance: 0.02 }
+            Self::ByTask => {
+                let DefaultStop { target, tolerance } = task.default_stop;
+                StopRule { target, tolerance }
             }
-            Self::ByTask => StopRule { target: StopTarget::Class, tolerance: 0.01 },
         }
-    }
-}
-
-/// What must be known well enough.
-///
-/// Measures that grow or shrink with the number of samples themselves are not offered: mutual
-/// information and the variances are too small by about 1/T, so they would differ between images
-/// for the T alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopTarget {
-    /// The predicted class. The tolerance is the chance that infinitely many samples would give
-    /// another; of a map, the share of the pixels for which that is open at 95 % confidence.
-    Class,
-    /// The predictive entropy, in nats: its error, at 95 % confidence; of a map, the root mean
-    /// square over the pixels.
-    PredictiveEntropy,
-    /// The mean probability of the predicted class: its error, as for the entropy.
-    Probability,
-}
-
-impl StopTarget {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Class, Self::PredictiveEntropy, Self::Probability];
-
-    /// The name to type and to show.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Class => "class",
-            Self::PredictiveEntropy => "predictive_entropy",
-            Self::Probability => "probability",
-        }
-    }
-
-    /// The one of a name.
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.name() == name)
     }
 }
 
@@ -130,7 +95,7 @@ impl StopRule {
 #[derive(Debug, Clone)]
 pub(super) struct StoppingTest {
     rule: StopRule,
-    is_map: bool,
+    task: &'static Task,
     n_classes: usize,
     /// Times that an image may be looked at: one less than its blocks.
     most: u32,
@@ -141,10 +106,10 @@ impl StoppingTest {
         rule: StopRule,
         samples: u32,
         n_classes: usize,
-        is_map: bool,
+        task: &'static Task,
     ) -> Self {
         let most = samples.div_ceil(BLOCK).saturating_sub(1);
-        Self { rule, is_map, n_classes, most }
+        Self { rule, task, n_classes, most }
     }
 
     /// Ends a block, in parallel on the current thread pool of rayon, and says whether the samples
@@ -153,10 +118,10 @@ impl StoppingTest {
         reduction.end_group();
         let reduction = &*reduction;
         let tolerance = self.rule.tolerance;
-        let imagined = u32::from(!self.is_map);
+        let pseudo_samples = self.task.pseudo_samples;
         let largest = |error: &dyn Fn(VarianceSource) -> SamplingError| {
-            let bound = |(spread, margin)| {
-                let error = error(spread);
+            let bound = |(source, margin)| {
+                let error = error(source);
                 margin * error.noise + error.bias
             };
             self.margins(reduction.n_groups(), SIGNIFICANCE)
@@ -165,18 +130,21 @@ impl StoppingTest {
         };
         let error = match self.rule.target {
             StopTarget::PredictiveEntropy => {
-                largest(&|spread| reduction.entropy_error(spread, imagined))
+                largest(&|source| reduction.entropy_error(source, pseudo_samples))
             }
             StopTarget::Probability => {
-                largest(&|spread| reduction.probability_error(spread, imagined))
+                largest(&|source| reduction.probability_error(source, pseudo_samples))
             }
             StopTarget::Class => {
-                let chance = if self.is_map { SIGNIFICANCE } else { tolerance };
+                // Of the image, the tolerance is a chance; of pixels, a fraction of them.
+                let (chance, most) = match self.task.item {
+                    Item::Image => (tolerance, 0.0),
+                    Item::Pixel => (SIGNIFICANCE, tolerance),
+                };
                 // Any class but one may be the right one.
                 let each = chance / (self.n_classes - 1).max(1) as f64;
                 let margins: Vec<_> = self.margins(reduction.n_groups(), each).collect();
                 let undecided = reduction.undecided(&margins);
-                let most = if self.is_map { tolerance } else { 0.0 };
                 return undecided <= most;
             }
         };

@@ -142,7 +142,7 @@ impl Strip {
                 }
             }
             PassKind::Sample { weight } => {
-                self.add_block(offset, &block, &entropy, weight)
+                self.add_block(offset, &block, &entropy, weight);
             }
         }
         Ok(())

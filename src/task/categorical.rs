@@ -3,7 +3,7 @@
 
 use super::{
     ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric, OutputShape,
-    PredictionColumn, Summary, Target, Task,
+    PredictionColumn, StopTarget, Summary, Target, Task,
 };
 use crate::head::Role;
 use crate::measure::{MEASURES, MUTUAL_INFORMATION, PREDICTIVE_ENTROPY, image_level};
@@ -27,7 +27,7 @@ pub const CLASSIFICATION: Task = Task {
         DETERMINISTIC_PROBABILITY,
     ],
     summaries: &[MEAN],
-    default_stop: DefaultStop { target: "class", tolerance: 0.01 },
+    default_stop: DefaultStop { target: StopTarget::Class, tolerance: 0.01 },
     pseudo_samples: 1,
     main_metric: MainMetric { key: "accuracy", title: "accuracy" },
     accepts: is_image_level,
@@ -50,7 +50,7 @@ pub const SEGMENTATION: Task = Task {
         Summary { suffix: "_patch_max", value: image_level::patch_max },
         Summary { suffix: "_q95", value: image_level::quantile_95 },
     ],
-    default_stop: DefaultStop { target: "predictive_entropy", tolerance: 0.02 },
+    default_stop: DefaultStop { target: StopTarget::PredictiveEntropy, tolerance: 0.02 },
     pseudo_samples: 0,
     main_metric: MainMetric { key: "mean_iou", title: "mean IoU" },
     accepts: |shape| shape.sizes.len() == 4,

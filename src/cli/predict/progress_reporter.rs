@@ -154,7 +154,7 @@ fn describe_sampler(sampler: &Sampler) {
         ScoreKind::Probabilities => "probabilities",
     };
     let how = if head.role.is_none() { "by a probe" } else { "by the graph or --scores" };
-    let task = if scores.is_map() { "segmentation" } else { "classification" };
+    let task = scores.task();
     let n = scores.n_classes();
     terminal::note(&format!("{task} of {n} classes; the scores are {kind} ({how})"));
     let rows = sampler.batching();

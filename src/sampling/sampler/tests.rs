@@ -370,19 +370,21 @@ fn no_geometry(height: usize, width: usize) -> crate::input::Geometry {
 #[test]
 fn what_scores_are_is_found_behind_resizing_clipping_and_casting() {
     use crate::sums::ScoreKind::{Logits, Probabilities};
-    for (name, kind, n_classes, is_map) in [
-        ("sigmoid-one-channel", Logits, 2, true),
-        ("sigmoid-clip", Probabilities, 2, true),
-        ("sigmoid-resize", Probabilities, 2, true),
-        ("softmax-tail", Logits, 5, false),
-        ("softmax-resize", Probabilities, 5, true),
-        ("low-resolution", Logits, 5, true),
+    use crate::task::{CLASSIFICATION, SEGMENTATION};
+    let (image, pixel) = (&CLASSIFICATION, &SEGMENTATION);
+    for (name, kind, n_classes, task) in [
+        ("sigmoid-one-channel", Logits, 2, pixel),
+        ("sigmoid-clip", Probabilities, 2, pixel),
+        ("sigmoid-resize", Probabilities, 2, pixel),
+        ("softmax-tail", Logits, 5, image),
+        ("softmax-resize", Probabilities, 5, pixel),
+        ("low-resolution", Logits, 5, pixel),
     ] {
         let sampler = sampler(&format!("fixtures/traps/{name}.onnx"), options());
         let scores = sampler.scores();
         assert_eq!(
-            (scores.kind(), scores.n_classes(), scores.is_map()),
-            (kind, n_classes, is_map),
+            (scores.kind(), scores.n_classes(), scores.task()),
+            (kind, n_classes, task),
             "{name}"
         );
     }
@@ -393,7 +395,7 @@ fn a_map_stays_a_map_where_the_first_image_is_tiny() {
     let plan = plan("fixtures/traps/resize-to-input.onnx");
     let runtime = Runtime::find(None).unwrap();
     let sampler = Sampler::open(plan, &runtime, options(), (1, 1)).unwrap();
-    assert!(sampler.scores().is_map());
+    assert_eq!(sampler.scores().task(), &crate::task::SEGMENTATION);
 }
 
 #[test]

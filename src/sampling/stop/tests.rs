@@ -34,7 +34,12 @@ fn sampled(
 }
 
 fn looks(target: StopTarget, tolerance: f64, n_classes: usize) -> StoppingTest {
-    StoppingTest::new(StopRule { target, tolerance }, 310, n_classes, false)
+    StoppingTest::new(
+        StopRule { target, tolerance },
+        310,
+        n_classes,
+        &crate::task::CLASSIFICATION,
+    )
 }
 
 /// Logits of a sample of a run: one class is ahead of the others by `lead` on average.
