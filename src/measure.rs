@@ -16,8 +16,8 @@
 
 mod confidence;
 mod entropy;
-pub(crate) mod graph;
 pub mod image_level;
+pub(crate) mod onnx_form;
 mod variance;
 
 #[cfg(test)]
@@ -26,7 +26,7 @@ mod tests;
 use crate::onnx::build::NodeBuilder;
 use crate::sums::{Needs, Statistics, Tile};
 use crate::tensor::Map;
-use graph::MeasureGraph;
+use onnx_form::MeasureGraph;
 
 pub use confidence::{LEAST_CONFIDENCE, MARGIN, VARIATION_RATIO};
 pub use entropy::{EXPECTED_ENTROPY, MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};

@@ -3,8 +3,9 @@
 use mcdrop::input::{NetworkInput, Source, list_images};
 use mcdrop::measure::PREDICTIVE_ENTROPY;
 use mcdrop::random::Draws;
-use mcdrop::sampling::{Sampler, SamplingOptions, Stop, StopRule, StopTarget};
+use mcdrop::sampling::{Sampler, SamplingOptions, Stop, StopRule};
 use mcdrop::sums::Statistics;
+use mcdrop::task::StopTarget;
 
 use crate::fixture;
 

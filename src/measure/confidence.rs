@@ -1,6 +1,6 @@
 //! Distances of the decision from certainty.
 
-use super::graph::{MeasureGraph, complement};
+use super::onnx_form::{MeasureGraph, complement};
 use super::{Measure, Range};
 use crate::onnx::ElementType::F64;
 use crate::onnx::build::NodeBuilder;

@@ -1,6 +1,6 @@
 //! Entropy of the prediction, and its two parts.
 
-use super::graph::{MeasureGraph, zero};
+use super::onnx_form::{MeasureGraph, zero};
 use super::{Measure, Range};
 use crate::onnx::build::NodeBuilder;
 use crate::sums::{Needs, Tile};

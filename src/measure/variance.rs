@@ -1,6 +1,6 @@
 //! Variance of the class indicator, its two parts, and the deviation of one class.
 
-use super::graph::{MeasureGraph, complement, over_classes};
+use super::onnx_form::{MeasureGraph, complement, over_classes};
 use super::{Measure, Range};
 use crate::onnx::build::NodeBuilder;
 use crate::sums::{LANES, Needs, Tile};

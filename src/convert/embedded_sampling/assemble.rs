@@ -14,7 +14,7 @@ use crate::convert::draw_location::draw_locations;
 use crate::convert::keys::GraphInputs;
 use crate::error::{Error, Result};
 use crate::graph::{SELF_CONTAINED, SiteAxis};
-use crate::measure::graph::{MeasureGraph, SumTensors};
+use crate::measure::onnx_form::{MeasureGraph, SumTensors};
 use crate::onnx::ElementType::{Bool, F32, F64, I64};
 use crate::onnx::build::{NodeBuilder, UniqueNames};
 use crate::onnx::{ElementType, captured_names, declared, proto};

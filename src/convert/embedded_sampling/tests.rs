@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::graph::ScoresOption;
-use crate::measure::graph::MeasureGraph;
+use crate::measure::onnx_form::MeasureGraph;
 use crate::measure::{MEASURES, Measure, Range};
 use crate::onnx::build::NodeBuilder;
 use crate::onnx::{ElementType, Model};
