@@ -7,6 +7,7 @@
 
 mod assemble;
 mod check;
+mod conversion;
 mod draw_location;
 mod dropout;
 mod embedded_sampling;

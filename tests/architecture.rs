@@ -30,8 +30,6 @@ const MOST_LINES: usize = 800;
 const KNOWN_CYCLES: &[&str] = &[
     "cli::predict::arguments",
     "cli::predict::results",
-    "convert::measures",
-    "convert::uncertainty",
     "cost::bodies",
     "cost::count",
     "cost::skeleton",

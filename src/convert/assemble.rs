@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::conversion::{Conversion, DrawContext};
 use super::draw_location::{DrawLocation, draw_locations, draw_number};
 use super::dropout::{self, Tables};
 use super::keys::{BatchTensors, GraphInputs, KeyTensors};
@@ -19,27 +20,6 @@ use crate::sampling::ProbedModel;
 pub(super) const FIRST_OPSET: i64 = 11;
 /// The first version of the format in which initializers need not be inputs.
 const FIRST_IR: i64 = 4;
-
-/// A model and the choices of its conversion.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Conversion<'a> {
-    pub(super) plan: &'a Plan,
-    /// Locations of the draws of the plan.
-    pub(super) draws_at: &'a [DrawLocation],
-    /// The scheme that masks are drawn by.
-    pub(super) scheme: Draws,
-    /// A run takes one image.
-    pub(super) single_image: bool,
-}
-
-/// Everything that is built for one draw.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct DrawContext<'a> {
-    pub(super) batch: &'a BatchTensors,
-    pub(super) keys: &'a KeyTensors,
-    pub(super) active: &'a ActiveSite,
-    pub(super) location: &'a DrawLocation,
-}
 
 /// Assembles the model and its metadata. With `single_image` a run takes one image, even if the
 /// draws allow more.
@@ -197,16 +177,6 @@ impl SharedTensors {
             }
             _ => noise::noise(b, &context),
         }
-    }
-}
-
-impl<'a> Conversion<'a> {
-    /// The draw of the plan with this number, and its location.
-    pub(super) fn draw(
-        &self,
-        number: usize,
-    ) -> Option<(&'a ActiveSite, &'a DrawLocation)> {
-        self.plan.active().get(number).zip(self.draws_at.get(number))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::assemble::DrawContext;
+use super::conversion::DrawContext;
 use super::generator::{MAPS, range, shifted, spread, squares, strata};
 use super::unit_layout::UnitLayout;
 use crate::graph::{ActiveSite, Mask};

@@ -1,6 +1,6 @@
 //! Masks as inputs, for operator sets that cannot draw them.
 
-use super::assemble::Conversion;
+use super::conversion::Conversion;
 use super::draw_location::{DrawLocation, draw_number};
 use crate::error::{Error, Result};
 use crate::graph::{AddedInputs, Plan, SiteAxis, StochasticNode};

@@ -1,6 +1,6 @@
 //! Metadata of converted models.
 
-use super::assemble::Conversion;
+use super::conversion::Conversion;
 use super::draw_location::DrawLocation;
 use crate::graph::{
     ActiveSite, AddedInputs, Converted, ConvertedDraw, Plan, SiteAxis, StochasticNode,

@@ -1,6 +1,6 @@
 //! Noise in standard operators: uniform and Gaussian numbers for each image.
 
-use super::assemble::DrawContext;
+use super::conversion::DrawContext;
 use super::generator::{MAPS, high, range, spread, squares, strata};
 use super::keys::KeyTensors;
 use super::unit_layout::UnitLayout;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use super::assemble::DrawContext;
+use super::conversion::DrawContext;
 use super::draw_location::DrawLocation;
 use super::dropout::{Tables, dropout};
 use super::keys::{BatchTensors, GraphInputs, KeyTensors};

@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::EmbeddedSamplingOptions;
 use crate::convert::assemble::{
-    Conversion, FIRST_OPSET, SharedTensors, raise_version, remove_unread,
+    FIRST_OPSET, SharedTensors, raise_version, remove_unread,
 };
+use crate::convert::conversion::Conversion;
 use crate::convert::draw_location::draw_locations;
 use crate::convert::keys::GraphInputs;
 use crate::error::{Error, Result};
