@@ -1,9 +1,9 @@
-//! From predictions with labels to a policy: thresholds, a temperature and sets of classes, each
-//! with what it promises of images like these.
+//! Calibration: from labeled predictions to a policy with thresholds, a temperature and sets of
+//! classes, each with a guarantee for images like these.
 //!
-//! A folder is read image by image: once for scores and temperature, and twice for sets (to find
-//! them and to say how large they are). What is kept of an image is a score, its share of wrong items and a bounded number of logarithms
-//! of probabilities.
+//! The images of a folder are read one by one: once for scores and temperature, and twice for sets
+//! (to find them and to measure their size). Of an image, only a score, its share of wrong items
+//! and a bounded number of log-probabilities are kept.
 
 mod conformal;
 mod images;
@@ -11,72 +11,84 @@ mod sets;
 mod temperature;
 mod threshold;
 
-pub use conformal::{MissedShares, aps_rule, crc_rule, lac_rule};
+#[doc(hidden)]
+pub use conformal::{aps_rule, lac_rule};
 pub use images::calibrate;
 pub use temperature::{LogProbabilities, TemperatureFit};
 pub use threshold::{
-    QuantileThreshold, RiskControl, RiskError, coverage_threshold, risk_threshold,
+    ImageLoss, QuantileThreshold, RiskControl, RiskError, coverage_threshold,
+    risk_threshold,
 };
 
 use crate::policy::{ImageScore, Policy};
 
-/// What the threshold for accepting is for.
+/// Target of the threshold for accepting images.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Target {
-    /// This share of images is accepted.
+pub enum ThresholdTarget {
+    /// Accept this share of images.
     Keep(f64),
-    /// At most this share of the items of accepted images is wrong.
+    /// Accept images of whose items at most this share is wrong.
     Risk(f64),
 }
 
-/// How sets of classes are found.
+/// Method that finds sets of classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SetMethod {
-    /// Classes of at least a probability.
+    /// The classes with at least a certain probability.
     Lac,
-    /// The most probable classes up to a sum.
+    /// The most probable classes up to a certain sum.
     Aps,
 }
 
-/// What is calibrated.
+/// Options of a calibration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationOptions {
-    /// What the thresholds look at.
+    /// Score that the thresholds are compared with.
     pub score: ImageScore,
-    /// What the threshold for accepting is for.
-    pub target: Option<Target>,
-    /// How sure the promise of [`Target::Risk`] is, in (0, 1).
+    /// Target of the threshold for accepting images.
+    pub target: Option<ThresholdTarget>,
+    /// Confidence of [`ThresholdTarget::Risk`], in (0, 1).
     pub confidence: f64,
-    /// The share of images like these that is not called out of distribution.
+    /// Share of images like these that are not called out of distribution.
     pub ood_keep: Option<f64>,
-    /// The share of items that may miss their class in sets of classes.
+    /// Share of items whose set of classes may miss their class.
     pub alpha: Option<f64>,
-    /// How sets are found in classification; in segmentation by risk control.
+    /// Method for sets of images; sets of pixels are found by risk control.
     pub method: SetMethod,
-    /// Whether a temperature is looked for.
+    /// Fits a temperature.
     pub temperature: bool,
-    /// Threads.
+    /// Number of threads.
     pub threads: usize,
 }
 
-/// A policy and what was seen on the way.
+/// A policy and the statistics behind it.
 #[derive(Debug)]
 pub struct Calibration {
     /// The policy.
     pub policy: Policy,
-    /// Images that counted.
+    /// Number of images used.
     pub images: usize,
-    /// Labeled items.
+    /// Number of labeled items.
     pub items: u64,
-    /// The threshold that keeps a share.
+    /// Threshold that accepts a share of images.
     pub coverage: Option<QuantileThreshold>,
-    /// The threshold that bounds the risk.
+    /// Threshold that bounds the risk.
     pub risk_control: Option<RiskControl>,
-    /// What became of the temperature.
+    /// Result of fitting the temperature.
     pub fit: Option<TemperatureFit>,
-    /// Mean number of classes in a set and share of items whose class is in theirs, on the images
-    /// that the sets were found on.
-    pub sets: Option<(f64, f64)>,
-    /// Images without a label, and those that could not be used.
-    pub left_out: (usize, usize),
+    /// Size and coverage of the sets, on the images on which they were found.
+    pub sets: Option<SetStatistics>,
+    /// Number of images without a label.
+    pub missing: usize,
+    /// Number of images that cannot be used.
+    pub failed: usize,
+}
+
+/// Statistics of sets of classes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SetStatistics {
+    /// Mean number of classes in a set.
+    pub mean_size: f64,
+    /// Share of items whose set contains their class.
+    pub coverage: f64,
 }

@@ -1,20 +1,20 @@
-//! A prediction folder against labels: every item counted, metrics and curves written.
+//! Evaluation of a prediction folder, or of a run, against labels: metrics and curves.
 //!
-//! Images are read and summarized on several threads and added up on one, in whatever order they
-//! come, which does not change the sums ([`metric`](crate::metric)). Little is kept of an image
-//! but its part of them.
+//! Several threads read and summarize images and one thread adds them up, in the order in which
+//! they arrive, which does not change the sums ([`metric`](crate::metric)). Of an image only its
+//! contribution to the sums is kept.
 
 mod curves;
-mod folder;
+mod evaluator;
 mod labels;
-mod live;
-mod report;
-mod stream;
+mod metrics_json;
+mod prediction_folder;
+mod streaming;
 
 pub use curves::{Figure, read as read_curves};
-pub use folder::{KeptArrays, PredictionArrays, PredictionFolder};
+pub(crate) use evaluator::for_each_image;
+pub use evaluator::{EvaluationEvent, EvaluationResult, GroundTruth, OodMasks, evaluate};
 pub use labels::{ImageLabels, LabelRename, LabelSource};
-pub use live::StreamingEvaluation;
-pub use report::{labels_of, write};
-pub(crate) use stream::each;
-pub use stream::{EvaluationEvent, EvaluationResult, GroundTruth, OodMasks, evaluate};
+pub use metrics_json::{labels_of, write};
+pub use prediction_folder::{KeptArrays, PredictionArrays, PredictionFolder};
+pub use streaming::StreamingEvaluation;

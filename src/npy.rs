@@ -1,4 +1,4 @@
-//! `NumPy`'s `.npy` files: every version is read, version 1.0 written, little-endian, C order.
+//! `NumPy`'s `.npy` files. Every version is read; version 1.0 is written, little-endian, in C order.
 //!
 //! # References
 //!
@@ -13,17 +13,17 @@ use serde_json::Value;
 
 use crate::python_literal;
 
-/// The data begins at a multiple of this.
+/// Alignment of the data in the file.
 const ALIGNMENT: usize = 64;
 
-/// Values that are read at once.
-const PIECE: usize = 1 << 15;
+/// Number of values read at once.
+const CHUNK: usize = 1 << 15;
 
 /// Encodes an array of f32 of the given shape.
 ///
 /// # Errors
 ///
-/// When the shape does not hold that number of values.
+/// Fails if the shape does not have that number of values.
 pub fn encode_f32(shape: &[usize], values: &[f32]) -> io::Result<Vec<u8>> {
     let mut bytes = start("<f4", shape, values.len(), size_of::<f32>())?;
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
@@ -34,7 +34,7 @@ pub fn encode_f32(shape: &[usize], values: &[f32]) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// When the shape does not hold that number of values.
+/// Fails if the shape does not have that number of values.
 pub fn encode_f16(shape: &[usize], values: &[f32]) -> io::Result<Vec<u8>> {
     let mut bytes = start("<f2", shape, values.len(), size_of::<f16>())?;
     let mut rounded = [f16::ZERO; 1024];
@@ -46,24 +46,24 @@ pub fn encode_f16(shape: &[usize], values: &[f32]) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// An array as it lies in a file.
+/// An array in the bytes of a file.
 #[derive(Debug)]
 pub struct NpyArray<'a> {
-    /// The type of its numbers, as `NumPy` writes it: `<f4`, `|u1`.
+    /// Type of the numbers in `NumPy`'s notation: `<f4`, `|u1`.
     pub kind: String,
-    /// Its sides.
+    /// Sizes of the axes.
     pub shape: Vec<usize>,
-    /// Whether the first index runs fastest.
+    /// True if the first index varies fastest.
     pub fortran_order: bool,
     data: &'a [u8],
 }
 
-/// What a header says.
+/// Contents of a header.
 struct NpyHeader {
     kind: String,
     shape: Vec<usize>,
     fortran_order: bool,
-    /// Bytes of the data; none where they cannot be counted.
+    /// Number of bytes of the data; `None` if it overflows.
     bytes: Option<usize>,
 }
 
@@ -71,16 +71,16 @@ struct NpyHeader {
 ///
 /// # Errors
 ///
-/// When the header is none, or the data are not as many as it says.
+/// Fails if the header is invalid, or the data do not have the size that it states.
 pub fn open(bytes: &[u8]) -> io::Result<NpyArray<'_>> {
     let mut data = bytes;
-    let head = head(&mut data, bytes.len() as u64)?;
+    let head = read_header(&mut data, bytes.len() as u64)?;
     let NpyHeader { kind, shape, fortran_order, .. } = head;
     Ok(NpyArray { kind, shape, fortran_order, data })
 }
 
-/// Reads a header from a file of a length in bytes; its data come next.
-fn head(file: &mut impl io::Read, length: u64) -> io::Result<NpyHeader> {
+/// Reads the header of a file with `length` bytes; the data follow.
+fn read_header(file: &mut impl io::Read, length: u64) -> io::Result<NpyHeader> {
     let mut start = [0; 12];
     file.read_exact(&mut start[..10])?;
     let (text_length, begun) = match (&start[..6], start[6]) {
@@ -89,18 +89,19 @@ fn head(file: &mut impl io::Read, length: u64) -> io::Result<NpyHeader> {
             file.read_exact(&mut start[10..])?;
             (u32::from_le_bytes([start[8], start[9], start[10], start[11]]), 12)
         }
-        _ => return Err(invalid("no header of NumPy")),
+        _ => return Err(invalid("not a NumPy file")),
     };
     let data_at = u64::from(text_length) + begun;
     let Some(found) = length.checked_sub(data_at) else {
-        return Err(invalid("it ends within its header"));
+        return Err(invalid("truncated within the header"));
     };
     let mut text = vec![0; text_length as usize];
     file.read_exact(&mut text)?;
     let head = parse(&text)?;
     if head.bytes.map(|bytes| bytes as u64) != Some(found) {
         let NpyHeader { kind, shape, .. } = head;
-        let message = format!("{found} bytes are no array {kind} of shape {shape:?}");
+        let message =
+            format!("{found} bytes do not fit an array of {kind} with shape {shape:?}");
         return Err(invalid(&message));
     }
     Ok(head)
@@ -110,21 +111,25 @@ fn parse(text: &[u8]) -> io::Result<NpyHeader> {
     let text = str::from_utf8(text).map_err(|error| invalid(&error.to_string()))?;
     let header = python_literal::parse(text).map_err(|error| invalid(&error))?;
     let kind =
-        header["descr"].as_str().ok_or_else(|| invalid("numbers of no one type"))?;
+        header["descr"].as_str().ok_or_else(|| invalid("no single type of numbers"))?;
     let fortran_order =
         header["fortran_order"].as_bool().ok_or_else(|| invalid("no fortran_order"))?;
-    let side = |side: &Value| side.as_u64().and_then(|side| usize::try_from(side).ok());
-    let shape: Option<Vec<usize>> =
-        header["shape"].as_array().and_then(|sides| sides.iter().map(side).collect());
+    let shape: Option<Vec<usize>> = header["shape"]
+        .as_array()
+        .and_then(|sizes| sizes.iter().map(axis_size).collect());
     let shape = shape.ok_or_else(|| invalid("no shape"))?;
     let item = kind.get(2..).and_then(|size| size.parse().ok()).unwrap_or(1);
     let bytes = shape.iter().try_fold(item, |n: usize, side| n.checked_mul(*side));
     Ok(NpyHeader { kind: kind.to_owned(), shape, fortran_order, bytes })
 }
 
+fn axis_size(size: &Value) -> Option<usize> {
+    size.as_u64().and_then(|size| usize::try_from(size).ok())
+}
+
 impl<'a> NpyArray<'a> {
-    /// Its numbers, where they are integers or truth values of at most 64 bits, and none where
-    /// one is beyond i64.
+    /// Returns the numbers if they are integers or booleans of at most 64 bits; `None` if one of
+    /// them does not fit an i64.
     #[must_use]
     pub fn integers(&self) -> Option<Vec<i64>> {
         macro_rules! read {
@@ -155,33 +160,34 @@ impl<'a> NpyArray<'a> {
     }
 }
 
-/// Reads an array of f32 or f16 in C order: its shape and its values, as f32.
+/// Reads an array of f32 or f16 in C order; returns its shape and its values as f32.
 ///
 /// # Errors
 ///
-/// When it is no such array, or cut short.
+/// Fails if it is not such an array, or truncated.
 pub fn decode(bytes: &[u8]) -> io::Result<(Vec<usize>, Vec<f32>)> {
     read(bytes, bytes.len() as u64)
 }
 
-/// [`decode`] from a file of a length in bytes, piece by piece: a large array is in memory once.
+/// Reads an array as [`decode`] does, from a file with `length` bytes, in chunks: a large array is in
+/// memory only once.
 ///
 /// # Errors
 ///
-/// When it is no such array, cut short, or cannot be read.
+/// Fails if it is not such an array, is truncated, or cannot be read.
 pub fn read(mut file: impl io::Read, length: u64) -> io::Result<(Vec<usize>, Vec<f32>)> {
-    let head = head(&mut file, length)?;
+    let head = read_header(&mut file, length)?;
     if head.fortran_order && head.shape.len() > 1 {
         return Err(invalid("an array in Fortran order"));
     }
     let item = match head.kind.as_str() {
         "<f4" => size_of::<f32>(),
         "<f2" => size_of::<f16>(),
-        kind => return Err(invalid(&format!("an array of {kind}, expected <f4 or <f2"))),
+        kind => return Err(invalid(&format!("an array of {kind}: expected <f4 or <f2"))),
     };
     let mut values = vec![0.0; head.shape.iter().product()];
-    let mut bytes = vec![0; PIECE * item];
-    for piece in values.chunks_mut(PIECE) {
+    let mut bytes = vec![0; CHUNK * item];
+    for piece in values.chunks_mut(CHUNK) {
         let bytes = &mut bytes[..piece.len() * item];
         file.read_exact(bytes)?;
         if item == size_of::<f16>() {
@@ -201,20 +207,19 @@ fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-/// The bytes before the data, with room for the data behind them.
+/// Returns the bytes before the data, with capacity for the data.
 fn start(kind: &str, shape: &[usize], n: usize, item: usize) -> io::Result<Vec<u8>> {
-    let invalid = |message| io::Error::new(io::ErrorKind::InvalidInput, message);
-    let held = shape.iter().try_fold(1_usize, |product, side| product.checked_mul(*side));
-    if held != Some(n) {
-        return Err(invalid(format!(
-            "{n} values do not fill an array of shape {shape:?}"
-        )));
+    let capacity =
+        shape.iter().try_fold(1_usize, |product, side| product.checked_mul(*side));
+    if capacity != Some(n) {
+        let message = format!("{n} values do not fill an array of shape {shape:?}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let mut sides = String::new();
     for side in shape {
         let _ = write!(sides, "{side}, ");
     }
-    // One side keeps its comma, or Python would read a number in brackets.
+    // A single axis keeps its comma; without it, Python reads a number in parentheses.
     let sides =
         if shape.len() == 1 { sides.trim_end() } else { sides.trim_end_matches(", ") };
     let text =
@@ -222,7 +227,8 @@ fn start(kind: &str, shape: &[usize], n: usize, item: usize) -> io::Result<Vec<u
     let preamble = 10;
     let data_at = (preamble + text.len() + 1).next_multiple_of(ALIGNMENT);
     let Ok(header_length) = u16::try_from(data_at - preamble) else {
-        return Err(invalid(format!("a shape of {} sides is too long", shape.len())));
+        let message = format!("a shape of {} axes is too long", shape.len());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     };
     let mut bytes = Vec::with_capacity(data_at + n * item);
     bytes.extend_from_slice(b"\x93NUMPY\x01\x00");
@@ -237,7 +243,7 @@ fn start(kind: &str, shape: &[usize], n: usize, item: usize) -> io::Result<Vec<u
 mod tests {
     use super::*;
 
-    /// The header's text and the data, after checking what `NumPy` asks of the preamble.
+    /// Returns the text of the header and the data, after checking the preamble.
     fn parse(bytes: &[u8]) -> (&str, &[u8]) {
         assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
         let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));

@@ -1,5 +1,5 @@
-//! Colors of classes: well-known palettes by name or by the classes' names, files of colors,
-//! and what a class takes that nobody gave a color.
+//! Colors of classes: known palettes, by their name or by the names of the classes, files of colors,
+//! and built-in colors for all other classes.
 
 mod ade20k;
 mod distinct;
@@ -9,19 +9,19 @@ mod voc;
 
 use std::fmt;
 
-/// A palette that is known by a name.
+/// A palette with a name.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownPalette {
-    /// The name by which it is chosen.
+    /// Name of the palette.
     pub name: &'static str,
-    /// The classes' names and colors (red, green, blue of 0 to 255), by index.
+    /// Names and colors (red, green, blue from 0 to 255) of the classes, by index.
     pub classes: &'static [(&'static str, [u8; 3])],
-    /// How many of these, counted from the first, a model has at least: what may be missing
-    /// at the end is a class for pixels without one.
+    /// Smallest number of these classes, counted from the first, that a model has. A class at the end
+    /// for pixels without a class may be missing.
     pub least: usize,
 }
 
-/// All of them.
+/// All known palettes.
 pub const KNOWN: &[KnownPalette] = &[
     KnownPalette { name: "cityscapes", classes: &street::CITYSCAPES, least: 19 },
     KnownPalette { name: "camvid", classes: &street::CAMVID, least: 11 },
@@ -30,22 +30,20 @@ pub const KNOWN: &[KnownPalette] = &[
 ];
 
 impl KnownPalette {
-    /// Whether these names are its classes, all in order. Case and space around a name do not
-    /// count.
+    /// Returns true if these names are the classes of the palette, in order. Case, and whitespace
+    /// around a name, are ignored.
     fn is_of(&self, names: &[String]) -> bool {
-        let same = |(name, (known, _)): (&String, &(&str, _))| {
-            name.trim().eq_ignore_ascii_case(known)
-        };
+        let mut pairs = names.iter().zip(self.classes);
         (self.least..=self.classes.len()).contains(&names.len())
-            && names.iter().zip(self.classes).all(same)
+            && pairs.all(|(name, (known, _))| name.trim().eq_ignore_ascii_case(known))
     }
 }
 
-/// The colors of classes by index.
+/// Colors of classes by index.
 ///
-/// Classes beyond the colors given take built-in ones: the first 32 those of a list made to be
-/// told apart also by the color-blind, all others the scheme of the PASCAL VOC annotations.
-/// The default is a palette of built-in colors alone.
+/// Classes without a given color take built-in colors: the first 32 those of a list that color-blind
+/// people can distinguish too, all others those of the PASCAL VOC annotations. The default palette
+/// has only built-in colors.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Palette {
     name: Option<&'static str>,
@@ -53,16 +51,16 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// A palette of these colors (red, green, blue of 0 to 255).
+    /// Creates a palette of these colors (red, green, blue from 0 to 255).
     pub fn new(colors: Vec<[u8; 3]>) -> Self {
         Self { name: None, given: colors }
     }
 
-    /// The palette of this name among [`KNOWN`].
+    /// Returns the palette with this name among [`KNOWN`].
     ///
     /// # Errors
     ///
-    /// A text that lists the names there are.
+    /// Returns a message that lists the known names.
     pub fn by_name(name: &str) -> Result<Self, String> {
         let known = KNOWN.iter().find(|known| known.name == name);
         known.map(Self::known).ok_or_else(|| {
@@ -71,17 +69,17 @@ impl Palette {
         })
     }
 
-    /// The palette whose classes are exactly these, where there is one.
+    /// Returns the palette whose classes are exactly these, if there is one.
     pub fn of_classes(names: &[String]) -> Option<Self> {
         KNOWN.iter().find(|known| known.is_of(names)).map(Self::known)
     }
 
-    /// Reads a list of colors: a line each, `RED,GREEN,BLUE` of 0 to 255 or `#rrggbb`; or
+    /// Parses a list of colors: one line per color, `RED,GREEN,BLUE` from 0 to 255 or `#rrggbb`; or
     /// JSON, a list of `[red, green, blue]` or of `"#rrggbb"`.
     ///
     /// # Errors
     ///
-    /// A text that says where it is something else.
+    /// Returns a message with the position of the first invalid entry.
     pub fn parse(text: &str) -> Result<Self, String> {
         text::parse(text).map(Self::new)
     }
@@ -91,12 +89,12 @@ impl Palette {
         Self { name: Some(known.name), given: colors }
     }
 
-    /// The colors given, without the built-in ones.
+    /// Returns the given colors, without the built-in ones.
     pub fn colors(&self) -> &[[u8; 3]] {
         &self.given
     }
 
-    /// The color of a class.
+    /// Returns the color of a class.
     pub fn color(&self, class: u16) -> [u8; 3] {
         let at = usize::from(class);
         let given = self.given.get(at).or(distinct::DISTINCT.get(at));
@@ -104,7 +102,7 @@ impl Palette {
     }
 }
 
-/// Its name, or the number of its colors.
+/// Displays the name, or the number of colors.
 impl fmt::Display for Palette {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name {

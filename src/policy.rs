@@ -1,9 +1,9 @@
-//! Decisions on images, made under settings that were measured on labeled ones.
+//! Policies: decisions on images, with guarantees that were measured on labeled images.
 //!
 //! A policy is a small TOML file that `mcdrop calibrate` writes and `mcdrop predict --policy`
-//! applies: thresholds of an image's score, a temperature, and sets of classes that hold the true
-//! one as often as was promised. All of it is true only of predictions made as those that it was
-//! found on, so the file says how these were made, and other settings are refused.
+//! applies: thresholds of an image's score, a temperature, and sets of classes that contain the
+//! true class with a guaranteed frequency. The guarantees hold only for predictions made with the
+//! same settings, so the file contains these settings and other ones are refused.
 
 mod file;
 mod image_score;
@@ -19,19 +19,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::Measure;
 
-/// What is to be done with a prediction.
+/// Decision on a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It may be used.
+    /// The prediction may be used.
     Accept,
-    /// A person should look at it.
+    /// A person should review the image.
     Review,
-    /// The image is of another kind than those of the calibration.
+    /// The image differs in kind from those of the calibration.
     OutOfDistribution,
 }
 
 impl Decision {
-    /// Its name in tables.
+    /// Returns the name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Accept => "accept",
@@ -41,50 +41,53 @@ impl Decision {
     }
 }
 
-/// A limit of an image's score, with the promise that it was chosen for.
+/// Threshold of an image's score, with the guarantee for which it was chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
-    /// The score.
+    /// Score that is compared with the threshold.
     pub score: ImageScore,
-    /// Scores below it pass; every score where there is none.
+    /// Scores below it pass; every score passes if it is `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub below: Option<f32>,
-    /// What was promised of images that pass, in words.
+    /// Guarantee for images that pass, in words.
     pub promise: String,
-    /// Images that it was found on.
+    /// Number of images on which the threshold was found.
     pub images: usize,
 }
 
 impl Threshold {
-    /// Whether a score passes.
+    /// Returns true if a score passes.
     pub fn passes(&self, score: f32) -> bool {
         self.below.is_none_or(|below| score < below)
     }
 }
 
 impl Policy {
-    /// The measures that its scores are made of.
+    /// Returns the measures from which the scores are computed.
     pub fn measures(&self) -> impl Iterator<Item = &'static Measure> {
         let thresholds = [&self.accept, &self.out_of_distribution];
         thresholds.into_iter().flatten().filter_map(|threshold| threshold.score.measure)
     }
 
-    /// Whether it has a threshold.
+    /// Returns true if the policy has a threshold.
     pub fn decides(&self) -> bool {
         self.accept.is_some() || self.out_of_distribution.is_some()
     }
 
-    /// What is to be done with an image whose scores are asked for; `None` without thresholds.
+    /// Decides on an image; `score` computes its scores. Returns `None` without thresholds.
     pub fn decide(&self, score: impl Fn(&ImageScore) -> f32) -> Option<Decision> {
-        let passes = |threshold: &Threshold| threshold.passes(score(&threshold.score));
-        if self.out_of_distribution.as_ref().is_some_and(|limit| !passes(limit)) {
+        if let Some(threshold) = &self.out_of_distribution
+            && !threshold.passes(score(&threshold.score))
+        {
             return Some(Decision::OutOfDistribution);
         }
-        let accept = self
-            .accept
-            .as_ref()
-            .map(|limit| if passes(limit) { Decision::Accept } else { Decision::Review });
-        accept.or(self.out_of_distribution.as_ref().map(|_| Decision::Accept))
+        match &self.accept {
+            Some(threshold) if threshold.passes(score(&threshold.score)) => {
+                Some(Decision::Accept)
+            }
+            Some(_) => Some(Decision::Review),
+            None => self.out_of_distribution.as_ref().map(|_| Decision::Accept),
+        }
     }
 }

@@ -1,27 +1,27 @@
-//! Literals of Python, as exporters write them into the metadata of ONNX files, and `NumPy` into
-//! the headers of its arrays.
+//! Parser of Python literals, which exporters write into the metadata of ONNX files and `NumPy`
+//! into the headers of its arrays.
 //!
-//! Read are dictionaries, lists, tuples, strings, numbers, `True`, `False` and `None`, as JSON
-//! values: tuples become lists, keys of dictionaries their text. Nothing is evaluated.
+//! Dictionaries, lists, tuples, strings, numbers, `True`, `False` and `None` are parsed to JSON
+//! values. Tuples become lists and keys of dictionaries become strings. Nothing is evaluated.
 
 use serde_json::{Map, Number, Value};
 
-/// Deepest nesting; the metadata known need two.
+/// Largest depth of nesting; known metadata need two levels.
 const DEEPEST: usize = 32;
 
-/// The value that this text holds; the error is a sentence.
+/// Parses a literal; the error is a message.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
-    let mut reader = Reader { rest: text };
+    let mut reader = LiteralReader { rest: text };
     let value = reader.value(DEEPEST)?;
     reader.skip_space();
     if reader.rest.is_empty() { Ok(value) } else { Err(reader.unexpected("its end")) }
 }
 
-struct Reader<'a> {
+struct LiteralReader<'a> {
     rest: &'a str,
 }
 
-impl Reader<'_> {
+impl LiteralReader<'_> {
     fn value(&mut self, depth: usize) -> Result<Value, String> {
         let Some(below) = depth.checked_sub(1) else {
             return Err(format!("nested more than {DEEPEST} deep"));
@@ -141,7 +141,7 @@ impl Reader<'_> {
 }
 
 fn number(word: &str) -> Option<Number> {
-    // Rust reads "nan" and "infinity" as numbers, which are names in Python.
+    // Rust parses "nan" and "infinity" as numbers; in Python they are names.
     if !word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
         return None;
     }
@@ -151,7 +151,7 @@ fn number(word: &str) -> Option<Number> {
     word.parse::<f64>().ok().and_then(Number::from_f64)
 }
 
-/// The character after a backslash; none where a line goes on.
+/// Parses the character after a backslash; `None` for a line continuation.
 fn escaped(characters: &mut std::str::CharIndices<'_>) -> Result<Option<char>, String> {
     let Some((_, character)) = characters.next() else {
         return Err("a string does not end".to_owned());

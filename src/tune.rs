@@ -1,45 +1,49 @@
-//! Where dropout is put into a model and how much of it, by what labeled images say.
+//! Choice of the place and ratio of inserted dropout, by labeled images.
 //!
-//! Every place is tried with every ratio. What counts is how likely the labels are: the negative
-//! log-likelihood rewards a model that is unsure where it is wrong, and not elsewhere. Dropout
-//! that was not there in training costs accuracy, so a loss of it is bounded.
+//! Every place is tried with every ratio. The criterion is the negative log-likelihood of the
+//! labels, which rewards a model that is uncertain exactly where it is wrong. Dropout that was not
+//! used in training costs accuracy, so the loss of accuracy is bounded.
 //!
 //! # References
 //! - A. Loquercio, M. Segù, D. Scaramuzza (2020), *A General Framework for Uncertainty Estimation
-//!   in Deep Learning*, RA-L: dropout put in after training, its ratio chosen by the likelihood of
-//!   held-out labels.
+//!   in Deep Learning*, RA-L: dropout inserted after training, with a ratio chosen by the
+//!   likelihood of held-out labels.
 //! - E. Ledda, G. Fumera, F. Roli (2023), *Dropout Injection at Test Time for Post Hoc Uncertainty
 //!   Quantification in Neural Networks*, Neurocomputing.
 
 use crate::evaluate::EvaluationResult;
 use crate::graph::SiteOptions;
+use crate::task::Task;
 
-/// Ratios that are tried where none are said.
+/// Default ratios to try.
 pub const RATIOS: [f32; 5] = [0.05, 0.1, 0.2, 0.3, 0.5];
 
-/// A place with a ratio.
+/// A place for dropout and a ratio.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DropoutChoice {
-    /// Where dropout is put in; none for the file's own.
+    /// Place where dropout is inserted; `None` for the model's own dropout.
     pub place: Option<String>,
-    /// The share that is dropped.
+    /// Share of units that are dropped.
     pub ratio: f32,
 }
 
-/// Every place with every ratio; without places the file's own dropout.
+/// Returns every place with every ratio; without places, the model's own dropout with every ratio.
 pub fn dropout_choices(places: &[String], ratios: &[f32]) -> Vec<DropoutChoice> {
     let places: Vec<Option<String>> = match places {
         [] => vec![None],
         places => places.iter().cloned().map(Some).collect(),
     };
-    let of_place = |place: Option<String>| {
-        ratios.iter().map(move |&ratio| DropoutChoice { place: place.clone(), ratio })
-    };
-    places.into_iter().flat_map(of_place).collect()
+    let mut choices = Vec::new();
+    for place in places {
+        for &ratio in ratios {
+            choices.push(DropoutChoice { place: place.clone(), ratio });
+        }
+    }
+    choices
 }
 
 impl DropoutChoice {
-    /// How sites are chosen for it.
+    /// Returns the options that select the sites of this choice.
     pub fn sites(&self) -> SiteOptions {
         SiteOptions {
             insert: self.place.iter().cloned().collect(),
@@ -49,49 +53,46 @@ impl DropoutChoice {
     }
 }
 
-/// What labeled images say of a choice.
+/// Quality of a choice on labeled images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChoiceOutcome {
-    /// In nats an item.
+    /// Mean negative log-likelihood in nats per item.
     pub negative_log_likelihood: f64,
-    /// The share of items that are right, or the mean intersection over union of classes.
+    /// Main metric of the task: share of right items or mean intersection over union.
     pub accuracy: f64,
-    /// Over 15 bins of equal width.
+    /// Expected calibration error over 15 bins of equal width.
     pub expected_calibration_error: f64,
-    /// Of finding wrong items by predictive entropy; none where all or none are wrong.
+    /// AUROC of finding wrong items by predictive entropy; `None` if all or none are wrong.
     pub auroc: Option<f64>,
 }
 
 impl ChoiceOutcome {
-    /// What was counted; `None` where no item has a label.
-    pub fn of(result: &EvaluationResult, is_map: bool) -> Option<Self> {
-        let value = |key: &str| {
-            let metric = result.metrics.iter().find(|metric| metric.key == key);
-            metric.and_then(|metric| metric.value)
-        };
+    /// Extracts the quality from an evaluation; `None` if no item has a label.
+    pub fn new(result: &EvaluationResult, task: &Task) -> Option<Self> {
         Some(Self {
-            negative_log_likelihood: value("negative_log_likelihood")?,
-            accuracy: value(if is_map { "mean_iou" } else { "accuracy" })?,
-            expected_calibration_error: value("expected_calibration_error")?,
-            auroc: value("misclassification.auroc.predictive_entropy"),
+            negative_log_likelihood: result.value("negative_log_likelihood")?,
+            accuracy: result.value(task.main_metric.key)?,
+            expected_calibration_error: result.value("expected_calibration_error")?,
+            auroc: result.value("misclassification.auroc.predictive_entropy"),
         })
     }
 }
 
-/// The place of the best outcome: the smallest negative log-likelihood of those that lose at most
-/// `most_lost` of the plain model's accuracy. `None` where all lose more.
+/// Returns the index of the best outcome: the smallest negative log-likelihood among those that lose
+/// at most `most_lost` of the plain model's accuracy. `None` if all lose more.
 pub fn best_choice(
     plain: &ChoiceOutcome,
     outcomes: &[ChoiceOutcome],
     most_lost: f64,
 ) -> Option<usize> {
-    let is_allowed =
-        |(_, o): &(usize, &ChoiceOutcome)| o.accuracy >= plain.accuracy - most_lost;
-    let allowed = outcomes.iter().enumerate().filter(is_allowed);
+    let allowed = outcomes
+        .iter()
+        .enumerate()
+        .filter(|(_, outcome)| outcome.accuracy >= plain.accuracy - most_lost);
     let least = allowed.min_by(|(_, a), (_, b)| {
         a.negative_log_likelihood.total_cmp(&b.negative_log_likelihood)
     });
-    least.map(|(place, _)| place)
+    least.map(|(index, _)| index)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! `fixtures/calibration/digits.csv` is made by `models/digits/calibration.py`.
 
 use mcdrop::calibrate::{
-    LogProbabilities, TemperatureFit, aps_rule, coverage_threshold, lac_rule,
+    ImageLoss, LogProbabilities, TemperatureFit, aps_rule, coverage_threshold, lac_rule,
     risk_threshold,
 };
 use mcdrop::policy::{argmax, sum_before};
@@ -23,8 +23,8 @@ impl Digit {
         argmax(&self.probabilities) != self.label
     }
 
-    fn scored(&self) -> (f32, f64) {
-        (self.entropy, f64::from(u8::from(self.is_wrong())))
+    fn scored(&self) -> ImageLoss {
+        ImageLoss { score: self.entropy, loss: f64::from(u8::from(self.is_wrong())) }
     }
 }
 
@@ -95,7 +95,7 @@ fn the_risk_of_what_is_accepted_is_exceeded_no_more_often_than_promised() {
     for (allowed, confidence) in [(0.05, 0.95), (0.03, 0.9)] {
         let (mut found, mut exceeded, mut coverage) = (0, 0, 0.0);
         for (chosen, others) in splits() {
-            let images: Vec<(f32, f64)> =
+            let images: Vec<ImageLoss> =
                 chosen.iter().map(|digit| digit.scored()).collect();
             let Ok(risk_control) = risk_threshold(&images, allowed, confidence) else {
                 continue;

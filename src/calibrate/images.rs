@@ -1,29 +1,45 @@
-//! The images of a folder, one by one.
+//! The pass over the images of a folder: scores, thresholds and temperature.
 
 use super::temperature::{LogProbabilities, TemperatureFit};
-use super::{Calibration, CalibrationOptions, RiskError, Target, threshold};
+use super::threshold::{self, ImageLoss, RiskControl, RiskError};
+use super::{Calibration, CalibrationOptions, ThresholdTarget};
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    EvaluationEvent, ImageLabels, KeptArrays, LabelSource, PredictionFolder, each,
+    EvaluationEvent, ImageLabels, KeptArrays, LabelSource, PredictionFolder,
+    for_each_image,
 };
 use crate::metric::{
-    PredictedClasses, check_labels, deterministic_scores, predicted_classes,
+    IGNORED, PredictedClasses, check_labels, deterministic_scores, predicted_classes,
 };
 use crate::policy::{ImageScore, Policy, Threshold, prediction_settings};
 use crate::random::image_key;
-use crate::tensor::ClassMap;
 
-/// Most values that a temperature is fitted to: items times classes.
+/// Largest number of values, items times classes, to which a temperature is fitted.
 const MOST_VALUES: usize = 1 << 23;
 
-/// An image whose arrays were read.
-pub(super) struct Image {
-    pub(super) kept: KeptArrays,
-    /// The true class of each item; none of a folder without labels.
+/// Arrays and labels of an image.
+pub(super) struct LabeledImage {
+    pub(super) arrays: KeptArrays,
+    /// True class of each item; `None` without a source of labels.
     pub(super) labels: Option<Vec<u16>>,
 }
 
-/// What the first pass keeps of an image.
+impl LabeledImage {
+    /// Returns the index and the label of each labeled item.
+    pub(super) fn labeled_items(&self) -> impl Iterator<Item = (usize, u16)> {
+        let labels = self.labels.iter().flatten().copied().enumerate();
+        labels.filter(|(_, label)| *label != IGNORED)
+    }
+}
+
+/// Result of opening an image.
+pub(super) enum OpenedImage {
+    Labeled(LabeledImage),
+    /// The image has no label; the string names what was expected.
+    Missing(String),
+}
+
+/// Values of an image that the first pass keeps.
 struct ScoredImage {
     key: u64,
     score: f32,
@@ -32,112 +48,126 @@ struct ScoredImage {
     items: LogProbabilities,
 }
 
-/// Makes a policy of the labeled images of a folder; without labels, of all images.
+/// Result of the first pass.
+struct ScoredImages {
+    images: Vec<ScoredImage>,
+    missing: usize,
+    failed: usize,
+}
+
+/// Creates a policy from the labeled images of a folder; without labels, from all images.
 ///
 /// # Errors
-/// If labels are needed and missing, images are too few for a promise, no limit keeps it, or a
-/// score was not kept.
+/// Fails if required labels are missing, there are too few images for a guarantee, no threshold
+/// meets it, or a score was not kept.
 pub fn calibrate(
     folder: &PredictionFolder,
     labels: Option<&LabelSource>,
     options: &CalibrationOptions,
-    tell: &mut dyn FnMut(EvaluationEvent<'_>),
+    on_event: &mut dyn FnMut(EvaluationEvent<'_>),
 ) -> Result<Calibration> {
-    let run = Run { folder, labels, options, place: place(folder, &options.score)? };
-    let (looked, left_out) = run.look(tell)?;
+    let measure = measure_index(folder, &options.score)?;
+    let run = CalibrationRun { folder, labels, options, measure };
+    let ScoredImages { images, missing, failed } = run.score_images(on_event)?;
     let mut calibration = Calibration {
         policy: Policy::new(prediction_settings(&folder.record)),
-        images: looked.len(),
-        items: looked.iter().map(|image| image.n_labeled).sum(),
+        images: images.len(),
+        items: images.iter().map(|image| image.n_labeled).sum(),
         coverage: None,
         risk_control: None,
         fit: None,
         sets: None,
-        left_out,
+        missing,
+        failed,
     };
-    run.thresholds(&looked, &mut calibration)?;
+    run.find_thresholds(&images, &mut calibration)?;
     if options.temperature && labels.is_some() {
-        run.temperature(looked, &mut calibration);
+        run.fit_temperature(images, &mut calibration);
     }
     if let Some(alpha) = options.alpha {
-        run.sets(alpha, &mut calibration)?;
+        run.find_sets(alpha, &mut calibration)?;
     }
     Ok(calibration)
 }
 
-/// Which of a folder's measures a score is made of; none for the pass without dropout.
-fn place(folder: &PredictionFolder, score: &ImageScore) -> Result<Option<usize>> {
+/// Returns the index of a score's measure in the folder; `None` for the pass without dropout.
+fn measure_index(folder: &PredictionFolder, score: &ImageScore) -> Result<Option<usize>> {
     let Some(measure) = score.measure else { return Ok(None) };
-    let place = folder.measures.iter().position(|kept| kept.name == measure.name);
-    place.map(Some).ok_or_else(|| {
+    let index = folder.measures.iter().position(|kept| kept.name == measure.name);
+    index.map(Some).ok_or_else(|| {
         let message = format!("{} was not kept in this folder", measure.name);
-        Error::setting("--measure", message)
-            .with_hint("predict again with it among --measures")
+        Error::setting("measure", message)
+            .with_hint("predict again with this measure among --measures")
     })
 }
 
-pub(super) struct Run<'a> {
+pub(super) struct CalibrationRun<'a> {
     pub(super) folder: &'a PredictionFolder,
     labels: Option<&'a LabelSource>,
     pub(super) options: &'a CalibrationOptions,
-    place: Option<usize>,
+    /// Index of the measure of the score; `None` for the pass without dropout.
+    measure: Option<usize>,
 }
 
-impl Run<'_> {
-    /// `Err` inside for an image without a label: what was looked for.
-    pub(super) fn image(&self, id: &str) -> Result<Result<Image, String>> {
-        let kept = self.folder.kept(id)?;
-        let labels = match self.labels.map(|labels| labels.of(id, kept.size)) {
+impl CalibrationRun<'_> {
+    /// Reads the arrays and labels of an image.
+    pub(super) fn open_image(&self, id: &str) -> Result<OpenedImage> {
+        let arrays = self.folder.kept(id)?;
+        let labels = match self.labels {
             None => None,
-            Some(found) => match found? {
-                ImageLabels::Missing(wanted) => return Ok(Err(wanted)),
+            Some(source) => match source.labels(id, arrays.size)? {
+                ImageLabels::Missing(wanted) => return Ok(OpenedImage::Missing(wanted)),
                 ImageLabels::Classes(labels) => {
-                    check_labels(id, kept.size.1, &labels, self.folder.n_classes)?;
+                    check_labels(id, arrays.size.1, &labels, self.folder.n_classes)?;
                     Some(labels)
                 }
             },
         };
-        Ok(Ok(Image { kept, labels }))
+        Ok(OpenedImage::Labeled(LabeledImage { arrays, labels }))
     }
 
-    fn look(
+    /// Reads and scores all images.
+    fn score_images(
         &self,
-        tell: &mut dyn FnMut(EvaluationEvent<'_>),
-    ) -> Result<(Vec<ScoredImage>, (usize, usize))> {
-        let step = self.step()?;
-        let (mut looked, mut missing, mut failed) = (Vec::new(), 0, 0);
-        let look = |id: &str| {
-            self.image(id).map(|image| image.map(|image| self.look_at(id, &image, step)))
+        on_event: &mut dyn FnMut(EvaluationEvent<'_>),
+    ) -> Result<ScoredImages> {
+        let step = self.item_step()?;
+        let mut scored = ScoredImages { images: Vec::new(), missing: 0, failed: 0 };
+        let process = |id: &str| {
+            Ok(match self.open_image(id)? {
+                OpenedImage::Labeled(image) => Ok(self.score_image(id, &image, step)),
+                OpenedImage::Missing(wanted) => Err(wanted),
+            })
         };
-        each(self.folder, self.options.threads, &look, &mut |id, found| match found {
-            Ok(Ok(image)) => looked.push(image),
-            Ok(Err(wanted)) => {
-                missing += 1;
-                tell(EvaluationEvent::Missing { id, wanted: &wanted });
-            }
-            Err(error) => {
-                failed += 1;
-                tell(EvaluationEvent::Failed { id, error: &error });
+        for_each_image(self.folder, self.options.threads, &process, &mut |id, result| {
+            match result {
+                Ok(Ok(image)) => scored.images.push(image),
+                Ok(Err(wanted)) => {
+                    scored.missing += 1;
+                    on_event(EvaluationEvent::Missing { id, wanted: &wanted });
+                }
+                Err(error) => {
+                    scored.failed += 1;
+                    on_event(EvaluationEvent::Failed { id, error: &error });
+                }
             }
         });
-        if looked.is_empty() {
+        if scored.images.is_empty() {
             let message = format!("none of {} images can be used", self.folder.ids.len());
-            return Err(Error::setting("OUT", message).with_hint(
-                "label names may differ from image names: --match PATTERN NAME",
-            ));
+            return Err(Error::setting("out", message)
+                .with_hint("if label names differ from image names, set `match`"));
         }
-        // By their keys, which have nothing to do with what is in them.
-        looked.sort_unstable_by_key(|image| image.key);
-        Ok((looked, (missing, failed)))
+        // The order of keys is independent of scores and losses.
+        scored.images.sort_unstable_by_key(|image| image.key);
+        Ok(scored)
     }
 
-    /// Every how many items one counts for the temperature: odd, so that it meets every column of
-    /// the usual sizes.
-    fn step(&self) -> Result<usize> {
+    /// Returns the distance between items that count for the temperature; odd, so that items of
+    /// every column count for the usual widths.
+    fn item_step(&self) -> Result<usize> {
         let first = self.folder.ids.iter().find_map(|id| self.folder.kept(id).ok());
         let Some(first) = first else {
-            let message = "no image of it has kept arrays";
-            return Err(Error::setting("OUT", message)
+            return Err(Error::setting("out", "no image has kept arrays")
                 .with_hint("predict again with --keep-probabilities"));
         };
         let values = first.probabilities.len().saturating_mul(self.folder.ids.len());
@@ -147,119 +177,118 @@ impl Run<'_> {
         })
     }
 
-    fn look_at(&self, id: &str, image: &Image, step: usize) -> ScoredImage {
-        let kept = &image.kept;
-        let (n, n_classes) = (kept.size.0 * kept.size.1, self.folder.n_classes);
+    fn score_image(&self, id: &str, image: &LabeledImage, step: usize) -> ScoredImage {
+        let arrays = &image.arrays;
+        let (n, n_classes) = (arrays.size.0 * arrays.size.1, self.folder.n_classes);
         let key = image_key(id.as_bytes());
-        let item =
-            |i: usize| (0..n_classes).map(move |class| kept.probabilities[class * n + i]);
-        let predicted = predicted_classes(&kept.probabilities, n);
-        let labels = image.labels.as_deref().unwrap_or_default();
-        let labeled = || labels.iter().enumerate().filter(|(_, l)| **l != ClassMap::NONE);
-        let is_wrong = |(i, label): &(usize, &u16)| **label != predicted[*i];
+        let predicted = predicted_classes(&arrays.probabilities, n);
         let mut items = LogProbabilities::new(n_classes);
         if self.options.temperature {
             let first = (key >> 8) as usize % step;
-            for (i, label) in labeled().filter(|(i, _)| i % step == first) {
-                items.push(item(i), u32::from(*label), key & 1 == 1);
+            for (i, label) in image.labeled_items().filter(|(i, _)| i % step == first) {
+                let item =
+                    (0..n_classes).map(|class| arrays.probabilities[class * n + i]);
+                items.push(item, u32::from(label), key & 1 == 1);
             }
         }
+        let wrong = image.labeled_items().filter(|(i, label)| *label != predicted[*i]);
         ScoredImage {
             key,
-            score: self.score(kept, &predicted),
-            n_labeled: labeled().count() as u64,
-            n_wrong: labeled().filter(is_wrong).count() as u64,
+            score: self.score(arrays, &predicted),
+            n_labeled: image.labeled_items().count() as u64,
+            n_wrong: wrong.count() as u64,
             items,
         }
     }
 
-    fn score(&self, kept: &KeptArrays, predicted: &[u16]) -> f32 {
-        let (width, n_classes) = (kept.size.1, self.folder.n_classes);
-        let pixels = PredictedClasses { predicted, width, n_classes };
-        if let Some(place) = self.place {
-            return self.options.score.of(&kept.measures[place], &pixels);
+    fn score(&self, arrays: &KeptArrays, predicted: &[u16]) -> f32 {
+        let (width, n_classes) = (arrays.size.1, self.folder.n_classes);
+        let classes = PredictedClasses { predicted, width, n_classes };
+        let score = &self.options.score;
+        match self.measure {
+            Some(measure) => score.value(&arrays.measures[measure], &classes),
+            None => {
+                let scores = deterministic_scores(&arrays.deterministic_probabilities);
+                score.value(&scores, &classes)
+            }
         }
-        self.options
-            .score
-            .of(&deterministic_scores(&kept.deterministic_probabilities), &pixels)
     }
 
-    fn thresholds(
+    fn find_thresholds(
         &self,
-        looked: &[ScoredImage],
+        images: &[ScoredImage],
         calibration: &mut Calibration,
     ) -> Result<()> {
         let options = self.options;
-        let images = looked.len();
-        let threshold = |below: Option<f32>, promise: String| Threshold {
-            score: options.score,
-            below,
-            promise,
-            images,
-        };
-        let scores: Vec<f32> = looked.iter().map(|image| image.score).collect();
-        let keep = |option: &'static str, share: f64| {
-            threshold::coverage_threshold(&scores, share)
-                .map_err(|needed| too_few(option, share, needed, images))
-        };
+        let scores: Vec<f32> = images.iter().map(|image| image.score).collect();
         match options.target {
-            Some(Target::Keep(share)) => {
-                let kept = keep("--keep", share)?;
+            Some(ThresholdTarget::Keep(share)) => {
+                let coverage = coverage_threshold("keep", &scores, share)?;
                 let promise = format!("keeps {share} of images like these on average");
-                calibration.policy.accept = Some(threshold(Some(kept.below), promise));
-                calibration.coverage = Some(kept);
+                calibration.policy.accept =
+                    Some(self.threshold(Some(coverage.below), promise, scores.len()));
+                calibration.coverage = Some(coverage);
             }
-            Some(Target::Risk(risk)) => {
-                let risk_control = self.risk(looked, risk)?;
+            Some(ThresholdTarget::Risk(risk)) => {
+                let risk_control = self.control_risk(images, risk)?;
                 let promise = format!(
                     "at most {risk} of what is accepted is wrong, with confidence {}",
                     options.confidence
                 );
-                calibration.policy.accept = Some(threshold(risk_control.below, promise));
+                calibration.policy.accept =
+                    Some(self.threshold(risk_control.below, promise, scores.len()));
                 calibration.risk_control = Some(risk_control);
             }
             None => {}
         }
         if let Some(share) = options.ood_keep {
-            let kept = keep("--ood-keep", share)?;
+            let coverage = coverage_threshold("ood_keep", &scores, share)?;
             let promise = format!("holds for {share} of images like these on average");
             calibration.policy.out_of_distribution =
-                Some(threshold(Some(kept.below), promise));
+                Some(self.threshold(Some(coverage.below), promise, scores.len()));
         }
         Ok(())
     }
 
-    fn risk(&self, looked: &[ScoredImage], risk: f64) -> Result<threshold::RiskControl> {
-        let labeled = looked.iter().filter(|image| image.n_labeled > 0);
-        let images: Vec<(f32, f64)> = labeled
-            .map(|image| (image.score, image.n_wrong as f64 / image.n_labeled as f64))
+    fn threshold(&self, below: Option<f32>, promise: String, images: usize) -> Threshold {
+        Threshold { score: self.options.score, below, promise, images }
+    }
+
+    fn control_risk(&self, images: &[ScoredImage], risk: f64) -> Result<RiskControl> {
+        let losses: Vec<ImageLoss> = images
+            .iter()
+            .filter(|image| image.n_labeled > 0)
+            .map(|image| ImageLoss {
+                score: image.score,
+                loss: image.n_wrong as f64 / image.n_labeled as f64,
+            })
             .collect();
-        if images.is_empty() {
-            return Err(Error::setting("--risk", "needs images with labels")
-                .with_hint("name them: --labels FOLDER"));
+        if losses.is_empty() {
+            return Err(Error::setting("risk", "needs images with labels")
+                .with_hint("set `labels`"));
         }
         let confidence = self.options.confidence;
-        threshold::risk_threshold(&images, risk, confidence).map_err(|error| {
-            let why = match error {
+        threshold::risk_threshold(&losses, risk, confidence).map_err(|error| {
+            let bound = match error {
                 RiskError::TooFew(fewest) => {
-                    return too_few("--risk", risk, fewest, images.len());
+                    return too_few("risk", risk, fewest, losses.len());
                 }
-                RiskError::TooMuch(bound) => format!("{bound:.3} would be the smallest"),
+                RiskError::TooMuch(bound) => bound,
             };
             let message = format!(
                 "no threshold of {} shows on {} images with confidence {confidence} that at most \
-                 {risk} is wrong; {why}",
+                 {risk} is wrong; {bound:.3} would be the smallest",
                 self.options.score.measure_name(),
-                images.len()
+                losses.len()
             );
-            Error::setting("--risk", message)
-                .with_hint("allow more, take more images, or another --measure")
+            Error::setting("risk", message)
+                .with_hint("allow more, take more images, or another `measure`")
         })
     }
 
-    fn temperature(&self, looked: Vec<ScoredImage>, calibration: &mut Calibration) {
+    fn fit_temperature(&self, images: Vec<ScoredImage>, calibration: &mut Calibration) {
         let mut items = LogProbabilities::new(self.folder.n_classes);
-        for mut image in looked {
+        for mut image in images {
             items.append(&mut image.items);
         }
         let fit = items.fit();
@@ -270,12 +299,22 @@ impl Run<'_> {
     }
 }
 
+/// Returns the threshold that accepts a share of images; `setting` names the share in errors.
+fn coverage_threshold(
+    setting: &'static str,
+    scores: &[f32],
+    share: f64,
+) -> Result<threshold::QuantileThreshold> {
+    threshold::coverage_threshold(scores, share)
+        .map_err(|needed| too_few(setting, share, needed, scores.len()))
+}
+
 pub(super) fn too_few(
-    option: &'static str,
+    setting: &'static str,
     share: f64,
     needed: usize,
     images: usize,
 ) -> Error {
     let message = format!("{share} needs at least {needed} images, found {images}");
-    Error::setting(option, message).with_hint("take more images, or promise less")
+    Error::setting(setting, message).with_hint("take more images, or promise less")
 }

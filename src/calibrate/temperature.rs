@@ -1,67 +1,68 @@
-//! The temperature that makes labels likeliest.
+//! The temperature with the largest likelihood of the labels.
 
 use rayon::prelude::*;
 
 use crate::metric::LIKELIHOOD_FLOOR;
 use crate::policy::Temperature;
 
-/// Temperatures that are looked at; one at an end is refused.
+/// Range of the search; a temperature at an end is refused.
 const RANGE: (f64, f64) = (0.05, 20.0);
 
-/// How far from an end, as a factor, a temperature must stay.
+/// Smallest ratio of a temperature to an end of the range.
 const MARGIN: f64 = 1.02;
 
-/// Steps of the golden section: the range shrinks below 1e-6 of itself.
+/// Number of steps of the golden-section search, which reduce the range by a factor of more than
+/// 10⁶.
 const STEPS: usize = 36;
 
 /// Logarithms of the mean probabilities of labeled items.
 #[derive(Debug, Clone)]
 pub struct LogProbabilities {
     n_classes: usize,
-    /// Item by item, C values each.
+    /// C values per item.
     values: Vec<f32>,
-    /// The true class of each item, and which half of the images its image is in.
+    /// True class of each item, and the half of the images to which its image belongs.
     labels: Vec<(u32, bool)>,
 }
 
-/// What became of the search.
+/// Result of the search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TemperatureFit {
     /// A temperature was found.
     Found(Temperature),
-    /// None makes the labels of images likelier that it was not found on.
+    /// No temperature increases the likelihood of labels on held-out images.
     NoBetter,
-    /// The best one lies at an end of the range, as where all predictions are right or labels
-    /// belong to other images.
+    /// The best temperature is at an end of the range, for instance because all predictions are
+    /// right or labels belong to other images.
     AtTheEnd(f64),
-    /// There are too few labeled items or images to tell.
+    /// There are too few labeled items or images.
     TooFew,
 }
 
 impl LogProbabilities {
-    /// None yet, of C classes.
+    /// Creates an empty list of items with `n_classes` classes.
     pub fn new(n_classes: usize) -> Self {
         Self { n_classes, values: Vec::new(), labels: Vec::new() }
     }
 
-    /// Adds an item: its mean probabilities, its class, and which half its image is in.
+    /// Adds an item: its mean probabilities, its class, and the half of its image.
     pub fn push(&mut self, item: impl Iterator<Item = f32>, label: u32, half: bool) {
-        let log = |p: f32| f64::from(p).max(LIKELIHOOD_FLOOR).ln() as f32;
-        self.values.extend(item.map(log));
+        let logs = item.map(|p| f64::from(p).max(LIKELIHOOD_FLOOR).ln() as f32);
+        self.values.extend(logs);
         self.labels.push((label, half));
     }
 
-    /// Adds the items of another.
+    /// Moves the items of another list to this one.
     pub fn append(&mut self, other: &mut Self) {
         self.values.append(&mut other.values);
         self.labels.append(&mut other.labels);
     }
 
-    /// Looks for the temperature with the smallest mean negative log-likelihood, which is convex
-    /// in one over the temperature, so a golden section over its logarithm finds it. What it
-    /// gains is measured on one half of the images with the temperature of the other.
+    /// Finds the temperature with the smallest mean negative log-likelihood, which is convex in
+    /// the inverse temperature, by a golden-section search over its logarithm. The gain is
+    /// measured on each half of the images with the temperature of the other half.
     pub fn fit(&self) -> TemperatureFit {
-        let sizes = [false, true].map(|half| self.of_halves(|h| h == half));
+        let sizes = [false, true].map(|half| self.count_in(|h| h == half));
         if sizes.iter().any(|n| *n < 2) {
             return TemperatureFit::TooFew;
         }
@@ -70,12 +71,12 @@ impl LogProbabilities {
             return TemperatureFit::AtTheEnd(all);
         }
         let before = self.mean_loss(1.0, |_| true);
-        let of_half = |half: bool| {
+        let [first, second] = [false, true].map(|half| {
             let other = self.best(move |h| h != half);
             self.mean_loss(other, move |h| h == half)
-                * self.of_halves(|h| h == half) as f64
-        };
-        let after = (of_half(false) + of_half(true)) / self.labels.len() as f64;
+                * self.count_in(|h| h == half) as f64
+        });
+        let after = (first + second) / self.labels.len() as f64;
         if after >= before {
             return TemperatureFit::NoBetter;
         }
@@ -86,11 +87,11 @@ impl LogProbabilities {
         })
     }
 
-    fn of_halves(&self, is_in: impl Fn(bool) -> bool) -> usize {
+    fn count_in(&self, is_in: impl Fn(bool) -> bool) -> usize {
         self.labels.iter().filter(|(_, half)| is_in(*half)).count()
     }
 
-    /// The temperature of the smallest loss on some of the items.
+    /// Returns the temperature with the smallest loss on the items of some halves.
     fn best(&self, is_in: impl Fn(bool) -> bool + Sync + Copy) -> f64 {
         let ratio = (5_f64.sqrt() - 1.0) / 2.0;
         let (mut low, mut high) = (RANGE.0.ln(), RANGE.1.ln());
@@ -111,16 +112,9 @@ impl LogProbabilities {
         f64::midpoint(low, high).exp()
     }
 
-    /// The mean negative log-likelihood of some of the items, in nats.
+    /// Returns the mean negative log-likelihood, in nats, on the items of some halves.
     fn mean_loss(&self, temperature: f64, is_in: impl Fn(bool) -> bool + Sync) -> f64 {
-        let of_item = |item: &[f32], label: u32| {
-            let scaled = |value: f32| f64::from(value) / temperature;
-            let largest = item.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f64 =
-                item.iter().map(|v| (scaled(*v) - scaled(largest)).exp()).sum();
-            sum.ln() + scaled(largest) - scaled(item[label as usize])
-        };
-        // Pieces of a fixed size, so that the sum does not depend on the threads.
+        // Chunks have a fixed size, so that the sum does not depend on the number of threads.
         let pieces = self.values.par_chunks(self.n_classes * 4096);
         let sums: Vec<(f64, usize)> = pieces
             .zip(self.labels.par_chunks(4096))
@@ -128,7 +122,7 @@ impl LogProbabilities {
                 let items = values.chunks_exact(self.n_classes).zip(labels);
                 let inside = items.filter(|(_, (_, half))| is_in(*half));
                 inside.fold((0.0, 0), |(sum, n), (item, (label, _))| {
-                    (sum + of_item(item, *label), n + 1)
+                    (sum + item_loss(item, *label, temperature), n + 1)
                 })
             })
             .collect();
@@ -136,6 +130,14 @@ impl LogProbabilities {
             sums.iter().fold((0.0, 0), |(sum, n), part| (sum + part.0, n + part.1));
         sum / n as f64
     }
+}
+
+/// Returns the negative log-likelihood of an item with these log-probabilities at a temperature.
+fn item_loss(item: &[f32], label: u32, temperature: f64) -> f64 {
+    let scaled = |value: f32| f64::from(value) / temperature;
+    let largest = item.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = item.iter().map(|v| (scaled(*v) - scaled(largest)).exp()).sum();
+    sum.ln() + scaled(largest) - scaled(item[label as usize])
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::labels::{LabelArguments, tell};
 use super::names;
 use super::{End, terminal};
 use crate::calibrate::{
-    Calibration, CalibrationOptions, SetMethod, Target, TemperatureFit,
+    Calibration, CalibrationOptions, SetMethod, TemperatureFit, ThresholdTarget,
     calibrate as calibrate_folder,
 };
 use crate::error::{Error, Result};
@@ -18,6 +18,7 @@ use crate::metric::Aggregation;
 use crate::output::folder::OutputFolder;
 use crate::policy::ImageScore;
 use crate::sampling::SamplingOptions;
+use crate::task::Task;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -98,18 +99,18 @@ pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
     let folder = PredictionFolder::open(&arguments.folder)?;
     let open = |labels: &PathBuf| arguments.label.open(labels, &folder);
     let labels = arguments.labels.as_ref().map(open).transpose()?;
-    arguments.refuse_idle(folder.is_map)?;
+    arguments.refuse_idle(folder.task)?;
     let calibration =
         calibrate_folder(&folder, labels.as_ref(), &options, &mut |event| tell(&event))?;
     arguments.write(&calibration)?;
-    terminal::line(&report(&calibration, folder.is_map));
+    terminal::line(&report(&calibration, folder.task));
     terminal::note(&format!(
         "{} images, {} labeled items: {}",
         calibration.images,
         calibration.items,
         arguments.output.display()
     ));
-    let all_counted = calibration.left_out == (0, 0);
+    let all_counted = calibration.missing + calibration.failed == 0;
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
 }
 
@@ -126,7 +127,8 @@ impl CalibrateArguments {
         let aggregation =
             ImageScore::aggregation_of(aggregation).map_err(unknown("aggregation"))?;
         let score = ImageScore { measure, aggregation };
-        let target = self.keep.map(Target::Keep).or(self.risk.map(Target::Risk));
+        let target =
+            self.keep.map(ThresholdTarget::Keep).or(self.risk.map(ThresholdTarget::Risk));
         Ok(CalibrationOptions {
             score,
             target,
@@ -145,7 +147,7 @@ impl CalibrateArguments {
     }
 
     /// Refuses options that would have no effect.
-    fn refuse_idle(&self, is_map: bool) -> Result<()> {
+    fn refuse_idle(&self, task: &Task) -> Result<()> {
         let has_threshold = self.keep.or(self.risk).or(self.ood_keep).is_some();
         let no_threshold = "applies to thresholds, but none is requested";
         let idle = [
@@ -153,12 +155,12 @@ impl CalibrateArguments {
             ("aggregation", self.aggregation.is_some() && !has_threshold, no_threshold),
             (
                 "aggregation",
-                self.aggregation.is_some() && !is_map,
+                self.aggregation.is_some() && !task.has_maps(),
                 "applies to pixels, but this is a classification",
             ),
             (
                 "method",
-                self.method.is_some() && is_map,
+                self.method.is_some() && task.has_maps(),
                 "applies to classification; segmentation uses conformal risk control",
             ),
         ];
@@ -186,7 +188,7 @@ impl CalibrateArguments {
 }
 
 /// Returns the result as text.
-fn report(calibration: &Calibration, is_map: bool) -> String {
+fn report(calibration: &Calibration, task: &Task) -> String {
     let mut lines = Vec::new();
     if let Some(fit) = &calibration.fit {
         lines.push(temperature(fit));
@@ -219,13 +221,14 @@ fn report(calibration: &Calibration, is_map: bool) -> String {
     {
         lines.push(format!("out of distribution: from {below:.4} on"));
     }
-    if let (Some(sets), Some((size, held))) = (&policy.sets, calibration.sets) {
-        let items = if is_map { "pixels" } else { "images" };
+    if let (Some(sets), Some(found)) = (&policy.sets, calibration.sets) {
         lines.push(format!(
-            "sets ({}): {size:.2} classes on average; they {}; of these {items} {:.2} %",
+            "sets ({}): {:.2} classes on average; they {}; of these {} {:.2} %",
             sets.method,
+            found.mean_size,
             sets.promise,
-            100.0 * held
+            task.item.plural(),
+            100.0 * found.coverage
         ));
     }
     lines.join("\n")

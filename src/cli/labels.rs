@@ -75,7 +75,9 @@ impl LabelArguments {
             ("--reduce-zero-label", self.reduce_zero_label),
             ("--label-colors", self.label_colors.is_some()),
         ];
-        let typed = of_maps.into_iter().find(|(_, is_typed)| *is_typed && !folder.is_map);
+        let typed = of_maps
+            .into_iter()
+            .find(|(_, is_typed)| *is_typed && !folder.task.has_maps());
         if let Some((option, _)) = typed {
             let message = "applies to label maps, but this is a classification";
             return Err(Error::setting(option, message).with_hint("leave it out"));
@@ -100,7 +102,7 @@ impl LabelArguments {
         index: u16,
         folder: &PredictionFolder,
     ) -> Result<OodMasks> {
-        if !folder.is_map {
+        if !folder.task.has_maps() {
             let message = "applies to pixels, but this is a classification";
             return Err(Error::setting("--ood-masks", message)
                 .with_hint("use predictions of out-of-distribution images: --ood OUT"));

@@ -21,6 +21,7 @@ use crate::input::{Source, list_images};
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Job, Setup};
 use crate::runtime::Runtime;
+use crate::task::Task;
 use crate::tune::{ChoiceOutcome, DropoutChoice, RATIOS, best_choice, dropout_choices};
 
 const EXAMPLES: &str = "\
@@ -91,7 +92,7 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
     terminal::line(&HEAD);
     let first =
         choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
-    let Tried { outcome: plain, is_map, left_out } = tuning.outcome(&first, true)?;
+    let Tried { outcome: plain, task, left_out } = tuning.outcome(&first, true)?;
     if left_out > 0 {
         terminal::warning(&format!(
             "{left_out} images are left out: they have no label, or cannot be used"
@@ -109,7 +110,7 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
         ));
         outcomes.push(outcome);
     }
-    let what = if is_map { "mean IoU" } else { "accuracy" };
+    let what = task.main_metric.title;
     match best_choice(&plain, &outcomes, most_lost)
         .map(|place| (&choices[place], outcomes[place]))
     {
@@ -200,8 +201,8 @@ struct Tuning<'a> {
 /// Result of a run.
 struct Tried {
     outcome: ChoiceOutcome,
-    /// Whether there are scores for each pixel.
-    is_map: bool,
+    /// Task of the model.
+    task: &'static Task,
     /// Images that are left out.
     left_out: usize,
 }
@@ -235,11 +236,11 @@ impl Tuning<'_> {
             Some(&live),
         )?;
         let (folder, result) = live.finish(summary.failed)?;
-        let outcome = ChoiceOutcome::of(&result, folder.is_map).ok_or_else(|| {
+        let outcome = ChoiceOutcome::new(&result, folder.task).ok_or_else(|| {
             Error::setting("labels", "no item has a label")
                 .with_hint("check `ignore_index`: these ids mean \"no label\"")
         })?;
         let left_out = result.missing + result.failed + summary.failed;
-        Ok(Tried { outcome, is_map: folder.is_map, left_out })
+        Ok(Tried { outcome, task: folder.task, left_out })
     }
 }

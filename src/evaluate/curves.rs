@@ -1,23 +1,24 @@
-//! Curves behind the metrics, as tables and as figures.
+//! Curves behind the metrics, as tables and figures.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::folder::PredictionFolder;
+use super::prediction_folder::PredictionFolder;
 use crate::error::{Error, Result};
 use crate::metric::{Curve, DETERMINISTIC, Evaluation};
 use crate::output::chart::{self, Axis, Chart, Marks, Point, Scale, Series};
 use crate::output::folder::CURVES;
+use crate::task::Item;
 
-/// Scores that figures show; tables hold all.
+/// Scores shown in figures; tables contain all scores.
 const SHOWN: [&str; 3] = ["predictive_entropy", "mutual_information", DETERMINISTIC];
 
-/// Curves that belong together: a table of all, and a figure of some.
+/// Related curves: a table of all of them, and charts of some.
 #[derive(Debug)]
 pub struct Figure {
-    /// The name of its files.
+    /// Name of the files.
     pub name: &'static str,
-    /// What is shown.
+    /// Charts of the figure.
     pub charts: Vec<Chart>,
     curves: Vec<Curve>,
 }
@@ -27,7 +28,7 @@ impl Figure {
         chart::svg(&self.charts)
     }
 
-    /// A row for each place: the curve's name, x, y.
+    /// Returns the table: one row per point with the name of the curve, x and y.
     pub(super) fn csv(&self) -> String {
         let mut text = "curve,x,y\n".to_owned();
         for curve in &self.curves {
@@ -42,16 +43,16 @@ impl Figure {
 /// A kind of figure.
 struct FigureKind {
     name: &'static str,
-    /// Its curves.
+    /// Computes the curves.
     curves: fn(&Evaluation, &PredictionFolder) -> Vec<Curve>,
-    /// What is shown of them.
+    /// Draws some of the curves.
     draw: fn(Vec<Curve>, &PredictionFolder) -> Figure,
 }
 
 const OUT_OF_DISTRIBUTION: &str = "in_and_out_of_distribution";
 const PATCHES: &str = "patch_accuracy_patch_uncertainty";
 
-/// Every figure, in the order in which they are shown.
+/// All kinds of figures, in the order in which they are shown.
 const FIGURES: &[FigureKind] = &[
     FigureKind {
         name: "reliability",
@@ -67,8 +68,8 @@ const FIGURES: &[FigureKind] = &[
         name: "right_and_wrong",
         curves: |evaluation, _| evaluation.right_and_wrong(),
         draw: |curves, folder| {
-            let of = ("histogram", "");
-            histograms("right_and_wrong", of, ["right", "wrong"], curves, folder)
+            let sides = ["right", "wrong"];
+            histograms("right_and_wrong", "histogram", "", sides, curves, folder)
         },
     },
     FigureKind {
@@ -83,37 +84,45 @@ const FIGURES: &[FigureKind] = &[
             _ => evaluation.inside_and_outside_images(),
         },
         draw: |curves, folder| {
-            let of = ("ood", if folder.is_map { ".mean" } else { "" });
-            histograms(OUT_OF_DISTRIBUTION, of, ["inside", "outside"], curves, folder)
+            let ending = match folder.task.item {
+                Item::Image => "",
+                Item::Pixel => ".mean",
+            };
+            histograms(
+                OUT_OF_DISTRIBUTION,
+                "ood",
+                ending,
+                ["inside", "outside"],
+                curves,
+                folder,
+            )
         },
     },
     FigureKind {
         name: PATCHES,
-        curves: |evaluation, folder| {
-            if folder.is_map { evaluation.pavpu() } else { Vec::new() }
-        },
+        curves: |evaluation, _| evaluation.pavpu(),
         draw: |curves, _| patches(curves),
     },
 ];
 
-/// The figures of an evaluation; without labels most have nothing to show.
-pub(super) fn all(evaluation: &Evaluation, folder: &PredictionFolder) -> Vec<Figure> {
+/// Returns the figures of an evaluation; without labels most are empty and left out.
+pub(super) fn figures(evaluation: &Evaluation, folder: &PredictionFolder) -> Vec<Figure> {
     let curves = |kind: &FigureKind| Ok((kind.curves)(evaluation, folder));
-    figures(folder, &curves, &mut Vec::new())
+    draw(folder, &curves, &mut Vec::new())
 }
 
-/// The figures of an evaluation that was written into a folder, from their tables, and what is
-/// wrong with those that cannot be read.
+/// Reads the tables of an evaluation from a folder; returns the figures, and the errors of the
+/// tables that cannot be read.
 pub fn read(folder: &PredictionFolder) -> (Vec<Figure>, Vec<Error>) {
     let mut wrong = Vec::new();
     let curves = |kind: &FigureKind| {
         read_csv(&folder.path().join(format!("{CURVES}/{}.csv", kind.name)))
     };
-    let figures = figures(folder, &curves, &mut wrong);
+    let figures = draw(folder, &curves, &mut wrong);
     (figures, wrong)
 }
 
-fn figures(
+fn draw(
     folder: &PredictionFolder,
     curves: &dyn Fn(&FigureKind) -> Result<Vec<Curve>>,
     wrong: &mut Vec<Error>,
@@ -130,7 +139,7 @@ fn figures(
     figures
 }
 
-/// Curves of a table; none where there is no such file.
+/// Reads the curves of a table; returns none if the file does not exist.
 fn read_csv(file: &Path) -> Result<Vec<Curve>> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
@@ -140,7 +149,7 @@ fn read_csv(file: &Path) -> Result<Vec<Curve>> {
         Err(error) => return Err(Error::read(file, error)),
     };
     let broken = |n: usize| {
-        let message = format!("line {} is no curve, x and y", n + 1);
+        let message = format!("line {}: expected curve,x,y", n + 1);
         Error::read(file, std::io::Error::new(std::io::ErrorKind::InvalidData, message))
     };
     let mut curves: Vec<Curve> = Vec::new();
@@ -175,7 +184,7 @@ fn find<'a>(curves: &'a [Curve], name: &str) -> Option<&'a Curve> {
     curves.iter().find(|curve| curve.name == name)
 }
 
-/// The shown scores' curves of a name.
+/// Returns the curves with this prefix for the scores that are shown.
 fn of_shown(curves: &[Curve], prefix: &str) -> Vec<Series> {
     let of = |score: &&str| {
         find(curves, &format!("{prefix}.{score}")).map(|c| series(score, Marks::Curve, c))
@@ -186,7 +195,7 @@ fn of_shown(curves: &[Curve], prefix: &str) -> Vec<Series> {
 fn reliability(curves: Vec<Curve>) -> Figure {
     let unit = Some((0.0, 1.0));
     let ideal = Curve { name: String::new(), x: vec![0.0, 1.0], y: vec![0.0, 1.0] };
-    let mut all = vec![series("as it should be", Marks::Curve, &ideal)];
+    let mut all = vec![series("ideal", Marks::Curve, &ideal)];
     for (name, label) in [
         ("reliability.accuracy", "accuracy"),
         ("reliability.share", "share of the items"),
@@ -222,7 +231,7 @@ fn sparsification(curves: Vec<Curve>) -> Figure {
     all.extend(best.map(|curve| series("best order", Marks::Curve, curve)));
     let chart = Chart {
         title: "sparsification".to_owned(),
-        description: "Mean Brier score of what is left, over the share removed."
+        description: "Mean Brier score of the remaining items, over the share removed."
             .to_owned(),
         x: axis("share of the items removed", Some((0.0, 1.0))),
         y: axis("Brier score of the rest, over that of all", None),
@@ -231,10 +240,11 @@ fn sparsification(curves: Vec<Curve>) -> Figure {
     Figure { name: "sparsification", charts: vec![chart], curves }
 }
 
-/// Two kinds of items by each shown measure.
+/// Draws the histograms of two kinds of items for each measure that is shown.
 fn histograms(
     name: &'static str,
-    (prefix, ending): (&str, &str),
+    prefix: &str,
+    ending: &str,
     kinds: [&str; 2],
     curves: Vec<Curve>,
     folder: &PredictionFolder,
@@ -261,7 +271,7 @@ fn histograms(
     Figure { name, charts, curves }
 }
 
-/// Bars by their left ends, and the right end of the last.
+/// Appends the right end of the last bar.
 fn closed(curve: &Curve) -> Curve {
     let mut closed = curve.clone();
     if let [.., before, last] = curve.x[..] {

@@ -1,19 +1,21 @@
-//! Which label belongs to which image.
+//! Sources of labels, and the labels of an image.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::folder::PredictionFolder;
+use super::prediction_folder::PredictionFolder;
 use crate::error::{Error, Result};
 use crate::input::label::{LABEL_ENDINGS, LabelOptions, read_label_map};
+use crate::task::Item;
 use crate::tensor::ClassMap;
 
 const CLASSES: &str =
-    "expected a CSV with the columns path and label, or a folder for each class";
+    "expected a CSV with the columns path and label, or a folder per class";
 
-/// A pattern that images' ids match without their ending, and what a label's name is made of.
+/// Rule that derives names of labels from names of images: a pattern for the image's id without
+/// its extension, and the replacement.
 #[derive(Debug, Clone)]
 pub struct LabelRename {
     pattern: Regex,
@@ -21,16 +23,17 @@ pub struct LabelRename {
 }
 
 impl LabelRename {
+    /// Creates a rule from a regular expression, which must match the whole name.
+    ///
     /// # Errors
-    /// If the pattern is no regular expression.
+    /// Fails if the pattern is not a regular expression.
     pub fn new(pattern: &str, replacement: &str) -> Result<Self> {
-        // The whole name, or half of it could stay as it is.
         let pattern = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
             let message = error.to_string();
             let last = message.lines().last().unwrap_or_default().trim().to_owned();
-            Error::setting("--match", format!("\"{pattern}\" is no pattern: {last}"))
+            Error::setting("match", format!("\"{pattern}\" is not a pattern: {last}"))
                 .with_hint(
-                    "for instance --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'",
+                    "for instance '(.*)_leftImg8bit' and '$1_gtFine_labelTrainIds'",
                 )
         })?;
         Ok(Self { pattern, replacement: replacement.to_owned() })
@@ -44,80 +47,82 @@ impl LabelRename {
     }
 }
 
-/// Where labels come from.
+/// A source of labels.
 #[derive(Debug)]
 pub enum LabelSource {
-    /// A map for each image, at the same relative path with another ending, or as renamed.
+    /// A map per image, at the same relative path with another extension, or renamed.
     Maps {
-        /// The folder.
+        /// Folder of the maps.
         root: PathBuf,
-        /// How names of images become names of labels.
+        /// Rule that derives names of labels from names of images.
         rename: Option<LabelRename>,
-        /// How ids become classes.
+        /// Conversion of ids to classes.
         options: LabelOptions,
-        /// Whether predictions are of the middle of images alone.
+        /// True if only the center of images was predicted.
         is_cropped: bool,
     },
-    /// The class of each image.
+    /// A table with the class of each image.
     Table {
-        /// The file.
+        /// File of the table.
         file: PathBuf,
-        /// Classes by the images' ids.
+        /// Classes by ids of images.
         classes: HashMap<String, u16>,
     },
-    /// The folder that an image lies in is named after its class.
+    /// Folders of images, named after classes.
     Folders {
-        /// The classes of the names.
+        /// Classes by names of folders.
         classes: HashMap<String, u16>,
     },
 }
 
-/// The labels of an image, at the size of its prediction.
+/// Labels of an image, at the size of its prediction.
 #[derive(Debug)]
 pub enum ImageLabels {
-    /// The class of each item, or [`ClassMap::NONE`].
+    /// Class of each item, or [`ClassMap::NONE`].
     Classes(Vec<u16>),
-    /// There is none: what was looked for.
+    /// The image has no label; the string names what was expected.
     Missing(String),
 }
 
 impl LabelSource {
-    /// Labels for a folder of predictions: `typed` is a folder of maps; in classification a
-    /// table, or a folder of images in folders of their classes.
+    /// Opens the labels of a folder of predictions. `path` is a folder of maps if pixels are
+    /// labeled, and otherwise a table or a folder with one folder of images per class.
     ///
     /// # Errors
-    /// If it cannot be read, or holds classes that the model has not.
+    /// Fails if it cannot be read or contains classes that the model does not have.
     pub fn open(
-        typed: &Path,
+        path: &Path,
         folder: &PredictionFolder,
         rename: Option<LabelRename>,
         options: LabelOptions,
     ) -> Result<Self> {
-        let meta = std::fs::metadata(typed).map_err(|error| Error::read(typed, error))?;
-        match (folder.is_map, meta.is_dir()) {
-            (true, true) => {
-                let (root, is_cropped) = (typed.to_owned(), folder.record.is_cropped());
+        let meta = std::fs::metadata(path).map_err(|error| Error::read(path, error))?;
+        match (folder.task.item, meta.is_dir()) {
+            (Item::Pixel, true) => {
+                let (root, is_cropped) = (path.to_owned(), folder.record.is_cropped());
                 Ok(Self::Maps { root, rename, options, is_cropped })
             }
-            (true, false) => {
-                let message = format!("{} is a file", typed.display());
-                Err(Error::setting("--labels", message).with_hint(
-                    "segmentation needs a folder with a label map for each image",
-                ))
+            (Item::Pixel, false) => {
+                let message = format!("{} is a file", path.display());
+                Err(Error::setting("labels", message)
+                    .with_hint("name a folder with a label map per image"))
             }
-            (false, false) => {
-                let classes = table(typed, folder)?;
-                Ok(Self::Table { file: typed.to_owned(), classes })
+            (Item::Image, false) => {
+                let classes = table(path, folder)?;
+                Ok(Self::Table { file: path.to_owned(), classes })
             }
-            (false, true) => Ok(Self::Folders { classes: class_folders(typed, folder)? }),
+            (Item::Image, true) => {
+                Ok(Self::Folders { classes: class_folders(path, folder)? })
+            }
         }
     }
 
-    /// The labels of an image whose prediction has a size (rows, columns).
+    /// Returns the labels of an image whose prediction has this size (rows, columns).
     ///
     /// # Errors
-    /// If its label map cannot be read, or is of a whole image where the prediction is of a part.
-    pub fn of(&self, id: &str, size: (usize, usize)) -> Result<ImageLabels> {
+    /// Fails if the label map cannot be read, or shows the whole image although only its center
+    /// was predicted.
+    pub fn labels(&self, id: &str, size: (usize, usize)) -> Result<ImageLabels> {
         match self {
             Self::Maps { root, rename, options, is_cropped } => {
                 let file = match label_file(root, id, rename.as_ref()) {
@@ -133,23 +138,23 @@ impl LabelSource {
             Self::Table { file, classes } => Ok(match classes.get(id) {
                 Some(class) => ImageLabels::Classes(vec![*class]),
                 None => {
-                    ImageLabels::Missing(format!("{} has no row of it", file.display()))
+                    ImageLabels::Missing(format!("{} has no row for it", file.display()))
                 }
             }),
             Self::Folders { classes } => {
                 let name = id.split('/').rev().nth(1).unwrap_or_default();
                 Ok(match classes.get(name) {
                     Some(class) => ImageLabels::Classes(vec![*class]),
-                    None => {
-                        ImageLabels::Missing(format!("its folder \"{name}\" is no class"))
-                    }
+                    None => ImageLabels::Missing(format!(
+                        "its folder \"{name}\" is not a class"
+                    )),
                 })
             }
         }
     }
 }
 
-/// The file with the labels of an image, or what was looked for.
+/// Returns the file with the labels of an image, or the name that was expected.
 fn label_file(
     root: &Path,
     id: &str,
@@ -190,29 +195,38 @@ fn has_ending(name: &str) -> bool {
     ending.is_some_and(|ending| LABEL_ENDINGS.contains(&&ending[..]))
 }
 
-/// The middle of an image is not its label map made smaller.
+/// Reports that a label map shows more than the predicted center of an image.
 fn wrong_size(file: &Path, map: &ClassMap, (height, width): (usize, usize)) -> Error {
     let message = format!(
         "has {} x {} pixels, and the prediction is a crop of {width} x {height}",
         map.width, map.height
     );
     Error::image(file, message)
-        .with_hint("predict with --crop none, or crop the label maps alike")
+        .with_hint("predict with `crop = none`, or crop the label maps in the same way")
 }
 
-/// A map at another size: each pixel has the label of the one that its middle lies in.
+/// Resizes a map: each pixel takes the label of the pixel that contains its center.
 fn nearest(map: &ClassMap, (height, width): (usize, usize)) -> Vec<u16> {
     if (map.height, map.width) == (height, width) {
         return map.classes.clone();
     }
-    let from = |i: usize, n: usize, of: usize| (2 * i + 1) * of / (2 * n);
-    let columns: Vec<usize> = (0..width).map(|x| from(x, width, map.width)).collect();
-    let row =
-        |y: usize| &map.classes[from(y, height, map.height) * map.width..][..map.width];
-    (0..height).flat_map(|y| columns.iter().map(move |&x| row(y)[x])).collect()
+    let columns: Vec<usize> =
+        (0..width).map(|x| source_index(x, width, map.width)).collect();
+    let mut classes = Vec::with_capacity(height * width);
+    for y in 0..height {
+        let row = source_index(y, height, map.height);
+        let row = &map.classes[row * map.width..][..map.width];
+        classes.extend(columns.iter().map(|&x| row[x]));
+    }
+    classes
 }
 
-/// The class of a text: a number, or one of the names.
+/// Returns the index, among `from`, of the pixel that contains the center of pixel `i` of `n`.
+fn source_index(i: usize, n: usize, from: usize) -> usize {
+    (2 * i + 1) * from / (2 * n)
+}
+
+/// Parses a class: a number or one of the names.
 fn class(text: &str, folder: &PredictionFolder) -> Option<u16> {
     let names = folder.class_names.as_deref().unwrap_or_default();
     let by_name =
@@ -223,7 +237,7 @@ fn class(text: &str, folder: &PredictionFolder) -> Option<u16> {
 
 fn table(file: &Path, folder: &PredictionFolder) -> Result<HashMap<String, u16>> {
     let refuse = |message: String| {
-        Error::setting("--labels", format!("{}: {message}", file.display()))
+        Error::setting("labels", format!("{}: {message}", file.display()))
             .with_hint(CLASSES)
     };
     let mut reader = csv::ReaderBuilder::new()
@@ -254,7 +268,7 @@ fn table(file: &Path, folder: &PredictionFolder) -> Result<HashMap<String, u16>>
         let class = class(text, folder).ok_or_else(|| {
             let most = folder.n_classes - 1;
             refuse(format!(
-                "row {}: \"{text}\" is no class name and no id of 0 to {most}",
+                "row {}: \"{text}\" is neither a class name nor an id of 0 to {most}",
                 n + 1
             ))
         })?;
@@ -268,7 +282,7 @@ fn table(file: &Path, folder: &PredictionFolder) -> Result<HashMap<String, u16>>
     Ok(classes)
 }
 
-/// The classes of the folders that are named after one: by its name or its number.
+/// Returns the classes of the folders that are named after one, by its name or number.
 fn class_folders(root: &Path, folder: &PredictionFolder) -> Result<HashMap<String, u16>> {
     let entries = std::fs::read_dir(root).map_err(|error| Error::read(root, error))?;
     let folders =
@@ -277,8 +291,8 @@ fn class_folders(root: &Path, folder: &PredictionFolder) -> Result<HashMap<Strin
     let known = names.filter_map(|name| class(&name, folder).map(|class| (name, class)));
     let classes: HashMap<String, u16> = known.collect();
     if classes.is_empty() {
-        let message = format!("no folder in {} is named like a class", root.display());
-        return Err(Error::setting("--labels", message).with_hint(CLASSES));
+        let message = format!("no folder in {} has the name of a class", root.display());
+        return Err(Error::setting("labels", message).with_hint(CLASSES));
     }
     Ok(classes)
 }

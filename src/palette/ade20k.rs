@@ -1,13 +1,13 @@
 //! The 150 classes of ADE20K: their names and colors.
 //!
-//! The names and colors are those under which models trained on it are published; the first
-//! class is "wall", the one for everything else has no index.
+//! The names and colors are those of published models trained on it. The first class is "wall"; the
+//! class for everything else has no index.
 //!
 //! # References
 //!
 //! B. Zhou et al. (2017), *Scene Parsing through ADE20K Dataset*, CVPR.
 
-/// A class and its color, by index.
+/// Names and colors of the classes, by index.
 #[rustfmt::skip]
 pub(super) const ADE20K: [(&str, [u8; 3]); 150] = [
     ("wall", [120, 120, 120]), ("building", [180, 120, 120]),

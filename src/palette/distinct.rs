@@ -1,14 +1,14 @@
-//! Colors for classes that nobody gave a color.
+//! Colors for classes without a given color.
 //!
 //! # References
 //!
 //! M. Okabe, K. Ito (2008), *Color Universal Design*: the first eight.
 
-/// Colors that can be told apart, with full color vision and without one kind of cone.
+/// Colors that people with and without color blindness can distinguish.
 ///
-/// Each color after the eighth is the one of a grid of 16 x 16 x 16 that is farthest from all
-/// before it (CIE 1976), by the smallest distance that normal, protanopic, deuteranopic and
-/// tritanopic eyes see (Machado et al. 2009, severity 1). So the first colors differ most.
+/// Each color after the eighth is the color of a 16 x 16 x 16 grid that is farthest from all previous
+/// colors. The distance (CIE 1976) is the smallest of those for normal, protanopic, deuteranopic and
+/// tritanopic vision (Machado et al. 2009, severity 1), so the first colors differ most.
 #[rustfmt::skip]
 pub(super) const DISTINCT: [[u8; 3]; 32] = [
     [0, 0, 0], [230, 159, 0], [86, 180, 233], [0, 158, 115],

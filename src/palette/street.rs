@@ -3,9 +3,9 @@
 //! # References
 //!
 //! - M. Cordts et al. (2016), *The Cityscapes Dataset for Semantic Urban Scene Understanding*,
-//!   CVPR: the classes that are evaluated, in the order of their training ids.
-//! - V. Badrinarayanan, A. Kendall, R. Cipolla (2017), *`SegNet`*, TPAMI: the eleven classes
-//!   that `CamVid`'s are grouped into.
+//!   CVPR: the evaluated classes, in the order of their training ids.
+//! - V. Badrinarayanan, A. Kendall, R. Cipolla (2017), *`SegNet`*, TPAMI: the eleven
+//!   classes into which those of `CamVid` are grouped.
 
 /// The 19 classes of Cityscapes.
 #[rustfmt::skip]

@@ -1,13 +1,13 @@
-//! Reads lists of colors.
+//! Parser of lists of colors.
 
 use serde_json::Value;
 
-/// Colors in the order of the classes.
+/// Parses colors, in the order of the classes.
 pub(super) fn parse(text: &str) -> Result<Vec<[u8; 3]>, String> {
     let colors = if text.trim_start().starts_with('[') {
         json(text)?
     } else if text.trim_start().starts_with('{') {
-        return Err("a JSON table; expected a list of colors".to_owned());
+        return Err("a JSON table: expected a list of colors".to_owned());
     } else {
         lines(text)?
     };
@@ -15,13 +15,15 @@ pub(super) fn parse(text: &str) -> Result<Vec<[u8; 3]>, String> {
 }
 
 fn lines(text: &str) -> Result<Vec<[u8; 3]>, String> {
-    let color = |(i, line): (usize, &str)| {
-        color(line.trim()).ok_or_else(|| {
-            let shown: String = line.trim().chars().take(40).collect();
-            format!("line {}: {} \"{shown}\"", i + 1, expected())
+    let lines = text.trim_end().lines().enumerate();
+    lines
+        .map(|(i, line)| {
+            color(line.trim()).ok_or_else(|| {
+                let shown: String = line.trim().chars().take(40).collect();
+                format!("line {}: {EXPECTED} \"{shown}\"", i + 1)
+            })
         })
-    };
-    text.trim_end().lines().enumerate().map(color).collect()
+        .collect()
 }
 
 fn json(text: &str) -> Result<Vec<[u8; 3]>, String> {
@@ -39,15 +41,13 @@ fn json(text: &str) -> Result<Vec<[u8; 3]>, String> {
         };
         color.ok_or_else(|| {
             let shown: String = value.to_string().chars().take(40).collect();
-            format!("entry {i}: {} {shown}", expected())
+            format!("entry {i}: {EXPECTED} {shown}")
         })
     };
     list.iter().enumerate().map(color).collect()
 }
 
-fn expected() -> &'static str {
-    "expected red, green, blue of 0 to 255 or #rrggbb, found"
-}
+const EXPECTED: &str = "expected red, green, blue of 0 to 255 or #rrggbb, found";
 
 fn color(text: &str) -> Option<[u8; 3]> {
     hexadecimal(text)

@@ -21,8 +21,8 @@ pub(super) const VOC: [(&str, [u8; 3]); 21] = [
     ("tvmonitor", voc_color(20)),
 ];
 
-/// The color of a class in the scheme of the PASCAL VOC annotations: the bits of its index
-/// are dealt out in turn to red, green and blue, highest bits first.
+/// Returns the color of a class in the PASCAL VOC annotations: the bits of its index are distributed in
+/// turn to red, green and blue, highest bits first.
 pub(super) const fn voc_color(class: u16) -> [u8; 3] {
     let mut color = [0_u8; 3];
     let mut rest = class;

@@ -112,10 +112,10 @@ impl Writer<'_> {
         policy.decide(|score: &ImageScore| {
             if let Some(measure) = score.measure {
                 let map = map_of(measure);
-                return map.map_or(f32::NAN, |map| score.of(&map.values, &pixels));
+                return map.map_or(f32::NAN, |map| score.value(&map.values, &pixels));
             }
             let (_, probability) = self.deterministic(image);
-            score.of(&deterministic_scores(&probability), &pixels)
+            score.value(&deterministic_scores(&probability), &pixels)
         })
     }
 

@@ -1,6 +1,6 @@
-//! The file of a policy.
+//! The file format of policies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -17,33 +17,33 @@ const HEAD: &str = "\
 # like those that it was made from, predicted under the settings at the end.
 ";
 
-/// Settings of a run on which scores and probabilities depend, by `group.key`, as text.
+/// Settings of a run on which scores and probabilities depend, as text, by `group.key`.
 pub type PredictionSettings = BTreeMap<String, String>;
 
-/// What is decided about images, and under which settings.
+/// Thresholds, temperature and sets, with the settings under which they hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// The version of the format.
+    /// Version of the format.
     version: u32,
-    /// What makes mean probabilities likelier.
+    /// Temperature that increases the likelihood of the labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<Temperature>,
-    /// Below it a prediction is accepted, else reviewed.
+    /// Threshold below which a prediction is accepted; other predictions are reviewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accept: Option<Threshold>,
-    /// Below it an image is like those of the calibration.
+    /// Threshold below which an image is like those of the calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_distribution: Option<Threshold>,
     /// Sets of classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sets: Option<Sets>,
-    /// How the predictions were made.
+    /// Settings of the predictions on which the policy was found.
     pub made_with: PredictionSettings,
 }
 
 impl Policy {
-    /// A policy that decides nothing yet.
+    /// Creates a policy without any decisions.
     pub fn new(made_with: PredictionSettings) -> Self {
         Self {
             version: VERSION,
@@ -55,13 +55,13 @@ impl Policy {
         }
     }
 
-    /// Reads a file.
+    /// Reads a policy from a file.
     ///
     /// # Errors
-    /// If it cannot be read, or is no policy of this version.
+    /// Fails if the file cannot be read or is not a policy of this version.
     pub fn read(path: &Path) -> Result<Self> {
         let refuse = |message: &str, hint: &str| {
-            Error::setting("--policy", format!("{}: {message}", path.display()))
+            Error::setting("policy", format!("{}: {message}", path.display()))
                 .with_hint(hint)
         };
         let text =
@@ -69,38 +69,40 @@ impl Policy {
         let policy: Self = toml::from_str(&text).map_err(|error| {
             let message = error.to_string();
             let last = message.trim().lines().last().unwrap_or_default().to_lowercase();
-            refuse(&format!("is no policy: {last}"), "name a file of `mcdrop calibrate`")
+            refuse(
+                &format!("is not a policy: {last}"),
+                "name a file of `mcdrop calibrate`",
+            )
         })?;
         if policy.version != VERSION {
-            let message = format!("has version {}, expected {VERSION}", policy.version);
+            let message = format!("has version {}: expected {VERSION}", policy.version);
             return Err(refuse(&message, "calibrate again with this mcdrop"));
         }
-        let is_number = |t: &Temperature| t.value.is_finite() && t.value > 0.0;
-        if !policy.temperature.as_ref().is_none_or(is_number) {
+        let temperature = policy.temperature.as_ref().map_or(1.0, |t| t.value);
+        if !(temperature.is_finite() && temperature > 0.0) {
             return Err(refuse("its temperature is not above 0", "calibrate again"));
         }
         Ok(policy)
     }
 
-    /// The text of its file.
+    /// Returns the text of the file.
     ///
     /// # Errors
-    /// If a value cannot be written, which does not happen.
+    /// Fails if a value cannot be serialized, which does not happen.
     pub fn encode(&self) -> Result<String> {
         let body = toml::to_string(self)
             .map_err(|error| Error::runtime("writing the policy", error.to_string()))?;
         Ok(format!("{HEAD}\n{body}"))
     }
 
-    /// Whether predictions are made as those that the policy was found on.
+    /// Checks that predictions are made with the settings of the policy.
     ///
     /// # Errors
-    /// If not: the first setting that differs.
+    /// Names the first setting that differs.
     pub fn check(&self, now: &PredictionSettings) -> Result<()> {
         let keys = self.made_with.keys().chain(now.keys());
-        let differs = |key: &&String| self.made_with.get(*key) != now.get(*key);
-        let different: std::collections::BTreeSet<&String> =
-            keys.filter(differs).collect();
+        let different: BTreeSet<&String> =
+            keys.filter(|key| self.made_with.get(*key) != now.get(*key)).collect();
         let Some(&first) = different
             .iter()
             .find(|key| key.starts_with("model."))
@@ -108,26 +110,31 @@ impl Policy {
         else {
             return Ok(());
         };
-        let text = |settings: &PredictionSettings| {
-            let value = settings.get(first).map_or("none", String::as_str);
-            let short: String = value.chars().take(60).collect();
-            if short.len() < value.len() { format!("{short}...") } else { short }
-        };
         let message = match first.as_str() {
             "model.files" => "it was made for another model".to_owned(),
-            key => format!("{key} was {}, is {} now", text(&self.made_with), text(now)),
+            key => format!(
+                "{key} was {}, is {} now",
+                shortened(self.made_with.get(first)),
+                shortened(now.get(first))
+            ),
         };
-        Err(Error::setting("--policy", message).with_hint(
-            "predict with the settings that it was made with, or calibrate anew",
-        ))
+        Err(Error::setting("policy", message)
+            .with_hint("predict with the settings of the policy, or calibrate again"))
     }
 }
 
-/// Preprocessing settings that change no prediction.
+/// Returns a value for messages, at most 60 characters of it.
+fn shortened(value: Option<&String>) -> String {
+    let value = value.map_or("none", String::as_str);
+    let short: String = value.chars().take(60).collect();
+    if short.len() < value.len() { format!("{short}...") } else { short }
+}
+
+/// Preprocessing settings that do not affect predictions.
 const HARMLESS: &[&str] = &["max_pixels", "left out", "classes", "palette"];
 
-/// Returns the settings of a run that its scores depend on. The seed is left out: promises are
-/// about masks of any seed.
+/// Returns the settings of a run that its scores depend on. The seed is left out: guarantees
+/// hold for masks of any seed.
 pub fn prediction_settings(record: &RunRecord) -> PredictionSettings {
     let RunRecord { model, sampling, output, .. } = record;
     let mut settings: PredictionSettings = [

@@ -1,4 +1,4 @@
-//! The number of an image that a threshold looks at.
+//! Scores of images, which thresholds are compared with.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,14 +7,14 @@ use crate::metric::{
     Aggregation, DETERMINISTIC, DETERMINISTIC_THRESHOLD, PredictedClasses, ScoreSpec,
 };
 
-/// A measure, or one less the probability of the pass without dropout, and how its values at
-/// pixels become one number; without pixels the aggregation is the mean, of one value.
+/// A measure, or 1 minus the probability of the pass without dropout, with an aggregation over
+/// pixels; for a single value, every aggregation is that value.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(try_from = "Names", into = "Names")]
+#[serde(try_from = "ImageScoreNames", into = "ImageScoreNames")]
 pub struct ImageScore {
-    /// The measure; none for the pass without dropout.
+    /// The measure; `None` for the pass without dropout.
     pub measure: Option<&'static Measure>,
-    /// How pixels become one number.
+    /// Aggregation over pixels.
     pub aggregation: Aggregation,
 }
 
@@ -25,19 +25,19 @@ impl PartialEq for ImageScore {
     }
 }
 
-/// A score as it stands in a file.
+/// Form of a score in a policy file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Names {
+struct ImageScoreNames {
     measure: String,
     aggregation: String,
 }
 
 impl ImageScore {
-    /// The measure of a name; none of `deterministic`, the pass without dropout.
+    /// Returns the measure with this name; `None` for `deterministic`, the pass without dropout.
     ///
     /// # Errors
-    /// If it is unknown: the names that there are.
+    /// Returns a message that lists the known names if it is unknown.
     pub fn measure_of(name: &str) -> Result<Option<&'static Measure>, String> {
         if name == DETERMINISTIC {
             return Ok(None);
@@ -45,27 +45,32 @@ impl ImageScore {
         Measure::by_name(name).map(Some).ok_or_else(|| {
             let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
             let names = names.join(", ");
-            format!("\"{name}\" is no measure; there are {names}, {DETERMINISTIC}")
+            format!(
+                "unknown measure \"{name}\": expected one of {names}, {DETERMINISTIC}"
+            )
         })
     }
 
-    /// The aggregation of a name.
+    /// Returns the aggregation with this name.
     ///
     /// # Errors
-    /// If it is unknown: the names that there are.
+    /// Returns a message that lists the known names if it is unknown.
     pub fn aggregation_of(name: &str) -> Result<Aggregation, String> {
         Aggregation::by_name(name).ok_or_else(|| {
             let names: Vec<&str> = Aggregation::ALL.iter().map(|a| a.name()).collect();
-            format!("\"{name}\" is no aggregation; there are {}", names.join(", "))
+            format!(
+                "unknown aggregation \"{name}\": expected one of {}",
+                names.join(", ")
+            )
         })
     }
 
-    /// The measure's name, or `deterministic`.
+    /// Returns the name of the measure, or `deterministic`.
     pub fn measure_name(&self) -> &'static str {
         self.measure.map_or(DETERMINISTIC, |measure| measure.name)
     }
 
-    /// Its names, for people.
+    /// Returns the name with the aggregation, for display.
     pub fn label(&self) -> String {
         match self.aggregation {
             Aggregation::Mean => self.measure_name().to_owned(),
@@ -73,8 +78,8 @@ impl ImageScore {
         }
     }
 
-    /// The number of an image whose pixels have these values.
-    pub fn of(&self, values: &[f32], pixels: &PredictedClasses<'_>) -> f32 {
+    /// Returns the score of an image whose pixels have these values.
+    pub fn value(&self, values: &[f32], pixels: &PredictedClasses<'_>) -> f32 {
         if let [value] = values {
             return *value;
         }
@@ -85,10 +90,10 @@ impl ImageScore {
     }
 }
 
-impl TryFrom<Names> for ImageScore {
+impl TryFrom<ImageScoreNames> for ImageScore {
     type Error = String;
 
-    fn try_from(names: Names) -> Result<Self, String> {
+    fn try_from(names: ImageScoreNames) -> Result<Self, String> {
         Ok(Self {
             measure: Self::measure_of(&names.measure)?,
             aggregation: Self::aggregation_of(&names.aggregation)?,
@@ -96,7 +101,7 @@ impl TryFrom<Names> for ImageScore {
     }
 }
 
-impl From<ImageScore> for Names {
+impl From<ImageScore> for ImageScoreNames {
     fn from(score: ImageScore) -> Self {
         Self {
             measure: score.measure_name().to_owned(),

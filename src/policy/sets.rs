@@ -1,4 +1,4 @@
-//! Sets of classes that hold the true one as often as was promised.
+//! Sets of classes that contain the true class with a guaranteed frequency.
 //!
 //! # References
 //! - M. Sadinle, J. Lei, L. Wasserman (2019), *Least Ambiguous Set-Valued Classifiers with Bounded
@@ -14,44 +14,44 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-/// Which classes are in a set; the most probable one always is.
+/// Rule that selects the classes of a set; the most probable class is always in it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SetRule {
-    /// Those of at least this probability.
+    /// Classes with at least this probability.
     AtLeast(f32),
-    /// Those before which the more probable classes have no more than this sum.
+    /// Classes for which the more probable classes sum to at most this probability.
     AfterSum(f32),
 }
 
-/// Sets of classes with their promise.
+/// Sets of classes with their guarantee.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sets {
-    /// How it was found: `lac`, `aps` or `risk_control`.
+    /// Method by which the rule was found: `lac`, `aps` or `risk_control`.
     pub method: String,
-    /// What was promised, in words.
+    /// Guarantee in words.
     pub promise: String,
-    /// The share of items (of pixels, in segmentation) that may miss their class, in (0, 1).
+    /// Share of items whose set may miss their class, in (0, 1).
     pub alpha: f64,
-    /// Images that it was found on.
+    /// Number of images on which the rule was found.
     pub images: usize,
-    /// Which classes are in a set.
+    /// Rule that selects the classes.
     pub rule: SetRule,
 }
 
 impl SetRule {
-    /// The classes in the set of an item, in their order.
+    /// Returns the classes in the set of an item, in ascending order.
     pub fn classes(self, probabilities: &[f32]) -> Vec<usize> {
         self.members(probabilities).collect()
     }
 
-    /// How many classes are in the set of an item, at least 1.
+    /// Returns the number of classes in the set of an item, at least 1.
     pub fn size(self, probabilities: &[f32]) -> usize {
         self.members(probabilities).count()
     }
 
-    /// The classes in the set of an item, in their order, one by one.
+    /// Iterates over the classes in the set of an item, in ascending order.
     pub fn members(self, probabilities: &[f32]) -> impl Iterator<Item = usize> {
         let top = argmax(probabilities);
         let admits = move |class: usize| match self {
@@ -62,25 +62,28 @@ impl SetRule {
     }
 }
 
-/// The sum of the probabilities of all classes that are more probable than one; of equal ones the
-/// first comes first. 0 for the most probable class.
+/// Returns the sum of the probabilities of all classes that are more probable than `class`; of equal
+/// classes the first one counts as more probable. It is 0 for the most probable class.
 pub fn sum_before(probabilities: &[f32], class: usize) -> f32 {
     let own = probabilities[class];
-    let comes_first = |(other, p): &(usize, &f32)| match p.total_cmp(&own) {
-        Ordering::Greater => true,
-        Ordering::Equal => *other < class,
-        Ordering::Less => false,
-    };
-    let before = probabilities.iter().enumerate().filter(comes_first);
+    let before =
+        probabilities.iter().enumerate().filter(|(other, p)| match p.total_cmp(&own) {
+            Ordering::Greater => true,
+            Ordering::Equal => *other < class,
+            Ordering::Less => false,
+        });
     before.map(|(_, p)| f64::from(*p)).sum::<f64>() as f32
 }
 
-/// The first class of the largest probability.
+/// Returns the class with the largest probability, the first one of equals.
 pub fn argmax(probabilities: &[f32]) -> usize {
-    let larger = |best: usize, class: usize| {
-        if probabilities[class] > probabilities[best] { class } else { best }
-    };
-    (0..probabilities.len()).reduce(larger).unwrap_or(0)
+    let mut best = 0;
+    for (class, p) in probabilities.iter().enumerate() {
+        if *p > probabilities[best] {
+            best = class;
+        }
+    }
+    best
 }
 
 #[cfg(test)]

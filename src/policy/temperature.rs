@@ -1,4 +1,4 @@
-//! Mean probabilities made sharper or flatter.
+//! Temperature scaling of mean probabilities.
 //!
 //! # References
 //! - C. Guo et al. (2017), *On Calibration of Modern Neural Networks*, ICML, section 4.2: one
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::LIKELIHOOD_FLOOR;
 
-/// A temperature with what it changed where it was found.
+/// A temperature, with its effect on the images on which it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Temperature {
-    /// What logarithms of mean probabilities are divided by; above 0.
+    /// Divisor of the logarithms of mean probabilities; above 0.
     pub value: f64,
-    /// The mean negative log-likelihood without it, in nats.
+    /// Mean negative log-likelihood without the temperature, in nats.
     pub negative_log_likelihood_before: f64,
-    /// The same with temperatures that were found on the other half of the images, in nats.
+    /// Mean negative log-likelihood, in nats, with temperatures that were found on the other half
+    /// of the images.
     pub negative_log_likelihood_after: f64,
 }
 
-/// Turns the probabilities of an item into `p^(1/t) / sum p^(1/t)`.
+/// Replaces the probabilities of an item by `p^(1/t) / sum p^(1/t)`.
 ///
-/// Probabilities below [`LIKELIHOOD_FLOOR`] count as that, so that a class which no sample chose
-/// keeps a chance.
+/// Probabilities below [`LIKELIHOOD_FLOOR`] are raised to it, so that no class has probability 0.
 pub fn temper(probabilities: &mut [f32], temperature: f64) {
     let power = |p: f32| f64::from(p).max(LIKELIHOOD_FLOOR).powf(1.0 / temperature);
     let sum: f64 = probabilities.iter().map(|p| power(*p)).sum();

@@ -104,7 +104,7 @@ fn prepare_image(
     image.pictures =
         pictures::prepare(run, row, place, options.images, &mut image.notes)?;
     let Some(folder) = &run.folder else { return Ok(image) };
-    if !folder.is_map {
+    if !folder.task.has_maps() {
         image.truth = truth::of_class(row, labels);
         return Ok(image);
     }

@@ -89,7 +89,7 @@ impl Run {
     /// Whether there are scores for each pixel, as far as it is known.
     pub(super) fn is_map(&self) -> bool {
         match &self.folder {
-            Some(folder) => folder.is_map,
+            Some(folder) => folder.task.has_maps(),
             None => !self.columns.iter().any(|column| column == "class"),
         }
     }

@@ -21,7 +21,7 @@ pub(super) enum Truth {
 
 /// Of an image with one class.
 pub(super) fn of_class(row: &Row, labels: Option<&LabelSource>) -> Truth {
-    match labels.map(|labels| labels.of(&row.id, (1, 1))) {
+    match labels.map(|labels| labels.labels(&row.id, (1, 1))) {
         Some(Ok(ImageLabels::Classes(label))) => match label.first() {
             Some(&label) if label != ClassMap::NONE => Truth::Class(label),
             _ => Truth::Unknown,
@@ -41,7 +41,7 @@ pub(super) fn of_map(
     let (Ok(classes), Some(plane)) = (data.class_map(), &data.classes) else {
         return Ok(Truth::Unknown);
     };
-    let found = match labels.of(&row.id, (classes.height, classes.width)) {
+    let found = match labels.labels(&row.id, (classes.height, classes.width)) {
         Ok(ImageLabels::Classes(found)) => found,
         Ok(ImageLabels::Missing(wanted)) => {
             notes.push(format!("no label: {wanted}"));

@@ -15,10 +15,10 @@ fn too_few_images_name_how_many_it_takes() {
     assert_eq!(aps_rule(&[], 0.01), Err(99));
     let mut seen = MissedShares::default();
     for n in 0..19 {
-        assert_eq!(crc_rule(&seen, 0.05), Err(19), "{n}");
+        assert_eq!(risk_control_rule(&seen, 0.05), Err(19), "{n}");
         seen.add(&[], 10);
     }
-    assert_eq!(crc_rule(&seen, 0.05), Ok(SetRule::AtLeast(1.0)));
+    assert_eq!(risk_control_rule(&seen, 0.05), Ok(SetRule::AtLeast(1.0)));
 }
 
 #[test]
@@ -29,10 +29,12 @@ fn the_share_that_is_missed_stays_below_alpha_with_room_for_the_next_image() {
         seen.add(&[i as f32 / 1000.0], 10);
     }
     // (m / 10 + 1) / 100 <= .05 for m <= 40 images that miss theirs.
-    let Ok(SetRule::AtLeast(least)) = crc_rule(&seen, 0.05) else { panic!() };
+    let Ok(SetRule::AtLeast(least)) = risk_control_rule(&seen, 0.05) else { panic!() };
     assert!((0.0405..=0.041).contains(&least), "{least}");
     // Without room for one more image's whole loss, none of it may be missed.
-    let Ok(SetRule::AtLeast(least)) = crc_rule(&seen, 0.010_01) else { panic!() };
+    let Ok(SetRule::AtLeast(least)) = risk_control_rule(&seen, 0.010_01) else {
+        panic!()
+    };
     assert!((0.0009..=0.001).contains(&least), "{least}");
 }
 
@@ -44,7 +46,7 @@ fn images_without_labels_do_not_count_and_order_does_not_matter() {
         let mut seen = MissedShares::default();
         images.for_each(|image| seen.add(image, 13));
         seen.add(&[0.5], 0);
-        crc_rule(&seen, 0.2)
+        risk_control_rule(&seen, 0.2)
     };
     assert_eq!(rule(&mut images.iter()), rule(&mut images.iter().rev()));
 }

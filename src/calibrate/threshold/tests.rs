@@ -13,6 +13,10 @@ impl Numbers {
     }
 }
 
+fn losses(images: &[(f32, f64)]) -> Vec<ImageLoss> {
+    images.iter().map(|&(score, loss)| ImageLoss { score, loss }).collect()
+}
+
 /// Images whose chance of a wrong prediction is the square of their score, a third on average.
 fn images(numbers: &mut Numbers, n: usize) -> Vec<(f32, f64)> {
     (0..n)
@@ -66,7 +70,8 @@ fn the_risk_below_a_limit_is_exceeded_as_rarely_as_was_promised() {
     let mut numbers = Numbers(2);
     let (mut found, mut exceeded, mut coverage) = (0, 0, 0.0);
     for _ in 0..1000 {
-        let Ok(risk_control) = risk_threshold(&images(&mut numbers, 300), 0.1, 0.9)
+        let Ok(risk_control) =
+            risk_threshold(&losses(&images(&mut numbers, 300)), 0.1, 0.9)
         else {
             continue;
         };
@@ -91,7 +96,9 @@ fn shares_of_wrong_pixels_are_bounded_as_rarely_wrong() {
             (score as f32, 0.1 * score + 0.05 * numbers.next())
         };
         let images: Vec<(f32, f64)> = (0..1000).map(image).collect();
-        let Ok(risk_control) = risk_threshold(&images, 0.06, 0.9) else { continue };
+        let Ok(risk_control) = risk_threshold(&losses(&images), 0.06, 0.9) else {
+            continue;
+        };
         found += 1;
         // Below t the mean is .05 t + .025: .06 at .7.
         exceeded += usize::from(risk_control.below.is_none_or(|limit| limit > 0.7));
@@ -102,7 +109,7 @@ fn shares_of_wrong_pixels_are_bounded_as_rarely_wrong() {
 #[test]
 fn all_images_are_accepted_where_none_is_wrong() {
     let images: Vec<(f32, f64)> = (0..500).map(|i| (i as f32, 0.0)).collect();
-    let risk_control = risk_threshold(&images, 0.02, 0.95).unwrap();
+    let risk_control = risk_threshold(&losses(&images), 0.02, 0.95).unwrap();
     assert_eq!(
         (risk_control.below, risk_control.coverage, risk_control.loss),
         (None, 1.0, 0.0)
@@ -113,13 +120,13 @@ fn all_images_are_accepted_where_none_is_wrong() {
 fn where_no_limit_is_safe_the_smallest_risk_is_told() {
     let right: Vec<(f32, f64)> = (0..60).map(|i| (i as f32, 0.0)).collect();
     // .98^n = .05 at n = 148.3.
-    assert_eq!(risk_threshold(&right, 0.02, 0.95), Err(RiskError::TooFew(149)));
+    assert_eq!(risk_threshold(&losses(&right), 0.02, 0.95), Err(RiskError::TooFew(149)));
     let wrong: Vec<(f32, f64)> = (0..60).map(|i| (i as f32, 1.0)).collect();
-    assert_eq!(risk_threshold(&wrong, 0.5, 0.95), Err(RiskError::TooMuch(1.0)));
+    assert_eq!(risk_threshold(&losses(&wrong), 0.5, 0.95), Err(RiskError::TooMuch(1.0)));
     // Four of the first 36 are wrong.
     let some: Vec<(f32, f64)> =
         (0..60).map(|i| (i as f32, f64::from(u8::from(i % 10 == 0)))).collect();
-    let Err(RiskError::TooMuch(bound)) = risk_threshold(&some, 0.1, 0.95) else {
+    let Err(RiskError::TooMuch(bound)) = risk_threshold(&losses(&some), 0.1, 0.95) else {
         panic!()
     };
     assert!((0.1..0.3).contains(&bound), "{bound}");
@@ -130,7 +137,7 @@ fn equal_scores_are_accepted_together_or_not_at_all() {
     let images: Vec<(f32, f64)> = (0..400)
         .map(|i| (f32::from(u8::from(i >= 300)), f64::from(u8::from(i >= 300))))
         .collect();
-    let risk_control = risk_threshold(&images, 0.05, 0.95).unwrap();
+    let risk_control = risk_threshold(&losses(&images), 0.05, 0.95).unwrap();
     assert_eq!(
         (risk_control.below, risk_control.coverage, risk_control.loss),
         (Some(1.0), 0.75, 0.0)

@@ -39,7 +39,7 @@ fn labels_lie_at_the_same_path_with_another_ending_or_as_renamed() {
     let error = renamed("a/x_image_2.jpg").unwrap_err();
     assert!(error.contains("does not match"), "{error}");
     let error = LabelRename::new("(", "x").unwrap_err();
-    assert!(error.to_string().contains("--match") && error.hint().is_some(), "{error}");
+    assert!(error.to_string().contains("match") && error.hint().is_some(), "{error}");
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn a_crop_needs_label_maps_of_its_own_size() {
         options: LabelOptions::default(),
         is_cropped,
     };
-    assert!(labels(false).of("a.png", (1, 2)).is_ok());
-    assert!(labels(true).of("a.png", (2, 4)).is_ok());
-    let error = labels(true).of("a.png", (1, 2)).err().unwrap();
-    assert!(error.hint().is_some_and(|hint| hint.contains("--crop none")), "{error}");
+    assert!(labels(false).labels("a.png", (1, 2)).is_ok());
+    assert!(labels(true).labels("a.png", (2, 4)).is_ok());
+    let error = labels(true).labels("a.png", (1, 2)).err().unwrap();
+    assert!(error.hint().is_some_and(|hint| hint.contains("crop = none")), "{error}");
 }

@@ -1,4 +1,4 @@
-//! What a prediction folder holds.
+//! A folder of predictions with kept arrays.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,59 +9,60 @@ use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::folder::{RECORD, TABLE, map_path};
 use crate::record::RunRecord;
+use crate::task::Task;
 
 const AGAIN: &str = "predict again with --keep-probabilities";
 
-/// A folder of predictions, as its `run.json` and `predictions.csv` say.
+/// A folder of predictions, described by its `run.json` and `predictions.csv`.
 #[derive(Debug)]
 pub struct PredictionFolder {
     path: PathBuf,
-    /// Whether there are scores for each pixel.
-    pub is_map: bool,
+    /// Task of the run.
+    pub task: &'static Task,
     /// Number of classes.
     pub n_classes: usize,
-    /// Their names, where they are known.
+    /// Names of the classes, if they are known.
     pub class_names: Option<Vec<String>>,
-    /// Measures that were kept of each image.
+    /// Measures that were kept for each image.
     pub measures: Vec<&'static Measure>,
-    /// The ids of images that were predicted, in the order of the table.
+    /// Ids of the images that were predicted, in the order of the table.
     pub ids: Vec<String>,
-    /// Images that have an error instead.
+    /// Number of images with an error instead of a prediction.
     pub n_failed: usize,
-    /// The record of the run.
+    /// Record of the run.
     pub record: RunRecord,
 }
 
-/// The kept arrays of an image.
+/// Kept arrays of an image.
 #[derive(Debug)]
 pub struct KeptArrays {
-    /// Rows and columns.
+    /// Numbers of rows and columns.
     pub size: (usize, usize),
-    /// Mean probabilities, class by class.
+    /// Mean probabilities: one plane per class.
     pub probabilities: Vec<f32>,
     /// Class of each item in the pass without dropout.
     pub deterministic_classes: Vec<u16>,
     /// Probability of that class.
     pub deterministic_probabilities: Vec<f32>,
-    /// The values of each of the folder's measures.
+    /// Values of each measure of the folder.
     pub measures: Vec<Vec<f32>>,
 }
 
-/// What is known of an image's prediction.
+/// Arrays of an image's prediction, borrowed.
 #[derive(Debug, Clone)]
 pub struct PredictionArrays<'a> {
-    /// Rows and columns.
+    /// Numbers of rows and columns.
     pub size: (usize, usize),
-    /// Mean probabilities, class by class.
+    /// Mean probabilities: one plane per class.
     pub probabilities: &'a [f32],
     /// The pass without dropout.
     pub deterministic: DeterministicPass<'a>,
-    /// The values of each of the folder's measures.
+    /// Values of each measure of the folder.
     pub measures: Vec<&'a [f32]>,
 }
 
 impl KeptArrays {
-    /// The prediction that was kept.
+    /// Returns the arrays as a prediction.
     pub fn prediction(&self) -> PredictionArrays<'_> {
         PredictionArrays {
             size: self.size,
@@ -79,7 +80,7 @@ impl PredictionFolder {
     /// Opens a folder that `predict --keep-probabilities` wrote.
     ///
     /// # Errors
-    /// If it is none, or its probabilities were not kept.
+    /// Fails if `path` is not a prediction folder or was written without `--keep-probabilities`.
     pub fn open(path: &Path) -> Result<Self> {
         let mut folder = Self::of_record(path, record(path)?)?;
         if folder.record.output.keep_probabilities.is_none() {
@@ -89,21 +90,21 @@ impl PredictionFolder {
         Ok(folder)
     }
 
-    /// The folder of a run that has this record and no images yet.
+    /// Creates the folder of a run with this record and without images.
     ///
     /// # Errors
-    /// If the record does not say what is predicted.
+    /// Fails if the record has no known task or no classes.
     pub fn of_record(path: &Path, record: RunRecord) -> Result<Self> {
         let output = &record.output;
-        if output.task.is_empty() || output.n_classes < 2 {
-            return Err(refusal(path, "run.json does not say what was predicted", AGAIN));
-        }
+        let (Some(task), 2..) = (Task::by_name(&output.task), output.n_classes) else {
+            return Err(refusal(path, "run.json has no known task and classes", AGAIN));
+        };
         let is_listed = |measure: &&Measure| {
             output.measures.iter().any(|listed| listed == measure.name)
         };
         Ok(Self {
             path: path.to_owned(),
-            is_map: output.task == "segmentation",
+            task,
             n_classes: output.n_classes,
             class_names: record.classes.clone(),
             measures: MEASURES.iter().filter(is_listed).collect(),
@@ -113,16 +114,16 @@ impl PredictionFolder {
         })
     }
 
+    /// Checks that two folders can be evaluated together.
+    ///
     /// # Errors
-    /// If the other folder was predicted by another model or with other measures.
+    /// Fails if the other folder was predicted by another model or with other measures.
     pub(super) fn check_alike(&self, other: &Self) -> Result<()> {
-        let names =
-            |folder: &Self| folder.measures.iter().map(|m| m.name).collect::<Vec<_>>();
-        let hashes = |folder: &Self| -> Vec<String> {
-            folder.record.model.hashes().map(str::to_owned).collect()
-        };
-        if (self.is_map, self.n_classes, names(self), hashes(self))
-            == (other.is_map, other.n_classes, names(other), hashes(other))
+        let measures = self.measures.iter().map(|measure| measure.name);
+        if self.task == other.task
+            && self.n_classes == other.n_classes
+            && measures.eq(other.measures.iter().map(|measure| measure.name))
+            && self.record.model.hashes().eq(other.record.model.hashes())
         {
             return Ok(());
         }
@@ -131,18 +132,19 @@ impl PredictionFolder {
             other.path.display(),
             self.path.display()
         );
-        Err(Error::setting("--ood", message).with_hint("predict both alike"))
+        Err(Error::setting("ood", message)
+            .with_hint("predict both folders with the same model and measures"))
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The kept arrays of an image.
+    /// Reads the kept arrays of an image.
     ///
     /// # Errors
-    /// If one is missing, cannot be read, or has another shape than the others.
+    /// Fails if an array is missing, cannot be read, or has an unexpected shape.
     pub fn kept(&self, id: &str) -> Result<KeptArrays> {
         let (shape, probabilities) = self.array("probabilities", id)?;
         let [classes, height, width] = shape[..] else {
@@ -161,21 +163,22 @@ impl PredictionFolder {
         let Some(deterministic_classes) = classes else {
             let file = self.path.join(map_path("deterministic", id, "npy"));
             let message = format!("{} has values that are not class ids", file.display());
-            return Err(Error::setting("OUT", message).with_hint(AGAIN));
+            return Err(Error::setting("out", message).with_hint(AGAIN));
         };
-        let of_measure = |measure: &&Measure| {
+        let mut measures = Vec::with_capacity(self.measures.len());
+        for measure in &self.measures {
             let (shape, values) = self.array(measure.name, id)?;
             if values.len() != n {
                 return Err(self.wrong_shape(measure.name, id, &shape));
             }
-            Ok(values)
-        };
+            measures.push(values);
+        }
         Ok(KeptArrays {
             size: (height, width),
             probabilities,
             deterministic_classes,
             deterministic_probabilities: deterministic_probabilities.to_vec(),
-            measures: self.measures.iter().map(of_measure).collect::<Result<_>>()?,
+            measures,
         })
     }
 
@@ -191,10 +194,10 @@ impl PredictionFolder {
     fn wrong_shape(&self, kind: &str, id: &str, shape: &[usize]) -> Error {
         let file = self.path.join(map_path(kind, id, "npy"));
         let message = format!(
-            "{} has the shape {shape:?}, unlike the run's others",
+            "{} has the shape {shape:?}, which does not fit the other arrays of the run",
             file.display()
         );
-        Error::setting("OUT", message).with_hint(AGAIN)
+        Error::setting("out", message).with_hint(AGAIN)
     }
 }
 
@@ -205,7 +208,7 @@ fn class_id(id: f32) -> Option<u16> {
 }
 
 fn refusal(path: &Path, message: &str, hint: &str) -> Error {
-    Error::setting("OUT", format!("{}: {message}", path.display())).with_hint(hint)
+    Error::setting("out", format!("{}: {message}", path.display())).with_hint(hint)
 }
 
 fn record(path: &Path) -> Result<RunRecord> {
@@ -213,7 +216,7 @@ fn record(path: &Path) -> Result<RunRecord> {
     let bytes = match std::fs::read(&file) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let message = "is no folder of predictions: there is no run.json";
+            let message = "is not a folder of predictions: there is no run.json";
             return Err(refusal(
                 path,
                 message,
@@ -225,19 +228,19 @@ fn record(path: &Path) -> Result<RunRecord> {
     RunRecord::decode(&bytes).map_err(|_| refusal(path, "run.json is damaged", AGAIN))
 }
 
-/// The ids of images that were predicted, and how many others there are.
+/// Reads the ids of the images that were predicted, and the number of the other images.
 fn ids(file: &Path) -> Result<(Vec<String>, usize)> {
     let broken = |message: String| {
-        Error::setting("OUT", format!("{}: {message}", file.display())).with_hint(AGAIN)
+        Error::setting("out", format!("{}: {message}", file.display())).with_hint(AGAIN)
     };
     let mut reader =
         csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
     let header = reader.headers().map_err(|error| broken(error.to_string()))?.clone();
-    let column = |name: &str| {
-        let place = header.iter().position(|column| column == name);
-        place.ok_or_else(|| broken(format!("there is no column {name}")))
-    };
-    let (path, error) = (column("path")?, column("error")?);
+    let [path, error] = ["path", "error"].map(|name| {
+        let index = header.iter().position(|column| column == name);
+        index.ok_or_else(|| broken(format!("there is no column {name}")))
+    });
+    let (path, error) = (path?, error?);
     let (mut ids, mut n_failed) = (Vec::new(), 0);
     for record in reader.records() {
         let record = record.map_err(|error| broken(error.to_string().to_lowercase()))?;

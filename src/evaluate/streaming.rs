@@ -1,30 +1,35 @@
-//! Images that are evaluated while they are predicted, and not kept.
+//! Evaluation of images while they are predicted, without keeping their arrays.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::folder::{PredictionArrays, PredictionFolder};
-use super::stream::{EvaluationResult, Evaluator, GroundTruth, spec, summarize};
+use super::evaluator::{
+    EvaluationEvent, EvaluationResult, Evaluator, GroundTruth, evaluation_spec, summarize,
+};
+use super::prediction_folder::{PredictionArrays, PredictionFolder};
 use crate::error::{Error, Result};
 use crate::metric::{DeterministicPass, EvaluationSpec};
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
 
-/// Opens labels for a run, once it is known what it predicts.
+/// Opens the labels of a run, whose task and classes are then known.
 type OpenGroundTruth<'a> = dyn Fn(&PredictionFolder) -> Result<GroundTruth> + Sync + 'a;
 
-/// Counts predictions as they are made.
+/// Receives events, from several threads.
+type OnEvent<'a> = dyn Fn(&EvaluationEvent<'_>) + Sync + 'a;
+
+/// Evaluates the predictions of a run as they are computed.
 ///
-/// The numbers are those of [`evaluate`](super::evaluate) with probabilities kept in f32.
+/// The results equal those of [`evaluate`](super::evaluate()) with probabilities kept in f32.
 pub struct StreamingEvaluation<'a> {
     path: PathBuf,
     open_truth: &'a OpenGroundTruth<'a>,
-    tell: &'a (dyn Fn(&super::EvaluationEvent<'_>) + Sync),
-    begun: OnceLock<Begun>,
+    on_event: &'a OnEvent<'a>,
+    started: OnceLock<StartedEvaluation>,
 }
 
-struct Begun {
+struct StartedEvaluation {
     folder: PredictionFolder,
     truth: GroundTruth,
     spec: EvaluationSpec,
@@ -40,29 +45,28 @@ impl fmt::Debug for StreamingEvaluation<'_> {
 }
 
 impl<'a> StreamingEvaluation<'a> {
-    /// For a run into a folder; `tell` hears of images without a usable label.
+    /// Creates the evaluation of a run that writes to `path`.
     pub fn new(
         path: &Path,
         open_truth: &'a OpenGroundTruth<'a>,
-        tell: &'a (dyn Fn(&super::EvaluationEvent<'_>) + Sync),
+        on_event: &'a OnEvent<'a>,
     ) -> Self {
-        Self { path: path.to_owned(), open_truth, tell, begun: OnceLock::new() }
+        Self { path: path.to_owned(), open_truth, on_event, started: OnceLock::new() }
     }
 
-    /// What was counted, once the run is over, and its folder.
+    /// Returns the folder and the results after the run; `n_failed` images could not be predicted.
     ///
     /// # Errors
-    /// If no image has labels.
+    /// Fails if no image has labels.
     pub fn finish(self, n_failed: usize) -> Result<(PredictionFolder, EvaluationResult)> {
-        let Some(begun) = self.begun.into_inner() else {
-            return Err(Error::runtime("evaluating", "the run did not begin"));
+        let Some(started) = self.started.into_inner() else {
+            return Err(Error::runtime("evaluating", "the run did not start"));
         };
         let evaluator =
-            begun.evaluator.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut folder = begun.folder;
+            started.evaluator.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut folder = started.folder;
         folder.n_failed = n_failed;
-        let result = evaluator.finish()?;
-        Ok((folder, result))
+        Ok((folder, evaluator.finish()?))
     }
 }
 
@@ -70,15 +74,15 @@ impl Observer for StreamingEvaluation<'_> {
     fn begin(&self, record: &RunRecord) -> Result<()> {
         let folder = PredictionFolder::of_record(&self.path, record.clone())?;
         let truth = (self.open_truth)(&folder)?;
-        let spec = spec(&folder, &truth)?;
+        let spec = evaluation_spec(&folder, &truth)?;
         let evaluator = Mutex::new(Evaluator::new(spec.clone()));
-        self.begun
-            .set(Begun { folder, truth, spec, evaluator })
-            .map_err(|_| Error::runtime("evaluating", "the run began twice"))
+        self.started
+            .set(StartedEvaluation { folder, truth, spec, evaluator })
+            .map_err(|_| Error::runtime("evaluating", "the run started twice"))
     }
 
     fn image(&self, image: &Observed<'_>) {
-        let Some(begun) = self.begun.get() else { return };
+        let Some(started) = self.started.get() else { return };
         let prediction = PredictionArrays {
             size: image.size,
             probabilities: &image.probabilities,
@@ -88,9 +92,9 @@ impl Observer for StreamingEvaluation<'_> {
             },
             measures: image.measures.clone(),
         };
-        let found = summarize(&prediction, &begun.truth, image.id, &begun.spec);
+        let summary = summarize(&prediction, &started.truth, image.id, &started.spec);
         let mut evaluator =
-            begun.evaluator.lock().unwrap_or_else(PoisonError::into_inner);
-        evaluator.add(image.id, found, &mut |event| (self.tell)(&event));
+            started.evaluator.lock().unwrap_or_else(PoisonError::into_inner);
+        evaluator.add(image.id, summary, &mut |event| (self.on_event)(&event));
     }
 }

@@ -1,20 +1,20 @@
-//! `metrics.json`: every metric by a flat key, each with its value and interval.
+//! `metrics.json`: all metrics by flat keys, each with its value and interval.
 
 use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
 use super::curves;
-use super::folder::PredictionFolder;
-use super::stream::EvaluationResult;
+use super::evaluator::EvaluationResult;
+use super::prediction_folder::PredictionFolder;
 use crate::error::{Error, Result};
 use crate::output::folder::{CURVES, METRICS, OutputFolder};
 
-/// Writes `metrics.json` and the curves (`curves/NAME.csv`, `.svg` and `.png`) into the folder;
-/// `labels` says where the labels were, for who looks for them later ([`labels_of`]).
+/// Writes `metrics.json` and the curves (`curves/NAME.csv`, `.svg` and `.png`) into the folder.
+/// `labels` describes the source of the labels; [`labels_of`] returns it later.
 ///
 /// # Errors
-/// If a file cannot be written.
+/// Fails if a file cannot be written.
 pub fn write(
     folder: &PredictionFolder,
     result: &EvaluationResult,
@@ -49,10 +49,10 @@ pub fn write(
     let mut text = serde_json::to_vec_pretty(&document)
         .map_err(|error| Error::runtime("writing metrics.json", error.to_string()))?;
     text.push(b'\n');
-    for picture in curves::all(&result.evaluation, folder) {
-        let path = |ending: &str| format!("{CURVES}/{}.{ending}", picture.name);
-        output.write(&path("csv"), picture.csv().as_bytes())?;
-        let svg = picture.svg();
+    for figure in curves::figures(&result.evaluation, folder) {
+        let path = |ending: &str| format!("{CURVES}/{}.{ending}", figure.name);
+        output.write(&path("csv"), figure.csv().as_bytes())?;
+        let svg = figure.svg();
         output.write(&path("svg"), svg.as_bytes())?;
         #[cfg(feature = "charts")]
         output.save(&path("png"), crate::output::chart::png(&svg))?;
@@ -60,7 +60,8 @@ pub fn write(
     output.write(METRICS, &text)
 }
 
-/// What [`write()`] was told of the labels, `null` where a folder was not evaluated with any.
+/// Returns the source of labels that was given to [`write()`]; `null` if the folder was not
+/// evaluated with labels.
 pub fn labels_of(folder: &Path) -> Json {
     let metrics = std::fs::read(folder.join(METRICS)).unwrap_or_default();
     let metrics: Json = serde_json::from_slice(&metrics).unwrap_or_default();
