@@ -9,7 +9,7 @@ use super::keys::{BatchTensors, GraphInputs, KeyTensors};
 use super::mask_inputs::MaskInputs;
 use super::metadata;
 use super::noise;
-use crate::graph::{ActiveSite, AddedInputs, Converted, Plan, SiteAxis, StochasticNode};
+use crate::graph::{ActiveSite, AddedInputs, Converted, SiteAxis, StochasticNode};
 use crate::onnx::ElementType::I64;
 use crate::onnx::build::{NodeBuilder, UniqueNames, initializer};
 use crate::onnx::{ElementType, captured_names, proto, typed};

@@ -311,7 +311,7 @@ impl<'a> ConversionCheck<'a> {
                 let node = plan.sites()[site].node.clone();
                 let message = "its draws change nothing in the output of 31 samples";
                 return Err(Error::node(node, message).with_hint(
-                    "leave it out with --except, or look at what its tensor is for",
+                    "leave it out with `except`, or check what its tensor is used for",
                 ));
             }
             self.checked.sites_alone += 1;

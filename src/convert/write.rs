@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::onnx::{Model, proto};
 
 /// Hint for a target that exists.
-const ANOTHER: &str = "choose another name, or say --overwrite to replace what is there";
+const ANOTHER: &str = "choose another name, or add `overwrite = true` to replace it";
 
 /// Checks that the target may be written.
 ///
@@ -16,7 +16,7 @@ const ANOTHER: &str = "choose another name, or say --overwrite to replace what i
 /// Fails if it is a folder, the model itself, or an existing file that must not be replaced.
 pub(super) fn refuse_target(model: &Model, target: &Path, overwrite: bool) -> Result<()> {
     let refused = |what: &str, hint: &str| {
-        Err(Error::setting("-o", format!("{} is {what}", target.display()))
+        Err(Error::setting("output", format!("{} is {what}", target.display()))
             .with_hint(hint))
     };
     if target.file_name().is_none() || target.is_dir() {
@@ -99,14 +99,14 @@ impl PendingFile {
             && (is_same(from, to) || has_same_content(from, to).map_err(failed)?);
         if is_there && !stays && !overwrite {
             let message = format!("{} is there already, with other data", to.display());
-            return Err(Error::setting("-o", message).with_hint(
+            return Err(Error::setting("output", message).with_hint(
                 "write into another folder: the data of a model keep their name",
             ));
         }
         let linked = self.folder.path().join(location);
         if linked == self.file {
             let message = format!("{} is the name of the model's data", to.display());
-            return Err(Error::setting("-o", message)
+            return Err(Error::setting("output", message)
                 .with_hint("give the result a name of its own"));
         }
         let parent = linked.parent().unwrap_or(self.folder.path());

@@ -199,7 +199,7 @@ impl Assembly<'_> {
                     "building the model",
                     format!("the sizes of \"{name}\" are open"),
                 )
-                .with_hint("sample one at a time: --batch-size 1")
+                .with_hint("run one sample at a time: `samples_per_run = 1`, or a smaller `memory`")
             };
             self.b.scope.clone_from(&name);
             let new = match crossing {
@@ -316,16 +316,16 @@ impl Assembly<'_> {
         "loop".clone_into(&mut self.b.scope);
         let names = &mut self.b.names;
         let (trip, go_on) = (names.unique("mcdrop/trip"), names.unique("mcdrop/go_on"));
-        let still = names.unique("mcdrop/still");
+        let goes_on = names.unique("mcdrop/still");
         let added = self.pass(repeated, grown, &trip, batch);
         let mut body = self.b.take();
         let mut graph = proto::Graph {
             name: Some("samples".to_owned()),
             input: vec![value(&trip, I64, 0), value(&go_on, Bool, 0)],
-            output: vec![value(&still, Bool, 0)],
+            output: vec![value(&goes_on, Bool, 0)],
             ..proto::Graph::default()
         };
-        self.b.named("Identity", &[&go_on], "mcdrop/still", &still);
+        self.b.named("Identity", &[&go_on], "mcdrop/still", &goes_on);
         let rank = self.rank();
         let sums = added.map_names(|added| {
             let carried = self.b.names.unique("mcdrop/carried");
