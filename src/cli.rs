@@ -63,7 +63,7 @@ enum Command {
     Predict(Box<predict::PredictArguments>),
     /// Show the dropouts of a model, where more could be inserted, and the cost.
     Inspect(Box<inspect::InspectArguments>),
-    /// Compare predictions with labels: accuracy, calibration, detection of errors and of OOD.
+    /// Compare predictions with labels: accuracy, calibration, error detection.
     Evaluate(Box<evaluate::EvaluateArguments>),
     /// Find thresholds, a temperature and prediction sets on labeled predictions.
     Calibrate(Box<calibrate::CalibrateArguments>),

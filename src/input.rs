@@ -18,10 +18,10 @@ pub mod picture;
 pub mod preprocessing;
 pub mod settings;
 
-pub use decode::{Decoded, read_image};
+pub use decode::{Decoded, picture_of, read_image};
 pub use digest::{hexadecimal, sha256_of};
 pub use images::{ImageFile, Listing, Source, list_images};
-pub use picture::Picture;
+pub use picture::{Picture, Values};
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
 pub use settings::ReadOptions;
 

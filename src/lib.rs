@@ -7,37 +7,21 @@
 //!
 //! # Example
 //! ```
-//! use std::path::Path;
-//!
-//! use mcdrop::input::preprocessing::Options;
-//! use mcdrop::input::{Preprocessing, read_image};
-//! use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
-//! use mcdrop::onnx::Model;
-//! use mcdrop::random::digest_key;
-//! use mcdrop::graph::{Plan, ScoresOption};
-//! use mcdrop::runtime::Runtime;
-//! use mcdrop::sampling::{Sampler, SamplingOptions, model_input};
+//! use mcdrop::{Sampler, measure};
 //!
 //! # fn main() -> mcdrop::Result<()> {
-//! let runtime = Runtime::find(None)?;
-//! let file = Path::new("models/digits.onnx");
-//! let plan = Plan::new(Model::open(file)?, None, ScoresOption::Auto)?;
-//! let preprocessing = Preprocessing::resolve(file, &model_input(&plan)?, &Options::default())?;
+//! let mut sampler = Sampler::builder("models/digits.onnx").samples(62).seed(7).build()?;
+//! let prediction = sampler.predict("fixtures/digits/7/0001.png")?;
 //!
-//! let file = Path::new("fixtures/digits/7/0001.png");
-//! let photo = read_image(file, preprocessing.read_options())?;
-//! let image = preprocessing.apply(&photo.picture)?;
-//! let options = SamplingOptions { samples: 62, seed: 7, ..SamplingOptions::default() };
-//! let mut sampler = Sampler::open(plan, &runtime, options, (image.height, image.width))?;
-//! let statistics = sampler.sample(image.clone(), digest_key(&photo.sha256))?;
-//!
-//! assert_eq!(statistics.prediction().classes, [7]);
-//! let total = PREDICTIVE_ENTROPY.map(&statistics).values[0]; // nats
-//! let between_samples = MUTUAL_INFORMATION.map(&statistics).values[0];
+//! assert_eq!(prediction.classes()[[0, 0]], 7);
+//! let total = prediction.map(&measure::PREDICTIVE_ENTROPY)?[[0, 0]]; // nats
+//! let between_samples = prediction.map(&measure::MUTUAL_INFORMATION)?[[0, 0]];
 //! assert!(between_samples <= total && total < 10_f32.ln());
 //! # Ok(())
 //! # }
 //! ```
+//! The folder `examples` has programs for one image, a folder, an array in memory, and statistics
+//! of single passes.
 //!
 //! # Words
 //! A **site** is a place where randomness enters (a dropout), known by the tensor it writes. A
@@ -62,7 +46,7 @@
 //! | [`calibrate`], [`tune`], [`report`] | thresholds, temperature and sets of classes, found on labeled predictions; where dropout is put in; the page a person looks at |
 //! | [`evaluate`] | a folder of predictions, or a run, against labels |
 //! | [`pipeline`], [`convert`] | a folder: reading ahead, sampling, writing behind, in order; a model that draws its masks itself |
-//! | [`policy`] | what is decided about an image |
+//! | [`ImageSampler`](Sampler), [`policy`] | the entrance for single images; what is decided about an image |
 //! | [`sampling`], [`output`], [`cost`], [`metric`] | the loop over samples; files and pictures; multiply-adds; predictions against labels |
 //! | [`runtime`], [`graph`] | ONNX Runtime; sites and the cut |
 //! | [`input`], [`prediction`], [`record`] | images; the prediction of an image as arrays; what is recorded of a run and of each image |
@@ -100,6 +84,7 @@ pub mod evaluate;
 pub mod graph;
 pub mod guide;
 pub mod head;
+mod image_sampler;
 pub mod input;
 pub mod measure;
 pub mod metric;
@@ -126,3 +111,11 @@ pub mod tensor;
 pub mod tune;
 
 pub use error::{Error, Result};
+pub use graph::SiteOptions;
+pub use head::ScoresOption;
+pub use image_sampler::{ImageSampler as Sampler, ImageSource, SamplerBuilder};
+pub use input::preprocessing::Options as PreprocessingOptions;
+pub use measure::Measure;
+pub use pass::Pass;
+pub use prediction::Prediction;
+pub use sampling::SamplingOptions;

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["input", "prediction", "record"],
     &["runtime", "graph"],
     &["sampling", "output", "cost", "metric"],
-    &["policy"],
+    &["policy", "image_sampler"],
     &["pipeline", "convert"],
     &["evaluate"],
     &["calibrate", "tune", "report"],

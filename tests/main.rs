@@ -43,6 +43,8 @@ mod evaluate;
 /// Large folders of predictions: memory and speed.
 #[cfg(feature = "cli")]
 mod evaluation_size;
+/// The programs of the folder `examples`.
+mod examples;
 /// Folders as exporters leave them.
 #[cfg(feature = "cli")]
 mod exports;

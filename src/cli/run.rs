@@ -87,7 +87,7 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Configuration that overrides those beside the model: TOML, or JSON of another library.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     config: Option<PathBuf>,
-    /// Range of values: imagenet, unit (0..1), raw (0..255); or all of
+    /// Value range: imagenet, unit (0..1), raw (0..255); or all of
     /// torchvision-classification, torchvision-segmentation.
     #[arg(
         long,

@@ -64,6 +64,17 @@ pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     }
 }
 
+/// Returns the pixels of a decoded image of 8 or 16 bits, as [`read_image`] does for a file.
+///
+/// # Errors
+///
+/// Fails if the image is of floating point, or has not the bands that the model takes.
+pub fn picture_of(image: DynamicImage, options: &ReadOptions) -> Result<Picture> {
+    integer::to_picture(image, options).map_err(|refusal| {
+        Error::setting("image", refusal.message).with_hint(refusal.hint)
+    })
+}
+
 /// Why bytes are no usable image, and the way out.
 struct Refusal {
     message: String,

@@ -148,6 +148,52 @@ impl Sampler {
             .map_err(|error| self.refuse_size(size, error))
     }
 
+    /// Runs the passes of [`Sampler::sample`] and hands the scores of each to `on_pass`, in order:
+    /// first the pass without dropout, then the samples. Keeps no sums.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    pub fn for_each_pass(
+        &mut self,
+        image: NetworkInput,
+        image_key: u64,
+        on_pass: &mut dyn FnMut(Pass, &Scores<'_>),
+    ) -> Result<()> {
+        let size = (image.height, image.width);
+        let tensor =
+            image::tensor(&self.model.plan, &self.model.input, image.values, size)?;
+        self.run_each_pass(tensor, image_key, on_pass)
+            .map_err(|error| self.refuse_size(size, error))
+    }
+
+    fn run_each_pass(
+        &mut self,
+        image: Value,
+        image_key: u64,
+        on_pass: &mut dyn FnMut(Pass, &Scores<'_>),
+    ) -> Result<()> {
+        let key = match self.options().masks {
+            Masks::PerImage => image_key.cast_signed(),
+            Masks::Shared => 0,
+        };
+        let mut image = PreparedImage::new(self.run_prefix(image)?, key);
+        let options = self.options();
+        let samples = if options.deterministic { 0 } else { options.samples };
+        let rows_per_run = self.model.whole_rows_per_run;
+        for group in PassPlan::new(samples, false).groups() {
+            for passes in group.passes.chunks(rows_per_run) {
+                image.shrink();
+                let outputs = self.run_passes(&mut image, passes, false)?;
+                let values = outputs[0].to_f32()?;
+                let shape = outputs[0].shape();
+                for (row, pass) in passes.iter().enumerate() {
+                    on_pass(*pass, &self.model.scores.row(&shape, &values, row)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn sample_tensor(
         &mut self,
         image: Value,

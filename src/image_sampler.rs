@@ -1,0 +1,346 @@
+//! Sampling single images: the entrance to the library.
+
+use std::path::{Path, PathBuf};
+
+use image::DynamicImage;
+use ndarray::{Array3, ArrayView3};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::graph::{Plan, SiteOptions};
+use crate::head::ScoresOption;
+use crate::input::preprocessing::Options;
+use crate::input::{Picture, Preprocessing, Values, picture_of, read_image};
+use crate::onnx::{Model, find_model};
+use crate::pass::Pass;
+use crate::prediction::Prediction;
+use crate::random::digest_key;
+use crate::runtime::Runtime;
+use crate::sampling::{Sampler, SamplingOptions, model_input};
+use crate::sums::{ScoreKind, Scores};
+use crate::tensor::Region;
+
+/// Side of the image that a model is probed with, if nothing else is known.
+const PROBE_SIDE: usize = 224;
+
+/// A model that samples images: its preprocessing, its sites and its sessions.
+#[derive(Debug)]
+pub struct ImageSampler {
+    sampler: Sampler,
+    preprocessing: Preprocessing,
+}
+
+/// Settings of an [`ImageSampler`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct SamplerBuilder {
+    model: PathBuf,
+    library: Option<PathBuf>,
+    output_name: Option<String>,
+    scores: ScoresOption,
+    sites: SiteOptions,
+    preprocessing: Options,
+    sampling: SamplingOptions,
+    probe_size: (usize, usize),
+}
+
+/// An image to predict.
+#[derive(Debug, Clone)]
+pub enum ImageSource<'a> {
+    /// A file. Its masks depend on the bytes of the file, as in `mcdrop predict`.
+    File(&'a Path),
+    /// A decoded image. Its masks depend on its pixels.
+    Image(&'a DynamicImage),
+    /// Pixels from 0 to 255, `[H, W, C]` with 1, 3 or 4 channels. Masks depend on the pixels.
+    U8(ArrayView3<'a, u8>),
+    /// Pixels of floating point, `[H, W, C]` with 1, 3 or 4 channels. Masks depend on the pixels.
+    F32(ArrayView3<'a, f32>),
+}
+
+impl ImageSampler {
+    /// Starts with the default settings: 31 stratified samples, seed 0, all live dropouts.
+    ///
+    /// `model` is an ONNX file, or the folder of an export.
+    pub fn builder(model: impl AsRef<Path>) -> SamplerBuilder {
+        SamplerBuilder {
+            model: model.as_ref().to_owned(),
+            library: None,
+            output_name: None,
+            scores: ScoresOption::Auto,
+            sites: SiteOptions::default(),
+            preprocessing: Options::default(),
+            sampling: SamplingOptions::default(),
+            probe_size: (PROBE_SIDE, PROBE_SIDE),
+        }
+    }
+
+    /// Samples an image.
+    ///
+    /// # Errors
+    /// Fails if the image cannot be read, if the model cannot take its size, or if scores are not
+    /// finite.
+    pub fn predict<'a>(
+        &mut self,
+        image: impl Into<ImageSource<'a>>,
+    ) -> Result<Prediction> {
+        let (picture, key) = self.read(&image.into())?;
+        let input = self.preprocessing.apply(&picture)?;
+        let region = self.region(&input);
+        let task = self.sampler.scores().task();
+        let statistics = self.sampler.sample(input, key)?;
+        Ok(Prediction::new(task, statistics, region))
+    }
+
+    /// Runs the passes of [`Self::predict`] and hands the class probabilities of each, `[C, H, W]`,
+    /// to `on_pass`: first the pass without dropout, then the samples. Keeps no sums.
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    pub fn for_each_pass<'a>(
+        &mut self,
+        image: impl Into<ImageSource<'a>>,
+        mut on_pass: impl FnMut(Pass, ArrayView3<'_, f32>),
+    ) -> Result<()> {
+        let (picture, key) = self.read(&image.into())?;
+        let input = self.preprocessing.apply(&picture)?;
+        let region = self.region(&input);
+        self.sampler.for_each_pass(input, key, &mut |pass, scores| {
+            on_pass(pass, probabilities(scores, &region).view());
+        })
+    }
+
+    /// The model with its sites, and the options.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// Correspondence of images to the network's input.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    /// Number of classes.
+    pub fn n_classes(&self) -> usize {
+        self.sampler.scores().n_classes()
+    }
+
+    /// Name of a class, if names are known.
+    pub fn class_name(&self, class: usize) -> Option<&str> {
+        self.preprocessing.class_names.as_ref()?.get(class).map(String::as_str)
+    }
+
+    fn region(&self, input: &crate::input::NetworkInput) -> Region {
+        if self.sampler.scores().task().has_maps() {
+            let (rows, columns) = input.geometry.valid();
+            Region { rows, columns }
+        } else {
+            Region { rows: 0..1, columns: 0..1 }
+        }
+    }
+
+    /// Returns the pixels of an image and the key of its masks.
+    fn read(&self, image: &ImageSource<'_>) -> Result<(Picture, u64)> {
+        let options = self.preprocessing.read_options();
+        let picture = match image {
+            ImageSource::File(path) => {
+                let decoded = read_image(path, options)?;
+                return Ok((decoded.picture, digest_key(&decoded.sha256)));
+            }
+            ImageSource::Image(image) => picture_of((*image).clone(), options)?,
+            ImageSource::U8(pixels) => {
+                let (height, width, bands) = bands_of(pixels.dim())?;
+                let values = pixels.iter().copied();
+                // One band is gray, as in files.
+                let (values, bands) = if bands == 1 {
+                    (values.flat_map(|value| [value; 3]).collect(), 3)
+                } else {
+                    (values.collect(), bands)
+                };
+                Picture { width, height, bands, values: Values::U8(values) }
+            }
+            ImageSource::F32(pixels) => {
+                let (height, width, bands) = bands_of(pixels.dim())?;
+                let values = Values::F32(pixels.iter().copied().collect());
+                Picture { width, height, bands, values }
+            }
+        };
+        let key = key_of(&picture);
+        Ok((picture, key))
+    }
+}
+
+impl SamplerBuilder {
+    /// Number of samples, best a multiple of 31. Default: 31.
+    pub fn samples(mut self, samples: u32) -> Self {
+        self.sampling.samples = samples;
+        self
+    }
+
+    /// Seed of the masks. Default: 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.sampling.seed = seed;
+        self
+    }
+
+    /// All options of sampling, in place of those set before.
+    pub fn sampling(mut self, options: SamplingOptions) -> Self {
+        self.sampling = options;
+        self
+    }
+
+    /// The sites that draw, and dropout that is inserted. Default: the live dropouts of the file.
+    pub fn sites(mut self, options: SiteOptions) -> Self {
+        self.sites = options;
+        self
+    }
+
+    /// Preprocessing. Default: configured by files beside the model.
+    pub fn preprocessing(mut self, options: Options) -> Self {
+        self.preprocessing = options;
+        self
+    }
+
+    /// Output that contains the class scores. Default: the only output.
+    pub fn output_name(mut self, name: impl Into<String>) -> Self {
+        self.output_name = Some(name.into());
+        self
+    }
+
+    /// Kind of the scores. Default: found by the last operator or by a probe.
+    pub fn scores(mut self, scores: ScoresOption) -> Self {
+        self.scores = scores;
+        self
+    }
+
+    /// ONNX Runtime's library, or the folder that contains it. Default: searched for.
+    pub fn onnx_runtime(mut self, library: impl AsRef<Path>) -> Self {
+        self.library = Some(library.as_ref().to_owned());
+        self
+    }
+
+    /// Width and height of the images that are expected. Images of other sizes work too, if the
+    /// model takes them. Default: 224 x 224.
+    pub fn image_size(mut self, width: usize, height: usize) -> Self {
+        self.probe_size = (width, height);
+        self
+    }
+
+    /// Finds ONNX Runtime, reads the model, finds its sites and its preprocessing, and probes it.
+    ///
+    /// # Errors
+    /// Fails if one of these fails; the error names the file, node or setting.
+    pub fn build(self) -> Result<ImageSampler> {
+        let runtime = Runtime::find(self.library.as_deref())?;
+        let file = find_model(&self.model)?;
+        let model = Model::open(&file)?;
+        let output_name = self.output_name.as_deref();
+        let plan = Plan::with_sites(model, output_name, self.scores, &self.sites)?;
+        let mut options = self.preprocessing;
+        options.metadata = plan.model().metadata();
+        let preprocessing =
+            Preprocessing::resolve(&file, &model_input(&plan)?, &options)?;
+        let mut sampling = self.sampling;
+        sampling.task = sampling.task.or(preprocessing.task);
+        let (width, height) = self.probe_size;
+        let bands = preprocessing.read_options().channels.count().max(3);
+        let values = Values::U8(vec![0; width * height * bands]);
+        let blank = Picture { width, height, bands, values };
+        let input = preprocessing.apply(&blank)?;
+        let size = (input.height, input.width);
+        let sampler = Sampler::open(plan, &runtime, sampling, size)?;
+        preprocessing.check_class_names(sampler.scores().n_classes())?;
+        Ok(ImageSampler { sampler, preprocessing })
+    }
+}
+
+fn bands_of(dimensions: (usize, usize, usize)) -> Result<(usize, usize, usize)> {
+    if let (_, _, 1 | 3 | 4) = dimensions {
+        return Ok(dimensions);
+    }
+    let message =
+        format!("expected [H, W, C] with 1, 3 or 4 channels, found {dimensions:?}");
+    Err(Error::setting("image", message).with_hint("put the channels last"))
+}
+
+/// Returns the first eight bytes of the SHA-256 of a picture's size and values.
+fn key_of(picture: &Picture) -> u64 {
+    let mut hash = Sha256::new();
+    for size in [picture.width, picture.height, picture.bands] {
+        hash.update((size as u64).to_le_bytes());
+    }
+    match &picture.values {
+        Values::U8(values) => hash.update(values),
+        Values::F32(values) => values.iter().for_each(|v| hash.update(v.to_le_bytes())),
+    }
+    digest_key(&hash.finalize().into())
+}
+
+/// Returns the class probabilities of one pass on a region, `[C, H, W]`.
+fn probabilities(scores: &Scores<'_>, region: &Region) -> Array3<f32> {
+    let plane = scores.height * scores.width;
+    let n_classes = scores.n_channels.max(2);
+    let (height, width) = (region.rows.len(), region.columns.len());
+    let mut probabilities = Array3::zeros((n_classes, height, width));
+    for ((y, x), mut classes) in ndarray::indices((height, width))
+        .into_iter()
+        .zip(probabilities.lanes_mut(ndarray::Axis(0)))
+    {
+        let pixel = (region.rows.start + y) * scores.width + region.columns.start + x;
+        let score = |channel: usize| scores.values[channel * plane + pixel];
+        if scores.n_channels == 1 {
+            let p = match scores.kind {
+                ScoreKind::Logits => 1.0 / (1.0 + (-score(0)).exp()),
+                ScoreKind::Probabilities => score(0),
+            };
+            classes[0] = 1.0 - p;
+            classes[1] = p;
+            continue;
+        }
+        for class in 0..n_classes {
+            classes[class] = score(class);
+        }
+        if scores.kind == ScoreKind::Logits {
+            let largest = classes.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            classes.mapv_inplace(|score| (score - largest).exp());
+            let sum = classes.sum();
+            classes.mapv_inplace(|value| value / sum);
+        }
+    }
+    probabilities
+}
+
+impl<'a> From<&'a Path> for ImageSource<'a> {
+    fn from(path: &'a Path) -> Self {
+        Self::File(path)
+    }
+}
+
+impl<'a> From<&'a PathBuf> for ImageSource<'a> {
+    fn from(path: &'a PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl<'a> From<&'a str> for ImageSource<'a> {
+    fn from(path: &'a str) -> Self {
+        Self::File(path.as_ref())
+    }
+}
+
+impl<'a> From<&'a DynamicImage> for ImageSource<'a> {
+    fn from(image: &'a DynamicImage) -> Self {
+        Self::Image(image)
+    }
+}
+
+impl<'a> From<ArrayView3<'a, u8>> for ImageSource<'a> {
+    fn from(pixels: ArrayView3<'a, u8>) -> Self {
+        Self::U8(pixels)
+    }
+}
+
+impl<'a> From<ArrayView3<'a, f32>> for ImageSource<'a> {
+    fn from(pixels: ArrayView3<'a, f32>) -> Self {
+        Self::F32(pixels)
+    }
+}
