@@ -83,7 +83,7 @@ fn files_that_are_no_model_are_named_for_what_they_are() {
         (b"\x89PNG\r\n\x1a\n", "PNG image", "the model comes first"),
         (&digits[..digits.len() / 2], "cut short: the file has ", "copy or download"),
         (b"\xde\xad\xbe\xef", "not an ONNX model, or a damaged one", "torch.onnx.export"),
-        (b"\x08\x08", "it holds no graph", "torch.onnx.export"),
+        (b"\x08\x08", "it contains no graph", "torch.onnx.export"),
         (&no_opset[..no_opset.len() - 4], "operator sets", "copy or download"),
     ];
     for (content, message, hint) in cases {

@@ -1,12 +1,12 @@
-//! The sizes that the letters of an `Einsum` equation stand for.
+//! Multiply-adds of `Einsum` equations.
 
 use std::collections::BTreeMap;
 
 use super::tensors::product;
 
-/// Multiply-adds of an equation: the product of the sizes of all its letters, for these
-/// operands. With one operand nothing is multiplied. With three or more it is an upper bound:
-/// the order of pairwise products is the runtime's. `None` where equation and shapes disagree.
+/// Returns the multiply-adds of an equation for operands of these sizes: the product of the sizes
+/// of all its letters, 0 for one operand. For three or more it is an upper bound, since the runtime
+/// chooses the order of the products. `None` if equation and shapes disagree.
 pub(super) fn multiply_adds(equation: &str, operands: &[Vec<usize>]) -> Option<u64> {
     let equation: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
     let terms = equation.split("->").next()?;
@@ -14,8 +14,8 @@ pub(super) fn multiply_adds(equation: &str, operands: &[Vec<usize>]) -> Option<u
     if terms.len() != operands.len() {
         return None;
     }
-    // Sizes of 1 are stretched, so the largest counts.
-    let mut sizes: BTreeMap<Axis, usize> = BTreeMap::new();
+    // Sizes of 1 are broadcast, so the largest counts.
+    let mut sizes: BTreeMap<EinsumAxis, usize> = BTreeMap::new();
     for (term, operand) in terms.iter().zip(operands) {
         for (axis, &size) in axes(term, operand.len())?.into_iter().zip(operand) {
             let known = sizes.entry(axis).or_insert(size);
@@ -26,24 +26,24 @@ pub(super) fn multiply_adds(equation: &str, operands: &[Vec<usize>]) -> Option<u
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Axis {
+enum EinsumAxis {
     Letter(char),
     /// An axis of the dots, counted from their end.
     Dots(usize),
 }
 
-/// What each axis of an operand is called; `None` where their number does not fit.
-fn axes(term: &str, rank: usize) -> Option<Vec<Axis>> {
+/// Returns the label of each axis of an operand; `None` if their number does not fit.
+fn axes(term: &str, rank: usize) -> Option<Vec<EinsumAxis>> {
     let (before, behind) = term.split_once("...").unwrap_or((term, ""));
-    let letters = |text: &str| -> Option<Vec<Axis>> {
-        text.chars().map(|c| c.is_alphabetic().then_some(Axis::Letter(c))).collect()
+    let letters = |text: &str| -> Option<Vec<EinsumAxis>> {
+        text.chars().map(|c| c.is_alphabetic().then_some(EinsumAxis::Letter(c))).collect()
     };
     let (mut axes, behind) = (letters(before)?, letters(behind)?);
     let dots = rank.checked_sub(axes.len() + behind.len())?;
     if dots > 0 && !term.contains("...") {
         return None;
     }
-    axes.extend((0..dots).rev().map(Axis::Dots));
+    axes.extend((0..dots).rev().map(EinsumAxis::Dots));
     axes.extend(behind);
     Some(axes)
 }

@@ -1,16 +1,16 @@
 //! Multiply-adds of one operator, from the shapes of its inputs and outputs.
 //!
 //! Operators of the standard set and of `com.microsoft`, which optimized and quantized models
-//! use; quantized ones count as what they stand for.
+//! use; quantized ones count like the operators that they replace.
 
 use super::einsum;
 use super::tensors::product;
 use crate::onnx::proto;
 
-/// Sizes of a tensor by name; `None` where they are not known.
+/// Sizes of a tensor by name; `None` if they are unknown.
 type Shapes<'a> = &'a dyn Fn(&str) -> Option<Vec<usize>>;
 
-/// Multiply-adds of a node, without its bodies; `None` where a shape or a formula is missing.
+/// Multiply-adds of a node, without its subgraphs; `None` if a shape or a formula is missing.
 pub(super) fn multiply_adds(node: &proto::Node, shapes: Shapes) -> Option<u64> {
     let of = NodeShapes { node, shapes };
     match node.op() {
@@ -36,7 +36,7 @@ pub(super) fn multiply_adds(node: &proto::Node, shapes: Shapes) -> Option<u64> {
     }
 }
 
-/// Parts of the names of operators that multiply matrices: one without a formula is not free.
+/// Parts of the names of operators that multiply matrices: those without a formula are not counted as free.
 const PRODUCTS: [&str; 6] = ["Conv", "MatMul", "Gemm", "Attention", "LSTM", "MoE"];
 
 struct NodeShapes<'a> {
@@ -76,7 +76,7 @@ impl NodeShapes<'_> {
         Some(product(&input).saturating_mul(product(&weights[1..])))
     }
 
-    /// `[M, K]` by `[K, N]`, each stored transposed where its attribute says so.
+    /// `[M, K]` by `[K, N]`, each stored transposed if its attribute is set.
     fn gemm(&self, right: usize) -> Option<u64> {
         let (left, right) = (self.input(0, 2)?, self.input(right, 2)?);
         let columns = right[usize::from(self.int("transB") == 0)];
@@ -148,7 +148,7 @@ impl NodeShapes<'_> {
     }
 
     /// `com.microsoft.Attention`: `[B, length, D]` by weights `[D, Q+K+V]`, then the attention of
-    /// the parts, which are thirds unless `qkv_hidden_sizes` says otherwise.
+    /// the parts, which are thirds unless `qkv_hidden_sizes` is set.
     fn projected_attention(&self) -> Option<u64> {
         let (input, weights) = (self.input(0, 3)?, self.input(1, 2)?);
         if self.name(if is_quantized(self.node) { 8 } else { 4 }).is_some() {

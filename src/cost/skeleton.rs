@@ -104,38 +104,38 @@ fn nodes(
 /// and outputs are removed: they are those of the export.
 fn of_subgraph(
     model: &Model,
-    body: &proto::Graph,
+    subgraph: &proto::Graph,
     lifted: &mut PlaceholderInputs,
 ) -> proto::Graph {
     let (mut node, mut initializer) = (Vec::new(), Vec::new());
-    for tensor in &body.initializer {
+    for tensor in &subgraph.initializer {
         if let Some(tensor) = kept(model, tensor) {
             initializer.push(tensor);
         } else if let Some(outside) = lifted.input(&TensorInfo::of_file(tensor)) {
             let name = tensor.name.clone().unwrap_or_default();
-            node.push(identity(outside, vec![name]));
+            node.push(identity(&outside, vec![name]));
         } else {
             initializer.push(tensor.clone());
         }
     }
-    node.extend(nodes(model, &body.node, &body.initializer, lifted));
-    let mut body = proto::Graph {
-        name: body.name.clone(),
+    node.extend(nodes(model, &subgraph.node, &subgraph.initializer, lifted));
+    let mut subgraph = proto::Graph {
+        name: subgraph.name.clone(),
         node,
         initializer,
-        sparse_initializer: body.sparse_initializer.clone(),
-        input: body.input.clone(),
-        output: body.output.clone(),
+        sparse_initializer: subgraph.sparse_initializer.clone(),
+        input: subgraph.input.clone(),
+        output: subgraph.output.clone(),
         ..proto::Graph::default()
     };
-    for value in body.input.iter_mut().chain(&mut body.output) {
+    for value in subgraph.input.iter_mut().chain(&mut subgraph.output) {
         if let Some(proto::TypeValue::Tensor(tensor)) =
             value.r#type.as_mut().and_then(|t| t.value.as_mut())
         {
             tensor.shape = None;
         }
     }
-    body
+    subgraph
 }
 
 /// Returns the value of a `Constant` node.
@@ -155,7 +155,7 @@ fn constant_node(
     let Some(tensor) = kept(model, tensor) else {
         let outside = lifted.input(&TensorInfo::of_file(tensor))?;
         let name = node.name.clone();
-        return Some(proto::Node { name, ..identity(outside, node.output.clone()) });
+        return Some(proto::Node { name, ..identity(&outside, node.output.clone()) });
     };
     let mut node = node.clone();
     for attribute in node.attribute.iter_mut().filter(|a| a.t.is_some()) {
@@ -164,8 +164,8 @@ fn constant_node(
     Some(node)
 }
 
-fn identity(input: String, output: Vec<String>) -> proto::Node {
-    proto::Node { output, ..proto::Node::new("Identity", &[&input], &[]) }
+fn identity(input: &str, output: Vec<String>) -> proto::Node {
+    proto::Node { output, ..proto::Node::new("Identity", &[input], &[]) }
 }
 
 fn weight(tensor: &proto::Tensor) -> proto::ValueInfo {

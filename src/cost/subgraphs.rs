@@ -35,14 +35,14 @@ impl OuterGraph<'_> {
     pub(super) fn subgraphs(&self, node: &proto::Node) -> Vec<InnerGraph> {
         let captured = captured_names(node);
         let operator = node.op();
-        let each = node.subgraphs().map(|body| {
+        let each = node.subgraphs().map(|subgraph| {
             let (input, iterations) = match operator {
                 "If" => (Vec::new(), Iterations::Known(1)),
-                "Loop" => self.of_loop(node, body),
-                "Scan" => self.of_scan(node, body),
+                "Loop" => self.of_loop(node, subgraph),
+                "Scan" => self.of_scan(node, subgraph),
                 _ => (Vec::new(), Iterations::Unknown),
             };
-            let graph = self.graph(body, input, captured.iter().copied());
+            let graph = self.graph(subgraph, input, captured.iter().copied());
             InnerGraph {
                 part: GraphWithOpsets { graph, opsets: self.part.opsets.clone() },
                 iterations,
@@ -54,20 +54,22 @@ impl OuterGraph<'_> {
     /// Returns a subgraph with typed inputs and with the tensors that it reads from outside.
     fn graph<'n>(
         &self,
-        body: &proto::Graph,
+        subgraph: &proto::Graph,
         input: Vec<proto::ValueInfo>,
         captured: impl Iterator<Item = &'n str>,
     ) -> proto::Graph {
         let mut own: HashSet<&str> = HashSet::new();
-        own.extend(body.input.iter().filter_map(|value| value.name.as_deref()));
-        own.extend(body.initializer.iter().filter_map(|tensor| tensor.name.as_deref()));
+        own.extend(subgraph.input.iter().filter_map(|value| value.name.as_deref()));
         own.extend(
-            body.node.iter().flat_map(|node| node.output.iter().map(String::as_str)),
+            subgraph.initializer.iter().filter_map(|tensor| tensor.name.as_deref()),
+        );
+        own.extend(
+            subgraph.node.iter().flat_map(|node| node.output.iter().map(String::as_str)),
         );
         let mut graph = proto::Graph {
             name: Some("subgraph".to_owned()),
-            initializer: body.initializer.clone(),
-            sparse_initializer: body.sparse_initializer.clone(),
+            initializer: subgraph.initializer.clone(),
+            sparse_initializer: subgraph.sparse_initializer.clone(),
             input,
             ..proto::Graph::default()
         };
@@ -75,7 +77,7 @@ impl OuterGraph<'_> {
         for name in captured.filter(|name| !own.contains(name)) {
             self.bring(&index, name, name, &mut graph);
         }
-        graph.node.extend(body.node.iter().cloned());
+        graph.node.extend(subgraph.node.iter().cloned());
         graph
     }
 
@@ -103,7 +105,7 @@ impl OuterGraph<'_> {
     fn of_loop(
         &self,
         node: &proto::Node,
-        body: &proto::Graph,
+        subgraph: &proto::Graph,
     ) -> (Vec<proto::ValueInfo>, Iterations) {
         let scalar = |element_type| TensorInfo { element_type, dimensions: Vec::new() };
         let started =
@@ -120,7 +122,7 @@ impl OuterGraph<'_> {
             }
             _ => Iterations::Unknown,
         };
-        (typed(body, given), iterations)
+        (typed(subgraph, given), iterations)
     }
 
     /// Since operator set 9: the inputs are the carried tensors, then those that are scanned along
@@ -128,7 +130,7 @@ impl OuterGraph<'_> {
     fn of_scan(
         &self,
         node: &proto::Node,
-        body: &proto::Graph,
+        subgraph: &proto::Graph,
     ) -> (Vec<proto::ValueInfo>, Iterations) {
         let scanned = node.int("num_scan_inputs").unwrap_or(0);
         let scanned = usize::try_from(scanned).unwrap_or(usize::MAX);
@@ -150,7 +152,7 @@ impl OuterGraph<'_> {
             }
             given.push(tensor);
         }
-        (typed(body, given.into_iter()), iterations)
+        (typed(subgraph, given.into_iter()), iterations)
     }
 
     /// Returns the function that a node calls, with the call's inputs and attributes.
@@ -190,10 +192,10 @@ impl OuterGraph<'_> {
 }
 
 fn typed(
-    body: &proto::Graph,
+    subgraph: &proto::Graph,
     given: impl Iterator<Item = Option<TensorInfo>>,
 ) -> Vec<proto::ValueInfo> {
-    let pairs = body.input.iter().zip(given);
+    let pairs = subgraph.input.iter().zip(given);
     let typed = pairs.filter_map(|(value, tensor)| {
         Some(tensor?.declared(value.name.as_deref().unwrap_or_default()))
     });
@@ -219,8 +221,8 @@ fn fill(
             true
         });
         for attribute in &mut node.attribute {
-            let bodies = attribute.subgraphs_mut();
-            bodies.for_each(|body| fill(&mut body.node, attributes, missing));
+            let subgraphs = attribute.subgraphs_mut();
+            subgraphs.for_each(|subgraph| fill(&mut subgraph.node, attributes, missing));
         }
     }
 }

@@ -172,7 +172,7 @@ fn sums_take_the_nodes_that_there_are() {
 }
 
 #[test]
-fn a_size_that_the_model_cannot_take_is_refused_with_a_way_out() {
+fn a_size_that_the_model_cannot_take_is_refused_with_a_hint() {
     let nodes =
         vec![node("Flatten", &["x"], &["flat"]), node("MatMul", &["flat", "w"], &["y"])];
     let image = value("x", ElementType::F32, &[Some(1), None, None, None]);

@@ -1,5 +1,4 @@
-//! Models that nobody means well with: an error with a way out or a plan, soon, and never a
-//! panic.
+//! Adversarial models: loading returns a plan or an error with a hint, quickly, and never panics.
 
 mod changes;
 mod graphs;
@@ -16,10 +15,10 @@ use super::made::{model, node};
 use super::{Plan, ScoresOption, SiteOptions, inspect};
 use crate::onnx::{Model, proto};
 
-/// A model by what is wrong with it.
+/// A model and its fault.
 type Case = (String, proto::Model);
 
-/// What became of a file.
+/// Outcome of loading a file.
 #[derive(Debug, Clone, PartialEq)]
 enum End {
     Planned,
@@ -30,7 +29,7 @@ enum End {
 fn look(path: &Path) -> End {
     let message = |error: &crate::Error| {
         let text = error.to_string();
-        assert!(!text.is_empty() && error.hint().is_some(), "no way out: {text}");
+        assert!(!text.is_empty() && error.hint().is_some(), "no hint: {text}");
         text
     };
     let model = match Model::open(path) {
@@ -52,7 +51,7 @@ fn look(path: &Path) -> End {
     }
 }
 
-/// The same for bytes, on a thread with as little stack as any has.
+/// Loads a model from bytes, on a thread with a default stack.
 fn end(name: &str, content: &[u8]) -> End {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
@@ -77,7 +76,7 @@ fn all_end(cases: Vec<Case>) -> Vec<(String, End)> {
     cases.into_iter().map(case).collect()
 }
 
-/// A model with a live dropout of what the nodes write as `x`, and `y` behind it.
+/// Creates a model with a live dropout that reads `x` of the nodes and writes `y`.
 fn dropped(mut nodes: Vec<proto::Node>) -> proto::Model {
     nodes.push(node("Dropout", &["x", "ratio", "truth"], &["y"]));
     whole(&model(nodes, &["y"], Vec::new()))
@@ -99,7 +98,7 @@ fn graph(model: &mut proto::Model) -> &mut proto::Graph {
 }
 
 #[test]
-fn the_model_that_the_others_are_made_of_can_be_planned() {
+fn the_base_of_the_adversarial_models_can_be_planned() {
     let base = dropped(vec![node("Relu", &["image"], &["x"])]);
     assert_eq!(end("base", &base.encode_to_vec()), End::Planned);
 }
@@ -114,6 +113,6 @@ fn a_model_cut_at_any_byte_is_refused_or_still_whole() {
         std::fs::write(&path, &base[..length]).unwrap();
         refused += usize::from(look(&path) != End::Planned);
     }
-    // What comes behind the last needed field may be missing.
+    // Fields after the last needed one may be missing.
     assert!(refused + 64 > base.len(), "{refused} of {}", base.len());
 }

@@ -26,7 +26,7 @@ const DEEPEST_CALL: usize = 128;
 /// Deepest nesting of subgraphs; deeper ones could not be decoded again.
 const DEEPEST_SUBGRAPH: usize = 32;
 
-/// Inlines every call of a function that contains a node for which `holds` is true, in subgraphs
+/// Inlines every call of a function that contains a node for which `is_wanted` is true, in subgraphs
 /// and through other functions too. A model without such a call is not changed.
 ///
 /// # Errors
@@ -34,19 +34,19 @@ const DEEPEST_SUBGRAPH: usize = 32;
 /// arguments than it takes, or if there are too many nodes.
 pub(super) fn functions(
     model: &mut Model,
-    holds: &dyn Fn(&proto::Node) -> bool,
+    is_wanted: &dyn Fn(&proto::Node) -> bool,
 ) -> Result<()> {
     if model.shell.functions.is_empty() {
         return Ok(());
     }
     let functions = &model.shell.functions;
-    let library = FunctionLibrary::new(functions, holds);
+    let library = FunctionLibrary::new(functions, is_wanted);
     library.check(&model.graph)?;
     let mut inliner = Inliner {
         names: TakenNames::new(&model.graph, functions),
         budget: InlineBudget::of(functions),
         library,
-        holds,
+        is_wanted,
         used: BTreeSet::new(),
     };
     inliner.in_graph(&mut model.graph, Depth::default())?;
@@ -71,7 +71,7 @@ struct Depth {
 
 struct Inliner<'a> {
     library: FunctionLibrary<'a>,
-    holds: &'a dyn Fn(&proto::Node) -> bool,
+    is_wanted: &'a dyn Fn(&proto::Node) -> bool,
     names: TakenNames,
     budget: InlineBudget,
     /// Functions whose calls were inlined.
@@ -95,13 +95,13 @@ impl Inliner<'_> {
         graph: &mut proto::Graph,
         depth: Depth,
     ) -> Result<()> {
-        let Some(function) = self.library.wanted(&node, self.holds) else {
+        let Some(function) = self.library.wanted(&node, self.is_wanted) else {
             if depth.subgraphs >= DEEPEST_SUBGRAPH && node.subgraphs().next().is_some() {
                 return Err(too_deep(&node, "subgraphs", DEEPEST_SUBGRAPH));
             }
             let inner = Depth { subgraphs: depth.subgraphs + 1, ..depth };
-            for body in node.subgraphs_mut() {
-                self.in_graph(body, inner)?;
+            for subgraph in node.subgraphs_mut() {
+                self.in_graph(subgraph, inner)?;
             }
             graph.node.push(node);
             return Ok(());

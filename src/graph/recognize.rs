@@ -22,7 +22,7 @@
 //! mask varies ([`shape`]), which tells channels and whole images (stochastic depth) from
 //! elements.
 //!
-//! If the draw itself reaches an operator without a rule, it is no mask: the site is noise, or a
+//! If the draw itself reaches an operator without a rule, it is not a mask: the site is noise, or a
 //! block of dropped pixels if `MaxPool` follows, and the random tensor is replaced as it is
 //! ([`random`]). `Dropout` nodes are sites by themselves ([`dropout`]); only if they drop
 //! constant ones are they followed as masks too.

@@ -35,11 +35,12 @@ impl Model {
         let unknown_bytes = content.len().saturating_sub(shell.encoded_len()) as u64;
         let external = ExternalData::find(path, &shell)?;
         let Some(graph) = shell.graph.take() else {
-            return Err(Error::model(path, "not an ONNX model: it holds no graph")
+            return Err(Error::model(path, "not an ONNX model: it contains no graph")
                 .with_hint(EXPORT_HINT));
         };
         if shell.opset_import.is_empty() {
-            let message = "it does not say which operator sets it uses: it is cut short, or                            was written by hand";
+            let message = "it does not state which operator sets it uses: it is truncated or was \
+                           written by hand";
             return Err(Error::model(path, message).with_hint(AGAIN_HINT));
         }
         Ok(Self { path: path.to_owned(), shell, graph, external, unknown_bytes })

@@ -89,19 +89,21 @@ pub(crate) fn normal_domain(domain: Option<&str>) -> &str {
 pub(crate) fn captured_names(node: &proto::Node) -> BTreeSet<&str> {
     let mut names: BTreeSet<&str> =
         node.input.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    for body in node.subgraphs() {
-        capture(body, &mut names);
+    for subgraph in node.subgraphs() {
+        capture(subgraph, &mut names);
     }
     names
 }
 
-fn capture<'a>(body: &'a proto::Graph, names: &mut BTreeSet<&'a str>) {
+fn capture<'a>(subgraph: &'a proto::Graph, names: &mut BTreeSet<&'a str>) {
     let mut own: BTreeSet<&str> = BTreeSet::new();
-    own.extend(body.input.iter().filter_map(|value| value.name.as_deref()));
-    own.extend(body.initializer.iter().filter_map(|tensor| tensor.name.as_deref()));
-    own.extend(body.node.iter().flat_map(|node| node.output.iter().map(String::as_str)));
-    let outputs = body.output.iter().filter_map(|value| value.name.as_deref());
-    let read = body.node.iter().flat_map(captured_names).chain(outputs);
+    own.extend(subgraph.input.iter().filter_map(|value| value.name.as_deref()));
+    own.extend(subgraph.initializer.iter().filter_map(|tensor| tensor.name.as_deref()));
+    own.extend(
+        subgraph.node.iter().flat_map(|node| node.output.iter().map(String::as_str)),
+    );
+    let outputs = subgraph.output.iter().filter_map(|value| value.name.as_deref());
+    let read = subgraph.node.iter().flat_map(captured_names).chain(outputs);
     names.extend(read.filter(|name| !own.contains(name)));
 }
 
@@ -135,8 +137,7 @@ fn in_attribute(attribute: &proto::Attribute, visit: &mut dyn FnMut(&proto::Tens
     attribute.t.iter().chain(&attribute.tensors).for_each(&mut *visit);
     let sparse = attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors);
     sparse.for_each(|sparse| in_sparse(sparse, visit));
-    let bodies = attribute.subgraphs();
-    bodies.for_each(|body| in_graph(body, visit));
+    attribute.subgraphs().for_each(|graph| in_graph(graph, visit));
 }
 
 fn in_sparse(sparse: &proto::SparseTensor, visit: &mut dyn FnMut(&proto::Tensor)) {
@@ -176,8 +177,7 @@ fn in_attribute_mut(
     attribute.t.iter_mut().chain(&mut attribute.tensors).for_each(&mut *visit);
     let sparse = attribute.sparse_tensor.iter_mut().chain(&mut attribute.sparse_tensors);
     sparse.for_each(|sparse| in_sparse_mut(sparse, visit));
-    let bodies = attribute.subgraphs_mut();
-    bodies.for_each(|body| in_graph_mut(body, visit));
+    attribute.subgraphs_mut().for_each(|graph| in_graph_mut(graph, visit));
 }
 
 fn in_sparse_mut(

@@ -164,17 +164,17 @@ impl Attribute {
         Self { t: Some(value), ..Self::empty(name, AttributeType::Tensor) }
     }
 
-    /// Creates an attribute that holds a subgraph.
+    /// Creates an attribute with a subgraph.
     pub(crate) fn graph(name: &str, value: Graph) -> Self {
         Self { g: Some(Box::new(value)), ..Self::empty(name, AttributeType::Graph) }
     }
 
-    /// Subgraphs that the attribute holds.
+    /// Subgraphs of the attribute.
     pub(crate) fn subgraphs(&self) -> impl Iterator<Item = &Graph> {
         self.g.as_deref().into_iter().chain(&self.graphs)
     }
 
-    /// Subgraphs that the attribute holds, to be changed.
+    /// Subgraphs of the attribute, to be changed.
     pub(crate) fn subgraphs_mut(&mut self) -> impl Iterator<Item = &mut Graph> {
         self.g.as_deref_mut().into_iter().chain(&mut self.graphs)
     }

@@ -1,4 +1,4 @@
-//! Graphs that no network has: circles, names twice or nowhere, bodies in the wrong place.
+//! Invalid graphs: cycles, duplicate and missing names, subgraphs in the wrong place.
 
 use super::super::made::{
     body, call, function, graph as made, import, model, node, ones, value, with,
@@ -48,7 +48,7 @@ fn case(name: &str, model: crate::onnx::proto::Model) -> Case {
 fn circles_end() {
     let mut cases = Vec::new();
     for operator in OPERATORS {
-        // It reads itself, alone and many times, and feeds each input of the dropout.
+        // It reads itself, once and many times, and feeds each input of the dropout.
         for (times, output) in [(1, "x"), (9, "x"), (3, "ratio2"), (3, "mode")] {
             let inputs = vec![output; times];
             let mut all = dropped(vec![node("Relu", &["image"], &["x"])]);
@@ -164,7 +164,7 @@ fn names_that_are_there_twice_or_nowhere_end() {
         case("nothing", with_graph(&|g| *g = Graph::default())),
         case("the output twice", with_graph(&|g| g.output.push(g.output[0].clone()))),
         case(
-            "an output that nobody writes",
+            "an output that no node writes",
             with_graph(&|g| g.output = vec![value("gone")]),
         ),
         case("an output without a name", with_graph(&|g| g.output = vec![value("")])),
@@ -214,7 +214,7 @@ fn tensors_and_operators_of_any_name_end() {
 }
 
 #[test]
-fn nodes_of_our_own_operators_are_refused_since_nobody_else_has_them() {
+fn operators_of_mcdrop_in_a_file_are_refused() {
     let ours = |ordinal| {
         let ordinal = Attribute::int("ordinal", ordinal);
         let drawn = with(node("Dropout", &["image"], &["x"]), ordinal);
@@ -226,7 +226,7 @@ fn nodes_of_our_own_operators_are_refused_since_nobody_else_has_them() {
     }
     let hidden = body("then_branch", vec![ours(0)], &["x"]);
     let branch = with(node("If", &["truth"], &["x"]), hidden);
-    cases.push(case("in a body", dropped(vec![branch])));
+    cases.push(case("in a subgraph", dropped(vec![branch])));
     let mut in_function = dropped(vec![call("F", "", &["image"], &["x"])]);
     in_function.functions = vec![function("F", &["image"], &["x"], vec![ours(0)])];
     cases.push(case("in a function", in_function));
@@ -255,28 +255,28 @@ fn bodies_that_read_themselves_or_stand_in_the_wrong_place_end() {
     };
     let mut cases = vec![
         case(
-            "a body that reads its own node",
+            "a subgraph that reads its own node",
             dropped(vec![branch(vec![live("x", "z")], &["z"])]),
         ),
         case(
-            "a body that writes what its node writes",
+            "a subgraph that writes what its node writes",
             dropped(vec![branch(vec![live("image", "x")], &["x"])]),
         ),
         case(
-            "a body that writes the image",
+            "a subgraph that writes the image",
             dropped(vec![branch(vec![live("image", "image")], &["image"])]),
         ),
         case(
-            "a body without outputs",
+            "a subgraph without outputs",
             dropped(vec![branch(vec![live("image", "z")], &[])]),
         ),
         case(
-            "a body whose output nobody writes",
+            "a subgraph whose output no node writes",
             dropped(vec![branch(vec![live("image", "z")], &["gone"])]),
         ),
-        case("an empty body", dropped(vec![branch(vec![], &[])])),
+        case("an empty subgraph", dropped(vec![branch(vec![], &[])])),
         case(
-            "a body that reads itself",
+            "a subgraph that reads itself",
             dropped(vec![branch(vec![live("z", "z")], &["z"])]),
         ),
     ];

@@ -1,4 +1,4 @@
-//! Values that no network has: sizes, types, versions and places of data.
+//! Values that no network has: sizes, types, versions and locations of data.
 
 use bytes::Bytes;
 
@@ -27,7 +27,7 @@ fn tensor(name: &str, data_type: i32, dims: &[i64], raw: Option<&[u8]>) -> Tenso
     }
 }
 
-/// The ratio of the dropout is this tensor.
+/// Creates a model whose dropout has this tensor as its ratio.
 fn ratio(tensor: &Tensor) -> proto::Model {
     let mut all = base();
     for known in &mut graph(&mut all).initializer {
@@ -39,7 +39,7 @@ fn ratio(tensor: &Tensor) -> proto::Model {
 }
 
 #[test]
-fn sizes_beyond_every_memory_end() {
+fn sizes_beyond_memory_end() {
     let mut cases: Vec<Case> = Vec::new();
     for number in NUMBERS {
         for rank in [0, 1, 4, 9, 4096] {
@@ -112,7 +112,7 @@ fn sizes_beyond_every_memory_end() {
 }
 
 #[test]
-fn numbers_of_no_type_or_of_another_end() {
+fn ratios_of_odd_values_and_types_end() {
     let mut cases: Vec<Case> = Vec::new();
     for value in [f32::NAN, f32::INFINITY, -1.0, 1.0, 2.0, -0.0, f32::MIN_POSITIVE / 2.0]
     {
@@ -155,7 +155,7 @@ fn numbers_of_no_type_or_of_another_end() {
 }
 
 #[test]
-fn versions_of_no_operator_set_end() {
+fn odd_versions_end() {
     let mut cases: Vec<Case> = Vec::new();
     for number in NUMBERS {
         let mut version = base();
@@ -177,7 +177,7 @@ fn versions_of_no_operator_set_end() {
     all_end(cases);
 }
 
-/// A tensor whose data lie at a place.
+/// Creates a tensor with external data at a location.
 fn outside(location: &str) -> Tensor {
     let entry = |key: &str, value: &str| StringEntry {
         key: Some(key.to_owned()),
@@ -190,7 +190,7 @@ fn outside(location: &str) -> Tensor {
     }
 }
 
-/// The tensor in every place that holds one.
+/// Returns models with the tensor in every position that a tensor can have.
 fn everywhere(tensor: &Tensor) -> Vec<Case> {
     let sparse = || SparseTensor {
         values: Some(tensor.clone()),
@@ -233,7 +233,7 @@ fn everywhere(tensor: &Tensor) -> Vec<Case> {
         body.initializer.push(super::values::tensor("local", 1, &[1], None));
         let body = Attribute::graph("then_branch", body);
         let branch = with(node("If", &["truth"], &["x"]), body);
-        cases.push((format!("attribute {i} in a body"), dropped(vec![branch])));
+        cases.push((format!("attribute {i} in a subgraph"), dropped(vec![branch])));
         let mut called = dropped(vec![call("F", "", &["image"], &["x"])]);
         let mut f = function("F", &["image"], &["x"], vec![of(held.clone())]);
         called.functions = vec![f.clone()];
@@ -247,7 +247,7 @@ fn everywhere(tensor: &Tensor) -> Vec<Case> {
 }
 
 #[test]
-fn data_outside_of_the_folder_are_refused_wherever_a_tensor_stands() {
+fn data_outside_the_folder_is_refused_for_every_tensor() {
     for location in ["../secret", "/etc/hostname", "a/../../secret", "", "..", "./.."] {
         for (name, end) in all_end(everywhere(&outside(location))) {
             let End::Refused(text) = end else {
@@ -259,7 +259,7 @@ fn data_outside_of_the_folder_are_refused_wherever_a_tensor_stands() {
 }
 
 #[test]
-fn places_of_data_that_are_none_are_refused() {
+fn invalid_locations_of_data_are_refused() {
     for location in ["gone", "a\0b", ".", "model.onnx/x", "\u{202e}"] {
         for (name, end) in all_end(everywhere(&outside(location))) {
             assert!(matches!(end, End::Refused(_)), "{name}: \"{location}\"");
@@ -284,7 +284,7 @@ fn places_of_data_that_are_none_are_refused() {
 }
 
 #[test]
-fn entries_of_converted_files_that_are_none_are_refused() {
+fn invalid_entries_of_converted_files_are_refused() {
     let draw = r#"{"node":"N","original":"o","input":"x","output":"y","tensor":"t","key":"K",
         "kind":"dropout","ratio":0.5,"unit":"element","mask_axes":null,"values":[2.0,0.0,0.0],
         "row_axis":0,"generator":"mask page"}"#;

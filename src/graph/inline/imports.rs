@@ -52,7 +52,7 @@ fn differs(
         what: "function",
         name: function.label(),
         message: format!(
-            "it holds randomness and is written for operator set{of} {}, the model for {}",
+            "it contains randomness and is written for operator set{of} {}, the model for {}",
             set.version.unwrap_or(0),
             known.version.unwrap_or(0)
         ),

@@ -17,13 +17,13 @@ pub(super) struct FunctionLibrary<'a> {
     /// Number of nodes of each one, without calls.
     nodes: Vec<usize>,
     /// Functions that contain a wanted node, or call one that does.
-    holding: HashSet<usize>,
+    containing: HashSet<usize>,
 }
 
 impl<'a> FunctionLibrary<'a> {
     pub(super) fn new(
         functions: &'a [proto::Function],
-        holds: &dyn Fn(&proto::Node) -> bool,
+        is_wanted: &dyn Fn(&proto::Node) -> bool,
     ) -> Self {
         let mut by_identity = HashMap::new();
         for (i, function) in functions.iter().enumerate() {
@@ -39,18 +39,18 @@ impl<'a> FunctionLibrary<'a> {
             by_identity,
             calls: Vec::new(),
             nodes: Vec::new(),
-            holding: HashSet::new(),
+            containing: HashSet::new(),
         };
         let mut callers: Vec<Vec<usize>> = vec![Vec::new(); functions.len()];
         let mut open = Vec::new();
         for (i, function) in functions.iter().enumerate() {
             let mut called = BTreeMap::new();
-            let (mut is_holding, mut nodes) = (false, 0);
+            let (mut contains_wanted, mut nodes) = (false, 0);
             let mut visit = |node: &proto::Node| {
                 if let Some(callee) = library.called(node) {
                     *called.entry(callee).or_default() += 1;
                 } else {
-                    is_holding |= holds(node);
+                    contains_wanted |= is_wanted(node);
                     nodes += 1;
                 }
             };
@@ -64,10 +64,10 @@ impl<'a> FunctionLibrary<'a> {
             }
             library.calls.push(called);
             library.nodes.push(nodes);
-            open.extend(is_holding.then_some(i));
+            open.extend(contains_wanted.then_some(i));
         }
         while let Some(function) = open.pop() {
-            if library.holding.insert(function) {
+            if library.containing.insert(function) {
                 open.extend(&callers[function]);
             }
         }
@@ -93,18 +93,18 @@ impl<'a> FunctionLibrary<'a> {
     pub(super) fn wanted(
         &self,
         node: &proto::Node,
-        holds: &dyn Fn(&proto::Node) -> bool,
+        is_wanted: &dyn Fn(&proto::Node) -> bool,
     ) -> Option<usize> {
         let function = self.called(node)?;
-        if self.holding.contains(&function) {
+        if self.containing.contains(&function) {
             return Some(function);
         }
         let mut is_passed = false;
         for graph in node.subgraphs() {
             each_node(&graph.node, &mut |inner| {
                 is_passed |= match self.called(inner) {
-                    Some(callee) => self.holding.contains(&callee),
-                    None => holds(inner),
+                    Some(callee) => self.containing.contains(&callee),
+                    None => is_wanted(inner),
                 };
             });
         }
@@ -140,7 +140,7 @@ impl<'a> FunctionLibrary<'a> {
             let calls = self.calls[function].iter();
             let inner =
                 calls.map(|(&callee, &times)| nodes[callee].saturating_mul(times));
-            nodes[function] = if self.holding.contains(&function) {
+            nodes[function] = if self.containing.contains(&function) {
                 inner.fold(self.nodes[function], usize::saturating_add)
             } else {
                 1

@@ -23,9 +23,9 @@ impl TakenNames {
         let mut local = HashSet::new();
         for function in functions {
             let defaults = function.attribute_proto.iter();
-            let defaults = defaults.flat_map(|a| a.subgraphs());
+            let defaults = defaults.flat_map(proto::Attribute::subgraphs);
             let held = function.node.iter().flat_map(proto::Node::subgraphs);
-            held.chain(defaults).for_each(|body| in_graph(body, &mut local));
+            held.chain(defaults).for_each(|subgraph| in_graph(subgraph, &mut local));
         }
         let mut nodes = HashSet::new();
         each_node(&graph.node, &mut |node| nodes.extend(node.name.clone()));
@@ -87,8 +87,8 @@ fn in_graph(graph: &proto::Graph, names: &mut HashSet<String>) {
     // A function must not write a tensor that is read and never written.
     names.extend(graph.node.iter().flat_map(|node| node.input.iter().cloned()));
     names.extend(graph.output.iter().filter_map(|value| value.name.clone()));
-    for body in graph.node.iter().flat_map(proto::Node::subgraphs) {
-        in_graph(body, names);
+    for subgraph in graph.node.iter().flat_map(proto::Node::subgraphs) {
+        in_graph(subgraph, names);
     }
 }
 

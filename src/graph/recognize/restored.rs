@@ -1,4 +1,4 @@
-//! Sites of a converted file, from what the file says of each.
+//! Sites of a converted file, from its metadata.
 
 use super::super::converted::ConvertedDraw;
 use super::super::restore::SAID;
@@ -17,15 +17,15 @@ const HINT: &str =
 /// Axes that a tensor may have.
 const MOST_AXES: i64 = 16;
 
-/// Whether a node stands for a site of a converted file.
+/// Returns true if a node is a site of a converted file.
 pub(in crate::graph) fn is_restored(node: &proto::Node) -> bool {
     node.domain.as_deref() == Some(operator::DOMAIN) && node.attribute(SAID).is_some()
 }
 
-/// The site of a restored node.
+/// Returns the site of a restored node.
 ///
 /// # Errors
-/// If what is said of it cannot be.
+/// Fails if its metadata is invalid.
 pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<DetectedSite> {
     let said = node.attribute(SAID);
     let text = said.and_then(|attribute| attribute.s.clone()).unwrap_or_default();
