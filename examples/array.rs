@@ -9,9 +9,9 @@ fn main() -> mcdrop::Result<()> {
     // A diagonal line, white on black: [rows, columns, channels].
     let pixels =
         Array3::from_shape_fn(
-            (28, 28, 1),
+            (8, 8, 1),
             |(y, x, _)| {
-                if x.abs_diff(y) < 3 { 255_u8 } else { 0 }
+                if x.abs_diff(y) < 2 { 255_u8 } else { 0 }
             },
         );
 

@@ -20,7 +20,7 @@ use crate::sampling::{Sampler, SamplingOptions, model_input};
 use crate::sums::{ScoreKind, Scores};
 use crate::tensor::Region;
 
-/// Side of the image that a model is probed with, if nothing else is known.
+/// Side of the image that a model is probed with, if the model does not fix it.
 const PROBE_SIDE: usize = 224;
 
 /// A model that samples images: its preprocessing, its sites and its sessions.
@@ -41,7 +41,7 @@ pub struct SamplerBuilder {
     sites: SiteOptions,
     preprocessing: Options,
     sampling: SamplingOptions,
-    probe_size: (usize, usize),
+    probe_size: Option<(usize, usize)>,
 }
 
 /// An image to predict.
@@ -70,7 +70,7 @@ impl ImageSampler {
             sites: SiteOptions::default(),
             preprocessing: Options::default(),
             sampling: SamplingOptions::default(),
-            probe_size: (PROBE_SIDE, PROBE_SIDE),
+            probe_size: None,
         }
     }
 
@@ -219,9 +219,9 @@ impl SamplerBuilder {
     }
 
     /// Width and height of the images that are expected. Images of other sizes work too, if the
-    /// model takes them. Default: 224 x 224.
+    /// model takes them. Default: the fixed size of the model's input, or 224 x 224.
     pub fn image_size(mut self, width: usize, height: usize) -> Self {
-        self.probe_size = (width, height);
+        self.probe_size = Some((width, height));
         self
     }
 
@@ -237,16 +237,18 @@ impl SamplerBuilder {
         let plan = Plan::with_sites(model, output_name, self.scores, &self.sites)?;
         let mut options = self.preprocessing;
         options.metadata = plan.model().metadata();
-        let preprocessing =
-            Preprocessing::resolve(&file, &model_input(&plan)?, &options)?;
+        let input = model_input(&plan)?;
+        let preprocessing = Preprocessing::resolve(&file, &input, &options)?;
         let mut sampling = self.sampling;
         sampling.task = sampling.task.or(preprocessing.task);
-        let (width, height) = self.probe_size;
+        let (width, height) = self.probe_size.unwrap_or_else(|| {
+            (input.width.unwrap_or(PROBE_SIDE), input.height.unwrap_or(PROBE_SIDE))
+        });
         let bands = preprocessing.read_options().channels.count().max(3);
         let values = Values::U8(vec![0; width * height * bands]);
         let blank = Picture { width, height, bands, values };
-        let input = preprocessing.apply(&blank)?;
-        let size = (input.height, input.width);
+        let blank = preprocessing.apply(&blank)?;
+        let size = (blank.height, blank.width);
         let sampler = Sampler::open(plan, &runtime, sampling, size)?;
         preprocessing.check_class_names(sampler.scores().n_classes())?;
         Ok(ImageSampler { sampler, preprocessing })

@@ -73,41 +73,65 @@
 //! - A. Kendall, Y. Gal (2017), *What Uncertainties Do We Need in Bayesian Deep Learning for
 //!   Computer Vision?*, NIPS; arXiv 1703.04977.
 
+// The crate's interface is what its root re-exports, with `input`, `measure`, `sampling` and `task`. The
+// other modules are public for the program, the tests and the benches, and may change at any time.
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod calibrate;
 #[cfg(feature = "cli")]
-#[doc(hidden)]
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod cli;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod convert;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod cost;
 pub mod error;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod evaluate;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod graph;
 pub mod guide;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod head;
 mod image_sampler;
 pub mod input;
 pub mod measure;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod metric;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod npy;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod onnx;
 mod operator;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod output;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod palette;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod pass;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod pipeline;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod policy;
 pub mod prediction;
 mod python_literal;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod random;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod record;
 #[cfg(feature = "report")]
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod report;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod runtime;
 pub mod sampling;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod simd;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod sums;
 pub mod task;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod tensor;
+#[cfg_attr(docsrs, doc(hidden))]
 pub mod tune;
 
 pub use error::{Error, Result};
