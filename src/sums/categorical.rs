@@ -145,7 +145,8 @@ impl Sums for CategoricalSums {
     /// Keeps the most probable class of the pass without dropout, and its probability.
     ///
     /// # Panics
-    /// Panics if the scores have another number of channels than the sums, or values than pixels.
+    /// Panics if the number of channels differs from that of the sums, or if the number of values
+    /// does not match the sizes.
     fn set_deterministic(&mut self, scores: &Scores) -> Result<(), NotFinite> {
         self.take(&[(scores, PassKind::Deterministic)])
     }
@@ -154,7 +155,8 @@ impl Sums for CategoricalSums {
     /// cache.
     ///
     /// # Panics
-    /// Panics if the scores have another number of channels than the sums, or values than pixels.
+    /// Panics if the number of channels differs from that of the sums, or if the number of values
+    /// does not match the sizes.
     fn add(&mut self, samples: &[Scores]) -> Result<(), NotFinite> {
         let before = self.n_samples;
         self.n_samples += samples.len() as u32;

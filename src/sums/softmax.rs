@@ -144,7 +144,7 @@ impl<const W: usize> EntropySum<W> {
     pub(super) fn finish(mut self) -> [f32; W] {
         for lane in 0..W {
             let r = self.others[lane];
-            // Rounding can leave a sum of the others of 1 where many are equally likely.
+            // Rounding can make the sum of the others 1 if many are equally probable.
             let r = if r < 1.0 - f32::EPSILON { r } else { 1.0 - f32::EPSILON };
             let entropy = self.sum[lane] - (1.0 - r) * ln_1p(-r);
             self.sum[lane] = if entropy > 0.0 { entropy } else { 0.0 };

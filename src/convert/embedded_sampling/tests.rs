@@ -44,7 +44,7 @@ fn every_export_with_embedded_sampling_agrees_with_the_sampler() {
         let is_old = plan.model().opset() < 11;
         match export_with_embedded_sampling(plan, &runtime, &options, &target) {
             Ok(made) => {
-                // Classes that tie in a sample: in f16, and where logits hardly differ.
+                // Classes tie in a sample in f16, and if logits hardly differ.
                 let may_tie = name.starts_with("half") || name.contains("segformer");
                 if made.ties > if may_tie { 8 } else { 0 } {
                     wrong.push(format!("{name}: {} ties", made.ties));

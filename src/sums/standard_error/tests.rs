@@ -153,7 +153,7 @@ fn equal_samples_leave_no_error_and_no_rival_but_an_equal_class() {
 
 #[test]
 fn the_entropy_error_covers_what_repeated_sampling_shows() {
-    // Two classes, where the worst way to hang together is the only one.
+    // With two classes, the worst-case correlation is the only one possible.
     let uniform = |seed: u64, t: u64| {
         squares32(seed * 40 + t, 0xC58E_FD15_4CE3_2F6D) as f32 / 2f32.powi(32)
     };

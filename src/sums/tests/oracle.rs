@@ -87,7 +87,7 @@ fn probabilities(channels: &[f64], kind: ScoreKind) -> Vec<f64> {
 }
 
 pub(super) fn entropy(p: &[f64]) -> f64 {
-    // Without the largest as 1 - p, so that f64 is accurate where that class is certain.
+    // The largest is not summed as p ln p, so that f64 is accurate if that class is certain.
     let best = (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
     let others: f64 = (0..p.len()).filter(|&c| c != best).map(|c| p[c]).sum();
     let terms = (0..p.len()).filter(|&c| c != best && p[c] > 0.0);
