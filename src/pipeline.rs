@@ -5,26 +5,22 @@
 //! of the images. Every queue is bounded, so memory does not grow with the folder. An image
 //! that fails gets a row that says why.
 
+mod apply_policy;
 mod check;
 mod collect;
-mod files;
 mod images;
-mod judge;
-mod keep;
+mod job;
 mod observe;
 mod open;
 mod page_files;
 mod record;
 mod resume;
-mod row;
 mod run;
 mod write;
 
-pub use files::files;
+pub use job::{Event, Job, OutputOptions, Summary};
 pub use observe::{Observed, Observer};
-pub use row::columns;
-pub use run::{Event, Job, Summary, predict, predict_observed};
-pub use write::OutputOptions;
+pub use run::{predict, predict_observed};
 
 pub use crate::record::{MapSize, Precision};
 

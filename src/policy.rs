@@ -19,27 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::Measure;
 
-/// Decision on a prediction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// The prediction may be used.
-    Accept,
-    /// A person should review the image.
-    Review,
-    /// The image differs in kind from those of the calibration.
-    OutOfDistribution,
-}
-
-impl Decision {
-    /// Returns the name in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Review => "review",
-            Self::OutOfDistribution => "out_of_distribution",
-        }
-    }
-}
+pub use crate::record::Decision;
 
 /// Threshold of an image's score, with the guarantee for which it was chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,17 +1,23 @@
-//! Records of a run: the one schema behind `run.json`.
+//! Records of a run: the one schema behind `run.json`, `predictions.csv` and lines of JSON.
 //!
-//! [`RunRecord`] is `run.json`: how the predictions of a folder were made.
+//! [`RunRecord`] is `run.json`: how the predictions of a folder were made. [`ImageRecord`] is a row
+//! of `predictions.csv` and a line of `--jsonl`: what was found in an image; [`Columns`] are the
+//! columns of a run. Whoever writes or reads one of these files does it with these types.
 //!
 //! Folders of older versions are read as well: a key that is missing has its default, a key that
 //! is not known is ignored. A value of the wrong type makes the whole record invalid.
 
 mod differences;
+mod image;
 mod named_values;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::image::{
+    Column, Columns, Decision, Field, ImageRecord, JsonLine, shortest,
+};
 pub use self::named_values::NamedValues;
 
 /// How the predictions of a folder were made: `run.json`.

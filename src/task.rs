@@ -80,8 +80,21 @@ pub enum Target {
 pub struct PredictionColumn {
     /// Name in the header.
     pub name: &'static str,
+    /// Type of the values.
+    pub kind: ColumnKind,
     /// Computes the value of an image.
     pub value: fn(&ImagePrediction) -> ColumnValue,
+}
+
+/// Type of the values of a [`PredictionColumn`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// [`ColumnValue::Class`].
+    Class,
+    /// [`ColumnValue::Text`].
+    Text,
+    /// [`ColumnValue::Number`].
+    Number,
 }
 
 /// The value of a [`PredictionColumn`].

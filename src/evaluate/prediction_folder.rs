@@ -8,7 +8,7 @@ use crate::measure::{MEASURES, Measure};
 use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::folder::{RECORD, TABLE, map_path};
-use crate::record::RunRecord;
+use crate::record::{Column, Columns, RunRecord};
 use crate::task::Task;
 
 const AGAIN: &str = "predict again with --keep-probabilities";
@@ -235,17 +235,19 @@ fn ids(file: &Path) -> Result<(Vec<String>, usize)> {
     };
     let mut reader =
         csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
-    let header = reader.headers().map_err(|error| broken(error.to_string()))?.clone();
-    let [path, error] = ["path", "error"].map(|name| {
-        let index = header.iter().position(|column| column == name);
-        index.ok_or_else(|| broken(format!("there is no column {name}")))
-    });
-    let (path, error) = (path?, error?);
+    let header = reader.headers().map_err(|error| broken(error.to_string()))?;
+    let columns = Columns::from_header(header);
+    for wanted in [Column::Path, Column::Error] {
+        if columns.named(wanted.name()).is_none() {
+            return Err(broken(format!("there is no column {}", wanted.name())));
+        }
+    }
     let (mut ids, mut n_failed) = (Vec::new(), 0);
-    for record in reader.records() {
-        let record = record.map_err(|error| broken(error.to_string().to_lowercase()))?;
-        if record[error].is_empty() {
-            ids.push(record[path].to_owned());
+    for row in reader.records() {
+        let row = row.map_err(|error| broken(error.to_string().to_lowercase()))?;
+        let record = columns.record(&row);
+        if record.error.is_none() {
+            ids.push(record.path);
         } else {
             n_failed += 1;
         }

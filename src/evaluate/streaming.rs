@@ -9,7 +9,7 @@ use super::evaluator::{
 };
 use super::prediction_folder::{PredictionArrays, PredictionFolder};
 use crate::error::{Error, Result};
-use crate::metric::{DeterministicPass, EvaluationSpec};
+use crate::metric::EvaluationSpec;
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
 
@@ -85,11 +85,8 @@ impl Observer for StreamingEvaluation<'_> {
         let Some(started) = self.started.get() else { return };
         let prediction = PredictionArrays {
             size: image.size,
-            probabilities: &image.probabilities,
-            deterministic: DeterministicPass {
-                classes: &image.deterministic.0,
-                probabilities: &image.deterministic.1,
-            },
+            probabilities: image.probabilities,
+            deterministic: image.deterministic,
             measures: image.measures.clone(),
         };
         let summary = summarize(&prediction, &started.truth, image.id, &started.spec);

@@ -11,6 +11,7 @@ pub use self::records::Span;
 
 use self::records::Records;
 use super::folder::{self, OutputFolder, TABLE};
+use crate::record::{Columns, ImageRecord};
 use crate::{Error, Result};
 
 /// A CSV file (RFC 4180, lines end in LF) that is appended to by whole rows.
@@ -23,7 +24,7 @@ pub struct Table {
     file: File,
     path: PathBuf,
     header: Vec<u8>,
-    n_columns: usize,
+    columns: Columns,
     length: u64,
 }
 
@@ -33,9 +34,10 @@ impl Table {
     /// # Errors
     ///
     /// When another process holds it, it is no plain file, or it cannot be opened.
-    pub fn claim(folder: &OutputFolder, columns: &[String]) -> Result<Self> {
+    pub fn claim(folder: &OutputFolder, columns: Columns) -> Result<Self> {
         let path = folder.path().join(TABLE);
-        let header = row(columns, columns.len()).map_err(|e| Error::write(&path, e))?;
+        let names = columns.iter().map(|column| column.name());
+        let header = row(names).map_err(|e| Error::write(&path, e))?;
         loop {
             if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
                 return Err(Error::setting(
@@ -59,8 +61,7 @@ impl Table {
             }
             // Between opening and locking, its holder may have put another file in its place.
             if is_the_file_at(&file, &path) {
-                let n_columns = columns.len();
-                return Ok(Self { file, path, header, n_columns, length: 0 });
+                return Ok(Self { file, path, header, columns, length: 0 });
             }
         }
     }
@@ -97,7 +98,7 @@ impl Table {
     /// When it has another header, or cannot be read.
     pub fn read_rows(
         &mut self,
-        mut each: impl FnMut(&csv::StringRecord, Span),
+        mut each: impl FnMut(ImageRecord, Span),
     ) -> Result<usize> {
         let path = self.path.clone();
         let read = |error| Error::read(&path, error);
@@ -115,8 +116,8 @@ impl Table {
         let mut n_records = 0;
         while let Some((record, span)) = records.next().map_err(read)? {
             n_records += 1;
-            if let Some(fields) = records::fields(record, self.n_columns) {
-                each(&fields, span);
+            if let Some(record) = records::parse(record, &self.columns) {
+                each(record, span);
             }
         }
         self.length = records.whole();
@@ -132,7 +133,7 @@ impl Table {
         self.cut().map_err(|error| Error::write(&self.path, error))
     }
 
-    /// Reads the rows at these places, their fields to `each`.
+    /// Reads the rows at these places and passes each to `each`.
     ///
     /// # Errors
     ///
@@ -140,7 +141,7 @@ impl Table {
     pub fn read_at(
         &mut self,
         rows: impl Iterator<Item = Span>,
-        mut each: impl FnMut(Vec<String>),
+        mut each: impl FnMut(ImageRecord),
     ) -> Result<()> {
         let mut bytes = Vec::new();
         let read = || {
@@ -148,9 +149,8 @@ impl Table {
                 self.file.seek(SeekFrom::Start(span.start))?;
                 bytes.resize(span.length as usize, 0);
                 self.file.read_exact(&mut bytes)?;
-                let fields = records::fields(&bytes, self.n_columns);
-                let fields = fields.ok_or(io::ErrorKind::InvalidData)?;
-                each(fields.iter().map(str::to_owned).collect());
+                let record = records::parse(&bytes, &self.columns);
+                each(record.ok_or(io::ErrorKind::InvalidData)?);
             }
             self.cut()
         };
@@ -202,10 +202,10 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// When there are not as many fields as columns, or the file cannot be written.
-    pub fn append(&mut self, fields: &[String]) -> Result<Span> {
+    /// When the file cannot be written.
+    pub fn append(&mut self, record: &ImageRecord) -> Result<Span> {
         let start = self.length;
-        row(fields, self.n_columns)
+        row(self.columns.fields(record))
             .and_then(|row| {
                 self.extend(&row)?;
                 Ok(Span { start, length: row.len() as u64 })
@@ -244,29 +244,11 @@ fn is_the_file_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// A row of a table: its fields, quoted where they must be, and the end of the line.
-fn row(fields: &[String], n_columns: usize) -> io::Result<Vec<u8>> {
-    if fields.len() != n_columns {
-        let message = format!("a row of {} fields for {n_columns} columns", fields.len());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
+/// Returns a line of the table: the fields, quoted if they must be, and the end of the line.
+fn row(fields: impl Iterator<Item = impl AsRef<[u8]>>) -> io::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(fields)?;
     writer.into_inner().map_err(csv::IntoInnerError::into_error)
-}
-
-/// The shortest text that reads back as the same f32; empty for NaN.
-///
-/// Very small and very large numbers have an exponent (`1e-5`), all others have none.
-pub fn shortest(value: f32) -> String {
-    let size = value.abs();
-    if value.is_nan() {
-        String::new()
-    } else if size.is_finite() && size != 0.0 && !(1e-4..1e16).contains(&size) {
-        format!("{value:e}")
-    } else {
-        value.to_string()
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::run::Job;
-use super::write::OutputOptions;
+use super::job::{Job, OutputOptions};
 use crate::error::{Error, Result};
 use crate::input::ImageFile;
 use crate::input::images::same_but_for_case;
@@ -12,6 +11,7 @@ use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
 use crate::policy::{Policy, prediction_settings};
 use crate::record::{MapSize, RunRecord};
+use crate::task::Task;
 
 /// Images whose results would have one name, or that are where results are put.
 pub(super) fn names(job: &Job) -> Result<()> {
@@ -82,13 +82,13 @@ pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
 }
 
 /// Maps at the image's size and kept arrays at the network's cannot have one name.
-pub(super) fn kept_arrays(options: &OutputOptions, map: bool) -> Result<()> {
+pub(super) fn kept_arrays(options: &OutputOptions, task: &Task) -> Result<()> {
     let writes_npy = options.formats.iter().any(|format| format.extension == "npy");
     let meet = options.keep_probabilities.is_some()
         && options.map_size == MapSize::Image
         && writes_npy
         && !options.maps.is_empty();
-    if !(map && meet) {
+    if !(task.has_maps() && meet) {
         return Ok(());
     }
     let message = "npy is the image's size, and --keep-probabilities writes the same files at \

@@ -4,21 +4,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::images;
+use super::job::Event;
 use super::resume::Rows;
-use super::row;
-use super::run::Event;
 use super::write::{Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::ImageFile;
 use crate::output::table::Table;
+use crate::record::ImageRecord;
 
 /// An image's way to its row: predicted, or failed.
 pub(super) type Outcome = Result<Box<Predicted>>;
 
 /// A row on its way to the table.
 pub(super) enum Row {
-    Filled(Vec<String>),
-    Failed { message: String, hint: Option<String> },
+    Done(ImageRecord),
+    Failed { record: ImageRecord, hint: Option<String> },
 }
 
 /// Numbers of images done and failed, and whether any are left.
@@ -49,11 +49,11 @@ pub(super) fn start_writers<'scope>(
                         let write =
                             || writer.threads.install(|| writer.write(file, &image));
                         match images::guarded(file, write) {
-                            Ok(written) => Ok(Row::Filled(row::filled(file, &written))),
-                            Err(error) => of_one_image(error),
+                            Ok(record) => Ok(Row::Done(record)),
+                            Err(error) => of_one_image(file, error),
                         }
                     }
-                    Err(error) => Ok(failed(&error)),
+                    Err(error) => Ok(failed(file, &error)),
                 };
                 if send_row.send(row).is_err() {
                     return;
@@ -65,13 +65,14 @@ pub(super) fn start_writers<'scope>(
     (0..threads).map(start).unzip()
 }
 
-fn failed(error: &Error) -> Row {
-    Row::Failed { message: error.to_string(), hint: error.hint().map(str::to_owned) }
+fn failed(file: &ImageFile, error: &Error) -> Row {
+    let record = ImageRecord::failed(file.id(), &error.to_string());
+    Row::Failed { record, hint: error.hint().map(str::to_owned) }
 }
 
 /// A file that cannot be written because of its own name is its image's matter; a full disk or
 /// a folder that is gone stops the run.
-fn of_one_image(error: Error) -> Result<Row> {
+fn of_one_image(file: &ImageFile, error: Error) -> Result<Row> {
     use std::io::ErrorKind;
     let of_its_name = matches!(
         &error,
@@ -84,27 +85,25 @@ fn of_one_image(error: Error) -> Result<Row> {
                 | ErrorKind::IsADirectory
         )
     );
-    if of_its_name { Ok(failed(&error)) } else { Err(error) }
+    if of_its_name { Ok(failed(file, &error)) } else { Err(error) }
 }
 
 /// Appends rows in the order of the images.
 pub(super) struct Collector<'a, 'b> {
     pub(super) table: &'a mut Table,
     pub(super) rows: &'a mut Rows,
-    pub(super) n_columns: usize,
     pub(super) tell: &'a mut (dyn FnMut(Event<'_>) + Send + 'b),
 }
 
 impl Collector<'_, '_> {
     pub(super) fn collect(
         &mut self,
-        files: &[&ImageFile],
         pending: &[usize],
         written: &[Receiver<Result<Row>>],
         stop: &AtomicBool,
     ) -> Result<Counts> {
         let mut counts = Counts { done: self.rows.kept(), failed: 0, stopped: false };
-        for (i, (file, &image)) in files.iter().zip(pending).enumerate() {
+        for (i, &image) in pending.iter().enumerate() {
             let Ok(row) = written[i % written.len()].recv() else {
                 if stop.load(Ordering::Relaxed) {
                     counts.stopped = true;
@@ -113,21 +112,16 @@ impl Collector<'_, '_> {
                 return Err(Error::runtime("writing rows", "a thread ended early"));
             };
             match row? {
-                Row::Filled(fields) => {
-                    self.rows.add(image, self.table.append(&fields)?);
+                Row::Done(record) => {
+                    self.rows.add(image, self.table.append(&record)?);
                     counts.done += 1;
-                    (self.tell)(Event::Done { id: file.id(), fields: &fields });
+                    (self.tell)(Event::Done(&record));
                 }
-                Row::Failed { message, hint } => {
-                    let fields = row::failed(file, &message, self.n_columns);
-                    self.rows.add(image, self.table.append(&fields)?);
+                Row::Failed { record, hint } => {
+                    self.rows.add(image, self.table.append(&record)?);
                     counts.failed += 1;
-                    (self.tell)(Event::Failed {
-                        id: file.id(),
-                        message: &message,
-                        hint: hint.as_deref(),
-                        fields: &fields,
-                    });
+                    let hint = hint.as_deref();
+                    (self.tell)(Event::Failed { record: &record, hint });
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Opening the model for the images of a job.
 
 use super::images::{self, Loaded};
-use super::run::Job;
+use super::job::Job;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::{ImageFile, Preprocessing};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::run::{Job, Summary};
+use super::job::{Job, Summary};
 use crate::cost::costs;
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing, hexadecimal};

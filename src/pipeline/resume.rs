@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::files::files;
-use super::run::{Event, Job};
+use super::job::{Event, Job};
 use crate::error::{Error, Result};
-use crate::input::{ImageFile, hexadecimal, sha256_of};
+use crate::input::{hexadecimal, sha256_of};
 use crate::measure::MEASURES;
 use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
 use crate::output::page::Place;
 use crate::output::table::{Span, Table};
 use crate::record::RunRecord;
+use crate::task::Task;
 
 /// The rows of a run, by the place of their image in the job.
 pub(super) struct Rows {
@@ -39,7 +39,7 @@ impl Rows {
         folder: &OutputFolder,
         record: &RunRecord,
         job: &Job,
-        map: bool,
+        task: &Task,
     ) -> Result<Self> {
         let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
         let mut rows = Self { places: vec![None; job.images.len()], kept: 0 };
@@ -62,8 +62,9 @@ impl Rows {
         folder.sweep(&measures)?;
         let all_there = |row: &Finished| {
             let id = job.images[row.image].id();
-            let of_page = !job.output.report || Place::own(folder).holds(id, map);
-            let files = files(&job.output, map, id);
+            let of_page =
+                !job.output.report || Place::own(folder).holds(id, task.has_maps());
+            let files = job.output.files(task, id);
             of_page && files.iter().all(|(_, file)| folder.holds(file))
         };
         finished.retain(all_there);
@@ -89,21 +90,10 @@ impl Rows {
     pub(super) fn tell_kept(
         &self,
         table: &mut Table,
-        images: &[ImageFile],
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<()> {
-        let kept = || {
-            self.places
-                .iter()
-                .zip(images)
-                .filter_map(|(place, image)| place.map(|place| (place, image)))
-        };
-        let mut ids = kept().map(|(_, image)| image.id());
-        table.read_at(kept().map(|(place, _)| place), |fields| {
-            if let Some(id) = ids.next() {
-                tell(Event::Kept { id, fields: &fields });
-            }
-        })
+        let kept = self.places.iter().flatten().copied();
+        table.read_at(kept, |record| tell(Event::Kept(&record)))
     }
 
     /// The images that have no row yet, in order.
@@ -133,21 +123,20 @@ fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
     let mut finished = Vec::new();
     let mut is_finished = vec![false; job.images.len()];
     let (mut first_stranger, mut more) = (None, 0);
-    let n_records = table.read_rows(|fields, place| {
-        let last = fields.len() - 1;
-        if !fields[last].is_empty() {
+    let n_records = table.read_rows(|record, place| {
+        if record.error.is_some() {
             return;
         }
-        match index.get(&fields[0]) {
+        match index.get(record.path.as_str()) {
             // Where two rows are of one image, the first counts.
             Some(&image) if is_finished[image] => {}
             Some(&image) => {
                 is_finished[image] = true;
-                let sha256 = fields[last - 1].to_owned();
+                let sha256 = record.sha256.unwrap_or_default();
                 finished.push(Finished { image, place, sha256 });
             }
             None if first_stranger.is_none() => {
-                first_stranger = Some(fields[0].to_owned());
+                first_stranger = Some(record.path);
             }
             None => more += 1,
         }

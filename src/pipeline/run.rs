@@ -1,20 +1,19 @@
 //! The run over a folder.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::Setup;
 use super::check;
 use super::collect::{Collector, Counts, Outcome, start_writers};
 use super::images::{self, Loaded, Reader};
+use super::job::{Event, Job, Summary};
 use super::observe::Observer;
 use super::open::open_sampler;
 use super::record::{finish, run_record};
 use super::resume::Rows;
-use super::row;
-use super::write::{OutputOptions, Predicted, Writer};
+use super::write::{Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
 use crate::output::folder::{OutputFolder, RECORD};
@@ -22,74 +21,7 @@ use crate::output::table::Table;
 use crate::random::digest_key;
 use crate::record::RunRecord;
 use crate::runtime::Runtime;
-use crate::sampling::{Sampler, SamplingOptions};
-
-/// What is to be done.
-#[derive(Debug)]
-pub struct Job {
-    /// The images, in the order of the rows.
-    pub images: Vec<ImageFile>,
-    /// Where files go.
-    pub folder: PathBuf,
-    /// Whether the results of an earlier run there are replaced.
-    pub overwrite: bool,
-    /// How images are sampled.
-    pub sampling: SamplingOptions,
-    /// What is written.
-    pub output: OutputOptions,
-}
-
-/// What a run tells while it goes on.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// The model is open; images follow.
-    Started {
-        /// The model as it is run.
-        sampler: &'a Sampler,
-        /// Number of images that an earlier run has done.
-        kept: usize,
-    },
-    /// An image was done by an earlier run; told for all of these before the first other.
-    Kept {
-        /// The image's id.
-        id: &'a str,
-        /// The fields of its row, in the order of [`columns`](super::columns).
-        fields: &'a [String],
-    },
-    /// An image is done and its row is written.
-    Done {
-        /// The image's id.
-        id: &'a str,
-        /// The fields of its row, in the order of [`columns`](super::columns).
-        fields: &'a [String],
-    },
-    /// An image failed; its row says why.
-    Failed {
-        /// The image's id.
-        id: &'a str,
-        /// The reason.
-        message: &'a str,
-        /// The way out, where one is known.
-        hint: Option<&'a str>,
-        /// The fields of its row, in the order of [`columns`](super::columns).
-        fields: &'a [String],
-    },
-}
-
-/// What a run did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// Images with a prediction.
-    pub done: usize,
-    /// Images with an error.
-    pub failed: usize,
-    /// Of those done, how many an earlier run had done.
-    pub kept: usize,
-    /// Whether the run was stopped before the last image.
-    pub stopped: bool,
-    /// From the first image to the last row.
-    pub time: Duration,
-}
+use crate::sampling::Sampler;
 
 /// Predicts every image of a job and writes its files; `tell` hears of each.
 ///
@@ -131,18 +63,18 @@ pub fn predict_observed(
     let (sampler, size) = open_sampler(&plan, runtime, job, &preprocessing)?;
     preprocessing.check_class_names(sampler.scores().n_classes())?;
     preprocessing.check_palette(sampler.scores().n_classes())?;
-    let map = sampler.scores().is_map();
-    check::kept_arrays(&job.output, map)?;
-    let columns = row::columns(&job.output, map);
+    let task = sampler.scores().task();
+    check::kept_arrays(&job.output, task)?;
+    let columns = job.output.columns(task);
     let mut record = run_record(&sampler, size, runtime, &preprocessing, job)?;
     check::policy(&job.output, &record)?;
     if let Some(observer) = observer {
         observer.begin(&record)?;
     }
     let folder = OutputFolder::create(&job.folder)?;
-    let mut table = Table::claim(&folder, &columns)?;
+    let mut table = Table::claim(&folder, columns)?;
     check::case(job, &folder)?;
-    let mut rows = Rows::begin(&mut table, &folder, &record, job, map)?;
+    let mut rows = Rows::begin(&mut table, &folder, &record, job, task)?;
     if observer.is_some() && rows.kept() > 0 {
         let message = format!(
             "holds {} images of an earlier run, not to be seen again",
@@ -157,7 +89,7 @@ pub fn predict_observed(
     // A run that is cut short leaves word of what it was.
     write_record(&folder, &record)?;
     tell(Event::Started { sampler: &sampler, kept: rows.kept() });
-    rows.tell_kept(&mut table, &job.images, tell)?;
+    rows.tell_kept(&mut table, tell)?;
     let started = (SystemTime::now(), Instant::now());
     let mut run = Run {
         sampler,
@@ -206,8 +138,6 @@ impl Run<'_> {
         let (job, preprocessing, folder) = (self.job, self.preprocessing, self.folder);
         let pending = rows.pending();
         let files: Vec<&ImageFile> = pending.iter().map(|&i| &job.images[i]).collect();
-        let map = self.sampler.scores().is_map();
-        let n_columns = row::columns(&job.output, map).len();
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(job.sampling.threads).build();
         let writer = Writer {
@@ -219,7 +149,7 @@ impl Run<'_> {
             options: &job.output,
             class_names: preprocessing.class_names.as_deref(),
             palette: preprocessing.palette.clone().unwrap_or_default(),
-            map,
+            task: self.sampler.scores().task(),
             observer: self.observer,
         };
         let threads = job.sampling.threads;
@@ -228,14 +158,14 @@ impl Run<'_> {
         std::thread::scope(|scope| {
             let reader = Reader::start(scope, &files, preprocessing, threads, &go_on);
             let (outcomes, written) = start_writers(scope, &files, &writer, threads);
-            let (files, ended) = (&files, &ended);
+            let ended = &ended;
             let collector = scope.spawn(move || {
-                let mut collector = Collector { table, rows, n_columns, tell };
-                let result = collector.collect(files, &pending, &written, stop);
+                let mut collector = Collector { table, rows, tell };
+                let result = collector.collect(&pending, &written, stop);
                 ended.store(true, Ordering::Relaxed);
                 result
             });
-            self.sample_all(reader, files, &outcomes, &go_on);
+            self.sample_all(reader, &files, &outcomes, &go_on);
             drop(outcomes);
             collector.join().unwrap_or_else(|_| {
                 Err(Error::runtime("writing rows", "a thread ended early"))

@@ -1,110 +1,25 @@
-//! What is written for an image: its maps, and the numbers of its row.
+//! Computes the record of an image and writes its files.
 
-use super::judge::Judged;
-use super::observe::Observer;
+use std::cell::OnceCell;
+
+use super::job::OutputOptions;
+use super::observe::{Observed, Observer};
 use crate::error::Result;
-use crate::input::{Decoded, Geometry, ImageFile};
-use crate::measure::{Measure, PREDICTIVE_ENTROPY, image_level};
+use crate::input::{Decoded, Geometry, ImageFile, hexadecimal};
+use crate::measure::{MEASURES, Measure};
+use crate::metric::DeterministicPass;
+use crate::npy;
 use crate::output::class_map;
 use crate::output::colormap::Ramp;
 use crate::output::folder::{OutputFolder, map_path};
-use crate::output::format::Format;
 use crate::output::heat_map::HeatMap;
 use crate::output::overlay::{self, Caption, Photo};
 use crate::output::resample::{self, Placement};
 use crate::palette::Palette;
-use crate::policy::Policy;
-use crate::record::{MapSize, Precision};
-use crate::sums::{Needs, Statistics};
-use crate::tensor::Map;
-use crate::tensor::Region;
-
-/// What a run writes.
-#[derive(Debug, Clone)]
-pub struct OutputOptions {
-    /// Measures of the table of rows.
-    pub measures: Vec<&'static Measure>,
-    /// Measures of which a map is written.
-    pub maps: Vec<&'static Measure>,
-    /// Whether class maps are written.
-    pub prediction: bool,
-    /// Whether overlays are written.
-    pub overlay: bool,
-    /// Formats of the measures' maps.
-    pub formats: Vec<&'static Format>,
-    /// The size of class maps and of the measures' maps; overlays have the image's.
-    pub map_size: MapSize,
-    /// Whether mean probabilities are kept, and how.
-    pub keep_probabilities: Option<Precision>,
-    /// What is decided about images.
-    pub policy: Option<Policy>,
-    /// Whether pictures and values are written for the page of the folder.
-    pub report: bool,
-}
-
-impl OutputOptions {
-    /// The sums over samples that the measures and maps need.
-    pub fn needs(&self) -> Needs {
-        let overlay = self.shows_entropy().then_some(&PREDICTIVE_ENTROPY);
-        let of_policy = self.policy.iter().flat_map(Policy::measures);
-        let measures = self.measures.iter().chain(&self.maps).copied();
-        measures
-            .chain(overlay)
-            .chain(of_policy)
-            .fold(Needs::default(), |needs, measure| needs.union(measure.needs))
-    }
-
-    fn shows_entropy(&self) -> bool {
-        self.overlay || self.report
-    }
-
-    /// The measures whose values the page shows: those with a map, and the one of the overlay.
-    pub(super) fn measures_of_page(&self) -> Vec<&'static Measure> {
-        let has_entropy = self.maps.iter().any(|m| m.name == PREDICTIVE_ENTROPY.name);
-        let entropy = (!has_entropy).then_some(&PREDICTIVE_ENTROPY);
-        entropy.into_iter().chain(self.maps.iter().copied()).collect()
-    }
-
-    /// Every measure that some output needs, once.
-    pub(super) fn computed(&self, map: bool) -> Vec<&'static Measure> {
-        let overlay = self.shows_entropy().then_some(&PREDICTIVE_ENTROPY);
-        let of_maps = self.maps.iter().copied().chain(overlay).filter(|_| map);
-        let of_policy = self.policy.iter().flat_map(Policy::measures);
-        let mut computed = self.measures.clone();
-        for measure in of_maps.chain(of_policy) {
-            if !computed.iter().any(|other| other.name == measure.name) {
-                computed.push(measure);
-            }
-        }
-        computed
-    }
-}
-
-/// What a row needs to know of an image that was predicted.
-pub(super) struct Written {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) numbers: ImageNumbers,
-    /// The columns of the measures, in the header's order.
-    pub(super) measures: Vec<f32>,
-    /// What the policy says.
-    pub(super) judged: Judged,
-    pub(super) samples: u32,
-    pub(super) sha256: [u8; 32],
-}
-
-pub(super) enum ImageNumbers {
-    Class(ClassNumbers),
-    Map { deterministic_probability: f32 },
-}
-
-pub(super) struct ClassNumbers {
-    pub(super) class: u16,
-    pub(super) name: String,
-    pub(super) probability: f32,
-    pub(super) deterministic_class: u16,
-    pub(super) deterministic_probability: f32,
-}
+use crate::record::{ImageRecord, MapSize, Precision};
+use crate::sums::Statistics;
+use crate::task::{ImagePrediction, Task};
+use crate::tensor::{ClassMap, Map, Region};
 
 /// A predicted image on its way to files.
 pub(super) struct Predicted {
@@ -122,146 +37,238 @@ pub(super) struct Writer<'a> {
     pub(super) options: &'a OutputOptions,
     pub(super) class_names: Option<&'a [String]>,
     pub(super) palette: Palette,
-    /// Whether there are scores for each pixel.
-    pub(super) map: bool,
-    /// Who looks at predictions.
+    pub(super) task: &'static Task,
+    /// The hook that receives each prediction.
     pub(super) observer: Option<&'a dyn Observer>,
+}
+
+/// An image with what is computed from its statistics: everything at most once.
+pub(super) struct ImageResult<'a> {
+    pub(super) id: &'a str,
+    pub(super) image: &'a Predicted,
+    /// The part of the network's plane that shows the image: what counts and is kept.
+    pub(super) region: Region,
+    /// Maps of the measures in that part.
+    measures: Vec<(&'static Measure, Map)>,
+    classes: OnceCell<ClassMap>,
+    probabilities: OnceCell<Vec<f32>>,
+    deterministic: OnceCell<(Vec<u16>, Vec<f32>)>,
+}
+
+impl ImageResult<'_> {
+    /// The map of a measure, if it is among those that some output needs.
+    pub(super) fn map_of(&self, wanted: &Measure) -> Option<&Map> {
+        let mut maps = self.measures.iter();
+        maps.find(|(measure, _)| measure.name == wanted.name).map(|(_, map)| map)
+    }
+
+    /// The predicted classes.
+    pub(super) fn classes(&self) -> &ClassMap {
+        self.classes
+            .get_or_init(|| self.region.crop_classes(self.image.statistics.prediction()))
+    }
+
+    /// Mean probabilities, class by class.
+    pub(super) fn probabilities(&self) -> &[f32] {
+        self.probabilities.get_or_init(|| {
+            let statistics = &self.image.statistics;
+            let whole = (statistics.height(), statistics.width());
+            self.region.crop_planes(statistics.mean(), whole)
+        })
+    }
+
+    /// The classes of the pass without dropout, and their probabilities.
+    pub(super) fn deterministic(&self) -> DeterministicPass<'_> {
+        let (classes, probabilities) = self.deterministic.get_or_init(|| {
+            let (class, probability) = self.image.statistics.deterministic();
+            let classes = self.region.crop_classes(class).classes;
+            (classes, self.region.crop_map(probability).values)
+        });
+        DeterministicPass { classes, probabilities }
+    }
+
+    /// Rows and columns of the part that counts.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.region.rows.len(), self.region.columns.len())
+    }
+
+    pub(super) fn n_classes(&self) -> usize {
+        self.image.statistics.n_classes()
+    }
 }
 
 impl Writer<'_> {
     /// Computes the measures and writes every file of an image.
-    pub(super) fn write(&self, file: &ImageFile, image: &Predicted) -> Result<Written> {
-        let part = self.part(image);
-        let maps: Vec<(&Measure, Map)> = self
-            .options
-            .computed(self.map)
-            .into_iter()
-            .map(|measure| (measure, part.crop_map(measure.map(&image.statistics))))
-            .collect();
-        let map_of = |wanted: &Measure| {
-            maps.iter()
-                .find(|(measure, _)| measure.name == wanted.name)
-                .map(|(_, map)| map)
+    pub(super) fn write(
+        &self,
+        file: &ImageFile,
+        image: &Predicted,
+    ) -> Result<ImageRecord> {
+        let region = self.region(image);
+        let measures = self.options.computed(self.task).into_iter();
+        let measures = measures
+            .map(|measure| (measure, region.crop_map(measure.map(&image.statistics))));
+        let result = ImageResult {
+            id: file.id(),
+            image,
+            measures: measures.collect(),
+            region,
+            classes: OnceCell::new(),
+            probabilities: OnceCell::new(),
+            deterministic: OnceCell::new(),
         };
-        let mut columns = Vec::new();
-        for map in self.options.measures.iter().filter_map(|measure| map_of(measure)) {
-            columns.push(image_level::mean(map));
-            if self.map {
-                columns.push(image_level::patch_max(map));
-                columns.push(image_level::quantile_95(map));
-            }
-        }
-        if self.map {
-            self.write_maps(file, image, &map_of)?;
+        let mut record = self.record(&result);
+        if self.task.has_maps() {
+            self.write_maps(&result)?;
         }
         if self.options.report {
-            self.write_page_files(file, image, &map_of)?;
+            self.write_page_files(&result)?;
         }
-        self.keep_probabilities(file, image, &maps)?;
-        let judged = match &self.options.policy {
-            Some(policy) => self.judge(policy, file, image, &map_of)?,
-            None => Judged::default(),
-        };
+        if let Some(precision) = self.options.keep_probabilities {
+            self.keep_arrays(&result, precision)?;
+        }
+        if let Some(policy) = &self.options.policy {
+            self.apply_policy(policy, &result, &mut record)?;
+        }
         if let Some(observer) = self.observer {
-            observer.image(&self.observed(file, image, &maps));
+            observer.image(&self.observed(&result));
         }
-        Ok(Written {
-            judged,
-            width: image.decoded.picture.width,
-            height: image.decoded.picture.height,
-            numbers: self.numbers(image),
-            measures: columns,
-            samples: image.samples,
-            sha256: image.decoded.sha256,
-        })
+        Ok(record)
     }
 
-    /// The part of the network's plane that shows the image: what counts and is kept.
-    pub(super) fn part(&self, image: &Predicted) -> Region {
-        let (height, width) = (image.statistics.height(), image.statistics.width());
-        if !self.map {
-            return Region { rows: 0..height, columns: 0..width };
+    fn region(&self, image: &Predicted) -> Region {
+        if !self.task.has_maps() {
+            return Region::whole(image.statistics.height(), image.statistics.width());
         }
         let (rows, columns) = image.geometry.valid();
         Region { rows, columns }
     }
 
-    fn numbers(&self, image: &Predicted) -> ImageNumbers {
-        let statistics = &image.statistics;
-        let (deterministic_class, deterministic_probability) = statistics.deterministic();
-        if self.map {
-            let probability = self.part(image).crop_map(deterministic_probability);
-            let deterministic_probability = image_level::mean(&probability);
-            return ImageNumbers::Map { deterministic_probability };
+    /// The record without what a policy adds.
+    fn record(&self, result: &ImageResult<'_>) -> ImageRecord {
+        let Predicted { decoded, statistics, samples, .. } = result.image;
+        let prediction = ImagePrediction {
+            statistics,
+            region: &result.region,
+            class_names: self.class_names.unwrap_or_default(),
+        };
+        let columns = self.task.prediction_columns.iter();
+        let mut measures = Vec::new();
+        for map in self.options.measures.iter().filter_map(|m| result.map_of(m)) {
+            measures
+                .extend(self.task.summaries.iter().map(|summary| (summary.value)(map)));
         }
-        let class = statistics.prediction().classes[0];
-        let names = self.class_names.unwrap_or_default();
-        ImageNumbers::Class(ClassNumbers {
-            class,
-            name: names.get(usize::from(class)).cloned().unwrap_or_default(),
-            probability: statistics.probability().values[0],
-            deterministic_class: deterministic_class.classes[0],
-            deterministic_probability: deterministic_probability.values[0],
-        })
+        ImageRecord {
+            path: result.id.to_owned(),
+            width: u32::try_from(decoded.picture.width).ok(),
+            height: u32::try_from(decoded.picture.height).ok(),
+            prediction: columns.map(|column| Some((column.value)(&prediction))).collect(),
+            measures,
+            samples: Some(*samples),
+            sha256: Some(hexadecimal(&decoded.sha256)),
+            ..ImageRecord::default()
+        }
     }
 
-    /// The maps at the size that was asked for, and the overlay at the image's.
-    fn write_maps<'m>(
-        &self,
-        file: &ImageFile,
-        image: &Predicted,
-        map_of: &impl Fn(&Measure) -> Option<&'m Map>,
-    ) -> Result<()> {
-        let (width, height) = (image.decoded.picture.width, image.decoded.picture.height);
-        let placement = placement(&image.geometry);
-        let n_classes = image.statistics.n_classes();
-        let (map_placement, map_height, map_width) = self.map_placement(image);
+    /// Writes the maps at the size that was asked for, and the overlay at the image's.
+    fn write_maps(&self, result: &ImageResult<'_>) -> Result<()> {
         if self.options.prediction {
-            let prediction = self.part(image).crop_classes(image.statistics.prediction());
-            let classes =
-                resample::classes(&prediction, &map_placement, map_height, map_width);
-            let encoded = class_map::encode_png(&classes, n_classes, &self.palette);
-            self.folder.save(&map_path("prediction", file.id(), "png"), encoded)?;
+            let (placement, height, width) = self.map_placement(result);
+            let classes = resample::classes(result.classes(), &placement, height, width);
+            let encoded =
+                class_map::encode_png(&classes, result.n_classes(), &self.palette);
+            self.folder.save(&map_path("prediction", result.id, "png"), encoded)?;
         }
         for measure in &self.options.maps {
-            let Some(map) = map_of(measure) else { continue };
-            let map = &resample::values(map, &map_placement, map_height, map_width);
-            let heat = HeatMap {
-                map,
-                bound: measure.upper_bound(n_classes),
-                ramp: ramp(measure),
-            };
-            for format in &self.options.formats {
-                let path = map_path(measure.name, file.id(), format.extension);
-                self.folder.save(&path, (format.encode)(&heat))?;
-            }
+            self.write_map(result, measure)?;
         }
-        if let (true, Some(map)) = (self.options.overlay, map_of(&PREDICTIVE_ENTROPY)) {
-            let map = &resample::values(map, &placement, height, width);
-            let heat = HeatMap {
-                map,
-                bound: PREDICTIVE_ENTROPY.upper_bound(n_classes),
-                ramp: Ramp::Linear,
-            };
-            let rgb = &image.decoded.picture.to_rgb8();
-            let photo = Photo { height, width, rgb };
-            let caption =
-                Caption { name: PREDICTIVE_ENTROPY.name, unit: PREDICTIVE_ENTROPY.unit };
-            let encoded = overlay::encode_png(photo, &heat, caption);
-            self.folder.save(&map_path("overlay", file.id(), "png"), encoded)?;
+        if self.options.overlay {
+            self.write_overlay(result)?;
         }
         Ok(())
     }
 
-    /// Where a map of the network's plane goes, and the rows and columns that it is written with.
-    pub(super) fn map_placement(&self, image: &Predicted) -> (Placement, usize, usize) {
-        let picture = &image.decoded.picture;
+    fn write_map(&self, result: &ImageResult<'_>, measure: &Measure) -> Result<()> {
+        let Some(map) = result.map_of(measure) else { return Ok(()) };
+        let (placement, height, width) = self.map_placement(result);
+        let map = &resample::values(map, &placement, height, width);
+        let bound = measure.upper_bound(result.n_classes());
+        let heat = HeatMap { map, bound, ramp: ramp(measure) };
+        for format in &self.options.formats {
+            let path = map_path(measure.name, result.id, format.extension);
+            self.folder.save(&path, (format.encode)(&heat))?;
+        }
+        Ok(())
+    }
+
+    fn write_overlay(&self, result: &ImageResult<'_>) -> Result<()> {
+        let measure = self.task.overview;
+        let Some(map) = result.map_of(measure) else { return Ok(()) };
+        let picture = &result.image.decoded.picture;
+        let (width, height) = (picture.width, picture.height);
+        let placement = placement(&result.image.geometry);
+        let map = &resample::values(map, &placement, height, width);
+        let bound = measure.upper_bound(result.n_classes());
+        let heat = HeatMap { map, bound, ramp: Ramp::Linear };
+        let rgb = &picture.to_rgb8();
+        let photo = Photo { height, width, rgb };
+        let caption = Caption { name: measure.name, unit: measure.unit };
+        let encoded = overlay::encode_png(photo, &heat, caption);
+        self.folder.save(&map_path("overlay", result.id, "png"), encoded)
+    }
+
+    /// Returns where a map of the network's plane goes, and the rows and columns that it is
+    /// written with.
+    pub(super) fn map_placement(
+        &self,
+        result: &ImageResult<'_>,
+    ) -> (Placement, usize, usize) {
+        let picture = &result.image.decoded.picture;
         match self.options.map_size {
-            MapSize::Image => (placement(&image.geometry), picture.height, picture.width),
-            MapSize::Network => {
-                let part = self.part(image);
-                (Placement::IDENTITY, part.rows.len(), part.columns.len())
+            MapSize::Image => {
+                (placement(&result.image.geometry), picture.height, picture.width)
             }
+            MapSize::Network => {
+                let (height, width) = result.size();
+                (Placement::IDENTITY, height, width)
+            }
+        }
+    }
+
+    /// Writes mean probabilities, the pass without dropout and the measures as arrays, at the
+    /// network's size without padding.
+    fn keep_arrays(&self, result: &ImageResult<'_>, precision: Precision) -> Result<()> {
+        let (height, width) = result.size();
+        let shape = [result.n_classes(), height, width];
+        let encoded = match precision {
+            Precision::F32 => npy::encode_f32(&shape, result.probabilities()),
+            Precision::F16 => npy::encode_f16(&shape, result.probabilities()),
+        };
+        self.folder.save(&map_path("probabilities", result.id, "npy"), encoded)?;
+        let DeterministicPass { classes, probabilities } = result.deterministic();
+        let classes = classes.iter().copied().map(f32::from);
+        let values: Vec<f32> = classes.chain(probabilities.iter().copied()).collect();
+        let encoded = npy::encode_f32(&[2, height, width], &values);
+        self.folder.save(&map_path("deterministic", result.id, "npy"), encoded)?;
+        for (measure, map) in &result.measures {
+            let encoded = npy::encode_f32(&[height, width], &map.values);
+            self.folder.save(&map_path(measure.name, result.id, "npy"), encoded)?;
+        }
+        Ok(())
+    }
+
+    fn observed<'r>(&self, result: &'r ImageResult<'_>) -> Observed<'r> {
+        let is_listed =
+            |m: &&Measure| self.options.measures.iter().any(|o| o.name == m.name);
+        let listed = MEASURES.iter().filter(is_listed);
+        Observed {
+            id: result.id,
+            size: result.size(),
+            probabilities: result.probabilities(),
+            deterministic: result.deterministic(),
+            measures: listed
+                .filter_map(|measure| Some(result.map_of(measure)?.values.as_slice()))
+                .collect(),
         }
     }
 }
@@ -270,7 +277,7 @@ fn ramp(measure: &Measure) -> Ramp {
     if measure.sqrt_scale { Ramp::SquareRoot } else { Ramp::Linear }
 }
 
-/// Where the image lies in the part of the network's plane that shows it.
+/// Returns where the image lies in the part of the network's plane that shows it.
 pub(super) fn placement(geometry: &Geometry) -> Placement {
     let (rows, columns) = geometry.valid();
     Placement {

@@ -1,6 +1,10 @@
 //! Records of this version and of others.
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::measure::MARGIN;
+use crate::task::{CLASSIFICATION, ColumnValue};
 
 fn record() -> RunRecord {
     RunRecord {
@@ -99,4 +103,153 @@ fn an_image_is_found_below_its_folder() {
     assert_eq!(folder.path("a/b.png").unwrap(), Path::new("photos/b.png"));
     assert!(folder.path("a").is_none());
     assert!(InputFolder { skip: 1, ..folder }.path("é").is_none());
+}
+
+fn classified() -> (Columns, ImageRecord) {
+    let columns = Columns::new(
+        &CLASSIFICATION,
+        &[&MARGIN],
+        [Column::PredictionSet, Column::Decision],
+    );
+    let record = ImageRecord {
+        path: "17".to_owned(),
+        width: Some(28),
+        height: Some(20),
+        prediction: vec![
+            Some(ColumnValue::Class(7)),
+            Some(ColumnValue::Text("7".to_owned())),
+            Some(ColumnValue::Number(1.0)),
+            Some(ColumnValue::Class(3)),
+            Some(ColumnValue::Number(1e-6)),
+        ],
+        measures: vec![1.0 / 3.0],
+        prediction_set: Some(vec![3, 7]),
+        decision: Some(Decision::OutOfDistribution),
+        samples: Some(31),
+        sha256: Some("12e4".to_owned()),
+        ..ImageRecord::default()
+    };
+    (columns, record)
+}
+
+#[test]
+fn a_row_is_read_back_and_so_is_its_header() {
+    let (columns, record) = classified();
+    let names: Vec<&str> = columns.iter().map(Column::name).collect();
+    assert_eq!(
+        names.join(","),
+        "path,width,height,class,class_name,probability,deterministic_class,\
+         deterministic_probability,margin,prediction_set,decision,samples,sha256,error"
+    );
+    assert_eq!(Columns::from_header(names.iter().copied()), columns);
+    let fields: Vec<String> = columns.fields(&record).collect();
+    assert_eq!(
+        fields.join(","),
+        "17,28,20,7,7,1,3,1e-6,0.33333334,3 7,out_of_distribution,31,12e4,"
+    );
+    assert_eq!(columns.record(fields.iter().map(String::as_str)), record);
+}
+
+#[test]
+fn a_line_of_json_has_numbers_texts_and_files() {
+    let (columns, record) = classified();
+    let files = vec![("margin".to_owned(), "margin/17.png".to_owned())];
+    let line = JsonLine { columns: &columns, record: &record, files: &files };
+    assert_eq!(
+        serde_json::to_string(&line).unwrap(),
+        r#"{"path":"17","width":28,"height":20,"class":7,"class_name":"7","probability":1,"#
+            .to_owned()
+            + r#""deterministic_class":3,"deterministic_probability":1e-6,"#
+            + r#""margin":0.33333334,"prediction_set":"3 7","#
+            + r#""decision":"out_of_distribution","samples":31,"sha256":"12e4","error":null,"#
+            + r#""maps":{"margin":"margin/17.png"}}"#
+    );
+}
+
+#[test]
+fn the_row_of_an_image_that_failed_is_mostly_empty() {
+    let (columns, _) = classified();
+    let failed = ImageRecord::failed("a\nb\".png", "broken\nfile");
+    let fields: Vec<String> = columns.fields(&failed).collect();
+    assert_eq!(fields.iter().filter(|field| !field.is_empty()).count(), 2);
+    assert_eq!(fields.last().unwrap(), "broken\nfile");
+    let line = JsonLine { columns: &columns, record: &failed, files: &[] };
+    let text = serde_json::to_string(&line).unwrap();
+    assert!(!text.contains('\n'), "{text}");
+    assert!(
+        text.contains(r#""margin":null"#) && text.ends_with(r#""maps":{}}"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn fields_of_another_type_count_as_none() {
+    let columns =
+        Columns::from_header(["width", "class", "margin", "decision", "samples"]);
+    for fields in [["-1", "x", "?", "maybe", "1.5"], ["", "", "", "", ""]] {
+        let record = columns.record(fields);
+        assert!(columns.iter().all(|column| record.field(column) == Field::Missing));
+    }
+}
+
+#[test]
+fn numbers_are_written_as_short_as_they_can_be() {
+    let known = [
+        (0.0, "0"),
+        (-0.0, "-0"),
+        (1.0, "1"),
+        (0.1, "0.1"),
+        (1.0 / 3.0, "0.33333334"),
+        (0.0001, "0.0001"),
+        (0.000_099, "9.9e-5"),
+        (f32::MIN_POSITIVE, "1.1754944e-38"),
+        (f32::from_bits(1), "1e-45"),
+        (16_777_216.0, "16777216"),
+        (1e16, "1e16"),
+        (f32::MAX, "3.4028235e38"),
+        (f32::INFINITY, "inf"),
+        (f32::NAN, ""),
+    ];
+    for (value, text) in known {
+        assert_eq!(shortest(value), text);
+    }
+}
+
+fn json(number: f32) -> String {
+    let columns = Columns::from_header(["margin"]);
+    let record = ImageRecord { measures: vec![number], ..ImageRecord::default() };
+    serde_json::to_string(&record.field(&columns.named("margin").unwrap())).unwrap()
+}
+
+#[test]
+fn numbers_of_json_have_the_digits_of_the_table() {
+    let known = [
+        (0.0, "0"),
+        (-0.0, "-0.0"),
+        (-2.0, "-2.0"),
+        (123_456_790.0, "123456790"),
+        (9.9e-5, "0.000099"),
+        (1e-45, "1e-45"),
+        (1e16, "1e16"),
+        (f32::INFINITY, "null"),
+        (f32::NAN, "null"),
+    ];
+    for (number, text) in known {
+        assert_eq!(json(number), text);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #[test]
+    fn every_finite_number_reads_back_as_itself(bits in any::<u32>()) {
+        let value = f32::from_bits(bits);
+        prop_assume!(value.is_finite());
+        let text = shortest(value);
+        prop_assert_eq!(text.parse::<f32>().unwrap().to_bits(), bits);
+        prop_assert!(text.len() <= 17, "{}", text);
+        let parsed: f64 = text.parse().unwrap();
+        let read: f64 = serde_json::from_str(&json(value)).unwrap();
+        prop_assert_eq!(read.to_bits(), parsed.to_bits());
+    }
 }

@@ -9,7 +9,7 @@ use rayon::iter::{
 };
 
 use super::Options;
-use super::folder::{Row, Run};
+use super::folder::Run;
 use super::maps;
 use super::pictures;
 use super::truth::{self, Truth};
@@ -18,6 +18,7 @@ use crate::evaluate::{LabelSource, PredictionFolder};
 use crate::output::folder::OutputFolder;
 use crate::output::page::data::ImageData;
 use crate::output::page::{DATA, FOLDER, Pictures, Place};
+use crate::record::ImageRecord;
 
 /// A run with what the page shows of each image.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ pub(super) fn prepare(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool =
         pool.map_err(|error| Error::runtime("starting threads", error.to_string()))?;
-    let of_row = |row: &Row| match row.error {
+    let of_row = |row: &ImageRecord| match row.error {
         Some(_) => Ok(Image::default()),
         None => prepare_image(&run, row, &place, options, labels.as_ref()),
     };
@@ -95,7 +96,7 @@ pub(super) fn prepare(
 
 fn prepare_image(
     run: &Run,
-    row: &Row,
+    row: &ImageRecord,
     place: &Place<'_>,
     options: &Options<'_>,
     labels: Option<&LabelSource>,
@@ -121,26 +122,27 @@ fn prepare_image(
 fn data(
     run: &Run,
     folder: &PredictionFolder,
-    row: &Row,
+    row: &ImageRecord,
     place: &Place<'_>,
     notes: &mut Vec<String>,
 ) -> Result<ImageData> {
     let own = OutputFolder::create(&run.path)?;
-    let written = Place::own(&own).path(DATA, &row.id, "js");
+    let written = Place::own(&own).path(DATA, &row.path, "js");
     if let Ok(Some(script)) = own.read(&written)
         && let Ok(data) = ImageData::decode(&script)
-        && data.id == row.id
-        && (data.predicting || is_fresh(run, &written, &row.id))
+        && data.id == row.path
+        && (data.predicting || is_fresh(run, &written, &row.path))
     {
         if place.folder != FOLDER {
-            place.save(DATA, &row.id, "js", Ok(script))?;
+            place.save(DATA, &row.path, "js", Ok(script))?;
         }
         return Ok(data);
     }
-    let side = |name: &str| row.number(run.column(name)).map_or(0, |side| side as usize);
-    let data = maps::read(run, folder, &row.id, (side("width"), side("height")), notes);
+    let side = |side: Option<u32>| side.unwrap_or(0) as usize;
+    let size = (side(row.width), side(row.height));
+    let data = maps::read(run, folder, &row.path, size, notes);
     if data.classes.is_some() || !data.measures.is_empty() {
-        place.save(DATA, &row.id, "js", data.encode())?;
+        place.save(DATA, &row.path, "js", data.encode())?;
     }
     Ok(data)
 }
@@ -159,10 +161,10 @@ fn summed_up(run: &Run, images: &[Image]) -> Vec<String> {
     for (row, image) in run.rows.iter().zip(images) {
         for note in &image.notes {
             // What differs between images is their name, in most notes.
-            let kind = note.replace(&row.id, "…");
+            let kind = note.replace(&row.path, "…");
             match kinds.iter().position(|(known, _)| *known == kind) {
-                Some(place) => kinds[place].1.push(&row.id),
-                None if kinds.len() < MOST_KINDS => kinds.push((kind, vec![&row.id])),
+                Some(place) => kinds[place].1.push(&row.path),
+                None if kinds.len() < MOST_KINDS => kinds.push((kind, vec![&row.path])),
                 None => {}
             }
         }

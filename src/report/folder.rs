@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, RECORD, TABLE};
-use crate::record::RunRecord;
+use crate::record::{Column, Columns, ImageRecord, RunRecord};
 
 /// A run, whole or not.
 #[derive(Debug)]
@@ -22,21 +22,12 @@ pub(super) struct Run {
     pub(super) folder: Option<PredictionFolder>,
     /// The metrics, `null` where it was not evaluated.
     pub(super) metrics: Value,
-    /// The names of the table's columns.
-    pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<Row>,
+    /// The columns of the table.
+    pub(super) columns: Columns,
+    /// The rows of the table, one per image.
+    pub(super) rows: Vec<ImageRecord>,
     /// What is missing or damaged, a sentence each.
     pub(super) notes: Vec<String>,
-}
-
-/// A row of the table.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) id: String,
-    /// As many as columns.
-    pub(super) fields: Vec<String>,
-    /// Why there is no prediction.
-    pub(super) error: Option<String>,
 }
 
 impl Run {
@@ -90,31 +81,13 @@ impl Run {
     pub(super) fn is_map(&self) -> bool {
         match &self.folder {
             Some(folder) => folder.task.has_maps(),
-            None => !self.columns.iter().any(|column| column == "class"),
+            None => self.columns.named("class").is_none(),
         }
-    }
-
-    /// The place of a column.
-    pub(super) fn column(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column == name)
     }
 
     /// A setting of the preprocessing.
     pub(super) fn setting(&self, key: &str) -> Option<&str> {
         self.record.as_ref()?.preprocessing_setting(key)
-    }
-}
-
-impl Row {
-    /// A field that is a number.
-    pub(super) fn number(&self, column: Option<usize>) -> Option<f64> {
-        let field = self.fields.get(column?)?;
-        field.parse().ok().filter(|number: &f64| number.is_finite())
-    }
-
-    /// A field, where it is not empty.
-    pub(super) fn text(&self, column: Option<usize>) -> Option<&str> {
-        self.fields.get(column?).map(String::as_str).filter(|field| !field.is_empty())
     }
 }
 
@@ -144,31 +117,31 @@ fn object(bytes: &[u8]) -> serde_json::Result<Value> {
 }
 
 /// The columns and whole rows of the table.
-fn table(file: &Path, notes: &mut Vec<String>) -> (Vec<String>, Vec<Row>) {
+fn table(file: &Path, notes: &mut Vec<String>) -> (Columns, Vec<ImageRecord>) {
+    let none = || (Columns::from_header([]), Vec::new());
     let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
     let columns = reader.map_err(|error| error.to_string()).and_then(|mut reader| {
         let header = reader.byte_headers().map_err(|error| error.to_string())?;
-        let columns: Vec<String> = header.iter().map(text).collect();
-        Ok((columns, reader))
+        let names: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
+        Ok((Columns::from_header(names.iter().map(|name| &**name)), reader))
     });
     let (columns, mut reader) = match columns {
         Ok(read) => read,
         Err(_) if !file.exists() => {
             notes.push(format!("{TABLE} is missing: there are no images to show."));
-            return (Vec::new(), Vec::new());
+            return none();
         }
         Err(error) => {
             notes.push(format!("{TABLE} cannot be read: {error}."));
-            return (Vec::new(), Vec::new());
+            return none();
         }
     };
-    let place = |name: &str| columns.iter().position(|column| column == name);
-    let (Some(path), error) = (place("path"), place("error")) else {
+    if columns.named(Column::Path.name()).is_none() {
         notes.push(format!(
             "{TABLE} has no column \"path\": there are no images to show."
         ));
         return (columns, Vec::new());
-    };
+    }
     let (mut rows, mut seen) = (Vec::new(), HashSet::new());
     let (mut torn, mut repeated, mut outside) = (0, 0, 0);
     for record in reader.byte_records() {
@@ -180,18 +153,17 @@ fn table(file: &Path, notes: &mut Vec<String>) -> (Vec<String>, Vec<Row>) {
             torn += 1;
             continue;
         }
-        let fields: Vec<String> = record.iter().map(text).collect();
-        let id = fields[path].clone();
-        if !stays_inside(&id) {
+        let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
+        let record = columns.record(fields.iter().map(|field| &**field));
+        if !stays_inside(&record.path) {
             outside += 1;
             continue;
         }
-        if !seen.insert(id.clone()) {
+        if !seen.insert(record.path.clone()) {
             repeated += 1;
             continue;
         }
-        let error = error.map(|error| fields[error].clone()).filter(|e| !e.is_empty());
-        rows.push(Row { id, fields, error });
+        rows.push(record);
     }
     if torn > 0 {
         notes.push(format!("{TABLE}: {torn} rows are not whole and left out."));
@@ -209,8 +181,4 @@ fn table(file: &Path, notes: &mut Vec<String>) -> (Vec<String>, Vec<Row>) {
 fn stays_inside(id: &str) -> bool {
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     !id.is_empty() && !id.ends_with('/') && Path::new(id).components().all(plain)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

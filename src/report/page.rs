@@ -61,7 +61,7 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     let evaluation = evaluation::section(shown, &mut notes);
     let failed = || {
         let rows = first.run.rows.iter();
-        rows.filter_map(|row| Some((row.id.as_str(), row.error.as_deref()?)))
+        rows.filter_map(|row| Some((row.path.as_str(), row.error.as_deref()?)))
     };
     let facts = facts::facts(shown);
     let model = facts.iter().find(|fact| fact.term == "Model");
@@ -103,7 +103,7 @@ fn harmless(json: &str) -> String {
 }
 
 fn meanings(shown: &Shown) -> Vec<(&'static str, &'static str)> {
-    let is_shown = |name: &str| shown.run.column(name).is_some();
+    let is_shown = |name: &str| shown.run.columns.named(name).is_some();
     let of_table = MEASURES.iter().filter(|measure| is_shown(measure.name));
     of_table.map(|measure| (measure.name, measure.summary)).collect()
 }
@@ -130,7 +130,7 @@ fn lead(shown: &[Shown]) -> String {
 fn strangers(shown: &[Shown]) -> Vec<String> {
     let [one, other, ..] = shown else { return Vec::new() };
     let ids = |shown: &Shown| {
-        let ids = shown.run.rows.iter().map(|row| row.id.clone());
+        let ids = shown.run.rows.iter().map(|row| row.path.clone());
         ids.collect::<std::collections::HashSet<String>>()
     };
     let (ours, theirs) = (ids(one), ids(other));

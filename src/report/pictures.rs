@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::folder::{Row, Run};
+use super::folder::Run;
 use super::maps;
 use crate::error::Result;
 use crate::input::preprocessing::{Channels, Exif};
@@ -15,17 +15,18 @@ use crate::output::overlay::Photo;
 use crate::output::page::preview::Heat;
 use crate::output::page::{Pictures, Place};
 use crate::output::resample::Placement;
+use crate::record::ImageRecord;
 use crate::tensor::Map;
 
 /// The pictures of an image: those that are there, and else made now.
 pub(super) fn prepare(
     run: &Run,
-    row: &Row,
+    row: &ImageRecord,
     place: &Place<'_>,
     images: Option<&Path>,
     notes: &mut Vec<String>,
 ) -> Result<Pictures> {
-    let there = place.pictures(&row.id);
+    let there = place.pictures(&row.path);
     if there.whole.and(there.small).is_some() {
         return Ok(there);
     }
@@ -33,13 +34,13 @@ pub(super) fn prepare(
         Ok(picture) => {
             let rgb = &picture.to_rgb8();
             let photo = Photo { width: picture.width, height: picture.height, rgb };
-            let heat = heat(run, &row.id, (picture.width, picture.height));
+            let heat = heat(run, &row.path, (picture.width, picture.height));
             let heat = heat.as_ref().map(|(map, placement, bound)| Heat {
                 map,
                 placement: *placement,
                 bound: *bound,
             });
-            place.save_pictures(&row.id, photo, heat.as_ref())
+            place.save_pictures(&row.path, photo, heat.as_ref())
         }
         Err(note) => {
             notes.push(note);
@@ -49,10 +50,14 @@ pub(super) fn prepare(
 }
 
 /// The image as it was decoded, if it is still the one that was predicted.
-fn original(run: &Run, row: &Row, images: Option<&Path>) -> Result<Picture, String> {
+fn original(
+    run: &Run,
+    row: &ImageRecord,
+    images: Option<&Path>,
+) -> Result<Picture, String> {
     let places: Vec<PathBuf> = match images {
-        Some(folder) => vec![folder.join(&row.id)],
-        None => roots(run, &row.id),
+        Some(folder) => vec![folder.join(&row.path)],
+        None => roots(run, &row.path),
     };
     let mut options = ReadOptions::default();
     if run.setting("exif") == Some("ignore") {
@@ -61,11 +66,10 @@ fn original(run: &Run, row: &Row, images: Option<&Path>) -> Result<Picture, Stri
     if run.setting("channels") == Some("rgba") {
         options.channels = Channels::Rgba;
     }
-    let hash = row.text(run.column("sha256"));
     let mut why = "the image is not where it was".to_owned();
     for file in places.iter().filter(|place| place.is_file()) {
         match read_image(file, &options) {
-            Ok(image) if hash == Some(&hexadecimal(&image.sha256)) => {
+            Ok(image) if row.sha256 == Some(hexadecimal(&image.sha256)) => {
                 return Ok(image.picture);
             }
             Ok(_) => why = format!("{} has changed since", file.display()),
@@ -96,11 +100,15 @@ fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f3
 }
 
 /// A small picture of the overlay, where the image itself is not to be had.
-fn of_overlay(run: &Run, row: &Row, place: &Place<'_>) -> Result<Option<&'static str>> {
-    let file = run.path.join(map_path("overlay", &row.id, "png"));
+fn of_overlay(
+    run: &Run,
+    row: &ImageRecord,
+    place: &Place<'_>,
+) -> Result<Option<&'static str>> {
+    let file = run.path.join(map_path("overlay", &row.path, "png"));
     let Ok(decoded) = read_image(&file, &ReadOptions::default()) else { return Ok(None) };
     let picture = &decoded.picture;
     let rgb = &picture.to_rgb8();
     let photo = Photo { width: picture.width, height: picture.height, rgb };
-    place.save_small(&row.id, photo, None).map(Some)
+    place.save_small(&row.path, photo, None).map(Some)
 }

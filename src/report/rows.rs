@@ -9,6 +9,7 @@ use crate::input::hexadecimal;
 use crate::measure::{MEASURES, Measure};
 use crate::output::colormap::{self, Ramp};
 use crate::palette::Palette;
+use crate::record::Column;
 
 /// Digits of a number on the page.
 const DIGITS: usize = 4;
@@ -16,7 +17,7 @@ const DIGITS: usize = 4;
 /// What the script knows: the runs, one or two, the second one in the order of the first.
 pub(super) fn script_data(shown: &[Shown]) -> Value {
     let first = &shown[0];
-    let ids: Vec<&str> = first.run.rows.iter().map(|row| row.id.as_str()).collect();
+    let ids: Vec<&str> = first.run.rows.iter().map(|row| row.path.as_str()).collect();
     let runs = shown.iter().map(|one| run(one, &ids));
     json!({
         "paths": ids,
@@ -55,7 +56,7 @@ fn measures(shown: &Shown) -> Value {
     let with_maps: Vec<&str> = maps::measures(run).iter().map(|m| m.name).collect();
     let n_classes = run.folder.as_ref().map(|folder| folder.n_classes);
     let is_known = |measure: &&Measure| {
-        run.column(measure.name).is_some() || with_maps.contains(&measure.name)
+        run.columns.named(measure.name).is_some() || with_maps.contains(&measure.name)
     };
     let measure = |measure: &Measure| {
         json!({
@@ -72,13 +73,13 @@ fn measures(shown: &Shown) -> Value {
 /// The columns of a measure: its mean, and others of it.
 fn columns_of(shown: &Shown, name: &str) -> Vec<String> {
     let all = ["", "_patch_max", "_q95"].map(|ending| format!("{name}{ending}"));
-    all.into_iter().filter(|column| shown.run.column(column).is_some()).collect()
+    all.into_iter().filter(|column| shown.run.columns.named(column).is_some()).collect()
 }
 
 fn run(shown: &Shown, ids: &[&str]) -> Value {
     let run = &shown.run;
     let place: std::collections::HashMap<&str, usize> =
-        run.rows.iter().enumerate().map(|(i, row)| (row.id.as_str(), i)).collect();
+        run.rows.iter().enumerate().map(|(i, row)| (row.path.as_str(), i)).collect();
     let places: Vec<Option<usize>> =
         ids.iter().map(|id| place.get(id).copied()).collect();
     let rows = |of: &dyn Fn(usize) -> Value| -> Value {
@@ -90,8 +91,8 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
     let images = &shown.images;
     let mut numbers = Map::new();
     for name in numeric_columns(shown) {
-        let column = run.column(&name);
-        let of = |i: usize| rounded(run.rows[i].number(column));
+        let Some(column) = run.columns.named(&name) else { continue };
+        let of = |i: usize| rounded(run.rows[i].field(column).as_f64());
         numbers.insert(name, rows(&of));
     }
     if images.iter().any(|image| matches!(image.truth, Truth::Wrong(_))) {
@@ -101,9 +102,9 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
         };
         numbers.insert("wrong".to_owned(), rows(&of));
     }
-    let of_text = |name: &str| match run.column(name) {
+    let of_column = |column: &Column| match run.columns.named(column.name()) {
         None => Value::Null,
-        column => rows(&|i| json!(run.rows[i].text(column))),
+        Some(column) => rows(&|i| json!(run.rows[i].field(column))),
     };
     let has_labels = images.iter().any(|image| matches!(image.truth, Truth::Class(_)));
     let label = |i: usize| match images[i].truth {
@@ -115,8 +116,8 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
         "name": shown.name(),
         "place": shown.place,
         "numbers": numbers,
-        "decision": of_text("decision"),
-        "predictionSet": of_text("prediction_set"),
+        "decision": of_column(&Column::Decision),
+        "predictionSet": of_column(&Column::PredictionSet),
         "labels": labels,
         "errors": errors(shown, &places),
         "shares": shares(images, &places),
@@ -141,7 +142,10 @@ fn numeric_columns(shown: &Shown) -> Vec<String> {
     ];
     let known = known.into_iter().map(str::to_owned);
     let of_measures = MEASURES.iter().flat_map(|m| columns_of(shown, m.name));
-    known.chain(of_measures).filter(|name| shown.run.column(name).is_some()).collect()
+    known
+        .chain(of_measures)
+        .filter(|name| shown.run.columns.named(name).is_some())
+        .collect()
 }
 
 fn ending(ending: Option<&str>) -> char {

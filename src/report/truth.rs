@@ -1,10 +1,10 @@
 //! Right and wrong, where there are labels.
 
-use super::folder::Row;
 use crate::error::Result;
 use crate::evaluate::{ImageLabels, LabelSource};
 use crate::output::page::data::{ImageData, LabelData};
 use crate::output::page::{LABELS, Place};
+use crate::record::ImageRecord;
 use crate::tensor::ClassMap;
 
 /// What the labels of an image say.
@@ -20,8 +20,8 @@ pub(super) enum Truth {
 }
 
 /// Of an image with one class.
-pub(super) fn of_class(row: &Row, labels: Option<&LabelSource>) -> Truth {
-    match labels.map(|labels| labels.labels(&row.id, (1, 1))) {
+pub(super) fn of_class(row: &ImageRecord, labels: Option<&LabelSource>) -> Truth {
+    match labels.map(|labels| labels.labels(&row.path, (1, 1))) {
         Some(Ok(ImageLabels::Classes(label))) => match label.first() {
             Some(&label) if label != ClassMap::NONE => Truth::Class(label),
             _ => Truth::Unknown,
@@ -34,14 +34,14 @@ pub(super) fn of_class(row: &Row, labels: Option<&LabelSource>) -> Truth {
 pub(super) fn of_map(
     data: &ImageData,
     labels: &LabelSource,
-    row: &Row,
+    row: &ImageRecord,
     place: &Place<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Truth> {
     let (Ok(classes), Some(plane)) = (data.class_map(), &data.classes) else {
         return Ok(Truth::Unknown);
     };
-    let found = match labels.labels(&row.id, (classes.height, classes.width)) {
+    let found = match labels.labels(&row.path, (classes.height, classes.width)) {
         Ok(ImageLabels::Classes(found)) => found,
         Ok(ImageLabels::Missing(wanted)) => {
             notes.push(format!("no label: {wanted}"));
@@ -61,7 +61,7 @@ pub(super) fn of_map(
         });
     let found = ClassMap { height: classes.height, width: classes.width, classes: found };
     let script =
-        LabelData::new(&row.id, &found, plane.place).and_then(|data| data.encode());
-    place.save(LABELS, &row.id, "js", script)?;
+        LabelData::new(&row.path, &found, plane.place).and_then(|data| data.encode());
+    place.save(LABELS, &row.path, "js", script)?;
     Ok(if all > 0 { Truth::Wrong(wrong as f32 / all as f32) } else { Truth::Unknown })
 }

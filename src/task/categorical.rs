@@ -2,7 +2,7 @@
 //! computation, of the image or of every pixel.
 
 use super::{
-    ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric, OutputShape,
+    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric, OutputShape,
     PredictionColumn, StopTarget, Summary, Target, Task,
 };
 use crate::head::Role;
@@ -20,10 +20,22 @@ pub const CLASSIFICATION: Task = Task {
     default_maps: &[],
     overview: &PREDICTIVE_ENTROPY,
     prediction_columns: &[
-        PredictionColumn { name: "class", value: class },
-        PredictionColumn { name: "class_name", value: class_name },
-        PredictionColumn { name: "probability", value: probability },
-        PredictionColumn { name: "deterministic_class", value: deterministic_class },
+        PredictionColumn { name: "class", kind: ColumnKind::Class, value: class },
+        PredictionColumn {
+            name: "class_name",
+            kind: ColumnKind::Text,
+            value: class_name,
+        },
+        PredictionColumn {
+            name: "probability",
+            kind: ColumnKind::Number,
+            value: probability,
+        },
+        PredictionColumn {
+            name: "deterministic_class",
+            kind: ColumnKind::Class,
+            value: deterministic_class,
+        },
         DETERMINISTIC_PROBABILITY,
     ],
     summaries: &[MEAN],
@@ -63,6 +75,7 @@ const MEAN: Summary = Summary { suffix: "", value: image_level::mean };
 /// The mean over the items, of the image's only one in classification.
 const DETERMINISTIC_PROBABILITY: PredictionColumn = PredictionColumn {
     name: "deterministic_probability",
+    kind: ColumnKind::Number,
     value: |image| {
         let (_, probability) = image.statistics.deterministic();
         let probability = image.region.crop_map(probability);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use mcdrop::output::folder::{OutputFolder, TABLE};
 use mcdrop::output::table::{Span, Table};
+use mcdrop::record::{Columns, ImageRecord};
 
 use crate::Target;
 use crate::scratch::Scratch;
@@ -51,16 +52,16 @@ fn run(scratch: &Scratch, bytes: &[u8]) {
 }
 
 fn claimed(folder: &Path) -> Table {
-    let columns = ["path", "class_name", "error"].map(str::to_owned);
-    Table::claim(&OutputFolder::create(folder).unwrap(), &columns).unwrap()
+    let columns = Columns::from_header(["path", "class_name", "error"]);
+    Table::claim(&OutputFolder::create(folder).unwrap(), columns).unwrap()
 }
 
-/// The rows of a table, their places and their fields.
-fn rows(table: &mut Table) -> mcdrop::Result<(Vec<Span>, Vec<Vec<String>>)> {
+/// The places of a table's rows, and the rows.
+fn rows(table: &mut Table) -> mcdrop::Result<(Vec<Span>, Vec<ImageRecord>)> {
     let (mut places, mut rows) = (Vec::new(), Vec::new());
-    table.read_rows(|fields, place| {
+    table.read_rows(|record, place| {
         places.push(place);
-        rows.push(fields.iter().map(str::to_owned).collect());
+        rows.push(record);
     })?;
     Ok((places, rows))
 }
@@ -83,18 +84,21 @@ fn go_on(scratch: &Scratch, bytes: &[u8]) {
     let again = rows(&mut table).unwrap();
     assert_eq!(again, (places.clone(), read.clone()));
     let mut at = Vec::new();
-    table.read_at(places.iter().copied(), |fields| at.push(fields)).unwrap();
+    table.read_at(places.iter().copied(), |record| at.push(record)).unwrap();
     assert_eq!(at, read);
 
-    let added = ["new\n\".png".to_owned(), String::new(), "x,y".to_owned()];
+    let added = ImageRecord {
+        prediction: vec![None],
+        ..ImageRecord::failed("new\n\".png", "x,y")
+    };
     let place = table.append(&added).unwrap();
     let mut expected = read.clone();
-    expected.push(added.to_vec());
+    expected.push(added.clone());
     assert_eq!(rows(&mut table).unwrap().1, expected);
 
     // As a run does when some rows are to be made again.
     let kept: Vec<Span> = places.iter().copied().step_by(2).chain([place]).collect();
     let kept = table.keep(&kept).unwrap();
-    let expected: Vec<_> = read.into_iter().step_by(2).chain([added.to_vec()]).collect();
+    let expected: Vec<_> = read.into_iter().step_by(2).chain([added]).collect();
     assert_eq!(rows(&mut table).unwrap(), (kept, expected));
 }

@@ -6,7 +6,8 @@ use super::jsonl::Lines;
 use crate::cli::progress::Progress;
 use crate::cli::run::Run;
 use crate::cli::terminal;
-use crate::pipeline::{Event, Job, Summary, columns};
+use crate::pipeline::{Event, Job, Summary};
+use crate::record::ImageRecord;
 use crate::sampling::Sampler;
 use crate::sums::ScoreKind;
 
@@ -18,9 +19,8 @@ pub(super) struct ProgressReporter<'a> {
     /// Hints that were printed.
     hints: HashSet<String>,
     lines: Option<Lines<'a>>,
-    /// Column of the decision.
-    decision: Option<usize>,
-    decisions: BTreeMap<String, usize>,
+    /// Numbers of images by the policy's decision.
+    decisions: BTreeMap<&'static str, usize>,
 }
 
 impl<'a> ProgressReporter<'a> {
@@ -32,7 +32,6 @@ impl<'a> ProgressReporter<'a> {
             progress,
             hints: HashSet::new(),
             lines: None,
-            decision: None,
             decisions: BTreeMap::new(),
         }
     }
@@ -40,19 +39,16 @@ impl<'a> ProgressReporter<'a> {
     pub(super) fn on_event(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { sampler, kept } => self.started(sampler, *kept),
-            Event::Kept { id, fields } => {
-                self.decide(fields);
-                self.row(id, fields, true);
-            }
-            Event::Done { id, fields } => {
+            Event::Kept(record) => self.write(record),
+            Event::Done(record) => {
                 self.progress.step();
-                self.decide(fields);
-                self.row(id, fields, true);
+                self.write(record);
             }
-            Event::Failed { id, message, hint, fields } => {
+            Event::Failed { record, hint } => {
                 self.progress.step();
-                self.row(id, fields, false);
-                self.progress.aside(|| terminal::warning(message));
+                self.write(record);
+                let message = record.error.as_deref().unwrap_or_default();
+                self.progress.aside(|| terminal::warning(&message));
                 // The same hint for a thousand images is printed once.
                 if let Some(hint) = hint.filter(|hint| !self.hints.contains(*hint)) {
                     self.hints.insert(hint.to_owned());
@@ -77,19 +73,21 @@ impl<'a> ProgressReporter<'a> {
         if self.run.verbose {
             self.progress.aside(|| describe_sampler(sampler));
         }
-        let map = sampler.scores().is_map();
-        let columns = columns(&self.job.output, map);
-        self.decision = columns.iter().position(|column| column == "decision");
         if self.run.jsonl {
-            self.lines = Some(Lines::new(&self.job.output, map));
+            let task = sampler.scores().task();
+            self.lines = Some(Lines::new(&self.job.output, task));
         }
     }
 
-    /// Prints a row on standard output, if `--jsonl` was given.
-    fn row(&mut self, id: &str, fields: &[String], done: bool) {
+    /// Counts the decision of the policy, and prints the record on standard output if `--jsonl`
+    /// was given.
+    fn write(&mut self, record: &ImageRecord) {
+        if let Some(decision) = record.decision {
+            *self.decisions.entry(decision.name()).or_insert(0) += 1;
+        }
         let Some(lines) = &mut self.lines else { return };
         let mut result = Ok(());
-        self.progress.aside(|| result = lines.row(id, fields, done));
+        self.progress.aside(|| result = lines.write(record));
         if let Err(error) = result {
             let message = format!("stopped writing rows to standard output: {error}");
             self.progress.aside(|| terminal::warning(&message));
@@ -107,14 +105,6 @@ impl ProgressReporter<'_> {
                 "decisions: {}",
                 counted.collect::<Vec<_>>().join(", ")
             ));
-        }
-    }
-
-    /// Counts the decisions of the policy.
-    fn decide(&mut self, fields: &[String]) {
-        let decision = self.decision.and_then(|place| fields.get(place));
-        if let Some(decision) = decision.filter(|decision| !decision.is_empty()) {
-            *self.decisions.entry(decision.clone()).or_insert(0) += 1;
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
+use crate::record::{Columns, ImageRecord};
+
 /// Where a row is in the table's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
@@ -59,10 +61,10 @@ impl<R: BufRead + Seek> Records<R> {
     }
 }
 
-/// The fields of a record; `None` where they are not as many as columns, or no text.
-pub(super) fn fields(record: &[u8], n_columns: usize) -> Option<csv::StringRecord> {
+/// Parses a row; `None` if it has not as many fields as columns, or is not text.
+pub(super) fn parse(record: &[u8], columns: &Columns) -> Option<ImageRecord> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
     let mut fields = csv::StringRecord::new();
     let read = reader.read_record(&mut fields).ok()?;
-    (read && fields.len() == n_columns).then_some(fields)
+    (read && fields.len() == columns.len()).then(|| columns.record(&fields))
 }

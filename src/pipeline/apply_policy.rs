@@ -1,0 +1,122 @@
+//! Applies a policy to an image: calibrated probabilities, sets of classes, a decision.
+
+use rayon::prelude::*;
+
+use super::write::{ImageResult, Writer};
+use crate::error::Result;
+use crate::measure::image_level;
+use crate::metric::{PredictedClasses, deterministic_scores};
+use crate::output::colormap::Ramp;
+use crate::output::folder::{SET_SIZE, map_path};
+use crate::output::heat_map::HeatMap;
+use crate::output::resample;
+use crate::policy::{Decision, ImageScore, Policy, temper};
+use crate::record::ImageRecord;
+use crate::tensor::{ClassMap, Map};
+
+/// What a policy finds at the pixels of an image.
+struct PixelResult {
+    /// The number of classes in the set of each pixel.
+    set_sizes: ClassMap,
+    /// The mean probability of the most probable class at the policy's temperature.
+    mean_probability: f32,
+}
+
+impl Writer<'_> {
+    /// Adds the policy's columns to the record, and writes the map of set sizes.
+    pub(super) fn apply_policy(
+        &self,
+        policy: &Policy,
+        result: &ImageResult<'_>,
+        record: &mut ImageRecord,
+    ) -> Result<()> {
+        record.decision = decide(policy, result);
+        if policy.sets.is_none() && policy.temperature.is_none() {
+            return Ok(());
+        }
+        if self.task.has_maps() {
+            let pixels = apply_to_pixels(policy, result);
+            record.calibrated_probability =
+                policy.temperature.as_ref().map(|_| pixels.mean_probability);
+            if policy.sets.is_some() {
+                record.set_size = Some(image_level::mean(&values(&pixels.set_sizes)));
+                self.write_set_sizes(result, &pixels.set_sizes)?;
+            }
+            return Ok(());
+        }
+        let mut probabilities = result.probabilities().to_vec();
+        if let Some(temperature) = &policy.temperature {
+            temper(&mut probabilities, temperature.value);
+            let class = result.classes().classes[0];
+            record.calibrated_probability = Some(probabilities[usize::from(class)]);
+        }
+        let classes = policy.sets.as_ref().map(|sets| sets.rule.classes(&probabilities));
+        record.set_size = classes.as_ref().map(|classes| classes.len() as f32);
+        record.prediction_set = classes;
+        Ok(())
+    }
+
+    fn write_set_sizes(&self, result: &ImageResult<'_>, sizes: &ClassMap) -> Result<()> {
+        let (placement, height, width) = self.map_placement(result);
+        // Whole numbers stay so: no size between two pixels' sizes.
+        let map = &values(&resample::classes(sizes, &placement, height, width));
+        let heat = HeatMap { map, bound: result.n_classes() as f32, ramp: Ramp::Linear };
+        for format in &self.options.formats {
+            let path = map_path(SET_SIZE, result.id, format.extension);
+            self.folder.save(&path, (format.encode)(&heat))?;
+        }
+        Ok(())
+    }
+}
+
+fn decide(policy: &Policy, result: &ImageResult<'_>) -> Option<Decision> {
+    if !policy.decides() {
+        return None;
+    }
+    let predicted = result.classes();
+    let pixels = PredictedClasses {
+        predicted: &predicted.classes,
+        width: predicted.width,
+        n_classes: result.n_classes(),
+    };
+    policy.decide(|score: &ImageScore| match score.measure {
+        Some(measure) => {
+            let map = result.map_of(measure);
+            map.map_or(f32::NAN, |map| score.value(&map.values, &pixels))
+        }
+        None => {
+            let scores = deterministic_scores(result.deterministic().probabilities);
+            score.value(&scores, &pixels)
+        }
+    })
+}
+
+fn apply_to_pixels(policy: &Policy, result: &ImageResult<'_>) -> PixelResult {
+    let (height, width) = result.size();
+    let (n, n_classes) = (height * width, result.n_classes());
+    let probabilities = result.probabilities();
+    let rule = policy.sets.as_ref().map(|sets| sets.rule);
+    let apply = |item: &mut Vec<f32>, pixel: usize| {
+        item.clear();
+        item.extend(probabilities[pixel..].iter().step_by(n));
+        if let Some(temperature) = &policy.temperature {
+            temper(item, temperature.value);
+        }
+        let size = rule.map_or(0, |rule| rule.size(item) as u16);
+        (size, item.iter().copied().fold(0.0, f32::max))
+    };
+    let item = || Vec::with_capacity(n_classes);
+    let (classes, values): (Vec<u16>, Vec<f32>) =
+        (0..n).into_par_iter().map_init(item, apply).unzip();
+    PixelResult {
+        set_sizes: ClassMap { height, width, classes },
+        mean_probability: image_level::mean(&Map { height, width, values }),
+    }
+}
+
+/// Returns ids as values, NaN for none.
+fn values(map: &ClassMap) -> Map {
+    let value = |id: &u16| if *id == ClassMap::NONE { f32::NAN } else { f32::from(*id) };
+    let values = map.classes.iter().map(value).collect();
+    Map { height: map.height, width: map.width, values }
+}

@@ -1,0 +1,189 @@
+//! What a run is asked to do, and what it reports.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::input::ImageFile;
+use crate::measure::Measure;
+use crate::output::folder::{SET_SIZE, map_path};
+use crate::output::format::Format;
+use crate::policy::Policy;
+use crate::record::{Column, Columns, ImageRecord, MapSize, Precision};
+use crate::sampling::{Sampler, SamplingOptions};
+use crate::sums::Needs;
+use crate::task::{TASKS, Task};
+
+/// The images of a run, and what is done with them.
+#[derive(Debug)]
+pub struct Job {
+    /// The images, in the order of the rows.
+    pub images: Vec<ImageFile>,
+    /// The folder of the results.
+    pub folder: PathBuf,
+    /// Results of an earlier run in that folder are replaced.
+    pub overwrite: bool,
+    /// Settings of the samples.
+    pub sampling: SamplingOptions,
+    /// What is written.
+    pub output: OutputOptions,
+}
+
+/// What a run writes.
+#[derive(Debug, Clone)]
+pub struct OutputOptions {
+    /// Measures of the table of images.
+    pub measures: Vec<&'static Measure>,
+    /// Measures of which maps are written.
+    pub maps: Vec<&'static Measure>,
+    /// Class maps are written.
+    pub prediction: bool,
+    /// Overlays are written.
+    pub overlay: bool,
+    /// Formats of the measures' maps.
+    pub formats: Vec<&'static Format>,
+    /// Size of class maps and of the measures' maps; overlays have the image's size.
+    pub map_size: MapSize,
+    /// Precision of the mean probabilities, if they are kept.
+    pub keep_probabilities: Option<Precision>,
+    /// The policy that is applied.
+    pub policy: Option<Policy>,
+    /// Pictures and values are written for the page of the folder.
+    pub report: bool,
+}
+
+/// An event of a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The model is open; images follow.
+    Started {
+        /// The model as it is run.
+        sampler: &'a Sampler,
+        /// Number of images that an earlier run finished.
+        kept: usize,
+    },
+    /// An earlier run finished an image; sent for all of these before the first other image.
+    Kept(&'a ImageRecord),
+    /// An image is done and its row is written.
+    Done(&'a ImageRecord),
+    /// An image failed; the record has the error.
+    Failed {
+        /// The record of the image.
+        record: &'a ImageRecord,
+        /// The hint of the error, if it has one.
+        hint: Option<&'a str>,
+    },
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Images with a prediction.
+    pub done: usize,
+    /// Images with an error.
+    pub failed: usize,
+    /// Images with a prediction that an earlier run finished.
+    pub kept: usize,
+    /// The run was stopped before the last image.
+    pub stopped: bool,
+    /// Time from the first image to the last row.
+    pub time: Duration,
+}
+
+impl OutputOptions {
+    /// Returns the sums over samples that the measures and maps need.
+    pub fn needs(&self) -> Needs {
+        // The task is not known before the model runs.
+        let overviews = TASKS.iter().map(|task| task.overview);
+        let overviews = overviews.filter(|_| self.shows_overview());
+        let of_policy = self.policy.iter().flat_map(Policy::measures);
+        let measures = self.measures.iter().chain(&self.maps).copied();
+        measures
+            .chain(overviews)
+            .chain(of_policy)
+            .fold(Needs::default(), |needs, measure| needs.union(measure.needs))
+    }
+
+    fn shows_overview(&self) -> bool {
+        self.overlay || self.report
+    }
+
+    /// Returns the measures whose values the page shows: those with a map, and the task's overview.
+    pub(super) fn measures_of_page(&self, task: &Task) -> Vec<&'static Measure> {
+        let has_overview = self.maps.iter().any(|m| m.name == task.overview.name);
+        let overview = (!has_overview).then_some(task.overview);
+        overview.into_iter().chain(self.maps.iter().copied()).collect()
+    }
+
+    /// Returns every measure that some output needs, once.
+    pub(super) fn computed(&self, task: &Task) -> Vec<&'static Measure> {
+        let overview = self.shows_overview().then_some(task.overview);
+        let maps = self.maps.iter().copied().chain(overview);
+        let maps = maps.filter(|_| task.has_maps());
+        let of_policy = self.policy.iter().flat_map(Policy::measures);
+        let mut computed = self.measures.clone();
+        for measure in maps.chain(of_policy) {
+            if !computed.iter().any(|other| other.name == measure.name) {
+                computed.push(measure);
+            }
+        }
+        computed
+    }
+
+    /// Returns the columns of the table of images.
+    pub fn columns(&self, task: &Task) -> Columns {
+        let of_policy = self.policy.iter().flat_map(|policy| {
+            [
+                (Column::CalibratedProbability, policy.temperature.is_some()),
+                (Column::SetSize, policy.sets.is_some()),
+                (Column::PredictionSet, policy.sets.is_some() && !task.has_maps()),
+                (Column::Decision, policy.decides()),
+            ]
+        });
+        let of_policy = of_policy.filter(|(_, is_written)| *is_written);
+        Columns::new(task, &self.measures, of_policy.map(|(column, _)| column))
+    }
+
+    /// Returns the files of an image that was predicted: the kind of each, and its path in the
+    /// output folder.
+    ///
+    /// The kind is `prediction`, `overlay`, `set_size`, `probabilities`, `deterministic` or a
+    /// measure; of several files of a kind, all but the first are named by kind and ending, as in
+    /// `margin.npy`.
+    pub fn files(&self, task: &Task, id: &str) -> Vec<(String, String)> {
+        let has_maps = task.has_maps();
+        let mut files = Vec::new();
+        let mut add = |kind: &str, extension: &str| {
+            let path = map_path(kind, id, extension);
+            if files.iter().any(|(_, known)| *known == path) {
+                return;
+            }
+            let first = !files.iter().any(|(name, _)| name == kind);
+            let name =
+                if first { kind.to_owned() } else { format!("{kind}.{extension}") };
+            files.push((name, path));
+        };
+        if has_maps && self.prediction {
+            add("prediction", "png");
+        }
+        let maps = if has_maps { self.maps.as_slice() } else { &[] };
+        for measure in maps {
+            for format in &self.formats {
+                add(measure.name, format.extension);
+            }
+        }
+        if has_maps && self.overlay {
+            add("overlay", "png");
+        }
+        if has_maps && self.policy.as_ref().is_some_and(|policy| policy.sets.is_some()) {
+            self.formats.iter().for_each(|format| add(SET_SIZE, format.extension));
+        }
+        if self.keep_probabilities.is_some() {
+            add("probabilities", "npy");
+            add("deterministic", "npy");
+            for measure in self.computed(task) {
+                add(measure.name, "npy");
+            }
+        }
+        files
+    }
+}
