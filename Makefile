@@ -94,6 +94,7 @@ readme-pictures: build ## Take the pictures of the page for the README (needs Ch
 
 bench: setup ## Time the kernels and whole predictions (minutes; BENCH=dropout for some)
 	cargo bench --locked --bench kernels --bench predictions -- $(BENCH)
+	cargo bench --locked --bench single_image
 
 bench-error: setup ## Measure the sampling error against time (ten minutes; with the U-Net of bench-peers, if it is there)
 	cargo bench --locked --bench error_against_time -- fixtures/readme $$(ls target/bench/unet.onnx 2>/dev/null)

@@ -10,8 +10,8 @@ use mcdrop::{Sampler, measure};
 
 fn main() -> mcdrop::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let model = arguments.next().unwrap_or("models/streets.onnx".to_owned());
-    let folder = arguments.next().unwrap_or("fixtures/streets/images".to_owned());
+    let model = arguments.next().unwrap_or("models/digits.onnx".to_owned());
+    let folder = arguments.next().unwrap_or("fixtures/digits".to_owned());
 
     let mut sampler = Sampler::builder(model).build()?;
     let mut rows = Vec::new();
