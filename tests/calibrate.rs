@@ -212,7 +212,7 @@ fn sets_of_pixels_get_a_map_of_their_sizes() {
         "aps",
     ]);
     assert_eq!(code, Some(2));
-    assert!(told.contains("--method: is about classification"), "{told}");
+    assert!(told.contains("--method: applies to classification"), "{told}");
     let image = path("fixtures/streets/images/street_00.png");
     done(&[
         "predict",
@@ -299,11 +299,11 @@ fn what_cannot_be_promised_is_said_with_a_way_out() {
     let (digits, out) = (path("fixtures/digits"), DIGITS.out());
     for (more, what) in [
         (&["--keep", "0.999"][..], "at least 999 images, found 300"),
-        (&["--keep", "1.5"], "no number between 0 and 1"),
+        (&["--keep", "1.5"], "expected a number between 0 and 1"),
         (&["--labels", &digits, "--risk", "0.0001"], "images, found 300"),
         (&["--labels", &digits, "--alpha", "0.001"], "at least 999 images"),
         (&["--risk", "0.1"], "--labels"),
-        (&["--keep", "0.9", "--measure", "surprise"], "\"surprise\" is no measure"),
+        (&["--keep", "0.9", "--measure", "surprise"], "unknown measure \"surprise\""),
         (&["--keep", "0.9", "--aggregation", "patch_max"], "--aggregation"),
         (&["--keep", "0.9", "--labels", "/nowhere"], "/nowhere"),
         (&["--labels", &digits, "--alpha", "0.1", "--measure", "margin"], "--measure"),
@@ -320,7 +320,7 @@ fn what_cannot_be_promised_is_said_with_a_way_out() {
         ("", "missing field"),
         ("version = 2\n[made_with]\n", "version 2"),
         ("version = 1\nsurprise = 1\n[made_with]\n", "surprise"),
-        ("\u{0}", "is no policy"),
+        ("\u{0}", "is not a policy"),
     ] {
         fs::write(file, text).unwrap();
         let new = folder.path().join("new");
@@ -373,8 +373,8 @@ fn tuning_tries_every_ratio_and_ends_in_a_command_that_runs() {
         assert!(folder.path().join("out/predictions.csv").exists());
     }
     for (more, what) in [
-        (&["--places", "head"][..], "live dropout of its own"),
-        (&["--deterministic"], "nothing to tune"),
+        (&["--places", "head"][..], "live dropout"),
+        (&["--deterministic"], "no dropout to tune"),
     ] {
         let arguments = ["tune", &model, &digits, "--labels", &labels];
         let (code, told) = refused(&[&arguments[..], more].concat());

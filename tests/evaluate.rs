@@ -166,7 +166,7 @@ fn digits_are_compared_with_the_folders_that_they_lie_in_and_with_a_table() {
         evaluate(copy.path(), &fixture::path("fixtures/digits"), &[]);
     // Those of the folder "strange" are no class.
     assert_eq!(code, Some(3), "{told}");
-    assert!(told.contains("its folder \"letters\" is no class"), "{told}");
+    assert!(told.contains("its folder \"letters\" is not a class"), "{told}");
     let by_folder = metrics(copy.path());
     assert!(value(&by_folder, "accuracy") > 0.9);
     assert!(
@@ -308,7 +308,7 @@ fn what_is_wrong_is_said_with_a_way_out() {
     );
     assert_eq!(of_maps.0, Some(2));
     assert!(
-        of_maps.2.contains("--reduce-zero-label: is about label maps"),
+        of_maps.2.contains("--reduce-zero-label: applies to label maps"),
         "{}",
         of_maps.2
     );
@@ -316,7 +316,7 @@ fn what_is_wrong_is_said_with_a_way_out() {
     let copy = DIGITS.copy();
     for (rows, what) in [
         ("a,b\n0/0001.png,1\n", "columns are a,b"),
-        ("path,label\n0/0001.png,ten\n", "\"ten\" is no class name"),
+        ("path,label\n0/0001.png,ten\n", "\"ten\" is neither a class name"),
         ("path,label\n0/0001.png,1\n0/0001.png,2\n", "labels 1 and 2"),
         ("path,label\n0/0001.png,10\n", "id of 0 to 9"),
     ] {

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::metric::{Curve, DETERMINISTIC, Evaluation};
 use crate::output::chart::{self, Axis, Chart, Marks, Point, Scale, Series};
 use crate::output::folder::CURVES;
-use crate::task::Item;
 
 /// Scores shown in figures; tables contain all scores.
 const SHOWN: [&str; 3] = ["predictive_entropy", "mutual_information", DETERMINISTIC];
@@ -44,99 +43,73 @@ impl Figure {
 struct FigureKind {
     name: &'static str,
     /// Computes the curves.
-    curves: fn(&Evaluation, &PredictionFolder) -> Vec<Curve>,
+    curves: fn(&Evaluation) -> Vec<Curve>,
     /// Draws some of the curves.
-    draw: fn(Vec<Curve>, &PredictionFolder) -> Figure,
+    draw: fn(&[Curve], &PredictionFolder) -> Vec<Chart>,
 }
-
-const OUT_OF_DISTRIBUTION: &str = "in_and_out_of_distribution";
-const PATCHES: &str = "patch_accuracy_patch_uncertainty";
 
 /// All kinds of figures, in the order in which they are shown.
 const FIGURES: &[FigureKind] = &[
     FigureKind {
         name: "reliability",
-        curves: |evaluation, _| evaluation.reliability(),
-        draw: |curves, _| reliability(curves),
+        curves: Evaluation::reliability,
+        draw: |curves, _| vec![reliability(curves)],
     },
     FigureKind {
         name: "risk_coverage",
-        curves: |evaluation, _| evaluation.risk_coverage(),
-        draw: |curves, _| risk_coverage(curves),
+        curves: Evaluation::risk_coverage,
+        draw: |curves, _| vec![risk_coverage(curves)],
     },
     FigureKind {
         name: "right_and_wrong",
-        curves: |evaluation, _| evaluation.right_and_wrong(),
+        curves: Evaluation::right_and_wrong,
         draw: |curves, folder| {
-            let sides = ["right", "wrong"];
-            histograms("right_and_wrong", "histogram", "", sides, curves, folder)
+            histograms("histogram", ["right", "wrong"], curves, folder)
         },
     },
     FigureKind {
         name: "sparsification",
-        curves: |evaluation, _| evaluation.sparsification(),
-        draw: |curves, _| sparsification(curves),
+        curves: Evaluation::sparsification,
+        draw: |curves, _| vec![sparsification(curves)],
     },
     FigureKind {
-        name: OUT_OF_DISTRIBUTION,
-        curves: |evaluation, _| match evaluation.n_images().1 {
-            0 => Vec::new(),
-            _ => evaluation.inside_and_outside_images(),
-        },
-        draw: |curves, folder| {
-            let ending = match folder.task.item {
-                Item::Image => "",
-                Item::Pixel => ".mean",
-            };
-            histograms(
-                OUT_OF_DISTRIBUTION,
-                "ood",
-                ending,
-                ["inside", "outside"],
-                curves,
-                folder,
-            )
-        },
+        name: "in_and_out_of_distribution",
+        curves: Evaluation::inside_and_outside_images,
+        draw: |curves, folder| histograms("ood", ["inside", "outside"], curves, folder),
     },
     FigureKind {
-        name: PATCHES,
-        curves: |evaluation, _| evaluation.pavpu(),
+        name: "patch_accuracy_patch_uncertainty",
+        curves: Evaluation::pavpu,
         draw: |curves, _| patches(curves),
     },
 ];
 
 /// Returns the figures of an evaluation; without labels most are empty and left out.
 pub(super) fn figures(evaluation: &Evaluation, folder: &PredictionFolder) -> Vec<Figure> {
-    let curves = |kind: &FigureKind| Ok((kind.curves)(evaluation, folder));
-    draw(folder, &curves, &mut Vec::new())
+    let kinds = FIGURES.iter();
+    kinds.filter_map(|kind| kind.figure((kind.curves)(evaluation), folder)).collect()
 }
 
 /// Reads the tables of an evaluation from a folder; returns the figures, and the errors of the
 /// tables that cannot be read.
 pub fn read(folder: &PredictionFolder) -> (Vec<Figure>, Vec<Error>) {
-    let mut wrong = Vec::new();
-    let curves = |kind: &FigureKind| {
-        read_csv(&folder.path().join(format!("{CURVES}/{}.csv", kind.name)))
-    };
-    let figures = draw(folder, &curves, &mut wrong);
-    (figures, wrong)
-}
-
-fn draw(
-    folder: &PredictionFolder,
-    curves: &dyn Fn(&FigureKind) -> Result<Vec<Curve>>,
-    wrong: &mut Vec<Error>,
-) -> Vec<Figure> {
-    let mut figures = Vec::new();
+    let (mut figures, mut errors) = (Vec::new(), Vec::new());
     for kind in FIGURES {
-        match curves(kind) {
-            Ok(curves) if curves.is_empty() => {}
-            Ok(curves) => figures.push((kind.draw)(curves, folder)),
-            Err(error) => wrong.push(error),
+        match read_csv(&folder.path().join(format!("{CURVES}/{}.csv", kind.name))) {
+            Ok(curves) => figures.extend(kind.figure(curves, folder)),
+            Err(error) => errors.push(error),
         }
     }
-    figures.retain(|figure| figure.charts.iter().any(|c| !c.series.is_empty()));
-    figures
+    (figures, errors)
+}
+
+impl FigureKind {
+    /// Draws the figure; `None` if nothing is shown.
+    fn figure(&self, curves: Vec<Curve>, folder: &PredictionFolder) -> Option<Figure> {
+        let charts = (self.draw)(&curves, folder);
+        let is_shown = !curves.is_empty() && charts.iter().any(|c| !c.series.is_empty());
+        is_shown.then_some(Figure { name: self.name, charts, curves })
+    }
 }
 
 /// Reads the curves of a table; returns none if the file does not exist.
@@ -186,13 +159,15 @@ fn find<'a>(curves: &'a [Curve], name: &str) -> Option<&'a Curve> {
 
 /// Returns the curves with this prefix for the scores that are shown.
 fn of_shown(curves: &[Curve], prefix: &str) -> Vec<Series> {
-    let of = |score: &&str| {
-        find(curves, &format!("{prefix}.{score}")).map(|c| series(score, Marks::Curve, c))
-    };
-    SHOWN.iter().filter_map(of).collect()
+    let mut all = Vec::new();
+    for score in SHOWN {
+        let curve = find(curves, &format!("{prefix}.{score}"));
+        all.extend(curve.map(|curve| series(score, Marks::Curve, curve)));
+    }
+    all
 }
 
-fn reliability(curves: Vec<Curve>) -> Figure {
+fn reliability(curves: &[Curve]) -> Chart {
     let unit = Some((0.0, 1.0));
     let ideal = Curve { name: String::new(), x: vec![0.0, 1.0], y: vec![0.0, 1.0] };
     let mut all = vec![series("ideal", Marks::Curve, &ideal)];
@@ -200,63 +175,61 @@ fn reliability(curves: Vec<Curve>) -> Figure {
         ("reliability.accuracy", "accuracy"),
         ("reliability.share", "share of the items"),
     ] {
-        all.extend(find(&curves, name).map(|curve| series(label, Marks::Line, curve)));
+        all.extend(find(curves, name).map(|curve| series(label, Marks::Line, curve)));
     }
-    let chart = Chart {
+    Chart {
         title: "reliability".to_owned(),
         description: "Accuracy against confidence; on the diagonal both are equal."
             .to_owned(),
         x: axis("confidence", unit),
         y: axis("accuracy", unit),
         series: all,
-    };
-    Figure { name: "reliability", charts: vec![chart], curves }
+    }
 }
 
-fn risk_coverage(curves: Vec<Curve>) -> Figure {
-    let chart = Chart {
+fn risk_coverage(curves: &[Curve]) -> Chart {
+    Chart {
         title: "risk against coverage".to_owned(),
         description: "Share of wrong items among those kept, the most certain first."
             .to_owned(),
         x: axis("coverage: share of the items kept", Some((0.0, 1.0))),
         y: axis("risk: share of these that are wrong", None),
-        series: of_shown(&curves, "risk_coverage"),
-    };
-    Figure { name: "risk_coverage", charts: vec![chart], curves }
+        series: of_shown(curves, "risk_coverage"),
+    }
 }
 
-fn sparsification(curves: Vec<Curve>) -> Figure {
-    let mut all = of_shown(&curves, "sparsification");
-    let best = find(&curves, "sparsification.best");
+fn sparsification(curves: &[Curve]) -> Chart {
+    let mut all = of_shown(curves, "sparsification");
+    let best = find(curves, "sparsification.best");
     all.extend(best.map(|curve| series("best order", Marks::Curve, curve)));
-    let chart = Chart {
+    Chart {
         title: "sparsification".to_owned(),
         description: "Mean Brier score of the remaining items, over the share removed."
             .to_owned(),
         x: axis("share of the items removed", Some((0.0, 1.0))),
         y: axis("Brier score of the rest, over that of all", None),
         series: all,
-    };
-    Figure { name: "sparsification", charts: vec![chart], curves }
+    }
 }
 
 /// Draws the histograms of two kinds of items for each measure that is shown.
 fn histograms(
-    name: &'static str,
     prefix: &str,
-    ending: &str,
     kinds: [&str; 2],
-    curves: Vec<Curve>,
+    curves: &[Curve],
     folder: &PredictionFolder,
-) -> Figure {
-    let shown = folder.measures.iter().filter(|measure| SHOWN.contains(&measure.name));
-    let of = |measure: &&'static crate::measure::Measure| {
-        let kind = |kind: &&str| {
+) -> Vec<Chart> {
+    let mut charts = Vec::new();
+    for measure in folder.measures.iter().filter(|m| SHOWN.contains(&m.name)) {
+        let mut all = Vec::new();
+        for kind in kinds {
+            let name = format!("{prefix}.{kind}.{}", measure.name);
+            // The curves of images have one aggregation each, of which the mean is shown.
             let curve =
-                find(&curves, &format!("{prefix}.{kind}.{}{ending}", measure.name))?;
-            Some(series(kind, Marks::Steps, &closed(curve)))
-        };
-        Chart {
+                find(curves, &name).or_else(|| find(curves, &format!("{name}.mean")));
+            all.extend(curve.map(|curve| series(kind, Marks::Steps, &closed(curve))));
+        }
+        charts.push(Chart {
             title: measure.name.to_owned(),
             description: format!(
                 "{} and {} items by {}.",
@@ -264,11 +237,10 @@ fn histograms(
             ),
             x: axis(&format!("{} ({})", measure.name, measure.unit), None),
             y: axis("share of its kind", None),
-            series: kinds.iter().filter_map(kind).collect(),
-        }
-    };
-    let charts = shown.map(of).collect();
-    Figure { name, charts, curves }
+            series: all,
+        });
+    }
+    charts
 }
 
 /// Appends the right end of the last bar.
@@ -281,28 +253,29 @@ fn closed(curve: &Curve) -> Curve {
     closed
 }
 
-fn patches(curves: Vec<Curve>) -> Figure {
+fn patches(curves: &[Curve]) -> Vec<Chart> {
     const SIDE: usize = 4;
-    let of = |score: &&str| {
-        let kinds = [
+    let mut charts = Vec::new();
+    for score in SHOWN {
+        let mut all = Vec::new();
+        for (kind, label) in [
             ("pavpu", "PAvPU"),
             ("pavpu_accurate_given_certain", "accurate if certain"),
             ("pavpu_uncertain_given_inaccurate", "uncertain if inaccurate"),
-        ];
-        let kind = |(kind, label): (&str, &str)| {
-            let curve = find(&curves, &format!("{kind}.{score}.{SIDE}"))?;
-            Some(series(label, Marks::Curve, curve))
-        };
-        let series: Vec<Series> = kinds.into_iter().filter_map(kind).collect();
-        (!series.is_empty()).then(|| Chart {
-            title: (*score).to_owned(),
-            description: "Patch accuracy against patch uncertainty, by threshold."
-                .to_owned(),
-            x: axis(&format!("threshold of {score}"), None),
-            y: axis("share of the 4 x 4 patches", Some((0.0, 1.0))),
-            series,
-        })
-    };
-    let charts = SHOWN.iter().filter_map(of).collect();
-    Figure { name: PATCHES, charts, curves }
+        ] {
+            let curve = find(curves, &format!("{kind}.{score}.{SIDE}"));
+            all.extend(curve.map(|curve| series(label, Marks::Curve, curve)));
+        }
+        if !all.is_empty() {
+            charts.push(Chart {
+                title: score.to_owned(),
+                description: "Patch accuracy against patch uncertainty, by threshold."
+                    .to_owned(),
+                x: axis(&format!("threshold of {score}"), None),
+                y: axis("share of the 4 x 4 patches", Some((0.0, 1.0))),
+                series: all,
+            });
+        }
+    }
+    charts
 }

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn sets_take_the_kth_probability_of_the_true_class() {
-    // 19 images at alpha .1: k = ceil(20 * .9) = 18.
+    // 19 images at alpha 0.1: k = ceil(20 * 0.9) = 18.
     let own: Vec<f32> = (1..=19).map(|i| i as f32 / 20.0).collect();
     assert_eq!(lac_rule(&own, 0.1), Ok(SetRule::AtLeast(0.1)));
     assert_eq!(aps_rule(&own, 0.1), Ok(SetRule::AfterSum(0.9)));
@@ -28,7 +28,7 @@ fn the_share_that_is_missed_stays_below_alpha_with_room_for_the_next_image() {
     for i in 1..=99 {
         seen.add(&[i as f32 / 1000.0], 10);
     }
-    // (m / 10 + 1) / 100 <= .05 for m <= 40 images that miss theirs.
+    // (m / 10 + 1) / 100 <= 0.05 for m <= 40 images that miss theirs.
     let Ok(SetRule::AtLeast(least)) = risk_control_rule(&seen, 0.05) else { panic!() };
     assert!((0.0405..=0.041).contains(&least), "{least}");
     // Without room for one more image's whole loss, none of it may be missed.

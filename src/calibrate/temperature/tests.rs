@@ -14,7 +14,7 @@ fn items(said: f64, truth: f64, n: usize) -> LogProbabilities {
 
 #[test]
 fn overconfident_probabilities_get_the_temperature_that_makes_them_true() {
-    // ln(.98 / .02) / ln(.8 / .2) = 2.807.
+    // ln(0.98 / 0.02) / ln(0.8 / 0.2) = 2.807.
     let TemperatureFit::Found(found) = items(0.98, 0.8, 1000).fit() else { panic!() };
     assert!((found.value - 2.807_36).abs() < 1e-3, "{found:?}");
     let entropy = -(0.8 * 0.8_f64.ln() + 0.2 * 0.2_f64.ln());

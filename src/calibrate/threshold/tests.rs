@@ -34,7 +34,7 @@ fn the_limit_that_keeps_a_share_is_the_kth_score() {
     let kept = coverage_threshold(&scores, 0.95).unwrap();
     assert!(95.0 < kept.below && kept.below < 95.001);
     let (low, high) = kept.interval;
-    // Where the binomial sum of 95 and more of 99 is .025 and .975, by bisection in Python.
+    // Where the binomial sum of 95 and more of 99 is 0.025 and 0.975, by bisection in Python.
     assert!(
         (low - 0.899_772_1).abs() < 1e-6 && (high - 0.983_400_1).abs() < 1e-6,
         "{low} {high}"
@@ -81,7 +81,7 @@ fn the_risk_below_a_limit_is_exceeded_as_rarely_as_was_promised() {
         exceeded += usize::from(limit * limit / 3.0 > 0.1);
         coverage += limit;
     }
-    // A tenth of 1,000 is the promise; the truth would be a coverage of .548.
+    // A tenth of 1,000 is the promise; the truth would be a coverage of 0.548.
     assert!(found > 930 && exceeded <= 100, "{found} {exceeded}");
     assert!(coverage / f64::from(found) > 0.38, "{coverage}");
 }
@@ -100,7 +100,7 @@ fn shares_of_wrong_pixels_are_bounded_as_rarely_wrong() {
             continue;
         };
         found += 1;
-        // Below t the mean is .05 t + .025: .06 at .7.
+        // Below t the mean is 0.05 t + 0.025: 0.06 at 0.7.
         exceeded += usize::from(risk_control.below.is_none_or(|limit| limit > 0.7));
     }
     assert!(found > 900 && exceeded <= 100, "{found} {exceeded}");
@@ -119,7 +119,7 @@ fn all_images_are_accepted_where_none_is_wrong() {
 #[test]
 fn where_no_limit_is_safe_the_smallest_risk_is_told() {
     let right: Vec<(f32, f64)> = (0..60).map(|i| (i as f32, 0.0)).collect();
-    // .98^n = .05 at n = 148.3.
+    // 0.98^n = 0.05 at n = 148.3.
     assert_eq!(risk_threshold(&losses(&right), 0.02, 0.95), Err(RiskError::TooFew(149)));
     let wrong: Vec<(f32, f64)> = (0..60).map(|i| (i as f32, 1.0)).collect();
     assert_eq!(risk_threshold(&losses(&wrong), 0.5, 0.95), Err(RiskError::TooMuch(1.0)));

@@ -1,4 +1,4 @@
-//! Images made of random numbers.
+//! Random images.
 
 use crate::metric::{
     DeterministicPass, Evaluation, EvaluationOptions, EvaluationSpec, IGNORED,
@@ -6,7 +6,7 @@ use crate::metric::{
 };
 use crate::task::Item;
 
-/// A generator for test data: `SplitMix64`.
+/// Generator of test data: `SplitMix64`.
 #[derive(Debug, Clone)]
 pub(super) struct Random(pub(super) u64);
 
@@ -18,7 +18,7 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    /// Evenly from 0 to 1.
+    /// Returns a uniform number in [0, 1).
     pub(super) fn share(&mut self) -> f64 {
         (self.word() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -60,7 +60,7 @@ impl Image {
         ImageSummary::new(&input, spec)
     }
 
-    /// One item with probabilities and nothing else.
+    /// Creates an image of one item with only probabilities and a label.
     pub(super) fn plain(id: &str, probabilities: &[f32], label: u16) -> Self {
         Self {
             id: id.to_owned(),
@@ -75,7 +75,7 @@ impl Image {
     }
 }
 
-/// What random images are like.
+/// Items, classes and size of random images.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind {
     pub(super) item: Item,
@@ -105,13 +105,13 @@ pub(super) fn spec(kind: Kind, options: EvaluationOptions) -> EvaluationSpec {
         .with_masks()
 }
 
-/// Options that keep tests quick.
+/// Returns options that keep tests fast.
 pub(super) fn options(replicates: usize) -> EvaluationOptions {
     EvaluationOptions { replicates, patch_sizes: vec![2, 4, 6, 8], interior: 1 }
 }
 
-/// A random image: blocks of classes, probabilities that are mostly right, entropy, small
-/// mutual information over many octaves, a variation ratio that takes 32 values.
+/// Creates a random image: blocks of classes, mostly right probabilities, entropy, small mutual
+/// information over many octaves, and a variation ratio with 32 values.
 pub(super) fn image(kind: Kind, id: &str, random: &mut Random) -> Image {
     let (n, n_classes) = (kind.height * kind.width, kind.n_classes);
     let mut image = Image {

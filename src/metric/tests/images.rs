@@ -5,7 +5,7 @@ use crate::metric::{
 };
 use crate::task::Item;
 
-/// The loss of an image, where it has labels.
+/// Returns the loss of an image; `None` without labels.
 fn loss(image: &Image) -> Option<f64> {
     let items = oracle::items(std::slice::from_ref(image));
     let wrong = items.iter().filter(|item| item.is_wrong()).count();
@@ -25,7 +25,7 @@ fn naive(image: &Image, score: usize, aggregation: Aggregation) -> f64 {
 }
 
 #[test]
-fn records_hold_the_mean_and_the_quantile_of_all_pixels() {
+fn image_outcomes_hold_the_mean_and_the_quantile_of_all_pixels() {
     let spec = spec(STREET, options(0));
     for image in images(STREET, 5, 31) {
         let summary = image.summary(&spec).unwrap();
