@@ -249,7 +249,7 @@ fn describe(runtime: &Runtime, plan: &Plan, preprocessing: &Preprocessing) {
         [_, ..] => {
             let operators = head.cut_off.join(" and ");
             note(format!(
-                "scores: what the last {operators} of output \"{}\" reads",
+                "scores: the input of the last {operators} before output \"{}\"",
                 head.output
             ));
         }

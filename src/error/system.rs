@@ -1,8 +1,8 @@
-//! What the system's refusals of files mean, and the way out of each.
+//! Messages and hints for file errors of the operating system.
 
 use std::io::{Error, ErrorKind};
 
-/// Whether a file was to be read or written.
+/// Kind of access to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     /// Opened, listed or read.
@@ -11,22 +11,22 @@ pub(super) enum Access {
     Write,
 }
 
-/// In our words what a refusal means, and the way out.
+/// Message and hint.
 type Meaning = (&'static str, &'static str);
 
-/// A message: what it means in our words, then what the system said.
+/// Returns the message: the meaning of the error, then the text of the operating system.
 pub(super) fn message(source: &Error, access: Access) -> String {
-    let said = match meaning(source, access) {
+    let text = match meaning(source, access) {
         Some((words, _)) => format!("{words} ({source})"),
         None => source.to_string(),
     };
     match access {
-        Access::Read => said,
-        Access::Write => format!("cannot write: {said}"),
+        Access::Read => text,
+        Access::Write => format!("cannot write: {text}"),
     }
 }
 
-/// The way out, where the kind of refusal has one.
+/// Returns the hint, if this kind of error has one.
 pub(super) fn hint(source: &Error, access: Access) -> Option<&'static str> {
     meaning(source, access).map(|(_, hint)| hint)
 }
@@ -58,15 +58,16 @@ fn of_reading(source: &Error) -> Option<Meaning> {
             ("a part of the path is a file, not a folder", "check the path")
         }
         ErrorKind::InvalidFilename => {
-            ("no name that this file system can have", "check the path")
+            ("the name is invalid on this file system", "check the path")
         }
         ErrorKind::InvalidData => (
-            "not the text that is expected there",
+            "expected UTF-8 text",
             "save the file as UTF-8 text, or copy it again from its source",
         ),
-        ErrorKind::OutOfMemory => {
-            ("not enough memory to read it", "close other programs, or use fewer threads")
-        }
+        ErrorKind::OutOfMemory => (
+            "not enough memory to read it",
+            "close other programs, or use fewer `threads`",
+        ),
         ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => (
             "the network share does not answer",
             "try again once it does, or copy the files to a local disk",
@@ -88,15 +89,15 @@ fn of_writing(source: &Error) -> Option<Meaning> {
              among `formats`, need less",
         ),
         ErrorKind::QuotaExceeded => (
-            "this user's share of the disk is used up",
+            "the disk quota of this user is used up",
             "make room or name a folder on another disk with `output`; fewer `maps` need less",
         ),
         ErrorKind::FileTooLarge => (
-            "larger than this file system or user may have a file",
+            "larger than this file system or user allows",
             "name a folder on another file system with `output`, or raise the limit (`ulimit -f`)",
         ),
         ErrorKind::ReadOnlyFilesystem => (
-            "the file system can only be read",
+            "the file system is read-only",
             "name a folder that can be written with `output`",
         ),
         ErrorKind::PermissionDenied => (
@@ -109,12 +110,12 @@ fn of_writing(source: &Error) -> Option<Meaning> {
         ),
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
             (
-                "another file or folder has the name that is needed",
+                "another file or folder already has this name",
                 "name another output folder with `output`, or rename the image",
             )
         }
         ErrorKind::InvalidFilename => (
-            "the name is too long, or none that this file system can have",
+            "the name is too long or invalid on this file system",
             "rename the image, or name an output folder with a shorter path with `output`",
         ),
         ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => (
@@ -130,12 +131,12 @@ fn of_writing(source: &Error) -> Option<Meaning> {
     Some(meaning)
 }
 
-/// Codes that have no kind of their own: of the system, and of the process.
+/// Codes without an `ErrorKind`: the limits of the system and of the process.
 const TOO_MANY_OPEN: &[i32] = if cfg!(unix) { &[23, 24] } else { &[4] };
-/// Codes of a device that fails.
+/// Codes of failing devices.
 const DEVICE_ERRORS: &[i32] = if cfg!(unix) { &[5] } else { &[1117] };
 
-/// Errors that a library wrapped have lost their code, but still end with it.
+/// Checks for a code. Errors that a library wrapped contain the code only in their text.
 fn has_code(source: &Error, codes: &[i32]) -> bool {
     if let Some(code) = source.raw_os_error() {
         return codes.contains(&code);
@@ -151,26 +152,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_system_refuses_is_said_in_our_words_first_with_a_way_out() {
+    fn errors_of_the_system_are_explained_and_have_a_hint() {
         let path = Path::new("out/a.png");
         let cases = [
             (ErrorKind::StorageFull, "the disk is full", "`maps`"),
             (ErrorKind::QuotaExceeded, "used up", "another disk"),
             (ErrorKind::FileTooLarge, "larger than", "ulimit -f"),
-            (ErrorKind::ReadOnlyFilesystem, "only be read", "`output`"),
+            (ErrorKind::ReadOnlyFilesystem, "read-only", "`output`"),
             (ErrorKind::PermissionDenied, "no permission to write", "`output`"),
             (ErrorKind::NotFound, "no longer there", "run again"),
             (ErrorKind::InvalidFilename, "too long", "rename"),
-            (ErrorKind::NotADirectory, "has the name", "rename"),
+            (ErrorKind::NotADirectory, "already has this name", "rename"),
         ];
-        for (kind, words, way_out) in cases {
+        for (kind, words, hint_part) in cases {
             let error = crate::Error::write(path, Error::from(kind));
             let text = error.to_string();
             assert!(
                 text.starts_with("out/a.png: cannot write: ") && text.contains(words),
                 "{text}"
             );
-            assert!(error.hint().is_some_and(|hint| hint.contains(way_out)), "{kind}");
+            assert!(error.hint().is_some_and(|hint| hint.contains(hint_part)), "{kind}");
         }
         for kind in [
             ErrorKind::NotFound,
@@ -186,24 +187,24 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn too_many_open_files_and_failing_disks_are_known_by_their_codes() {
+    fn too_many_open_files_and_failing_disks_are_recognized_by_code() {
         let wrapped = |code| {
             let inner = Error::from_raw_os_error(code);
             Error::new(inner.kind(), format!("at path x: {inner}"))
         };
-        for (source, words, way_out) in [
+        for (source, words, hint_part) in [
             (Error::from_raw_os_error(24), "too many files", "ulimit -n"),
             (wrapped(24), "too many files", "ulimit -n"),
             (wrapped(5), "disk", "another disk"),
         ] {
             let error = crate::Error::write(Path::new("a"), source);
             assert!(error.to_string().contains(words), "{error}");
-            assert!(error.hint().is_some_and(|hint| hint.contains(way_out)), "{error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains(hint_part)), "{error}");
         }
     }
 
     #[test]
-    fn a_refusal_of_no_known_kind_is_passed_on_as_it_is() {
+    fn an_error_of_unknown_kind_keeps_its_text() {
         let error = crate::Error::write(Path::new("a"), Error::other("odd"));
         assert_eq!(error.to_string(), "a: cannot write: odd");
         assert_eq!(error.hint(), None);
