@@ -70,7 +70,7 @@ pub struct Written {
 pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
     if let Some(images) = options.images.filter(|images| !images.is_dir()) {
         let message = format!("{} is no folder", images.display());
-        return Err(Error::setting("--images", message)
+        return Err(Error::setting("images", message)
             .with_hint("name the folder that was given to predict"));
     }
     let run = Run::read(folder)?;

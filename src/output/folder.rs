@@ -32,7 +32,7 @@ const TEMPORARY_SUFFIX: &str = ".part";
 
 /// The way out where a folder holds what must not be mixed with new results.
 pub const ANOTHER: &str =
-    "choose another folder, or say --overwrite to replace what is there";
+    "choose another folder, or say `overwrite = true` to replace what is there";
 
 /// A folder that files of a run are written into.
 #[derive(Debug, Clone)]
@@ -66,7 +66,8 @@ impl OutputFolder {
         };
         let message =
             format!("{} is {what}; expected a folder or a new name", path.display());
-        Err(Error::setting("-o", message).with_hint("give the folder for the results"))
+        Err(Error::setting("output", message)
+            .with_hint("give the folder for the results"))
     }
 
     /// The folder itself.

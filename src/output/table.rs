@@ -41,7 +41,7 @@ impl Table {
         loop {
             if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
                 return Err(Error::setting(
-                    "-o",
+                    "output",
                     format!("{} is no plain file", path.display()),
                 )
                 .with_hint("choose another folder, or move it away"));
@@ -56,7 +56,7 @@ impl Table {
             if let Err(TryLockError::WouldBlock) = file.try_lock() {
                 let message =
                     format!("another run is writing into {}", folder.path().display());
-                return Err(Error::setting("-o", message)
+                return Err(Error::setting("output", message)
                     .with_hint("wait until it has ended, or choose another folder"));
             }
             // Between opening and locking, its holder may have put another file in its place.
@@ -111,7 +111,7 @@ impl Table {
         };
         if !is_ours {
             let message = format!("{} has other columns", path.display());
-            return Err(Error::setting("-o", message).with_hint(folder::ANOTHER));
+            return Err(Error::setting("output", message).with_hint(folder::ANOTHER));
         }
         let mut n_records = 0;
         while let Some((record, span)) = records.next().map_err(read)? {

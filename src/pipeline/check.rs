@@ -32,7 +32,7 @@ fn refuse_maps_that_meet(job: &Job) -> Result<()> {
         Some((one, other)) => {
             let message = format!("maps of \"{one}\" and \"{other}\" have the same name");
             let hint = "rename one of the images, or leave a format out";
-            Err(Error::setting("--formats", message).with_hint(hint))
+            Err(Error::setting("formats", message).with_hint(hint))
         }
         None => Ok(()),
     }
@@ -55,7 +55,7 @@ fn refuse_images_among_results(job: &Job) -> Result<()> {
         }
         if kinds.iter().any(|kind| last.1.starts_with(kind)) {
             let message = format!("{} lies where results are written", path.display());
-            return Err(Error::setting("-o", message)
+            return Err(Error::setting("output", message)
                 .with_hint("choose another folder for the results"));
         }
     }
@@ -73,8 +73,8 @@ pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
                 a.display(),
                 b.display()
             );
-            Err(Error::setting("-o", message).with_hint(
-                "give one folder above both as IMAGES, or another disk for -o",
+            Err(Error::setting("output", message).with_hint(
+                "give one folder above both as IMAGES, or another disk for `output`",
             ))
         }
         _ => Ok(()),
@@ -91,8 +91,8 @@ pub(super) fn kept_arrays(options: &OutputOptions, task: &Task) -> Result<()> {
     if !(task.has_maps() && meet) {
         return Ok(());
     }
-    let message = "npy is the image's size, and --keep-probabilities writes the same files at \
+    let message = "npy is the image's size, and `keep_probabilities` writes the same files at \
                    the network's";
-    Err(Error::setting("--formats", message)
-        .with_hint("leave npy out, or add --map-size network"))
+    Err(Error::setting("formats", message)
+        .with_hint("leave npy out, or add `map_size = network`"))
 }

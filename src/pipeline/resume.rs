@@ -147,13 +147,14 @@ fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
     let message = format!(
         "{folder} holds results of images that are not given now: {first}{others}"
     );
-    Err(Error::setting("-o", message).with_hint(ANOTHER))
+    Err(Error::setting("output", message).with_hint(ANOTHER))
 }
 
 /// What a table's rows were made with must be what this run makes rows with.
 fn refuse_other_run(folder: &OutputFolder, record: &RunRecord) -> Result<()> {
     let place = folder.path().join(RECORD);
-    let refused = |message: String| Err(Error::setting("-o", message).with_hint(ANOTHER));
+    let refused =
+        |message: String| Err(Error::setting("output", message).with_hint(ANOTHER));
     let Some(bytes) = folder.read(RECORD)? else {
         let message = "holds rows, but no run.json that says how they were made";
         return refused(format!("{} {message}", folder.path().display()));
@@ -210,5 +211,5 @@ fn check_image(row: &Finished, folder: &OutputFolder, job: &Job) -> Result<()> {
         ),
         Err(error) => format!("{} has a row for {error}", folder.path().display()),
     };
-    Err(Error::setting("-o", message).with_hint(ANOTHER))
+    Err(Error::setting("output", message).with_hint(ANOTHER))
 }

@@ -80,8 +80,8 @@ pub fn predict_observed(
             "holds {} images of an earlier run, not to be seen again",
             rows.kept()
         );
-        return Err(Error::setting("-o", message)
-            .with_hint("replace them: --overwrite; or name another folder"));
+        return Err(Error::setting("output", message)
+            .with_hint("replace them: `overwrite = true`; or name another folder"));
     }
     if !rows.pending().is_empty() {
         folder.clear_derived()?;
@@ -142,8 +142,9 @@ impl Run<'_> {
             rayon::ThreadPoolBuilder::new().num_threads(job.sampling.threads).build();
         let writer = Writer {
             threads: pool.map_err(|e| {
-                Error::runtime("starting threads", e.to_string())
-                    .with_hint("use fewer: --threads 1; or raise the limit, `ulimit -u`")
+                Error::runtime("starting threads", e.to_string()).with_hint(
+                    "use fewer: `threads = 1`; or raise the limit, `ulimit -u`",
+                )
             })?,
             folder,
             options: &job.output,

@@ -8,7 +8,6 @@ use super::maps;
 use crate::error::Result;
 use crate::input::preprocessing::{Channels, Exif};
 use crate::input::{Picture, ReadOptions, hexadecimal, read_image};
-use crate::measure::PREDICTIVE_ENTROPY;
 use crate::output::folder::map_path;
 use crate::output::format::{FORMATS, Format};
 use crate::output::overlay::Photo;
@@ -87,9 +86,11 @@ fn roots(run: &Run, id: &str) -> Vec<PathBuf> {
 
 /// The map over a small picture, where the pixels of the whole one lie in it, and its bound.
 fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f32)> {
-    let bound = PREDICTIVE_ENTROPY.upper_bound(run.folder.as_ref()?.n_classes);
+    let folder = run.folder.as_ref()?;
+    let overview = folder.task.overview;
+    let bound = overview.upper_bound(folder.n_classes);
     let read = |format: &Format| {
-        let file = run.path.join(map_path(PREDICTIVE_ENTROPY.name, id, format.extension));
+        let file = run.path.join(map_path(overview.name, id, format.extension));
         let map = (format.decode)(&fs::read(file).ok()?, bound).ok()?;
         maps::place(run, (map.width, map.height), size)?;
         Some(map)
