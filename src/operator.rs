@@ -1,5 +1,5 @@
 //! The contract between a rewritten graph and the runtime: names, inputs and attributes of the
-//! operators that stand where randomness enters.
+//! operators that draw random values.
 //!
 //! [`DROPOUT`] takes the data (f32 or f16) and drops from them. [`NOISE`] takes a shape (i64) and
 //! makes random numbers (f32). Both go on with [`IMAGE_KEY`] and [`SAMPLE`] (i64, an entry for
@@ -16,7 +16,7 @@ pub(crate) const IMAGE_KEY: &str = "mcdrop::image_key";
 /// Graph input: the sample of each row, from 0; -1 for a row of the deterministic pass.
 pub(crate) const SAMPLE: &str = "mcdrop::sample";
 
-/// Attribute, integer: the axis that counts the rows, -1 where the one row has the whole tensor.
+/// Attribute, integer: the axis that counts the rows, -1 if the only row has the whole tensor.
 pub(crate) const AXIS: &str = "axis";
 /// Attribute, integer: 1 for independent draws, 0 for stratified ones.
 pub(crate) const INDEPENDENT: &str = "independent";

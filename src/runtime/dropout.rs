@@ -28,7 +28,7 @@ use layout::{Layout, Run, TILE};
 use crate::operator::{self, GROWS, MASK_AXES, RATIO, VALUES};
 use crate::random::{self, Applied, Draws, MaskTable};
 
-/// How many rows each site has dropped from so far.
+/// Number of rows that each site has dropped from so far.
 #[derive(Debug)]
 pub(crate) struct SiteCounts(Vec<AtomicU64>);
 
@@ -167,7 +167,7 @@ impl<T: Element> Operator for DropoutOperator<T> {
 struct SiteKernel {
     drawing: Drawing,
     mask_axes: Option<Vec<i64>>,
-    /// Whether the one row of the data stands for all.
+    /// The data are one row, which all rows share.
     grows: bool,
     threshold: u64,
     applied: Applied,

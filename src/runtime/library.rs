@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 const HINT: &str = "run `make setup` in the checkout, or `pip install onnxruntime` in the active \
                     environment, or name the library: --ort-lib FILE (1.20 or newer)";
 
-/// Where the set-up puts the library, from the folder it was run in.
+/// Folder that `make setup` puts the library into, below the current one.
 const SET_UP: &str = ".ort/onnxruntime/capi";
 
 /// The library of this process. ONNX Runtime allows one environment a process, and its bindings
@@ -79,7 +79,7 @@ impl Runtime {
         &self.path
     }
 
-    /// The library's version, `1.32.0` say.
+    /// The library's version, for example `1.32.0`.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -92,14 +92,14 @@ impl Runtime {
     /// The execution providers compiled into the library, by ONNX Runtime's names.
     ///
     /// # Errors
-    /// If the library does not say.
+    /// If the library does not state it.
     pub fn providers(&self) -> Result<Vec<String>> {
         available_providers().ok_or_else(|| {
             Error::runtime("execution providers", "the library lists none")
         })
     }
 
-    /// Whether the library is at least of version 1.`minor`.
+    /// Returns whether the library has version 1.`minor` or newer.
     pub(super) fn is_at_least(&self, minor: u32) -> bool {
         let mut parts =
             self.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
@@ -112,7 +112,7 @@ impl Runtime {
 struct Place {
     path: PathBuf,
     by_name: bool,
-    /// What named it, where the user did.
+    /// The setting that named it, if the user did.
     named_by: &'static str,
 }
 
@@ -241,7 +241,7 @@ fn disable_telemetry() {
 /// The function that every ONNX Runtime library exports.
 type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
 
-/// What a library says its version is.
+/// Version that a library states.
 #[expect(
     unsafe_code,
     reason = "a shared library can be asked for its version only by calling it"

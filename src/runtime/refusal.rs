@@ -1,4 +1,4 @@
-//! What ONNX Runtime says when it refuses something, in our words and with a way out.
+//! Refusals of ONNX Runtime, in plain words and with a hint.
 
 use crate::error::Error;
 
@@ -36,7 +36,7 @@ pub(super) fn of_running(what: &str, text: &str) -> Error {
 const SMALLER: &str = "make images smaller (--resize WxH), run fewer rows at a time \
                        (--batch-size 1) or close other programs";
 
-/// Whether a run failed for want of memory.
+/// Returns whether a run failed because memory ran out.
 pub(super) fn lacks_memory(text: &str) -> bool {
     ["bad_alloc", "Failed to allocate memory", "bad allocation"]
         .iter()

@@ -15,16 +15,16 @@ use super::value::{self, Value};
 use crate::error::{Error, Result};
 use crate::onnx::ElementType;
 
-/// What ONNX Runtime may change in a graph before it runs it.
+/// Changes that ONNX Runtime may make to a graph before it runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Optimization {
     /// Nothing.
     Off,
-    /// What holds for every device.
+    /// Changes that hold for every device.
     Basic,
     /// Fusions of operators.
     Extended,
-    /// Everything, layouts among it: what it does where nothing is said.
+    /// Everything, layouts included: its default.
     #[default]
     All,
 }
@@ -44,20 +44,20 @@ impl Optimization {
     }
 }
 
-/// How sessions are opened.
+/// Options of a session.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SessionOptions {
     /// Threads of a run.
     pub(crate) threads: usize,
-    /// Where the model's external data lie.
+    /// Folder of the model's external data.
     pub(crate) external: Option<PathBuf>,
-    /// Where the dropout operator counts; `None` for a graph that has none.
+    /// Counts of the dropout operator; `None` for a graph without it.
     pub(crate) sites: Option<Arc<SiteCounts>>,
     pub(crate) optimization: Optimization,
-    /// Where the graph that is run is written to.
+    /// File that the optimized graph is written to.
     #[cfg(test)]
     pub(crate) optimized: Option<PathBuf>,
-    /// Whether the optimizer that deletes live `Dropout` nodes is switched off.
+    /// Switches off the optimizer that deletes live `Dropout` nodes.
     #[cfg(test)]
     pub(crate) keep_dropout: bool,
 }

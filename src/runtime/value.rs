@@ -105,7 +105,7 @@ impl Value {
             .unwrap_or_default()
     }
 
-    /// Its values where they are f32.
+    /// Its values, if they are f32.
     pub(crate) fn f32s(&self) -> Option<&[f32]> {
         self.0.try_extract_tensor::<f32>().ok().map(|(_, values)| values)
     }
@@ -125,7 +125,7 @@ impl Value {
         }
     }
 
-    /// Its values where they are i64.
+    /// Its values, if they are i64.
     pub(crate) fn i64s(&self) -> Result<&[i64]> {
         self.slice::<i64>()
     }

@@ -20,7 +20,7 @@ pub(super) struct BatchAxes {
     pub(super) limited_by: Option<String>,
 }
 
-/// What a run with all sites off gives.
+/// Result of a run with all sites off.
 pub(super) struct DeterministicRun {
     /// The head tensors.
     pub(super) heads: Vec<Value>,
@@ -193,11 +193,11 @@ impl<'a> AxisProbe<'a> {
         let n_heads = self.plan.heads().len();
         if !ProbeTensor::new(&same[0])?.repeats(rows) {
             let message = format!(
-                "the {rows} rows of a run differ where all are of one image: each has \
+                "the {rows} rows of a run differ although all are of one image: each has \
                  constants of its own, as the masks of Masksembles"
             );
             return Err(Error::model(self.plan.model().path(), message).with_hint(
-                "export the network with a batch size of 1, or each of its members alone",
+                "export the network with a batch size of 1, or each of its members by itself",
             ));
         }
         let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
@@ -214,7 +214,7 @@ impl<'a> AxisProbe<'a> {
         Ok(axes)
     }
 
-    /// Every tensor as it is, every site over its whole tensor.
+    /// Returns the axes of runs of one row: every site draws over its whole tensor.
     fn whole(&self, alone: &CutTensors) -> BatchAxes {
         BatchAxes {
             cuts: vec![CutLayout::Shared; alone.0.len()],
@@ -223,7 +223,7 @@ impl<'a> AxisProbe<'a> {
         }
     }
 
-    /// The axes, or why they cannot be proven.
+    /// Returns the axes, or why they cannot be proven.
     fn prove_two_rows(
         &mut self,
         size: Size,
@@ -262,7 +262,7 @@ impl<'a> AxisProbe<'a> {
                 );
             }
         }
-        // Those in bodies cannot be looked at; the first live pass shows whether it holds.
+        // Sites in subgraphs cannot be seen; the first sample verifies their axes.
         let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
         for (i, number) in self.plan.probed().into_iter().enumerate() {
             let [one, other, two] = [outputs, &other_outputs[..], &two_outputs[..]]
@@ -283,8 +283,8 @@ impl<'a> AxisProbe<'a> {
         Ok(BatchAxes { cuts, sites: axes, limited_by: None })
     }
 
-    /// Runs the suffix on rows, with what rows share taken from the first image: in sampling
-    /// all rows of a run are of one image.
+    /// Runs the suffix on rows. Tensors that rows share are taken from the first image, because in
+    /// sampling all rows of a run are of one image.
     fn run_suffix_sharing(
         &mut self,
         first: &CutTensors,
@@ -311,7 +311,7 @@ impl<'a> AxisProbe<'a> {
     }
 }
 
-/// Small images may shrink to maps without a pixel, which the runtime does not mind.
+/// Fails if the scores are maps without a pixel, which small images may shrink to.
 pub(super) fn check_not_empty(scores: Option<&Value>) -> Result<()> {
     let shape = scores.map(Value::shape).unwrap_or_default();
     if shape.iter().skip(2).all(|&size| size > 0) {
@@ -343,7 +343,7 @@ fn batch_axis_of_two([one, other]: [&Value; 2], two: &Value) -> Result<Option<us
     Ok(ProbeTensor::new(one)?.batch_axis_of_two(&other, &two))
 }
 
-/// The one axis of which two rows have twice the size.
+/// Returns the only axis that is twice as long for two rows.
 fn axis_that_doubles(one: &Value, two: &Value) -> Option<usize> {
     let (one, two) = (one.shape(), two.shape());
     let grown: Vec<usize> =

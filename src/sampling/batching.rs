@@ -1,11 +1,11 @@
-//! How many rows share a run, and the tensors at the cut grown to that number.
+//! The number of rows that share a run.
 
 use super::image::Batch;
 use super::options::SamplingOptions;
 use crate::runtime::Value;
 
-/// What a run works on at a time for each of its rows, as estimated: everything that crosses the
-/// cut, and a few activations as large as the largest tensor that the probe saw.
+/// Estimated bytes per row of a run: everything that crosses the cut, and a few activations as
+/// large as the largest tensor that the probe saw.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowBytes {
     crossing: usize,
@@ -38,23 +38,23 @@ impl RowBytes {
         Self { head: 4 * scores.shape().iter().product::<usize>(), ..self }
     }
 
-    /// Rows that fit a memory: a power of two, which a block of samples and the deterministic
-    /// pass fill without a rest.
+    /// Returns the number of rows that fit into a memory: a power of two, so that a block of samples
+    /// and the deterministic pass fill whole runs.
     fn fitting(self, memory: usize) -> usize {
         let all = self.crossing + 4 * self.body.max(self.head);
         1 << (memory / all.max(1)).clamp(1, SamplingOptions::MOST_ROWS).ilog2()
     }
 }
 
-/// How many rows a run of the suffix has.
+/// Number of rows in a run of the suffix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batching {
     /// Rows of a run.
     pub rows_per_run: usize,
-    /// Why it is not more, where the model is the reason.
+    /// Why there are not more, if the model is the reason.
     pub limited_by: Option<String>,
-    /// The batch size that the file fixes, where it was opened: rows run together proved equal
-    /// to rows run alone, and both to runs of the file as it is.
+    /// The batch size that the file fixes, if it was opened: rows that run together proved equal
+    /// to rows that run by themselves, and both to runs of the unchanged file.
     pub opened_batch: Option<usize>,
 }
 

@@ -7,7 +7,7 @@ use crate::onnx::ElementType;
 use crate::random::squares32;
 use crate::runtime::Value;
 
-/// How many images a run of the model takes.
+/// Number of images that a run of the model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Batch {
     /// Any number.
@@ -19,8 +19,8 @@ pub(super) enum Batch {
 /// The image input of a model: layout, channels, fixed sizes.
 ///
 /// # Errors
-/// If the input has not four axes with 1 to 4 channels on the second or the last, or holds
-/// neither f32 nor f16.
+/// If the input does not have four axes with 1 to 4 channels on the second or the last, or if its
+/// values are neither f32 nor f16.
 pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     let image = plan.image();
     let refused = |message: String, hint: &str| {
@@ -31,7 +31,7 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
             "it takes {} values, where an image of f32 or f16 is expected",
             image.element_type
         );
-        return Err(refused(message, way_out_of_type(image.element_type)));
+        return Err(refused(message, hint_for_type(image.element_type)));
     }
     let Some(dimensions) = image.dimensions.as_deref() else {
         let message = "the file does not say its sizes".to_owned();
@@ -42,7 +42,7 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
             "it has {} axes, where an image has four: [N,C,H,W]",
             dimensions.len()
         );
-        return Err(refused(message, way_out_of_rank(dimensions.len())));
+        return Err(refused(message, hint_for_rank(dimensions.len())));
     };
     let channels = |size: Option<usize>| size.filter(|n| (1..=4).contains(n));
     if let Some(channels) = channels(second) {
@@ -76,8 +76,8 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
 const EXPORT_HINT: &str =
     "export the model with an input of f32 [N,C,H,W] (or [N,H,W,C])";
 
-/// The way out for an input of values that are no image's.
-fn way_out_of_type(element_type: ElementType) -> &'static str {
+/// Returns the hint for an input with an element type that images do not have.
+fn hint_for_type(element_type: ElementType) -> &'static str {
     match element_type {
         ElementType::U8 | ElementType::I8 => {
             "leave the input in f32: quantize with a QuantizeLinear in the graph (QDQ format), \
@@ -95,8 +95,8 @@ fn way_out_of_type(element_type: ElementType) -> &'static str {
     }
 }
 
-/// The way out for an input of other than four axes.
-fn way_out_of_rank(axes: usize) -> &'static str {
+/// Returns the hint for an input that does not have four axes.
+fn hint_for_rank(axes: usize) -> &'static str {
     match axes {
         2 => {
             "a vector or a sequence of tokens is no image: export the model with its first \
@@ -108,7 +108,7 @@ fn way_out_of_rank(axes: usize) -> &'static str {
     }
 }
 
-/// How many images a run takes.
+/// Returns the number of images that a run takes.
 pub(super) fn batch(plan: &Plan) -> Batch {
     let first = plan
         .image()
@@ -119,7 +119,8 @@ pub(super) fn batch(plan: &Plan) -> Batch {
     first.map_or(Batch::Dynamic, Batch::Fixed)
 }
 
-/// How many images go through the prefix at a time: one, or the file's fixed batch size.
+/// Returns the number of images that go through the prefix together: one, or the file's fixed batch
+/// size.
 pub(super) fn rows(plan: &Plan) -> usize {
     if let Batch::Fixed(rows) = batch(plan) { rows } else { 1 }
 }
@@ -167,8 +168,8 @@ mod tests {
     use crate::graph::ScoresOption;
     use crate::onnx::{Model, proto};
 
-    /// What is said of a model whose input has this element type and these sizes.
-    fn said(element_type: i32, sizes: &[i64]) -> Option<(String, String)> {
+    /// The error and hint for a model whose input has this element type and these sizes.
+    fn refusal_of(element_type: i32, sizes: &[i64]) -> Option<(String, String)> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut model =
             Model::open(&path.join("fixtures/traps/view-size0.onnx")).unwrap();
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_are_no_image_are_named_for_what_they_are_with_a_way_out() {
+    fn inputs_that_are_not_images_are_named_with_a_hint() {
         for (element_type, sizes, message, hint) in [
             (7, &[-1, 77][..], "input \"image\": it takes i64 values", "ids of tokens"),
             (2, &[-1, 3, 8, 8], "it takes u8 values", "QDQ"),
@@ -207,10 +208,10 @@ mod tests {
             (1, &[-1, -1, 8, 8], "it has the sizes ?x?x8x8", "channel axis"),
             (1, &[-1, 12, 8, 8], "it has the sizes ?x12x8x8", "1 to 4 channels"),
         ] {
-            let (said, way_out) = said(element_type, sizes).unwrap();
-            assert!(said.contains(message), "{said}");
-            assert!(way_out.contains(hint), "{said}: {way_out}");
+            let (error, found_hint) = refusal_of(element_type, sizes).unwrap();
+            assert!(error.contains(message), "{error}");
+            assert!(found_hint.contains(hint), "{error}: {found_hint}");
         }
-        assert_eq!(said(10, &[-1, 3, -1, -1]), None);
+        assert_eq!(refusal_of(10, &[-1, 3, -1, -1]), None);
     }
 }

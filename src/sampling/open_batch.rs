@@ -1,8 +1,8 @@
-//! A batch size that the file fixes, made open where runs prove that nothing changes by it.
+//! Opening of a batch size that the file fixes, if runs prove that nothing else changes.
 //!
 //! The file is run at its own batch size, filled with one noise image and then with another. An
-//! opened plan is used where it gives the same scores for one image alone, and where two images
-//! of a run prove to be what each is alone, as for a file that was exported with an open batch.
+//! opened plan is used if it gives the same scores for a single image, and if two images of a run
+//! have the scores that each has by itself, as for a file that was exported with an open batch.
 
 use super::batch_axes::{AxisProbe, ProvenPlan};
 use super::engine::{Opener, Prefix, filled};
@@ -43,7 +43,7 @@ impl OpenBatch<'_> {
             let candidate = self.plan.with_open_batch(&shapes, self.batch, preference);
             let candidate = match candidate {
                 Ok(candidate) => candidate,
-                // The first says more of what stands in the way.
+                // The first reason explains more.
                 Err(why) if reason.is_empty() => return Err(why),
                 Err(_) => return Err(reason),
             };
@@ -103,8 +103,8 @@ impl OpenBatch<'_> {
         Ok(ProvenPlan { plan, prefix, axes, types, declared, size, run, opened_batch })
     }
 
-    /// Whether every row of the file's own runs, filled with either noise image, has the scores
-    /// of that image alone.
+    /// Returns whether every row of the file's own runs, filled with either noise image, has the
+    /// scores that the image has by itself.
     fn equals_file(&self, alone: [&[Value]; 2]) -> Result<bool, Error> {
         let mut prefix = Prefix::open(self.plan, self.opener)?;
         let mut probe = AxisProbe::open(self.plan, self.input, &mut prefix, self.opener)?;

@@ -7,7 +7,7 @@ use crate::random::Draws;
 use crate::sums::{CategoricalSums, Needs};
 use crate::task::Task;
 
-/// Whether images share their masks.
+/// Sharing of masks between images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Masks {
     /// Each image has masks of its own, from the bytes of its file.
@@ -27,18 +27,18 @@ impl Masks {
     }
 }
 
-/// How an image is sampled.
+/// Options of sampling.
 #[derive(Debug, Clone)]
 pub struct SamplingOptions {
-    /// Number of stochastic passes, the most where `stop` ends them. Default: 31, a block.
+    /// Number of stochastic passes, or their maximum if `stop` is set. Default: 31, a block.
     pub samples: u32,
     /// When an image has enough of them. Default: never.
     pub stop: Option<Stop>,
     /// Seed of the masks. Default: 0.
     pub seed: u64,
-    /// How the samples of a unit go together. Default: stratified.
+    /// Joint distribution of the samples of a unit. Default: stratified.
     pub draws: Draws,
-    /// Whether images share their masks. Default: each has its own.
+    /// Sharing of masks between images. Default: each has its own.
     pub masks: Masks,
     /// All sites off: one pass, no sample. Default: off.
     pub deterministic: bool,
@@ -46,7 +46,7 @@ pub struct SamplingOptions {
     pub batch_size: Option<usize>,
     /// Bytes that the rows of one run may take, as estimated from the tensors at the cut, the
     /// sites and the output. Default: 64 MiB, since runs are fastest while their tensors fit
-    /// the processor's caches; more rows pay only where a row is small.
+    /// the processor's caches; more rows pay only if a row is small.
     pub memory: usize,
     /// Threads of ONNX Runtime and of the reduction. Default: one a core.
     pub threads: usize,
@@ -59,17 +59,17 @@ pub struct SamplingOptions {
 }
 
 impl SamplingOptions {
-    /// Rows of a run where neither the user nor memory says less: a block and the
+    /// Rows of a run if neither the user nor the memory asks for fewer: a block and the
     /// deterministic pass.
     pub const MOST_ROWS: usize = 32;
 
     /// # Errors
-    /// If the number of samples is none, or the tolerance.
+    /// If the number of samples or the tolerance is out of range.
     pub(super) fn check(&self) -> Result<()> {
         let most = CategoricalSums::MAX_SAMPLES;
         if !(1..=most).contains(&(self.samples as usize)) {
             let message = format!("{} is not between 1 and {most}", self.samples);
-            return Err(Error::setting("--samples", message)
+            return Err(Error::setting("samples", message)
                 .with_hint("31, the default, is one stratified block"));
         }
         match self.stop {
@@ -78,7 +78,7 @@ impl SamplingOptions {
         }
     }
 
-    /// Whether a way to do less work is taken.
+    /// Returns whether a shortcut is taken.
     pub fn uses(&self, shortcut: Shortcut) -> bool {
         !self.disabled.contains(&shortcut)
     }

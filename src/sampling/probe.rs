@@ -1,4 +1,4 @@
-//! Probing: what a model is, as runs on noise show it, before the first image is sampled.
+//! Probing: runs on noise show what a model does with a batch, before the first image is sampled.
 //!
 //! Axes and independence of the rows are proven on the smallest noise image that the model takes.
 //! An image of the real size makes one pass only, which shows the sizes of the tensors (for the
@@ -127,7 +127,7 @@ impl ProbedModel {
         &self.cut_inputs
     }
 
-    /// Whether channels are the last axis of an image.
+    /// Returns whether channels are the last axis of an image.
     pub(crate) fn is_channels_last(&self) -> bool {
         self.input.layout == Layout::Nhwc
     }
@@ -205,7 +205,7 @@ pub(super) fn probe(
     Ok((model, sessions))
 }
 
-/// What the probe shows of a plan.
+/// Facts that the probe shows of a plan.
 struct Probed {
     plan: Plan,
     layout: SuffixLayout,

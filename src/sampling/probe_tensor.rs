@@ -28,14 +28,14 @@ impl ProbeTensor {
         Self { values, tolerance: rounding * largest }
     }
 
-    /// Whether these are the numbers of the parts, one after the other, up to rounding.
+    /// Returns whether these are the numbers of the parts, one after the other, up to rounding.
     pub(super) fn equals_concat(&self, parts: &[&Self]) -> bool {
         let numbers = parts.iter().flat_map(|part| &part.values);
         self.values.len() == parts.iter().map(|part| part.values.len()).sum::<usize>()
             && self.values.iter().zip(numbers).all(|(a, b)| self.close(*a, *b))
     }
 
-    /// Whether these are so many times the same numbers, one after the other, up to rounding.
+    /// Returns whether these are the same numbers `times` times, up to rounding.
     pub(super) fn repeats(&self, times: usize) -> bool {
         let length = self.values.len() / times.max(1);
         let later = self.values.iter().skip(length);
@@ -107,8 +107,8 @@ impl ProbeTensor {
         a.iter().zip(b.iter()).all(|(a, b)| self.close(*a, *b))
     }
 
-    /// Whether some number differs by more than rounding; `exact` says that the runtime has
-    /// shown no rounding at all between runs of this tensor.
+    /// Returns whether some number differs by more than rounding. `exact` means that runs of this
+    /// tensor did not differ by rounding at all.
     fn differ(&self, a: &ArrayViewD<f64>, b: &ArrayViewD<f64>, exact: bool) -> bool {
         let tolerance = if exact { 0.0 } else { 4.0 * self.tolerance };
         a.iter().zip(b.iter()).any(|(a, b)| (a - b).abs() > tolerance)

@@ -1,4 +1,4 @@
-//! What the output of a model holds: class scores of images, or of pixels.
+//! Layout of the scores: class scores of images or of pixels.
 
 use super::batch_axes::DeterministicRun;
 use super::size::Size;
@@ -72,7 +72,7 @@ impl ScoreLayout {
         self.task.item == Item::Pixel
     }
 
-    /// Whether they are logits or probabilities.
+    /// Kind of the scores: logits or probabilities.
     pub fn kind(&self) -> ScoreKind {
         self.kind
     }
@@ -90,7 +90,7 @@ impl ScoreLayout {
                 format!("its sizes changed to {shape:?}"),
             )
             .with_hint(
-                "export the model with dynamic height and width, or use --resize WxH",
+                "export the model with dynamic height and width, or use `resize = WxH`",
             )
         };
         let (rows, channels) =
@@ -150,7 +150,7 @@ fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<&'static Task>) -> Er
         None => "class scores [N,C] or [N,C,H,W]".to_owned(),
     };
     Error::output(output, format!("its sizes are {sizes}, where {wanted} are expected")).with_hint(
-        "choose another output with --output-name, or export the model up to its logits",
+        "choose another output with `output_name`, or export the model up to its logits",
     )
 }
 
@@ -164,7 +164,7 @@ fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
     };
     match (head.activation, channels) {
         (_, 0) => {
-            refused("it has no channel".to_owned(), "choose another with --output-name")
+            refused("it has no channel".to_owned(), "choose another with `output_name`")
         }
         (Some("Softmax"), 1) => refused(
             "a softmax over one class is always 1".to_owned(),
@@ -179,7 +179,7 @@ fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
         ),
         (_, n) if n > MOST_CLASSES => refused(
             format!("it has {n} classes, more than {MOST_CLASSES}"),
-            "choose another with --output-name",
+            "choose another with `output_name`",
         ),
         _ => Ok(()),
     }
@@ -202,18 +202,18 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
         (Some(Role::Probabilities), _) => unclear(
             "it should hold probabilities, but is not within 0 and 1, or does not sum to 1 over \
              the classes",
-            "where it holds scores before a softmax, say so: --scores logits; else export the \
+            "where it holds scores before a softmax, say so: `scores = logits`; else export the \
              model up to its logits",
         ),
         (None, ValueRange::WithinOne | ValueRange::WholeNumbers) => unclear(
             "whether it holds logits is unclear",
-            "say what it holds: --scores logits, or --scores probabilities; class ids are no \
+            "say what it holds: `scores = logits`, or `scores = probabilities`; class ids are no \
              scores: export the model up to its logits",
         ),
     }
 }
 
-/// What values look like.
+/// Range of values.
 #[derive(Debug, PartialEq, Eq)]
 enum ValueRange {
     /// Within 0 and 1, and their sum over the classes is 1.

@@ -1,4 +1,4 @@
-//! Sizes that a network takes where it refuses one: found by trying.
+//! Sizes that a network takes, found by trying after it refused one.
 //!
 //! Networks that halve an image and join it again with itself take sides that are multiples of
 //! a number; others shrink a small image to nothing, or have one size baked in. Which it is
@@ -19,10 +19,10 @@ const TRAINED: [usize; 9] = [224, 256, 384, 512, 299, 518, 128, 64, 32];
 /// A side from which on an image is not too small for a network.
 const SMALL: usize = 256;
 
-/// How many sizes of a model start a search; a search is a dozen runs.
+/// Number of sizes that start a search; a search is a dozen runs.
 const MOST_SEARCHES: usize = 3;
 
-/// What trying other sizes showed.
+/// Result of trying other sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Found {
     /// Both sides must be multiples of this number, as far as was tried.
@@ -35,7 +35,7 @@ enum Found {
     Nothing(Vec<Size>),
 }
 
-/// Which sizes a model takes, as far as they were looked for.
+/// Sizes that a model takes, as far as they were searched.
 #[derive(Debug, Default)]
 pub(super) struct Sizes {
     /// Sides that the file fixes.
@@ -48,8 +48,8 @@ impl Sizes {
         Self { fixed: (input.height, input.width), found: Vec::new() }
     }
 
-    /// A run that failed, as the matter of its size, with a size that works where `takes` shows
-    /// one. Other errors stay as they are.
+    /// Explains a failed run by its size, with a size that works if `takes` shows one. Other errors
+    /// stay as they are.
     pub(super) fn refuse(
         &mut self,
         size: Size,
@@ -76,7 +76,7 @@ impl Sizes {
 }
 
 impl Found {
-    /// Whether what was found for another size answers for this one.
+    /// Returns whether the result for another size holds for this one.
     fn answers(&self, (height, width): Size) -> bool {
         match *self {
             Self::Multiple(of) => !height.is_multiple_of(of) || !width.is_multiple_of(of),
@@ -201,7 +201,7 @@ impl Search<'_> {
         (self.fixed.0.unwrap_or(height), self.fixed.1.unwrap_or(width))
     }
 
-    /// Whether a size works that was not tried before.
+    /// Returns whether a size works that was not tried before.
     fn works(&mut self, size: Size) -> bool {
         if self.tried.contains(&size) {
             return false;

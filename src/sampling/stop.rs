@@ -58,9 +58,10 @@ impl Stop {
 /// When sampling ends before the last sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StopRule {
-    /// What must be known well enough.
+    /// The quantity that must be known well enough.
     pub target: StopTarget,
-    /// How well: see [`StopTarget`]. Between 0 and 1, the ends left out, for a class; else positive.
+    /// Its largest error, see [`StopTarget`]: in the open interval (0, 1) for a class, else
+    /// positive.
     pub tolerance: f64,
 }
 
@@ -72,7 +73,7 @@ const SIGNIFICANCE: f64 = 0.05;
 
 impl StopRule {
     /// # Errors
-    /// If the tolerance is none.
+    /// If the tolerance is out of range.
     pub fn check(&self) -> Result<()> {
         let most = if self.target == StopTarget::Class { 1.0 } else { f64::INFINITY };
         if self.tolerance > 0.0 && self.tolerance < most {
@@ -87,7 +88,7 @@ impl StopRule {
             StopTarget::Probability => "an error above 0, such as probability=0.01",
         };
         let message = format!("{name}={} is no tolerance", self.tolerance);
-        Err(Error::setting("--tolerance", message).with_hint(format!("give {expected}")))
+        Err(Error::setting("tolerance", message).with_hint(format!("give {expected}")))
     }
 }
 

@@ -6,7 +6,7 @@ use ort::value::TensorElementType;
 use crate::operator::{AXIS, INDEPENDENT, ORDINAL, SEED, SITE};
 use crate::random::{Draws, Stream};
 
-/// What every operator that draws has: its stream, and where its rows are.
+/// The stream and the rows of an operator that draws.
 pub(in crate::runtime) struct Drawing {
     pub(in crate::runtime) stream: Stream,
     pub(in crate::runtime) axis: Option<usize>,
@@ -26,7 +26,7 @@ pub(in crate::runtime) struct Groups {
     pub(in crate::runtime) live: Vec<Group>,
     /// Rows of the deterministic pass.
     pub(in crate::runtime) off: Vec<usize>,
-    /// How many there are.
+    /// Their number.
     pub(in crate::runtime) rows: usize,
 }
 

@@ -9,11 +9,11 @@ pub(super) struct Run {
     /// Offset of row 0; row `r` is `r * row_stride` further.
     pub(super) offset: usize,
     pub(super) length: usize,
-    /// Whether all its elements belong to the first unit.
+    /// All its elements belong to the first unit.
     pub(super) is_one_unit: bool,
 }
 
-/// Where the units of each row lie.
+/// Positions of the units of each row.
 pub(super) struct Layout {
     pub(super) runs: Vec<Run>,
     row_stride: usize,
@@ -24,7 +24,7 @@ pub(super) struct Layout {
 struct Extent {
     size: usize,
     stride: usize,
-    /// How far units are apart along it; 0 where the mask does not vary.
+    /// Distance of units along it; 0 if the mask does not vary.
     unit_stride: usize,
 }
 
