@@ -1,14 +1,16 @@
-//! From files to what a network takes: which images there are, their pixels, and those pixels
-//! resized, cropped and normalized.
+//! Images: lists files, decodes them, and converts their pixels into the input of a network.
 //!
 //! ```text
 //! files, folders, patterns, lists -> images (ids and paths) -> decode (a picture)
 //!                                                           -> preprocessing (f32)
 //! ```
 //!
-//! Everything here is a pure function of the files read and the settings given, on whichever
-//! thread it is called. Nothing is run or looked up that an image, a configuration or a class
-//! list names: data is only read. Only this module and `output` name the `image` crate.
+//! Results depend only on the files and settings, not on the thread. Images, configurations and
+//! class lists are only read: nothing that they name is run or looked up. Only this module and
+//! `output` use the `image` crate.
+//!
+//! Two types hold a raster: [`Picture`] is a decoded file, and `Pixels` is the picture with the
+//! channels of the model while it is resized.
 
 pub mod decode;
 mod digest;
@@ -25,6 +27,6 @@ pub use picture::{Picture, Values};
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
 pub use settings::ReadOptions;
 
-/// Most pixels that an image may have, before and after resizing, unless said otherwise. More
-/// is taken for a mistake or for a file made to exhaust memory.
+/// Default limit of the pixels of an image, before and after resizing. A larger image is probably
+/// a mistake, or a file made to exhaust memory.
 pub const MAX_PIXELS: u64 = 200_000_000;

@@ -1,16 +1,16 @@
-//! Reads one image file: its hash, and its pixels.
+//! Reads an image file: its hash and its pixels.
 //!
-//! The format is told from the content, never from the name. EXIF orientation is applied
-//! unless it is to be ignored, alpha is dropped or laid on white, gray and palettes become RGB,
-//! 16 bits become 8 by v / 257 rounded. A model of four channels gets the four bands of the
-//! file. CMYK is converted by the plain formula, without a color profile; TIFFs with a palette
-//! are refused. Values of floating point (TIFF of one, three or four bands) stay as they are; laid
-//! on white they have to lie in 0..1, where white is 1.
+//! The content determines the format, not the name. EXIF orientation is applied unless it is to be
+//! ignored, alpha is dropped or composited on white, gray and palettes become RGB, and 16 bits
+//! become 8 by v / 257 rounded. A model with four channels gets the four bands of the file. CMYK is
+//! converted by the plain formula, without a color profile; TIFFs with a palette are refused.
+//! Floating-point values (TIFFs with one, three or four bands) are kept; to composite them on
+//! white, which is 1, they have to lie in 0..1.
 //!
-//! Of several frames or pages the first is read. A file that ends early is an error, also where
-//! decoders would fill in the rest. Decoders of JPEG may differ by a few levels, and by more at
-//! saturated edges, because they enlarge the color planes in different ways; other formats
-//! come out the same everywhere.
+//! Of several frames or pages the first is read. A file that ends early is an error, even if a
+//! decoder would fill in the rest. JPEG decoders may differ by a few levels, and by more at
+//! saturated edges, because they enlarge the color planes in different ways; other formats decode
+//! to the same values everywhere.
 
 mod alpha;
 mod integer;
@@ -37,24 +37,24 @@ use super::settings::{Exif, ReadOptions};
 use crate::error::{Error, Result};
 
 /// Largest file that is read.
-const MOST_BYTES: u64 = 2 << 30;
+const MAX_BYTES: u64 = 2 << 30;
 
-/// An image file's pixels and hash.
+/// Pixels and hash of an image file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
-    /// The pixels, the right way up.
+    /// Pixels, upright.
     pub picture: Picture,
     /// SHA-256 of the file's bytes.
     pub sha256: [u8; 32],
 }
 
-/// Reads an image file; its bytes are read once, hashed and decoded.
+/// Reads an image file: reads its bytes once, hashes and decodes them.
 ///
 /// # Errors
 ///
-/// [`Error::Read`] where the file cannot be read; [`Error::Image`] where it is no image of a
-/// known format, is damaged or incomplete, has more pixels than allowed, holds values that are
-/// not finite, or has not the bands that the model takes.
+/// Fails with [`Error::Read`] if the file cannot be read, and with [`Error::Image`] if it is not an
+/// image of a supported format, is damaged or incomplete, has too many pixels, contains values that
+/// are not finite, or has other bands than the model takes.
 pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     let bytes = read_bytes(path)?;
     let sha256 = Sha256::digest(&bytes).into();
@@ -68,14 +68,14 @@ pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
 ///
 /// # Errors
 ///
-/// Fails if the image is of floating point, or has not the bands that the model takes.
+/// Fails if the image is in floating point or has other bands than the model takes.
 pub fn picture_of(image: DynamicImage, options: &ReadOptions) -> Result<Picture> {
     integer::to_picture(image, options).map_err(|refusal| {
         Error::setting("image", refusal.message).with_hint(refusal.hint)
     })
 }
 
-/// Why bytes are no usable image, and the way out.
+/// Reason why bytes are not a usable image, with a hint.
 struct Refusal {
     message: String,
     hint: &'static str,
@@ -87,33 +87,33 @@ const SAVE_AGAIN: &str = "the file is damaged or incomplete: copy it again from 
                           or open it in an image program and save it again";
 const CONVERT: &str = "convert the image to 8-bit or 16-bit gray or RGB";
 const TOO_LARGE: &str =
-    "cut the image into parts, make it smaller, or raise --max-pixels";
-const TOO_LARGE_A_FILE: &str = "cut the image into parts or make it smaller first";
+    "cut the image into parts, make it smaller, or raise `max_pixels`";
+const FILE_TOO_LARGE: &str = "cut the image into parts or make it smaller first";
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let read = || {
         let file = File::open(path)?;
         let mut bytes = Vec::new();
-        file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         Ok::<_, io::Error>(bytes)
     };
-    // Opening a pipe would wait for someone to write into it.
+    // Opening a pipe would wait for a writer.
     let metadata = path.metadata().map_err(|error| Error::read(path, error))?;
     if !metadata.is_file() {
         return Err(Error::image(path, "is not a file").with_hint(FORMATS));
     }
     let bytes = read().map_err(|error| Error::read(path, error))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        let message = format!("is larger than {} GiB", MOST_BYTES >> 30);
-        return Err(Error::image(path, message).with_hint(TOO_LARGE_A_FILE));
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("is larger than {} GiB", MAX_BYTES >> 30);
+        return Err(Error::image(path, message).with_hint(FILE_TOO_LARGE));
     }
     Ok(bytes)
 }
 
-/// A defect of a decoder concerns this image and not the others.
+/// Decodes an image. A panic of a decoder becomes an error of this image only.
 fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refusal> {
     catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, options))).unwrap_or_else(
-        |_| Err(Refusal { message: "the decoder failed".to_owned(), hint: SAVE_AGAIN }),
+        |_| Err(Refusal { message: "the decoder panicked".to_owned(), hint: SAVE_AGAIN }),
     )
 }
 
@@ -138,10 +138,10 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
         return Err(Refusal { message, hint: SAVE_AGAIN });
     }
     if format == ImageFormat::Png
-        && let Some(length) = png::torn_palette(bytes)
+        && let Some(length) = png::incomplete_palette(bytes)
     {
         let message =
-            format!("PNG: a palette of {length} bytes; expected three for each color");
+            format!("PNG: the palette has {length} bytes; expected three for each color");
         return Err(Refusal { message, hint: SAVE_AGAIN });
     }
     if format == ImageFormat::Tiff
@@ -149,7 +149,7 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
     {
         return Ok(picture);
     }
-    // The largest that is allowed, at 16 bits and four channels, with as much to work in.
+    // An image of the largest size with 16 bits and four channels, and as much working memory.
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(options.max_pixels.saturating_mul(16));
     reader.limits(limits);
@@ -158,7 +158,7 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
     let (width, height) = decoder.dimensions();
     check_pixels(width.into(), height.into(), options.max_pixels)?;
     let orientation = match options.exif {
-        // What EXIF says besides is of no concern, so EXIF that cannot be read is none.
+        // Nothing else of EXIF is used, so EXIF that cannot be read is ignored.
         Exif::Apply => decoder.orientation().unwrap_or(Orientation::NoTransforms),
         Exif::Ignore => Orientation::NoTransforms,
     };
@@ -167,19 +167,20 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
     integer::to_picture(image, options)
 }
 
-/// `BigTIFF`, which the image library reads but does not know by its first bytes.
+/// Recognizes `BigTIFF`, which the image library reads but does not detect.
 fn is_big_tiff(bytes: &[u8]) -> bool {
     bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b")
 }
 
 /// Refuses an image before its pixels are decoded.
-fn check_pixels(width: u64, height: u64, most: u64) -> Result<(), Refusal> {
+fn check_pixels(width: u64, height: u64, max_pixels: u64) -> Result<(), Refusal> {
     let pixels = width * height;
-    if pixels > 0 && pixels <= most {
+    if pixels > 0 && pixels <= max_pixels {
         return Ok(());
     }
-    let message =
-        format!("{width}x{height} pixels; expected at least one and at most {most}");
+    let message = format!(
+        "{width}x{height} pixels; expected at least one and at most {max_pixels}"
+    );
     Err(Refusal { message, hint: TOO_LARGE })
 }
 
@@ -196,7 +197,7 @@ fn refusal(format: ImageFormat, error: &ImageError) -> Refusal {
             format!("{name}: the file ends before the image does")
         }
         ImageError::Unsupported(_) if !format.reading_enabled() => {
-            format!("{name} is not among the formats that are read")
+            format!("{name} is not supported")
         }
         error => format!("{name}: {}", error.to_string().replace('\n', " ")),
     };

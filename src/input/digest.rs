@@ -1,4 +1,4 @@
-//! The hash by which an image file is known.
+//! SHA-256 of image files, by which they are identified.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// SHA-256 of a file's bytes, in constant memory.
+/// Returns the SHA-256 of a file's bytes, in constant memory.
 ///
 /// # Errors
 ///
-/// When it is no file or cannot be read.
+/// Fails if the path is not a file or cannot be read.
 pub fn sha256_of(path: &Path) -> Result<[u8; 32]> {
     let read = || {
         // Opening a pipe would wait for someone to write into it.
@@ -34,7 +34,7 @@ pub fn sha256_of(path: &Path) -> Result<[u8; 32]> {
     read().map_err(|error| Error::read(path, error))
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Formats bytes as lower-case hexadecimal digits.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {

@@ -1,6 +1,6 @@
-//! Which images there are: files, folders, patterns and lists.
+//! Lists images: from files, folders, patterns and lists.
 //!
-//! # What can be given
+//! # Sources
 //! - **A file**, whatever its name.
 //! - **A folder**, with its sub-folders. Files are taken by the ending of their name
 //!   ([`EXTENSIONS`]). Files and folders whose name begins with a dot are left out: they are
@@ -59,13 +59,13 @@ pub use repeats::same_but_for_case;
 use crate::error::{Error, Result};
 use lister::Lister;
 
-/// Endings of names, in lower case, by which a file in a folder is taken for an image.
+/// Extensions of images in a folder, in lower case.
 pub const EXTENSIONS: &[&str] = &[
     "bmp", "jfif", "jpe", "jpeg", "jpg", "pam", "pbm", "pgm", "png", "pnm", "ppm", "tif",
     "tiff", "webp",
 ];
 
-/// Where images are named.
+/// Source of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A file, a folder or a pattern.
@@ -88,27 +88,27 @@ impl Source {
     }
 }
 
-/// The images that were found.
+/// Images that were found.
 #[derive(Debug)]
 pub struct Listing {
-    /// The images; each has an id of its own.
+    /// Images, each with a unique id.
     pub images: Vec<ImageFile>,
-    /// Why sub-folders could not be read; images in them are missing.
+    /// Errors of sub-folders that could not be read; their images are missing.
     pub unreadable: Vec<Error>,
-    /// Links in a circle or to nothing that were left out.
+    /// Number of links that were left out because they lead in a circle or to nothing.
     pub broken_links: usize,
-    /// Files that were named again, other than by patterns, and are taken once.
+    /// Number of files that were given again, other than by patterns, and are listed once.
     pub repeated: usize,
 }
 
 /// Lists the images of all sources.
 ///
-/// The folder `out` is where results are written; it is not looked into.
+/// Results are written to the folder `out`, which is not searched.
 ///
 /// # Errors
 ///
-/// A file or folder that was named does not exist or cannot be read; a folder, pattern or list
-/// has no image; `out` is a folder given; a list is no list; two files have one id.
+/// Fails if a file or folder does not exist or cannot be read, if a folder, pattern or list has no
+/// image, if `out` is one of the folders, if a list is not a list, or if two files have the same id.
 pub fn list_images(sources: &[Source], out: Option<&Path>) -> Result<Listing> {
     let working =
         std::env::current_dir().map_err(|error| Error::read(Path::new("."), error))?;

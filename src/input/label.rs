@@ -1,8 +1,8 @@
-//! Label maps: the class of each pixel, from pictures and arrays.
+//! Reads label maps for evaluation: the class of each pixel, from PNGs and arrays.
 //!
-//! A PNG with a palette holds the class ids as its indices, a gray one as its levels (16 bits as
-//! they are), one of colors needs the palette that it was painted with. An `.npy` holds ids of
-//! any integer type, shape `H × W` or with one more side of 1.
+//! The class ids are the indices of a PNG with a palette, or the levels of a gray PNG (8 or 16
+//! bits). A PNG with colors needs the color of each class. An `.npy` contains ids of any integer
+//! type, with the shape `H × W` or one more axis of length 1.
 
 mod array;
 mod picture;
@@ -13,36 +13,35 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::tensor::ClassMap;
 
-/// Endings of label maps, in the order in which they are looked for.
+/// Extensions of label maps, in the order of the search.
 pub const LABEL_ENDINGS: [&str; 2] = ["png", "npy"];
 
-/// How ids in files become classes.
+/// Conversion of ids in files to classes.
 #[derive(Debug, Clone, Default)]
 pub struct LabelOptions {
-    /// Ids that stand for "no label".
+    /// Ids that mean "no label".
     pub ignored: Vec<u32>,
-    /// Whether id 0 stands for "no label" and every other is the class after the next lower one
-    /// (ADE20K's own numbering).
+    /// Treats id 0 as "no label" and any other id as the class `id - 1` (the numbering of ADE20K).
     pub reduce_zero: bool,
-    /// The class of each color, for pictures of colors.
+    /// Class of each color, for PNGs with colors.
     pub colors: HashMap<[u8; 3], u16>,
 }
 
-/// Ids as a file has them.
+/// Ids of a file.
 struct Ids {
     height: usize,
     width: usize,
     values: Vec<u32>,
 }
 
-/// Reads a label map. Ids stay as they are up to 65534, whatever the number of classes.
+/// Reads a label map. Ids up to 65534 are kept, regardless of the number of classes.
 ///
 /// # Errors
-/// If the file cannot be read, is neither of the two, or holds what is no id.
+/// Fails if the file cannot be read, has another format, or contains something that is not an id.
 pub fn read_label_map(path: &Path, options: &LabelOptions) -> Result<ClassMap> {
     let bytes = std::fs::read(path).map_err(|error| Error::read(path, error))?;
     let refuse = |(message, hint): (String, &str)| {
-        Error::image(path, format!("is no label map: {message}")).with_hint(hint)
+        Error::image(path, format!("not a label map: {message}")).with_hint(hint)
     };
     let ids = if bytes.starts_with(b"\x93NUMPY") {
         array::read(&bytes).map_err(refuse)?
@@ -59,13 +58,16 @@ pub fn read_label_map(path: &Path, options: &LabelOptions) -> Result<ClassMap> {
     };
     let classes = ids.values.iter().map(class).collect::<Result<Vec<_>, u32>>();
     let classes = classes.map_err(|id| {
-        Error::image(path, format!("holds the id {id}, which is no class of any model"))
-            .with_hint("say which value means \"no label\": --ignore-index N")
+        Error::image(
+            path,
+            format!("contains the id {id}, which is not a class of any model"),
+        )
+        .with_hint("give the value that means \"no label\" with `ignore_index`")
     })?;
     Ok(ClassMap { height: ids.height, width: ids.width, classes })
 }
 
-/// What is wrong, and the way out.
+/// A message and a hint.
 type Refusal = (String, &'static str);
 
 #[cfg(test)]

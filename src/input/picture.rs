@@ -1,31 +1,32 @@
-//! A decoded image, as it came out of its file.
+//! A decoded image.
 
 use std::borrow::Cow;
 
-/// Pixels of an image, the right way up.
+/// Pixels of a decoded image, upright.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
-    /// Values a pixel: 3 (red, green, blue), 4 as the file has them, or 1.
+    /// Values per pixel: 3 (red, green, blue), 4 (as in the file), or 1.
     pub bands: usize,
-    /// `height * width * bands` values, row by row from the top left, those of a pixel together.
+    /// `height * width * bands` values, row by row from the top left, with the values of a pixel
+    /// together.
     pub values: Values,
 }
 
 /// The values of a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// 0 to 255.
+    /// Levels from 0 to 255.
     U8(Vec<u8>),
-    /// As the file has them, finite.
+    /// Finite values, as in the file.
     F32(Vec<f32>),
 }
 
 impl Values {
-    /// How many there are.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         match self {
             Self::U8(values) => values.len(),
@@ -33,25 +34,27 @@ impl Values {
         }
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Picture {
-    /// A picture of red, green and blue in 8 bits.
+    /// Creates a picture of red, green and blue in 8 bits.
     pub fn rgb(width: usize, height: usize, values: Vec<u8>) -> Self {
         Self { width, height, bands: 3, values: Values::U8(values) }
     }
 
-    /// Red, green and blue in 8 bits, to look at: the first three bands, or the only one three
-    /// times. Values of floating point are stretched so that the least of the picture becomes 0
-    /// and the largest 255.
+    /// Returns red, green and blue in 8 bits for display: the first three bands, or a single band
+    /// three times. Floating-point values are scaled so that the smallest becomes 0 and the largest
+    /// 255.
     pub fn to_rgb8(&self) -> Cow<'_, [u8]> {
         match &self.values {
             Values::U8(values) if self.bands == 3 => Cow::Borrowed(values),
-            Values::U8(values) => Cow::Owned(shown(values, self.bands, |value| value)),
+            Values::U8(values) => {
+                Cow::Owned(to_three_bands(values, self.bands, |value| value))
+            }
             Values::F32(values) => {
                 let least = values.iter().copied().fold(f32::INFINITY, f32::min);
                 let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -60,13 +63,17 @@ impl Picture {
                 let byte = |value: f32| {
                     ((f64::from(value) - f64::from(least)) * scale).round() as u8
                 };
-                Cow::Owned(shown(values, self.bands, byte))
+                Cow::Owned(to_three_bands(values, self.bands, byte))
             }
         }
     }
 }
 
-fn shown<T: Copy>(values: &[T], bands: usize, byte: impl Fn(T) -> u8) -> Vec<u8> {
+fn to_three_bands<T: Copy>(
+    values: &[T],
+    bands: usize,
+    byte: impl Fn(T) -> u8,
+) -> Vec<u8> {
     let pixels = values.chunks_exact(bands.max(1));
     let three = |pixel: &[T]| match *pixel {
         [red, green, blue, ..] => [red, green, blue].map(&byte),

@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use super::MAX_PIXELS;
 
-/// Most pixels of a size: what two sides of 16 bits make. How many a run allows is checked once
-/// every value is settled.
-const MOST_PIXELS: u64 = 1 << 32;
+/// Largest number of pixels of a size: two sides of 16 bits. The limit of a run is checked once
+/// every setting is resolved.
+const MAX_SIZE_PIXELS: u64 = 1 << 32;
 
 /// Declares an enum whose values have names, which configurations and options write.
 macro_rules! named_values {
@@ -46,21 +46,21 @@ macro_rules! named_values {
     };
 }
 
-/// What a model takes: its image input as the model file declares it.
+/// Image input of a model, as the model file declares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelInput {
-    /// Where the channels are.
+    /// Order of the axes.
     pub layout: Layout,
-    /// How many channels.
+    /// Number of channels.
     pub channels: usize,
-    /// Number of rows, where the model fixes it.
+    /// Number of rows, if the model fixes it.
     pub height: Option<usize>,
-    /// Number of columns, where the model fixes it.
+    /// Number of columns, if the model fixes it.
     pub width: Option<usize>,
 }
 
 impl ModelInput {
-    /// The sizes of its tensor for images of a size, in its own order of axes.
+    /// Returns the shape of the input tensor for images of a size.
     pub fn sizes(&self, images: usize, height: usize, width: usize) -> Vec<usize> {
         match self.layout {
             Layout::Nchw => vec![images, self.channels, height, width],
@@ -79,7 +79,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// Number of pixels, where it is a number of 64 bits; else the largest of these.
+    /// Returns the number of pixels, at most the largest number of 64 bits.
     pub fn pixels(self) -> u64 {
         (self.width as u64).saturating_mul(self.height as u64)
     }
@@ -95,62 +95,62 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let size = sides(text).ok_or_else(|| {
+        let size = parse_sides(text).ok_or_else(|| {
             format!("\"{text}\" is not a size; expected WIDTHxHEIGHT, as in 512x256")
         })?;
-        if size.pixels() > MOST_PIXELS {
-            return Err(format!("{size} has more than {MOST_PIXELS} pixels"));
+        if size.pixels() > MAX_SIZE_PIXELS {
+            return Err(format!("{size} has more than {MAX_SIZE_PIXELS} pixels"));
         }
         Ok(size)
     }
 }
 
-/// Two sides that are not 0, whatever their product.
-fn sides(text: &str) -> Option<Size> {
+/// Parses two sides other than 0, without a limit on their product.
+fn parse_sides(text: &str) -> Option<Size> {
     let side = |text: &str| text.trim().parse::<u32>().ok().filter(|side| *side > 0);
     let (width, height) = text.split_once(['x', 'X'])?;
     Some(Size { width: side(width)? as usize, height: side(height)? as usize })
 }
 
-/// How an image is brought to another size.
+/// Rule for the size after resizing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resize {
-    /// Not at all.
+    /// No resizing.
     None,
-    /// To this size, whatever the shape was.
+    /// To this size, regardless of the aspect ratio.
     Exact(Size),
     /// The shorter side to this many pixels, the other in proportion (rounded down).
     Short(usize),
-    /// The shorter side to `short`, or less where the longer one would become more than
-    /// `long`: the rule of Hugging Face's `shortest_edge` with `longest_edge`.
+    /// The shorter side to `short`, or less if the longer one would exceed `long`: Hugging Face's
+    /// `shortest_edge` with `longest_edge`.
     ShortAtMost {
         /// The shorter side.
         short: usize,
         /// Largest longer side.
         long: usize,
     },
-    /// The longer side to this many pixels: Hugging Face's `longest_edge` alone.
+    /// The longer side to this many pixels: Hugging Face's `longest_edge` by itself.
     Long(usize),
-    /// As large as fits into this size, the shape kept (letterbox).
+    /// As large as fits into this size, with the aspect ratio kept (letterbox).
     Fit(Size),
-    /// As large as fits into this size, the shape kept, both sides rounded down: the rule of
+    /// As large as fits into this size, with the aspect ratio kept and both sides rounded down:
     /// Hugging Face's `max_height` with `max_width`.
     Within(Size),
-    /// As large as keeps the longer side within `long` and the shorter one within `short`, the
-    /// shape kept, sides rounded to the nearest, halves up: the rule of mmcv's `keep_ratio`.
+    /// As large as keeps the longer side within `long` and the shorter one within `short`, with the
+    /// aspect ratio kept and sides rounded to the nearest, halves up: mmcv's `keep_ratio`.
     Bounds {
         /// Largest longer side.
         long: usize,
         /// Largest shorter side.
         short: usize,
     },
-    /// As small as covers this size, the shape kept.
+    /// As small as covers this size, with the aspect ratio kept.
     Cover(Size),
-    /// Near this size, the shape kept, each side a multiple: the rule of DPT.
+    /// Near this size, with the aspect ratio nearly kept and each side a multiple: the rule of DPT.
     Near {
-        /// The size that the sides should be near to.
+        /// Size that the result should be near to.
         size: Size,
-        /// What the sides are multiples of.
+        /// Divisor of both sides.
         multiple: usize,
     },
 }
@@ -192,47 +192,48 @@ impl FromStr for Resize {
                     "\"{text}\" is one side; expected two, as in {side}x{side}, or \
                      short:{side} for the shorter one"
                 )),
-                Err(_) if sides(text).is_none() => Err(unknown()),
+                Err(_) if parse_sides(text).is_none() => Err(unknown()),
                 Err(_) => text.parse().map(Self::Exact),
             };
         };
         match rule {
             "short" => match rest.split_once(",long:") {
-                Some((short, long)) => {
-                    Ok(Self::ShortAtMost { short: side(short)?, long: side(long)? })
-                }
-                None => Ok(Self::Short(side(rest)?)),
+                Some((short, long)) => Ok(Self::ShortAtMost {
+                    short: parse_side(short)?,
+                    long: parse_side(long)?,
+                }),
+                None => Ok(Self::Short(parse_side(rest)?)),
             },
-            "long" => Ok(Self::Long(side(rest)?)),
+            "long" => Ok(Self::Long(parse_side(rest)?)),
             "fit" => rest.parse().map(Self::Fit),
             "within" => rest.parse().map(Self::Within),
             "bounds" => {
                 let (long, short) = rest.split_once('x').ok_or_else(unknown)?;
-                Ok(Self::Bounds { long: side(long)?, short: side(short)? })
+                Ok(Self::Bounds { long: parse_side(long)?, short: parse_side(short)? })
             }
             "cover" => rest.parse().map(Self::Cover),
             "near" => {
                 let (size, multiple) = rest.split_once('/').ok_or_else(unknown)?;
-                Ok(Self::Near { size: size.parse()?, multiple: side(multiple)? })
+                Ok(Self::Near { size: size.parse()?, multiple: parse_side(multiple)? })
             }
             _ => Err(unknown()),
         }
     }
 }
 
-fn side(text: &str) -> Result<usize, String> {
+fn parse_side(text: &str) -> Result<usize, String> {
     match text.parse::<u16>() {
         Ok(side) if side > 0 => Ok(side.into()),
         _ => Err(format!("\"{text}\" is not a side between 1 and {}", u16::MAX)),
     }
 }
 
-/// Which part of the resized image the network sees.
+/// Part of the resized image that the network sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Crop {
-    /// All of it.
+    /// The whole image.
     None,
-    /// This much from the middle; where the image is smaller, black is added around it.
+    /// The center, of this size. Black is added around a smaller image.
     Center(Size),
 }
 
@@ -254,7 +255,7 @@ impl FromStr for Crop {
 }
 
 named_values! {
-    /// Where the channels are in the network's input.
+    /// Order of the axes of the network's input.
     pub enum Layout {
         /// Batch, channels, rows, columns.
         Nchw = "NCHW",
@@ -264,25 +265,25 @@ named_values! {
 }
 
 named_values! {
-    /// Mean and standard deviation by name; two names stand for the sizes as well.
+    /// Mean and standard deviation by name; two presets also set sizes.
     pub enum Preset {
         /// The mean and standard deviation that torchvision's models were trained with.
         Imagenet = "imagenet",
         /// Values in 0..1.
         Unit = "unit",
-        /// Values in 0..255, as they are in the file.
+        /// Values in 0..255, as in the file.
         Raw = "raw",
-        /// Everything that torchvision's `ImageClassification` does by default: the shorter side to
-        /// 256, the middle 224 x 224, and `imagenet`.
+        /// The defaults of torchvision's `ImageClassification`: shorter side to 256, center crop of
+        /// 224 x 224, and `imagenet`.
         TorchvisionClassification = "torchvision-classification",
-        /// Everything that torchvision's `SemanticSegmentation` does with its weights: the shorter
-        /// side to 520, and `imagenet`.
+        /// torchvision's `SemanticSegmentation` with its weights: shorter side to 520, and
+        /// `imagenet`.
         TorchvisionSegmentation = "torchvision-segmentation",
     }
 }
 
 named_values! {
-    /// How values between pixels are found.
+    /// Interpolation between pixels.
     pub enum Interpolation {
         /// The pixel at `floor(i * scale)`; with Pillow the one under the center.
         Nearest = "nearest",
@@ -292,17 +293,17 @@ named_values! {
         Bilinear = "bilinear",
         /// Cubic in both directions.
         Bicubic = "bicubic",
-        /// Lanczos' windowed sinc over three lobes.
+        /// Lanczos-windowed sinc over three lobes.
         Lanczos = "lanczos",
-        /// The mean of the pixels that are left out.
+        /// Mean of the pixels that a new pixel covers.
         Box = "box",
-        /// Hamming's window over one lobe.
+        /// Hamming-windowed sinc over one lobe.
         Hamming = "hamming",
     }
 }
 
 named_values! {
-    /// What the channels of the network's input are.
+    /// Channels of the network's input.
     pub enum Channels {
         /// Red, green, blue.
         Rgb = "rgb",
@@ -316,7 +317,7 @@ named_values! {
 }
 
 impl Channels {
-    /// How many there are.
+    /// Returns the number of channels.
     pub fn count(self) -> usize {
         match self {
             Self::Rgb | Self::Bgr => 3,
@@ -327,7 +328,7 @@ impl Channels {
 }
 
 named_values! {
-    /// Whose arithmetic resizes.
+    /// Library whose arithmetic resizes.
     pub enum Resampler {
         /// torchvision with `uint8` tensors.
         Torchvision = "torchvision",
@@ -335,74 +336,74 @@ named_values! {
         Pillow = "pillow",
         /// OpenCV.
         Opencv = "opencv",
-        /// torchvision with floating-point tensors: nothing is rounded to 8 bits.
+        /// torchvision with floating-point tensors, without rounding to 8 bits.
         Float = "float",
     }
 }
 
 named_values! {
-    /// How the offset of a center crop is rounded, and where what lacks is added.
+    /// Rounding of the offset of a center crop, and the side at which missing pixels are added.
     pub enum CropRule {
-        /// Half of the difference, halves to even; what lacks goes first to the far side.
+        /// Half of the difference, halves to even; an odd missing pixel goes to the far side.
         Torchvision = "torchvision",
-        /// Half of the difference, rounded down; what lacks as with torchvision.
+        /// Half of the difference, rounded down; missing pixels as with torchvision.
         HuggingFace = "huggingface",
-        /// As transformers before version 5: rounded down; what lacks goes first to the near side.
+        /// transformers before version 5: rounded down; an odd missing pixel goes to the near side.
         HuggingFace4 = "huggingface4",
     }
 }
 
 named_values! {
-    /// Whether EXIF orientation is applied.
+    /// Treatment of EXIF orientation.
     pub enum Exif {
-        /// The image is turned the right way up.
+        /// Rotates the image upright.
         Apply = "apply",
-        /// Pixels stay as they lie in the file.
+        /// Keeps pixels as in the file.
         Ignore = "ignore",
     }
 }
 
 named_values! {
-    /// What becomes of transparency.
+    /// Treatment of transparency.
     pub enum Alpha {
-        /// It is dropped, the color below it shows.
+        /// Drops the alpha channel and keeps the colors.
         Drop = "drop",
-        /// The image is laid on white.
+        /// Composites the image on white.
         White = "white",
     }
 }
 
-/// How much is added after the crop.
+/// Size after padding, which follows the crop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pad {
-    /// Nothing.
+    /// No padding.
     None,
-    /// Up to this size.
+    /// To this size.
     To(Size),
-    /// Up to the next multiple of this number of pixels, on both sides.
+    /// Both sides to the next multiple of this number of pixels.
     Multiple(usize),
 }
 
 named_values! {
-    /// Where it is added.
+    /// Sides that are padded.
     pub enum PadSide {
         /// At the right and the bottom.
         End = "end",
-        /// Half on each side, the larger half at the end (the rule of a letterbox).
+        /// Half on each side, with the larger half at the end (letterbox).
         Center = "center",
     }
 }
 
-/// What it is made of.
+/// Values of the padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fill {
     /// Zeros in the network's input.
     Zero,
-    /// The image, reflected at its border without repeating the border itself; where it is
-    /// too small for that, its border's value.
+    /// The image, reflected at its border without repeating the border itself; the border's value
+    /// if the image is too small for that.
     Reflect,
-    /// A color, before the mean is subtracted. It also stands where a crop lacks something,
-    /// which is black otherwise.
+    /// A color, before the mean is subtracted. It also replaces black in a crop that is larger than
+    /// the image.
     Color([u8; 3]),
 }
 
@@ -465,16 +466,16 @@ impl FromStr for Fill {
     }
 }
 
-/// What is wanted of an image file.
+/// Options for reading an image file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Most pixels that an image may have.
+    /// Largest number of pixels of an image.
     pub max_pixels: u64,
-    /// Whether EXIF orientation is applied.
+    /// Treatment of EXIF orientation.
     pub exif: Exif,
-    /// What the model takes: with [`Channels::Rgba`] four bands as they are, else colors.
+    /// Channels of the model: [`Channels::Rgba`] keeps four bands as they are, others read colors.
     pub channels: Channels,
-    /// What becomes of transparency where colors are wanted.
+    /// Treatment of transparency if colors are read.
     pub alpha: Alpha,
 }
 

@@ -1,13 +1,13 @@
-//! Images of 8 and 16 bits: bands wanted, transparency, 8 bits.
+//! Images of 8 and 16 bits: selection of bands, transparency, conversion to 8 bits.
 
 use image::{DynamicImage, ImageBuffer, Pixel};
 
-use super::alpha::laid_on_white;
+use super::alpha::on_white;
 use super::{CONVERT, Refusal};
 use crate::input::picture::{Picture, Values};
 use crate::input::settings::{Alpha, Channels, ReadOptions};
 
-/// The pixels as red, green and blue, or as the four bands that a model takes.
+/// Converts an image to red, green and blue, or to the four bands that a model takes.
 pub(super) fn to_picture(
     image: DynamicImage,
     options: &ReadOptions,
@@ -24,14 +24,14 @@ pub(super) fn to_picture(
     }
     let transparent = image.color().has_alpha() && options.alpha == Alpha::White;
     let values = if transparent {
-        laid_on_white(&image.into_rgba8().into_raw())
+        on_white(&image.into_rgba8().into_raw())
     } else {
         image.into_rgb8().into_raw()
     };
     Ok(Picture::rgb(width, height, values))
 }
 
-/// An image whose bands are not those that the model takes.
+/// Returns the reason for refusing an image with other bands than the model takes.
 pub(super) fn wrong_bands(found: usize, wanted: Channels) -> Refusal {
     let band = if found == 1 { "band" } else { "bands" };
     let message = format!(
@@ -42,7 +42,7 @@ pub(super) fn wrong_bands(found: usize, wanted: Channels) -> Refusal {
         Channels::Rgba => {
             "a model of four channels takes RGBA images (PNG, WebP) or TIFFs of four bands"
         }
-        _ => "images of one band (gray) or three (red, green, blue) are taken",
+        _ => "give images of one band (gray) or three (red, green, blue)",
     };
     Refusal { message, hint }
 }
@@ -78,12 +78,12 @@ where
     To: Pixel<Subpixel = u8>,
 {
     let values = image.as_raw().iter().map(|value| byte(*value)).collect();
-    // The number of values is right for the size: both kinds of pixel have the same bands.
+    // The number of values fits the size: both kinds of pixel have the same bands.
     ImageBuffer::from_raw(image.width(), image.height(), values)
         .unwrap_or_else(|| ImageBuffer::new(image.width(), image.height()))
 }
 
-/// A 16-bit value in 8 bits, rounded.
+/// Converts a 16-bit value to 8 bits, rounded.
 pub(super) fn byte(value: u16) -> u8 {
     ((u32::from(value) + 128) / 257) as u8
 }

@@ -1,10 +1,9 @@
-//! Whether a JPEG file is all there.
+//! Detects JPEG files that end early.
 //!
-//! The decoder fills in what is missing at the end of a file, which would become a map of
-//! nothing; so the end marker is looked for first. It is found by walking over the segments,
-//! because an embedded preview has an end marker of its own.
+//! The decoder fills in the missing end of a file, which would give a map of nothing. The search
+//! for the end marker walks over the segments, because an embedded preview has its own end marker.
 
-/// Whether the end marker of the image itself is in the file.
+/// Returns whether the file contains the end marker of the image itself.
 pub(super) fn is_complete(bytes: &[u8]) -> bool {
     const START_OF_SCAN: u8 = 0xda;
     let mut rest = bytes;
@@ -24,7 +23,7 @@ pub(super) fn is_complete(bytes: &[u8]) -> bool {
     false
 }
 
-/// The next marker's kind and what follows it.
+/// Returns the kind of the next marker, and the bytes after it.
 fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let start = bytes.iter().position(|byte| *byte == 0xff)?;
     let fill = bytes[start..].iter().position(|byte| *byte != 0xff)?;
@@ -32,7 +31,7 @@ fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
     Some((*kind, after))
 }
 
-/// What follows entropy-coded data, in which 0xff is followed by 0 or a restart marker.
+/// Skips entropy-coded data, in which 0xff is followed by 0 or a restart marker.
 fn after_entropy(bytes: &[u8]) -> &[u8] {
     let is_marker =
         |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xd0..=0xd7 | 0xff);

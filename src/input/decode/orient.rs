@@ -1,8 +1,9 @@
-//! Turns pixels the right way up.
+//! Rotates pixels upright.
 
 use image::metadata::Orientation;
 
-/// Values of pixels, `bands` each, turned as EXIF says; with them the new width and height.
+/// Applies an EXIF orientation to pixels of `bands` values. Returns them with the new width and
+/// height.
 pub(super) fn orient<T: Copy>(
     values: Vec<T>,
     (width, height): (usize, usize),

@@ -1,15 +1,14 @@
-//! Whether a PNG file's palette is one.
+//! Detects PNG palettes whose length is not a multiple of three.
 //!
-//! The decoder (`png` 0.18.1) panics where a palette ends within a color, so that is looked at
-//! first.
+//! The decoder (`png` 0.18.1) panics on them.
 
 /// Bytes before the first chunk.
 const SIGNATURE: usize = 8;
-/// Bytes of a chunk beside its content: length, kind, checksum.
+/// Bytes of a chunk besides its content: length, kind, checksum.
 const AROUND: usize = 12;
 
-/// The number of bytes of a palette that are not three for each color, if there is such a one.
-pub(super) fn torn_palette(bytes: &[u8]) -> Option<usize> {
+/// Returns the length in bytes of a palette if it is not a multiple of three.
+pub(super) fn incomplete_palette(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes.get(SIGNATURE..)?;
     loop {
         let (length, after) = rest.split_first_chunk()?;

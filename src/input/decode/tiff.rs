@@ -1,8 +1,9 @@
-//! TIFFs that the image library does not read or reads without some of their bands: floating
-//! point, and four bands of any kind.
+//! Reads TIFFs that the image library does not read, or not with all bands: floating point, and four
+//! bands of any kind.
 //!
-//! Strips and tiles, bands together or (in strips) apart, and `BigTIFF` are read; of several pages
-//! the first. Palettes are refused: a model is trained on colors, and few such files hold any.
+//! Supported are strips and tiles, bands interleaved or (in strips) separate, and `BigTIFF`; of
+//! several pages the first is read. Palettes are refused: a model is trained on colors, and the
+//! palettes of such files rarely contain any.
 
 use std::io::Cursor;
 
@@ -13,7 +14,7 @@ use tiff::tags::{
 };
 use tiff::{ColorType, TiffError, TiffFormatError};
 
-use super::alpha::{floats_on_white, laid_on_white};
+use super::alpha::{floats_on_white, on_white};
 use super::integer::{byte, wrong_bands};
 use super::orient::orient;
 use super::tiff_tag::set_tag;
@@ -21,7 +22,7 @@ use super::{CONVERT, Refusal, SAVE_AGAIN, TOO_LARGE, check_pixels};
 use crate::input::picture::{Picture, Values};
 use crate::input::settings::{Alpha, Channels, Exif, ReadOptions};
 
-/// The picture, or `None` where the image library reads such a file as well.
+/// Reads a picture; `None` if the image library can read the file.
 pub(super) fn read(
     bytes: &[u8],
     options: &ReadOptions,
@@ -32,20 +33,20 @@ pub(super) fn read(
     let photometric = tag(&mut decoder, Tag::PhotometricInterpretation)?;
     if photometric == Some(PhotometricInterpretation::RGBPalette.to_u16()) {
         return Err(Refusal {
-            message: "TIFF: a palette instead of colors".to_owned(),
+            message: "TIFF: found a palette, expected colors".to_owned(),
             hint: CONVERT,
         });
     }
     let is_float =
         tag(&mut decoder, Tag::SampleFormat)? == Some(SampleFormat::IEEEFP.to_u16());
     let samples = tag(&mut decoder, Tag::SamplesPerPixel)?.unwrap_or(1);
-    let apart = tag(&mut decoder, Tag::PlanarConfiguration)?
+    let is_planar = tag(&mut decoder, Tag::PlanarConfiguration)?
         == Some(PlanarConfiguration::Planar.to_u16());
     let tiled = tag(&mut decoder, Tag::TileWidth)?.is_some();
-    if apart && tiled && samples > 1 {
+    if is_planar && tiled && samples > 1 {
         return Err(Refusal {
-            message: "TIFF: bands apart from each other in tiles".to_owned(),
-            hint: "save the image with the bands of a pixel together, or in strips",
+            message: "TIFF: separate bands in tiles are not supported".to_owned(),
+            hint: "save the image with interleaved bands, or in strips",
         });
     }
     let all_bands = options.channels == Channels::Rgba && samples == 4;
@@ -56,8 +57,7 @@ pub(super) fn read(
     }
     let rgb = PhotometricInterpretation::RGB.to_u16();
     if all_bands && photometric == Some(rgb) {
-        // The decoder leaves out what an RGB image has beside its colors; of gray bands it
-        // keeps all.
+        // The decoder drops the bands of an RGB image besides its colors, but keeps all gray bands.
         let mut copy = bytes.to_vec();
         let gray = PhotometricInterpretation::BlackIsZero.to_u16();
         if set_tag(&mut copy, Tag::PhotometricInterpretation.to_u16(), gray).is_none() {
@@ -71,14 +71,14 @@ pub(super) fn read(
 
 type BytesDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
 
-/// What the file's own bytes bound needs no more room than they do; values need up to 32
-/// bytes a pixel.
+/// Opens a decoder with limits on memory: as much as the file for what its bytes contain, and 32
+/// bytes per pixel for values.
 fn open<'a>(bytes: &'a [u8], options: &ReadOptions) -> Result<BytesDecoder<'a>, Refusal> {
     let mut limits = Limits::default();
     limits.ifd_value_size = bytes.len();
     limits.intermediate_buffer_size = bytes.len();
-    let most = options.max_pixels.saturating_mul(32);
-    limits.decoding_buffer_size = usize::try_from(most).unwrap_or(usize::MAX);
+    let max_bytes = options.max_pixels.saturating_mul(32);
+    limits.decoding_buffer_size = usize::try_from(max_bytes).unwrap_or(usize::MAX);
     let decoder = Decoder::new(Cursor::new(bytes)).map_err(refusal)?;
     Ok(decoder.with_limits(limits))
 }
@@ -93,15 +93,15 @@ fn picture(
     if let (ColorType::CMYK(_) | ColorType::CMYKA(_), Channels::Rgba) =
         (color, options.channels)
     {
-        let message = "TIFF: CMYK, where four bands are expected".to_owned();
+        let message = "TIFF: found CMYK, expected four bands".to_owned();
         return Err(Refusal { message, hint: CONVERT });
     }
     let colors = kept_bands(color, options.channels)
         .ok_or_else(|| wrong_bands(bands, options.channels))?;
-    let on_white = options.alpha == Alpha::White
+    let composites = options.alpha == Alpha::White
         && options.channels != Channels::Rgba
         && matches!(color, ColorType::RGBA(_));
-    let keep = colors + usize::from(on_white);
+    let keep = colors + usize::from(composites);
     let orientation = match options.exif {
         Exif::Apply => tag(decoder, Tag::Orientation)?
             .and_then(|value| Orientation::from_exif(value.try_into().ok()?))
@@ -122,7 +122,7 @@ fn picture(
         }
         _ => {
             return Err(Refusal {
-                message: "TIFF: signed or wide whole numbers are not supported"
+                message: "TIFF: signed integers and integers of more than 16 bits are not supported"
                     .to_owned(),
                 hint: CONVERT,
             });
@@ -131,13 +131,13 @@ fn picture(
     let size = (width, height);
     let (values, (width, height)) = match values {
         Values::U8(values) => {
-            let values = if on_white { laid_on_white(&values) } else { values };
+            let values = if composites { on_white(&values) } else { values };
             let (values, size) = orient(values, size, colors, orientation);
             (Values::U8(values), size)
         }
         Values::F32(mut values) => {
             check_finite(&values, width, keep)?;
-            if on_white {
+            if composites {
                 let extra = tag(decoder, Tag::ExtraSamples)?;
                 let is_multiplied = extra == Some(ExtraSamples::AssociatedAlpha.to_u16());
                 values = floats_on_white(&values, is_multiplied)?;
@@ -149,7 +149,7 @@ fn picture(
     Ok(Picture { width, height, bands: colors, values })
 }
 
-/// How many of an image's bands are for a model; none where it has not what the model takes.
+/// Returns the number of bands that a model uses; `None` if the image does not have them.
 fn kept_bands(color: ColorType, wanted: Channels) -> Option<usize> {
     let bands = color.num_samples();
     match (color, wanted) {
@@ -162,7 +162,7 @@ fn kept_bands(color: ColorType, wanted: Channels) -> Option<usize> {
     }
 }
 
-/// What an image's samples are, and how many of each pixel are kept.
+/// Number of pixels, of bands in the file, and of bands that are kept.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     pixels: usize,
@@ -170,33 +170,43 @@ struct Shape {
     keep: usize,
 }
 
-/// The samples that are kept, those of a pixel together.
+/// Reads the samples of the bands that are kept, interleaved.
 fn samples(
     decoder: &mut BytesDecoder<'_>,
     shape: Shape,
 ) -> Result<DecodingResult, Refusal> {
     let mut buffer = DecodingResult::U8(Vec::new());
     let layout = decoder.read_image_to_buffer(&mut buffer).map_err(refusal)?;
-    let apart = layout.planes > 1;
+    let is_planar = layout.planes > 1;
     let kept = match buffer {
-        DecodingResult::U8(values) => shape.kept(values, apart).map(DecodingResult::U8),
-        DecodingResult::U16(values) => shape.kept(values, apart).map(DecodingResult::U16),
-        DecodingResult::F16(values) => shape.kept(values, apart).map(DecodingResult::F16),
-        DecodingResult::F32(values) => shape.kept(values, apart).map(DecodingResult::F32),
-        DecodingResult::F64(values) => shape.kept(values, apart).map(DecodingResult::F64),
+        DecodingResult::U8(values) => {
+            shape.kept(values, is_planar).map(DecodingResult::U8)
+        }
+        DecodingResult::U16(values) => {
+            shape.kept(values, is_planar).map(DecodingResult::U16)
+        }
+        DecodingResult::F16(values) => {
+            shape.kept(values, is_planar).map(DecodingResult::F16)
+        }
+        DecodingResult::F32(values) => {
+            shape.kept(values, is_planar).map(DecodingResult::F32)
+        }
+        DecodingResult::F64(values) => {
+            shape.kept(values, is_planar).map(DecodingResult::F64)
+        }
         other => Some(other),
     };
     kept.ok_or_else(damaged)
 }
 
 impl Shape {
-    /// Planes one after the other become pixels; bands beyond those kept go. None where the
-    /// decoder gave another number of values than the file promised.
-    fn kept<T: Copy>(self, values: Vec<T>, apart: bool) -> Option<Vec<T>> {
+    /// Interleaves separate planes and drops the bands that are not kept. `None` if the number of
+    /// values is not the one that the file declares.
+    fn kept<T: Copy>(self, values: Vec<T>, is_planar: bool) -> Option<Vec<T>> {
         if values.len() != self.pixels * self.bands {
             return None;
         }
-        if apart {
+        if is_planar {
             let of_pixel =
                 |pixel: usize| (0..self.keep).map(move |band| band * self.pixels + pixel);
             let all = (0..self.pixels).flat_map(of_pixel);
@@ -222,18 +232,18 @@ fn check_finite(values: &[f32], width: usize, bands: usize) -> Result<(), Refusa
             pixel / width,
             values[at]
         ),
-        hint: "replace missing values by a number before the image is predicted",
+        hint: "replace missing values by a number before prediction",
     })
 }
 
-/// A whole number of a tag, the first where there are several.
+/// Returns the first integer of a tag.
 fn tag(decoder: &mut BytesDecoder<'_>, tag: Tag) -> Result<Option<u16>, Refusal> {
     let values = decoder.find_tag_unsigned_vec::<u16>(tag).map_err(refusal)?;
     Ok(values.and_then(|values| values.first().copied()))
 }
 
 fn damaged() -> Refusal {
-    let message = "TIFF: the file does not hold the values that it promises".to_owned();
+    let message = "TIFF: the file contains other values than it declares".to_owned();
     Refusal { message, hint: SAVE_AGAIN }
 }
 

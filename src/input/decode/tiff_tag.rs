@@ -1,6 +1,6 @@
-//! Changes a tag in the bytes of a TIFF.
+//! Replaces a tag in the bytes of a TIFF.
 
-/// Replaces the value of a tag of 16 bits in the first page; none where it is not there.
+/// Replaces the value of a 16-bit tag of the first page. `None` if the page has no such tag.
 pub(super) fn set_tag(bytes: &mut [u8], tag: u16, value: u16) -> Option<()> {
     let little = bytes.get(..2)? == b"II";
     let number = |bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! An image that was listed: its id and where it is.
+//! A listed image: its id and its path.
 
 use std::fs;
 use std::io;
@@ -10,38 +10,38 @@ use crate::error::{Error, Result};
 use crate::input::decode::{Decoded, read_image};
 use crate::input::settings::ReadOptions;
 
-/// An image that was listed.
+/// A listed image.
 ///
-/// A million of them take about 100 MB: where the path follows from the id, it is not kept.
+/// A million of them take about 100 MB: a path that follows from the id is not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageFile {
     id: Box<str>,
     root: Arc<Root>,
-    /// The path below the root, where it is not the id's.
+    /// Path below the root, if it does not follow from the id.
     entry: Option<Box<Path>>,
 }
 
-/// What the paths of a source are relative to.
+/// Root of the paths of a source.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Root {
-    /// As typed; paths in messages begin with it.
+    /// The root as typed; paths in messages begin with it.
     pub(super) path: PathBuf,
-    /// The same place as an absolute path, by which files are compared.
+    /// The root as an absolute path, by which files are compared.
     pub(super) place: PathBuf,
-    /// Bytes at the beginning of ids that are no part of the path.
+    /// Number of bytes at the beginning of ids that are not part of the path.
     pub(super) skip: usize,
     pub(super) kind: Kind,
 }
 
-/// How an image came to be listed.
+/// Kind of source of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// By its name or that of its folder.
+    /// The name of the image or of its folder.
     Named,
-    /// By a pattern.
+    /// A pattern.
     Pattern,
-    /// By a list, read in a working directory; where the path depends on it and the list is
-    /// a file, the list's folder.
+    /// A list, read in a working directory. `folder` is the list's folder if the list is a file and
+    /// the path depends on the working directory.
     List { working: PathBuf, folder: Option<PathBuf> },
 }
 
@@ -51,21 +51,21 @@ impl ImageFile {
         Self { id: id.into(), root: Arc::clone(root), entry: entry.map(Box::from) }
     }
 
-    /// The name of the image in results: a path relative to the root of its source
-    /// ([`super`] says which that is), with `/` between its parts. It has no empty part, no
-    /// `.` and `..`, and no backslash. No two images of a listing have the same.
+    /// Returns the name of the image in results: its path relative to the root of its source (see
+    /// [`super`]), with `/` between its parts. It has no empty part, no `.` or `..`, and no
+    /// backslash, and is unique in a listing.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Where the file is: relative to the working directory unless the source was absolute.
+    /// Returns the path of the file, relative to the working directory unless the source was absolute.
     pub fn path(&self) -> PathBuf {
         self.below(&self.root.path)
     }
 
-    /// Where the files of its source lie: the absolute path of a folder, and how many bytes at the
-    /// beginning of its id are no part of the path below. `None` where the path does not follow
-    /// from the id.
+    /// Returns the absolute path of the root of its source, and the number of bytes at the beginning
+    /// of the id that are not part of the path below it. `None` if the path does not follow from the
+    /// id.
     pub fn root(&self) -> Option<(&Path, usize)> {
         self.entry.is_none().then_some((&self.root.place, self.root.skip))
     }
@@ -74,14 +74,14 @@ impl ImageFile {
     ///
     /// # Errors
     ///
-    /// As [`read_image`]; [`Error::Image`] also where there is no such file, or no longer.
+    /// Fails as [`read_image`] does, and with [`Error::Image`] if the file does not exist (any more).
     pub fn read(&self, options: &ReadOptions) -> Result<Decoded> {
         let path = self.path();
         read_image(&path, options).map_err(|error| match &error {
             Error::Read { source, .. } if is_missing(source) => self.missing(&path),
             Error::Image { .. } if path.is_dir() => {
                 Error::image(&path, "is a folder; a list names files")
-                    .with_hint("give the folder itself as IMAGES")
+                    .with_hint("give the folder itself as `images`")
             }
             _ => error,
         })
@@ -89,9 +89,9 @@ impl ImageFile {
 
     fn missing(&self, path: &Path) -> Error {
         let Kind::List { working, folder } = &self.root.kind else {
-            let message = "was there when the images were listed, and is gone";
+            let message = "was removed after the images were listed";
             return Error::image(path, message)
-                .with_hint("leave the images where they are until the run has ended");
+                .with_hint("do not move images during a run");
         };
         let place = self.below(&self.root.place);
         let beside = folder
@@ -104,15 +104,15 @@ impl ImageFile {
                 beside.display(),
                 folder.display()
             ),
-            _ => "paths in a list are relative to the working directory; where it is a \
-                  table, the first line names the column \"path\""
+            _ => "paths in a list are relative to the working directory; if it is a \
+                  table, its first line has to name the column \"path\""
                 .to_owned(),
         };
         Error::image(path, "no such file").with_hint(hint)
     }
 
-    /// The absolute path by which files are compared. Links are followed only where the
-    /// path cannot be told without: before `..`.
+    /// Returns the absolute path by which files are compared. Links are followed only before `..`,
+    /// because the path depends on them there.
     pub(super) fn place(&self) -> PathBuf {
         let place = self.below(&self.root.place);
         match &self.entry {
@@ -129,7 +129,7 @@ impl ImageFile {
         matches!(self.root.kind, Kind::List { .. })
     }
 
-    /// Whether the id is another text than the path.
+    /// Returns whether the id differs from the text of the path.
     pub(super) fn is_escaped(&self) -> bool {
         self.entry.as_ref().is_some_and(|entry| !id::climbs_back(entry))
     }
@@ -150,7 +150,7 @@ fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The absolute path of a root, by which files are compared.
+/// Returns the absolute path of a root, by which files are compared.
 pub(super) fn place(path: &Path, working: &Path) -> PathBuf {
     let absolute = working.join(path);
     if absolute.components().any(|part| part == Component::ParentDir) {
@@ -159,7 +159,7 @@ pub(super) fn place(path: &Path, working: &Path) -> PathBuf {
     id::lexical(&absolute)
 }
 
-/// Without `..`: by the file system where it can tell, else by the text.
+/// Resolves `..` by the file system if possible, else by the text.
 fn resolved(path: &Path) -> PathBuf {
     let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
     match (folder, path.file_name()) {

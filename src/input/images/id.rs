@@ -1,21 +1,21 @@
-//! Names of images in results: from parts of a path to text that never leaves a folder.
+//! Ids of images: paths converted to text that never leaves a folder.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf, Prefix};
 
-/// First part of the ids of files that do not lie below the root.
+/// First part of the ids of files outside the root.
 const OUTSIDE: &str = "outside";
 
 /// Parts of a path, joined with `/`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Id {
     pub(super) text: String,
-    /// Whether bytes had to be written as `%` and two digits.
+    /// Whether bytes are written as `%` and two digits.
     pub(super) escaped: bool,
 }
 
-/// The id of a path that has only names in it: no root, no `..`.
+/// Returns the id of a path that consists of names: no root, no `..`.
 pub(super) fn of_names<'a>(names: impl Iterator<Item = &'a OsStr>) -> Id {
     let mut id = Id { text: String::new(), escaped: false };
     for name in names {
@@ -50,22 +50,22 @@ fn escape(name: &[u8], text: &mut String) {
     }
 }
 
-/// Where an entry of a list lies, by its text alone: no link is looked up.
+/// Location of an entry of a list, from its text only: no link is resolved.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Placed {
     pub(super) id: Id,
     /// The absolute path without `.` and `..`.
     pub(super) absolute: PathBuf,
-    /// How much of the beginning of the id is no part of the path below `root`, in bytes.
+    /// Number of bytes at the beginning of the id that are not part of the path below `root`.
     pub(super) skip: usize,
-    /// What the rest of the id is relative to: `None` is the working directory, otherwise the
-    /// root of the file system (the drive).
+    /// Root of the rest of the id: the root of the file system (the drive), or `None` for the working
+    /// directory.
     pub(super) root: Option<PathBuf>,
-    /// Whether `..` follows a name: if that name is a link, the file may lie elsewhere.
+    /// Whether `..` follows a name. If that name is a link, the file may lie elsewhere.
     pub(super) climbs_back: bool,
 }
 
-/// Places an entry against the absolute path of the working directory.
+/// Locates an entry, given the absolute path of the working directory.
 pub(super) fn place(entry: &Path, working: &Path) -> Placed {
     let absolute = lexical(&working.join(entry));
     let climbs_back = climbs_back(entry);
@@ -108,7 +108,7 @@ fn push_prefix(id: &mut Id, prefix: Prefix<'_>) {
     }
 }
 
-/// The path without `.` and `..`, as if no part of it were a link.
+/// Resolves `.` and `..` as if no part of the path were a link.
 pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -124,14 +124,14 @@ pub(super) fn lexical(path: &Path) -> PathBuf {
     plain
 }
 
-/// Whether `..` follows a name.
+/// Returns whether `..` follows a name.
 pub(super) fn climbs_back(path: &Path) -> bool {
     path.components()
         .skip_while(|part| !matches!(part, Component::Normal(_)))
         .any(|part| part == Component::ParentDir)
 }
 
-/// The way from a folder to a file, both absolute, by their text.
+/// Returns the path of a file relative to a folder, both absolute, from their text.
 pub(super) fn relative(file: &Path, folder: &Path) -> PathBuf {
     let shared = file.iter().zip(folder).take_while(|(a, b)| a == b).count();
     let up = folder.iter().skip(shared).map(|_| OsStr::new(".."));

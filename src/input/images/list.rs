@@ -1,4 +1,4 @@
-//! Lists of paths: a line each, NUL-separated, or a table with a column `path`.
+//! Reads lists of paths: one on each line, NUL-separated, or a table with a column `path`.
 
 use std::cell::Cell;
 use std::ffi::OsStr;
@@ -11,9 +11,9 @@ use image::ImageFormat;
 use crate::error::{Error, Result};
 
 /// Largest list that is read, in bytes.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 /// Longest line, path or record of a table, in bytes.
-const MOST_LINE: usize = 64 << 10;
+const MAX_LINE: usize = 64 << 10;
 /// The column of a table that holds paths.
 const COLUMN: &str = "path";
 
@@ -24,7 +24,7 @@ const HINT: &str = "a list has a path on each line, or NUL between paths, or is 
 ///
 /// # Errors
 ///
-/// The file cannot be read, is a folder, or larger than 1 GiB.
+/// Fails if the file cannot be read, is a folder, or is larger than 1 GiB.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let of_path = |error| Error::read(path, error);
     if path.metadata().map_err(of_path)?.is_dir() {
@@ -32,23 +32,23 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
             path.display().to_string(),
             "is a folder, not a list",
         )
-        .with_hint("give folders as IMAGES, without --manifest"));
+        .with_hint("give folders as `images`, without `manifest`"));
     }
     let name = path.display().to_string();
-    read(&name, File::open(path).map_err(of_path)?, MOST_BYTES)?.map_err(of_path)
+    read(&name, File::open(path).map_err(of_path)?, MAX_BYTES)?.map_err(of_path)
 }
 
 /// Reads the bytes of a list on standard input.
 ///
 /// # Errors
 ///
-/// As [`read_file`].
+/// Fails as [`read_file`] does.
 pub(super) fn read_standard_input() -> Result<Vec<u8>> {
-    let read = read(STANDARD_INPUT, io::stdin().lock(), MOST_BYTES)?;
+    let read = read(STANDARD_INPUT, io::stdin().lock(), MAX_BYTES)?;
     read.map_err(|error| Error::read(Path::new(STANDARD_INPUT), error))
 }
 
-/// How the list on standard input is called in messages.
+/// Name of the list on standard input in messages.
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
 pub(super) fn read(
@@ -73,12 +73,12 @@ fn at(name: &str, line: usize, message: impl Into<String>) -> Error {
     Error::configuration(format!("{name}: line {line}"), message).with_hint(HINT)
 }
 
-/// Hands each path of a list to `take`, in order; empty lines are left out.
+/// Calls `take` with each path of a list, in order; empty lines are skipped.
 ///
 /// # Errors
 ///
-/// The list is an image, is UTF-16, has a line that is too long, or is a table with a record
-/// that has no path. The line is named.
+/// Fails if the list is an image, is UTF-16, has a line that is too long, or is a table with a record
+/// without a path. The error names the line.
 pub(super) fn paths(
     name: &str,
     content: &[u8],
@@ -110,7 +110,7 @@ fn refuse_other_content(name: &str, content: &[u8]) -> Result<()> {
     // Other formats begin with letters, as names do.
     if matches!(image::guess_format(content), Ok(Jpeg | Png | Tiff | WebP)) {
         return Err(Error::configuration(name, "is an image, not a list of them")
-            .with_hint("give images as IMAGES, without --manifest"));
+            .with_hint("give images as `images`, without `manifest`"));
     }
     Ok(())
 }
@@ -127,7 +127,7 @@ fn entry(
     path: &[u8],
     take: &mut impl FnMut(&Path),
 ) -> Result<()> {
-    if path.len() > MOST_LINE {
+    if path.len() > MAX_LINE {
         return Err(too_long(name, line));
     }
     if !path.is_empty() {
@@ -139,7 +139,7 @@ fn entry(
 }
 
 fn too_long(name: &str, line: usize) -> Error {
-    at(name, line, format!("is longer than {MOST_LINE} bytes, the most that is read"))
+    at(name, line, format!("is longer than {MAX_LINE} bytes, the most that is read"))
 }
 
 #[cfg(unix)]
@@ -153,10 +153,10 @@ fn as_path(bytes: &[u8]) -> Option<&Path> {
     str::from_utf8(bytes).ok().map(|text| Path::new(OsStr::new(text)))
 }
 
-/// Which column of a table holds paths; `None` where the first line is no header.
+/// Returns the column of a table that contains paths; `None` if the first line is not a header.
 fn column(name: &str, content: &[u8]) -> Result<Option<usize>> {
     let first = lines(content).enumerate().find(|(_, line)| !line.is_empty());
-    let Some((i, header)) = first.filter(|(_, line)| line.len() <= MOST_LINE) else {
+    let Some((i, header)) = first.filter(|(_, line)| line.len() <= MAX_LINE) else {
         return Ok(None);
     };
     let mut fields = csv::ByteRecord::new();
@@ -177,8 +177,8 @@ fn reader<R: Read>(from: R) -> csv::Reader<R> {
     csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(from)
 }
 
-/// What is left to a reader until it says that a record is too long: a quote that is never
-/// closed would have it hold the rest of the list.
+/// Limits the bytes of a record: with a quote that is never closed, a record would take the rest of
+/// the list.
 struct Rationed<'a> {
     content: &'a [u8],
     left: &'a Cell<usize>,
@@ -196,7 +196,7 @@ impl Read for Rationed<'_> {
     }
 }
 
-/// Whether a record that begins at this byte has a quote that is never closed.
+/// Returns whether the record that begins at this byte has a quote that is never closed.
 fn is_left_open(content: &[u8], begin: u64) -> bool {
     let rest = content.get(begin as usize..).unwrap_or_default();
     rest.iter().fold(false, |open, &byte| open ^ (byte == b'"'))
@@ -208,13 +208,13 @@ fn table(
     column: usize,
     take: &mut impl FnMut(&Path),
 ) -> Result<()> {
-    let left = Cell::new(2 * MOST_LINE);
+    let left = Cell::new(2 * MAX_LINE);
     let mut reader = reader(Rationed { content, left: &left });
     let mut fields = csv::ByteRecord::new();
     let mut is_header = true;
     loop {
-        // What the reader holds ready counts against the next record, so it gets more.
-        left.set(2 * MOST_LINE);
+        // Bytes that the reader has buffered count against the next record, so it gets more.
+        left.set(2 * MAX_LINE);
         let before = reader.position().clone();
         let (line, begin) = (before.line() as usize, before.byte());
         let found =
@@ -224,12 +224,12 @@ fn table(
         }
         let line = fields.position().map_or(line, |position| position.line() as usize);
         let end = reader.position().byte();
-        if end - begin > MOST_LINE as u64 {
+        if end - begin > MAX_LINE as u64 {
             return Err(too_long(name, line));
         }
         if !std::mem::take(&mut is_header) {
             match fields.get(column) {
-                // Such a record takes the rest of the list for its path.
+                // Such a record has taken the rest of the list for its path.
                 Some(path)
                     if path.contains(&b'\n')
                         && end == content.len() as u64

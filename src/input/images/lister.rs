@@ -1,4 +1,4 @@
-//! Turns sources into images.
+//! Collects the images of sources.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// Collects images from sources.
 pub(super) struct Lister<'a> {
     working: &'a Path,
-    /// The place of the output folder, where it is there already.
+    /// Absolute path of the output folder, if it exists.
     out: Option<PathBuf>,
     unreadable: Vec<Error>,
     broken_links: usize,
@@ -30,7 +30,7 @@ impl<'a> Lister<'a> {
     pub(super) fn all(&mut self, sources: &[Source]) -> Result<Listing> {
         let is_input = |source: &&Source| **source == Source::StandardInput;
         if sources.iter().filter(is_input).count() > 1 {
-            return Err(Error::setting("IMAGES", "- is given twice")
+            return Err(Error::setting("images", "- is given twice")
                 .with_hint("standard input can be read once"));
         }
         let mut images = Vec::new();
@@ -63,23 +63,25 @@ impl<'a> Lister<'a> {
 
     fn named(&mut self, path: &Path) -> Result<Vec<ImageFile>> {
         if path.as_os_str().is_empty() {
-            return Err(Error::setting("IMAGES", "an empty path is given")
+            return Err(Error::setting("images", "an empty path is given")
                 .with_hint("for the working directory, write ."));
         }
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => Ok(vec![self.file(path)]),
             Ok(metadata) if metadata.is_dir() => self.folder(path),
             Ok(_) => Err(Error::image(path, "is neither a file nor a folder")
-                .with_hint("a list that a program writes is read with --manifest")),
+                .with_hint("read a list that a program writes with `manifest`")),
             Err(_) if pattern::is_pattern(path) && !path.is_symlink() => {
                 self.pattern(path)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(Error::image(path, "no such file or folder").with_hint(
-                    "IMAGES are files, folders, patterns such as 'photos/**/*.jpg', or - \
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::image(
+                path,
+                "no such file or folder",
+            )
+            .with_hint(
+                "`images` are files, folders, patterns such as 'photos/**/*.jpg', or - \
                      for a list on standard input",
-                ))
-            }
+            )),
             Err(error) => Err(Error::read(path, error)),
         }
     }
@@ -159,26 +161,27 @@ impl<'a> Lister<'a> {
             return Err(Error::configuration(name, "there is no path in this list")
                 .with_hint("write a path on each line"));
         }
-        repeats::tell_escaped_apart(&mut images);
+        repeats::make_escaped_unique(&mut images);
         Ok(images)
     }
 }
 
-/// What to take of a folder.
+/// Files to take from a folder.
 struct Wanted<'a> {
     kind: Kind,
-    /// Whether a path relative to the folder is taken, by what was asked for.
+    /// Returns whether a path relative to the folder is wanted.
     takes: &'a dyn Fn(&Path) -> bool,
-    /// How many folders deep files can lie; 1 is the folder itself.
+    /// Depth of the files; 1 is the folder itself.
     depth: usize,
 }
 
 impl Lister<'_> {
-    /// The images of a folder, sorted by id.
+    /// Returns the images of a folder, sorted by id.
     fn walk(&mut self, root: &Path, wanted: &Wanted) -> Result<Vec<ImageFile>> {
         let out = self.out.as_deref();
         if out.is_some() && out == root.canonicalize().ok().as_deref() {
-            let message = "is to be read and written: results would become images";
+            let message =
+                "is both the source and the output: results would become images";
             return Err(Error::configuration(root.display().to_string(), message)
                 .with_hint("write the results to another folder"));
         }
@@ -223,7 +226,7 @@ impl Lister<'_> {
                 }
             }
         }
-        repeats::tell_escaped_apart(&mut images);
+        repeats::make_escaped_unique(&mut images);
         images.sort_unstable_by(|a, b| a.id().as_bytes().cmp(b.id().as_bytes()));
         Ok(images)
     }
@@ -238,7 +241,7 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-/// Whether a folder holds what an earlier run wrote: its maps are no images to predict.
+/// Returns whether a folder contains the results of an earlier run, whose maps are not images.
 fn holds_results(entry: &DirEntry) -> bool {
     let has = |name: &str| entry.path().join(name).is_file();
     entry.file_type().is_dir() && has("predictions.csv") && has("run.json")
@@ -249,7 +252,7 @@ fn is_image(path: &Path) -> bool {
     extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == **known))
 }
 
-/// A link in a circle, to itself or to nothing.
+/// Recognizes a link in a circle, to itself or to nothing.
 fn is_broken_link(error: &walkdir::Error) -> bool {
     let leads_nowhere = |path: &Path| {
         let target = path.metadata();
@@ -259,28 +262,28 @@ fn is_broken_link(error: &walkdir::Error) -> bool {
     error.loop_ancestor().is_some() || error.path().is_some_and(leads_nowhere)
 }
 
-/// What was there a moment ago.
+/// Recognizes a file that was removed during the walk.
 fn is_gone(error: &walkdir::Error) -> bool {
     error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// What the system said, without the path in front, which is named anyway.
+/// Returns the error of the system without the path, which is named separately.
 fn into_io(error: walkdir::Error) -> io::Error {
     let text = error.to_string();
     error.into_io_error().unwrap_or_else(|| io::Error::other(text))
 }
 
-/// What the entries of a list are relative to: two or three on Unix, more with drives.
+/// Roots of the entries of a list: two or three on Unix, more with drives.
 struct Roots<'a> {
     working: &'a Path,
-    /// Where the list lies.
+    /// Folder of the list.
     folder: Option<PathBuf>,
     known: Vec<(bool, Arc<Root>)>,
 }
 
 impl Roots<'_> {
-    /// The working directory or, with a path, the root of a file system; for entries that
-    /// were absolute a root of its own, since these do not depend on where the list lies.
+    /// Returns the working directory or, with a path, the root of a file system. Absolute entries have
+    /// their own root, because they do not depend on the folder of the list.
     fn get(&mut self, path: Option<PathBuf>, skip: usize, absolute: bool) -> &Arc<Root> {
         let (path, place, skip) = match path {
             None => (PathBuf::new(), self.working.to_owned(), 0),

@@ -6,17 +6,17 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use crate::error::{Error, Result};
 
-/// A pattern, split into the folder that is looked into and what is matched in there.
+/// A pattern, split into the folder that is searched and the part that is matched in it.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// The longest beginning without wildcards; empty is the working directory.
+    /// Longest beginning without wildcards; the working directory if it is empty.
     pub(super) root: PathBuf,
-    /// How many folders deep matches can lie; 1 is the root itself.
+    /// Depth of the matches; 1 is the root itself.
     pub(super) depth: usize,
     matcher: GlobMatcher,
 }
 
-/// Whether a path that does not exist may be meant as a pattern.
+/// Returns whether a path that does not exist may be a pattern.
 pub(super) fn is_pattern(path: &Path) -> bool {
     has_wildcard(path.as_os_str().as_encoded_bytes())
 }
@@ -25,7 +25,7 @@ fn has_wildcard(text: &[u8]) -> bool {
     text.iter().any(|byte| b"*?[{".contains(byte))
 }
 
-/// Whether a part stands for itself: as in the whole path, a name that exists wins.
+/// Returns whether a part is not a pattern. As for the whole path, a name that exists wins.
 fn is_fixed(part: &[u8], path: &Path) -> bool {
     // A backslash makes the character after it an ordinary one.
     let plain = !has_wildcard(part) && (cfg!(windows) || !part.contains(&b'\\'));
@@ -33,11 +33,11 @@ fn is_fixed(part: &[u8], path: &Path) -> bool {
 }
 
 impl Pattern {
-    /// Reads a pattern as it was typed.
+    /// Parses a pattern as it was typed.
     ///
     /// # Errors
     ///
-    /// It is not UTF-8, a bracket or brace is not closed, or `..` follows a wildcard.
+    /// Fails if the text is not UTF-8, a bracket or brace is not closed, or `..` follows a wildcard.
     pub(super) fn parse(typed: &Path) -> Result<Self> {
         let mut root = PathBuf::new();
         let mut parts: Vec<&str> = Vec::new();
@@ -70,9 +70,9 @@ impl Pattern {
             .literal_separator(true)
             .build()
             .map_err(|error| {
-                let message = format!("no such file, and no pattern: {}", error.kind());
+                let message = format!("no such file, and not a valid pattern: {}", error.kind());
                 Error::image(typed, message).with_hint(
-                    "in a pattern, [*] stands for * itself, and likewise ? [ ] { and }",
+                    "in a pattern, write [*] for * itself, and likewise for ? [ ] { and }",
                 )
             })?
             .compile_matcher();
@@ -80,7 +80,7 @@ impl Pattern {
         Ok(Self { root, depth, matcher })
     }
 
-    /// Whether a path relative to the root matches.
+    /// Returns whether a path relative to the root matches.
     pub(super) fn matches(&self, relative: &Path) -> bool {
         self.matcher.is_match(relative)
     }
@@ -89,6 +89,6 @@ impl Pattern {
 fn text<'a>(part: Option<&'a str>, typed: &Path) -> Result<&'a str> {
     part.ok_or_else(|| {
         Error::image(typed, "no such file, and as a pattern it is not UTF-8")
-            .with_hint("let ? or * stand for the characters that are not UTF-8")
+            .with_hint("write ? or * for the characters that are not UTF-8")
     })
 }

@@ -1,4 +1,4 @@
-//! What was named twice, and what would have one name in the results.
+//! Removes files that were given twice; detects files with the same name in the results.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,11 +7,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::file::ImageFile;
 use crate::error::{Error, Result};
 
-/// FixedInputSize each file once. Returns how many were named again, other than by a pattern.
+/// Keeps each file once. Returns the number of files that were given again, other than by a pattern.
 ///
 /// # Errors
 ///
-/// Two files have one id.
+/// Fails if two files have the same id.
 pub(super) fn take_once(images: &mut Vec<ImageFile>) -> Result<usize> {
     let mut repeated = 0;
     let mut again = vec![false; images.len()];
@@ -47,25 +47,26 @@ fn one_id(a: &ImageFile, b: &ImageFile) -> Error {
         other.display(),
         a.id()
     );
-    Error::setting("IMAGES", message).with_hint(if a.is_of_list() && b.is_of_list() {
+    Error::setting("images", message).with_hint(if a.is_of_list() && b.is_of_list() {
         "run from a folder above both, so that the list can name them below it"
     } else {
-        "give one folder above both, or list the paths with --manifest"
+        "give one folder above both, or list the paths with `manifest`"
     })
 }
 
-/// Two images whose ids are the same but for upper and lower case, if there are any.
+/// Returns two images whose ids differ only in case, if there are any.
 ///
-/// Where a file system takes such names for one, their maps would overwrite each other.
+/// On a file system that ignores case, their maps would overwrite each other.
 pub fn same_but_for_case(images: &[ImageFile]) -> Option<(&ImageFile, &ImageFile)> {
     let pairs = pairs(images, |image| image.id().to_lowercase());
     pairs.first().map(|&(first, later)| (&images[first], &images[later]))
 }
 
-/// Images with the same key, each with the first of them; in the order of the first.
+/// Returns pairs of images with the same key, the first image of a key with each later one, in the
+/// order of the first.
 ///
-/// Only hashes are kept, and keys made again where hashes are the same: keys of a million
-/// images would take more than the images.
+/// Only hashes are stored, and keys are computed again if hashes are equal: the keys of a million
+/// images would take more memory than the images.
 fn pairs<K: Hash + Eq>(
     images: &[ImageFile],
     key: impl Fn(&ImageFile) -> K,
@@ -93,8 +94,8 @@ fn pairs<K: Hash + Eq>(
     pairs
 }
 
-/// Gives escaped ids that are another image's as well more of `%25`, until they are not.
-pub(super) fn tell_escaped_apart(images: &mut [ImageFile]) {
+/// Escapes the `%` of escaped ids again until no other image has the same id.
+pub(super) fn make_escaped_unique(images: &mut [ImageFile]) {
     let escaped: Vec<usize> =
         (0..images.len()).filter(|&i| images[i].is_escaped()).collect();
     if escaped.is_empty() {

@@ -1,4 +1,4 @@
-//! `NumPy` arrays as ids.
+//! Reads ids from `NumPy` arrays.
 
 use super::{Ids, Refusal};
 use crate::npy;
@@ -10,7 +10,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Ids, Refusal> {
     let array = npy::open(bytes).map_err(broken)?;
     let [height, width] = plane(&array.shape).ok_or_else(|| wrong(&array.shape))?;
     if array.fortran_order {
-        return Err(("its columns come first".to_owned(), "save it in C order"));
+        return Err(("it is in Fortran order".to_owned(), "save it in C order"));
     }
     let numbers = array
         .integers()
@@ -22,7 +22,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Ids, Refusal> {
     Ok(Ids { height, width, values })
 }
 
-/// The two sides of a plane: a third may be 1.
+/// Returns height and width; a third axis may have length 1.
 fn plane(shape: &[usize]) -> Option<[usize; 2]> {
     match *shape {
         [height, width] | [1, height, width] | [height, width, 1] => {

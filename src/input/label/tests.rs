@@ -52,7 +52,7 @@ fn indices_and_gray_levels_of_every_depth_are_ids() {
 fn colors_are_ids_only_with_a_palette() {
     let picture = png(1, png::ColorType::Rgb, png::BitDepth::Eight, &[1, 2, 3, 4, 5, 6]);
     let error = read(&picture, &LabelOptions::default()).unwrap_err();
-    assert!(error.hint().unwrap().contains("--label-colors"), "{error}");
+    assert!(error.hint().unwrap().contains("`label_colors`"), "{error}");
     let mut options = LabelOptions::default();
     options.colors.insert([1, 2, 3], 7);
     let error = read(&picture, &options).unwrap_err();
@@ -98,8 +98,8 @@ fn arrays_of_every_integer_type_are_ids() {
         (npy("<f4", "(1, 1)", &[0; 4]), "<f4"),
         (npy("|u1", "(4,)", &[0; 4]), "[4]"),
         (npy("|i1", "(1, 1)", &[255]), "-1"),
-        (npy("|u1", "(9, 9)", &[0; 4]), "no label map"),
-        (npy("|u1", "(99999999999, 99999999999)", &[0; 4]), "no label map"),
+        (npy("|u1", "(9, 9)", &[0; 4]), "not a label map"),
+        (npy("|u1", "(99999999999, 99999999999)", &[0; 4]), "not a label map"),
         (npy("|u1", &"(".repeat(60), &[0; 4]), "nested"),
         (npy("<u8", "(1, 1)", &[255; 8]), "<u8"),
     ] {
@@ -127,11 +127,11 @@ fn ids_without_a_label_are_none_and_zero_can_be_reduced() {
 }
 
 #[test]
-fn what_is_no_label_map_says_what_is_expected() {
+fn other_files_are_refused_with_the_expected_format() {
     let picture = png(1, png::ColorType::Grayscale, png::BitDepth::Eight, &[0, 0]);
     for bytes in [&b"GIF89a"[..], &[], &picture[..40], b"\x93NUMPY\x01"] {
         let error = read(bytes, &LabelOptions::default()).unwrap_err();
-        assert!(error.to_string().contains("no label map"), "{error}");
+        assert!(error.to_string().contains("not a label map"), "{error}");
         assert!(error.hint().unwrap().contains("expected"), "{error}");
     }
 }

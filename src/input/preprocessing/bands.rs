@@ -1,12 +1,12 @@
-//! Which bands of a picture become the channels that are resized.
+//! Selection of the bands of a picture that become channels.
 
 use super::resize::Pixels;
 use crate::error::{Error, Result};
 use crate::input::picture::Picture;
 use crate::input::settings::{Channels, Size};
 
-/// The values of a picture as many channels as the model takes, red first; `luma` makes gray
-/// of red, green and blue.
+/// Returns the values of a picture with the channels of the model, red first. `luma` computes gray
+/// from red, green and blue.
 pub(super) fn select<T: Copy>(
     values: &[T],
     picture: &Picture,
@@ -36,17 +36,17 @@ pub(super) fn select<T: Copy>(
     Ok(Pixels { size, channels: channels.count(), values })
 }
 
-/// Shares of red, green and blue in gray, of 65,536.
+/// Weights of red, green and blue in gray, in units of 1/65,536.
 const LUMA: [u16; 3] = [19_595, 38_470, 7_471];
 
-/// The integer formula of Pillow's `convert("L")`; gray stays what it was.
+/// Computes luma with the integer formula of Pillow's `convert("L")`, which keeps gray values.
 pub(super) fn luma([red, green, blue]: [u8; 3]) -> u8 {
     let [red, green, blue] = [red, green, blue].map(u32::from);
     let shares = LUMA.map(u32::from);
     ((shares[0] * red + shares[1] * green + shares[2] * blue + 32_768) >> 16) as u8
 }
 
-/// The same formula without rounding.
+/// Computes luma with the same formula, without rounding.
 pub(super) fn float_luma(rgb: [f32; 3]) -> f32 {
     let parts = rgb.iter().zip(LUMA);
     let sum: f64 = parts.map(|(value, share)| f64::from(*value) * f64::from(share)).sum();

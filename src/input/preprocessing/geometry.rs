@@ -1,4 +1,4 @@
-//! Where the pixels of an image end up in the network's input.
+//! Correspondence of image pixels and network pixels.
 
 use std::ops::Range;
 
@@ -6,44 +6,44 @@ use super::sizes;
 use crate::input::settings::{Crop, Resize, Size};
 use crate::input::settings::{CropRule, Pad, PadSide};
 
-/// How image pixels and network pixels correspond.
+/// Correspondence of image pixels and network pixels.
 ///
-/// The image of `image_width` x `image_height` pixels was resized to `resized_width` x
-/// `resized_height`; a crop of `cropped_width` x `cropped_height` was taken from that (black
-/// where it reaches beyond the image), and padding was added around it: the crop begins at
-/// (`padding_left`, `padding_top`) of the network's `width` x `height`.
+/// The image of `image_width` x `image_height` pixels is resized to `resized_width` x
+/// `resized_height`. A crop of `cropped_width` x `cropped_height` is taken from that, with black
+/// beyond the image, and padding is added around it: the crop begins at (`padding_left`,
+/// `padding_top`) of the network's `width` x `height`.
 ///
-/// `left` and `top` are where the network's first pixel lies in the resized image. They are
-/// negative where something was added before the image.
+/// `left` and `top` are the position of the network's first pixel in the resized image. They are
+/// negative if something was added before the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
-    /// Columns of the image.
+    /// Width of the image.
     pub image_width: usize,
-    /// Rows of the image.
+    /// Height of the image.
     pub image_height: usize,
-    /// Columns after resizing.
+    /// Width after resizing.
     pub resized_width: usize,
-    /// Rows after resizing.
+    /// Height after resizing.
     pub resized_height: usize,
-    /// The network's first column, in columns of the resized image.
+    /// First column of the network's input, in columns of the resized image.
     pub left: isize,
-    /// The network's first row, in rows of the resized image.
+    /// First row of the network's input, in rows of the resized image.
     pub top: isize,
-    /// Columns of the network's input.
+    /// Width of the network's input.
     pub width: usize,
-    /// Rows of the network's input.
+    /// Height of the network's input.
     pub height: usize,
-    /// Columns of padding before the crop.
+    /// Number of columns of padding before the crop.
     pub padding_left: usize,
-    /// Rows of padding above the crop.
+    /// Number of rows of padding above the crop.
     pub padding_top: usize,
-    /// Columns of the crop.
+    /// Width of the crop.
     pub cropped_width: usize,
-    /// Rows of the crop.
+    /// Height of the crop.
     pub cropped_height: usize,
 }
 
-/// What is done to an image before its values are looked at.
+/// Spatial steps of preprocessing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Steps {
     pub(super) resize: Resize,
@@ -54,7 +54,7 @@ pub(super) struct Steps {
 }
 
 impl Geometry {
-    /// Of an image of this size that the network sees pixel for pixel.
+    /// Returns the geometry of an image that the network sees pixel for pixel.
     pub fn of_whole(width: usize, height: usize) -> Self {
         Self {
             image_width: width,
@@ -72,7 +72,8 @@ impl Geometry {
         }
     }
 
-    /// The error is the size that is larger than the one to pad to.
+    /// Returns the geometry of an image. The error is the size after the crop, if it is larger than
+    /// the size to pad to.
     pub(super) fn new(image: Size, steps: &Steps) -> Result<Self, Size> {
         let resized = sizes::resized(image, steps.resize);
         let cropped = match steps.crop {
@@ -113,8 +114,8 @@ impl Geometry {
         Size { width: self.width, height: self.height }
     }
 
-    /// Rows and columns of the network's input that show the image: no black around a crop, no
-    /// padding. Neither is empty.
+    /// Returns the rows and columns of the network's input that show the image, without black around
+    /// a crop and without padding. Neither is empty.
     pub fn valid(&self) -> (Range<usize>, Range<usize>) {
         let along = |first: isize, padding: usize, cropped: usize, resized: usize| {
             let start = padding.max((-first).max(0).cast_unsigned());
@@ -128,11 +129,11 @@ impl Geometry {
         )
     }
 
-    /// The place in the network's input of a place in the image. Whole numbers are centers of
-    /// pixels on both sides: (0, 0) is the center of the first pixel, (-0.5, -0.5) its corner.
+    /// Converts a position in the image to a position in the network's input. Integers are centers
+    /// of pixels in both: (0, 0) is the center of the first pixel, (-0.5, -0.5) its corner.
     ///
-    /// The result lies more than half a pixel outside [`Self::valid`] where the network did
-    /// not see that place.
+    /// The result lies more than half a pixel outside [`Self::valid`] if the network did not see the
+    /// position.
     pub fn to_network(&self, x: f32, y: f32) -> (f32, f32) {
         let along = |at: f32, image: usize, resized: usize, first: isize| {
             let scale = resized as f64 / image as f64;
@@ -144,7 +145,7 @@ impl Geometry {
         )
     }
 
-    /// Whether the network saw all of the image.
+    /// Returns whether the network sees the whole image.
     pub fn covers_all(&self) -> bool {
         let (rows, columns) = self.valid();
         (columns.len(), rows.len()) == (self.resized_width, self.resized_height)
@@ -162,7 +163,7 @@ fn padded_size(cropped: Size, pad: Pad) -> Size {
     }
 }
 
-/// Where a crop from the middle begins; negative where the image is the smaller one.
+/// Returns the first column or row of a center crop; negative if the image is smaller.
 ///
 /// Sources: torchvision `center_crop`; transformers `TorchvisionBackend.center_crop` (also of
 /// version 4's fast processors) and, for [`CropRule::HuggingFace4`], `image_transforms.center_crop`.

@@ -1,47 +1,47 @@
-//! Which old pixels a new pixel is mixed of, and with which weights.
+//! Interpolation kernels, and the old pixels and weights that a new pixel is computed from.
 //!
-//! Two rules: with antialiasing the reach grows with the reduction, and what lies beyond the
-//! border does not count. Without it each value is a mixture of the two (linear) or four
-//! (cubic) nearest in each direction, however much smaller the result is, and beyond the
-//! border the border's value counts.
+//! There are two rules. With antialiasing the reach grows with the reduction, and positions beyond
+//! the border do not count. Without it, each value is computed from the two (linear) or four (cubic)
+//! nearest positions in each direction regardless of the reduction, and positions beyond the border
+//! have the border's value.
 
 use std::f64::consts::PI;
 
-/// An interpolation: how far it reaches, and the weight of a neighbor by its distance.
+/// An interpolation kernel: its reach, and the weight of a neighbor by its distance.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kernel {
-    /// Largest distance of a neighbor that counts, in old pixels, where nothing is reduced.
+    /// Largest distance of a neighbor that counts, in old pixels, without reduction.
     pub(super) reach: f64,
-    /// The weight at a distance.
+    /// Weight at a distance.
     pub(super) weight: fn(f64) -> f64,
-    /// The same in single precision, with the rounding of PyTorch.
+    /// Weight in single precision, with the rounding of PyTorch.
     pub(super) single: fn(f32) -> f32,
 }
 
-/// Weights falling linearly.
+/// Linear kernel.
 pub(super) const LINEAR: Kernel =
     Kernel { reach: 1.0, weight: linear, single: |x| (1.0 - x.abs()).max(0.0) };
 
-/// Keys' cubic with a = -0.75: torchvision's choice without antialiasing, and OpenCV's.
+/// Keys' cubic kernel with a = -0.75, used by torchvision without antialiasing and by OpenCV.
 pub(super) const CUBIC: Kernel = Kernel {
     reach: 2.0,
     weight: |x| cubic(-0.75, x),
     single: |x| single_cubic(-0.75, x),
 };
 
-/// Keys' cubic with a = -0.5 (Catmull-Rom), torchvision's and Pillow's choice with antialiasing.
+/// Keys' cubic kernel with a = -0.5 (Catmull-Rom), used by torchvision and Pillow with antialiasing.
 pub(super) const CATMULL_ROM: Kernel =
     Kernel { reach: 2.0, weight: |x| cubic(-0.5, x), single: |x| single_cubic(-0.5, x) };
 
-/// The mean of what is left out.
+/// Box kernel: the mean of the pixels that a new pixel covers.
 pub(super) const BOX: Kernel =
     Kernel { reach: 0.5, weight: boxed, single: |x| boxed(f64::from(x)) as f32 };
 
-/// Hamming's window over one lobe of the sinc.
+/// Hamming-windowed sinc over one lobe.
 pub(super) const HAMMING: Kernel =
     Kernel { reach: 1.0, weight: hamming, single: |x| hamming(f64::from(x)) as f32 };
 
-/// Lanczos' window over three lobes of the sinc.
+/// Lanczos-windowed sinc over three lobes.
 pub(super) const LANCZOS: Kernel =
     Kernel { reach: 3.0, weight: lanczos, single: |x| lanczos(f64::from(x)) as f32 };
 
@@ -60,8 +60,8 @@ fn cubic(a: f64, distance: f64) -> f64 {
     }
 }
 
-/// Rounding of the parts shows in the sixth place, so it has to be the same: each product and
-/// the sum after it are rounded once.
+/// Computes the cubic with PyTorch's rounding, which shows in the sixth digit: each product and the
+/// sum after it are rounded once.
 fn single_cubic(a: f32, distance: f32) -> f32 {
     let x = distance.abs();
     if x < 1.0 {
@@ -74,12 +74,13 @@ fn single_cubic(a: f32, distance: f32) -> f32 {
     }
 }
 
-/// Halves belong to the new pixel before them, so that each old one counts once.
+/// Computes the box. Halves belong to the new pixel before them, so that each old pixel counts once.
 fn boxed(distance: f64) -> f64 {
     if distance > -0.5 && distance <= 0.5 { 1.0 } else { 0.0 }
 }
 
-/// Pillow's constants are in single precision, which shows in the last bit of a weight.
+/// Computes the Hamming window. Pillow's constants are in single precision, which shows in the last
+/// bit of a weight.
 fn hamming(distance: f64) -> f64 {
     const SHARE: f64 = 0.54_f32 as f64;
     const SWING: f64 = 0.46_f32 as f64;
@@ -100,12 +101,12 @@ fn sinc(x: f64) -> f64 {
     if x.abs() < f64::MIN_POSITIVE { 1.0 } else { x.sin() / x }
 }
 
-/// The old positions, next to each other, that a new position along one axis mixes.
+/// Adjacent old positions along one axis, with their weights in a new position.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Taps<W> {
-    /// The first of them.
+    /// First position.
     pub(super) first: usize,
-    /// Their weights, which sum to 1.
+    /// Weights, which sum to 1.
     pub(super) weights: Vec<W>,
 }
 
@@ -115,7 +116,8 @@ impl<W> Taps<W> {
     }
 }
 
-/// With antialiasing, in double precision as Pillow and torchvision's `uint8` compute it.
+/// Returns the taps with antialiasing, in double precision as in Pillow and in torchvision for
+/// `uint8`.
 pub(super) fn growing_reach(
     from: usize,
     to: usize,
@@ -139,7 +141,7 @@ pub(super) fn growing_reach(
     })
 }
 
-/// Without antialiasing, from where the new positions lie among the old ones.
+/// Returns the taps without antialiasing, given the new positions among the old ones.
 pub(super) fn fixed_reach(
     from: usize,
     centers: impl Iterator<Item = f64>,
@@ -160,7 +162,7 @@ pub(super) fn fixed_reach(
     })
 }
 
-/// Where the centers of `to` new pixels lie among `from` old ones.
+/// Returns the centers of `to` new pixels among `from` old ones.
 pub(super) fn centers(from: usize, to: usize) -> impl Iterator<Item = f64> {
     let scale = from as f64 / to as f64;
     (0..to).map(move |i| scale * (i as f64 + 0.5) - 0.5)

@@ -1,17 +1,17 @@
-//! Turns pixels into the numbers that the network takes.
+//! Scales pixel values to the numbers that the network takes.
 //!
 //! An 8-bit value v becomes `(v * (1 / 255) - mean) / std` in f32, in the order and with the
-//! rounding of torchvision's `ToDtype(float32, scale=True)` and `Normalize`. There are 256
-//! values, so a table of each channel holds them all. A value of a floating-point file is taken
-//! as it is: `(v - mean) / std`.
+//! rounding of torchvision's `ToDtype(float32, scale=True)` and `Normalize`. A table
+//! per channel holds all 256 values. A value of a floating-point file is not divided by 255:
+//! `(v - mean) / std`.
 
 use super::presets::{IMAGENET_MEAN, IMAGENET_STD, single_precision};
 use crate::input::settings::Preset;
 
-/// The standard deviation that leaves values in 0..255.
+/// Standard deviation that keeps values in 0..255.
 const RAW: f32 = 1.0 / 255.0;
 
-/// Mean and standard deviation of each channel, and what every 8-bit value becomes.
+/// Mean and standard deviation of each channel, and a table of the 8-bit values.
 #[derive(Debug, Clone)]
 pub(super) struct Scaling {
     mean: Vec<f32>,
@@ -20,7 +20,7 @@ pub(super) struct Scaling {
 }
 
 impl Scaling {
-    /// `mean` and `std` hold one number a channel, for values in 0..1.
+    /// Creates the tables. `mean` and `std` have one number per channel, for values in 0..1.
     pub(super) fn new(mean: &[f32], std: &[f32]) -> Self {
         let table = |(mean, std): (&f32, &f32)| {
             std::array::from_fn(|value| {
@@ -32,26 +32,26 @@ impl Scaling {
         Self { mean: mean.to_vec(), std: std.to_vec(), tables }
     }
 
-    /// An 8-bit value as the network takes it.
+    /// Scales an 8-bit value.
     #[inline]
     pub(super) fn byte(&self, channel: usize, value: u8) -> f32 {
         self.tables[channel][usize::from(value)]
     }
 
-    /// A value of 0..1, which came from 8 bits, as the network takes it.
+    /// Scales a value of 0..1 that was an 8-bit value.
     #[inline]
     pub(super) fn unit(&self, channel: usize, value: f32) -> f32 {
         (value - self.mean[channel]) / self.std[channel]
     }
 
-    /// A value of a floating-point file as the network takes it.
+    /// Scales a value of a floating-point file.
     #[inline]
     pub(super) fn float(&self, channel: usize, value: f32) -> f32 {
         let (mean, std) = (self.mean[channel], self.std[channel]);
         if is_raw(mean, std) { value } else { (value - mean) / std }
     }
 
-    /// The preset whose numbers these are and which is for values of 0..1 alone.
+    /// Returns the preset with these numbers if it is only for values of 0..1.
     pub(super) fn preset_of_unit_values(&self) -> Option<Preset> {
         let all = |mean: &[f32], std: &[f32]| {
             bits(&self.mean).eq(bits(mean)) && bits(&self.std).eq(bits(std))
@@ -72,7 +72,7 @@ impl Scaling {
     }
 }
 
-/// A file's 8-bit value `v` as one of 0..1.
+/// Converts an 8-bit value to 0..1.
 #[inline]
 pub(super) fn unit_of_byte(value: u8) -> f32 {
     f32::from(value) * RAW

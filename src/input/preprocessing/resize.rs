@@ -1,6 +1,6 @@
-//! Resizes pixels with the arithmetic of a library: the same file gives the same numbers.
+//! Resizes pixels with the arithmetic of a library, so that the same file gives the same numbers.
 //!
-//! | arithmetic | of what | agrees |
+//! | arithmetic | pixels | agreement |
 //! |---|---|---|
 //! | [`torchvision`] | `uint8` tensors | bit for bit |
 //! | [`pillow`] | 8-bit images | bit for bit |
@@ -18,38 +18,40 @@ use super::interpolate::{self, Kernel};
 use crate::input::settings::Resampler;
 use crate::input::settings::{Interpolation, Size};
 
-/// Pixels, `channels` values each, row by row.
+/// A raster with the channels of the model, red first, while it is resized: `channels` values per
+/// pixel, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pixels<T = u8> {
-    /// Columns and rows.
+    /// Width and height.
     pub(super) size: Size,
-    /// Values a pixel: 1, 3 or 4.
+    /// Values per pixel: 1, 3 or 4.
     pub(super) channels: usize,
     /// `size.height * size.width * channels` values.
     pub(super) values: Vec<T>,
 }
 
 impl<T> Pixels<T> {
-    /// The same pixels with other values.
+    /// Converts each value.
     pub(super) fn map<V>(self, value: impl Fn(T) -> V) -> Pixels<V> {
         let values = self.values.into_iter().map(value).collect();
         Pixels { size: self.size, channels: self.channels, values }
     }
 }
 
-/// How pixels are resized.
+/// Arithmetic of a resize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Method {
-    /// Whose arithmetic.
+    /// Library.
     pub(super) resampler: Resampler,
-    /// Which filter.
+    /// Filter.
     pub(super) interpolation: Interpolation,
-    /// Whether it widens with the reduction.
+    /// Whether the filter widens with the reduction.
     pub(super) antialias: bool,
 }
 
 impl Method {
-    /// Whether the library antialiases always (`Some(true)`), never, or as asked (`None`).
+    /// Returns whether the library always antialiases (`Some(true)`) or never does; `None` if it is an
+    /// option.
     pub(super) fn antialias_of(
         resampler: Resampler,
         interpolation: Interpolation,
@@ -65,7 +67,7 @@ impl Method {
         }
     }
 
-    /// Whether the library has such an interpolation; the error is a sentence and a way out.
+    /// Checks that the library has the interpolation. The error is a sentence with a hint.
     pub(super) fn check(self) -> Result<(), (String, &'static str)> {
         use Interpolation::{Box, Hamming, Lanczos, NearestExact};
         let Self { resampler, interpolation, .. } = self;
@@ -82,10 +84,10 @@ impl Method {
         }
     }
 
-    /// Resizes 8-bit pixels to `size`; no pixel changes where the size is the same.
+    /// Resizes 8-bit pixels to `size`; keeps every pixel if the size is the same.
     ///
-    /// The error is a sentence; it does not arise with what [`Self::check`] lets through.
-    /// [`Resampler::Float`] is for [`Self::resize_floats`] and counts as torchvision here.
+    /// The error is a sentence; it does not occur after [`Self::check`]. [`Resampler::Float`] is for
+    /// [`Self::resize_floats`] and is treated as torchvision here.
     pub(super) fn resize(self, image: Pixels, size: Size) -> Result<Pixels, String> {
         let Self { resampler, interpolation, antialias } = self;
         if image.size == size {
@@ -100,8 +102,8 @@ impl Method {
         }
     }
 
-    /// Resizes floating-point pixels to `size`. What the library has beside arithmetic is kept:
-    /// which pixel is the nearest, and whether it antialiases.
+    /// Resizes floating-point pixels to `size`. The library determines the nearest pixel and whether
+    /// the filter antialiases.
     pub(super) fn resize_floats(self, image: Pixels<f32>, size: Size) -> Pixels<f32> {
         if image.size == size {
             return image;

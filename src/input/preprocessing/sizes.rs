@@ -1,13 +1,14 @@
-//! Which size an image is resized to: the rules of several libraries, with their rounding.
+//! Sizes after resizing: the rules of several libraries, with their rounding.
 //!
-//! Where a library would come out with a side of 0, the side is 1.
+//! A side that would be 0 in a library is 1 here.
 
 use crate::input::settings::{Resize, Size};
 
-/// The size that a rule gives an image.
+/// Returns the size of an image after resizing by a rule.
 ///
-/// Sources: torchvision `_compute_resized_output_size`; transformers `get_size_with_aspect_ratio`
-/// `get_image_size_for_max_height_width` and DPT's `get_resize_output_image_size`; Ultralytics `LetterBox`; timm `ResizeKeepRatio`.
+/// Sources: torchvision `_compute_resized_output_size`; transformers `get_size_with_aspect_ratio`,
+/// `get_image_size_for_max_height_width` and DPT's `get_resize_output_image_size`; Ultralytics
+/// `LetterBox`; timm `ResizeKeepRatio`.
 pub(super) fn resized(image: Size, resize: Resize) -> Size {
     let Size { width, height } = match resize {
         Resize::None => image,
@@ -24,7 +25,7 @@ pub(super) fn resized(image: Size, resize: Resize) -> Size {
     Size { width: width.max(1), height: height.max(1) }
 }
 
-/// With the shorter side given, the longer one is rounded down.
+/// Sets the shorter side; rounds the longer one down.
 fn short(image: Size, side: usize) -> Size {
     if image.width <= image.height {
         Size { width: side, height: side * image.height / image.width }
@@ -33,7 +34,7 @@ fn short(image: Size, side: usize) -> Size {
     }
 }
 
-/// With the longer side given, the shorter one is rounded down.
+/// Sets the longer side; rounds the shorter one down.
 fn long(image: Size, side: usize) -> Size {
     if image.width <= image.height {
         Size { width: side * image.width / image.height, height: side }
@@ -42,7 +43,7 @@ fn long(image: Size, side: usize) -> Size {
     }
 }
 
-/// The shorter side is rounded to the nearest, the longer one down, from the unrounded other.
+/// Rounds the shorter side to the nearest, and the longer one down from the unrounded shorter one.
 fn short_at_most(image: Size, side: usize, most: usize) -> Size {
     let (width, height) = (image.width as f64, image.height as f64);
     let (least, largest) = (width.min(height), width.max(height));
@@ -65,7 +66,7 @@ fn fit(image: Size, within: Size, rounded: fn(f64) -> f64) -> Size {
     Size { width: side(image.width), height: side(image.height) }
 }
 
-/// mmcv's rule: the larger bound is for the longer side of the image.
+/// Applies mmcv's rule: the larger bound is for the longer side of the image.
 fn bounds(image: Size, long: usize, short: usize) -> Size {
     let (width, height) = (image.width as f64, image.height as f64);
     let ratio = (long as f64 / width.max(height)).min(short as f64 / width.min(height));
@@ -80,7 +81,7 @@ fn cover(image: Size, size: Size) -> Size {
     Size { width: side(image.width), height: side(image.height) }
 }
 
-/// The scale is the one of the side that changes least.
+/// Scales by the ratio of the side that changes least, then rounds to multiples.
 fn near(image: Size, size: Size, multiple: usize) -> Size {
     let across = size.width as f64 / image.width as f64;
     let down = size.height as f64 / image.height as f64;

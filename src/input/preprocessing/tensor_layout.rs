@@ -1,4 +1,4 @@
-//! Lays pixels out in the network's order, with what crop and padding add around them.
+//! Writes pixels into the network's input, with the values that crop and padding add around them.
 
 use std::ops::Range;
 
@@ -8,20 +8,19 @@ use super::resize::Pixels;
 use crate::input::settings::Fill;
 use crate::input::settings::{Channels, Layout};
 
-/// Order and surroundings of the network's input.
+/// Layout of the network's input: order of axes and channels, and values of the padding.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TensorLayout {
-    /// Where the channels are.
+    /// Order of the axes.
     pub(super) layout: Layout,
-    /// What they are.
+    /// Channels.
     pub(super) channels: Channels,
-    /// What padding is made of.
+    /// Values of the padding.
     pub(super) fill: Fill,
 }
 
 impl TensorLayout {
-    /// The network's input from the resized image; `number` turns a value of a channel of the
-    /// network into what the network takes.
+    /// Returns the network's input for a resized image. `number` scales a value of a channel.
     pub(super) fn arrange<T: Copy>(
         self,
         image: &Pixels<T>,
@@ -63,7 +62,7 @@ impl TensorLayout {
         values
     }
 
-    /// What stands where there is no image: the color or black, and zero in the padding.
+    /// Fills the border around the image: with the color or black, and with zero in the padding.
     fn fill_border(
         self,
         plane: &mut Plane<'_>,
@@ -73,7 +72,9 @@ impl TensorLayout {
     ) {
         let geometry = plane.geometry;
         let color = match self.fill {
-            Fill::Color(color) => scaling.byte(channel, self.part(color, source)),
+            Fill::Color(color) => {
+                scaling.byte(channel, self.channel_of_color(color, source))
+            }
             Fill::Zero | Fill::Reflect => scaling.byte(channel, 0),
         };
         let padding = if self.fill == Fill::Zero { 0.0 } else { color };
@@ -86,8 +87,8 @@ impl TensorLayout {
         }
     }
 
-    /// One channel of a color: its luma for gray, opaque for a fourth band.
-    fn part(self, color: [u8; 3], source: usize) -> u8 {
+    /// Returns one channel of a color: its luma for gray, opaque for a fourth band.
+    fn channel_of_color(self, color: [u8; 3], source: usize) -> u8 {
         match self.channels {
             Channels::Gray => super::bands::luma(color),
             _ => color.get(source).copied().unwrap_or(u8::MAX),
@@ -98,7 +99,7 @@ impl TensorLayout {
 /// One channel of the network's input.
 struct Plane<'a> {
     values: &'a mut [f32],
-    /// From one pixel to the next.
+    /// Distance from one pixel to the next.
     step: usize,
     geometry: &'a Geometry,
 }
@@ -132,7 +133,7 @@ impl Plane<'_> {
     }
 }
 
-/// Rows and columns of the crop in the network's input.
+/// Returns the rows and columns of the crop in the network's input.
 fn cropped(geometry: &Geometry) -> (Range<usize>, Range<usize>) {
     let Geometry { padding_left, padding_top, cropped_width, cropped_height, .. } =
         *geometry;
@@ -142,7 +143,7 @@ fn cropped(geometry: &Geometry) -> (Range<usize>, Range<usize>) {
     )
 }
 
-/// For each of `size` positions the one within `kept` that it shows.
+/// Returns the position within `kept` that each of `size` positions shows.
 fn reflected(kept: &Range<usize>, size: usize) -> Vec<usize> {
     let (start, last) = (kept.start, kept.end - 1);
     let too_small = start.max(size - kept.end) >= kept.len();

@@ -1,9 +1,9 @@
-//! Resizes floating-point values: nothing is rounded to 8 bits.
+//! Resizes floating-point values without rounding to 8 bits.
 //!
-//! With bilinear and bicubic this is torchvision's `resize` with `float32` tensors, to the last
-//! bits (1e-6 with antialiasing, 5e-6 without, where torch's own paths differ among each
-//! other): positions and weights are computed in f32 as torch does it (in f64 they differ by
-//! 1e-4 with large images). Lanczos, box and Hamming are the filters of Pillow.
+//! Bilinear and bicubic agree with torchvision's `resize` of `float32` tensors to 1e-6 with
+//! antialiasing and to 5e-6 without, as far as torch's own code paths agree. Positions and weights
+//! are computed in f32 like in torch; in f64 they differ by 1e-4 for large images. Lanczos, box and
+//! Hamming are the filters of Pillow.
 //!
 //! Source: PyTorch `aten/src/ATen/native/cpu/UpSampleKernel.cpp`.
 
@@ -12,8 +12,7 @@ use super::mix::{self, Floating};
 use crate::input::preprocessing::interpolate::{Kernel, Taps};
 use crate::input::settings::Size;
 
-/// Resizes with the kernels for antialiasing and without; a direction that keeps its length is
-/// left alone.
+/// Resizes with a kernel. A direction that keeps its length is not changed.
 pub(super) fn resize(image: Pixels<f32>, size: Size, how: Reach) -> Pixels<f32> {
     let narrow = if image.size.width == size.width {
         image
@@ -27,12 +26,12 @@ pub(super) fn resize(image: Pixels<f32>, size: Size, how: Reach) -> Pixels<f32> 
     }
 }
 
-/// A kernel that grows with the reduction, or does not.
+/// A kernel whose reach grows with the reduction or is fixed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reach {
-    /// With antialiasing.
+    /// Growing reach, with antialiasing.
     Growing(Kernel),
-    /// Without.
+    /// Fixed reach, without antialiasing.
     Fixed(Kernel),
 }
 
@@ -52,7 +51,7 @@ impl Reach {
 
 fn fixed(i: usize, from: usize, scale: f32, kernel: Kernel) -> Taps<f32> {
     let at = i as f32 + 0.5;
-    // torch's linear code rounds the product, its cubic code does not.
+    // torch's linear code rounds the product; its cubic code does not.
     let center =
         if kernel.reach > 1.0 { scale.mul_add(at, -0.5) } else { scale * at - 0.5 };
     let (before, share) = (center.floor(), center - center.floor());
@@ -63,7 +62,7 @@ fn fixed(i: usize, from: usize, scale: f32, kernel: Kernel) -> Taps<f32> {
     let mut weights = vec![0.0; length];
     for offset in 0..2 * reach {
         let steps = (offset + 1 - reach) as f32;
-        // Distances on both sides are built up from the shares, as torch does it.
+        // Distances on both sides are computed from the fraction, as in torch.
         let distance =
             if steps <= 0.0 { share - steps } else { (1.0 - share) + (steps - 1.0) };
         let at = (start + offset).clamp(0, last) - first;

@@ -1,28 +1,28 @@
-//! Mixes columns, then rows, with weights: integers over 8-bit pixels, or floating point.
+//! Weighted sums of columns, then of rows: integers for 8-bit pixels, or floating point.
 
 use super::Pixels;
 use crate::input::preprocessing::interpolate::Taps;
 use crate::input::settings::Size;
 use crate::simd::Isa;
 
-/// How values are summed up and rounded.
+/// Arithmetic of weighted sums.
 pub(super) trait Arithmetic: Copy {
-    /// A value of a pixel.
+    /// Value of a pixel.
     type Value: Copy + Default;
-    /// A weight.
+    /// Weight of a value.
     type Weight: Copy;
-    /// The sum of weighted values.
+    /// Sum of weighted values.
     type Sum: Copy;
 
-    /// The sum of nothing.
+    /// Returns the empty sum.
     fn start(self) -> Self::Sum;
-    /// The sum with one value more.
+    /// Adds a value to a sum.
     fn add(self, sum: Self::Sum, weight: Self::Weight, value: Self::Value) -> Self::Sum;
-    /// The value that a sum stands for.
+    /// Converts a sum to a value.
     fn finish(self, sum: Self::Sum) -> Self::Value;
 }
 
-/// Integer weights with this many fractional bits over 8-bit values; sums are rounded half up.
+/// Integer weights with this number of fractional bits, and 8-bit values. Sums are rounded half up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fixed(pub(super) u32);
 
@@ -72,7 +72,7 @@ impl Arithmetic for Floating {
     }
 }
 
-/// Integers out of exact weights, halves away from zero.
+/// Rounds exact weights to integers, halves away from zero.
 pub(super) fn fixed_taps(
     exact: impl Iterator<Item = Taps<f64>>,
     bits: u32,
@@ -81,7 +81,7 @@ pub(super) fn fixed_taps(
     exact.map(|taps| taps.map(|weight| (weight * unit).round() as i32)).collect()
 }
 
-/// Brings the width to the number of taps.
+/// Changes the width to the number of taps.
 pub(super) fn columns<A: Arithmetic>(
     arithmetic: A,
     image: &Pixels<A::Value>,
@@ -121,7 +121,7 @@ fn line<A: Arithmetic, const CHANNELS: usize>(
     }
 }
 
-/// Brings the height to the number of taps.
+/// Changes the height to the number of taps.
 pub(super) fn rows<A: Arithmetic>(
     arithmetic: A,
     image: &Pixels<A::Value>,
@@ -141,7 +141,7 @@ pub(super) fn rows<A: Arithmetic>(
     Pixels { size, channels: image.channels, values }
 }
 
-/// Values of a row that are summed up side by side, so that sums stay in registers.
+/// Number of values of a row that are summed together, so that the sums stay in registers.
 const LANES: usize = 64;
 
 #[inline(always)]

@@ -1,10 +1,9 @@
 //! Resizes 8-bit pixels as OpenCV's `cv2.resize` does, which never antialiases.
 //!
-//! `INTER_LINEAR` has weights with 11 fractional bits and drops bits of the sums of columns
-//! before rows are mixed; the result is OpenCV's bit for bit. `INTER_CUBIC` is computed in
-//! floating point and rounded once, as builds for x86-64 do it with images that are not
-//! narrower than four pixels; about two values in a thousand differ, by one level, because
-//! sums are rounded in another order.
+//! `INTER_LINEAR` has weights with 11 fractional bits and drops bits of the sums of columns before
+//! rows are summed; the result is identical to OpenCV's. `INTER_CUBIC` is computed in floating point
+//! and rounded once, as builds for x86-64 do for images of at least four columns; about two values
+//! in a thousand differ by one level, because sums are rounded in another order.
 //!
 //! Source: OpenCV `modules/imgproc/src/resize.cpp`.
 
@@ -27,11 +26,10 @@ pub(super) fn resize(
     }
 }
 
-/// A weight of 1.
+/// Weight of 1.
 const UNIT: f32 = 2048.0;
 
-/// The old position before each new one, and how far it lies behind that, in f32 as OpenCV
-/// keeps it.
+/// Returns the old position before each new one and the distance to it, in f32 as in OpenCV.
 fn positions(from: usize, to: usize) -> impl Iterator<Item = (isize, f32)> {
     let scale = 1.0 / (to as f64 / from as f64);
     (0..to).map(move |i| {
@@ -48,8 +46,8 @@ struct Pair {
 }
 
 impl Pair {
-    /// Beyond the border the border counts. Columns there get the whole weight; rows keep
-    /// both weights, which matters because bits are dropped.
+    /// Returns a pair for each new position. Positions beyond the border have the border's value:
+    /// columns there get the whole weight; rows keep both weights, because bits are dropped.
     fn all(from: usize, to: usize, whole_at_border: bool) -> Vec<Self> {
         let last = from.cast_signed() - 1;
         let pair = |(before, share): (isize, f32)| {
@@ -70,7 +68,7 @@ fn linear(image: &Pixels, size: Size) -> Pixels {
     let length = size.width * channels;
     let mut values = vec![0; length * size.height];
     let isa = Isa::detect();
-    // Lines of the two old rows that are needed at a time, and which they are.
+    // Lines of the two old rows that are needed at a time, and their positions.
     let mut lines = [vec![0; length], vec![0; length]];
     let mut held = [usize::MAX; 2];
     for (new, pair) in values.chunks_exact_mut(length.max(1)).zip(&rows) {
@@ -152,7 +150,7 @@ fn cubic_taps(from: usize, to: usize) -> Vec<Taps<f32>> {
         .collect()
 }
 
-/// Keys' cubic with a = -0.75 at the four neighbors, the last one being what lacks to 1.
+/// Returns Keys' cubic with a = -0.75 at the four neighbors; the last weight completes the sum to 1.
 fn cubic_weights(share: f32) -> [f32; 4] {
     const A: f32 = -0.75;
     let (far, near) = (share + 1.0, 1.0 - share);

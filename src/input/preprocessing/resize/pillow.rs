@@ -1,15 +1,15 @@
 //! Resizes 8-bit pixels as Pillow does, bit for bit.
 //!
-//! Weights have 22 fractional bits; one direction is done after the other, with 8 bits between,
-//! so that the order shows in few values, by one level. A direction that keeps its length is
-//! left alone. Source: Pillow `Resample.c`; the order as Pillow 13 was seen to choose it.
+//! Weights have 22 fractional bits. One direction is resized after the other, with 8 bits in between,
+//! so that the order changes a few values by one level. A direction that keeps its length is not
+//! changed. Source: Pillow `Resample.c`; the order was observed in Pillow 13.
 
 use super::mix::{self, Fixed};
 use super::{Pixels, nearest};
 use crate::input::preprocessing::interpolate::{self, Kernel};
 use crate::input::settings::{Interpolation, Size};
 
-/// Fractional bits of a weight: what 32 bits leave above 8 bits of value and 2 to spare.
+/// Fractional bits of a weight: 32 bits less 8 bits of value and 2 spare bits.
 const BITS: u32 = 22;
 
 pub(super) fn resize(image: Pixels, size: Size, how: Interpolation) -> Pixels {
@@ -23,7 +23,7 @@ pub(super) fn resize(image: Pixels, size: Size, how: Interpolation) -> Pixels {
     }
 }
 
-/// Where the height shrinks by more than twice what the width shrinks by.
+/// Returns whether the height shrinks more than twice as much as the width.
 fn rows_first(from: Size, to: Size) -> bool {
     let shrinks = |from: usize, to: usize| from.cast_signed() - to.cast_signed();
     let height = shrinks(from.height, to.height);
@@ -48,7 +48,7 @@ fn rows(image: Pixels, to: usize, kernel: Kernel) -> Pixels {
     mix::rows(Fixed(BITS), &image, &taps)
 }
 
-/// The filter of an interpolation with antialiasing; none for the nearest pixel.
+/// Returns the kernel of an interpolation with antialiasing; `None` for the nearest pixel.
 pub(super) fn kernel(how: Interpolation) -> Option<Kernel> {
     match how {
         Interpolation::Nearest | Interpolation::NearestExact => None,

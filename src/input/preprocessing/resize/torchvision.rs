@@ -1,10 +1,9 @@
 //! Resizes 8-bit pixels as torchvision's `resize` does with `uint8` tensors, bit for bit.
 //!
-//! With antialiasing this is a convolution whose filter widens with the reduction. Without it
-//! the filter keeps its size. Columns come first, then rows, with 8 bits between; weights are
+//! With antialiasing this is a convolution whose filter widens with the reduction; without it the
+//! filter keeps its size. Columns are resized first, then rows, with 8 bits in between. Weights are
 //! 16-bit integers with as many fractional bits as fit. `nearest` takes the pixel at
-//! `floor(i * scale)`, torchvision's `NEAREST` (not Pillow's, which takes the one under the
-//! center).
+//! `floor(i * scale)` as torchvision's `NEAREST` does, not the one under the center as in Pillow.
 //!
 //! References: torchvision `transforms.v2.functional.resize`; the arithmetic comes from
 //! Pillow-SIMD.
@@ -43,11 +42,11 @@ pub(super) fn resize(
     }
 }
 
-/// From this reduction on the resizing library keeps a bit less of its weights than torchvision.
+/// Reduction from which on the resizing library keeps one bit less of its weights than torchvision.
 const EXTREME: usize = 64;
 
-/// One call for both axes would do the rows first: overshoots are clipped between the passes,
-/// so the order shows.
+/// Resizes columns, then rows. One call for both axes would resize rows first, and the order matters
+/// because overshoots are clipped in between.
 fn convolve(
     image: Pixels,
     size: Size,
@@ -69,7 +68,7 @@ fn convolve(
     }
 }
 
-/// Brings the width to `to` with antialiasing.
+/// Changes the width to `to` with antialiasing.
 pub(super) fn reduce_width(image: &Pixels, to: usize, kernel: Kernel) -> Pixels {
     let exact = interpolate::growing_reach(image.size.width, to, kernel);
     let (bits, taps) = weights(exact);
@@ -101,7 +100,7 @@ fn convolve_axis(
     Ok(Pixels { size, channels: image.channels, values: target.into_vec() })
 }
 
-/// Without antialiasing. Both directions are mixed even where the length stays: that changes
+/// Resizes without antialiasing. Both directions are summed even if the length stays, which changes
 /// no value.
 fn sparse(image: &Pixels, size: Size, kernel: Kernel) -> Pixels {
     let taps = |from, to| {
@@ -113,7 +112,7 @@ fn sparse(image: &Pixels, size: Size, kernel: Kernel) -> Pixels {
     mix::rows(Fixed(bits), &narrow, &rows)
 }
 
-/// Fractional bits such that the largest weight fits 16 bits, and the weights with them.
+/// Returns the number of fractional bits with which the largest weight fits 16 bits, and the weights.
 fn weights(exact: impl Iterator<Item = Taps<f64>>) -> (u32, Vec<Taps<i32>>) {
     let exact: Vec<_> = exact.collect();
     let largest =
