@@ -18,8 +18,9 @@ pub enum VarianceSource {
     /// Variance of the samples, as if they were independent: on average an upper bound for
     /// stratified draws.
     Samples,
-    /// Variance of the means of the groups that have ended ([`Sums::end_group`]), each a block of
-    /// samples: these are independent.
+    /// Variance of the means of the groups that have ended
+    /// ([`Sums::end_group`](super::Sums::end_group)), each a block of samples: these are
+    /// independent.
     BlockMeans,
 }
 
