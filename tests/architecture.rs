@@ -317,3 +317,22 @@ fn files_of_a_module_do_not_name_each_other_in_circles() {
         .collect();
     assert!(new.is_empty(), "new circles: {new:#?}");
 }
+
+/// Tasks are described by the rows of `task::TASKS`; only the readers of configurations name one.
+#[test]
+fn no_module_asks_which_task_it_is() {
+    for (module, path, text) in sources() {
+        if module == "task" || is_test_file(&path) {
+            continue;
+        }
+        let name = path.to_string_lossy().replace('\\', "/");
+        let code = code(&text);
+        for flag in ["is_map", "map: bool"] {
+            assert!(!code.contains(flag), "{name} contains {flag}");
+        }
+        let names_a_task =
+            code.contains("task::CLASSIFICATION") || code.contains("task::SEGMENTATION");
+        let reads_configurations = name.starts_with("input/preprocessing/sources/");
+        assert!(!names_a_task || reads_configurations, "{name} names a task");
+    }
+}

@@ -97,7 +97,7 @@ fn lead(shown: &[Shown]) -> String {
             count.unwrap_or(0)
         };
         let (images, items) = (grouped(count("images")), grouped(count("items")));
-        let what = if one.run.is_map() { "labeled pixels" } else { "labels" };
+        let what = if one.run.has_maps() { "labeled pixels" } else { "labels" };
         let mut text = format!("{images} images, {items} {what}");
         for (key, what) in [
             ("images_out_of_distribution", "images of another kind"),

@@ -78,7 +78,7 @@ impl Run {
     }
 
     /// Whether there are scores for each pixel, as far as it is known.
-    pub(super) fn is_map(&self) -> bool {
+    pub(super) fn has_maps(&self) -> bool {
         match &self.folder {
             Some(folder) => folder.task.has_maps(),
             None => self.columns.named("class").is_none(),

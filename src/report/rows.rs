@@ -21,7 +21,7 @@ pub(super) fn script_data(shown: &[Shown]) -> Value {
     let runs = shown.iter().map(|one| run(one, &ids));
     json!({
         "paths": ids,
-        "isMap": first.run.is_map(),
+        "isMap": first.run.has_maps(),
         "hasLabels": first.has_labels,
         "classes": classes(first),
         "measures": measures(first),

@@ -67,11 +67,6 @@ impl ScoreLayout {
         self.task
     }
 
-    /// Whether there are scores for each pixel, not for the image alone.
-    pub fn is_map(&self) -> bool {
-        self.task.item == Item::Pixel
-    }
-
     /// Kind of the scores: logits or probabilities.
     pub fn kind(&self) -> ScoreKind {
         self.kind

@@ -54,10 +54,10 @@ impl<'a> Place<'a> {
 
     /// Whether the files are there that a run writes of an image; `map` is whether there are
     /// scores for each pixel.
-    pub fn holds(&self, id: &str, map: bool) -> bool {
+    pub fn holds(&self, id: &str, has_maps: bool) -> bool {
         let pictures = self.pictures(id);
         let has_values = || self.output.holds(&self.path(DATA, id, "js"));
-        pictures.whole.and(pictures.small).is_some() && (!map || has_values())
+        pictures.whole.and(pictures.small).is_some() && (!has_maps || has_values())
     }
 
     /// Writes the picture of an image, and a small one with a heat map over it.
