@@ -236,7 +236,7 @@ impl Task {
         TASKS.iter().find(|task| (task.accepts)(shape))
     }
 
-    /// Returns whether an output of this shape can be of the task, if the user or a configuration
+    /// Returns true if an output of this shape can be of the task, if the user or a configuration
     /// chose it: a map of one pixel may then be an image-level prediction.
     pub fn accepts(&self, sizes: &[usize]) -> bool {
         (self.accepts)(&OutputShape { sizes, is_declared_single: true })
@@ -248,7 +248,7 @@ impl Task {
         self.summaries.iter().map(move |summary| format!("{name}{}", summary.suffix))
     }
 
-    /// Returns whether a map per image can be written.
+    /// Returns true if maps of an image can be written.
     pub fn has_maps(&self) -> bool {
         self.item == Item::Pixel
     }

@@ -77,7 +77,7 @@ impl Run {
         }
     }
 
-    /// Whether there are scores for each pixel, as far as it is known.
+    /// Returns true if the task has maps, as far as that is known.
     pub(super) fn has_maps(&self) -> bool {
         match &self.folder {
             Some(folder) => folder.task.has_maps(),

@@ -52,8 +52,8 @@ impl<'a> Place<'a> {
         Pictures { whole: of(PICTURES), small: of(THUMBNAILS) }
     }
 
-    /// Whether the files are there that a run writes of an image; `map` is whether there are
-    /// scores for each pixel.
+    /// Returns true if the files that a run writes of an image exist, those of values included if
+    /// its task has maps.
     pub fn holds(&self, id: &str, has_maps: bool) -> bool {
         let pictures = self.pictures(id);
         let has_values = || self.output.holds(&self.path(DATA, id, "js"));
