@@ -56,7 +56,7 @@ fn what_an_image_is_refused_for_says_the_way_out() {
             "takes more than 4095 pixels",
             "--max-pixels",
         ),
-        ("palette.tif", &[], "a palette instead of colors", "convert"),
+        ("palette.tif", &[], "found a palette, expected colors", "convert"),
     ] {
         let output = predict(image, &out, more);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -192,7 +192,7 @@ fn a_palette_of_png_that_ends_within_a_color_is_named() {
     assert_eq!(pixel, [7, 8, 9]);
     assert_eq!(
         message(&png_with_palette(&[7, 8, 9, 10])),
-        "PNG: a palette of 4 bytes; expected three for each color"
+        "PNG: the palette has 4 bytes; expected three for each color"
     );
 }
 

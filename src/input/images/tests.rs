@@ -131,8 +131,8 @@ fn what_gives_no_image_is_an_error_with_the_way_out() {
         (at("*.txt"), "*.txt: no image matches this pattern", "jpg, pam, pbm"),
         (at("*/*.JPG"), "*/*.JPG: no image matches this pattern", "upper and lower"),
         (at("missing/*.png"), "needs the folder", "working directory"),
-        (at("sub/[a.png"), "no pattern: unclosed character class", "[*]"),
-        (at("sub/{a.png"), "no pattern: unclosed alternate group", "{"),
+        (at("sub/[a.png"), "not a valid pattern: unclosed character class", "[*]"),
+        (at("sub/{a.png"), "not a valid pattern: unclosed alternate group", "{"),
         (at("*/../a.png"), ".. after a wildcard", "before"),
         (PathBuf::new(), "an empty path is given", "write ."),
     ];
@@ -202,7 +202,7 @@ fn a_file_that_is_gone_or_cut_short_since_it_was_listed_says_so() {
     assert!(
         errors[0]
             .to_string()
-            .ends_with("a.png: was there when the images were listed, and is gone")
+            .ends_with("a.png: was removed after the images were listed")
     );
     assert!(
         errors[1].to_string().contains("ends before the image does"),

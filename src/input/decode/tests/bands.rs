@@ -148,7 +148,7 @@ fn floats_with_alpha_are_laid_on_white_or_refused() {
     );
     assert_eq!(
         read(unassociated, &[700.0, 0.0, 0.0, 1.0], &white).unwrap_err(),
-        "holds 700 in floating point, but transparency laid on white is for values from 0 to 1"
+        "holds 700 in floating point, but only values from 0 to 1 can be composited on white"
     );
     let unspecified = 0;
     assert_eq!(
@@ -192,7 +192,7 @@ fn the_limit_of_pixels_can_be_set_and_is_named_where_it_is_exceeded() {
             error.to_string().contains(&format!("{width}x{height} pixels")),
             "{error}"
         );
-        assert!(error.hint().unwrap().contains("--max-pixels"), "{error}");
+        assert!(error.hint().unwrap().contains("`max_pixels`"), "{error}");
     }
 }
 
