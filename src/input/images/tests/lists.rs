@@ -112,7 +112,11 @@ fn a_list_keeps_its_order_and_what_is_not_there() {
     let hint = |i: usize| {
         images[i].read(&ReadOptions::default()).unwrap_err().hint().unwrap().to_owned()
     };
-    assert!(hint(1).contains("relative to the working directory; if it is"), "{}", hint(1));
+    assert!(
+        hint(1).contains("relative to the working directory; if it is"),
+        "{}",
+        hint(1)
+    );
     let there = format!("but {} exists", lists.join("there.png").display());
     assert!(hint(2).contains(&there), "{}", hint(2));
     assert!(!hint(3).contains("exists") && !hint(4).contains("exists"));
