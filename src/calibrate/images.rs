@@ -205,13 +205,11 @@ impl CalibrationRun<'_> {
         let (width, n_classes) = (arrays.size.1, self.folder.n_classes);
         let classes = PredictedClasses { predicted, width, n_classes };
         let score = &self.options.score;
-        match self.measure {
-            Some(measure) => score.value(&arrays.measures[measure], &classes),
-            None => {
-                let scores = deterministic_scores(&arrays.deterministic_probabilities);
-                score.value(&scores, &classes)
-            }
+        if let Some(measure) = self.measure {
+            return score.value(&arrays.measures[measure], &classes);
         }
+        let scores = deterministic_scores(&arrays.deterministic_probabilities);
+        score.value(&scores, &classes)
     }
 
     fn find_thresholds(

@@ -22,9 +22,9 @@ struct TrueClassProbabilities {
 /// Counts over the sets of an image.
 #[derive(Default)]
 struct SetCounts {
-    n_items: usize,
-    n_classes: usize,
-    n_covered: usize,
+    items: usize,
+    classes: usize,
+    covered: usize,
 }
 
 impl CalibrationRun<'_> {
@@ -104,21 +104,21 @@ impl CalibrationRun<'_> {
         self.for_each_item(
             temperature,
             &|counts: &mut SetCounts, p, label| {
-                counts.n_items += 1;
+                counts.items += 1;
                 for class in rule.members(p) {
-                    counts.n_classes += 1;
-                    counts.n_covered += usize::from(class == label);
+                    counts.classes += 1;
+                    counts.covered += usize::from(class == label);
                 }
             },
             &mut |counts| {
-                total.n_items += counts.n_items;
-                total.n_classes += counts.n_classes;
-                total.n_covered += counts.n_covered;
+                total.items += counts.items;
+                total.classes += counts.classes;
+                total.covered += counts.covered;
             },
         );
         SetStatistics {
-            mean_size: total.n_classes as f64 / total.n_items as f64,
-            coverage: total.n_covered as f64 / total.n_items as f64,
+            mean_size: total.classes as f64 / total.items as f64,
+            coverage: total.covered as f64 / total.items as f64,
         }
     }
 

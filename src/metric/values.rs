@@ -181,7 +181,7 @@ impl ValueComputation<'_> {
             }
             function => {
                 let with_replicates = self.has_interval(metric);
-                self.from_sums(function, selection, with_replicates)
+                self.compute_from_sums(function, selection, with_replicates)
             }
         }
     }
@@ -227,7 +227,7 @@ impl ValueComputation<'_> {
     }
 
     /// Computes the value of all images and, if requested, of each replicate.
-    fn from_sums(
+    fn compute_from_sums(
         &self,
         function: MetricFunction,
         selection: Selection,
