@@ -391,9 +391,7 @@ impl Serialize for Field<'_> {
 
 /// Returns whether a number is written without a sign, a fraction or an exponent.
 fn is_whole(number: f64) -> bool {
-    number.is_sign_positive()
-        && number.fract() == 0.0
-        && number < f64::from(EXPONENT_FROM)
+    number.is_sign_positive() && number.fract() == 0.0 && number < 1e16
 }
 
 impl Serialize for JsonLine<'_> {
