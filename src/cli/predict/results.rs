@@ -39,7 +39,7 @@ pub(in crate::cli) struct ResultArguments {
     /// Policy of mcdrop calibrate: adds decisions and sets of classes to predictions.csv.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     policy: Option<PathBuf>,
-    /// Also write report.html, a page that shows all results.
+    /// Also write report.html, a page of all results.
     #[arg(long, help_heading = FIRST)]
     report: bool,
 }
