@@ -56,6 +56,8 @@ pub struct HeadTensor {
     pub activation: Option<&'static str>,
     /// The operators that were cut off the end of the graph, in the order of the graph.
     pub cut_off: Vec<&'static str>,
+    /// The tensor of the file `[N,H,W,C]`, if `tensor` is its transpose `[N,C,H,W]`.
+    pub(crate) channels_last: Option<String>,
 }
 
 /// The heads of a model, in the order in which the suffix writes them. There is at least one.
@@ -116,6 +118,23 @@ impl Heads {
         self.tensors().any(|name| name == tensor)
     }
 
+    /// Adds a node that moves the channels to the front for each head that has them last.
+    pub(crate) fn move_channels_first(&mut self, graph: &mut proto::Graph) {
+        let all = std::iter::once(&mut self.first).chain(&mut self.others);
+        for (number, head) in all.enumerate() {
+            if head.channel_axis == Some(ChannelAxis::Last) {
+                head.transpose(number, graph);
+            }
+        }
+    }
+
+    /// Declares that heads of unknown layout have their channels last.
+    pub(crate) fn assume_channels_last(&mut self) {
+        for head in std::iter::once(&mut self.first).chain(&mut self.others) {
+            head.channel_axis.get_or_insert(ChannelAxis::Last);
+        }
+    }
+
     /// Takes heads without a role for logits, for callers that do not need their values.
     pub(crate) fn assume_logits(&mut self) {
         for head in std::iter::once(&mut self.first).chain(&mut self.others) {
@@ -127,7 +146,15 @@ impl Heads {
 impl HeadTensor {
     /// Whether the last operators of the graph are cut off.
     pub fn is_cut_off(&self) -> bool {
-        self.tensor != self.output
+        !self.cut_off.is_empty()
+    }
+
+    /// Reads the transpose of a tensor `[N,H,W,C]` to `[N,C,H,W]`, which a new node writes.
+    fn transpose(&mut self, number: usize, graph: &mut proto::Graph) {
+        let tensor = format!("mcdrop::channels_first::{number}");
+        graph.node.push(transpose(&self.tensor, &tensor, CHANNELS_TO_FIRST));
+        self.channels_last = Some(std::mem::replace(&mut self.tensor, tensor));
+        self.channel_axis = Some(ChannelAxis::First);
     }
 
     fn of_output(
@@ -135,22 +162,71 @@ impl HeadTensor {
         output: ValueDescription,
         option: ScoresOption,
     ) -> Result<Self> {
-        let index = GraphIndex::new(&model.graph);
-        let tail = Tail::of(&index, &output.name);
+        let graph = OutputGraph { model, index: GraphIndex::new(&model.graph) };
+        let mut head = Self {
+            tensor: output.name.clone(),
+            output: output.name.clone(),
+            role: None,
+            channel_axis: None,
+            activation: None,
+            cut_off: Vec::new(),
+            channels_last: None,
+        };
+        if let Some((node, channel_axis)) = graph.argmax_over_classes(&output) {
+            head.cut(node, "ArgMax");
+            head.channel_axis = Some(channel_axis);
+        } else {
+            head.channel_axis = graph.channel_axis_of(&output.name);
+            refuse_class_ids(&output, Tail::of(&graph.index, &output.name).operator())?;
+        }
+        head.cut_transpose(&graph);
+        head.cut_activation(&graph, option)?;
+        head.cut_transpose(&graph);
+        Ok(head)
+    }
+
+    /// Reads what a last operator reads instead of what it writes.
+    fn cut(&mut self, node: &proto::Node, operator: &'static str) {
+        self.tensor = node.input.first().cloned().unwrap_or_default();
+        self.cut_off.insert(0, operator);
+    }
+
+    /// Cuts off a last `Transpose` that only moves the channels to the end.
+    fn cut_transpose(&mut self, graph: &OutputGraph) {
+        let Some(node) = graph.index.producer(&self.tensor) else { return };
+        let order = node.ints("perm");
+        if self.channel_axis == Some(ChannelAxis::Last)
+            && node.is("Transpose")
+            && order == Some(&CHANNELS_TO_LAST[..])
+        {
+            self.cut(node, "Transpose");
+            self.channel_axis = Some(ChannelAxis::First);
+        }
+    }
+
+    /// Decides the role, and cuts off a last softmax or sigmoid.
+    fn cut_activation(
+        &mut self,
+        graph: &OutputGraph,
+        option: ScoresOption,
+    ) -> Result<()> {
+        let tail = Tail::of(&graph.index, &self.tensor);
         let operator = tail.operator();
-        refuse_class_ids(&output, operator)?;
-        let softmax_over_classes =
-            || tail.node.is_some_and(|node| over_classes(model, &index, node));
-        let activation = match operator {
+        let channel_axis = self.channel_axis.or_else(|| {
+            graph.channel_axis_of_softmax(tail.node.filter(|_| tail.is_last)?)
+        });
+        let is_over_classes =
+            tail.node.is_some_and(|node| graph.is_over_classes(node, channel_axis));
+        self.activation = match operator {
             "Sigmoid" => Some("Sigmoid"),
-            "Softmax" if softmax_over_classes() => Some("Softmax"),
+            "Softmax" if is_over_classes => Some("Softmax"),
             _ => None,
         };
-        let role = match (option, activation) {
+        self.role = match (option, self.activation) {
             (ScoresOption::Logits, Some(operator)) => {
                 let message = format!(
                     "logits, but output \"{}\" comes out of a {operator}",
-                    output.name
+                    self.output
                 );
                 return Err(Error::setting("--scores", message).with_hint(
                     "leave --scores out; or export the model up to its logits",
@@ -161,26 +237,201 @@ impl HeadTensor {
                 Some(Role::Probabilities)
             }
             (ScoresOption::Logits, None) => Some(Role::Logits),
-            (ScoresOption::Auto, None)
-                if operator == "LogSoftmax" && softmax_over_classes() =>
-            {
+            (ScoresOption::Auto, None) if operator == "LogSoftmax" && is_over_classes => {
                 Some(Role::Logits)
             }
             (ScoresOption::Auto, None) => None,
         };
-        let mut head = Self {
-            tensor: output.name.clone(),
-            output: output.name,
-            role,
-            channel_axis: None,
-            activation,
-            cut_off: Vec::new(),
-        };
-        if let Some(operator) = activation.filter(|_| tail.is_last) {
-            head.tensor = tail.input().unwrap_or_default();
-            head.cut_off.push(operator);
+        if let (Some(node), Some(operator), true) =
+            (tail.node, self.activation, tail.is_last)
+        {
+            self.cut(node, operator);
         }
-        Ok(head)
+        self.channel_axis = channel_axis;
+        Ok(())
+    }
+}
+
+/// Order of the axes that moves the channels of `[N,C,H,W]` to the end.
+pub(crate) const CHANNELS_TO_LAST: [i64; 4] = [0, 2, 3, 1];
+/// Order of the axes that moves the channels of `[N,H,W,C]` to the front.
+const CHANNELS_TO_FIRST: [i64; 4] = [0, 3, 1, 2];
+
+/// Returns a `Transpose` node, named after what it writes.
+pub(crate) fn transpose(input: &str, output: &str, order: [i64; 4]) -> proto::Node {
+    proto::Node::new("Transpose", &[input], &[output])
+        .named(output)
+        .with(proto::Attribute::ints("perm", &order))
+}
+
+/// A graph whose outputs are looked at.
+struct OutputGraph<'a> {
+    model: &'a Model,
+    index: GraphIndex<'a>,
+}
+
+impl<'a> OutputGraph<'a> {
+    /// Returns the `ArgMax` over the classes that an output comes out of, and the position of
+    /// the classes in what it reads. `Identity`, `Cast` and `Squeeze` may follow it. The index
+    /// that it takes among equal scores does not change the scores.
+    fn argmax_over_classes(
+        &self,
+        output: &ValueDescription,
+    ) -> Option<(&'a proto::Node, ChannelAxis)> {
+        let mut node = self.index.producer(&output.name)?;
+        let mut squeezed = Some(0);
+        for _ in 0..LONGEST_TAIL {
+            match node.op() {
+                "Identity" | "Cast" => {}
+                "Squeeze" => {
+                    let axes = self.squeezed_axes(node);
+                    squeezed = squeezed.zip(axes).map(|(before, axes)| before + axes);
+                }
+                "ArgMax" => {
+                    let rank = self.rank_before_argmax(node, output, squeezed);
+                    let axis = self.class_axis_of_argmax(node, rank?)?;
+                    return Some((node, axis));
+                }
+                _ => return None,
+            }
+            node = self.index.producer(node.input.first()?)?;
+        }
+        None
+    }
+
+    /// Number of axes that a `Squeeze` removes; `None` if it removes all of size 1.
+    fn squeezed_axes(&self, node: &proto::Node) -> Option<usize> {
+        match node.ints("axes") {
+            Some(axes) => Some(axes.len()),
+            None => Some(int_values(self.model, &self.index, node.input.get(1)?)?.len()),
+        }
+    }
+
+    /// Number of axes of what an `ArgMax` reads, by what the file declares.
+    fn rank_before_argmax(
+        &self,
+        node: &proto::Node,
+        output: &ValueDescription,
+        squeezed: Option<usize>,
+    ) -> Option<usize> {
+        let declared = |name: &str| Some(self.index.described(name)?.dimensions?.len());
+        declared(node.input.first()?).or_else(|| {
+            let behind = output.dimensions.as_ref()?.len() + squeezed?;
+            let keeps = node.int("keepdims") != Some(0);
+            Some(if keeps { behind } else { behind + 1 })
+        })
+    }
+
+    fn class_axis_of_argmax(
+        &self,
+        node: &proto::Node,
+        rank: usize,
+    ) -> Option<ChannelAxis> {
+        let axis = node.int("axis").unwrap_or(0);
+        let axis = if axis < 0 { axis + rank as i64 } else { axis };
+        let found = match (rank, axis) {
+            (2 | 4, 1) => ChannelAxis::First,
+            (4, 3) => ChannelAxis::Last,
+            _ => return None,
+        };
+        let declared = self.channel_axis_of(node.input.first()?);
+        (rank == 2 || declared.is_none_or(|declared| declared == found)).then_some(found)
+    }
+
+    /// Position of the channels in a tensor, by the sizes that the file declares.
+    fn channel_axis_of(&self, tensor: &str) -> Option<ChannelAxis> {
+        let sizes = self.index.described(tensor)?.dimensions?;
+        let image =
+            self.model.inputs().into_iter().find_map(|input| {
+                <[Option<usize>; 4]>::try_from(input.dimensions?).ok()
+            })?;
+        declared_channel_axis(image, &sizes)
+    }
+
+    /// Returns `Last` for a softmax over the last of four axes: classifiers of pixels that compute
+    /// with channels last end in it.
+    fn channel_axis_of_softmax(&self, node: &proto::Node) -> Option<ChannelAxis> {
+        let is_softmax = node.is_one_of(&["Softmax", "LogSoftmax"]);
+        let axis = node.int("axis")?;
+        let sizes = self.index.described(node.output.first()?)?.dimensions?;
+        (is_softmax && sizes.len() == 4 && matches!(axis, 3 | -1))
+            .then_some(ChannelAxis::Last)
+    }
+
+    /// Whether a softmax goes over the classes and over no other axis. Before opset 13 it goes
+    /// over its axis (1 by default) and every axis behind it.
+    fn is_over_classes(
+        &self,
+        node: &proto::Node,
+        channel_axis: Option<ChannelAxis>,
+    ) -> bool {
+        let axis = node.int("axis");
+        let is_old = self.model.opset() < 13;
+        if channel_axis == Some(ChannelAxis::Last) {
+            return matches!(axis, Some(3 | -1)) || (axis.is_none() && !is_old);
+        }
+        let flat = self.is_two_dimensional(node);
+        match axis {
+            Some(1) if is_old => flat,
+            Some(1 | -3) => !is_old,
+            None | Some(-1) => flat,
+            Some(_) => false,
+        }
+    }
+
+    /// Whether a softmax is known to be over `[N, C]`, by the graph output or by the linear layer
+    /// before it.
+    fn is_two_dimensional(&self, node: &proto::Node) -> bool {
+        let declared = self.model.outputs().into_iter().any(|output| {
+            node.output.contains(&output.name)
+                && output.dimensions.is_some_and(|d| d.len() == 2)
+        });
+        let before = node.input.first().and_then(|name| self.index.producer(name));
+        let flat = before.is_some_and(|node| match node.op() {
+            "Gemm" | "Flatten" => true,
+            "Reshape" => node
+                .input
+                .get(1)
+                .and_then(|shape| int_values(self.model, &self.index, shape))
+                .is_some_and(|shape| shape.len() == 2),
+            _ => false,
+        });
+        declared || flat
+    }
+}
+
+/// Decides which axis of a map counts channels: the one whose size is fixed and equals neither
+/// the height nor the width of the image. If all sizes are fixed, the other two must be in the
+/// proportion of the image.
+fn declared_channel_axis(
+    image: [Option<usize>; 4],
+    map: &[Option<usize>],
+) -> Option<ChannelAxis> {
+    let &[_, second, third, last] = map else {
+        return (map.len() == 2).then_some(ChannelAxis::First);
+    };
+    let (height, width) = match image {
+        [_, Some(1..=4), height, width] | [_, height, width, Some(1..=4)] => {
+            (height, width)
+        }
+        [_, _, height, width] => (height, width),
+    };
+    if let (Some(second), Some(third), Some(last), Some(height), Some(width)) =
+        (second, third, last, height, width)
+    {
+        let first_fits = third * width == last * height;
+        let last_fits = second * width == third * height;
+        return match (first_fits, last_fits) {
+            (true, false) => Some(ChannelAxis::First),
+            (false, true) => Some(ChannelAxis::Last),
+            _ => None,
+        };
+    }
+    let is_side = |size: Option<usize>| size.is_none() || [height, width].contains(&size);
+    match (is_side(second), is_side(third), is_side(last)) {
+        (false, true, true) => Some(ChannelAxis::First),
+        (true, true, false) => Some(ChannelAxis::Last),
+        _ => None,
     }
 }
 
@@ -241,6 +492,9 @@ const CARRIERS: [&str; 13] = [
     "Crop",
 ];
 
+/// Tails are short; a graph with a cycle does not have one.
+const LONGEST_TAIL: usize = 64;
+
 /// The end of a graph, up to the operator that decides the meaning of an output.
 struct Tail<'a> {
     node: Option<&'a proto::Node>,
@@ -251,8 +505,7 @@ struct Tail<'a> {
 impl<'a> Tail<'a> {
     fn of(index: &GraphIndex<'a>, output: &str) -> Self {
         let (mut node, mut is_last) = (index.producer(output), true);
-        // Tails are short; a graph with a cycle does not have one.
-        for _ in 0..64 {
+        for _ in 0..LONGEST_TAIL {
             let operator = node.map(proto::Node::op).unwrap_or_default();
             if !CARRIERS.contains(&operator) {
                 return Self { node, is_last };
@@ -266,10 +519,6 @@ impl<'a> Tail<'a> {
 
     fn operator(&self) -> &'a str {
         self.node.map(proto::Node::op).unwrap_or_default()
-    }
-
-    fn input(&self) -> Option<String> {
-        self.node.and_then(|node| node.input.first()).cloned()
     }
 }
 
@@ -298,37 +547,5 @@ fn refuse_class_ids(output: &ValueDescription, operator: &str) -> Result<()> {
     ))
 }
 
-/// Whether a softmax goes over axis 1, the classes, and over no other axis. Before
-/// opset 13 it goes over its axis (1 by default) and every axis behind it.
-fn over_classes(model: &Model, index: &GraphIndex, node: &proto::Node) -> bool {
-    let axis = node.int("axis");
-    let flat = two_dimensional(model, index, node);
-    if model.opset() < 13 {
-        return flat && matches!(axis, None | Some(1 | -1));
-    }
-    match axis {
-        Some(1 | -3) => true,
-        None | Some(-1) => flat,
-        Some(_) => false,
-    }
-}
-
-/// Whether the softmax is known to be over `[N, C]`, by the graph output or by the linear layer
-/// before it.
-fn two_dimensional(model: &Model, index: &GraphIndex, node: &proto::Node) -> bool {
-    let declared = model.outputs().into_iter().any(|output| {
-        node.output.contains(&output.name)
-            && output.dimensions.is_some_and(|d| d.len() == 2)
-    });
-    let before = node.input.first().and_then(|name| index.producer(name));
-    let flat = before.is_some_and(|node| match node.op() {
-        "Gemm" | "Flatten" => true,
-        "Reshape" => node
-            .input
-            .get(1)
-            .and_then(|shape| int_values(model, index, shape))
-            .is_some_and(|shape| shape.len() == 2),
-        _ => false,
-    });
-    declared || flat
-}
+#[cfg(test)]
+mod tests;

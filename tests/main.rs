@@ -56,6 +56,8 @@ mod faults;
 mod formats;
 /// What stratified draws gain over independent ones.
 mod gain;
+/// Models that differ in their last operators.
+mod heads;
 /// What the program says about itself: help on a screen, manual pages, completions.
 #[cfg(feature = "cli")]
 mod help;

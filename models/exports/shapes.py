@@ -132,7 +132,7 @@ class ClassIds(Segmenter):
 
 
 exported("argmax", lambda: ClassIds(nn.Dropout(0.3)), "nn.Dropout(0.3), output argmax over classes",
-         [site(ratio=0.3)], outputs=("class_ids",), output="class_ids", suspect=["class_ids"])
+         [site(ratio=0.3)], outputs=("class_ids",), output="class_ids")
 
 
 class Sequential(nn.Module):

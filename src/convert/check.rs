@@ -330,7 +330,7 @@ pub(super) fn stood_in(
 
 /// Splits a tensor into its first `count` batch elements, as f32.
 fn split(output: &Value, rows: usize, count: usize) -> Result<Vec<Vec<f32>>> {
-    let values = output.to_f32()?;
+    let values: Vec<f32> = output.numbers()?.iter().map(|&value| value as f32).collect();
     let length = (values.len() / rows.max(1)).max(1);
     Ok(values.chunks(length).take(count).map(<[f32]>::to_vec).collect())
 }

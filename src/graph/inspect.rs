@@ -137,3 +137,26 @@ fn read_outputs(model: &Model, output_name: Option<&str>) -> ReadOutputs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::graph::Suspicion;
+
+    #[test]
+    fn class_ids_are_suspicious_if_no_scores_are_left() {
+        for (name, is_suspicious) in
+            [("top-k", true), ("argmax-over-batch", true), ("argmax-uint8", false)]
+        {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(format!("fixtures/heads/{name}.onnx"));
+            let file = Model::open(&path).unwrap();
+            let found = inspect(&file, None, &SiteOptions::default()).unwrap();
+            let warns = found.warnings.iter().any(|w| w.suspicion == Suspicion::ClassIds);
+            assert_eq!(warns, is_suspicious, "{name}");
+            assert_eq!(found.plan.is_err(), is_suspicious, "{name}");
+        }
+    }
+}

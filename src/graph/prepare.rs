@@ -72,7 +72,7 @@ pub(super) fn prepare(
     options: &SiteOptions,
 ) -> Result<Prepared> {
     let batch_norm_training = repaired(&mut model)?;
-    let heads = Heads::choose(&model, outputs, scores)?;
+    let mut heads = Heads::choose(&model, outputs, scores)?;
     let mut found = recognize::recognize(&model)?;
     found.extend(insert::sites(&model, &heads.tensors().collect::<Vec<_>>(), options)?);
     let chosen = choose::choose(&mut found, options)?;
@@ -113,6 +113,7 @@ pub(super) fn prepare(
         return Err(no_site(&model, &survey));
     }
     let active = put_in_place(&mut model.graph, &found, &chosen);
+    heads.move_channels_first(&mut model.graph);
     let sites = chosen.iter().map(|&i| found[i].site.clone()).collect();
     Ok(Prepared { model, heads, survey, sites, active })
 }

@@ -194,6 +194,18 @@ impl Plan {
         self
     }
 
+    /// The plan with the channels of its heads moved to the front, for heads of unknown layout
+    /// that a run has shown to be `[N,H,W,C]`.
+    ///
+    /// # Errors
+    /// If the changed graph cannot be cut.
+    pub(crate) fn with_channels_first(mut self) -> Result<Self> {
+        let mut model = self.model.clone();
+        self.heads.assume_channels_last();
+        self.heads.move_channels_first(&mut model.graph);
+        self.with_model(model, self.image.clone())
+    }
+
     /// The plan of the same sites and scores in a changed graph.
     pub(super) fn with_model(
         &self,

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::reach::Reach;
 use super::recognize;
 use super::site::Site;
+use crate::head::{Heads, ScoresOption};
 use crate::onnx::{Model, first_values, proto, tensor_values};
 
 /// Kind of a warning.
@@ -205,7 +206,10 @@ fn is_shape(node: &proto::Node) -> bool {
 
 fn class_ids(model: &Model, reach: &Reach) -> Vec<Warning> {
     let outputs = model.outputs().into_iter();
-    let ids = outputs.filter_map(|output| {
+    let without_scores = outputs.filter(|output| {
+        Heads::choose(model, &[output.name.as_str()], ScoresOption::Auto).is_err()
+    });
+    let ids = without_scores.filter_map(|output| {
         let mut name = output.name.clone();
         let mut picks = None;
         for _ in 0..8 {

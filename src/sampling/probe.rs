@@ -16,7 +16,7 @@ use super::image::{self, Batch};
 use super::open_batch::OpenBatch;
 use super::options::SamplingOptions;
 use super::probe_tensor::ProbeTensor;
-use super::scores::ScoreLayout;
+use super::scores::{self, ScoreLayout};
 use super::size::{Size, Sizes};
 use super::stop::StopRule;
 use super::{Shortcut, model_input};
@@ -306,6 +306,14 @@ impl Probe<'_> {
     fn prove(&self, plan: Plan) -> Result<(ProvenPlan, RealRun)> {
         let mut proven = self.prove_axes(plan)?;
         let real = self.run_real_size(&mut proven)?;
+        let (layout, head) = (self.input.layout, &real.run.heads[0]);
+        if scores::shows_channels_last(&proven.plan, head, layout, self.size) {
+            let opened_batch = proven.opened_batch;
+            proven = self.prove_axes(proven.plan.with_channels_first()?)?;
+            proven.opened_batch = opened_batch;
+            let real = self.run_real_size(&mut proven)?;
+            return Ok((proven, real));
+        }
         Ok((proven, real))
     }
 

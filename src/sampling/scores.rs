@@ -4,7 +4,7 @@ use super::batch_axes::DeterministicRun;
 use super::size::Size;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
-use crate::head::Role;
+use crate::head::{ChannelAxis, Role};
 use crate::input::preprocessing::{Layout, ModelInput};
 use crate::runtime::Value;
 use crate::sums::{Coordinates, ScoreKind, Scores};
@@ -37,9 +37,12 @@ impl ScoreLayout {
             Some(task) => Some(task).filter(|task| task.accepts(&shape)),
             None => Task::of_output(&OutputShape { sizes: &shape, is_declared_single }),
         };
+        // An axis that the file declares is only refused if the sizes contradict it.
+        let is_open = plan.heads().first().channel_axis.is_none();
+        let layout = if is_open { layout } else { Layout::Nchw };
         let has_channels_last = match (chosen.map(|task| task.item), &shape[..]) {
-            (Some(Item::Pixel), &[_, c, h, w]) => {
-                layout != Layout::Nchw || channels_last(&[c, h, w], size)
+            (Some(Item::Pixel), &[_, a, b, c]) => {
+                channel_axis([a, b, c], size, layout) == ChannelAxis::Last
             }
             _ => false,
         };
@@ -107,13 +110,38 @@ impl ScoreLayout {
     }
 }
 
-/// Whether the sizes behind the batch fit an image of this size as `[H, W, C]` and not as
-/// `[C, H, W]`.
-fn channels_last(
-    &[first, second, third]: &[usize; 3],
-    (height, width): (usize, usize),
+/// Whether a run shows that the head of a plan has its channels last, which the file leaves open.
+pub(super) fn shows_channels_last(
+    plan: &Plan,
+    head: &Value,
+    layout: Layout,
+    size: Size,
 ) -> bool {
-    first * width == second * height && second * width != third * height
+    let is_open = plan.heads().first().channel_axis.is_none();
+    match head.shape()[..] {
+        [_, _, 1, 1] => false,
+        [_, a, b, c] if is_open => {
+            channel_axis([a, b, c], size, layout) == ChannelAxis::Last
+        }
+        _ => false,
+    }
+}
+
+/// Decides which of the three axes behind the batch counts channels: the other two are in the
+/// proportion of the image. If both ends fit, the channels are where the image has them.
+fn channel_axis(
+    [first, second, third]: [usize; 3],
+    (height, width): Size,
+    layout: Layout,
+) -> ChannelAxis {
+    let fits_first = second * width == third * height;
+    let fits_last = first * width == second * height;
+    match layout {
+        Layout::Nchw if fits_last && !fits_first => ChannelAxis::Last,
+        Layout::Nchw => ChannelAxis::First,
+        Layout::Nhwc if fits_first && !fits_last => ChannelAxis::First,
+        Layout::Nhwc => ChannelAxis::Last,
+    }
 }
 
 fn refuse_rows(plan: &Plan, shape: &[usize], rows: usize) -> Error {
@@ -132,13 +160,9 @@ fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<&'static Task>) -> Er
     if shape.len() == 4 && task.is_none_or(|task| task.accepts(shape)) {
         return Error::output(
             output,
-            format!(
-                "its maps ({sizes}) have the channels last, which is not supported yet"
-            ),
+            format!("its maps ({sizes}) do not have the proportions of the image"),
         )
-        .with_hint(
-            "end the model with a transpose to [N,C,H,W] and take images as [N,C,H,W]",
-        );
+        .with_hint("export the model with class scores [N,C,H,W]");
     }
     let wanted = match task {
         Some(task) => format!("class scores {} (--task {task})", task.output_axes),
@@ -161,6 +185,10 @@ fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
         (_, 0) => {
             refused("it has no channel".to_owned(), "choose another with `output_name`")
         }
+        (_, 1) if head.cut_off.contains(&"ArgMax") => refused(
+            "an argmax over one class is always 0".to_owned(),
+            "export the model up to its logits: one channel then stands for two classes",
+        ),
         (Some("Softmax"), 1) => refused(
             "a softmax over one class is always 1".to_owned(),
             "export the model up to its logits: one channel then stands for two classes",

@@ -69,6 +69,9 @@ impl Scene {
                 self.fixture(&format!("fixtures/traps/{name}"), &format!("traps/{name}"));
             }
         }
+        for head in ["argmax-over-batch.onnx", "top-k.onnx"] {
+            self.fixture(&format!("fixtures/heads/{head}"), &format!("heads/{head}"));
+        }
         self.fixture("fixtures/digits/0/0001.png", "images/a.png");
         self.fixture("fixtures/digits/1/0001.png", "images/sub/b.png");
         self.pixels("streets/a.png", 64, 32, 90);

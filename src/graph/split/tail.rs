@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Plan, TypedTensor, typed};
 use crate::graph::reach::Reach;
-use crate::head::HeadTensor;
+use crate::head::{CHANNELS_TO_LAST, HeadTensor, transpose};
 use crate::onnx::proto;
 
 impl Plan {
@@ -14,16 +14,20 @@ impl Plan {
         head: &HeadTensor,
         scores: &TypedTensor,
     ) -> Option<Vec<u8>> {
-        if !head.is_cut_off() {
+        if head.tensor == head.output {
             return None;
         }
         let reach = Reach::new(&self.model.graph);
-        let before: HashSet<usize> = reach.needed([head.tensor.as_str()]);
+        let start = head.channels_last.as_deref().unwrap_or(&head.tensor);
+        let before: HashSet<usize> = reach.needed([start]);
         let mut behind: Vec<usize> =
             reach.needed([head.output.as_str()]).difference(&before).copied().collect();
         behind.sort_unstable();
-        let nodes: Vec<proto::Node> =
+        let mut nodes: Vec<proto::Node> =
             behind.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
+        if let Some(channels_last) = &head.channels_last {
+            nodes.insert(0, transpose(&head.tensor, channels_last, CHANNELS_TO_LAST));
+        }
         let input = TypedTensor { name: head.tensor.clone(), ..scores.clone() };
         let graph = self.graph("tail", nodes, vec![typed(&input)], &[&head.output]);
         Some(self.finish(graph))
