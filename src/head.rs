@@ -83,11 +83,11 @@ impl Heads {
             [] => (only_output(model)?, &[][..]),
             [first, others @ ..] => (output_named(model, first)?, others),
         };
-        let others = others
-            .iter()
-            .map(|name| HeadTensor::of_output(model, output_named(model, name)?, option));
+        let others = others.iter().map(|name| {
+            HeadTensor::of_output(model, &output_named(model, name)?, option)
+        });
         Ok(Self {
-            first: HeadTensor::of_output(model, first, option)?,
+            first: HeadTensor::of_output(model, &first, option)?,
             others: others.collect::<Result<_>>()?,
         })
     }
@@ -159,7 +159,7 @@ impl HeadTensor {
 
     fn of_output(
         model: &Model,
-        output: ValueDescription,
+        output: &ValueDescription,
         option: ScoresOption,
     ) -> Result<Self> {
         let graph = OutputGraph { model, index: GraphIndex::new(&model.graph) };
@@ -172,12 +172,12 @@ impl HeadTensor {
             cut_off: Vec::new(),
             channels_last: None,
         };
-        if let Some((node, channel_axis)) = graph.argmax_over_classes(&output) {
+        if let Some((node, channel_axis)) = graph.argmax_over_classes(output) {
             head.cut(node, "ArgMax");
             head.channel_axis = Some(channel_axis);
         } else {
             head.channel_axis = graph.channel_axis_of(&output.name);
-            refuse_class_ids(&output, Tail::of(&graph.index, &output.name).operator())?;
+            refuse_class_ids(output, Tail::of(&graph.index, &output.name).operator())?;
         }
         head.cut_transpose(&graph);
         head.cut_activation(&graph, option)?;

@@ -18,7 +18,7 @@ fn predict(folder: &Path, model: &str) -> BTreeMap<String, Vec<u8>> {
         .arg("predict")
         .arg(model_file)
         .args(["images", "-o", model, "--preset", "unit", "--samples", "31"])
-        .args(["--seed", "3", "--map-format", "npy"])
+        .args(["--seed", "3", "--formats", "npy"])
         .output()
         .unwrap();
     let messages = String::from_utf8_lossy(&output.stderr);
