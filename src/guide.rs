@@ -1,4 +1,5 @@
 //! The pages of the folder `docs`, for readers of this documentation.
+#![allow(clippy::doc_markdown, reason = "the pages are prose for users")]
 
 macro_rules! pages {
     ($($name:ident: $file:literal,)*) => {
