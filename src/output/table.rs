@@ -36,7 +36,7 @@ impl Table {
     /// When another process holds it, it is no plain file, or it cannot be opened.
     pub fn claim(folder: &OutputFolder, columns: Columns) -> Result<Self> {
         let path = folder.path().join(TABLE);
-        let names = columns.iter().map(|column| column.name());
+        let names = columns.iter().map(crate::record::Column::name);
         let header = row(names).map_err(|e| Error::write(&path, e))?;
         loop {
             if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {

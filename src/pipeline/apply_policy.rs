@@ -79,12 +79,11 @@ fn decide(policy: &Policy, result: &ImageResult<'_>) -> Option<Decision> {
         width: predicted.width,
         n_classes: result.n_classes(),
     };
-    policy.decide(|score: &ImageScore| match score.measure {
-        Some(measure) => {
+    policy.decide(|score: &ImageScore| {
+        if let Some(measure) = score.measure {
             let map = result.map_of(measure);
             map.map_or(f32::NAN, |map| score.value(&map.values, &pixels))
-        }
-        None => {
+        } else {
             let scores = deterministic_scores(result.deterministic().probabilities);
             score.value(&scores, &pixels)
         }

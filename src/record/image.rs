@@ -259,16 +259,15 @@ impl Columns {
                 return column;
             }
             let mut known = TASKS.iter().flat_map(|task| task.prediction_columns);
-            match known.find(|column| column.name == name) {
-                Some(column) => Column::Prediction {
+            if let Some(column) = known.find(|column| column.name == name) {
+                Column::Prediction {
                     name: column.name,
                     kind: column.kind,
                     index: next(&mut n_predictions),
-                },
-                None => {
-                    let index = next(&mut n_measures);
-                    Column::Measure { name: name.to_owned(), index }
                 }
+            } else {
+                let index = next(&mut n_measures);
+                Column::Measure { name: name.to_owned(), index }
             }
         });
         Self(columns.collect())

@@ -218,7 +218,7 @@ fn numbers_are_written_as_short_as_they_can_be() {
 fn json(number: f32) -> String {
     let columns = Columns::from_header(["margin"]);
     let record = ImageRecord { measures: vec![number], ..ImageRecord::default() };
-    serde_json::to_string(&record.field(&columns.named("margin").unwrap())).unwrap()
+    serde_json::to_string(&record.field(columns.named("margin").unwrap())).unwrap()
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn probabilities_that_are_true_already_get_a_temperature_of_one_or_none() {
     match items(0.8, 0.8, 1000).fit() {
         TemperatureFit::NoBetter => {}
         TemperatureFit::Found(found) => {
-            assert!((found.value - 1.0).abs() < 1e-4, "{found:?}")
+            assert!((found.value - 1.0).abs() < 1e-4, "{found:?}");
         }
         other => panic!("{other:?}"),
     }

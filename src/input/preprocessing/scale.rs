@@ -175,8 +175,9 @@ pub(super) fn missing_scale<'a>(
     model: &Path,
     unrecognized: impl Iterator<Item = &'a Error>,
 ) -> Error {
-    let others: String =
-        unrecognized.map(|error| format!("; not recognized: {error}")).collect();
+    let others = unrecognized.fold(String::new(), |others, error| {
+        others + "; not recognized: " + &error.to_string()
+    });
     let message = "the scale of pixel values is not known for this model";
     Error::configuration(model.display().to_string(), message).with_hint(format!(
         "use `preset = imagenet` (most torchvision models), `preset = unit` (0..1) or \

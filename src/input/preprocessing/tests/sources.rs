@@ -158,8 +158,8 @@ fn unknown_keys_are_answered_with_the_known_ones() {
 
 #[test]
 fn files_that_are_named_have_to_be_there() {
-    let missing = Some(PathBuf::from("no-such-folder/file"));
-    let config = Options { config: missing.clone(), ..with_preset(Preset::Unit) };
+    let missing = PathBuf::from("no-such-folder/file");
+    let config = Options { config: Some(missing.clone()), ..with_preset(Preset::Unit) };
     assert!(matches!(resolve(&RGB_ANY, &config), Err(Error::Read { .. })));
-    assert!(matches!(read_class_names(&missing.unwrap()), Err(Error::Read { .. })));
+    assert!(matches!(read_class_names(&missing), Err(Error::Read { .. })));
 }
