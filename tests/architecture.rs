@@ -98,7 +98,7 @@ fn expand(
 ) {
     let mut path = start.to_owned();
     while let Some(&c) = rest.peek() {
-        if c == '{' && path.ends_with("::") || c == '{' && path == start {
+        if c == '{' && (path.ends_with("::") || path == start) {
             rest.next();
             loop {
                 while rest.next_if(|c| c.is_whitespace() || *c == ',').is_some() {}
@@ -259,8 +259,8 @@ fn arrows() -> BTreeMap<String, BTreeSet<String>> {
             .filter_map(|path| file_of(path))
             .collect();
         let (mut prefix, mut base) = ("super::".to_owned(), own.clone());
-        while let Some((parent, _)) = base.clone().rsplit_once("::") {
-            base = parent.to_owned();
+        while let Some(end) = base.rfind("::") {
+            base.truncate(end);
             for path in paths_after(&code, &prefix) {
                 named.extend(file_of(&format!("{base}::{path}")));
             }
