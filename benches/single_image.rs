@@ -77,7 +77,7 @@ fn run(model: &Path, image: &Path, out: &Path) -> (Duration, u64) {
     (start.elapsed(), peak)
 }
 
-/// Returns a segmentation network of three classes: convolution, ReLU, live dropout, convolution.
+/// Returns a segmentation network of three classes: convolution, `ReLU`, live dropout, convolution.
 fn network() -> Vec<u8> {
     let nodes = [
         node("Conv", &["x", "w1"], "a", Some([1; 4])),
@@ -97,9 +97,13 @@ fn network() -> Vec<u8> {
         tensor("training", &[], 9, &[1]),
     ];
     let mut graph = Vec::new();
-    nodes.iter().for_each(|node| field(&mut graph, 1, node));
+    for node in nodes {
+        field(&mut graph, 1, node);
+    }
     field(&mut graph, 2, b"graph");
-    initializers.iter().for_each(|tensor| field(&mut graph, 5, tensor));
+    for tensor in initializers {
+        field(&mut graph, 5, tensor);
+    }
     field(&mut graph, 11, &value("x", 3));
     field(&mut graph, 12, &value("y", 3));
     let mut opset = Vec::new();
@@ -118,14 +122,18 @@ fn node(
     pads: Option<[u64; 4]>,
 ) -> Vec<u8> {
     let mut node = Vec::new();
-    inputs.iter().for_each(|input| field(&mut node, 1, input.as_bytes()));
+    for input in inputs {
+        field(&mut node, 1, input.as_bytes());
+    }
     field(&mut node, 2, output.as_bytes());
     field(&mut node, 3, output.as_bytes());
     field(&mut node, 4, operator.as_bytes());
     if let Some(pads) = pads {
         let mut attribute = Vec::new();
         field(&mut attribute, 1, b"pads");
-        pads.iter().for_each(|pad| number(&mut attribute, 8, *pad));
+        for pad in pads {
+            number(&mut attribute, 8, *pad);
+        }
         number(&mut attribute, 20, 7);
         field(&mut node, 5, &attribute);
     }
@@ -134,7 +142,9 @@ fn node(
 
 fn tensor(name: &str, dimensions: &[u64], element_type: u64, bytes: &[u8]) -> Vec<u8> {
     let mut tensor = Vec::new();
-    dimensions.iter().for_each(|dimension| number(&mut tensor, 1, *dimension));
+    for dimension in dimensions {
+        number(&mut tensor, 1, *dimension);
+    }
     number(&mut tensor, 2, element_type);
     field(&mut tensor, 8, name.as_bytes());
     field(&mut tensor, 9, bytes);
