@@ -97,11 +97,11 @@ fn network() -> Vec<u8> {
         tensor("training", &[], 9, &[1]),
     ];
     let mut graph = Vec::new();
-    for node in nodes {
+    for node in &nodes {
         field(&mut graph, 1, node);
     }
     field(&mut graph, 2, b"graph");
-    for tensor in initializers {
+    for tensor in &initializers {
         field(&mut graph, 5, tensor);
     }
     field(&mut graph, 11, &value("x", 3));
@@ -131,7 +131,7 @@ fn node(
     if let Some(pads) = pads {
         let mut attribute = Vec::new();
         field(&mut attribute, 1, b"pads");
-        for pad in pads {
+        for pad in &pads {
             number(&mut attribute, 8, *pad);
         }
         number(&mut attribute, 20, 7);
