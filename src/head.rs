@@ -1,6 +1,6 @@
 //! Heads: the output tensors that are read, and what each of them holds.
 //!
-//! A task asks for heads by role. [`Heads::choose`] finds them among the outputs of a model and
+//! A task asks for heads by role. `Heads::choose` finds them among the outputs of a model and
 //! looks at the operators that write each one: a final softmax or sigmoid is cut off, so that
 //! the samples are logits. No other module knows the names of outputs.
 

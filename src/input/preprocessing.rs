@@ -181,7 +181,7 @@ impl Preprocessing {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::Setting`] if a palette was given and is too short.
+    /// Fails with [`Error`](crate::Error) if a palette was given and is too short.
     pub fn check_palette(&self, n_classes: usize) -> Result<()> {
         match (&self.palette, &self.palette_place) {
             (Some(palette), Some(place)) => {
@@ -195,7 +195,7 @@ impl Preprocessing {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::Setting`] if names were given and are not as many as the classes.
+    /// Fails with [`Error`](crate::Error) if names were given and are not as many as the classes.
     pub fn check_class_names(&self, n_classes: usize) -> Result<()> {
         let (Some(names), Some(place)) = (&self.class_names, &self.class_names_place)
         else {
