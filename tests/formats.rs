@@ -315,7 +315,7 @@ fn that_the_lines_have_no_room_is_said_once_and_stops_nothing() {
         .unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{stderr}");
-    assert_eq!(stderr.matches("no more rows are written to standard output").count(), 1);
+    assert_eq!(stderr.matches("stopped writing rows to standard output").count(), 1);
     let table = fs::read_to_string(folder.path().join("out/predictions.csv")).unwrap();
     assert_eq!(table.lines().count(), 3);
 }

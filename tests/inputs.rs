@@ -81,7 +81,7 @@ fn a_file_has_one_row_however_often_it_is_named() {
     let arguments = ["p/*", "p/*.png", "p", "./p/../p/a.jpg"];
     let ended = predict(folder.path(), &arguments, b"");
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains("3 images were named again"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("3 images were listed more than once"), "{}", ended.stderr);
     assert_eq!(rows(folder.path()), done(&["a.jpg", "a.png"]));
 }
 
@@ -165,7 +165,7 @@ fn a_list_keeps_its_order_and_stays_within_the_output_folder() {
         "relative to the working directory",
         "lists/e.png exists: run from the folder",
         "lists: is a folder",
-        "1 image was named again and is taken once",
+        "1 image was listed more than once",
     ] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
@@ -224,7 +224,7 @@ fn links_and_folders_that_cannot_be_read_are_told() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert_eq!(rows(folder.path()), done(&["a.png", "q/b.png"]));
     assert!(
-        ended.stderr.contains("2 links in a circle or to nothing"),
+        ended.stderr.contains("2 broken or circular links are left out"),
         "{}",
         ended.stderr
     );
@@ -245,7 +245,7 @@ fn a_folder_that_cannot_be_read_ends_the_run_with_3() {
     let ended = predict(folder.path(), &["p"], b"");
     fs::rename(chain("p/deep").join("m"), folder.path().join("m")).unwrap();
     assert_eq!(ended.code, 3, "{}", ended.stderr);
-    assert!(ended.stderr.contains("images in this folder are missing: p/deep/ddd"));
+    assert!(ended.stderr.contains("a folder cannot be read: p/deep/ddd"));
     assert_eq!(rows(folder.path()), done(&["a.png"]));
 }
 

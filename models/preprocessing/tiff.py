@@ -92,14 +92,14 @@ def write_tiffs(folder):
         ("four-wide.tif", "rgba", wide, as_bytes(wide), RGB, {"extra": [0], "big": True, "order": ">"}),
         ("pages.tif", "rgb", byte[:, :, :3], byte[:, :, :3], RGB, {"pages": 2, "big": True}),
         ("planes.tif", "rgb", byte[:, :, :3], byte[:, :, :3], RGB, {"planar": True}),
-        ("planes-tiled.tif", "rgb", byte[:, :, :3], "TIFF: bands apart from each other in tiles", RGB, {"planar": True, "tile": 16}),
+        ("planes-tiled.tif", "rgb", byte[:, :, :3], "TIFF: separate bands in tiles are not supported", RGB, {"planar": True, "tile": 16}),
         ("not-a-number.tif", "gray", broken, "the value at column 7, row 4 is NaN; expected finite numbers", GRAY, {}),
         ("two.tif", "rgb", byte[:, :, :2], "the image has 2 bands, but the model takes 3 (rgb)", GRAY, {"extra": [0]}),
         ("four-for-three.tif", "rgb", real, "the image has 4 bands, but the model takes 3 (rgb)", GRAY, {"extra": [0, 0, 0]}),
         ("three-for-four.tif", "rgba", byte[:, :, :3], "the image has 3 bands, but the model takes 4 (rgba)", RGB, {}),
-        ("palette.tif", "rgb", byte[:, :, :1], "TIFF: a palette instead of colors", PALETTE, {}),
+        ("palette.tif", "rgb", byte[:, :, :1], "TIFF: found a palette, expected colors", PALETTE, {}),
         ("signed.tif", "rgb", byte[:, :, :1].astype(np.int16), "TIFF: ", GRAY, {}),
-        ("cmyk-for-four.tif", "rgba", byte, "TIFF: CMYK, where four bands are expected", CMYK, {}),
+        ("cmyk-for-four.tif", "rgba", byte, "TIFF: found CMYK, expected four bands", CMYK, {}),
     ]
     for name, channels, values, expected, photometric, options in cases:
         (folder / name).write_bytes(encode(values, photometric, **options))

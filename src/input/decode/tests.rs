@@ -110,7 +110,7 @@ fn files_that_are_no_images_are_errors_with_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes, expected) in [
         ("empty.png", &b""[..], "the file is empty"),
-        ("bytes.png", b"\0\x01", "the content is not that of an image in a known format"),
+        ("bytes.png", b"\0\x01", "not an image of a supported format"),
         ("zero.png", b"\0", "all its bytes are 0"),
         ("text.jpg", b"hello, I am a text\n", "not an image, but text"),
         ("moving.png", b"GIF89a\x01\0\x01\0\0\0\0;", "GIF is not supported"),

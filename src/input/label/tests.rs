@@ -52,7 +52,7 @@ fn indices_and_gray_levels_of_every_depth_are_ids() {
 fn colors_are_ids_only_with_a_palette() {
     let picture = png(1, png::ColorType::Rgb, png::BitDepth::Eight, &[1, 2, 3, 4, 5, 6]);
     let error = read(&picture, &LabelOptions::default()).unwrap_err();
-    assert!(error.hint().unwrap().contains("`label_colors`"), "{error}");
+    assert!(error.hint().unwrap().contains("`label_colors = cityscapes`"), "{error}");
     let mut options = LabelOptions::default();
     options.colors.insert([1, 2, 3], 7);
     let error = read(&picture, &options).unwrap_err();
