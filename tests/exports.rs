@@ -89,7 +89,10 @@ fn a_configuration_that_is_refused_stops_the_run_before_anything_is_written() {
     let (code, messages) = predict(folder.path(), &[]);
     assert_eq!(code, 2);
     assert!(messages.contains("YolosImageProcessor is not supported"), "{messages}");
-    assert!(messages.contains("hint: give the preprocessing in a TOML file"), "{messages}");
+    assert!(
+        messages.contains("hint: give the preprocessing in a TOML file"),
+        "{messages}"
+    );
     assert!(!folder.path().join("out").exists());
     let (code, messages) = predict(folder.path(), &["--preset", "unit"]);
     assert_eq!(code, 0, "{messages}");

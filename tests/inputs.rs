@@ -81,7 +81,11 @@ fn a_file_has_one_row_however_often_it_is_named() {
     let arguments = ["p/*", "p/*.png", "p", "./p/../p/a.jpg"];
     let ended = predict(folder.path(), &arguments, b"");
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains("3 images were listed more than once"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("3 images were listed more than once"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(rows(folder.path()), done(&["a.jpg", "a.png"]));
 }
 
