@@ -230,7 +230,7 @@ fn numbers_of_json_have_the_digits_of_the_table() {
         (123_456_790.0, "123456790"),
         (9.9e-5, "0.000099"),
         (1e-45, "1e-45"),
-        (1e16, "1e16"),
+        (1e16, "1e+16"),
         (f32::INFINITY, "null"),
         (f32::NAN, "null"),
     ];
