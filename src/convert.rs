@@ -8,6 +8,7 @@
 mod assemble;
 mod check;
 mod conversion;
+mod converted;
 mod draw_location;
 mod dropout;
 mod embedded_sampling;
@@ -32,12 +33,13 @@ pub use embedded_sampling::{
 use check::ConversionCheck;
 
 use crate::error::Result;
-use crate::graph::{Converted, Plan};
+use crate::graph::Plan;
 use crate::random::Draws;
 use crate::runtime::Runtime;
 use crate::sampling::{
     Masks, ProbedModel, Sampler, SamplingOptions, Shortcut, model_input,
 };
+use converted::Converted;
 
 /// Options of a conversion.
 #[derive(Debug, Clone, PartialEq, Eq)]

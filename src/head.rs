@@ -228,8 +228,8 @@ impl HeadTensor {
                     "logits, but output \"{}\" comes out of a {operator}",
                     self.output
                 );
-                return Err(Error::setting("--scores", message).with_hint(
-                    "leave --scores out; or export the model up to its logits",
+                return Err(Error::setting("scores", message).with_hint(
+                    "leave `scores` out; or export the model up to its logits",
                 ));
             }
             (_, Some(_)) if tail.is_last => Some(Role::Logits),
@@ -438,7 +438,7 @@ fn declared_channel_axis(
 fn output_named(model: &Model, name: &str) -> Result<ValueDescription> {
     let outputs = model.outputs();
     outputs.iter().find(|output| output.name == name).cloned().ok_or_else(|| {
-        Error::setting("--output-name", format!("the model has no output \"{name}\""))
+        Error::setting("output_name", format!("the model has no output \"{name}\""))
             .with_hint(format!("its outputs are {}", list(&outputs)))
     })
 }
@@ -454,7 +454,7 @@ fn only_output(model: &Model) -> Result<ValueDescription> {
             format!("the model has {n} outputs: {}", list(&outputs)),
         )
         .with_hint(format!(
-            "say which holds the class scores: --output-name {}",
+            "choose the one with the class scores: `output_name = {}`",
             outputs[0].name
         ))),
     }
@@ -543,7 +543,7 @@ fn refuse_class_ids(output: &ValueDescription, operator: &str) -> Result<()> {
     )
     .with_hint(
         "export the model up to its logits (leave out the argmax), or choose another output \
-         with --output-name",
+         with `output_name`",
     ))
 }
 

@@ -61,7 +61,7 @@ pub(super) struct Cost {
 
 pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let file = find_model(&arguments.model)?;
-    let model = graph::restore(Model::open(&file)?)?;
+    let model = Model::open(&file)?;
     let options = arguments.given.sites.options();
     let found = graph::inspect(&model, arguments.given.output_name.as_deref(), &options)?;
     // A choice that fits no site is a mistake in what was typed, not a property of the file.

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::conversion::{Conversion, DrawContext};
+use super::converted::{AddedInputs, Converted};
 use super::draw_location::{DrawLocation, draw_locations, draw_number};
 use super::dropout::{self, Tables};
 use super::keys::{BatchTensors, GraphInputs, KeyTensors};
 use super::mask_inputs::MaskInputs;
 use super::metadata;
 use super::noise;
-use crate::graph::{ActiveSite, AddedInputs, Converted, SiteAxis, StochasticNode};
+use crate::graph::{ActiveSite, SiteAxis, StochasticNode};
 use crate::onnx::ElementType::I64;
 use crate::onnx::build::{NodeBuilder, UniqueNames, initializer};
 use crate::onnx::{ElementType, captured_names, proto, typed};

@@ -2,9 +2,10 @@
 
 use super::ConvertOptions;
 use super::assemble::assemble_site;
+use super::converted::Converted;
 use super::mask_inputs::masks_of_sample;
 use crate::error::{Error, Result};
-use crate::graph::{Converted, TypedTensor};
+use crate::graph::TypedTensor;
 use crate::onnx::{ElementType, Model};
 use crate::runtime::{Optimization, Runtime, Session, SessionOptions, Value};
 use crate::sampling::Sampler;

@@ -1,9 +1,10 @@
 //! Masks as inputs, for operator sets that cannot draw them.
 
 use super::conversion::Conversion;
+use super::converted::AddedInputs;
 use super::draw_location::{DrawLocation, draw_number};
 use crate::error::{Error, Result};
-use crate::graph::{AddedInputs, Plan, SiteAxis, StochasticNode};
+use crate::graph::{Plan, SiteAxis, StochasticNode};
 use crate::onnx::ElementType::{Bool, F16, F32};
 use crate::onnx::build::NodeBuilder;
 use crate::onnx::{proto, typed};

@@ -1,10 +1,9 @@
 //! Metadata of converted models.
 
 use super::conversion::Conversion;
+use super::converted::{AddedInputs, Converted, ConvertedDraw};
 use super::draw_location::DrawLocation;
-use crate::graph::{
-    ActiveSite, AddedInputs, Converted, ConvertedDraw, Plan, SiteAxis, StochasticNode,
-};
+use crate::graph::{ActiveSite, Plan, SiteAxis, StochasticNode};
 use crate::onnx::proto;
 
 /// Describes a conversion.

@@ -10,7 +10,7 @@ use super::dropout::{Tables, dropout};
 use super::keys::{BatchTensors, GraphInputs, KeyTensors};
 use super::*;
 use crate::graph::{
-    ActiveSite, Mask, ScoresOption, SiteAxis, SiteOptions, StochasticNode, restore,
+    ActiveSite, Mask, ScoresOption, SiteAxis, SiteOptions, StochasticNode,
 };
 use crate::onnx::ElementType::F32;
 use crate::onnx::build::{NodeBuilder, UniqueNames};

@@ -120,9 +120,7 @@ impl DrawnTensors {
             _ => name("noise"),
         };
         let (input, output) = match &application.source {
-            DrawSource::Data { tensor } | DrawSource::NoiseOfComputedSizes { tensor } => {
-                (tensor.clone(), application.output.clone())
-            }
+            DrawSource::Data { tensor } => (tensor.clone(), application.output.clone()),
             DrawSource::NoiseLike { element_type, .. }
             | DrawSource::NoiseOfSizes { element_type, .. } => {
                 (name("shape"), output(*element_type))
@@ -164,9 +162,6 @@ impl NodeBuilder<'_> {
                 nodes.push(self.noise(&drawn, self.label()));
                 nodes.extend(cast_unless_f32(&drawn.output, *element_type, output));
                 nodes
-            }
-            DrawSource::NoiseOfComputedSizes { .. } => {
-                vec![self.noise(&drawn, self.label())]
             }
             DrawSource::MaskProduct { like, data, element_type } => {
                 let mut nodes = vec![

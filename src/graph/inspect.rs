@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::candidates::{self, Candidate};
 use super::choose::SiteOptions;
+use super::converted_model;
 use super::reach::Reach;
-use super::restore::restore;
 use super::site::Site;
 use super::suspect::{self, Warning};
 use super::{Plan, prepare, recognize};
@@ -72,8 +72,9 @@ pub fn inspect(
     output_name: Option<&str>,
     options: &SiteOptions,
 ) -> Result<Inspection> {
+    converted_model::refuse(file)?;
     let plan = Plan::with_sites(file.clone(), output_name, ScoresOption::Auto, options);
-    let mut model = restore(file.clone())?;
+    let mut model = file.clone();
     let batch_norm_training = prepare::repaired(&mut model)?;
     let found = recognize::recognize(&model)?;
     let sites: Vec<Site> = found.iter().map(|found| found.site.clone()).collect();

@@ -46,10 +46,7 @@ mod dropout;
 mod follow;
 mod module;
 mod random;
-mod restored;
 mod shape;
-
-pub(super) use restored::is_restored;
 
 use std::collections::{HashMap, HashSet};
 
@@ -121,8 +118,6 @@ fn in_graph(scope: &Scope, found: &mut Vec<DetectedSite>) -> Result<()> {
             found.push(dropout::site(scope, at, node)?);
         } else if is_random(node) {
             found.push(random::site(scope, at, node));
-        } else if is_restored(node) {
-            restored::add(found, restored::site(scope, at, node)?);
         }
         if scope.path.len() >= DEEPEST {
             continue;

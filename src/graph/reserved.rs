@@ -1,6 +1,5 @@
 //! Operators and tensors that only rewritten graphs may contain.
 
-use super::recognize::is_restored;
 use crate::error::{Error, Result};
 use crate::onnx::{Model, proto};
 use crate::operator::{DOMAIN, IMAGE_KEY, SAMPLE};
@@ -14,7 +13,7 @@ pub(super) fn refuse(model: &Model) -> Result<()> {
 
 fn in_nodes(nodes: &[proto::Node]) -> Result<()> {
     for node in nodes {
-        let is_ours = node.domain.as_deref() == Some(DOMAIN) && !is_restored(node);
+        let is_ours = node.domain.as_deref() == Some(DOMAIN);
         let mut names = node.input.iter().chain(&node.output);
         let tensor = names.find(|name| [IMAGE_KEY, SAMPLE].contains(&name.as_str()));
         let what = match (is_ours, tensor) {

@@ -185,8 +185,6 @@ pub(crate) enum DrawSource {
     NoiseLike { tensor: String, element_type: ElementType },
     /// Noise of constant sizes.
     NoiseOfSizes { sizes: Vec<i64>, element_type: ElementType },
-    /// Noise of the sizes that a tensor contains, in f32.
-    NoiseOfComputedSizes { tensor: String },
     /// The product of `data` and a mask of the shape of `like`.
     MaskProduct { like: String, data: String, element_type: ElementType },
     /// 1 with the probabilities that a tensor contains, else 0.

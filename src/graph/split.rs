@@ -7,11 +7,10 @@ use prost::Message as _;
 use super::apply::node;
 use super::channels;
 use super::choose::SiteOptions;
+use super::converted_model;
 use super::cut::Cut;
 use super::prepare::{self, ActiveSite, Prepared, Survey};
 use super::reach::Reach;
-use super::restore::restore;
-use super::self_contained;
 use super::site::Site;
 use super::stand_in;
 use crate::error::{Error, Result};
@@ -113,8 +112,7 @@ impl Plan {
         scores: ScoresOption,
         options: &SiteOptions,
     ) -> Result<Self> {
-        self_contained::refuse(&model)?;
-        let model = restore(model)?;
+        converted_model::refuse(&model)?;
         let mut image = single_input(&model)?;
         if let Some([_, open @ None, _, last]) = image.dimensions.as_deref_mut()
             && last.is_none()

@@ -95,20 +95,20 @@ impl Found {
                     format!("it takes {works}: sides that are multiples of {of}"),
                     Some(of),
                     format!(
-                        "--pad-to-multiple {of} adds what is missing and crops the maps back, \
-                         or --resize {works}"
+                        "`pad_to_multiple = {of}` adds what is missing and crops the maps back, \
+                         or `resize = {works}`"
                     ),
                 )
             }
             &Self::Larger(works) => (
                 format!("they are too small for it: {} works", text(works)),
                 None,
-                format!("--resize {}, or leave so small images out", text(works)),
+                format!("`resize = {}`, or leave so small images out", text(works)),
             ),
             &Self::Other(works) => (
                 format!("it takes {}", text(works)),
                 None,
-                format!("--resize {}, or the size it was trained with", text(works)),
+                format!("`resize = {}`, or the size it was trained with", text(works)),
             ),
             Self::Nothing(tried) => {
                 let sizes: Vec<String> =
@@ -117,7 +117,7 @@ impl Found {
                     [] => "which others it takes is not known".to_owned(),
                     sizes => format!("nor of {}", sizes.join(", ")),
                 };
-                let hint = "give the size that it was trained with: --resize WxH; if it takes \
+                let hint = "give the size that it was trained with: `resize = WxH`; if it takes \
                             only that one, export it without dynamic height and width";
                 (message, None, hint.to_owned())
             }
@@ -250,8 +250,8 @@ mod tests {
                 "{message}"
             );
             assert!(message.ends_with("(onnxruntime: Concat node)"), "{message}");
-            assert!(hint.contains(&format!("--pad-to-multiple {of} ")), "{hint}");
-            assert!(hint.contains(&format!("--resize {width}x{height}")), "{hint}");
+            assert!(hint.contains(&format!("`pad_to_multiple = {of}` ")), "{hint}");
+            assert!(hint.contains(&format!("`resize = {width}x{height}`")), "{hint}");
             assert!(runs <= 12, "{of}: {runs} runs");
         }
     }
@@ -266,7 +266,7 @@ mod tests {
     fn an_image_that_is_too_small_is_told_from_one_that_is_no_multiple() {
         let (message, hint, _) = said((20, 21), |(h, w)| h >= 33 && w >= 33);
         assert!(message.contains("too small for it: 42x40 works"), "{message}");
-        assert!(hint.contains("--resize 42x40"), "{hint}");
+        assert!(hint.contains("`resize = 42x40`"), "{hint}");
         let (message, ..) = said((1, 1), |(h, w)| h >= 100 && w >= 100);
         assert!(message.contains("too small for it: 128x128 works"), "{message}");
     }
@@ -275,7 +275,7 @@ mod tests {
     fn a_size_that_is_baked_in_is_found_among_those_that_networks_are_trained_with() {
         let (message, hint, _) = said((480, 640), |size| size == (224, 224));
         assert!(message.contains("; it takes 224x224 (onnx"), "{message}");
-        assert!(hint.contains("--resize 224x224"), "{hint}");
+        assert!(hint.contains("`resize = 224x224`"), "{hint}");
     }
 
     #[test]

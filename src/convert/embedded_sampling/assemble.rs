@@ -14,7 +14,7 @@ use crate::convert::conversion::Conversion;
 use crate::convert::draw_location::draw_locations;
 use crate::convert::keys::GraphInputs;
 use crate::error::{Error, Result};
-use crate::graph::{SELF_CONTAINED, SiteAxis};
+use crate::graph::{EMBEDDED_SAMPLING, SiteAxis};
 use crate::measure::onnx_form::{MeasureGraph, SumTensors};
 use crate::onnx::ElementType::{Bool, F32, F64, I64};
 use crate::onnx::build::{NodeBuilder, UniqueNames};
@@ -79,7 +79,7 @@ fn put_metadata(model: &mut proto::Model, options: &EmbeddedSamplingOptions) {
         "measures": names,
     });
     model.metadata_props.push(proto::StringEntry {
-        key: Some(SELF_CONTAINED.to_owned()),
+        key: Some(EMBEDDED_SAMPLING.to_owned()),
         value: Some(entry.to_string()),
     });
 }
