@@ -93,7 +93,9 @@ fn a_size_that_the_network_cannot_take_is_answered_with_one_that_works() {
         let image = network_image(&sampler, (40, 47), 1.0);
         let error = sampler.sample(image.clone(), 1).unwrap_err();
         assert!(error.to_string().contains("images of 47x40 pixels; it takes 48x48: "));
-        assert!(error.hint().is_some_and(|hint| hint.contains("--pad-to-multiple 16 ")));
+        assert!(
+            error.hint().is_some_and(|hint| hint.contains("`pad_to_multiple = 16` "))
+        );
     }
     let fine = network_image(&sampler, (48, 64), 1.0);
     assert!(sampler.sample(fine.clone(), 1).is_ok());
