@@ -51,6 +51,8 @@ mod exports;
 /// What goes wrong as a user meets it: messages, ways out, what stays written.
 #[cfg(feature = "cli")]
 mod faults;
+/// The image that the model is opened for, and its single decoding.
+mod first_image;
 /// Formats, sizes, palettes and lines of JSON.
 #[cfg(feature = "cli")]
 mod formats;

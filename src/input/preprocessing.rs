@@ -96,6 +96,13 @@ pub struct NetworkInput {
     pub geometry: Geometry,
 }
 
+impl NetworkInput {
+    /// Returns the numbers of rows and columns.
+    pub fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+}
+
 impl Preprocessing {
     /// Resolves every setting from the metadata of the model file, the configuration files beside
     /// the model, the file of `config`, and the options. Later sources win key by key.
