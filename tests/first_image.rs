@@ -20,7 +20,7 @@ fn predict(images: &Path, out: &Path, on_started: &(dyn Fn() + Sync)) -> Summary
     let images = list_images(&[Source::Path(images.to_owned())], None).unwrap().images;
     let output = OutputOptions {
         measures: vec![&PREDICTIVE_ENTROPY],
-        maps: Vec::new(),
+        maps: Some(Vec::new()),
         prediction: false,
         overlay: false,
         formats: Vec::new(),
