@@ -8,9 +8,9 @@
 //! must prove equal to the file.
 
 mod axes;
+mod batch_placement;
 mod edit;
 mod follow;
-mod place;
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use follow::Follower;
 use super::split::{Plan, SuffixKind, draw};
 use crate::onnx::proto;
 
-pub(crate) use place::Preference;
+pub(crate) use batch_placement::Preference;
 
 /// The sizes of tensors in a run, by name.
 pub(crate) type Shapes = HashMap<String, Vec<usize>>;

@@ -3,7 +3,7 @@
 /// The axis that counts images, of size `outer * batch * inner`: one image's slices lie `inner`
 /// side by side, and come again `outer` times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct BatchPlacement {
     pub(super) axis: usize,
     pub(super) outer: usize,
     pub(super) inner: usize,
@@ -24,7 +24,7 @@ impl Preference {
     pub(crate) const ALL: [Self; 2] = [Self::Leading, Self::Trailing];
 }
 
-impl Place {
+impl BatchPlacement {
     pub(super) const FIRST: Self = Self { axis: 0, outer: 1, inner: 1 };
 
     /// The axis counts images and nothing else.
@@ -54,19 +54,20 @@ impl Place {
                 && after > 0
                 && above.is_multiple_of(before)
                 && below.is_multiple_of(after);
-            let place =
+            let placement =
                 Self { axis, outer: above / before.max(1), inner: below / after.max(1) };
-            (whole && to[axis] == place.outer * batch * place.inner).then_some(place)
+            (whole && to[axis] == placement.outer * batch * placement.inner)
+                .then_some(placement)
         };
         let mut found: Vec<Self> = (0..to.len()).filter_map(fits).collect();
-        let rank = |place: &Self| {
+        let rank = |placement: &Self| {
             let side = match preference {
-                Preference::Leading => place.outer > 1,
-                Preference::Trailing => place.inner > 1,
+                Preference::Leading => placement.outer > 1,
+                Preference::Trailing => placement.inner > 1,
             };
             // The last axis holds features, which seldom count anything.
-            let is_last = place.axis + 1 == to.len() && to.len() > 1;
-            (!place.is_pure(), is_last, side)
+            let is_last = placement.axis + 1 == to.len() && to.len() > 1;
+            (!placement.is_pure(), is_last, side)
         };
         found.sort_by_key(rank);
         let best = *found.first()?;
@@ -85,11 +86,11 @@ mod tests {
         shapes: &[&[usize]],
         preference: Preference,
     ) -> Option<(usize, usize, usize)> {
-        let mut place = Place::FIRST.on(axis);
+        let mut placement = BatchPlacement::FIRST.on(axis);
         for pair in shapes.windows(2) {
-            place = place.reshaped(pair[0], pair[1], 1, preference)?.0;
+            placement = placement.reshaped(pair[0], pair[1], 1, preference)?.0;
         }
-        Some((place.axis, place.outer, place.inner))
+        Some((placement.axis, placement.outer, placement.inner))
     }
 
     #[test]
@@ -117,9 +118,9 @@ mod tests {
 
     #[test]
     fn images_that_are_spread_over_two_axes_have_no_place() {
-        let place = Place::FIRST;
-        let spread = place.reshaped(&[6, 5], &[2, 3, 5], 6, Preference::Leading);
+        let placement = BatchPlacement::FIRST;
+        let spread = placement.reshaped(&[6, 5], &[2, 3, 5], 6, Preference::Leading);
         assert_eq!(spread, None);
-        assert_eq!(place.reshaped(&[0, 5], &[5, 0], 0, Preference::Leading), None);
+        assert_eq!(placement.reshaped(&[0, 5], &[5, 0], 0, Preference::Leading), None);
     }
 }

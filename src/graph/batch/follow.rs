@@ -4,8 +4,8 @@ mod operators;
 
 use std::collections::{HashMap, HashSet};
 
+use super::batch_placement::{BatchPlacement, Preference};
 use super::edit::Edits;
-use super::place::{Place, Preference};
 use super::{Shapes, axes};
 use crate::graph::reach::Reach;
 use crate::graph::split::Plan;
@@ -22,7 +22,7 @@ pub(super) struct Follower<'a> {
     batch: usize,
     preference: Preference,
     /// Tensors that hold the images of a run.
-    places: HashMap<&'a str, Place>,
+    placements: HashMap<&'a str, BatchPlacement>,
     /// Whose sizes a tensor holds, for noise of that shape.
     shape_of: HashMap<&'a str, &'a str>,
     edits: Edits,
@@ -45,14 +45,14 @@ impl<'a> Follower<'a> {
             shapes,
             batch,
             preference,
-            places: HashMap::from([(image, Place::FIRST)]),
+            placements: HashMap::from([(image, BatchPlacement::FIRST)]),
             shape_of: HashMap::new(),
             edits: Edits::new(image.to_owned(), batch),
             is_guessed: false,
         }
     }
 
-    /// The changes, and whether a place was guessed.
+    /// The changes, and whether a placement was guessed.
     pub(super) fn finish(self) -> (Edits, bool) {
         (self.edits, self.is_guessed)
     }
@@ -66,7 +66,7 @@ impl<'a> Follower<'a> {
             self.noise(position, node);
             return Ok(());
         }
-        let carries = |name: &&str| self.places.contains_key(name);
+        let carries = |name: &&str| self.placements.contains_key(name);
         let Some(carrier) = captured_names(node).into_iter().find(carries) else {
             return Ok(());
         };
@@ -86,34 +86,35 @@ impl<'a> Follower<'a> {
         if node.subgraphs().next().is_some() {
             return Err(refused("has graphs of its own"));
         }
-        let mut found: Option<Place> = None;
+        let mut found: Option<BatchPlacement> = None;
         for (i, name) in node.input.iter().enumerate() {
-            let Some(&place) = self.places.get(name.as_str()) else { continue };
-            let place = self.through(position, node, (i, place)).map_err(refused)?;
-            if found.is_some_and(|found| found != place) {
+            let Some(&placement) = self.placements.get(name.as_str()) else { continue };
+            let placement =
+                self.through(position, node, (i, placement)).map_err(refused)?;
+            if found.is_some_and(|found| found != placement) {
                 return Err(refused("joins tensors whose images lie differently"));
             }
-            found = Some(place);
+            found = Some(placement);
         }
-        let Some(place) = found else { return Ok(()) };
-        let size = place.outer * self.batch * place.inner;
+        let Some(placement) = found else { return Ok(()) };
+        let size = placement.outer * self.batch * placement.inner;
         for (i, output) in node.output.iter().enumerate().filter(|(_, o)| !o.is_empty()) {
             let found =
-                self.shape(output).and_then(|shape| shape.get(place.axis).copied());
+                self.shape(output).and_then(|shape| shape.get(placement.axis).copied());
             if found == Some(size) {
-                self.places.insert(output, place);
+                self.placements.insert(output, placement);
             } else if i == 0 {
                 return Err(refused(
                     "moves the images of a run to where they are not found",
                 ));
             }
         }
-        self.constants(position, node, place).map_err(refused)
+        self.constants(position, node, placement).map_err(refused)
     }
 
     /// The output must have the images on its first axis.
     pub(super) fn check_output(&self, tensor: &str) -> Result<(), String> {
-        if self.places.get(tensor) == Some(&Place::FIRST) {
+        if self.placements.get(tensor) == Some(&BatchPlacement::FIRST) {
             return Ok(());
         }
         let heads = self.plan.heads();
@@ -138,9 +139,9 @@ impl<'a> Follower<'a> {
         else {
             return;
         };
-        let of = self.shape_of.get(shape.as_str()).and_then(|of| self.places.get(of));
-        if let Some(&place) = of {
-            self.places.insert(output, place);
+        let of = self.shape_of.get(shape.as_str()).and_then(|of| self.placements.get(of));
+        if let Some(&placement) = of {
+            self.placements.insert(output, placement);
             return;
         }
         let is_constant = self.is_constant(shape);
@@ -152,7 +153,7 @@ impl<'a> Follower<'a> {
         let baked = self.edits.sizes(position, &values);
         let open = self.edits.scaled(position, &baked, sizes.len(), 0);
         self.edits.replace(position, 0, open);
-        self.places.insert(output, Place::FIRST);
+        self.placements.insert(output, BatchPlacement::FIRST);
     }
 
     fn is_constant(&self, tensor: &str) -> bool {

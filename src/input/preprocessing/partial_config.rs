@@ -135,25 +135,25 @@ settings! {
 pub(super) struct Provenance {
     /// Source as it is listed: `streets.toml`, `` `mean` `` (an option), `default`.
     pub(super) origin: String,
-    /// Place that an error names.
-    pub(super) place: Place,
+    /// Location that an error names.
+    pub(super) location: SettingLocation,
 }
 
-/// Place of a value, as an error names it.
+/// Location of a value, as an error names it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Place {
+pub(super) enum SettingLocation {
     /// An option, by its name in snake case.
     Option(&'static str),
     /// A file with a key (`streets.toml: mean`), or a property of the model.
     File(String),
 }
 
-impl Place {
-    /// Creates an error about the value at this place.
+impl SettingLocation {
+    /// Creates an error about the value at this location.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
         match self {
             Self::Option(name) => Error::setting(*name, message),
-            Self::File(place) => Error::configuration(place, message),
+            Self::File(location) => Error::configuration(location, message),
         }
     }
 }
@@ -189,10 +189,10 @@ impl PartialConfig {
         &mut self,
         key: &'static str,
         origin: impl Into<String>,
-        place: impl Into<String>,
+        location: impl Into<String>,
     ) {
-        let place = Place::File(place.into());
-        self.provenance.insert(key, Provenance { origin: origin.into(), place });
+        let location = SettingLocation::File(location.into());
+        self.provenance.insert(key, Provenance { origin: origin.into(), location });
     }
 
     /// Returns the provenance of a key.
@@ -201,7 +201,7 @@ impl PartialConfig {
             (Some(provenance), _) => provenance.clone(),
             (None, Some(file)) => Provenance {
                 origin: file.clone(),
-                place: Place::File(format!("{file}: {key}")),
+                location: SettingLocation::File(format!("{file}: {key}")),
             },
             (None, None) => Provenance::of_option(key),
         }
@@ -215,7 +215,7 @@ impl PartialConfig {
 
 impl Provenance {
     fn of_option(name: &'static str) -> Self {
-        Self { origin: format!("`{name}`"), place: Place::Option(name) }
+        Self { origin: format!("`{name}`"), location: SettingLocation::Option(name) }
     }
 }
 
@@ -243,14 +243,14 @@ pub(super) struct Resolved<T> {
     pub(super) key: &'static str,
     pub(super) value: T,
     pub(super) origin: String,
-    pub(super) place: Place,
+    pub(super) location: SettingLocation,
 }
 
 impl<T> Resolved<T> {
     /// Returns a value that a source gives.
     pub(super) fn explicit(config: &PartialConfig, key: &'static str, value: T) -> Self {
-        let Provenance { origin, place } = config.provenance(key);
-        Self { key, value, origin, place }
+        let Provenance { origin, location } = config.provenance(key);
+        Self { key, value, origin, location }
     }
 
     /// Returns a value that no source gives.
@@ -260,15 +260,15 @@ impl<T> Resolved<T> {
 
     /// Returns a value that follows from something else, which `origin` names.
     pub(super) fn implied(key: &'static str, value: T, origin: &str) -> Self {
-        let place = match origin {
-            DEFAULT => Place::Option(key),
-            origin => Place::File(origin.to_owned()),
+        let location = match origin {
+            DEFAULT => SettingLocation::Option(key),
+            origin => SettingLocation::File(origin.to_owned()),
         };
-        Self { key, value, origin: origin.to_owned(), place }
+        Self { key, value, origin: origin.to_owned(), location }
     }
 
     /// Creates an error about this value.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
-        self.place.error(message)
+        self.location.error(message)
     }
 }

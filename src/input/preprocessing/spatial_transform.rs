@@ -2,7 +2,7 @@
 
 use super::geometry::{Geometry, Steps};
 use super::input_size::{FixedInputSize, MODEL_INPUT, check_sizes};
-use super::partial_config::{ConfigStack, Place, Resolved};
+use super::partial_config::{ConfigStack, Resolved, SettingLocation};
 use super::resize::{Method, Pixels};
 use super::sizes::resized;
 use crate::error::{Error, Result};
@@ -110,7 +110,7 @@ impl SpatialTransform {
             ))
         })?;
         if geometry.seen().pixels() > self.max_pixels {
-            return Err(self.too_large(image, geometry.seen(), &self.pad.place));
+            return Err(self.too_large(image, geometry.seen(), &self.pad.location));
         }
         self.input_size.check_image(geometry.seen())?;
         Ok(geometry)
@@ -124,13 +124,13 @@ impl SpatialTransform {
         if resized.pixels().max(between.pixels()) <= self.max_pixels {
             return Ok(());
         }
-        Err(self.too_large(image, resized, &self.resize.place))
+        Err(self.too_large(image, resized, &self.resize.location))
     }
 
-    fn too_large(&self, image: Size, size: Size, place: &Place) -> Error {
+    fn too_large(&self, image: Size, size: Size, location: &SettingLocation) -> Error {
         let message =
             format!("{image} to {size} takes more than {} pixels", self.max_pixels);
-        place.error(message).with_hint(
+        location.error(message).with_hint(
             "leave this image out, choose another `resize`, or raise `max_pixels`",
         )
     }

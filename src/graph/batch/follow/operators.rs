@@ -1,7 +1,7 @@
 //! What operators do to the axis that counts images.
 
 use super::super::axes::{einsum, list, positive, sizes};
-use super::super::place::Place;
+use super::super::batch_placement::BatchPlacement;
 use super::Follower;
 use crate::onnx::proto;
 
@@ -53,8 +53,8 @@ impl Follower<'_> {
         &mut self,
         position: usize,
         node: &proto::Node,
-        (input, place): (usize, Place),
-    ) -> Result<Place, &'static str> {
+        (input, placement): (usize, BatchPlacement),
+    ) -> Result<BatchPlacement, &'static str> {
         let kind = node.op();
         let from = self.shape(&node.input[input]).ok_or(UNKNOWN)?;
         let output = node.output.first().ok_or(UNKNOWN)?;
@@ -62,60 +62,62 @@ impl Follower<'_> {
         if input > 0 && WEIGHTED.contains(&kind) {
             return Err("takes its weights or sizes from the images of a run");
         }
-        let place = match kind {
+        let placement = match kind {
             "Reshape" if input == 0 => {
-                self.reshape(position, node, place, (&from, &to))?
+                self.reshape(position, node, placement, (&from, &to))?
             }
-            "Flatten" => flatten(node, place, &from).ok_or(UNKNOWN)?,
-            "Squeeze" => self.squeeze(node, place, from.len())?,
-            "Unsqueeze" => place.on(self.unsqueeze(node, place.axis, to.len())?),
+            "Flatten" => flatten(node, placement, &from).ok_or(UNKNOWN)?,
+            "Squeeze" => self.squeeze(node, placement, from.len())?,
+            "Unsqueeze" => {
+                placement.on(self.unsqueeze(node, placement.axis, to.len())?)
+            }
             "Transpose" => {
-                place.on(transpose(node, place.axis, from.len()).ok_or(UNKNOWN)?)
+                placement.on(transpose(node, placement.axis, from.len()).ok_or(UNKNOWN)?)
             }
             "Expand" if input == 0 => {
-                let axis = aligned(place.axis, &from, &to).ok_or(UNKNOWN)?;
+                let axis = aligned(placement.axis, &from, &to).ok_or(UNKNOWN)?;
                 self.open_entry(position, (1, second(node)?), axis)?;
-                place.on(axis)
+                placement.on(axis)
             }
-            "Resize" => self.resize(position, node, place)?,
-            "Gather" => self.gather(node, (input, place), &from)?,
-            "Slice" if input == 0 => self.slice(position, node, place, &from)?,
+            "Resize" => self.resize(position, node, placement)?,
+            "Gather" => self.gather(node, (input, placement), &from)?,
+            "Slice" if input == 0 => self.slice(position, node, placement, &from)?,
             "Concat" | "Split" => {
                 let axis = positive(node.int("axis").unwrap_or(0), from.len());
-                if axis == Some(place.axis) {
+                if axis == Some(placement.axis) {
                     return Err("joins or splits the images of a run");
                 }
-                place
+                placement
             }
             "ArgMax" | "ArgMin" => {
-                reduced(node, place, &[node.int("axis").unwrap_or(0)], from.len())?
+                reduced(node, placement, &[node.int("axis").unwrap_or(0)], from.len())?
             }
             reduce if reduce.starts_with("Reduce") && input == 0 => {
-                self.reduce(node, place, from.len())?
+                self.reduce(node, placement, from.len())?
             }
-            "MatMul" | "MatMulInteger" => matmul((input, place), &from, &to)?,
-            "Gemm" => gemm(node, (input, place), &from)?,
-            "Einsum" => place.on(einsum(node, input, place.axis).ok_or(MIXES)?),
+            "MatMul" | "MatMulInteger" => matmul((input, placement), &from, &to)?,
+            "Gemm" => gemm(node, (input, placement), &from)?,
+            "Einsum" => placement.on(einsum(node, input, placement.axis).ok_or(MIXES)?),
             "LSTM" | "GRU" | "RNN" => return Err(UNKNOWN),
-            _ => place.on(aligned(place.axis, &from, &to).ok_or(UNKNOWN)?),
+            _ => placement.on(aligned(placement.axis, &from, &to).ok_or(UNKNOWN)?),
         };
-        Ok(place)
+        Ok(placement)
     }
 
     fn reshape(
         &mut self,
         position: usize,
         node: &proto::Node,
-        place: Place,
+        placement: BatchPlacement,
         (from, to): (&[usize], &[usize]),
-    ) -> Result<Place, &'static str> {
-        let moved = place.reshaped(from, to, self.batch, self.preference);
+    ) -> Result<BatchPlacement, &'static str> {
+        let moved = placement.reshaped(from, to, self.batch, self.preference);
         let (moved, is_guessed) = moved.ok_or(UNKNOWN)?;
         self.is_guessed |= is_guessed;
         let target = second(node)?;
         let copied = sizes(self.plan.model(), &self.index, target)
             .is_some_and(|values| values.get(moved.axis) == Some(&0));
-        if copied && moved != place {
+        if copied && moved != placement {
             return Err("copies a size from another axis than that of the images");
         }
         self.open_entry(position, (1, target), moved.axis)?;
@@ -125,19 +127,19 @@ impl Follower<'_> {
     fn squeeze(
         &self,
         node: &proto::Node,
-        place: Place,
+        placement: BatchPlacement,
         rank: usize,
-    ) -> Result<Place, &'static str> {
+    ) -> Result<BatchPlacement, &'static str> {
         let axes = list((self.plan.model(), &self.index), node, "axes", 1);
         let mut before = 0;
         for axis in axes.ok_or("removes all axes of size 1")? {
             let axis = positive(axis, rank).ok_or(UNKNOWN)?;
-            if axis == place.axis {
+            if axis == placement.axis {
                 return Err("removes the axis of the images");
             }
-            before += usize::from(axis < place.axis);
+            before += usize::from(axis < placement.axis);
         }
-        Ok(place.on(place.axis - before))
+        Ok(placement.on(placement.axis - before))
     }
 
     /// The axis that one becomes where others are put in; `rank` is that of the result.
@@ -158,28 +160,30 @@ impl Follower<'_> {
         &mut self,
         position: usize,
         node: &proto::Node,
-        place: Place,
-    ) -> Result<Place, &'static str> {
+        placement: BatchPlacement,
+    ) -> Result<BatchPlacement, &'static str> {
         let Some(sizes) = node.input.get(3).filter(|name| !name.is_empty()) else {
-            return Ok(place);
+            return Ok(placement);
         };
         let some = node.attribute("axes");
         let entry = match some {
-            None => Some(place.axis),
-            Some(axes) => axes.ints.iter().position(|&axis| axis == place.axis as i64),
+            None => Some(placement.axis),
+            Some(axes) => {
+                axes.ints.iter().position(|&axis| axis == placement.axis as i64)
+            }
         };
         if let Some(entry) = entry {
             self.open_entry(position, (3, sizes), entry)?;
         }
-        Ok(place)
+        Ok(placement)
     }
 
     fn gather(
         &self,
         node: &proto::Node,
-        (input, place): (usize, Place),
+        (input, placement): (usize, BatchPlacement),
         from: &[usize],
-    ) -> Result<Place, &'static str> {
+    ) -> Result<BatchPlacement, &'static str> {
         let (data, indices) = (node.input.first(), node.input.get(1));
         let rank = |name: Option<&String>| {
             name.and_then(|name| self.shape(name)).map(|shape| shape.len()).ok_or(UNKNOWN)
@@ -187,13 +191,15 @@ impl Follower<'_> {
         let along =
             positive(node.int("axis").unwrap_or(0), rank(data)?).ok_or(UNKNOWN)?;
         if input == 1 {
-            return Ok(place.on(along + place.axis));
+            return Ok(placement.on(along + placement.axis));
         }
         debug_assert_eq!(from.len(), rank(data)?, "of the data");
-        match place.axis.cmp(&along) {
-            std::cmp::Ordering::Less => Ok(place),
+        match placement.axis.cmp(&along) {
+            std::cmp::Ordering::Less => Ok(placement),
             std::cmp::Ordering::Equal => Err("picks some of the images of a run"),
-            std::cmp::Ordering::Greater => Ok(place.on(place.axis + rank(indices)? - 1)),
+            std::cmp::Ordering::Greater => {
+                Ok(placement.on(placement.axis + rank(indices)? - 1))
+            }
         }
     }
 
@@ -201,30 +207,31 @@ impl Follower<'_> {
         &mut self,
         position: usize,
         node: &proto::Node,
-        place: Place,
+        placement: BatchPlacement,
         from: &[usize],
-    ) -> Result<Place, &'static str> {
+    ) -> Result<BatchPlacement, &'static str> {
         const SOME: &str = "cuts out some of the images of a run";
         let known = (self.plan.model(), &self.index);
         let starts = list(known, node, "starts", 1);
         let axes = list(known, node, "axes", 3)
             .or_else(|| starts.as_ref().map(|starts| (0..starts.len() as i64).collect()));
-        let (Some(starts), Some(axes)) = (starts, axes) else { return Ok(place) };
-        let at =
-            axes.iter().position(|&axis| positive(axis, from.len()) == Some(place.axis));
-        let Some(at) = at else { return Ok(place) };
+        let (Some(starts), Some(axes)) = (starts, axes) else { return Ok(placement) };
+        let at = axes
+            .iter()
+            .position(|&axis| positive(axis, from.len()) == Some(placement.axis));
+        let Some(at) = at else { return Ok(placement) };
         let ends = list(known, node, "ends", 2).ok_or(SOME)?;
         let steps = list(known, node, "steps", 4).unwrap_or_else(|| vec![1; axes.len()]);
-        let size = from[place.axis] as i64;
+        let size = from[placement.axis] as i64;
         let all = starts.get(at) == Some(&0) && steps.get(at) == Some(&1);
         match ends.get(at) {
-            Some(&end) if all && end >= i64::from(i32::MAX) => Ok(place),
+            Some(&end) if all && end >= i64::from(i32::MAX) => Ok(placement),
             Some(&end) if all && end >= size && node.input.len() > 2 => {
                 let mut ends = ends;
                 ends[at] = i64::MAX;
                 let open = self.edits.sizes(position, &ends);
                 self.edits.replace(position, 2, open);
-                Ok(place)
+                Ok(placement)
             }
             _ => Err(SOME),
         }
@@ -233,12 +240,12 @@ impl Follower<'_> {
     fn reduce(
         &self,
         node: &proto::Node,
-        place: Place,
+        placement: BatchPlacement,
         rank: usize,
-    ) -> Result<Place, &'static str> {
+    ) -> Result<BatchPlacement, &'static str> {
         match list((self.plan.model(), &self.index), node, "axes", 1) {
-            Some(axes) if !axes.is_empty() => reduced(node, place, &axes, rank),
-            _ if node.int("noop_with_empty_axes").unwrap_or(0) == 1 => Ok(place),
+            Some(axes) if !axes.is_empty() => reduced(node, placement, &axes, rank),
+            _ if node.int("noop_with_empty_axes").unwrap_or(0) == 1 => Ok(placement),
             _ => Err(MIXES),
         }
     }
@@ -248,7 +255,7 @@ impl Follower<'_> {
         &mut self,
         position: usize,
         node: &proto::Node,
-        place: Place,
+        placement: BatchPlacement,
     ) -> Result<(), &'static str> {
         const FOLDED: &str =
             "takes a constant that has the images in an axis with others";
@@ -259,13 +266,13 @@ impl Follower<'_> {
         }
         let rank = node.output.first().and_then(|name| self.shape(name)).map(|s| s.len());
         let rank = rank.ok_or(UNKNOWN)?;
-        let size = place.outer * self.batch * place.inner;
+        let size = placement.outer * self.batch * placement.inner;
         for (i, name) in node.input.iter().enumerate() {
-            if name.is_empty() || self.places.contains_key(name.as_str()) {
+            if name.is_empty() || self.placements.contains_key(name.as_str()) {
                 continue;
             }
             let shape = self.shape(name).ok_or(UNKNOWN)?;
-            let Some(axis) = (place.axis + shape.len()).checked_sub(rank) else {
+            let Some(axis) = (placement.axis + shape.len()).checked_sub(rank) else {
                 continue;
             };
             // A matrix product has rows and columns last, which are not repeated.
@@ -273,7 +280,7 @@ impl Follower<'_> {
             if is_matrix || shape[axis] != size || (broadcasts && size == 1) {
                 continue;
             }
-            if !place.is_pure() {
+            if !placement.is_pure() {
                 return Err(FOLDED);
             }
             let open = if joins {
@@ -297,16 +304,20 @@ fn aligned(axis: usize, from: &[usize], to: &[usize]) -> Option<usize> {
     (to.get(aligned) == from.get(axis)).then_some(aligned)
 }
 
-fn flatten(node: &proto::Node, place: Place, from: &[usize]) -> Option<Place> {
+fn flatten(
+    node: &proto::Node,
+    placement: BatchPlacement,
+    from: &[usize],
+) -> Option<BatchPlacement> {
     let at = positive(node.int("axis").unwrap_or(1), from.len())?;
-    let (before, after) = (&from[..place.axis], &from[place.axis + 1..]);
+    let (before, after) = (&from[..placement.axis], &from[placement.axis + 1..]);
     let product = |sizes: &[usize]| sizes.iter().product::<usize>();
-    Some(if place.axis < at {
-        let inner = place.inner * product(&after[..at - place.axis - 1]);
-        Place { axis: 0, outer: place.outer * product(before), inner }
+    Some(if placement.axis < at {
+        let inner = placement.inner * product(&after[..at - placement.axis - 1]);
+        BatchPlacement { axis: 0, outer: placement.outer * product(before), inner }
     } else {
-        let inner = place.inner * product(after);
-        Place { axis: 1, outer: place.outer * product(&before[at..]), inner }
+        let inner = placement.inner * product(after);
+        BatchPlacement { axis: 1, outer: placement.outer * product(&before[at..]), inner }
     })
 }
 
@@ -319,42 +330,42 @@ fn transpose(node: &proto::Node, axis: usize, rank: usize) -> Option<usize> {
 
 fn reduced(
     node: &proto::Node,
-    place: Place,
+    placement: BatchPlacement,
     axes: &[i64],
     rank: usize,
-) -> Result<Place, &'static str> {
+) -> Result<BatchPlacement, &'static str> {
     let axes: Option<Vec<usize>> =
         axes.iter().map(|&axis| positive(axis, rank)).collect();
     let axes = axes.ok_or(UNKNOWN)?;
-    if axes.contains(&place.axis) {
+    if axes.contains(&placement.axis) {
         return Err(MIXES);
     }
-    let before = axes.iter().filter(|&&axis| axis < place.axis).count();
+    let before = axes.iter().filter(|&&axis| axis < placement.axis).count();
     let lost = if node.int("keepdims").unwrap_or(1) == 0 { before } else { 0 };
-    Ok(place.on(place.axis - lost))
+    Ok(placement.on(placement.axis - lost))
 }
 
 fn matmul(
-    (input, place): (usize, Place),
+    (input, placement): (usize, BatchPlacement),
     from: &[usize],
     to: &[usize],
-) -> Result<Place, &'static str> {
-    let from_last = from.len() - place.axis;
+) -> Result<BatchPlacement, &'static str> {
+    let from_last = from.len() - placement.axis;
     if (input == 0 && from_last == 1) || (input == 1 && from_last == 2) {
         return Err(MIXES);
     }
-    Ok(place.on(aligned(place.axis, from, to).ok_or(UNKNOWN)?))
+    Ok(placement.on(aligned(placement.axis, from, to).ok_or(UNKNOWN)?))
 }
 
 fn gemm(
     node: &proto::Node,
-    (input, place): (usize, Place),
+    (input, placement): (usize, BatchPlacement),
     from: &[usize],
-) -> Result<Place, &'static str> {
-    let is_row = place.axis + 2 == from.len();
+) -> Result<BatchPlacement, &'static str> {
+    let is_row = placement.axis + 2 == from.len();
     match input {
-        0 if node.int("transA").unwrap_or(0) == 0 && is_row => Ok(place),
-        2 if is_row => Ok(place),
+        0 if node.int("transA").unwrap_or(0) == 0 && is_row => Ok(placement),
+        2 if is_row => Ok(placement),
         _ => Err(MIXES),
     }
 }
