@@ -124,7 +124,7 @@ impl Preprocessing {
             max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
             exif: options.exif.unwrap_or(default.exif),
             channels: channels.value,
-            alpha: alpha.as_ref().map_or(default.alpha, |alpha| alpha.value),
+            alpha: alpha.value,
         };
         let spatial =
             SpatialTransform::resolve(&configs, input, read_options.max_pixels)?;
@@ -146,7 +146,7 @@ impl Preprocessing {
         let max_pixels =
             if options.max_pixels.is_some() { "`max_pixels`" } else { "default" };
         list("max_pixels", read_options.max_pixels.to_string(), max_pixels);
-        if let Some(alpha) = &alpha {
+        if alpha.is_chosen() {
             list("alpha", alpha.value.to_string(), &alpha.origin);
         }
         for (key, value, origin) in spatial.settings() {

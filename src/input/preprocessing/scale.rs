@@ -29,10 +29,13 @@ pub(super) fn resolve_channels(
     input: &ModelInput,
 ) -> Result<Resolved<Channels>> {
     let count = input.channels;
-    let channels = configs.channels().unwrap_or_else(|| match count {
-        1 => Resolved::implied("channels", Channels::Gray, MODEL_INPUT),
-        4 => Resolved::implied("channels", Channels::Rgba, MODEL_INPUT),
-        _ => Resolved::default("channels", Channels::Rgb),
+    let channels = configs.channels(|| {
+        let channels = match count {
+            1 => Channels::Gray,
+            4 => Channels::Rgba,
+            _ => return None,
+        };
+        Some(Resolved::implied("channels", channels, MODEL_INPUT))
     });
     if channels.value.count() == count {
         return Ok(channels);
