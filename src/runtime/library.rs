@@ -4,7 +4,9 @@ use std::ffi::{CStr, OsStr, c_char};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ort::AsPointer as _;
 use ort::environment::Environment;
+use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 
 use crate::error::{Error, Result};
 
@@ -24,6 +26,8 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 #[derive(Debug, Clone)]
 pub struct Runtime {
     pub(super) environment: Environment,
+    /// Sessions allocate from the arena of the environment instead of an arena each.
+    pub(super) shares_arena: bool,
     path: PathBuf,
     version: String,
     tried: Vec<String>,
@@ -58,7 +62,14 @@ impl Runtime {
                 match load(&file) {
                     Ok((environment, version)) => {
                         tried.push(format!("  {}: version {version}", file.display()));
-                        return Ok(Self { environment, path: file, version, tried });
+                        let shares_arena = register_arena(&environment);
+                        return Ok(Self {
+                            environment,
+                            shares_arena,
+                            path: file,
+                            version,
+                            tried,
+                        });
                     }
                     Err(message) => {
                         let named_by = location.named_by;
@@ -220,6 +231,32 @@ fn load(file: &Path) -> Result<(Environment, String), String> {
     environment
         .map(|environment| (environment, version))
         .map_err(|error| error.to_string())
+}
+
+/// Registers an arena that all sessions of the environment share; returns `false` if the library
+/// refuses. An arena keeps its memory for later runs: with one arena per session, prefix and
+/// suffix would each hold the activations of a large image.
+#[expect(unsafe_code, reason = "the bindings have no safe call for this")]
+fn register_arena(environment: &Environment) -> bool {
+    let info = MemoryInfo::new(
+        AllocationDevice::CPU,
+        0,
+        AllocatorType::Arena,
+        MemoryType::Default,
+    );
+    let Ok(info) = info else { return false };
+    let (environment, settings) = (environment.ptr().cast_mut(), std::ptr::null());
+    // SAFETY: both objects are alive during the call, which copies the description and locks the
+    // environment. A null pointer selects the default settings.
+    let status = unsafe {
+        (ort::api().CreateAndRegisterAllocator)(environment, info.ptr(), settings)
+    };
+    if status.0.is_null() {
+        return true;
+    }
+    // SAFETY: the status is an error of the call above, and is not used after this.
+    unsafe { (ort::api().ReleaseStatus)(status.0) };
+    false
 }
 
 /// Official libraries from 1.29 on write a device id and queue events below the user's cache

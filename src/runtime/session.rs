@@ -150,7 +150,12 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBu
         })?
         .with_intra_threads(options.threads.max(1))?
         // Threads that spin after a run take the cores from decoding, reducing and writing.
-        .with_intra_op_spinning(false)?;
+        .with_intra_op_spinning(false)?
+        // A pattern makes the second run of a shape allocate all its buffers again, as one block.
+        .with_memory_pattern(false)?;
+    if runtime.shares_arena {
+        builder = builder.with_env_allocators()?;
+    }
     #[cfg(test)]
     if options.keep_dropout {
         builder = builder.with_disabled_optimizers("EliminateDropout")?;
