@@ -63,6 +63,9 @@ mod heads;
 /// What the program says about itself: help on a screen, manual pages, completions.
 #[cfg(feature = "cli")]
 mod help;
+/// Formats that are not read, frames, bands and bits.
+#[cfg(feature = "cli")]
+mod image_files;
 /// Images of floating point, limits and orientation.
 #[cfg(feature = "cli")]
 mod image_kinds;

@@ -3,10 +3,12 @@
 //! # Sources
 //! - **A file**, whatever its name.
 //! - **A folder**, with its sub-folders. Files are taken by the ending of their name
-//!   ([`EXTENSIONS`]). Files and folders whose name begins with a dot are left out: they are
+//!   ([`EXTENSIONS`]), also those of image formats that are not read: reading them says why.
+//!   Files and folders whose name begins with a dot are left out: they are
 //!   thumbnails, caches and resource forks. So are the output folder, and a folder with the
-//!   results of an earlier run (`predictions.csv` and `run.json`). Links are followed; a link
-//!   that leads back into a folder it lies in, to itself or to nothing is left out and counted.
+//!   results of an earlier run (`predictions.csv` and `run.json`). Links are followed. A link to
+//!   nothing is an image that cannot be read if its name is that of an image; other links to
+//!   nothing, and links that lead back into a folder they lie in, are left out and counted.
 //!   A sub-folder that cannot be read is reported, and the others are read.
 //! - **A pattern** such as `photos/**/*.jpg`, which takes what a folder would where it matches:
 //!   `*` and `?` stand for any characters or one, but not `/`; `[a-z]` and `[!a-z]` for one
@@ -61,8 +63,9 @@ use lister::Lister;
 
 /// Extensions of images in a folder, in lower case.
 pub const EXTENSIONS: &[&str] = &[
-    "bmp", "jfif", "jpe", "jpeg", "jpg", "pam", "pbm", "pgm", "png", "pnm", "ppm", "tif",
-    "tiff", "webp",
+    "apng", "bmp", "btf", "dib", "ff", "gif", "hdr", "ico", "jfif", "jpe", "jpeg", "jpg",
+    "lsm", "mpo", "pam", "pbm", "pgm", "png", "pnm", "ppm", "qoi", "svs", "tf8", "tga",
+    "tif", "tiff", "webp",
 ];
 
 /// Source of images.
@@ -95,7 +98,8 @@ pub struct Listing {
     pub images: Vec<ImageFile>,
     /// Errors of sub-folders that could not be read; their images are missing.
     pub unreadable: Vec<Error>,
-    /// Number of links that were left out because they lead in a circle or to nothing.
+    /// Number of links, not named like images, that were left out because they lead in a circle or
+    /// to nothing.
     pub broken_links: usize,
     /// Number of files that were given again, other than by patterns, and are listed once.
     pub repeated: usize,

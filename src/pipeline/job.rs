@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::input::ImageFile;
+use crate::input::{ImageFile, Remark};
 use crate::measure::Measure;
 use crate::output::folder::{SET_SIZE, map_path};
 use crate::output::format::Format;
@@ -64,6 +64,13 @@ pub enum Event<'a> {
     },
     /// An earlier run finished an image; sent for all of these before the first other image.
     Kept(&'a ImageRecord),
+    /// An image was read, but perhaps not as expected.
+    Remark {
+        /// Id of the image.
+        id: &'a str,
+        /// What there is to know about it.
+        remark: &'a Remark,
+    },
     /// An image is done and its row is written.
     Done(&'a ImageRecord),
     /// An image failed; the record has the error.

@@ -41,8 +41,10 @@ pub(super) fn open_model(
     let mut n_unusable = 0;
     let mut tried: Vec<(usize, usize)> = Vec::new();
     let mut must_be_multiple = 1;
-    // A list may begin with any number of files that are not there.
-    let is_there = |(_, file): &(usize, &ImageFile)| file.path().is_file();
+    // Any number of files may come first that are not there or whose format is not read.
+    let is_there = |(_, file): &(usize, &ImageFile)| {
+        !file.is_of_other_format() && file.path().is_file()
+    };
     for (index, file) in job.images.iter().enumerate().filter(is_there).take(MOST_TRIED) {
         let loaded = match images::load(file, preprocessing) {
             Ok(loaded) => loaded,
