@@ -34,7 +34,6 @@ mod reserved;
 mod site;
 mod split;
 mod split_concat;
-mod stand_in;
 mod suspect;
 
 pub use crate::head::ScoresOption;

@@ -12,7 +12,6 @@ use super::cut::Cut;
 use super::prepare::{self, ActiveSite, Prepared, Survey};
 use super::reach::Reach;
 use super::site::Site;
-use super::stand_in;
 use crate::error::{Error, Result};
 use crate::head::{Heads, ScoresOption};
 use crate::onnx::{
@@ -72,8 +71,6 @@ pub struct Plan {
     suffix: BTreeSet<usize>,
     cuts: Vec<String>,
     shapes: Vec<String>,
-    /// Bytes from which external weights are not read ([`Plan::without_large_weights`]).
-    stand_in: Option<u64>,
 }
 
 impl Plan {
@@ -144,7 +141,7 @@ impl Plan {
                 head.output.clone(),
                 "no live dropout reaches this output",
             )
-            .with_hint("choose another output with --output-name"));
+            .with_hint("choose another output with `output_name`"));
         }
         let random: HashSet<usize> =
             reach.downstream(&start, true).intersection(&needed).copied().collect();
@@ -164,7 +161,6 @@ impl Plan {
             suffix,
             cuts,
             shapes,
-            stand_in: None,
         })
     }
 
@@ -181,14 +177,6 @@ impl Plan {
     /// The plan for those who do not ask what the scores are: they need not be probed.
     pub(crate) fn unprobed(mut self) -> Self {
         self.heads.assume_logits();
-        self
-    }
-
-    /// The plan for those who ask what holds for any weights: external ones of so many bytes or
-    /// more are not read, others of the same sizes stand in for them where linear layers and
-    /// convolutions read them.
-    pub(crate) fn without_large_weights(mut self, bytes: u64) -> Self {
-        self.stand_in = Some(bytes);
         self
     }
 
@@ -217,15 +205,7 @@ impl Plan {
             sites: self.sites.clone(),
             active: self.active.clone(),
         };
-        Ok(Self { stand_in: self.stand_in, ..Self::cut(prepared, image)? })
-    }
-
-    /// A file made of the plan's model, as the plan's own parts are run; `None` where it can be
-    /// run as it is.
-    pub(crate) fn stood_in(&self, file: &Model) -> Option<Vec<u8>> {
-        let mut graph = file.graph.clone();
-        stand_in::stand_in(&mut graph, self.stand_in?);
-        Some(Model::encode_messages(&file.with_graph(graph)))
+        Self::cut(prepared, image)
     }
 
     /// The sites that draw, in graph order.
@@ -434,10 +414,7 @@ impl Plan {
 
     /// The encoded model around a graph. External data are named as the runtime will look for
     /// them: by their real names in their real folder.
-    fn finish(&self, mut graph: proto::Graph) -> Vec<u8> {
-        if let Some(bytes) = self.stand_in {
-            stand_in::stand_in(&mut graph, bytes);
-        }
+    fn finish(&self, graph: proto::Graph) -> Vec<u8> {
         let mut model = self.model.with_graph(graph);
         model.opset_import.push(proto::OperatorSetId {
             domain: Some(operator::DOMAIN.to_owned()),
