@@ -11,7 +11,7 @@ use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use crate::error::{Error, Result};
 
 const HINT: &str = "run `make setup` in the checkout, or `pip install onnxruntime` in the active \
-                    environment, or name the library: --ort-lib FILE (1.20 or newer)";
+                    environment, or name the library: `ort_lib = FILE` (1.20 or newer)";
 
 /// Folder that `make setup` puts the library into, below the current one.
 const SET_UP: &str = ".ort/onnxruntime/capi";
@@ -156,7 +156,7 @@ fn locations(library: Option<&Path>) -> Vec<LibraryLocation> {
     let location = |path: PathBuf| LibraryLocation { path, by_name: false, named_by: "" };
     let from_variable =
         || std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty());
-    let named = library.map(|path| (path.to_owned(), " (--ort-lib)"));
+    let named = library.map(|path| (path.to_owned(), " (`ort_lib`)"));
     let named =
         named.or_else(|| from_variable().map(|path| (path.into(), " (ORT_DYLIB_PATH)")));
     if let Some((path, named_by)) = named {
