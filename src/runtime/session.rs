@@ -8,9 +8,10 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session as OrtSession, SessionInputValue};
 use ort::value::{Outlet, ValueType};
 
-use super::dropout::{self, SiteCounts};
 use super::library::Runtime;
+use super::operators;
 use super::refusal;
+use super::site_counts::SiteCounts;
 use super::value::{self, Value};
 use crate::error::{Error, Result};
 use crate::onnx::ElementType;
@@ -172,7 +173,7 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBu
     }
     if let Some(counts) = &options.sites {
         let domain = OperatorDomain::new(crate::operator::DOMAIN)?;
-        builder = builder.with_operators(dropout::add_to(domain, counts)?)?;
+        builder = builder.with_operators(operators::add_to(domain, counts)?)?;
     }
     Ok(builder)
 }

@@ -236,7 +236,8 @@ fn weights_in_other_files_are_read_by_the_check() {
     let runtime = Runtime::find(None).unwrap();
     let converted = |fill| {
         let folder = tempfile::tempdir().unwrap();
-        let plan = plan(&with_external_weights(folder.path(), fill), &SiteOptions::default());
+        let plan =
+            plan(&with_external_weights(folder.path(), fill), &SiteOptions::default());
         let target = folder.path().join("out/live.onnx");
         let made = convert(plan, &runtime, &ConvertOptions::default(), &target)?;
         let written = Model::open(&target).unwrap();
