@@ -7,8 +7,8 @@
 //! suffix's side from the shapes of prefix tensors, so that it counts the rows of the suffix
 //! and not those of the prefix.
 //!
-//! Nothing here computes a tensor. Which axis of a tensor is the batch is not known here; only
-//! where a file's fixed batch size is opened it is followed, as a candidate that runs must prove.
+//! Nothing here computes a tensor, and nothing here knows which axis of a tensor is the batch. Where
+//! a file has a fixed batch size, the axis is guessed, and runs must prove the guess.
 //!
 //! Users read about sites in [`guide::sites`](crate::guide::sites).
 
@@ -37,7 +37,7 @@ mod split_concat;
 mod suspect;
 
 pub use crate::head::ScoresOption;
-pub(crate) use batch::{Preference, Shapes};
+pub(crate) use batch::{Shapes, size_model, suspected_reason, with_open_batch};
 pub use candidates::{Candidate, InsertionPoint};
 pub use choose::SiteOptions;
 pub(crate) use converted_model::{EMBEDDED_SAMPLING, LIVE_MASKS};
