@@ -26,13 +26,13 @@ mod insert;
 mod inspect;
 #[cfg(test)]
 mod made;
+mod plan;
 mod prepare;
 mod reach;
 mod recognize;
 mod repair;
 mod reserved;
 mod site;
-mod split;
 mod split_concat;
 mod suspect;
 
@@ -42,12 +42,13 @@ pub use candidates::{Candidate, InsertionPoint};
 pub use choose::SiteOptions;
 pub(crate) use converted_model::{EMBEDDED_SAMPLING, LIVE_MASKS};
 pub use inspect::{Inspection, Verdict, inspect};
+pub(crate) use plan::{Growing, LastResize, SuffixKind, TypedTensor};
+pub use plan::{Plan, SiteAxis};
 pub(crate) use prepare::ActiveSite;
 pub use prepare::Survey;
 #[cfg(test)]
 pub(crate) use site::DropoutValues;
 pub use site::{DropUnit, Site, SiteKind};
 pub(crate) use site::{Mask, StochasticNode};
-pub(crate) use split::{Growing, SuffixKind, TypedTensor};
-pub use split::{Plan, SiteAxis};
+pub(crate) use split_concat::with_concatenations_split;
 pub use suspect::{Suspicion, Warning};

@@ -12,7 +12,7 @@ mod rules;
 use std::collections::HashMap;
 
 use super::apply::node;
-use super::split::{Plan, SuffixKind, draw};
+use super::plan::{Plan, SuffixKind, draw};
 use crate::error::Result;
 use crate::onnx::proto;
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::Shapes;
 use super::edit::Edits;
+use crate::graph::plan::Plan;
 use crate::graph::reach::Reach;
-use crate::graph::split::Plan;
 use crate::onnx::{int_values, proto};
 use crate::operator;
 
