@@ -1,6 +1,5 @@
-//! Prints what an image costs at least: `bound MODEL HEIGHT WIDTH SAMPLES THREADS`, as JSON.
-//!
-//! The yardstick that predictions are measured with: see `benches/peers.py`.
+//! Prints the lower bound of the time that an image takes: `bound MODEL HEIGHT WIDTH SAMPLES
+//! THREADS`, as JSON. `benches/peers.py` compares predictions with it.
 
 #![expect(clippy::print_stdout, reason = "its result is read by another program")]
 
@@ -15,7 +14,7 @@ use mcdrop::sampling::{LowerBoundTime, Sampler, SamplingOptions};
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, height, width, samples, threads] = &arguments[..] else {
-        // Cargo runs benches with arguments of its own.
+        // Cargo passes an argument to benches.
         println!("usage: bound MODEL HEIGHT WIDTH SAMPLES THREADS");
         return Ok(());
     };

@@ -1,9 +1,9 @@
-"""What a convolution after channel dropout could save through ONNX Runtime, if it read only the
-channels that are kept, or subtracted those that are dropped from what it has without dropout.
+"""Times a convolution after channel dropout in ONNX Runtime, if it reads only the kept channels, or subtracts
+the contribution of the dropped ones from the result without dropout.
 
-Both need weights picked for each sample, so they are no constants, and ONNX Runtime can neither pack
-them ahead nor keep the data in its blocked layout; one sample a run, since each picks others. The
-graph is what stands between two such layers: convolution, BatchNorm folded in, ReLU, convolution.
+Both need weights that are selected for each sample. They are not constants, so ONNX Runtime can neither pack
+them in advance nor keep the data in its blocked layout, and a run has one sample. The graph is what lies
+between two such layers: convolution, with BatchNorm folded in, ReLU, convolution.
 
 Run (versions in .config/bench-peers.txt):
     PYTHONPATH=.peers python benches/channel_dropout.py [THREADS]

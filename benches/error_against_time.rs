@@ -1,10 +1,11 @@
-//! The sampling error of a prediction against the time it takes, for independent and stratified
-//! draws: `error_against_time FOLDER [UNET.onnx]` writes a picture and its figures there.
+//! The sampling error of a prediction against the time that it takes, for independent and
+//! stratified draws: `error_against_time FOLDER [UNET.onnx]` writes a picture and its figures to
+//! the folder.
 //!
 //! Errors are root mean squares over pixels and images of the predictive entropy, in nats, against
-//! a long run of independent draws with another seed. Each repetition has a seed of its own; the
+//! a long run of independent draws with another seed. Each repetition has its own seed. The
 //! interval is that of Student's t at 95 %, for the mean of the logarithm over repetitions. The
-//! time is that of the sampler, from the network's input to the sums, the median over all.
+//! time is that of the sampler, from the network's input to the sums; the median over all is shown.
 
 #![expect(clippy::print_stderr, reason = "it is watched while it runs")]
 
@@ -26,7 +27,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A model, its images with their keys, and how much to do.
+/// A model, its images with their keys, and the number of samples and repetitions.
 struct Case {
     name: &'static str,
     plan: Plan,
@@ -37,7 +38,7 @@ struct Case {
 }
 
 fn main() -> Result<()> {
-    // Cargo runs benches with arguments of its own.
+    // Cargo passes an argument to benches.
     let named = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let arguments: Vec<String> = named.collect();
     let [folder, unet @ ..] = &arguments[..] else {
@@ -114,7 +115,7 @@ impl Case {
         Ok(Sampler::open(self.plan.clone(), &Runtime::find(None)?, options, size)?)
     }
 
-    /// Entropies of all images, and the seconds that each took.
+    /// Returns the entropies of all images, and the seconds that each took.
     fn entropies(
         &self,
         samples: u32,

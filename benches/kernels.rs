@@ -1,7 +1,7 @@
-//! What this crate computes itself: dropout, the reduction, measures, pictures. `make bench`.
+//! Times the kernels of this crate: dropout, the reduction, measures, pictures. `make bench`.
 //!
-//! Dropout is counted in element-samples: 31 samples of 8192 elements are 253,952. A copy of as many
-//! stands beside it.
+//! Dropout is counted in values times samples: 31 samples of 8192 values are 253,952. A copy of the
+//! same number of values is timed for comparison.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -17,22 +17,22 @@ use mcdrop::sums::{
 };
 use mcdrop::tensor::{ClassMap, Map};
 
-/// Elements whose words, values and results fit a core's own cache together.
+/// Number of elements whose words, values and results fit the cache of one core together.
 const CACHE: usize = 8192;
-/// Elements that fit no cache.
+/// Number of elements that fit no cache.
 const MEMORY: usize = 1 << 23;
 
 const STREAM: Stream =
     Stream { draws: Draws::Stratified, seed: 7, site: 11, image: 13, iteration: 0 };
 
-/// Values without a pattern that a predictor of branches could learn.
+/// Returns values without a pattern that a branch predictor could learn.
 fn values(n: usize) -> Vec<f32> {
     (0..n)
         .map(|i| random::squares32(i as u64, 0xC58E_FD15_4CE3_2F6D) as f32 / 4e8)
         .collect()
 }
 
-/// Draws `samples` of a row of values into as many rows, chunk by chunk as the operator does.
+/// Draws `samples` samples of a row of values, chunk by chunk as the operator does.
 fn draw(table: &MaskTable, samples: usize, x: &[f32], y: &mut [f32], words: &mut [u32]) {
     let (key, applied, n) = (STREAM.key(0), Applied::scaled(2.0), x.len());
     for start in (0..n).step_by(words.len()) {
@@ -54,7 +54,7 @@ fn draw(table: &MaskTable, samples: usize, x: &[f32], y: &mut [f32], words: &mut
 fn dropout(criterion: &mut Criterion) {
     for (place, n, samples, rows) in [("cache", CACHE, 31, 1), ("memory", MEMORY, 4, 4)] {
         let x = values(n);
-        // A copy between the same places of two pages is slow on some processors.
+        // A copy between the same offsets of two pages is slow on some processors.
         let mut room = vec![0.0; rows * n + 256];
         let y = &mut room[256..];
         let mut words = vec![0; CACHE.min(n)];
@@ -152,7 +152,7 @@ fn measures(criterion: &mut Criterion) {
 
 fn pictures(criterion: &mut Criterion) {
     let (height, width) = (512, 1024);
-    // Smooth with edges, as maps are.
+    // Smooth with edges, like maps.
     let value = |i: usize| {
         let (y, x) = ((i / width) as f32, (i % width) as f32);
         ((x / 37.0).sin() * (y / 53.0).cos()).abs()

@@ -1,4 +1,4 @@
-"""The five networks that predictions are timed with, with random weights.
+"""Writes the five networks that predictions are timed with, with random weights.
 
 Run (versions in .config/bench-peers.txt):
     python benches/networks.py FOLDER
@@ -14,7 +14,7 @@ from torchvision import models
 
 
 class Segmenter(nn.Module):
-    """MobileNetV3 at a sixteenth of the size, dropout, 19 classes, upsampled bilinearly."""
+    """MobileNetV3 at a sixteenth of the resolution, dropout, 19 classes, bilinear upsampling."""
 
     def __init__(self):
         super().__init__()
@@ -29,7 +29,7 @@ class Segmenter(nn.Module):
 
 
 class Block(nn.Sequential):
-    """Two convolutions, and dropout where there is a ratio."""
+    """Two convolutions, and dropout if a ratio is given."""
 
     def __init__(self, channels, out, ratio):
         layers = []
@@ -41,7 +41,7 @@ class Block(nn.Sequential):
 
 
 class UNet(nn.Module):
-    """Four sizes of 32 to 256 channels; ratios of the four blocks down and the three up."""
+    """A U-Net of four levels with 32 to 256 channels; `down` and `up` are the ratios of its blocks."""
 
     def __init__(self, down, up):
         super().__init__()
@@ -69,7 +69,7 @@ class UNet(nn.Module):
 
 
 def resnet18():
-    """ResNet-18 with dropout before its last layer."""
+    """Returns ResNet-18 with dropout before its last layer."""
     net = models.resnet18()
     net.fc = nn.Sequential(nn.Dropout(0.5), net.fc)
     return net
@@ -86,7 +86,7 @@ NETWORKS = {
 
 
 def network(name):
-    """A network in evaluation mode, its dropout live, and the size of its images."""
+    """Returns a network in evaluation mode with live dropout, and the size of its images."""
     make, size = NETWORKS[name]
     torch.manual_seed(7)
     net = make().eval()

@@ -1,8 +1,8 @@
-"""Predictions of mcdrop, timed against what a user would write instead.
+"""Times predictions of mcdrop against the programs that a user would write instead.
 
-Contenders, in turn, on the same images, samples, threads and outputs (a CSV with the class, its
-confidence, predictive entropy and mutual information; PNGs of the class map and of two heat maps
-where the network gives maps):
+The contenders take turns on the same images, samples, threads and outputs: a CSV with the class, its
+confidence, predictive entropy and mutual information; and for segmentation, PNGs of the class map and of
+two heat maps.
     pytorch          T forward passes of a PyTorch model, softmax stacked, entropies computed
     pytorch-batch    the same with the T samples as one batch
     onnxruntime      Python onnxruntime with its EliminateDropout switched off, T runs, numpy
@@ -10,14 +10,14 @@ where the network gives maps):
     mcdrop           mcdrop predict
     mcdrop-deterministic  the same with --deterministic: one pass without dropout
 
-Start-up counts for nobody: Python contenders run in a process of their own, which times from
-opening the first file after one warm-up image to the last file written. Of mcdrop the whole process
-is timed twice, over one image and over all, and the difference counts.
+Start-up is excluded. Each Python contender runs in its own process and measures the time from opening the
+first file after one warm-up image until the last file is written. mcdrop is timed as a whole process, over one
+image and over all images, and the difference counts.
 
-Beside them stands the bound: the prefix once and T + 1 passes of the sampled part in ONNX Runtime,
-with dropout off and nothing else.
+The lower bound is measured as well: the prefix once and T + 1 passes of the suffix in ONNX Runtime, with
+dropout off and nothing else.
 
-Run (versions in .config/bench-peers.txt; `make bench-peers` sets all up):
+Run (versions in .config/bench-peers.txt; `make bench-peers` sets everything up):
     python benches/peers.py MCDROP BOUND FOLDER [--only NAME] [--rounds 5] [--threads 2]
 """
 
@@ -54,7 +54,7 @@ LARGEST = {
 
 
 def images(folder, size, count):
-    """Streets of a size, each turned a little differently, as JPEG files."""
+    """Writes JPEG files of a size: streets, each rotated slightly."""
     from PIL import Image
 
     folder = folder / f"{size[1]}x{size[0]}-{count}"
@@ -78,7 +78,7 @@ def loaded(path):
 
 
 def written(folder, path, writer, mean, entropy):
-    """Row and maps from the mean probabilities and the mean entropy of the samples, as arrays."""
+    """Returns the row and the maps, computed from the mean probabilities and the mean entropy of the samples."""
     import numpy as np
     from PIL import Image
 
@@ -181,7 +181,7 @@ PYTHON = {
 
 
 def run_python(contender, name, model, samples, threads, folder, count):
-    """In the contender's own process: seconds an image."""
+    """Runs in the contender's process; returns seconds per image."""
     predict = PYTHON[contender](name, model, samples, threads)
     paths = sorted(pathlib.Path(folder).iterdir())[: count + 1]
     with tempfile.TemporaryDirectory() as out, open(f"{out}/rows.csv", "w", newline="") as rows:
@@ -201,7 +201,7 @@ def peak(of):
 
 
 def run_mcdrop(program, model, samples, threads, folder):
-    """Seconds an image: all images less one."""
+    """Returns seconds per image: the time of all images minus that of one."""
     paths = sorted(folder.iterdir())
     seconds = []
     with tempfile.TemporaryDirectory() as out:
@@ -222,7 +222,7 @@ def run_mcdrop(program, model, samples, threads, folder):
 
 
 def measured(command):
-    """What a process prints, with the peak memory of the largest."""
+    """Returns the output of a process, with the peak memory of the largest child."""
     run = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if run.returncode:
         return None, run.stderr.strip().splitlines()[-1:]

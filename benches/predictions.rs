@@ -1,4 +1,4 @@
-//! Whole predictions of the committed models: from decoded image to measures. `make bench`.
+//! Times whole predictions of the committed models, from decoded image to measures. `make bench`.
 
 use std::error::Error;
 use std::path::Path;
@@ -64,7 +64,7 @@ fn predictions(criterion: &mut Criterion) {
     }
 }
 
-/// Rows of a run and threads, where memory and the number of cores would choose them.
+/// Times batch sizes and threads other than those that memory and the number of cores select.
 fn rows_and_threads(criterion: &mut Criterion) {
     for (name, image) in CASES {
         let mut group = criterion.benchmark_group(format!("{name}, rows and threads"));

@@ -1,7 +1,7 @@
-//! Takes the pictures of the page that the README shows: `make readme-pictures`.
+//! Takes the pictures of the page for the README: `make readme-pictures`.
 //!
 //! The first argument is a folder that `mcdrop predict --report` wrote for the streets, the second
-//! the folder for the pictures. Needs Chromium.
+//! one the folder for the pictures. Needs Chromium.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use browser::Window;
 const IMAGE: &str = "strange_03.png";
 
 fn main() {
-    // Cargo adds an option of its own.
+    // Cargo passes an argument to benches.
     let arguments = std::env::args_os().skip(1).filter(|word| word != "--bench");
     let folders: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
     let [run, pictures] = &folders[..] else { panic!("expected RUN and PICTURES") };

@@ -1,5 +1,5 @@
-//! Run time and peak memory of the program on one image: a digit of 8 x 8 pixels, and a photo of
-//! 12 megapixels with a generated model. `make bench`.
+//! Times the program on one image and measures its peak memory: a digit of 8 x 8 pixels, and a
+//! photo of 12 megapixels with a generated model. `make bench`.
 
 #![cfg_attr(
     not(target_os = "linux"),
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs per case; the median counts.
+/// Number of runs per case; the median counts.
 const RUNS: usize = 5;
 
 fn main() {
@@ -151,7 +151,7 @@ fn tensor(name: &str, dimensions: &[u64], element_type: u64, bytes: &[u8]) -> Ve
     tensor
 }
 
-/// Describes an input or output of f32, `[n, channels, h, w]`.
+/// Describes an input or output of type f32 and shape `[n, channels, h, w]`.
 fn value(name: &str, channels: u64) -> Vec<u8> {
     let mut shape = Vec::new();
     for axis in ["n", "", "h", "w"] {
@@ -174,14 +174,14 @@ fn value(name: &str, channels: u64) -> Vec<u8> {
     value
 }
 
-/// Appends a field of bytes in the format of protocol buffers.
+/// Appends a bytes field in the format of protocol buffers.
 fn field(message: &mut Vec<u8>, id: u64, bytes: &[u8]) {
     varint(message, (id << 3) | 2);
     varint(message, bytes.len() as u64);
     message.extend_from_slice(bytes);
 }
 
-/// Appends a field of a whole number.
+/// Appends an integer field.
 fn number(message: &mut Vec<u8>, id: u64, value: u64) {
     varint(message, id << 3);
     varint(message, value);

@@ -1,8 +1,7 @@
-"""Exports a PyTorch model to ONNX with its dropout alive, and reads the weights back.
+"""Exports a PyTorch model to ONNX with live dropout, and reads the weights back.
 
-The recipe is the one for any model of your own: everything in eval mode (BatchNorm must use its
-running statistics), then the dropout modules alone back in train mode, and an exporter that keeps
-the mode it is given. Used by digits.py, streets.py, traps.py, exports.py and architectures.py.
+The same steps work for any model: evaluation mode for everything (BatchNorm must use its running
+statistics), training mode for the dropout modules only, and an exporter that preserves the mode.
 """
 
 import json
@@ -18,7 +17,7 @@ FIXTURES = MODELS.parent / "fixtures"
 
 
 def keep_dropout_alive(model):
-    """Eval mode for all modules but dropout."""
+    """Sets evaluation mode for all modules except dropout."""
     model.eval()
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
@@ -28,7 +27,7 @@ def keep_dropout_alive(model):
 
 def export_legacy(model, example, path, axes, outputs=("logits",), opset=17,
                   training=torch.onnx.TrainingMode.PRESERVE, **options):
-    """TorchScript exporter. `axes`: the names of the input's and outputs' dynamic axes."""
+    """Exports with the TorchScript exporter. `axes`: the names of the dynamic axes of the input and outputs."""
     names = ["image", *outputs]
     torch.onnx.export(
         model, (example,), str(path), dynamo=False, training=training, opset_version=opset,
@@ -38,7 +37,7 @@ def export_legacy(model, example, path, axes, outputs=("logits",), opset=17,
 
 def export_dynamo(model, example, path, dynamic_shapes=None, external_data=True,
                   outputs=("logits",), **options):
-    """torch.export based exporter, with its default opset and its default external data file."""
+    """Exports with the torch.export based exporter, its default opset and its default external data file."""
     torch.onnx.export(
         model, (example,), str(path), dynamo=True, input_names=["image"],
         output_names=list(outputs), dynamic_shapes=dynamic_shapes, external_data=external_data,
@@ -47,7 +46,7 @@ def export_dynamo(model, example, path, dynamic_shapes=None, external_data=True,
 
 
 def drop_stack_traces(path):
-    """Removes the stack traces that dynamo attaches to nodes: they name a machine's folders."""
+    """Removes the stack traces that dynamo attaches to nodes, because they contain local paths."""
     model = onnx.load(path, load_external_data=False)
     for node in nodes_within(model.graph):
         kept = [p for p in node.metadata_props if p.key != "pkg.torch.onnx.stack_trace"]
@@ -57,7 +56,7 @@ def drop_stack_traces(path):
 
 
 def nodes_within(graph):
-    """The nodes of a graph in order; behind an If or a Loop the nodes of its bodies."""
+    """Yields the nodes of a graph in order; the nodes of subgraphs follow their If or Loop."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -66,7 +65,7 @@ def nodes_within(graph):
 
 
 def load_weights(model, path):
-    """Fills the model from the initializers of its own legacy export, which keep their names."""
+    """Loads the weights from the initializers of the model's own legacy export, which keeps their names."""
     stored = {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
     wanted = model.state_dict()
     for name, tensor in wanted.items():
@@ -77,7 +76,7 @@ def load_weights(model, path):
 
 
 def write_sidecars(name, settings):
-    """Writes the settings as TOML beside both exports; JSON's scalars and lists are TOML's."""
+    """Writes the settings as TOML beside both exports. JSON scalars and lists are valid TOML."""
     text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
     for suffix in ("", "-dynamo"):
         (MODELS / f"{name}{suffix}.toml").write_text(text)

@@ -1,4 +1,4 @@
-"""Writes fixtures/heads/*.onnx: one small segmenter with many ends.
+"""Writes fixtures/heads/*.onnx: one small segmenter with many kinds of last operators.
 
 All files have the same weights, so that the scores of each are those of logits.onnx.
 Needs onnx and numpy: python models/heads.py
@@ -43,7 +43,7 @@ def constants():
 
 
 def save(name, tail, sizes, kind=T.FLOAT, image=None):
-    """conv - relu - live dropout - conv; the nodes of the tail read "l" and write "y"."""
+    """Writes conv - relu - live dropout - conv, followed by nodes that read "l" and write "y"."""
     nodes = [
         node("Conv", ["x" if image is None else "x_first", "w1"], "a", pads=[1, 1, 1, 1]),
         node("Relu", ["a"], "b"),

@@ -1,15 +1,15 @@
-"""Values of metrics by other libraries, for the tests of mcdrop's own.
+"""Writes values of metrics by other libraries, for the tests of mcdrop's own metrics.
 
     pip install numpy scikit-learn torchmetrics torch-uncertainty rich
     python -m models.metrics
 
-writes segmentation.json and classification.json in fixtures/metrics: small random predictions and
-labels, in whole numbers so that every program reads the same values, and what scikit-learn,
-torchmetrics and torch-uncertainty make of them, in f64 wherever they allow it.
+writes segmentation.json and classification.json in fixtures/metrics: small random predictions and labels, in
+whole numbers so that every program reads the same values, and the metrics that scikit-learn, torchmetrics and
+torch-uncertainty compute from them, in f64 if possible.
 
-Probabilities are in units of 1/1024 (1/65536 for classification), scores in units of 1/4096, a
-label of -1 is ignored. Every class of a segmented pixel has at least 1/1024, so that no library's
-floor for likelihoods matters, and no item has two classes of the largest probability.
+Probabilities are in units of 1/1024 (1/65536 for classification), scores in units of 1/4096, and a label of -1 is
+ignored. Every class of a segmented pixel has at least 1/1024, so that no library's lower limit of likelihoods
+matters, and no item has two classes with the largest probability.
 """
 
 import json
@@ -31,7 +31,7 @@ BINS = 15
 
 
 def whole_probabilities(rng, n, n_classes, unit, least):
-    """`n` rows of whole numbers that sum to `unit`, each at least `least`, with one largest."""
+    """Returns `n` rows of whole numbers with sum `unit`, each at least `least`, with a unique largest one."""
     rows = []
     while len(rows) < n:
         sharpness = rng.choice([0.3, 1.0, 4.0])
@@ -44,7 +44,7 @@ def whole_probabilities(rng, n, n_classes, unit, least):
 
 
 def some_labels(rng, probabilities, accuracy):
-    """Labels that the largest probability meets about as often as `accuracy`."""
+    """Returns labels that equal the predicted class with a probability of about `accuracy`."""
     n, n_classes = probabilities.shape
     other = rng.integers(n_classes, size=n)
     return np.where(rng.random(n) < accuracy, probabilities.argmax(1), other)
@@ -63,14 +63,14 @@ def ranking(wrong, score):
 
 
 def calibration_error(confidence, is_right, norm="l1"):
-    """torchmetrics' error over bins of equal width, below its entry points, which cast to f32."""
+    """Returns torchmetrics' error over bins of equal width, without its entry points, which cast to f32."""
     boundaries = torch.linspace(0, 1, BINS + 1, dtype=torch.float64)
     tensors = torch.tensor(confidence), torch.tensor(is_right.astype(float))
     return float(_ce_compute(*tensors, boundaries, norm))
 
 
 def pooled(p, y, n_classes):
-    """Metrics of items with probabilities `p`, shape [items, classes], and labels `y`."""
+    """Returns metrics of items with probabilities `p`, shape [items, classes], and labels `y`."""
     predicted = p.argmax(1)
     ious = sk.jaccard_score(y, predicted, labels=range(n_classes), average=None)
     confidence, is_right = p.max(1), predicted == y
@@ -91,7 +91,7 @@ def pooled(p, y, n_classes):
 
 
 def patches(images, size):
-    """PAvPU of 1 less the largest probability at the mean over patches."""
+    """Returns PAvPU of 1 minus the largest probability, at the mean over patches."""
     means = []
     for image in images:
         u, valid = 1 - image["p"].max(0), image["y"] >= 0
@@ -164,7 +164,7 @@ def segmentation(rng):
 
 
 def classification(rng):
-    """Items of different confidences, for the libraries that know no ties."""
+    """Returns items of different confidences, for the libraries that do not support ties."""
     n_classes, n, unit = 3, 600, 65536
     whole = whole_probabilities(rng, 4 * n, n_classes, unit, 0)
     _, first = np.unique(whole.max(1), return_index=True)

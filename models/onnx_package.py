@@ -1,9 +1,9 @@
-"""All models that the onnx package brings for testing, written into a folder for our own tests.
+"""Writes all models that the onnx package contains for testing to a folder, for mcdrop's tests.
 
-Those are the files of its backend tests and the models that its node tests make, about 2,000: each
-operator in each of its forms, with types, sizes and bodies that exporters rarely write.
+These are the files of its backend tests and the models that its node tests build, about 2,000: each operator in
+each of its forms, with types, sizes and subgraphs that exporters rarely write.
 
-Run (ten seconds; onnx and numpy alone, versions in requirements.txt):
+Run (ten seconds; needs only onnx and numpy, versions in requirements.txt):
     python -m models.onnx_package FOLDER
 """
 
@@ -17,14 +17,14 @@ from onnx.backend.test.case.node import collect_testcases
 
 
 def files():
-    """Name and path of each file in the package."""
+    """Yields the name and path of each file in the package."""
     data = pathlib.Path(onnx.__file__).parent / "backend" / "test" / "data"
     for path in sorted(data.rglob("*.onnx")):
         yield "-".join(path.relative_to(data).with_suffix("").parts), path
 
 
 def nodes():
-    """Name and model of each node test."""
+    """Yields the name and model of each node test."""
     with warnings.catch_warnings():
         # Their expected values, which nobody needs here, overflow on purpose.
         warnings.simplefilter("ignore")

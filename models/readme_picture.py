@@ -1,4 +1,4 @@
-"""Puts the README's picture together from a prediction of fixtures/streets/images.
+"""Composes the README's picture from a prediction of fixtures/streets/images.
 
 Run (versions in requirements.txt):
     pip install pillow

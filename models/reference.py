@@ -1,7 +1,7 @@
-"""Monte-Carlo dropout by PyTorch itself: the values that the tool's answers are compared with.
+"""Computes Monte-Carlo dropout with PyTorch, as reference values for mcdrop.
 
 Reads the weights back from the committed ONNX files, checks that PyTorch without dropout equals
-ONNX Runtime without dropout to 1e-5, then takes 2,000 passes with PyTorch's own dropout (BatchNorm
+ONNX Runtime without dropout to 1e-5, then runs 2,000 passes with PyTorch's own dropout (BatchNorm
 in eval mode) and writes fixtures/reference/digits.json and streets.json. Pixels go in as
 (value / 255 - mean) / std without any resizing: the images have the network's size.
 
@@ -57,7 +57,7 @@ GRID = {"digits": (slice(0, 1), slice(0, 1)), "streets": (slice(4, None, 8), sli
 
 
 def scores(model, batch):
-    """Logits as [rows, classes, height, width]; a classifier's map is 1 x 1."""
+    """Returns logits as [rows, classes, height, width]; a classifier's map is 1 x 1."""
     with torch.no_grad():
         logits = model(batch)
     return logits if logits.dim() == 4 else logits[:, :, None, None]
@@ -68,7 +68,7 @@ def entropy(p, axis):
 
 
 class Sums:
-    """Sums over samples from which every measure follows."""
+    """Sums over samples, from which every measure is computed."""
 
     def __init__(self, shape):
         self.count = 0
@@ -76,7 +76,7 @@ class Sums:
         self.entropy, self.entropy_square = (np.zeros(shape[1:]) for _ in range(2))
 
     def add(self, p):
-        """p: float64 [rows, C, H, W]."""
+        """Adds p: float64 [rows, C, H, W]."""
         self.count += len(p)
         self.p += p.sum(0)
         self.square += (p * p).sum(0)
@@ -91,7 +91,7 @@ class Sums:
             setattr(self, name, getattr(self, name) + value)
 
     def measures(self):
-        """{name: [H, W]}."""
+        """Returns {name: [H, W]}."""
         mean, square = self.p / self.count, self.square / self.count
         variance = np.maximum(square - mean**2, 0)
         ranked = np.sort(mean, 0)
@@ -112,7 +112,7 @@ class Sums:
 
 
 def sample(model, image, rows):
-    """The sums of all samples, and the measures of each group; `rows` passes at a time."""
+    """Returns the sums of all samples, and the measures of each group; runs `rows` passes at a time."""
     shape = scores(model, image).shape[1:]
     total, groups = Sums(shape), []
     for _ in range(GROUPS):
@@ -126,7 +126,7 @@ def sample(model, image, rows):
 
 
 def deterministic(model, path, image):
-    """PyTorch's probabilities without dropout, after comparing them with ONNX Runtime's."""
+    """Returns PyTorch's probabilities without dropout, after comparing them with ONNX Runtime's."""
     model.eval()
     ours = torch.softmax(scores(model, image).double(), 1)[0].numpy()
     keep_dropout_alive(model)
@@ -144,12 +144,12 @@ def deterministic(model, path, image):
 
 
 def numbers(array):
-    """Nested lists of numbers of seven digits."""
+    """Returns nested lists of numbers of seven digits."""
     return np.vectorize(lambda v: float(f"{v:.7g}"), otypes=[object])(array).tolist()
 
 
 def describe(model, path, file, image, grid, rows):
-    """The entry of one image."""
+    """Returns the entry of one image."""
     off = deterministic(model, path, image)
     total, groups = sample(model, image, rows)
     measures, mean = total.measures(), total.p / total.count
@@ -177,7 +177,7 @@ def describe(model, path, file, image, grid, rows):
 
 
 def write(name, model, files, to_input, rows):
-    """Writes the reference of one model, an image a line."""
+    """Writes the reference of one model, one line per image."""
     torch.manual_seed(1)
     path = MODELS / f"{name}.onnx"
     load_weights(model, path)

@@ -1,13 +1,13 @@
-"""How well each measure tells strange images from ordinary ones: AUROC, with its interval.
+"""Computes how well each measure separates strange images from ordinary ones: AUROC, with its interval.
 
-Reads the predictions.csv that `mcdrop predict` wrote for fixtures/digits or
-fixtures/streets/images. Strange is every image whose path holds `strange`. The area under the ROC
-curve is the chance that a strange image has the larger value than an ordinary one, ties counting
-half; .5 is no use at all. 1 - deterministic_probability is what the plain softmax without dropout
-offers, the baseline. The interval holds 95 % of 2,000 resamplings of the images.
+Reads the predictions.csv that `mcdrop predict` wrote for fixtures/digits or fixtures/streets/images. An image is
+strange if its path contains `strange`. The area under the ROC curve is the probability that a strange image has
+a larger value than an ordinary one, where ties count one half; 0.5 is chance. The baseline is
+1 - deterministic_probability, the plain softmax without dropout. The interval contains 95 % of 2,000 resamplings
+of the images.
 
-For streets with kept probabilities (--keep-probabilities), also by pixel: the pixels of strange
-things (label 255 in the mask) against all others, of the images that hold one.
+For streets with kept probabilities (--keep-probabilities), it also compares pixels: those of strange things (label
+255 in the mask) with all others, in the images that contain one.
 
 Run (versions in requirements.txt):
     pip install numpy pillow
@@ -27,7 +27,7 @@ IMAGE_COLUMNS = ("path", "width", "height", "class", "class_name", "probability"
 
 
 def auroc(values, strange):
-    """The area under the ROC curve by ranks, ties sharing theirs."""
+    """Returns the area under the ROC curve by ranks; ties share a rank."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
     n = strange.sum()

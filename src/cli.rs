@@ -1,8 +1,8 @@
 //! The command line: arguments, messages and exit codes.
 //!
-//! The only module that names `clap` and that prints. Data go to files or standard output,
-//! everything else to standard error. Exit codes: 0 all done, 1 failed, 2 usage, 3 finished but
-//! some images failed, 130 and 143 stopped by a signal.
+//! Only this module uses `clap` and prints. Data go to files or standard output, everything else to
+//! standard error. Exit codes: 0 success, 1 failure, 2 wrong usage, 3 finished but some images
+//! failed, 130 and 143 stopped by a signal.
 
 mod calibrate;
 mod convert;
@@ -36,23 +36,23 @@ use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
     after_help = "\
 Examples:
   mcdrop predict model.onnx images -o out --preset imagenet
-  mcdrop inspect model.onnx    the dropouts of a model
+  mcdrop inspect model.onnx    lists the dropouts of a model
   mcdrop evaluate out --labels labels
   mcdrop calibrate out --labels labels -o policy.toml --risk 0.02
-  mcdrop report out            a page that shows all results
+  mcdrop report out            writes a page that shows all results
   mcdrop convert model.onnx -o live.onnx
-  mcdrop predict --help        the options used most, with examples
-  mcdrop help predict          all options
-  mcdrop doctor                which ONNX Runtime is found
+  mcdrop predict --help        shows the options used most, with examples
+  mcdrop help predict          shows all options
+  mcdrop doctor                shows which ONNX Runtime is found
 
-Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 some images failed, 130 or 143 stopped.",
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 some images failed, 130 or 143 stopped.",
     disable_help_flag = true,
     max_term_width = 100
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Show this page; all options: mcdrop help COMMAND.
+    /// Show this page (all options: mcdrop help COMMAND).
     #[arg(short, long, global = true, action = ArgAction::HelpShort)]
     help: Option<bool>,
 }
@@ -65,13 +65,13 @@ enum Command {
     Inspect(Box<inspect::InspectArguments>),
     /// Compare predictions with labels: accuracy, calibration, error detection.
     Evaluate(Box<evaluate::EvaluateArguments>),
-    /// Find thresholds, a temperature and prediction sets on labeled predictions.
+    /// Find thresholds, a temperature and prediction sets from labels.
     Calibrate(Box<calibrate::CalibrateArguments>),
-    /// Find places and ratios of dropout on labeled images.
+    /// Find the best place and ratio of inserted dropout.
     Tune(Box<tune::TuneArguments>),
-    /// Write a page of predictions: maps, values, evaluation, two runs side by side.
+    /// Write an HTML page: maps, values, evaluation, comparison of runs.
     Report(report::ReportArguments),
-    /// Write a model that draws its masks itself, in any ONNX Runtime.
+    /// Write a standard ONNX model whose dropout is always active.
     Convert(Box<convert::ConvertArguments>),
     /// Show which ONNX Runtime is found, and whether it works.
     Doctor(doctor::DoctorArguments),
@@ -90,8 +90,8 @@ enum End {
     Stopped(u8),
 }
 
-/// Returns all commands. Options of a run are listed in full only for `predict`; for `evaluate` they
-/// require images.
+/// Returns all commands. Options that describe a run are listed in full only for `predict`;
+/// `evaluate` accepts them only with images.
 fn command() -> clap::Command {
     let of_run = predict::options_of_a_run();
     let is_of_run = |argument: &Arg| of_run.contains(argument.get_id());
@@ -115,12 +115,12 @@ fn command() -> clap::Command {
     })
 }
 
-/// Parses the process's arguments, runs the command and reports how it ended.
+/// Parses the arguments of the process, runs the command and returns the exit code.
 pub fn main() -> ExitCode {
     let program = command();
     let name = std::env::args().nth(1);
     if let Some(chosen) = name.and_then(|name| program.find_subcommand(name)) {
-        settings::use_options_of(chosen, program.find_subcommand("predict"));
+        settings::use_options_of(chosen);
     }
     let parsed = program.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let typed = match parsed {

@@ -1,4 +1,5 @@
-//! A model with live dropout as standard ONNX: it draws its masks itself, in any ONNX Runtime.
+//! Writes a model with live dropout as standard ONNX: it draws its masks itself, in any ONNX
+//! Runtime.
 //!
 //! Each draw is replaced by integer operators that compute the masks of
 //! [`random`](crate::random) bit by bit from three inputs: the sample of each image of the run
@@ -49,7 +50,8 @@ pub struct ConvertOptions {
     /// Height and width of the noise images that the result is checked with, if the model does not
     /// fix them.
     pub size: (usize, usize),
-    /// Checks more: each site by itself, and all samples of two blocks.
+    /// Checks more: each site by itself, all samples of two blocks, and the file's own weights even
+    /// if they take 256 MB or more in files of external data.
     pub verify: bool,
     /// Replaces an existing file.
     pub overwrite: bool,
@@ -78,7 +80,7 @@ pub struct ConversionSummary {
     pub inputs: Vec<String>,
     /// The masks are inputs, because the operator set is too old to draw them.
     pub masks_are_inputs: bool,
-    /// The reason that a run takes one image only; `None` if it takes any number.
+    /// Reason why a run takes only one image; `None` if it takes any number.
     pub single_image_reason: Option<String>,
     /// Files of external data that were written beside the file.
     pub data: Vec<PathBuf>,
@@ -86,7 +88,7 @@ pub struct ConversionSummary {
     pub checked: CheckResult,
 }
 
-/// Converts a model and writes it to `target`, whole or not at all.
+/// Converts a model and writes it to `target`. An incomplete file is never left.
 ///
 /// # Errors
 /// Fails if the model cannot be sampled, the target exists, or the result differs from the sampler.
@@ -106,7 +108,8 @@ pub fn convert(
         disabled: Shortcut::ALL.to_vec(),
         ..SamplingOptions::default()
     };
-    let mut sampler = Sampler::open(plan.unprobed(), runtime, sampling, size)?;
+    let plan = light(plan.unprobed(), options);
+    let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let threads = options.threads;
     if sampler.plan().model().opset() < assemble::FIRST_OPSET {
         mask_inputs::check_supported(sampler.plan())?;
@@ -134,6 +137,21 @@ pub fn convert(
         data,
         checked,
     })
+}
+
+/// External data of at least this many bytes are not read without `verify`.
+const LARGE_DATA: u64 = 256 << 20;
+
+/// Weights of at least this many bytes are not read if the external data are large.
+const LARGE_WEIGHT: u64 = 1 << 20;
+
+/// Returns the plan that is checked: if the external data are large, with placeholders for large
+/// weights, because masks do not depend on weights.
+fn light(plan: Plan, options: &ConvertOptions) -> Plan {
+    if options.verify || plan.model().external.bytes() < LARGE_DATA {
+        return plan;
+    }
+    plan.without_large_weights(LARGE_WEIGHT)
 }
 
 /// Returns the size of the image that a conversion is checked with.

@@ -22,8 +22,7 @@ mod tests;
 
 use std::collections::HashMap;
 
-use count::CostCounter;
-use subgraphs::GraphWithOpsets;
+use count::{CostCounter, GraphWithOpsets};
 use tensors::TensorInfo;
 
 use crate::error::{Error, Result};

@@ -17,7 +17,7 @@ use system::Access;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Hint for errors that a user cannot fix.
-const REPORT: &str = "this should not happen: please report it, with what `mcdrop doctor` says \
+const REPORT: &str = "this should not happen: please report it, with the output of `mcdrop doctor` \
                       and how the model was made";
 
 /// An error with its cause and often a hint ([`Error::hint`]).
@@ -45,9 +45,9 @@ pub enum Error {
     Model {
         /// The model file.
         path: PathBuf,
-        /// What was expected and what was found.
+        /// The expected and the found value.
         message: String,
-        /// How to avoid the error.
+        /// Instruction for avoiding the error.
         hint: Option<String>,
     },
     /// A node, input or output of a model is not supported.
@@ -57,9 +57,9 @@ pub enum Error {
         what: &'static str,
         /// Its name; the name of its first output for a node without a name.
         name: String,
-        /// What was expected and what was found.
+        /// The expected and the found value.
         message: String,
-        /// How to avoid the error.
+        /// Instruction for avoiding the error.
         hint: Option<String>,
     },
     /// One image cannot be used; others can.
@@ -67,9 +67,9 @@ pub enum Error {
     Image {
         /// The image file.
         path: PathBuf,
-        /// What was expected and what was found.
+        /// The expected and the found value.
         message: String,
-        /// How to avoid the error.
+        /// Instruction for avoiding the error.
         hint: Option<String>,
     },
     /// The model cannot run on images of this size.
@@ -88,7 +88,7 @@ pub enum Error {
         multiple: Option<usize>,
         /// Message of ONNX Runtime, in one line.
         detail: Option<String>,
-        /// How to avoid the error.
+        /// Instruction for avoiding the error.
         hint: Option<String>,
     },
     /// A setting has a value that cannot be used, or is missing.
@@ -96,9 +96,9 @@ pub enum Error {
     Setting {
         /// The setting in snake case (`pad_to_multiple`), or with a value (`palette = voc`).
         name: String,
-        /// What was expected and what was found.
+        /// The expected and the found value.
         message: String,
-        /// How to avoid the error.
+        /// Instruction for avoiding the error.
         hint: Option<String>,
     },
     /// A configuration file, a list or a folder of the input cannot be used.
@@ -106,9 +106,9 @@ pub enum Error {
     Configuration {
         /// The file or folder, with a line or key if one is known (`model.toml: mean`).
         place: String,
-        /// What was expected and what was found.
+        /// The expected and the found value.
         message: String,
-        /// How to avoid the error.
+        /// Instruction for avoiding the error.
         hint: Option<String>,
     },
     /// No usable ONNX Runtime library was found.
@@ -116,7 +116,7 @@ pub enum Error {
     RuntimeMissing {
         /// One line per place, with the reason why it was rejected.
         tried: Vec<String>,
-        /// How to avoid the error.
+        /// Instruction for avoiding the error.
         hint: Option<String>,
     },
     /// ONNX Runtime failed.
@@ -124,11 +124,11 @@ pub enum Error {
     Runtime {
         /// The action that failed.
         what: String,
-        /// What went wrong.
+        /// Description of the failure.
         message: String,
         /// Message of ONNX Runtime, in one line.
         detail: Option<String>,
-        /// How to avoid the error.
+        /// Instruction for avoiding the error.
         hint: Option<String>,
     },
 }
@@ -263,7 +263,7 @@ impl Error {
         matches!(self, Self::Setting { .. } | Self::Configuration { .. })
     }
 
-    /// Returns how to avoid the error, if that is known.
+    /// Returns an instruction for avoiding the error, if one is known.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Read { source, .. } => system::hint(source, Access::Read),

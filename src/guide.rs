@@ -1,4 +1,4 @@
-//! The pages of the folder `docs`, for readers of this documentation.
+//! Pages for users (the folder `docs`), and the architecture of the crate.
 #![allow(clippy::doc_markdown, reason = "the pages are prose for users")]
 
 macro_rules! pages {
@@ -8,6 +8,7 @@ macro_rules! pages {
 }
 
 pages! {
+    architecture: "../ARCHITECTURE.md",
     conversion: "conversion.md",
     evaluation: "evaluation.md",
     exporting: "exporting.md",

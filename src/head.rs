@@ -1,8 +1,8 @@
-//! Heads: the output tensors that are read, and what each of them holds.
+//! Heads: the output tensors that are read, and the meaning of each.
 //!
 //! A task asks for heads by role. `Heads::choose` finds them among the outputs of a model and
-//! looks at the operators that write each one: a final softmax or sigmoid is cut off, so that
-//! the samples are logits. No other module knows the names of outputs.
+//! examines the operators that write each one: a final softmax or sigmoid is cut off, so that the
+//! samples are logits. No other module knows the names of outputs.
 
 use crate::error::{Error, Result};
 use crate::onnx::{ElementType, GraphIndex, Model, ValueDescription, int_values, proto};
@@ -68,12 +68,12 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// Chooses outputs by name, or the only output if no name is given, and looks at the
-    /// operators that write them.
+    /// Chooses outputs by name, or the only output if no name is given, and examines the operators
+    /// that write them.
     ///
     /// # Errors
-    /// If the model does not have one of these outputs, has several and none is named, if an
-    /// output holds class ids, or if `option` contradicts its last operator.
+    /// Fails if the model does not have one of these outputs, if it has several and none is named,
+    /// if an output holds class ids, or if `option` contradicts its last operator.
     pub(crate) fn choose(
         model: &Model,
         names: &[&str],
@@ -92,28 +92,28 @@ impl Heads {
         })
     }
 
-    /// The first head: the only one of a task that needs a single role.
+    /// Returns the first head: the only one of a task that needs a single role.
     pub fn first(&self) -> &HeadTensor {
         &self.first
     }
 
-    /// All heads, in order.
+    /// Returns all heads, in order.
     pub fn iter(&self) -> impl Iterator<Item = &HeadTensor> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// Number of heads, at least 1.
+    /// Returns the number of heads, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "there is always a head")]
     pub fn len(&self) -> usize {
         1 + self.others.len()
     }
 
-    /// Names of the tensors that are read, in order.
+    /// Returns the names of the tensors that are read, in order.
     pub(crate) fn tensors(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|head| head.tensor.as_str())
     }
 
-    /// Whether a tensor is read as a head.
+    /// Returns whether a tensor is read as a head.
     pub(crate) fn reads(&self, tensor: &str) -> bool {
         self.tensors().any(|name| name == tensor)
     }
@@ -135,7 +135,7 @@ impl Heads {
         }
     }
 
-    /// Takes heads without a role for logits, for callers that do not need their values.
+    /// Treats heads without a role as logits, for callers that do not need their values.
     pub(crate) fn assume_logits(&mut self) {
         for head in std::iter::once(&mut self.first).chain(&mut self.others) {
             head.role.get_or_insert(Role::Logits);
@@ -144,7 +144,7 @@ impl Heads {
 }
 
 impl HeadTensor {
-    /// Whether the last operators of the graph are cut off.
+    /// Returns whether the last operators of the graph are cut off.
     pub fn is_cut_off(&self) -> bool {
         !self.cut_off.is_empty()
     }
@@ -264,16 +264,16 @@ pub(crate) fn transpose(input: &str, output: &str, order: [i64; 4]) -> proto::No
         .with(proto::Attribute::ints("perm", &order))
 }
 
-/// A graph whose outputs are looked at.
+/// A graph whose outputs are examined.
 struct OutputGraph<'a> {
     model: &'a Model,
     index: GraphIndex<'a>,
 }
 
 impl<'a> OutputGraph<'a> {
-    /// Returns the `ArgMax` over the classes that an output comes out of, and the position of
-    /// the classes in what it reads. `Identity`, `Cast` and `Squeeze` may follow it. The index
-    /// that it takes among equal scores does not change the scores.
+    /// Returns the `ArgMax` over the classes that an output is computed from, and the position of
+    /// the classes in its input. `Identity`, `Cast` and `Squeeze` may follow it. The index that it
+    /// returns among equal scores does not change the scores.
     fn argmax_over_classes(
         &self,
         output: &ValueDescription,
@@ -299,7 +299,7 @@ impl<'a> OutputGraph<'a> {
         None
     }
 
-    /// Number of axes that a `Squeeze` removes; `None` if it removes all of size 1.
+    /// Returns the number of axes that a `Squeeze` removes; `None` if it removes all of size 1.
     fn squeezed_axes(&self, node: &proto::Node) -> Option<usize> {
         match node.ints("axes") {
             Some(axes) => Some(axes.len()),
@@ -307,7 +307,7 @@ impl<'a> OutputGraph<'a> {
         }
     }
 
-    /// Number of axes of what an `ArgMax` reads, by what the file declares.
+    /// Returns the number of axes of the input of an `ArgMax`, as declared in the file.
     fn rank_before_argmax(
         &self,
         node: &proto::Node,
@@ -338,7 +338,7 @@ impl<'a> OutputGraph<'a> {
         (rank == 2 || declared.is_none_or(|declared| declared == found)).then_some(found)
     }
 
-    /// Position of the channels in a tensor, by the sizes that the file declares.
+    /// Returns the position of the channels in a tensor, by the declared sizes.
     fn channel_axis_of(&self, tensor: &str) -> Option<ChannelAxis> {
         let sizes = self.index.described(tensor)?.dimensions?;
         let image =
@@ -358,8 +358,8 @@ impl<'a> OutputGraph<'a> {
             .then_some(ChannelAxis::Last)
     }
 
-    /// Whether a softmax goes over the classes and over no other axis. Before opset 13 it goes
-    /// over its axis (1 by default) and every axis behind it.
+    /// Returns whether a softmax normalizes over the classes and over no other axis. Before opset
+    /// 13 it normalizes over its axis (1 by default) and every later axis.
     fn is_over_classes(
         &self,
         node: &proto::Node,
@@ -379,8 +379,8 @@ impl<'a> OutputGraph<'a> {
         }
     }
 
-    /// Whether a softmax is known to be over `[N, C]`, by the graph output or by the linear layer
-    /// before it.
+    /// Returns whether a softmax is known to be over `[N, C]`, by the graph output or by the linear
+    /// layer before it.
     fn is_two_dimensional(&self, node: &proto::Node) -> bool {
         let declared = self.model.outputs().into_iter().any(|output| {
             node.output.contains(&output.name)
@@ -400,9 +400,9 @@ impl<'a> OutputGraph<'a> {
     }
 }
 
-/// Decides which axis of a map counts channels: the one whose size is fixed and equals neither
-/// the height nor the width of the image. If all sizes are fixed, the other two must be in the
-/// proportion of the image.
+/// Determines the channel axis of a map: the axis whose size is fixed and equals neither the height
+/// nor the width of the image. If all sizes are fixed, the other two must have the aspect ratio of
+/// the image.
 fn declared_channel_axis(
     image: [Option<usize>; 4],
     map: &[Option<usize>],
@@ -492,13 +492,13 @@ const CARRIERS: [&str; 13] = [
     "Crop",
 ];
 
-/// Tails are short; a graph with a cycle does not have one.
+/// Limit of the length of a tail, for graphs with a cycle.
 const LONGEST_TAIL: usize = 64;
 
 /// The end of a graph, up to the operator that decides the meaning of an output.
 struct Tail<'a> {
     node: Option<&'a proto::Node>,
-    /// Whether only `Identity` and `Cast` follow it.
+    /// Set if only `Identity` and `Cast` follow the operator.
     is_last: bool,
 }
 

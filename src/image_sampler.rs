@@ -1,4 +1,4 @@
-//! Sampling single images: the entrance to the library.
+//! The library's interface for single images.
 
 use std::path::{Path, PathBuf};
 
@@ -23,14 +23,14 @@ use crate::tensor::Region;
 /// Side of the image that a model is probed with, if the model does not fix it.
 const PROBE_SIDE: usize = 224;
 
-/// A model that samples images: its preprocessing, its sites and its sessions.
+/// A model, ready to predict images.
 #[derive(Debug)]
 pub struct ImageSampler {
     sampler: Sampler,
     preprocessing: Preprocessing,
 }
 
-/// Settings of an [`ImageSampler`].
+/// Builder of an [`ImageSampler`].
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct SamplerBuilder {
@@ -58,7 +58,8 @@ pub enum ImageSource<'a> {
 }
 
 impl ImageSampler {
-    /// Starts with the default settings: 31 stratified samples, seed 0, all live dropouts.
+    /// Creates a builder with the default settings: 31 stratified samples, seed 0, all live
+    /// dropouts.
     ///
     /// `model` is an ONNX file, or the folder of an export.
     pub fn builder(model: impl AsRef<Path>) -> SamplerBuilder {
@@ -74,7 +75,7 @@ impl ImageSampler {
         }
     }
 
-    /// Samples an image.
+    /// Predicts an image: runs all passes and keeps their sums.
     ///
     /// # Errors
     /// Fails if the image cannot be read, if the model cannot take its size, or if scores are not
@@ -91,11 +92,12 @@ impl ImageSampler {
         Ok(Prediction::new(task, statistics, region))
     }
 
-    /// Runs the passes of [`Self::predict`] and hands the class probabilities of each, `[C, H, W]`,
-    /// to `on_pass`: first the pass without dropout, then the samples. Keeps no sums.
+    /// Runs the passes of [`Self::predict`] without keeping sums, and calls `on_pass` with the class
+    /// probabilities of each, `[C, H, W]`. The pass without dropout is the first one; the samples
+    /// follow in order.
     ///
     /// # Errors
-    /// As [`Self::predict`].
+    /// Fails as [`Self::predict`] does.
     pub fn for_each_pass<'a>(
         &mut self,
         image: impl Into<ImageSource<'a>>,
@@ -109,22 +111,22 @@ impl ImageSampler {
         })
     }
 
-    /// The model with its sites, and the options.
+    /// Returns the sampler: the model with its sites, and the options.
     pub fn sampler(&self) -> &Sampler {
         &self.sampler
     }
 
-    /// Correspondence of images to the network's input.
+    /// Returns the resolved preprocessing.
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
     }
 
-    /// Number of classes.
+    /// Returns the number of classes.
     pub fn n_classes(&self) -> usize {
         self.sampler.scores().n_classes()
     }
 
-    /// Name of a class, if names are known.
+    /// Returns the name of a class, if names are known.
     pub fn class_name(&self, class: usize) -> Option<&str> {
         self.preprocessing.class_names.as_ref()?.get(class).map(String::as_str)
     }
@@ -170,56 +172,59 @@ impl ImageSampler {
 }
 
 impl SamplerBuilder {
-    /// Number of samples, best a multiple of 31. Default: 31.
+    /// Sets the number of samples, best a multiple of 31. Default: 31.
     pub fn samples(mut self, samples: u32) -> Self {
         self.sampling.samples = samples;
         self
     }
 
-    /// Seed of the masks. Default: 0.
+    /// Sets the seed of the masks. Default: 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.sampling.seed = seed;
         self
     }
 
-    /// All options of sampling, in place of those set before.
+    /// Sets all options of sampling. Replaces those that were set before, also `samples` and `seed`.
     pub fn sampling(mut self, options: SamplingOptions) -> Self {
         self.sampling = options;
         self
     }
 
-    /// The sites that draw, and dropout that is inserted. Default: the live dropouts of the file.
+    /// Sets the active dropouts, and dropout that is inserted. Default: the live dropouts of the file.
     pub fn sites(mut self, options: SiteOptions) -> Self {
         self.sites = options;
         self
     }
 
-    /// Preprocessing. Default: configured by files beside the model.
+    /// Sets options of preprocessing, which override the configuration files beside the model.
     pub fn preprocessing(mut self, options: Options) -> Self {
         self.preprocessing = options;
         self
     }
 
-    /// Output that contains the class scores. Default: the only output.
+    /// Sets the name of the output that contains the class scores. Default: the only output.
     pub fn output_name(mut self, name: impl Into<String>) -> Self {
         self.output_name = Some(name.into());
         self
     }
 
-    /// Kind of the scores. Default: found by the last operator or by a probe.
+    /// Sets whether the output contains logits or probabilities. Default: determined by the last
+    /// operator of the graph or by a trial run.
     pub fn scores(mut self, scores: ScoresOption) -> Self {
         self.scores = scores;
         self
     }
 
-    /// ONNX Runtime's library, or the folder that contains it. Default: searched for.
+    /// Sets the path of ONNX Runtime's library, or of the folder that contains it. Default: the
+    /// variable `ORT_DYLIB_PATH`, or else the places where the library usually is.
     pub fn onnx_runtime(mut self, library: impl AsRef<Path>) -> Self {
         self.library = Some(library.as_ref().to_owned());
         self
     }
 
-    /// Width and height of the images that are expected. Images of other sizes work too, if the
-    /// model takes them. Default: the fixed size of the model's input, or 224 x 224.
+    /// Sets the width and height of a typical image, for which the model is probed. Images of other
+    /// sizes work too, if the model takes them. Default: the fixed size of the model's input, or
+    /// 224 x 224.
     pub fn image_size(mut self, width: usize, height: usize) -> Self {
         self.probe_size = Some((width, height));
         self
@@ -228,7 +233,8 @@ impl SamplerBuilder {
     /// Finds ONNX Runtime, reads the model, finds its sites and its preprocessing, and probes it.
     ///
     /// # Errors
-    /// Fails if one of these fails; the error names the file, node or setting.
+    /// Fails if ONNX Runtime is not found, the model has no usable dropout, or a setting or
+    /// configuration file is invalid. The error names the file, node or setting.
     pub fn build(self) -> Result<ImageSampler> {
         let runtime = Runtime::find(self.library.as_deref())?;
         let file = find_model(&self.model)?;

@@ -1,8 +1,8 @@
-//! Passes: the runs of the network that an image is predicted from, and their order.
+//! Passes: evaluations of the network on an image, and their order.
 
 use crate::random::BLOCK;
 
-/// One run of the network.
+/// One evaluation of the network on an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pass {
     /// Number of the ensemble's member.
@@ -16,22 +16,23 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// The pass without dropout.
+    /// Pass without dropout.
     pub const DETERMINISTIC: Self =
         Self { member: 0, augmentation: 0, tile: 0, sample: None };
 
-    /// The pass that draws a sample.
+    /// Creates the pass that draws a sample.
     pub const fn of_sample(sample: u32) -> Self {
         Self { sample: Some(sample), ..Self::DETERMINISTIC }
     }
 
-    /// The number that dropout operators get: that of the sample, or −1 to drop nothing.
+    /// Returns the number that dropout operators receive: that of the sample, or −1 to drop
+    /// nothing.
     pub fn operator_sample(self) -> i64 {
         self.sample.map_or(-1, i64::from)
     }
 }
 
-/// The passes of an image: the deterministic one, then the samples. For now there is one member,
+/// The passes of an image: the deterministic one, then the samples. Currently there is one member,
 /// one tile and no augmentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassPlan {
@@ -44,18 +45,18 @@ pub struct PassPlan {
 pub struct PassGroup {
     /// The passes, in order.
     pub passes: Vec<Pass>,
-    /// No passes follow.
+    /// Set if no passes follow.
     pub is_last: bool,
 }
 
 impl PassPlan {
-    /// Plans a number of samples. If sampling can stop early, it can after each block.
+    /// Plans a number of samples. If sampling can stop early, it does so after a block.
     pub fn new(samples: u32, can_stop: bool) -> Self {
         Self { samples, can_stop }
     }
 
-    /// Groups of passes, in order: the blocks of samples if sampling can stop early, else a single
-    /// one. The deterministic pass belongs to the first group.
+    /// Returns groups of passes, in order: the blocks of samples if sampling can stop early,
+    /// otherwise a single group. The deterministic pass belongs to the first group.
     pub fn groups(self) -> impl Iterator<Item = PassGroup> {
         let size = if self.can_stop { BLOCK as u32 } else { self.samples.max(1) };
         (0..self.samples.div_ceil(size).max(1)).map(move |group| {

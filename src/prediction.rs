@@ -11,8 +11,7 @@ use crate::tensor::{ClassMap, Map, Region};
 /// The prediction of an image.
 ///
 /// Arrays have the size of the network's input without padding, or are 1 x 1 if the task predicts
-/// one item per image. They are computed from sums over the samples whenever they are asked for,
-/// and owned by the caller.
+/// one item per image. Each call computes an array again from sums over the samples.
 #[derive(Debug, Clone)]
 pub struct Prediction {
     task: &'static Task,
@@ -21,22 +20,22 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// Wraps the statistics of an image, which fills this region of the network's input.
+    /// Creates the prediction of an image that fills `region` of the network's input.
     pub fn new(task: &'static Task, statistics: Statistics, region: Region) -> Self {
         Self { task, statistics, region }
     }
 
-    /// The task.
+    /// Returns the task.
     pub fn task(&self) -> &'static Task {
         self.task
     }
 
-    /// Number of samples.
+    /// Returns the number of samples.
     pub fn n_samples(&self) -> usize {
         self.statistics.n_samples()
     }
 
-    /// Number of classes.
+    /// Returns the number of classes.
     pub fn n_classes(&self) -> usize {
         self.statistics.n_classes()
     }
@@ -54,17 +53,17 @@ impl Prediction {
         Ok(array(self.region.crop_map(measure.map(&self.statistics))))
     }
 
-    /// The class with the largest mean probability at each pixel, `[H, W]`.
+    /// Returns the class with the largest mean probability at each pixel, `[H, W]`.
     pub fn classes(&self) -> Array2<u16> {
         class_array(self.region.crop_classes(self.statistics.prediction()))
     }
 
-    /// The mean probability of the predicted class at each pixel, `[H, W]`.
+    /// Returns the mean probability of the predicted class at each pixel, `[H, W]`.
     pub fn probability(&self) -> Array2<f32> {
         array(self.region.crop_map(self.statistics.probability()))
     }
 
-    /// The mean probabilities of all classes, `[C, H, W]`.
+    /// Returns the mean probabilities of all classes, `[C, H, W]`.
     pub fn probabilities(&self) -> Array3<f32> {
         let whole = (self.statistics.height(), self.statistics.width());
         let values = self.region.crop_planes(self.statistics.mean(), whole);
@@ -77,14 +76,15 @@ impl Prediction {
         })
     }
 
-    /// The class of the pass without dropout and its probability at each pixel, `[H, W]` each.
+    /// Returns the class that the pass without dropout predicts at each pixel, and its probability,
+    /// `[H, W]` each.
     pub fn deterministic(&self) -> (Array2<u16>, Array2<f32>) {
         let (classes, probability) = self.statistics.deterministic();
         let classes = class_array(self.region.crop_classes(classes));
         (classes, array(self.region.crop_map(probability)))
     }
 
-    /// The statistics that everything is computed from, in the network's plane.
+    /// Returns the statistics that all arrays are computed from, at the size of the network's input.
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
     }

@@ -30,7 +30,7 @@ pub struct Task {
     pub name: &'static str,
     /// Description in one line.
     pub summary: &'static str,
-    /// Roles of the head tensor that the task is computed from: one of these.
+    /// Roles that the head tensor may have.
     pub roles: &'static [Role],
     /// Axes of the output that the task expects, for messages: `[N,C]`.
     pub output_axes: &'static str,
@@ -40,7 +40,7 @@ pub struct Task {
     pub target: Target,
     /// Measures that the task has.
     pub measures: &'static [Measure],
-    /// Measures of which maps are written by default; none if the task has no maps.
+    /// Measures whose maps are written by default; empty if the task has no maps.
     pub default_maps: &'static [Measure],
     /// Measure of overlays and thumbnails.
     pub overview: &'static Measure,
@@ -48,14 +48,15 @@ pub struct Task {
     pub prediction_columns: &'static [PredictionColumn],
     /// Columns of each measure in the table of images, in order.
     pub summaries: &'static [Summary],
-    /// When sampling ends if it may end early and no rule is given.
+    /// Stopping rule for `samples = auto` without a tolerance.
     pub default_stop: DefaultStop,
-    /// Samples with uniform probabilities that are added when the error of the means is estimated,
-    /// so that rare outcomes not yet drawn are not ruled out. 0 if there are many items per image.
+    /// Number of samples with uniform probabilities that are added when the error of the means is
+    /// estimated, so that rare outcomes that were not drawn yet are not ruled out. 0 if there are
+    /// many items per image.
     pub pseudo_samples: u32,
-    /// The metric that stands for the quality of predictions.
+    /// Metric by which predictions are compared.
     pub main_metric: MainMetric,
-    /// Whether an output of this shape can be of the task.
+    /// Returns whether an output of this shape can be of the task.
     accepts: fn(&OutputShape) -> bool,
 }
 
@@ -128,10 +129,10 @@ pub struct Summary {
     pub value: fn(&Map) -> f32,
 }
 
-/// When sampling ends if it may end early and no rule is given.
+/// Stopping rule: sampling ends once a quantity is known well enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DefaultStop {
-    /// The quantity that must be known well enough.
+    /// Quantity that must be known well enough.
     pub target: StopTarget,
     /// Its largest error.
     pub tolerance: f64,
@@ -139,26 +140,27 @@ pub struct DefaultStop {
 
 /// A quantity that must be known well enough before sampling ends.
 ///
-/// Measures that depend on the number of samples themselves are not offered: mutual information
-/// and the variances are too small by about 1/T, so they would differ between images only because
-/// of T.
+/// Mutual information and the variances are not included, because they depend on the number of
+/// samples T: they are too small by a fraction of about 1/T, so images with different T would not be
+/// comparable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopTarget {
-    /// The predicted class. The tolerance is the chance that infinitely many samples would give
-    /// another one; of a map, the fraction of the pixels for which that is open at 95 % confidence.
+    /// The predicted class. The tolerance is the probability that infinitely many samples would
+    /// give another class. For maps, it is the fraction of pixels whose class is not certain at 95 %
+    /// confidence.
     Class,
-    /// The predictive entropy, in nats: its error, at 95 % confidence; of a map, the root mean
-    /// square over the pixels.
+    /// The predictive entropy. The tolerance is its error in nats, at 95 % confidence. For maps, it is
+    /// the root mean square over the pixels.
     PredictiveEntropy,
-    /// The mean probability of the predicted class: its error, as for the entropy.
+    /// The mean probability of the predicted class. The tolerance is its error, as for the entropy.
     Probability,
 }
 
 impl StopTarget {
-    /// All of them.
+    /// All targets.
     pub const ALL: [Self; 3] = [Self::Class, Self::PredictiveEntropy, Self::Probability];
 
-    /// Name in settings and records.
+    /// Returns the name in settings and records.
     pub fn name(self) -> &'static str {
         match self {
             Self::Class => "class",
@@ -173,7 +175,7 @@ impl StopTarget {
     }
 }
 
-/// The metric that stands for the quality of predictions.
+/// Metric by which predictions are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MainMetric {
     /// Key in `metrics.json`.
@@ -192,7 +194,7 @@ pub struct OutputShape<'a> {
 }
 
 impl Item {
-    /// Size of the maps of an image that the network takes at this size (height, width).
+    /// Returns the size of the maps of an image whose network input has this size (height, width).
     pub fn map_size(self, input: (usize, usize)) -> (usize, usize) {
         match self {
             Self::Image => (1, 1),
@@ -200,7 +202,7 @@ impl Item {
         }
     }
 
-    /// The word for one of them.
+    /// Returns the singular noun.
     pub fn singular(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -208,7 +210,7 @@ impl Item {
         }
     }
 
-    /// Number of axes of an output behind those of images and channels.
+    /// Returns the number of axes of an output other than those of images and channels.
     pub fn spatial_axes(self) -> usize {
         match self {
             Self::Image => 0,
@@ -216,7 +218,7 @@ impl Item {
         }
     }
 
-    /// The word for several of them.
+    /// Returns the plural noun.
     pub fn plural(self) -> &'static str {
         match self {
             Self::Image => "images",
@@ -242,7 +244,7 @@ impl Task {
         (self.accepts)(&OutputShape { sizes, is_declared_single: true })
     }
 
-    /// Columns of a measure in the table of images.
+    /// Returns the columns of a measure in the table of images.
     pub fn measure_columns(&self, measure: &Measure) -> impl Iterator<Item = String> {
         let name = measure.name;
         self.summaries.iter().map(move |summary| format!("{name}{}", summary.suffix))

@@ -1,4 +1,4 @@
-//! Graphs of published architectures, without their weights: verdicts, places and costs against
+//! Graphs of published architectures without their weights: verdicts, places and costs against
 //! independent counts.
 
 use std::fs::{self, File};
@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::fixture;
 
-/// A file of the table in a folder of its own, its weights a hole of the right length.
+/// Writes a model of the table to a folder, with a sparse file of the right length as its weights,
+/// and inspects it.
 fn inspected(folder: &Path, name: &str, entry: &Value, arguments: &[&str]) -> Value {
     let path = folder.join(name);
     fs::copy(fixture::path(&format!("fixtures/architectures/{name}")), &path).unwrap();
@@ -79,20 +80,20 @@ fn verdicts_sites_places_and_costs_of_published_architectures_are_right() {
                     && place.is_none_or(|place| candidate["place"] == place)
             })
         };
-        // What a file with its dropout has left over is no promise.
+        // The remaining places of a model that has dropout are not tested.
         if entry["verdict"] != "none" {
             continue;
         }
         for head in entry["head"].as_array().unwrap() {
             if !is_listed(head, Some("head")) {
-                wrong.push(format!("{name}: {head} is no head"));
+                wrong.push(format!("{name}: {head} is not a head"));
             }
         }
         for place in entry["candidates"].as_array().unwrap() {
-            // Some dropouts stand where no rule of ours would put one (embeddings).
+            // Some dropouts are where no place of mcdrop is (embeddings).
             let Some(word) = place["place"].as_str() else { continue };
             if !is_listed(&place["node"], Some(word)) {
-                wrong.push(format!("{name}: {} is no {word}", place["node"]));
+                wrong.push(format!("{name}: {} is not listed as {word}", place["node"]));
             }
         }
     }

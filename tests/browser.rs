@@ -1,4 +1,4 @@
-//! A real browser that opens pages from disk: Chromium without special permissions.
+//! Opens pages from disk in a real browser: Chromium without special permissions.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,15 +13,15 @@ use serde_json::Value;
 
 use crate::skip::skip;
 
-/// Variable that makes tests fail if there is no browser.
+/// Environment variable that makes tests fail if there is no browser.
 const REQUIRED: &str = "MCDROP_BROWSER";
 
-/// A page that is open.
+/// An open page.
 pub(crate) struct Window {
     tab: Arc<Tab>,
-    /// What went wrong on it: errors, warnings, exceptions.
+    /// Errors, warnings and exceptions on the page.
     problems: Arc<Mutex<Vec<String>>>,
-    /// Every address that it asked for.
+    /// Addresses that the page requested.
     requests: Arc<Mutex<Vec<String>>>,
     browser: Browser,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Window {
 /// Returns whether there is a browser; if not, the calling test counts as skipped.
 ///
 /// # Panics
-/// If there is none and `MCDROP_BROWSER` is set.
+/// Panics if there is none and `MCDROP_BROWSER` is set.
 pub(crate) fn is_there() -> bool {
     let Err(error) = default_executable() else { return true };
     let is_required = std::env::var_os(REQUIRED).is_some();
@@ -39,7 +39,7 @@ pub(crate) fn is_there() -> bool {
 }
 
 impl Window {
-    /// Opens a file in a window of a size.
+    /// Opens a file in a window of the given size.
     pub(crate) fn open(file: &Path, (width, height): (u32, u32)) -> Self {
         let options = LaunchOptions::default_builder()
             .path(Some(default_executable().unwrap()))
@@ -97,7 +97,7 @@ impl Window {
         window
     }
 
-    /// Goes to an address and waits until the page says that it is there.
+    /// Opens an address and waits until the page reports that it is ready.
     pub(crate) fn go(&self, address: &str) {
         self.tab.navigate_to(address).unwrap().wait_until_navigated().unwrap();
         self.wait("document.documentElement.dataset.ready === 'true'");
@@ -124,7 +124,7 @@ impl Window {
             .unwrap();
     }
 
-    /// Light or dark.
+    /// Sets the dark or light color scheme.
     pub(crate) fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" }.to_owned();
         let name = "prefers-color-scheme".to_owned();
@@ -134,7 +134,7 @@ impl Window {
             .unwrap();
     }
 
-    /// The value of an expression, a promise waited for.
+    /// Returns the value of an expression, after waiting for it if it is a promise.
     pub(crate) fn ask(&self, expression: &str) -> Value {
         let wrapped =
             format!("(async () => JSON.stringify((await ({expression})) ?? null))()");
@@ -145,7 +145,7 @@ impl Window {
         }
     }
 
-    /// The text of an element.
+    /// Returns the text of an element.
     pub(crate) fn text(&self, selector: &str) -> String {
         let text = self
             .ask(&format!("document.querySelector({selector:?})?.textContent ?? null"));
@@ -181,7 +181,7 @@ impl Window {
         self.tab.type_str(text).unwrap();
     }
 
-    /// Moves the mouse to a place in pixels of the window.
+    /// Moves the mouse to a position in pixels of the window.
     pub(crate) fn point(&self, (x, y): (f64, f64)) {
         self.tab
             .call_method(Input::DispatchMouseEvent {
@@ -206,7 +206,7 @@ impl Window {
     }
 
     pub(crate) fn screenshot(&self) -> Vec<u8> {
-        // What is decoded late is there after two frames.
+        // Images that are decoded late are shown after two frames.
         self.ask(
             "new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))",
         );
@@ -214,17 +214,17 @@ impl Window {
         self.tab.capture_screenshot(format, None, None, true).unwrap()
     }
 
-    /// Every address that the page asked for.
+    /// Returns every address that the page requested.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// What went wrong since the last time.
+    /// Returns the problems since the last call.
     pub(crate) fn problems(&self) -> Vec<String> {
         std::mem::take(&mut *self.problems.lock().unwrap())
     }
 
-    /// Megabytes that the processes of the page take, less what they share with others.
+    /// Returns the memory in MB of the processes of the page, without what they share with others.
     pub(crate) fn megabytes(&self) -> f64 {
         let parent = self.browser.get_process_id().unwrap();
         let renderers = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -242,7 +242,7 @@ impl Window {
     }
 }
 
-/// Whether a process has another one among its ancestors.
+/// Returns whether a process is a descendant of another one.
 fn descends(process: &Path, ancestor: u32) -> bool {
     let mut path = process.to_owned();
     for _ in 0..8 {
@@ -260,7 +260,7 @@ fn descends(process: &Path, ancestor: u32) -> bool {
     false
 }
 
-/// The address of a file.
+/// Returns the address of a file.
 pub(crate) fn address(file: &Path) -> String {
     let path = std::path::absolute(file).unwrap();
     let mut address = "file://".to_owned();

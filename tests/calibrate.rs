@@ -24,7 +24,7 @@ fn done(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// The exit code and what was said.
+/// Returns the exit code and the messages.
 fn refused(arguments: &[&str]) -> (Option<i32>, String) {
     let output = mcdrop(arguments);
     (output.status.code(), text(&output.stderr))
@@ -38,7 +38,7 @@ fn path(name: &str) -> String {
     fixture::path(name).to_str().unwrap().to_owned()
 }
 
-/// Predictions with kept arrays, made once.
+/// Predictions with kept arrays, made once for all tests.
 struct Predicted {
     folder: tempfile::TempDir,
 }
@@ -58,7 +58,7 @@ impl Predicted {
         self.folder.path().join("out").to_str().unwrap().to_owned()
     }
 
-    /// Fields of the table by path and column.
+    /// Returns the fields of the table by path and column.
     fn rows(&self) -> Vec<HashMap<String, String>> {
         rows(&self.folder.path().join("out"))
     }
@@ -69,7 +69,7 @@ fn rows(out: &Path) -> Vec<HashMap<String, String>> {
     reader.deserialize().map(|row| row.unwrap()).collect()
 }
 
-/// Ordinary digits: in folders named after classes.
+/// Returns the folders of ordinary digits, named after the classes.
 fn ordinary() -> Vec<String> {
     vec![path("fixtures/digits/[0-9]/*.png")]
 }
@@ -174,7 +174,7 @@ fn a_policy_of_everything_adds_its_columns_and_holds_on_the_images_it_was_made_o
             held += usize::from(classes.contains(&label));
         }
     }
-    // ceil(301 * .95) = 286 of 300 at least: what the rule was made of.
+    // At least ceil(301 * .95) = 286 of 300, because the rule was computed from these images.
     assert!(ordinary == 300 && held >= 286, "{held} of {ordinary}");
 }
 
@@ -241,7 +241,7 @@ fn sets_of_pixels_get_a_map_of_their_sizes() {
         sizes.iter().map(|size| f64::from(*size)).sum::<f64>() / sizes.len() as f64;
     let said: f64 = row["set_size"].parse().unwrap();
     assert!((said - mean).abs() < 1e-6, "{said} {mean}");
-    // The scores of the folder and of the run are the same, so the decision is what it was.
+    // The scores in the folder and in the run are the same, so the decisions are as well.
     let kept = STREETS.rows();
     let row_then = kept.iter().find(|row| row["path"] == "street_00.png").unwrap();
     let mut all: Vec<f32> =
@@ -276,7 +276,7 @@ fn a_policy_of_other_settings_is_refused_with_the_first_that_differs() {
         assert!(told.contains(what) && told.contains("hint:"), "{told}");
         assert!(!out.join("predictions.csv").exists());
     }
-    // Masks of another seed are as good.
+    // Masks of another seed keep the promise as well.
     let out = folder.path().join("out");
     done(&[
         "predict",
@@ -292,7 +292,7 @@ fn a_policy_of_other_settings_is_refused_with_the_first_that_differs() {
 }
 
 #[test]
-fn what_cannot_be_promised_is_said_with_a_way_out() {
+fn what_cannot_be_promised_is_an_error_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let file = policy(&folder);
     let file = file.to_str().unwrap();
@@ -383,8 +383,8 @@ fn tuning_tries_every_ratio_and_ends_in_a_command_that_runs() {
     }
 }
 
-/// The model of the digits with its dropout off, as most exporters leave it: its tensors of truth
-/// values say no.
+/// Writes the model of the digits with its dropout off, as most exporters leave it: its boolean
+/// tensors are false.
 fn digits_at_rest(folder: &Path) -> PathBuf {
     let mut bytes = fs::read(model("digits")).unwrap();
     let on = b"\x10\x09J\x01\x01";

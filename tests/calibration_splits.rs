@@ -1,4 +1,5 @@
-//! Promises of calibration over 1,000 random splits of digits that nobody trained on.
+//! Tests the promises of calibration on 1,000 random splits of digits that were not used in
+//! training.
 //!
 //! `fixtures/calibration/digits.csv` is made by `models/digits/calibration.py`.
 
@@ -39,7 +40,8 @@ fn digits() -> Vec<Digit> {
     reader.records().map(|row| digit(row.unwrap())).collect()
 }
 
-/// Half of the digits for calibration and the others, in another order for every split.
+/// Returns the splits: half of the digits for calibration, and the others; shuffled for every
+/// split.
 fn splits() -> impl Iterator<Item = (Vec<&'static Digit>, Vec<&'static Digit>)> {
     let all: &'static [Digit] = Box::leak(digits().into_boxed_slice());
     assert_eq!(all.len(), 797);
@@ -55,7 +57,7 @@ fn splits() -> impl Iterator<Item = (Vec<&'static Digit>, Vec<&'static Digit>)> 
     })
 }
 
-/// `SplitMix64`.
+/// Mixes all bits by one step of `SplitMix64`.
 fn mixed(word: u64) -> u64 {
     let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -75,7 +77,7 @@ fn a_threshold_that_keeps_95_percent_keeps_them_of_other_digits() {
         let kept = coverage_threshold(&scores, 0.95).unwrap();
         let accepted = share(&others, |digit| digit.entropy < kept.below);
         mean += accepted / SPLITS as f64;
-        // Room for the 397 others being a sample themselves: three standard deviations.
+        // The 397 other digits are themselves a sample: three standard deviations of slack.
         let room = 3.0 * (0.95 * 0.05 / 397.0_f64).sqrt();
         inside += usize::from(
             kept.interval.0 - room <= accepted && accepted <= kept.interval.1 + room,
@@ -88,8 +90,9 @@ fn a_threshold_that_keeps_95_percent_keeps_them_of_other_digits() {
     assert!(inside >= 990, "{inside}");
 }
 
-/// Half of a finite number of digits says more than as many new ones would, so this is on the safe
-/// side; `calibrate::threshold` is tested on simulated images whose risk is known.
+/// Half of a finite set of digits is more informative than as many new digits would be, so this
+/// test is on the safe side. `calibrate::threshold` is tested on simulated images with a known
+/// risk.
 #[test]
 fn the_risk_of_what_is_accepted_is_exceeded_no_more_often_than_promised() {
     for (allowed, confidence) in [(0.05, 0.95), (0.03, 0.9)] {
@@ -102,7 +105,7 @@ fn the_risk_of_what_is_accepted_is_exceeded_no_more_often_than_promised() {
             };
             found += 1;
             coverage += risk_control.coverage;
-            // All digits are what both halves are drawn from, and so what is promised about.
+            // Both halves are drawn from all digits, so the promise is about all digits.
             let accepts =
                 |digit: &Digit| risk_control.below.is_none_or(|t| digit.entropy < t);
             let all = chosen.into_iter().chain(others);
@@ -142,8 +145,8 @@ fn sets_hold_the_class_of_other_digits_as_often_as_promised() {
             "--alpha {alpha}: lac {lac:.4} ({:.3} classes), aps {aps:.4} ({:.3} classes)",
             sizes[0], sizes[1]
         );
-        // From 1 - alpha to one in 401 more; sets that would be empty have the first class, which
-        // only adds.
+        // From 1 - alpha to 1 - alpha + 1/401; sets that would be empty get the first class, which
+        // only raises the coverage.
         for coverage in [lac, aps] {
             assert!(coverage > 1.0 - alpha - 0.003, "{coverage}");
         }

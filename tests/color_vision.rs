@@ -1,4 +1,4 @@
-//! Colors as people see them who lack one kind of cone.
+//! Colors as seen by people who lack one kind of cone.
 //!
 //! # References
 //!
@@ -11,7 +11,7 @@ use mcdrop::palette::Palette;
 
 type Matrix = [[f64; 3]; 3];
 
-/// From linear red, green and blue to what is seen of them.
+/// Matrices from linear red, green and blue to the colors that are seen.
 const VISIONS: [(&str, Matrix); 4] = [
     ("normal", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
     (
@@ -52,7 +52,7 @@ fn times(matrix: &Matrix, v: [f64; 3]) -> [f64; 3] {
     matrix.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2])
 }
 
-/// L\*, a\* and b\* of an 8-bit sRGB color as it is seen.
+/// Returns L\*, a\* and b\* of an 8-bit sRGB color as it is seen.
 fn seen(color: [u8; 3], vision: &Matrix) -> [f64; 3] {
     let linear = color.map(|value| {
         let v = f64::from(value) / 255.0;
@@ -81,7 +81,7 @@ fn the_simulation_gives_known_colors() {
     let red = seen([255, 0, 0], normal);
     assert!(distance(red, [53.24, 80.09, 67.20]) < 0.05, "{red:?}");
     for (name, vision) in &VISIONS {
-        // Gray stays gray, and the confused pairs are confused.
+        // Gray stays gray, and pairs of colors that are confused become equal.
         assert!(
             distance(seen([128; 3], vision), seen([128; 3], normal)) < 0.01,
             "{name}"
@@ -94,7 +94,7 @@ fn the_simulation_gives_known_colors() {
     assert!(apart(2, red, green) < 0.5 * apart(0, red, green));
 }
 
-/// Lightness of the levels with the colors of a ramp.
+/// Returns the lightness of the levels with the colors of a ramp.
 fn lightness(ramp: Ramp, vision: &Matrix) -> Vec<f64> {
     let palette = colormap::palette(ramp);
     (0..=usize::from(HIGHEST_LEVEL))
@@ -107,7 +107,7 @@ fn the_scale_gets_lighter_level_by_level_for_everybody() {
     for (name, vision) in &VISIONS {
         let linear = lightness(Ramp::Linear, vision);
         assert!(linear.windows(2).all(|pair| pair[1] > pair[0]), "{name}");
-        // The square root repeats colors at the upper end.
+        // The square-root scale repeats colors at the upper end.
         assert!(lightness(Ramp::SquareRoot, vision).is_sorted(), "{name}");
         assert!(linear[254] - linear[0] > 95.0, "{name}");
     }
@@ -128,7 +128,7 @@ fn tenths_of_the_scale_are_told_apart_by_everybody() {
     }
 }
 
-/// The smallest distance between two of the first classes.
+/// Returns the smallest distance between two of the first classes.
 fn closest(palette: &Palette, n_classes: u16, vision: &Matrix) -> f64 {
     let colors: Vec<_> = (0..n_classes).map(|i| seen(palette.color(i), vision)).collect();
     let mut least = f64::INFINITY;
@@ -147,7 +147,7 @@ fn built_in_class_colors_are_told_apart_by_everybody() {
             let closest = closest(&Palette::default(), n_classes, vision);
             assert!(closest >= least, "{name}: {closest:.1} among {n_classes} classes");
         }
-        // Those of PASCAL VOC are not: this is why they are not the default.
+        // The colors of PASCAL VOC do not pass, so they are not the default.
         if *name != "normal" {
             let voc = Palette::by_name("voc").unwrap();
             assert!(closest(&voc, 21, vision) < 2.5, "{name}");

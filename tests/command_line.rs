@@ -1,9 +1,10 @@
-//! The program as a user types it: files, messages, exit codes.
+//! Tests the program from the command line: files, messages, exit codes.
 
 use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
+use mcdrop::measure::MEASURES;
 use tempfile::TempDir;
 
 use crate::fixture;
@@ -13,7 +14,7 @@ fn mcdrop() -> Command {
     Command::new(env!("CARGO_BIN_EXE_mcdrop"))
 }
 
-/// A folder of images: two good digits, and files as given.
+/// Creates a folder of images: two valid digits, and the given files.
 fn images(extra: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (from, to) in [("0/0001.png", "a.png"), ("1/0001.png", "sub/b.png")] {
@@ -63,12 +64,14 @@ fn a_folder_of_digits_gives_a_row_for_each_in_order_and_a_record() {
     let out = folder.path().join("out");
     let header = fs::read_to_string(out.join("predictions.csv")).unwrap();
     let header = header.lines().next().unwrap().to_owned();
+    let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
     assert_eq!(
         header,
-        "path,width,height,class,class_name,probability,deterministic_class,\
-         deterministic_probability,predictive_entropy,expected_entropy,mutual_information,\
-         total_variance,aleatoric_variance,epistemic_variance,variation_ratio,least_confidence,\
-         margin,predicted_class_std,samples,sha256,error"
+        format!(
+            "path,width,height,class,class_name,probability,deterministic_class,\
+             deterministic_probability,{},samples,sha256,error",
+            measures.join(",")
+        )
     );
     let rows = table(&out);
     assert_eq!(
@@ -257,7 +260,7 @@ fn external_data_is_found_through_links_and_never_outside_the_folder() {
     use std::os::unix::fs::symlink;
     let folder = images(&[]);
     let path = folder.path();
-    // As a hub cache keeps files: links with names, to files without.
+    // Like the cache of a hub: links with names, to files without them.
     fs::create_dir_all(path.join("blobs")).unwrap();
     fs::create_dir_all(path.join("snapshot")).unwrap();
     for (blob, name) in [("1f", "digits-dynamo.onnx"), ("2f", "digits-dynamo.onnx.data")]
@@ -322,7 +325,7 @@ fn a_name_that_cannot_be_written_is_its_own_images_matter() {
     let folder = tempfile::tempdir().unwrap();
     let images = folder.path().join("images");
     fs::create_dir_all(&images).unwrap();
-    // The longest name that most file systems take: that of its map is longer.
+    // The longest name that most file systems allow: the name of its map is longer.
     let long = format!("{}.png", "l".repeat(251));
     for name in ["a.png", &long, "z.png"] {
         image::RgbImage::new(32, 32).save(images.join(name)).unwrap();
@@ -339,7 +342,7 @@ fn a_name_that_cannot_be_written_is_its_own_images_matter() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn that_nobody_reads_the_messages_stops_nothing() {
+fn a_closed_standard_error_stops_nothing() {
     let folder = images(&[("broken.png", b"x")]);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = std::process::Command::new(env!("CARGO_BIN_EXE_mcdrop"))
@@ -360,7 +363,7 @@ fn a_run_leaves_nothing_in_the_home_of_the_user() {
     let mut command = mcdrop();
     command.current_dir(folder.path());
     command.args(["predict", &digits, "images", "-o", "out"]);
-    // ONNX Runtime sends no telemetry where one of these is set.
+    // ONNX Runtime sends no telemetry if one of these is set.
     for variable in ["CI", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"] {
         command.env_remove(variable);
     }

@@ -1,4 +1,4 @@
-//! `mcdrop convert` as a user types it, and what it wrote as others read it.
+//! Tests `mcdrop convert` from the command line, and reads what it wrote.
 
 use std::fs;
 use std::path::Path;
@@ -10,14 +10,14 @@ use tempfile::TempDir;
 use crate::fixture;
 use crate::skip::skip;
 
-/// Exit code and messages.
+/// Returns the exit code and the messages.
 fn mcdrop(folder: &Path, arguments: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
     let output = command.current_dir(folder).args(arguments).output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// A folder with a committed model.
+/// Creates a folder with a committed model.
 fn folder(model: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(fixture::path(model), folder.path().join("model.onnx")).unwrap();
@@ -68,7 +68,7 @@ fn sites_are_chosen_as_in_predict_and_more_is_checked_where_asked() {
     let (code, said) =
         mcdrop(path, &[&typed[..], &["--ratio", "0.25", "--verify"]].concat());
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("alone changes the output"), "{said}");
+    assert!(said.contains("changes the output by itself"), "{said}");
     let content = fs::read(path.join("live.onnx")).unwrap();
     let text = String::from_utf8_lossy(&content);
     assert!(text.contains("\"ratio\":0.25"));

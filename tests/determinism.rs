@@ -1,4 +1,4 @@
-//! Same bits whatever the batch, the threads, the order and the other images.
+//! Results have the same bits for any batch size, number of threads, order, and other images.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use mcdrop::sampling::SamplingOptions;
 
 use crate::fixture;
 
-/// Every file of a run but run.json, the table as rows by path.
+/// Returns every file of a run except run.json, and the rows of the table by path.
 fn run(
     name: &str,
     images: &[ImageFile],
@@ -26,7 +26,7 @@ fn run(
     let output = OutputOptions {
         report: false,
         measures: MEASURES.iter().collect(),
-        maps: Some(MEASURES.iter().collect()),
+        maps: MEASURES.iter().collect(),
         prediction: true,
         overlay: true,
         formats: format::FORMATS.iter().filter(|format| format.name != "npy").collect(),

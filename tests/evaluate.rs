@@ -1,4 +1,5 @@
-//! `mcdrop evaluate` end to end: streets with label maps, digits with folders and tables.
+//! Tests `mcdrop evaluate` from end to end: streets with label maps, digits with folders and
+//! tables.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,7 +21,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A folder of predictions that stays as long as the tests run, made once.
+/// A folder of predictions, made once, that is kept until all tests have ended.
 struct Predicted {
     folder: tempfile::TempDir,
 }
@@ -40,7 +41,7 @@ impl Predicted {
         Self { folder }
     }
 
-    /// A copy that a test may change.
+    /// Returns a copy that a test may change.
     fn copy(&self) -> tempfile::TempDir {
         let copy = tempfile::tempdir().unwrap();
         for entry in walkdir::WalkDir::new(self.folder.path()) {
@@ -134,7 +135,7 @@ fn streets_are_compared_with_their_label_maps() {
     }
 }
 
-/// The share of labeled pixels whose class has the largest kept probability.
+/// Returns the fraction of labeled pixels whose class has the largest kept probability.
 fn accuracy_by_hand(out: &Path, labels: &Path) -> f64 {
     let (mut right, mut all) = (0_u64, 0_u64);
     for name in ["street_00.png", "street_01.png", "strange_02.png"] {
@@ -164,7 +165,7 @@ fn digits_are_compared_with_the_folders_that_they_lie_in_and_with_a_table() {
     let copy = DIGITS.copy();
     let (code, said, told) =
         evaluate(copy.path(), &fixture::path("fixtures/digits"), &[]);
-    // Those of the folder "strange" are no class.
+    // The folder "strange" is not a class.
     assert_eq!(code, Some(3), "{told}");
     assert!(told.contains("its folder \"letters\" is not a class"), "{told}");
     let by_folder = metrics(copy.path());
@@ -272,7 +273,7 @@ fn labels_are_found_by_a_pattern_and_what_is_missing_is_named() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_a_way_out() {
+fn wrong_input_is_an_error_with_a_hint() {
     let streets = STREETS.copy();
     let labels = streets.path().join("labels");
     fs::create_dir(&labels).unwrap();
@@ -327,7 +328,7 @@ fn what_is_wrong_is_said_with_a_way_out() {
     }
 }
 
-/// The program on a model and images, into a folder of its own.
+/// Runs `mcdrop evaluate` with a model and images, and a new output folder.
 fn evaluate_model(
     model: &str,
     images: &[PathBuf],
@@ -369,7 +370,7 @@ fn a_model_is_evaluated_while_it_predicts_with_the_numbers_of_kept_arrays() {
         let out = folder.path().join("out");
         assert!(!out.join("probabilities").exists() && !out.join("overlay").exists());
         assert!(out.join("predictions.csv").exists(), "{told}");
-        // The results of a run would not be counted again.
+        // The results of a run are not images, so they are not counted again.
         let (labels, out) = (labels.to_str().unwrap(), out.to_str().unwrap());
         let model = fixture::path(&format!("models/{model}.onnx"));
         let image = images[0].to_str().unwrap();

@@ -1,4 +1,4 @@
-//! Memory and speed of `mcdrop evaluate` on large folders of predictions.
+//! Measures memory and speed of `mcdrop evaluate` on large folders of predictions.
 #![cfg(target_os = "linux")]
 
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use crate::memory::peak_of;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// A folder of predictions and one of labels, whose images are links to a few.
+/// A folder of predictions and a folder of labels, whose files are links to a few images.
 struct Links {
     folder: tempfile::TempDir,
     different: usize,
@@ -48,7 +48,7 @@ impl Links {
         fs::write(path, bytes).unwrap();
     }
 
-    /// Bands of classes, less certain where they meet.
+    /// Writes one image: bands of classes, less certain at their borders.
     fn generate(&self, image: usize) {
         let (n, shape) = (self.n(), [self.height, self.width]);
         let class =
@@ -81,7 +81,7 @@ impl Links {
         self.write("labels", image, &bytes);
     }
 
-    /// Makes it a folder of a number of images; returns the bytes that they hold.
+    /// Links the given number of images; returns their size in bytes.
     fn link(&self, images: usize) -> u64 {
         let out = self.folder.path().join("out");
         let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
@@ -114,7 +114,7 @@ impl Links {
         bytes
     }
 
-    /// Evaluates it: seconds and KiB.
+    /// Evaluates the folder; returns the time in seconds and the peak memory in KiB.
     fn evaluate(&self) -> (f64, u64) {
         let started = Instant::now();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
@@ -125,7 +125,8 @@ impl Links {
     }
 }
 
-/// Bytes a second of reading a file from the page cache in pieces, as the fastest disk would.
+/// Returns the speed in bytes per second of reading a file from the page cache piece by piece, as
+/// from the fastest disk.
 fn reading_speed(file: &Path) -> f64 {
     let mut piece = vec![0; 1 << 20];
     let started = Instant::now();
@@ -158,7 +159,7 @@ fn two_hundred_large_images_are_evaluated_in_the_memory_of_a_few() {
         peaks.push(peak);
     }
     let speed = reading_speed(&links.path("probabilities", "source-0")) / MIB;
-    println!("reading them alone, from memory: {speed:.0} MiB/s");
+    println!("reading the same files from memory: {speed:.0} MiB/s");
     assert!(peaks[1] < 1 << 20, "{peaks:?}");
     assert!(peaks[1] as f64 <= 1.1 * peaks[0] as f64, "{peaks:?}");
 }

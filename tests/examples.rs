@@ -1,4 +1,4 @@
-//! The programs of the folder `examples`, which cargo builds along with the tests.
+//! Runs the programs in the folder `examples`, which cargo builds with the tests.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Folders as exporters leave them: the model and the files of other libraries around it.
+//! Folders as exporters write them: the model and the configuration files of other libraries.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::fixture;
 
-/// A folder with these files, some digits in `images`, and a model of digits at this place.
+/// Creates a folder with these files, some digits in `images`, and a model of digits at this path.
 fn export(model: &str, files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| {
@@ -26,7 +26,7 @@ fn export(model: &str, files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-/// Exit code and messages of a prediction with the folder `export` as the model.
+/// Predicts with the folder `export` as the model; returns the exit code and the messages.
 fn predict(folder: &Path, flags: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
     command.current_dir(folder).args(["predict", "export", "images", "-o", "out"]);
@@ -34,7 +34,7 @@ fn predict(folder: &Path, flags: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// Value and origin of a setting of the run, from its record.
+/// Returns the value and the origin of a setting of the run, from its record.
 fn setting(folder: &Path, key: &str) -> (String, String) {
     let text = fs::read_to_string(folder.join("out/run.json")).unwrap();
     let record: Value = serde_json::from_str(&text).unwrap();
@@ -99,7 +99,7 @@ fn a_configuration_that_is_refused_stops_the_run_before_anything_is_written() {
     assert!(setting(folder.path(), "left out").0.contains("YolosImageProcessor"));
 }
 
-/// A field of the message that an ONNX file is.
+/// Encodes a field of the protocol buffers message of an ONNX file.
 fn field(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = u8::try_from(content.len()).unwrap();
     assert!(length < 128);

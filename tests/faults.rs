@@ -1,4 +1,4 @@
-//! What goes wrong as a user meets it: messages, ways out, what stays written.
+//! Tests failures from the command line: messages, hints, and the files that remain.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Ended {
     }
 }
 
-/// Runs a line of the shell, where limits are set, with the program as `$0` and more arguments.
+/// Runs a shell command that sets limits, with the program as `$0` and more arguments.
 #[cfg(target_os = "linux")]
 fn run_in_shell(folder: &Path, line: &str, arguments: &[&str]) -> Ended {
     let output = Command::new("sh")
@@ -44,7 +44,7 @@ fn model(name: &str) -> String {
     fixture::path(name).display().to_string()
 }
 
-/// A folder with images of these names and sizes.
+/// Creates a folder with images of these names and sizes.
 fn images(named: &[(&str, u32, u32)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("images")).unwrap();
@@ -103,11 +103,11 @@ fn files_that_are_no_model_are_named_for_what_they_are() {
 fn models_newer_than_the_runtime_are_refused_with_both_numbers() {
     let folder = images(&[("a.png", 8, 8)]);
     let digits = fs::read(fixture::path("models/digits.onnx")).unwrap();
-    // The IR version is the first field: 8 as written, 99 as changed.
+    // The IR version is the first field: 8 in the file, changed to 99.
     assert!(digits.starts_with(&[8, 8]));
     let newer = [&[8, 99], &digits[2..]].concat();
     fs::write(folder.path().join("newer.onnx"), newer).unwrap();
-    // The operator set comes last: a field of 4 bytes or more that ends with the version.
+    // The operator set is last: a field of 4 bytes or more that ends with the version.
     let mut opset = digits.clone();
     let version = opset.iter().rposition(|&byte| byte == 17).unwrap();
     opset[version] = 120;
@@ -149,7 +149,7 @@ fn a_size_that_the_network_cannot_take_names_one_that_it_takes() {
                 --resize 112x64";
     assert_eq!(ended.stderr.matches(hint).count(), 1, "{}", ended.stderr);
     let resized = [&predict[..], &["--overwrite", "--resize", "112x64"]].concat();
-    assert_eq!(run(folder.path(), &resized).code, Some(0), "what the hint says works");
+    assert_eq!(run(folder.path(), &resized).code, Some(0), "the hint works");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn scores_that_are_not_finite_name_the_node_that_made_them() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn too_few_open_files_are_said_with_the_limit_to_raise() {
+fn too_few_open_files_are_an_error_that_names_the_limit_to_raise() {
     let folder = images(&[("a.png", 32, 32)]);
     let streets = model("models/streets.onnx");
     let line = "ulimit -n 16 && exec \"$0\" \"$@\"";
@@ -212,7 +212,8 @@ fn too_few_open_files_are_said_with_the_limit_to_raise() {
 fn a_file_that_may_not_grow_further_stops_the_run_with_a_way_out() {
     let folder = images(&[("a.png", 320, 160), ("b.png", 320, 160)]);
     let streets = model("models/streets.onnx");
-    // Blocks of 512 bytes: the table fits, a map does not. Ignored, the signal becomes an error.
+    // Blocks of 512 bytes: the table fits, a map does not. The signal is ignored, so it becomes an
+    // error.
     let line = "trap '' XFSZ; ulimit -f 8 && exec \"$0\" \"$@\"";
     let arguments = [
         "predict",
@@ -252,7 +253,7 @@ fn a_place_that_cannot_be_written_is_refused_before_the_work() {
 
 #[test]
 #[cfg(unix)]
-fn an_output_folder_that_vanishes_stops_the_run_and_is_not_made_anew() {
+fn an_output_folder_that_vanishes_stops_the_run_and_is_not_created_again() {
     let named: Vec<(String, u32, u32)> =
         (0..200).map(|i| (format!("{i:03}.png"), 320, 160)).collect();
     let named: Vec<(&str, u32, u32)> =
@@ -273,12 +274,12 @@ fn an_output_folder_that_vanishes_stops_the_run_and_is_not_made_anew() {
         }
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    // Moved in one step, so that nothing is written in between.
+    // The file is moved in one step, so nothing is written in between.
     fs::rename(&out, folder.path().join("gone")).unwrap();
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("its folder is no longer there ("), "{stderr}");
-    assert!(stderr.contains("hint: leave the output folder alone"), "{stderr}");
+    assert!(stderr.contains("hint: do not remove the output folder"), "{stderr}");
     assert!(!out.exists(), "a second folder would hold maps without a table");
 }

@@ -1,4 +1,4 @@
-//! The committed models and images, opened.
+//! Opens the committed models and images.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use mcdrop::random::digest_key;
 use mcdrop::runtime::Runtime;
 use mcdrop::sampling::{Sampler, SamplingOptions, model_input};
 
-/// A path below the repository.
+/// Returns the path of a file of the repository.
 pub(crate) fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
 }
@@ -34,14 +34,14 @@ pub(crate) fn open(name: &str) -> Opened {
     Opened { plan, preprocessing }
 }
 
-/// An image as the network takes it, and its key.
+/// Returns an image as the network's input, and its key.
 pub(crate) fn image(opened: &Opened, relative: &str) -> (NetworkInput, u64) {
     let decoded =
         read_image(&path(relative), opened.preprocessing.read_options()).unwrap();
     (opened.preprocessing.apply(&decoded.picture).unwrap(), digest_key(&decoded.sha256))
 }
 
-/// A sampler for images of this one's size.
+/// Opens a sampler for images of the size of this one.
 pub(crate) fn sampler(
     name: &str,
     options: SamplingOptions,

@@ -1,4 +1,4 @@
-//! Formats, sizes, palettes and lines of JSON, from the program's own files.
+//! Tests formats, sizes, palettes and lines of JSON by the files that the program writes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,7 +35,7 @@ fn below(relative: &str) -> String {
     fixture::path(relative).display().to_string()
 }
 
-/// A street predicted into `out` with three samples and these arguments more.
+/// Predicts a street into `out` with three samples and more arguments.
 fn street(more: &[&str]) -> (TempDir, Ended) {
     let folder = tempfile::tempdir().unwrap();
     let model = below("models/streets.onnx");
@@ -46,7 +46,7 @@ fn street(more: &[&str]) -> (TempDir, Ended) {
     (folder, ended)
 }
 
-/// A folder `images` with two digits in it.
+/// Creates a folder `images` with two digits in it.
 fn digits() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("images")).unwrap();
@@ -57,7 +57,7 @@ fn digits() -> TempDir {
     folder
 }
 
-/// The values of a two-dimensional `.npy` of f32.
+/// Returns the values of a two-dimensional `.npy` file of f32.
 fn npy(path: &Path) -> Vec<f32> {
     let bytes = fs::read(path).unwrap();
     let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
@@ -73,7 +73,7 @@ fn tiff(path: &Path) -> ((u32, u32), Vec<f32>) {
     }
 }
 
-/// The samples of a PNG as they are in the file, and its `tRNS` chunk.
+/// Returns the samples of a PNG file, and its `tRNS` chunk.
 fn png(path: &Path) -> (Vec<u8>, Option<Vec<u8>>) {
     let file = std::io::BufReader::new(fs::File::open(path).unwrap());
     let mut reader = png::Decoder::new(file).read_info().unwrap();
@@ -86,7 +86,7 @@ fn record(out: &Path) -> Value {
     serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap()
 }
 
-/// All files of a run but the table and the record.
+/// Returns all files of a run except the table and the record.
 fn maps(out: &Path) -> BTreeSet<String> {
     let files = walkdir::WalkDir::new(out).into_iter().map(Result::unwrap);
     let files = files.filter(|entry| entry.file_type().is_file());
@@ -157,7 +157,7 @@ fn maps_have_the_networks_size_where_that_is_asked_for() {
     assert_eq!(tiff(&out.join("mutual_information/street_00.png.tif")).0, (128, 64));
     assert_eq!(size("overlay/street_00.png.png").0, 320);
     assert_eq!(record(&out)["output"]["map_size"], "network");
-    // Nothing is interpolated: the classes are those of the largest mean probabilities.
+    // Nothing is interpolated: the classes are those with the largest mean probability.
     let mean = npy(&out.join("probabilities/street_00.png.npy"));
     let (classes, _) = png(&out.join("prediction/street_00.png.png"));
     let n = 128 * 64;
@@ -169,7 +169,7 @@ fn maps_have_the_networks_size_where_that_is_asked_for() {
     assert_eq!(record(&folder.path().join("out"))["output"]["map_size"], "image");
 }
 
-/// The colors in the file of a class map.
+/// Returns the colors in the file of a class map.
 fn colors(out: &Path) -> Vec<u8> {
     let path = out.join("prediction/street_00.png.png");
     let file = std::io::BufReader::new(fs::File::open(path).unwrap());
@@ -178,7 +178,7 @@ fn colors(out: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn a_palette_is_taken_by_name_and_from_a_file_and_its_origin_is_said() {
+fn a_palette_is_taken_by_name_and_from_a_file_and_its_origin_is_recorded() {
     let maps = ["--maps", "prediction", "-v", "--palette"];
     let (folder, ended) = street(&[&maps[..], &["cityscapes"]].concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -212,7 +212,7 @@ fn a_palette_is_taken_by_name_and_from_a_file_and_its_origin_is_said() {
 #[test]
 fn a_palette_that_is_too_short_for_a_model_without_class_names_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    // A copy of the model alone: its sidecar with the names stays behind.
+    // A copy of the model without the sidecar, which has the class names.
     let model = folder.path().join("nameless.onnx");
     fs::copy(fixture::path("models/streets.onnx"), &model).unwrap();
     fs::write(folder.path().join("few.json"), "[[0, 0, 0], \"#ffffff\"]").unwrap();
@@ -284,7 +284,7 @@ fn a_failed_image_has_a_line_too_and_a_classification_no_maps() {
 }
 
 #[test]
-fn that_nobody_reads_the_lines_stops_nothing_and_is_not_mentioned() {
+fn a_closed_standard_output_stops_nothing_and_is_not_mentioned() {
     let folder = digits();
     let model = below("models/digits.onnx");
     let mut child = command(folder.path())
@@ -304,7 +304,7 @@ fn that_nobody_reads_the_lines_stops_nothing_and_is_not_mentioned() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn that_the_lines_have_no_room_is_said_once_and_stops_nothing() {
+fn a_full_standard_output_is_reported_once_and_stops_nothing() {
     let folder = digits();
     let model = below("models/digits.onnx");
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

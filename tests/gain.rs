@@ -1,5 +1,5 @@
-//! What stratified draws gain over independent ones: the error of T = 31 against a reference of
-//! many independent samples.
+//! Gain of stratified over independent draws: the error of 31 samples against a reference of many
+//! independent samples.
 
 use mcdrop::input::NetworkInput;
 use mcdrop::input::{Source, list_images};
@@ -10,14 +10,14 @@ use mcdrop::sums::Statistics;
 
 use crate::fixture;
 
-/// How much work to do.
+/// Number of samples and repetitions.
 struct Effort {
     images: usize,
     reference: u32,
     repetitions: u64,
 }
 
-/// Mean probability, predictive entropy, mutual information of every pixel.
+/// Returns mean probability, predictive entropy and mutual information of every pixel.
 fn quantities(statistics: &Statistics) -> [Vec<f32>; 3] {
     let map = |measure: &mcdrop::measure::Measure| measure.map(statistics).values;
     [statistics.mean(), map(&PREDICTIVE_ENTROPY), map(&MUTUAL_INFORMATION)]
@@ -28,8 +28,8 @@ fn squared_error(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(square).sum::<f64>() / a.len() as f64
 }
 
-/// Gains in root mean squared error with their lower 95 % limits, for each quantity: from the
-/// logarithm of the ratio of squared errors in each repetition, by Student's t.
+/// Returns the gain in root mean squared error with its lower 95 % limit, for each quantity:
+/// computed from the logarithm of the ratio of squared errors in each repetition, by Student's t.
 fn gains(name: &str, images: &[String], effort: &Effort) -> [(f64, f64); 3] {
     let opened = fixture::open(name);
     let images: Vec<_> = images
@@ -88,7 +88,7 @@ fn check(name: &str, images: &[String], effort: &Effort) {
     assert!(lower > 1.15, "{name}: gain {gain:.2}, lower limit {lower:.2}");
 }
 
-/// Every seventh digit, strange ones among them.
+/// Returns every seventh digit, some strange ones among them.
 fn digits() -> Vec<String> {
     let folder = Source::Path(fixture::path("fixtures/digits"));
     let all = list_images(&[folder], None).unwrap().images;

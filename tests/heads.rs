@@ -9,8 +9,8 @@ use image::{Rgb, RgbImage};
 
 use crate::fixture;
 
-/// All files of a prediction with a model of `fixtures/heads`, by path; without the record of
-/// the run.
+/// Returns all files of a prediction with a model of `fixtures/heads`, by path, without the record
+/// of the run.
 fn predict(folder: &Path, model: &str) -> BTreeMap<String, Vec<u8>> {
     let model_file = fixture::path(&format!("fixtures/heads/{model}.onnx"));
     let output = Command::new(env!("CARGO_BIN_EXE_mcdrop"))

@@ -1,4 +1,4 @@
-//! What the program says about itself: help on a screen, manual pages, completions.
+//! Tests the help page, manual pages and completions.
 
 use assert_cmd::Command;
 
@@ -25,7 +25,7 @@ const COMMANDS: [&str; 10] = [
     "completions",
 ];
 
-/// The long options that `mcdrop help predict` lists.
+/// Returns the long options that `mcdrop help predict` lists.
 fn all_options() -> Vec<String> {
     let help = said(&["help", "predict"]);
     let names = help.lines().filter_map(|line| {

@@ -1,4 +1,4 @@
-//! Images of floating point, limits and orientation, as a user meets them.
+//! Tests floating-point images, limits and orientation from the command line.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -33,7 +33,7 @@ fn a_floating_point_image_gets_its_maps_and_an_overlay() {
 }
 
 #[test]
-fn what_an_image_is_refused_for_says_the_way_out() {
+fn a_refused_image_has_a_reason_and_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     for (image, more, message, hint) in [

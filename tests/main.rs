@@ -1,5 +1,5 @@
-//! One binary for all integration tests, because linking is what costs. Tests of the program need the
-//! feature `cli`.
+//! One binary for all integration tests, because linking takes most of the time. Tests of the
+//! program need the feature `cli`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,25 +17,25 @@ mod fixture;
 /// Tests that cannot run on this machine.
 mod skip;
 
-/// Layers, forbidden crates, file sizes.
+/// Layers, forbidden crates, sizes of files.
 mod architecture;
 /// Published architectures: verdicts, places and costs.
 #[cfg(feature = "cli")]
 mod architectures;
-/// Policies: found, applied and refused.
+/// Policies: computed, applied and refused.
 #[cfg(feature = "cli")]
 mod calibrate;
-/// Promises of calibration, over and over.
+/// Promises of calibration on many splits.
 mod calibration_splits;
-/// Colors as the color-blind see them.
+/// Colors as seen by color-blind people.
 mod color_vision;
-/// The program as a user types it: files, messages, exit codes.
+/// The command line: files, messages, exit codes.
 #[cfg(feature = "cli")]
 mod command_line;
 /// Models that draw their masks themselves.
 #[cfg(feature = "cli")]
 mod convert;
-/// Same bits whatever the batch, the threads, the order and the other images.
+/// The same bits for any batch size, number of threads, order, and other images.
 mod determinism;
 /// Predictions against labels.
 #[cfg(feature = "cli")]
@@ -48,24 +48,19 @@ mod examples;
 /// Folders as exporters leave them.
 #[cfg(feature = "cli")]
 mod exports;
-/// What goes wrong as a user meets it: messages, ways out, what stays written.
+/// Failures: messages, hints, files that remain.
 #[cfg(feature = "cli")]
 mod faults;
-/// The image that the model is opened for, and its single decoding.
-mod first_image;
 /// Formats, sizes, palettes and lines of JSON.
 #[cfg(feature = "cli")]
 mod formats;
-/// What stratified draws gain over independent ones.
+/// Gain of stratified over independent draws.
 mod gain;
-/// Models that differ in their last operators.
+/// Models that differ only in their last operators.
 mod heads;
-/// What the program says about itself: help on a screen, manual pages, completions.
+/// Help page, manual pages, completions.
 #[cfg(feature = "cli")]
 mod help;
-/// Formats that are not read, frames, bands and bits.
-#[cfg(feature = "cli")]
-mod image_files;
 /// Images of floating point, limits and orientation.
 #[cfg(feature = "cli")]
 mod image_kinds;
@@ -75,30 +70,30 @@ mod inputs;
 /// A folder of many images, some of them broken in every way.
 #[cfg(feature = "cli")]
 mod many_images;
-/// Memory against the number of samples.
+/// Memory for different numbers of samples.
 #[cfg(feature = "cli")]
 mod memory;
-/// What can be typed wrong, with the exact answer to each.
+/// Wrong commands, with the exact answer to each.
 #[cfg(feature = "cli")]
 mod misuse;
-/// Models that were cut or changed at random.
+/// Models that were truncated or changed at random.
 mod model_faults;
 /// The models of the onnx package.
 mod onnx_package;
-/// Padding counts for nothing.
+/// Padding does not affect results.
 #[cfg(feature = "cli")]
 mod padding;
-/// Measures and probabilities against PyTorch's own dropout.
+/// Measures and probabilities compared with PyTorch's own dropout.
 mod reference;
-/// Pages of whole, older, half-written and hostile folders.
+/// Pages of complete, older, incomplete and hostile folders.
 #[cfg(feature = "cli")]
 mod report;
 /// The page in a real browser.
 #[cfg(all(feature = "cli", feature = "charts"))]
 mod report_page;
-/// Runs that are killed, stopped, starved of disk space, and started again.
+/// Runs that are killed, stopped, without disk space, and resumed.
 #[cfg(feature = "cli")]
 mod resume;
-/// Images that take as many samples as they need.
+/// Images with as many samples as they need.
 #[cfg(feature = "cli")]
 mod stop;

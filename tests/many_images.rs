@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::fixture;
 
-/// Ways in which a file that is called an image is none: name, content made from a good PNG and
-/// a good JPEG.
+/// Ways in which a file with an image's name is not an image: the name, and the content made from a
+/// valid PNG and a valid JPEG.
 type Breakage = (&'static str, fn(&[u8], &[u8]) -> Vec<u8>);
 
 const BREAKAGES: [Breakage; 12] = [
@@ -52,7 +52,8 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// `n` images of digits, one in a hundred broken; the broken ones' names and kinds.
+/// Creates `n` images of digits, one in a hundred broken; returns the names and kinds of the broken
+/// ones.
 fn many(folder: &Path, n: usize) -> BTreeMap<String, &'static str> {
     let good = fixture::path("fixtures/digits/3/0001.png");
     let png = fs::read(&good).unwrap();
@@ -86,14 +87,14 @@ fn link(from: &Path, to: &Path) {
     fs::copy(from, to).map(drop).unwrap();
 }
 
-/// What a process was seen at: seconds, bytes of its table, resident memory in KiB.
+/// An observation of a process: time in seconds, bytes of its table, resident memory in KiB.
 type Seen = (f64, u64, u64);
 
-/// Looks at a process now and then until it ends.
+/// Observes a process periodically until it ends.
 fn watch(process: u32, table: &Path, every: Duration) -> Vec<Seen> {
     let started = Instant::now();
     let mut seen = Vec::new();
-    // A process that has ended keeps its entry until it is waited for, without memory.
+    // A process that has ended keeps its entry without memory until it is waited for.
     while let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) {
         let Some(line) = status.lines().find(|line| line.starts_with("VmRSS")) else {
             break;

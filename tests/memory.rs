@@ -1,4 +1,4 @@
-//! Memory against the number of samples.
+//! Memory does not grow with the number of samples.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::fixture;
 
-/// Peak resident memory of a run of the program, in KiB.
+/// Returns the peak resident memory in KiB of a run of the program.
 fn peak(samples: u32) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let images = folder.path().join("images");
@@ -26,7 +26,7 @@ fn peak(samples: u32) -> u64 {
     peak_of(&mut command)
 }
 
-/// Peak resident memory of a command that ends well, in KiB.
+/// Returns the peak resident memory in KiB of a command that succeeds.
 pub(crate) fn peak_of(command: &mut Command) -> u64 {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());

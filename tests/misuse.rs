@@ -1,13 +1,13 @@
-//! What can be typed wrong, with the exact answer to each.
+//! Tests wrong commands, with the exact answer to each.
 //!
 //! `misuse.txt` is the table: a line `$ mcdrop ...` is a case, run in a folder of files that are
-//! wrong in many ways ([`scene`]); below it stand its exit code and what it says on standard
-//! error, word for word. Lines that begin with `#` are headings. Places, times, versions and ONNX
-//! Runtime's own words are replaced by fixed ones, since they differ between machines.
+//! wrong in many ways ([`scene`]). The lines below it are its exit code and its exact output on
+//! standard error. Lines that begin with `#` are headings. Paths, times, versions and messages of
+//! ONNX Runtime are replaced by fixed words, because they differ between machines.
 //!
-//! A new case is a new `$` line. `MCDROP_BLESS=1 cargo test misuse` then writes the answers anew:
-//! read the difference as a new user would before it is committed. Where permissions do not bind
-//! (root), the cases below `without-permission/` are left as they are.
+//! To add a case, add a `$` line. `MCDROP_BLESS=1 cargo test misuse` then writes the answers again;
+//! read the difference as a new user would before it is committed. For root, whom permissions do
+//! not restrict, the cases below `without-permission/` are not changed.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -16,6 +16,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mcdrop::measure::MEASURES;
+
 use crate::fixture;
 use crate::skip::skip;
 
@@ -23,10 +25,10 @@ mod scene;
 
 use scene::Scene;
 
-/// Removed before each case.
+/// Output folder, removed before each case.
 const OUT: &str = "out";
 
-/// Cases that mean something only to a user whose permissions bind.
+/// Prefix of the cases that make sense only for a user whom permissions restrict.
 const BOUND: &str = "without-permission/";
 
 /// A case, or a heading.
@@ -77,7 +79,7 @@ fn table(blocks: &[Block]) -> String {
     texts.join("\n\n") + "\n"
 }
 
-/// A line of a shell, as far as the table needs one: `NAME=value` in front, words, 'quoted
+/// Parses a shell command, as far as the table needs it: `NAME=value` in front, words, 'quoted
 /// words', and `< FILE`.
 fn command(folder: &Path, typed: &str) -> Command {
     let mut words: Vec<String> = Vec::new();
@@ -90,7 +92,7 @@ fn command(folder: &Path, typed: &str) -> Command {
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
     command.current_dir(folder).stdin(Stdio::null());
-    // The answers of the parser follow them.
+    // The messages of the argument parser depend on these.
     command.env_remove("COLUMNS").env_remove("CLICOLOR_FORCE");
     let program = words.iter().position(|word| word == "mcdrop").expect("mcdrop");
     for setting in words.drain(..=program).take_while(|word| word != "mcdrop") {
@@ -106,13 +108,13 @@ fn command(folder: &Path, typed: &str) -> Command {
     command
 }
 
-/// Exit code and standard error of a case, with what differs between machines replaced.
+/// Returns the exit code and standard error of a case, with machine-dependent parts replaced.
 fn answer(scene: &Scene, typed: &str) -> String {
     let out = scene.path().join(OUT);
     let _ = fs::remove_dir_all(&out);
     let output = command(scene.path(), typed).output().expect("a process");
     let silent = output.stdout.is_empty() || typed.starts_with("mcdrop doctor");
-    assert!(silent, "{typed}: said on standard output");
+    assert!(silent, "{typed}: printed on standard output");
     let said = String::from_utf8(output.stderr).expect("UTF-8");
     let said = said.replace(&scene.path().display().to_string(), "SCRATCH");
     let lines: Vec<String> = said.lines().map(masked).collect();
@@ -122,9 +124,10 @@ fn answer(scene: &Scene, typed: &str) -> String {
     format!("exit {code}\n{}", lines.join("\n").trim_end())
 }
 
-/// A line with what differs between machines replaced by fixed words.
+/// Replaces the parts of a line that differ between machines by fixed words.
 fn masked(line: &str) -> String {
-    let mut line = line.to_owned();
+    let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
+    let mut line = line.replace(&measures.join(", "), "MEASURES");
     for (before, after, last) in [
         ("(onnxruntime: ", ")", true),
         (": cannot be loaded: ", "", true),
@@ -144,8 +147,8 @@ fn masked(line: &str) -> String {
     line
 }
 
-/// A line with `...` in place of what stands between two texts: up to the first or the last
-/// `after`, and all that follows where there is none.
+/// Replaces the text between two texts of a line by `...`: up to the first or the last `after`, or
+/// to the end of the line if it does not occur.
 fn between(line: &str, before: &str, after: &str, last: bool) -> String {
     let Some((begin, rest)) = line.split_once(before) else { return line.to_owned() };
     let found = if last { rest.rfind(after) } else { rest.find(after) };
@@ -153,7 +156,7 @@ fn between(line: &str, before: &str, after: &str, last: bool) -> String {
     format!("{begin}{before}...{}", &rest[end..])
 }
 
-/// The answers to all cases, on two threads with a folder each.
+/// Returns the answers to all cases, computed on two threads with a folder each.
 fn answers(typed: &[String]) -> Vec<Option<String>> {
     let next = AtomicUsize::new(0);
     let found = Mutex::new(vec![None; typed.len()]);
@@ -176,7 +179,7 @@ fn answers(typed: &[String]) -> Vec<Option<String>> {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn every_misuse_has_the_answer_that_stands_in_the_table() {
+fn every_misuse_has_the_answer_in_the_table() {
     let path = fixture::path("tests/misuse.txt");
     let before = blocks(&fs::read_to_string(&path).unwrap());
     let typed: Vec<String> = before.iter().filter_map(Block::typed).collect();
@@ -186,7 +189,7 @@ fn every_misuse_has_the_answer_that_stands_in_the_table() {
         );
     }
     let unique: HashSet<&String> = typed.iter().collect();
-    assert_eq!(unique.len(), typed.len(), "a case stands twice");
+    assert_eq!(unique.len(), typed.len(), "a case is repeated");
     assert!(typed.len() >= 100, "cases are missing");
     let mut found = answers(&typed).into_iter();
     let mut after = before.clone();
@@ -215,15 +218,15 @@ fn every_misuse_has_the_answer_that_stands_in_the_table() {
 }
 
 #[test]
-fn every_answer_in_the_table_fails_and_says_the_way_out() {
+fn every_answer_in_the_table_fails_and_has_a_hint() {
     let table = fs::read_to_string(fixture::path("tests/misuse.txt")).unwrap();
     for block in blocks(&table) {
         let Block::Case { typed, answer } = block else { continue };
         let (code, said) = answer.split_once('\n').unwrap_or((&answer, ""));
         assert!(["exit 1", "exit 2", "exit 3"].contains(&code), "{typed}: {code}");
-        let is_way_out = |line: &str| line.starts_with("hint: ") || line == "Examples:";
-        let way_out = said.lines().any(is_way_out);
-        assert!(way_out, "{typed}: no hint in {said}");
+        let is_hint = |line: &str| line.starts_with("hint: ") || line == "Examples:";
+        let has_hint = said.lines().any(is_hint);
+        assert!(has_hint, "{typed}: no hint in {said}");
         assert!(!said.contains("panicked"), "{typed}: {said}");
     }
 }

@@ -1,4 +1,4 @@
-//! Models that were cut or changed: an error or a model, never a panic, never a hang.
+//! Models that were truncated or changed: an error or a model, never a panic, never a hang.
 
 use std::fs;
 use std::sync::mpsc;
@@ -11,10 +11,10 @@ use proptest::prelude::*;
 
 use crate::fixture;
 
-/// Far beyond what any of these small files needs, on a busy machine too.
+/// Time limit, much longer than any of these small files needs on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Mostly those whose graph is more of the file than its weights, so that changes hit it.
+/// Mostly models whose graph is larger than their weights, so that changes hit it.
 const MODELS: &[&str] = &[
     "models/digits.onnx",
     "models/digits-dynamo.onnx",
@@ -74,12 +74,12 @@ fn bytes(name: &str) -> Vec<u8> {
     fs::read(fixture::path(name)).unwrap()
 }
 
-/// What opening and cutting a model of these bytes ends with.
+/// Returns the result of opening and cutting a model of these bytes.
 fn opened(content: &[u8]) -> Result<usize, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     fs::write(&path, content).unwrap();
-    // One of the models keeps its weights there.
+    // One of the models has its weights there.
     let data = "digits-dynamo.onnx.data";
     fs::copy(fixture::path("models").join(data), folder.path().join(data)).unwrap();
     let (send, receive) = mpsc::channel();
@@ -135,7 +135,7 @@ fn unchanged_models_can_be_cut() {
     }
 }
 
-/// A field of bytes or of another message, as protocol buffers encode it.
+/// Encodes a bytes or message field of protocol buffers.
 fn field(number: usize, content: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for mut value in [number << 3 | 2, content.len()] {
@@ -170,10 +170,10 @@ fn functions_that_call_each_other_twice_are_searched_once() {
         let function = [field(1, name(i).as_bytes()), twice, field(10, b"own")].concat();
         content.extend(field(25, &function));
     }
-    // The graph gets one node more, behind which no dropout lies.
+    // The graph gets one more node, which no dropout depends on.
     let caller = [call(0), field(1, b"image"), field(2, b"logits")].concat();
     content.extend(field(7, &field(1, &caller)));
-    // 2^30 calls would not end.
+    // 2^30 calls would never end.
     let message = opened(&content).unwrap_err();
     assert!(message.contains("no live dropout"), "{message}");
 }

@@ -11,7 +11,7 @@ use mcdrop::sampling::model_input;
 
 use crate::skip::skip;
 
-/// A folder that `models/onnx_package.py` wrote.
+/// Environment variable with a folder that `models/onnx_package.py` wrote.
 const FOLDER: &str = "MCDROP_ONNX_MODELS";
 
 fn models(folder: &Path) -> Vec<PathBuf> {
@@ -22,7 +22,7 @@ fn models(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// The kind of an error: its message without names and numbers.
+/// Returns the kind of an error: its message without names and numbers.
 fn kind(error: &mcdrop::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit(".onnx: ").next().unwrap_or_default();
@@ -31,9 +31,9 @@ fn kind(error: &mcdrop::Error) -> String {
     text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect()
 }
 
-/// `make verify` writes the folder where Python has onnx. Seen with onnx 1.23.2:
-/// of 2,033 models 4 are planned and 2,029 refused, most for having several inputs or no dropout;
-/// all are written back byte for byte.
+/// `make verify` writes the folder if Python has the package onnx. With onnx 1.23.2, 4 of 2,033
+/// models are planned and 2,029 refused, most because they have several inputs or no dropout; all
+/// are written back byte for byte.
 #[test]
 #[ignore = "needs the models of the onnx package"]
 fn every_model_of_the_onnx_package_is_read() {
@@ -54,13 +54,13 @@ fn every_model_of_the_onnx_package_is_read() {
         assert!(is_same, "{name} changes when written again");
         same += usize::from(is_same);
         if let Err(error) = inspect(&model, None, &SiteOptions::default()) {
-            assert!(error.hint().is_some(), "{name}: {error} has no way out");
+            assert!(error.hint().is_some(), "{name}: {error} has no hint");
         }
         let plan = Plan::new(model, None, ScoresOption::Auto);
         match plan.and_then(|plan| model_input(&plan).map(|_| plan)) {
             Ok(plan) => planned += usize::from(!plan.sites().is_empty()),
             Err(error) => {
-                assert!(error.hint().is_some(), "{name}: {error} has no way out");
+                assert!(error.hint().is_some(), "{name}: {error} has no hint");
                 *refused.entry(kind(&error)).or_default() += 1;
             }
         }

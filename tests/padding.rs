@@ -1,4 +1,4 @@
-//! Padding counts for nothing: not in maps, not in the numbers of a row.
+//! Padding affects neither maps nor the numbers of a row.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::fixture;
 const WIDTH: u32 = 300;
 const HEIGHT: u32 = 200;
 
-/// A street of a size that is no multiple of 32.
+/// Writes a street whose size is not a multiple of 32.
 fn odd_street(path: &Path) {
     let street =
         image::open(fixture::path("fixtures/streets/images/strange_00.png")).unwrap();
@@ -25,7 +25,7 @@ fn odd_street(path: &Path) {
     street.resize_exact(WIDTH, HEIGHT, filter).save(path).unwrap();
 }
 
-/// A measure at the pixels of the image, in f64, from the library's own statistics.
+/// Computes a measure at the pixels of the image, in f64, from the library's own statistics.
 fn oracle(image: &Path, measure: &Measure) -> Vec<f64> {
     let opened = fixture::open("streets");
     let options = Options { pad_to_multiple: Some(32), ..Options::default() };

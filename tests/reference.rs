@@ -1,12 +1,12 @@
-//! Measures and probabilities against PyTorch's own dropout: values by `models/reference.py`,
-//! T = 2000.
+//! Compares measures and probabilities with PyTorch's own dropout: values of `models/reference.py`
+//! at 2,000 samples.
 //!
-//! A value of the tool at T samples is expected at `limit - bias / T`. Limit and bias follow
-//! from the reference's value at 2000 samples and its mean over 20 groups of 100; the standard
-//! error of every part follows from the spread between the groups. Stratified draws only make
-//! the tool's own error smaller.
+//! The expected value at T samples is `limit - bias / T`. Limit and bias follow from the
+//! reference's value at 2,000 samples and its mean over 20 groups of 100; the standard error of
+//! every part follows from the differences between the groups. Stratified draws only make mcdrop's
+//! own error smaller.
 
-use mcdrop::measure::MEASURES;
+use mcdrop::measure::Measure;
 use mcdrop::onnx::Model;
 use mcdrop::sampling::{Sampler, SamplingOptions};
 use serde_json::Value;
@@ -14,21 +14,21 @@ use serde_json::Value;
 use crate::fixture;
 
 const SAMPLES: u32 = 496;
-/// Samples of the reference, and of one of its groups.
+/// Number of samples of the reference, and of one of its groups.
 const REFERENCE: (f64, f64) = (2000.0, 100.0);
 const GROUPS: f64 = 20.0;
-/// Standard errors that a single value may be off; with heavy tails, and tens of thousands of
-/// comparisons.
+/// Largest allowed distance of a single value in standard errors. Tails are heavy, and there are
+/// tens of thousands of comparisons.
 const FARTHEST: f64 = 8.0;
-/// Share of values that must lie within three standard errors.
+/// Smallest fraction of values within three standard errors.
 const WITHIN_THREE: f64 = 0.97;
-/// A mean that comes from fewer samples than this at [`SAMPLES`] (`n mean^2 / variance`, the
-/// number of equal events that would have this mean and spread) has no normal error: the
-/// reference may well have missed the event. Such means are small; they must agree to
+/// Limit of rare events. A mean that comes from fewer of them at [`SAMPLES`] (`n mean^2 /
+/// variance`, the number of equal events with this mean and variance) does not have a normal error,
+/// because the reference may have missed the event. Such means are small; they must agree to
 /// [`RARE_DIFFERENCE`] and are counted.
 const RARE_EVENTS: f64 = 30.0;
 const RARE_DIFFERENCE: f64 = 0.01;
-/// Rounding of the reference's and the tool's own arithmetic.
+/// Rounding error of the reference's and of mcdrop's arithmetic.
 const ROUNDING: f64 = 2e-5;
 
 struct Reference {
@@ -64,7 +64,7 @@ impl Reference {
     }
 }
 
-/// The bytes of a hash from its hexadecimal digits.
+/// Returns the bytes of a hash from its hexadecimal digits.
 fn digest(text: &str) -> Vec<u8> {
     (0..text.len())
         .step_by(2)
@@ -72,7 +72,7 @@ fn digest(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// How far values were off, in standard errors.
+/// Distances of values in standard errors.
 #[derive(Default)]
 struct Distances(Vec<f64>);
 
@@ -103,7 +103,7 @@ impl Distances {
     }
 }
 
-/// Expected value and standard error of a measure at [`SAMPLES`].
+/// Returns the expected value and standard error of a measure at [`SAMPLES`].
 fn expectation(at_all: f64, group_mean: f64, group_std: f64) -> (f64, f64) {
     let (all, group) = (1.0 / REFERENCE.0, 1.0 / REFERENCE.1);
     let own = 1.0 / f64::from(SAMPLES);
@@ -131,14 +131,16 @@ fn compare(name: &'static str, images: usize) {
             .zip(&columns)
             .map(|(row, column)| *row as usize * statistics.width() + *column as usize)
             .collect();
-        for measure in MEASURES {
+        for name in expected["measures"].as_object().unwrap().keys() {
+            let measure = Measure::by_name(name).unwrap();
             let map = measure.map(&statistics);
             let part = |key: &str| numbers(&expected[key][measure.name]);
             let (all, mean, std) =
                 (part("measures"), part("group_mean"), part("group_std"));
             for (i, &pixel) in at.iter().enumerate() {
                 let (value, error) = expectation(all[i], mean[i], std[i]);
-                // A share of votes moves in steps of one sample, however small its spread.
+                // A fraction of votes changes in steps of one sample, even if its variance is
+                // small.
                 let votes = measure.name == "variation_ratio";
                 let error =
                     if votes { error.max(1.0 / f64::from(SAMPLES)) } else { error };

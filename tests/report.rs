@@ -1,4 +1,4 @@
-//! `mcdrop report`: what it writes for whole, older, half-written and hostile folders.
+//! Tests `mcdrop report` on complete, older, incomplete and hostile folders.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) fn done(arguments: &[&str]) -> String {
     stderr(&output)
 }
 
-/// A few streets, predicted with the page and arrays; tests copy it.
+/// A few streets, predicted with the page and arrays; tests use copies.
 static STREETS: LazyLock<TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
@@ -61,7 +61,7 @@ fn streets() -> (TempDir, PathBuf) {
     (folder, out)
 }
 
-/// What the page's script knows.
+/// Returns the data of the page's script.
 fn page_data(out: &Path) -> Value {
     let html = fs::read_to_string(out.join("report.html")).unwrap();
     let start = html.split_once("id=\"page-data\">").unwrap().1;
@@ -138,7 +138,7 @@ fn a_page_made_later_shows_the_same_from_the_most_exact_files() {
                 let _ = fs::remove_file(out.join(format!("{kind}/{id}.{gone}")));
             }
         }
-        // What was read before is older than its sources only if these were written again.
+        // The page's values are read again only if their sources were written after them.
         let _ = fs::remove_dir_all(out.join("report"));
         let said = report(&out, &[]);
         assert!(said.starts_with("open ") && said.lines().count() == 1, "{said}");
@@ -172,7 +172,7 @@ fn labels_show_which_pixels_are_wrong_and_belong_to_the_option_labels() {
 }
 
 #[test]
-fn what_is_missing_or_damaged_is_said_and_the_rest_is_shown() {
+fn what_is_missing_or_damaged_is_reported_and_the_rest_is_shown() {
     let (_folder, out) = streets();
     fs::remove_dir_all(out.join("report")).unwrap();
     for ending in ["npy", "tif", "16.png"] {
@@ -237,7 +237,7 @@ fn what_is_missing_or_damaged_is_said_and_the_rest_is_shown() {
 }
 
 #[test]
-fn images_that_moved_are_found_where_it_is_said_and_changed_ones_are_not_shown() {
+fn images_that_moved_are_found_with_the_option_and_changed_ones_are_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let photos = folder.path().join("photos");
     fs::create_dir_all(&photos).unwrap();

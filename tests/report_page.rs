@@ -1,4 +1,4 @@
-//! The page in a real browser, opened from disk: controls, values, names, size and speed.
+//! Tests the page in a real browser, opened from disk: controls, values, names, size and speed.
 //!
 //! Without Chromium these tests are skipped; with `MCDROP_BROWSER=required` they fail.
 
@@ -51,7 +51,7 @@ static DIGITS: LazyLock<TempDir> = LazyLock::new(|| {
     folder
 });
 
-/// Nothing was said on the console, and nothing asked for but files of the folder.
+/// Checks that the console is empty, and that only files of the folder were requested.
 fn is_quiet(window: &Window, folder: &Path) {
     assert_eq!(window.problems(), Vec::<String>::new());
     let folder = browser::address(folder);
@@ -72,7 +72,7 @@ fn open_image(window: &Window, name: &str) {
     window.wait(&format!("document.getElementById('viewer').dataset.ready === {name:?}"));
 }
 
-/// Points at a pixel of the picture, and says where it is in the window.
+/// Moves the mouse to a pixel of the picture; returns its position in the window.
 fn point_at(window: &Window, (x, y): (usize, usize)) -> (f64, f64) {
     let place = window.ask(&format!(
         "(() => {{ const box = document.querySelector('.sheet').getBoundingClientRect(); \
@@ -99,7 +99,7 @@ fn images_are_sorted_filtered_and_found_by_name() {
     let header = reader.headers().unwrap().clone();
     let place = |name: &str| header.iter().position(|column| column == name).unwrap();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-    // Pictures that are there stay, whatever the size of the window.
+    // Pictures that are shown stay, whatever the size of the window.
     window.run("document.querySelector('#gallery img').isKept = true");
     let width = "document.querySelector('#gallery .card').style.width";
     let before = window.ask(width);
@@ -154,7 +154,7 @@ fn images_are_sorted_filtered_and_found_by_name() {
 }
 
 #[test]
-fn the_viewer_works_with_the_keyboard_alone() {
+fn the_viewer_works_with_only_the_keyboard() {
     if !browser::is_there() {
         return;
     }

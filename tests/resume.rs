@@ -1,4 +1,4 @@
-//! Runs that are killed, stopped, starved of disk space, and started again.
+//! Tests runs that are killed, stopped, without disk space, and resumed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +13,10 @@ use crate::skip::skip;
 
 const IMAGES: usize = 40;
 
-/// Longer than any step takes on a busy machine.
+/// Time limit, longer than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// A folder with `images`: tiles of the streets, small enough that a run takes a few seconds.
+/// A folder with `images`: tiles of the streets, small enough for a run of a few seconds.
 struct Scene {
     folder: TempDir,
 }
@@ -66,7 +66,7 @@ impl Scene {
         self.command(out, &[]).spawn().unwrap()
     }
 
-    /// Every file of a run with its bytes, `run.json` without its times.
+    /// Returns every file of a run with its bytes, `run.json` without its times.
     fn files(&self, out: &str) -> BTreeMap<String, Vec<u8>> {
         files(&self.path(out))
     }
@@ -139,7 +139,7 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.success());
 }
 
-/// Stops a run at random moments with a signal, each time resumes it, and compares.
+/// Stops a run at random moments with a signal, resumes it each time, and compares the results.
 #[cfg(unix)]
 fn stopped_at_random(moments: u32, name: &str) {
     let scene = Scene::new(IMAGES);
@@ -148,8 +148,8 @@ fn stopped_at_random(moments: u32, name: &str) {
     let duration = started.elapsed();
     let whole = scene.files("whole");
     let (mut chance, mut cut_short, mut rows_lost) = (Chance(moments.into()), 0, 0);
-    // Rows, not seconds, choose the moment: the machine may be busy in one run and idle in the
-    // next. A part of the time of one row spreads the moments within it.
+    // Rows, not seconds, determine the moment, because the machine may be busy in one run and idle
+    // in the next. A fraction of the time of one row varies the moments within it.
     let one_row = duration / IMAGES as u32;
     for moment in 0..moments {
         let out = format!("out-{moment}");
@@ -169,7 +169,7 @@ fn stopped_at_random(moments: u32, name: &str) {
     }
     println!("{name} at {moments} moments of {duration:?}: {cut_short} cut short");
     assert!(cut_short * 2 > moments, "only {cut_short} runs were cut short");
-    // A torn last row may count as a line above.
+    // An incomplete last row may count as a line above.
     assert!(rows_lost * 10 <= moments, "{rows_lost} resumed runs kept fewer rows");
 }
 
@@ -233,8 +233,7 @@ fn a_signal_ends_a_run_within_5_seconds() {
     }
 }
 
-/// Sends a signal to a run that has written rows. Returns what it printed, and the time until its
-/// end.
+/// Sends a signal to a run that has written rows. Returns its output, and the time until it ended.
 #[cfg(unix)]
 fn end_by_signal(scene: &Scene, name: &str) -> (Output, Duration) {
     let child = scene.start(name);
@@ -262,7 +261,7 @@ fn a_second_signal_ends_a_run_at_once() {
     std::thread::sleep(Duration::from_millis(200));
     signal(&child, "-INT");
     let ended = child.wait_with_output().unwrap();
-    // The code of the second signal: the run did not end by the first.
+    // The exit code of the second signal: the first one did not end the run.
     assert_eq!(ended.status.code(), Some(130), "{}", text(&ended));
 }
 
@@ -289,7 +288,7 @@ fn a_file_that_may_not_grow_ends_a_run_that_loses_nothing_and_goes_on_later() {
     let scene = Scene::new(IMAGES);
     let few = ["--maps", "mutual_information"];
     assert!(scene.run("whole", &few).status.success());
-    // Rows grow past the limit before the last one; no map is as large.
+    // The table exceeds the limit before the last row; no map is as large.
     let rows = fs::metadata(scene.path("whole/predictions.csv")).unwrap().len();
     let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", rows * 3 / 4 / 512);
     let command = scene.command("out", &few);
@@ -320,7 +319,8 @@ fn a_full_disk_ends_a_run_that_loses_nothing_and_goes_on_when_there_is_room() {
     assert!(scene.run("whole", &[]).status.success());
     let size: usize =
         scene.files("whole").values().map(|bytes| bytes.len().max(4096)).sum();
-    // A small file system of its own, full half way; then room, and the same command again.
+    // A small file system fills up during the run; then there is room, and the same command runs
+    // again.
     let script = format!(
         "mkdir out && mount -t tmpfs -o size={} none out || exit 77\n\
          \"$@\"; code=$?; test $code = 1 || exit 78\n\
@@ -459,7 +459,7 @@ fn a_model_by_another_name_a_larger_limit_and_an_image_twice_in_the_table_change
     assert!(text(&again).contains("3 images, all done before"), "{}", text(&again));
     let mut found = scene.files("out");
     let mut expected = whole;
-    // The record says which model, by which name.
+    // The records differ in the path of the model.
     for files in [&mut found, &mut expected] {
         files.remove("run.json");
     }

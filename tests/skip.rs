@@ -1,7 +1,7 @@
 //! Tests that cannot run on this machine.
 //!
 //! Such a test calls [`skip`] and returns. `make test` prints the reasons at its end, so that a
-//! test that did not run is never mistaken for one that passed.
+//! skipped test is not mistaken for one that passed.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

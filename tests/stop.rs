@@ -1,4 +1,4 @@
-//! `--samples auto`: how many samples images take, and what that is worth.
+//! Tests `--samples auto`: the number of samples that images take, and its effect.
 
 use mcdrop::input::{NetworkInput, Source, list_images};
 use mcdrop::measure::PREDICTIVE_ENTROPY;
@@ -16,7 +16,7 @@ fn options(samples: u32, seed: u64, stop: Option<(StopTarget, f64)>) -> Sampling
     SamplingOptions { samples, seed, stop, ..SamplingOptions::default() }
 }
 
-/// Images of a fixture folder, as the network of `name` takes them.
+/// Returns images of a fixture folder as inputs of the network `name`.
 fn images(name: &str, folder: &str, step: usize) -> Vec<(NetworkInput, u64)> {
     let opened = fixture::open(name);
     let listed =
@@ -50,7 +50,7 @@ fn entropy(statistics: &Statistics) -> Vec<f32> {
     PREDICTIVE_ENTROPY.map(statistics).values
 }
 
-/// Root mean square over the pixels.
+/// Returns the root mean square over the pixels.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
     let square = |(x, y): (&f32, &f32)| f64::from(x - y).powi(2);
     (a.iter().zip(b).map(square).sum::<f64>() / a.len() as f64).sqrt()
@@ -92,8 +92,8 @@ fn a_street_stops_early_where_the_tolerance_is_wide_and_never_where_it_is_none()
 }
 
 #[test]
-fn the_program_says_how_many_samples_each_image_took_and_what_that_does_to_mutual_information()
- {
+fn the_number_of_samples_of_each_image_is_reported_with_its_effect_on_mutual_information()
+{
     let folder = tempfile::tempdir().unwrap();
     let run = |name: &str, more: &[&str]| {
         let out = folder.path().join(name);
@@ -119,7 +119,10 @@ fn the_program_says_how_many_samples_each_image_took_and_what_that_does_to_mutua
     let (samples, said) = run("auto", &["--samples", "auto"]);
     assert!(samples.iter().all(|n| n % 31 == 0 && (31..=310).contains(n)), "{samples:?}");
     assert!(samples.contains(&31) && samples.iter().any(|n| *n > 31), "{samples:?}");
-    assert!(said.contains("mutual_information is about 1/T too small"), "{said}");
+    assert!(
+        said.contains("mutual_information is too small by a fraction of about 1/T"),
+        "{said}"
+    );
     let most =
         ["--samples", "auto", "--max-samples", "40", "--measures", "predictive_entropy"];
     let (samples, said) = run("most", &[&most[..], &["--maps", "none"]].concat());
@@ -127,7 +130,8 @@ fn the_program_says_how_many_samples_each_image_took_and_what_that_does_to_mutua
     assert!(samples.contains(&40) && !said.contains("1/T"), "{samples:?} {said}");
 }
 
-/// What a rule takes and leaves, against fixed numbers of samples, over a few seeds.
+/// Compares the samples and errors of a rule with those of fixed numbers of samples, over a few
+/// seeds.
 fn study(name: &str, images: &[(NetworkInput, u64)], tolerances: &[f64]) {
     let class = all(name, images, options(MOST, 0, Some((StopTarget::Class, 0.01))));
     let samples = mean(class.iter().map(|found| found.n_samples() as f64));
@@ -193,7 +197,7 @@ fn false_decisions_over_a_thousand_runs_are_rarer_than_promised() {
     let truth =
         SamplingOptions { draws: Draws::Independent, ..options(31_000, 1_000_000, None) };
     let truth = all("digits", &images, truth);
-    // Images whose class 31 samples leave open at least now and then.
+    // Images whose class is undecided after 31 samples in some runs.
     let closest = |found: &Statistics| {
         let mut mean = found.mean();
         mean.sort_by(f32::total_cmp);

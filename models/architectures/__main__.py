@@ -1,4 +1,4 @@
-"""Published architectures as ONNX graphs without their weights, and how much each computes.
+"""Writes published architectures as ONNX graphs without their weights, with their multiply-adds.
 
 Writes fixtures/architectures/NAME-MODE-EXPORTER.onnx and architectures.json. MODE is "eval", or
 "dropout": evaluation mode with the modules that drop set to training. EXPORTER is "legacy" (opset
@@ -7,7 +7,7 @@ in each are in models.py. The first input, "image", has an open batch; there is 
 output, "logits".
 
 Weights are random and are not kept: each initializer above 1 KB is external data at an offset of
-"weights.bin", which is not here. Any file of that length, such as one hole, makes the graph run.
+"weights.bin", which is not committed. Any file of that length, such as a sparse one, makes the graph run.
 Names of nodes, and dynamo's scopes and classes of the modules that a node comes from, are kept; in
 files above 250 KB not the classes, and above 400 KB not the names of constants.
 
@@ -17,35 +17,35 @@ architectures.json: {file: ...}
     size            [C, H, W]
     data_bytes      length of weights.bin
     multiply_adds   of one image, counted by PyTorch and not from the file: half of what
-                    torch.utils.flop_counter.FlopCounterMode says of the model on the meta device,
+                    torch.utils.flop_counter.FlopCounterMode counts for the model on the meta device,
                     with attention as two products (SDPBackend.MATH) and without the fast path of
-                    nn.MultiheadAttention; biases and everything but products count nothing
+                    nn.MultiheadAttention; only products count, not biases
     graph_multiply_adds     the same from the file: Conv, Gemm and MatMul by the shapes of
-                    onnx.shape_inference, and by running where that does not know
-    suffix_multiply_adds    those of the operators whose input depends on what a live site gave,
+                    onnx.shape_inference, or else by running the file
+    suffix_multiply_adds    those of the operators whose input depends on a live site,
                     followed through PyTorch's operators by memory (count.py); null
                     without live sites
     sites           number of live sites: all, and by kind: dropout, stochastic_depth
     ratios          of the live sites in the order of the file
-    inert           Dropout nodes that do nothing as they stand
+    inert           Dropout nodes without effect
     head            last layers with weights before the output, by node name
     candidates      where dropout belongs, in evaluation mode too; in the order of the file:
-        node        the node before which it goes; where several read the tensor, the first
-        place       head, linear, attention, residual or decoder; null where none of these fits
+        node        the node before which it goes; the first, if several read the tensor
+        place       head, linear, attention, residual or decoder; null if none of these fits
         tensor      what is dropped from
-        dropout     module of the architecture that drops there, though perhaps at a rate of 0 (in
-                    brackets where a function of that argument does it); null where none does and
-                    the place is only the obvious one
+        dropout     module of the architecture that drops there, perhaps at a rate of 0 (in
+                    brackets if it is an argument of a function); null if the architecture has no
+                    dropout at this place
     verdict         live, inert (Dropout nodes, none of which does anything) or none
-    note            or absent
+    note            optional
 
 Checked here: both counts agree within 1 %; the live sites of the file are those that PyTorch ran,
 in the same order; each lies before a candidate that names its module; ONNX Runtime runs the file
-with a data file that is one hole, for one and two images.
+with a sparse data file, for one and two images.
 
 Run (some minutes; versions in requirements.txt):
     pip install torch torchvision transformers onnx onnxscript onnxruntime numpy
-    python -m models.architectures          all; or those whose names begin so, others stay
+    python -m models.architectures          all; or only those whose names begin with an argument
 """
 
 import json
@@ -74,7 +74,7 @@ OPSETS = {"legacy": 17, "dynamo": 20}
 
 
 def build(network, mode):
-    """With no two weights alike, as after training: exporters merge equal ones."""
+    """Returns the model with random weights that are all different, because exporters merge equal ones."""
     torch.manual_seed(zlib.crc32(network.name.encode()))
     model = set_mode(network.make(), mode, network.awake)
     with torch.no_grad():
@@ -85,7 +85,7 @@ def build(network, mode):
 
 
 def export(network, model, exporter, folder):
-    """The exporter's file, read without its weights."""
+    """Exports a model and returns the file without its weights."""
     path, example = Path(folder) / "model.onnx", torch.rand(2, *network.size)
     if exporter == "legacy":
         export_legacy(model, example, path, {0: "batch"}, opset=OPSETS[exporter])
@@ -98,7 +98,7 @@ def export(network, model, exporter, folder):
 
 
 def check(entry, found, sites, live, model):
-    """What is wrong, in words."""
+    """Returns the differences between the counts, as texts."""
     wrong = []
     for name, mine in zip(("multiply_adds", "suffix_multiply_adds"), found):
         theirs = entry[name] or 0
@@ -124,7 +124,7 @@ def check(entry, found, sites, live, model):
 
 
 def shapes(model, network, length):
-    """Shapes of the tensors of products: inferred, and where that fails as ONNX Runtime has them."""
+    """Returns the shapes of the operands of products: inferred, or else measured with ONNX Runtime."""
     shape = sizes.shapes(model, network.size)
     missing = list(dict.fromkeys(sizes.unknown(model, shape)))
     outputs = [o.name for o in model.graph.output]
@@ -136,7 +136,7 @@ def shapes(model, network, length):
 
 
 def make(network, mode, exporter, counted):
-    """Writes and checks one file: its name, its entry and what is wrong."""
+    """Writes and checks one file; returns its name, its entry and the differences."""
     name = f"{network.name}-{mode}-{exporter}.onnx"
     path = FOLDER / name
     all_, behind, sites = counted
@@ -175,7 +175,7 @@ def make(network, mode, exporter, counted):
 
 
 def save(table):
-    """One line for each file; entries of other files stay. Bytes of all files."""
+    """Writes the table, one line per file, and keeps entries of other files; returns the size of all files."""
     path = FOLDER / "architectures.json"
     table = (json.loads(path.read_text()) if path.exists() else {}) | table
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(table.items()))

@@ -1,8 +1,8 @@
-"""Multiply-adds and random sites of a PyTorch model, counted while it runs; nothing of ONNX.
+"""Counts multiply-adds and random sites of a PyTorch model while it runs, without ONNX.
 
-The model runs on PyTorch's meta device: shapes without values, so without memory or time. The
-products are those of torch.utils.flop_counter's own table of formulas (convolution, mm, addmm, bmm
-and relatives), two operations a multiply-add; biases count nothing.
+The model runs on PyTorch's meta device: tensors have shapes but no values, so it takes neither memory nor time.
+Products are counted by the formulas of torch.utils.flop_counter (convolution, mm, addmm, bmm and related
+operators), where two operations are one multiply-add; biases are not counted.
 """
 
 import copy
@@ -29,10 +29,10 @@ class Modules:
 
 
 class Count(TorchDispatchMode):
-    """Multiply-adds of all operators, of those that a random number reaches, and the random ones.
+    """Counts the multiply-adds of all operators and of those that depend on a random number, and lists random operators.
 
-    A random number reaches what shares memory with its output, and every output of an operator that
-    reads such memory."""
+    A tensor depends on a random number if it shares memory with the output of a random operator, or is an output of
+    an operator that reads such memory."""
 
     def __init__(self, modules):
         super().__init__()
@@ -74,9 +74,9 @@ class Count(TorchDispatchMode):
 
 
 def count(model, size):
-    """(all multiply-adds, those behind a random site, the random sites) for one image.
+    """Returns (all multiply-adds, those after a random site, the random sites) for one image.
 
-    The sum is checked against FlopCounterMode's."""
+    The sum is checked against FlopCounterMode."""
     model = copy.deepcopy(model).to("meta")
     image = torch.empty(1, *size, device="meta")
     torch.backends.mha.set_fastpath_enabled(False)  # one operator without a formula

@@ -1,4 +1,4 @@
-"""ONNX files without their weights: how architectures.py writes and reads them."""
+"""Reads and writes ONNX files without their weights."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ MOVERS = {"Identity", "Cast", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Tra
 
 
 def load_small(model, folder):
-    """The values of the initializers that stay in the file; dynamo has put these too beside it."""
+    """Loads the values of the initializers that stay in the file; dynamo writes these to the data file, too."""
     for tensor in model.graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL and data_bytes(tensor) <= INLINE:
             load_external_data_for_tensor(tensor, folder)
@@ -29,13 +29,13 @@ def load_small(model, folder):
 
 
 def strip_classes(model):
-    """Drops the classes of the modules that a node comes from; the paths of the modules stay."""
+    """Removes the classes of the modules that a node comes from; keeps the paths of the modules."""
     for node in model.graph.node:
         keep(node, KEPT[:1])
 
 
 def shorten_constants(model):
-    """Short names for the outputs of Constant nodes, a sixth of a large legacy file."""
+    """Shortens the names of the outputs of Constant nodes, a sixth of a large legacy file."""
     made = (n.output[0] for n in model.graph.node if n.op_type == "Constant")
     names = {name: f"c{i}" for i, name in enumerate(made)}
     for node in model.graph.node:
@@ -44,8 +44,8 @@ def shorten_constants(model):
 
 
 def strip(model):
-    """Keeps the graph alone: the larger initializers become places in a data file of a length that
-    is returned, and what exporters say about nodes goes, but for names, scopes and classes."""
+    """Keeps only the graph: larger initializers become positions in a data file, whose length is returned. Of the
+    metadata of nodes, only names, scopes and classes stay."""
     offset = 0
     for tensor in model.graph.initializer:
         size = data_bytes(tensor)
@@ -83,14 +83,14 @@ def keep(node, keys):
 
 
 def top(model):
-    """The graph with the values that are in the file."""
+    """Returns the top-level scope, with the values that are in the file."""
     inside = [t for t in model.graph.initializer if t.data_location != TensorProto.EXTERNAL]
     return Scope(model, model.graph.node, inside)
 
 
 def module_of(node):
-    """Path of the module that a node comes from: dynamo's scopes, or the name that the legacy
-    exporter gives, "/mlp/mlp.3/Add", where the child of a Sequential repeats its parent."""
+    """Returns the path of the module that a node comes from: by dynamo's scopes, or by the name that the legacy
+    exporter gives, "/mlp/mlp.3/Add", in which the child of a Sequential repeats its parent."""
     for p in node.metadata_props:
         if p.key == KEPT[0]:
             scopes = ast.literal_eval(p.value)
@@ -104,7 +104,7 @@ def module_of(node):
 
 
 def matches(model, rule):
-    """(node, match of its module) for what a rule means."""
+    """Yields (node, match of its module) for the nodes that a rule selects."""
     graph = top(model)
     turns, found = Counter(), []
     for node in model.graph.node:
@@ -120,7 +120,7 @@ def matches(model, rule):
 
 
 def softmax_operand(graph, node):
-    """The operand of a product that comes out of a softmax."""
+    """Returns the operand of a product that is computed by a softmax."""
     for name in node.input:
         maker = graph.makers.get(name)
         while maker is not None and maker.op_type in ("Dropout", "Reshape", "Identity", "Where"):
@@ -131,7 +131,7 @@ def softmax_operand(graph, node):
 
 
 def candidates(model, rules):
-    """Where dropout belongs: the node that reads, what it reads, and which module drops there."""
+    """Returns the places for dropout: the reading node, the tensor, and the module that has a dropout there."""
     graph, found = top(model), []
     order = {node.name: i for i, node in enumerate(model.graph.node)}
     for rule in rules:
@@ -152,7 +152,7 @@ DROPPING = {*MOVERS, "Dropout", "Less", "Add", "Floor"}
 
 
 def sites_before(model, tensor, live):
-    """Live sites from which only arithmetic of masks and moving leads to a tensor."""
+    """Returns the live sites from which only arithmetic of masks and reshaping leads to a tensor."""
     graph, found, open_ = top(model), set(), [tensor]
     while open_:
         node = graph.makers.get(open_.pop())
@@ -166,12 +166,12 @@ def sites_before(model, tensor, live):
 
 
 def sites_after(model, tensor, live):
-    """Live sites that read a tensor."""
+    """Returns the live sites that read a tensor."""
     return {n.name for n in top(model).readers.get(tensor, []) if n.name in live}
 
 
 def head(model):
-    """Names of the layers with weights from which nothing but other nodes lead to the output."""
+    """Returns the names of the last layers with weights before the output."""
     graph, heads, open_ = top(model), [], [o.name for o in model.graph.output]
     while open_:
         node = graph.makers.get(open_.pop(0))
@@ -185,7 +185,7 @@ def head(model):
 
 
 def random_sites(model):
-    """(live sites, number of Dropout nodes that do nothing) as the file has them."""
+    """Returns (live sites, number of Dropout nodes without effect) of a file."""
     opset = next(o.version for o in model.opset_import if o.domain == "")
     live, dead = [], 0
     for node, scope in walk(top(model)):

@@ -1,6 +1,6 @@
-"""The networks of architectures.py, and where in each of them dropout belongs.
+"""The published networks, and the places in each where dropout belongs.
 
-All are built without weights. Sizes and rates are the published ones where nothing else is said.
+All are built without trained weights. Sizes and rates are the published ones unless stated otherwise.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Chosen(nn.Module):
 
 
 def set_mode(model, mode, awake=()):
-    """Evaluation mode; in "dropout" mode with the modules that drop set to training."""
+    """Sets evaluation mode; in "dropout" mode, the modules that drop are in training mode."""
     model.eval()
     if mode == "dropout":
         for module in model.modules():

@@ -1,6 +1,7 @@
 """Shapes in a graph without weights, and the multiply-adds that follow from them.
 
-By onnx.shape_inference, or by a run in ONNX Runtime beside a data file that is one hole."""
+Shapes are computed by onnx.shape_inference, or by running the file with a sparse data file.
+"""
 
 import tempfile
 from math import prod
@@ -17,7 +18,7 @@ PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum")
 
 
 def run(model, length, size, batches, outputs=()):
-    """Shapes of the model's output, then of `outputs`, for each batch of black images."""
+    """Returns the shapes of the model's output, then of `outputs`, for each batch of black images."""
     model = onnx.ModelProto.FromString(model.SerializeToString())
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
     with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +35,7 @@ def run(model, length, size, batches, outputs=()):
 
 
 def shapes(model, size):
-    """Shapes of all tensors for one image, by onnx.shape_inference."""
+    """Returns the shapes of all tensors for one image, by onnx.shape_inference."""
     known = onnx.ModelProto()
     known.CopyFrom(model)
     for d, n in zip(known.graph.input[0].type.tensor_type.shape.dim, (1, *size)):
@@ -51,7 +52,7 @@ def shapes(model, size):
 
 
 def multiply_adds(node, shape):
-    """Of one node."""
+    """Returns the multiply-adds of one node."""
     if node.op_type not in PRODUCTS:
         return 0
     out = shape[node.output[0]]
@@ -66,13 +67,13 @@ def multiply_adds(node, shape):
 
 
 def unknown(model, shape):
-    """Tensors of products whose shape is not known."""
+    """Returns the operands of products whose shape is not known."""
     return [t for node in model.graph.node if node.op_type in PRODUCTS
             for t in [*node.input[:2], node.output[0]] if t not in shape]
 
 
 def count(model, shape, sites):
-    """(all multiply-adds, those behind the named nodes), from shapes."""
+    """Returns (all multiply-adds, those after the named nodes), computed from shapes."""
     all_, behind, reached = 0, 0, set()
     for node in model.graph.node:
         alive = node.name in sites or any(i in reached for i in node.input)

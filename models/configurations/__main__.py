@@ -1,4 +1,4 @@
-"""Makes fixtures/configurations: preprocessing configurations, and what the libraries that read them give a network.
+"""Makes fixtures/configurations: preprocessing configurations, and the network inputs that their libraries compute.
 
     pip install -r models/requirements.txt
     python -m models.configurations [CASE ...]
@@ -12,22 +12,22 @@ For each case there is a folder `<case>/` with the configuration as the library 
     library        whose arithmetic the reference used: "torchvision" (uint8 tensors), "rounded" (float tensors,
                    rounded to 8 bits after resizing: torchvision's first transforms on uint8 tensors), "pillow",
                    "opencv", "float" (float tensors, never rounded)
-    class, notes   what was really run
-    bands          of the images: 3, or 4 where they have alpha (not premultiplied)
-    input          the imagined model's input: channels, height, width; null is "any"
+    class, notes   the code that was run
+    bands          of the images: 3, or 4 with alpha (not premultiplied)
+    input          the input of a hypothetical model: channels, height, width; null is "any"
     sizes          one result for each image size, all [width, height]:
         image, network   the image and the network's input
         shape            [channels, height, width] of the network's input
         sha256           of the 8-bit pixels after resizing, cropping and padding with a color, before scaling and
                          normalizing; rows of pixels of channels, the channels in the network's order. Null where
                          there are none (library "float")
-        pixels           left, top, width, height of those pixels in the network's input, where they are not all of it
+        pixels           left, top, width, height of those pixels in the network's input, if they are only a part of it
                          (padding with zeros after normalizing)
         values           [flat index, f32] of the network's input; the decimals read back exactly
         bytes            the pixels at the same places, null outside
-        error            the library refuses this image, with this message; then nothing else is there
+        error            message with which the library refuses this image; there are no other keys then
 
-The images are not stored. `formula.json` says how to make them, with the hash of each (rows of pixels of RGB).
+The images are not stored. `formula.json` contains the formula, and the hash of each (rows of pixels of RGB).
 
 transformers chooses the arithmetic by the class: those of version 5 resize uint8 tensors with antialiasing, except
 DINOv3's, which resizes floats; the classes named ...Pil use Pillow, as most of version 4 did.
@@ -62,7 +62,7 @@ def made():
 
 
 def write(path, head, key, rows):
-    """JSON with one row a line, so that changes can be read."""
+    """Writes JSON with one row per line, so that changes are readable."""
     lines = ",\n".join("    " + json.dumps(row, separators=(",", ":")) for row in rows)
     text = json.dumps(made() | head, indent=2).removesuffix("\n}")
     path.write_text(f'{text},\n  "{key}": [\n{lines}\n  ]\n}}\n')

@@ -1,4 +1,4 @@
-"""Cases of Hugging Face's image processors, class by class; see models/configurations."""
+"""Cases of Hugging Face's image processors, class by class (see models/configurations)."""
 
 import json
 
@@ -46,12 +46,12 @@ def model_config(model_type, architecture, **more):
 
 
 def saved(name, **settings):
-    """preprocessor_config.json as transformers saves it."""
+    """Returns preprocessor_config.json as transformers saves it."""
     return json.loads(getattr(transformers, name)(**settings).to_json_string())
 
 
 def case(name, preprocessor, config=None, *, input=(224, 224), backend="torchvision", library=None, **more):
-    """A case with the files of a model on the hub; `input` is height and width."""
+    """Creates a case with the files of a model on the hub; `input` is height and width."""
     library = library or {"torchvision": "torchvision", "pil": "pillow"}[backend]
     files = {"preprocessor_config.json": preprocessor}
     files |= {"config.json": config} if config else {}
@@ -81,7 +81,7 @@ CLASSES = {
 
 
 def class_cases():
-    """Every class with its defaults: said by the file, and left out of it."""
+    """Yields every class with its defaults: with and without the keys in the file."""
     for name, (kind, size, model_type, architecture) in CLASSES.items():
         config = model_config(model_type, architecture)
         more = {"input": size, "library": "float" if name == "dinov3" else None}
@@ -91,7 +91,7 @@ def class_cases():
 
 
 def class_variants():
-    """What single classes do beyond the common rules."""
+    """Yields behavior of single classes that differs from the common rules."""
     convnext = "ConvNextImageProcessor"
     yield case("convnext_224", saved(convnext, size={"shortest_edge": 224}))
     yield case("convnext_288", saved(convnext, size={"shortest_edge": 288}, crop_pct=0.95), input=(288, 288))
@@ -122,7 +122,7 @@ def class_variants():
 
 
 def dense_cases():
-    """Classes that round sides to multiples, or pad."""
+    """Yields classes that round sides to multiples, or pad."""
     dpt = {"keep_aspect_ratio": True, "ensure_multiple_of": 32, "size": {"height": 384, "width": 384}}
     config = model_config("dpt", "DPTForSemanticSegmentation")
     sizes = FEW_SIZES + ROUNDING_SIZES

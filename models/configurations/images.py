@@ -1,4 +1,4 @@
-"""Images made by an integer formula, and what is kept of a network input; see models/configurations."""
+"""Images of an integer formula, and the stored part of a network's input (see models/configurations)."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ SAMPLES = 20
 
 
 def formula_image(width, height, bands=3):
-    """The image of `FORMULA`: uint8, [height, width, bands]."""
+    """Returns the image of `FORMULA`: uint8, [height, width, bands]."""
     y, x, c = np.meshgrid(*(np.arange(n, dtype=np.uint32) for n in (height, width, bands)), indexing="ij")
     number = np.uint32
     t = (x * (3 + 2 * c) + y * (7 - 2 * c) + 40 * c) % 512
@@ -53,15 +53,15 @@ def sha256(array):
 
 
 def shortest(value):
-    """The shortest decimal that reads back as the same f32."""
+    """Returns the shortest decimal that reads back as the same f32."""
     return float(np.format_float_positional(np.float32(value), unique=True, trim="0")) if value else 0.0
 
 
 def kept(size, values, pixels, corner=(0, 0)):
-    """What is kept of a result.
+    """Returns the part of a result that is stored.
 
-    `values`: f32 [C, H, W]; `pixels`: uint8 [H, W, C] before scaling, channels in the network's order, or None. The
-    pixels are fewer than the values where a library pads after normalizing; `corner` (left, top) is where they lie.
+    `values`: f32 [C, H, W]; `pixels`: uint8 [H, W, C] before scaling, channels in the network's order, or None. There
+    are fewer pixels than values if a library pads after normalizing; `corner` (left, top) is then their position.
     """
     channels, height, width = values.shape
     count = values.size
@@ -84,10 +84,10 @@ def byte(pixels, channel, y, x):
 
 @dataclass
 class Case:
-    """A configuration, and the function that gives what its library makes of an image.
+    """A configuration, and a function that computes the network's input with its library.
 
-    `prepare` takes the folder with the files and returns the name of what runs and a function of the image (uint8
-    [H, W, 3]) that returns `values`, `pixels` and perhaps `corner` for `kept`.
+    `prepare` takes the folder with the files. It returns the name of the code that runs, and a function of the image
+    (uint8 [H, W, 3]) that returns `values`, `pixels` and optionally `corner` for `kept`.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Case:
     extra: dict = field(default_factory=dict)
 
     def results(self):
-        """The head of the case's file, and its rows."""
+        """Returns the head of the case's file, and its rows."""
         kind, run = self.prepare(FOLDER / self.name)
         height, width = self.input
         head = {"name": self.name, "folder": self.name if self.files else None, "library": self.library}

@@ -1,4 +1,4 @@
-"""Cases of timm, torchvision's presets, Ultralytics and mmdeploy; see models/configurations."""
+"""Cases of timm, torchvision's presets, Ultralytics and mmdeploy (see models/configurations)."""
 
 import ast
 
@@ -19,7 +19,7 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
 def run_steps(steps):
-    """Steps of torchvision on a PIL image; the pixels are what `ToTensor` is given."""
+    """Returns a function that runs steps of torchvision on a PIL image; pixels are the input of `ToTensor`."""
     first = next(i for i, step in enumerate(steps) if isinstance(step, transforms.ToTensor))
 
     def run(image):
@@ -99,7 +99,7 @@ def torchvision_cases():
 
 
 def letterbox(height, width):
-    """The published rule of the letterbox: the image keeps its shape, gray 114 lies around it."""
+    """Returns the letterbox by its published rule: keeps the aspect ratio and adds gray 114 around the image."""
 
     def run(image):
         h, w = image.shape[:2]
@@ -116,7 +116,7 @@ def letterbox(height, width):
 
 
 def ultralytics_case(name, task, size, **more):
-    """Ultralytics is not run: its rules are public, its arithmetic is that of Pillow or OpenCV."""
+    """Creates a case by Ultralytics' public rules, with the arithmetic of Pillow or OpenCV; does not run it."""
     names = "{0: 'person', 1: 'bi\"cycle', 2: \"driver's\"}"
     properties = {"description": "Ultralytics model", "author": "Ultralytics", "version": "8.3.0", "stride": "32"}
     properties |= {"task": task, "batch": "1", "imgsz": size, "names": names, "channels": "3"}
@@ -138,9 +138,9 @@ def ultralytics_cases():
 
 
 def mmdeploy_case(name, resize, normalize, input=(None, None), **more):
-    """mmcv's steps: BGR is decoded, resized, made RGB if asked for; then (x - mean) * (1 / std).
+    """Creates a case of mmcv's steps: BGR is decoded, resized, converted to RGB if requested; then (x - mean) * (1 / std).
 
-    The difference is taken in f32; 1 / std and the product in f64, and the product is rounded to f32.
+    The difference is computed in f32; 1 / std and the product in f64, and the product is rounded to f32.
     """
 
     def run(image):

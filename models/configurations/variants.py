@@ -1,4 +1,4 @@
-"""Cases of Hugging Face's configurations: steps left out, forms of sizes, old files, Pillow; see models/configurations."""
+"""Cases of Hugging Face's configurations: missing steps, forms of sizes, old files, Pillow (see models/configurations)."""
 
 from models.configurations.hugging_face import CLASSES, PAIR, case, model_config, prepare, saved
 from models.configurations.images import ALL_SIZES, FEW_SIZES, ROUNDING_SIZES, Case
@@ -14,7 +14,7 @@ OPENAI = {
 
 
 def step_cases():
-    """Steps left out, filters, forms of `size`, crops."""
+    """Yields missing steps, filters, forms of `size`, crops."""
     yield case("vit_no_resize", saved(VIT, do_resize=False), input=ANY)
     yield case("vit_no_normalize", saved(VIT, do_normalize=False))
     yield case("vit_no_rescale", saved(VIT, do_rescale=False), notes="normalizes values of 0..255")
@@ -46,7 +46,7 @@ def step_cases():
 
 
 def file_cases():
-    """Files as older versions and other people wrote them."""
+    """Yields files as older versions and other programs wrote them."""
 
     def old(name, content, config=None, **more):
         return case(f"old_{name}", content, config, **more)
@@ -92,7 +92,7 @@ def file_cases():
 
 
 def pillow_cases():
-    """The classes with Pillow, as all of them worked before version 5."""
+    """Yields the classes with Pillow, which all of them used before version 5."""
 
     def pillow(name, kind, *, input=(224, 224), **settings):
         return case(f"{name}_pillow", saved(kind, **settings), input=input, backend="pil")

@@ -1,9 +1,9 @@
-"""Predictions of digits that nobody trained on, with their labels, for tests of calibration.
+"""Writes predictions of digits that were not used in training, with their labels, for tests of calibration.
 
-Trains the network of digits.py anew on 1,000 of scikit-learn's 1,797 digits, a few epochs only, so
-that it makes mistakes, and predicts the other 797 with mcdrop (T = 31). Writes
+Trains the network of train.py again on 1,000 of scikit-learn's 1,797 digits, for only a few epochs so that it
+makes mistakes, and predicts the other 797 with mcdrop (31 samples). Writes
     fixtures/calibration/digits.csv: label, predictive_entropy, mutual_information, deterministic
-        (one less the largest probability without dropout) and the ten mean probabilities, a row each
+        (1 minus the largest probability without dropout) and the ten mean probabilities, one row per digit
 
 Run (about a minute; versions in requirements.txt):
     pip install torch onnx scikit-learn pillow numpy

@@ -1,6 +1,6 @@
-"""Letters drawn by strokes, in the manner of the 8x8 digits: ink counted in cells of a bitmap.
+"""Draws letters by strokes in the style of the 8x8 digits: each value counts ink in a cell of a bitmap.
 
-Needs numpy and Pillow alone. Used by digits.py.
+Needs only numpy and Pillow. Used by train.py.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ STROKES = {
 
 
 def draw_letter(number, random):
-    """The number-th letter, cyclically, slanted, sized and placed by chance: uint8 [8, 8]."""
+    """Draws the number-th letter, cyclically, with random slant, size and position: uint8 [8, 8]."""
     strokes = list(STROKES.values())[number % len(STROKES)]
     width, height = random.uniform(15, 20), random.uniform(24, 28)
     slant, left, top = random.uniform(-3, 3), random.uniform(5, 9), random.uniform(1.5, 3.5)

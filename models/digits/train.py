@@ -1,12 +1,12 @@
-"""Handwritten digits: a small network with dropout, and held-out images for it.
+"""Trains a small network with dropout on handwritten digits, and writes held-out images.
 
 Trains on scikit-learn's 8x8 digits (counts 0..16 of ink in the 4x4 cells of a 32x32 bitmap), then
 writes
     models/digits.onnx, digits.toml                     legacy exporter, opset 17
     models/digits-dynamo.onnx (+ .data), .toml          dynamo exporter
-    fixtures/digits/<class>/<number>.png                300 digits never trained on, 8-bit gray
-    fixtures/digits/strange/{rotated,noisy,letters}/    40 each of what the network never saw:
-        digits turned by 90 degrees, digits under heavy noise, and letters drawn by strokes
+    fixtures/digits/<class>/<number>.png                300 digits that were not used in training, 8-bit gray
+    fixtures/digits/strange/{rotated,noisy,letters}/    40 each of unknown images: digits rotated by 90
+        degrees, digits with strong noise, and letters drawn by strokes
 
 Run (about a minute on two cores; versions in requirements.txt):
     pip install torch onnx onnxscript onnxruntime scikit-learn pillow numpy
@@ -32,7 +32,7 @@ NOT_SYMMETRIC = (2, 3, 4, 5, 6, 7, 9)
 
 
 class DigitsNet(nn.Module):
-    """Two convolutions and two linear layers, 84,000 weights; dropout after either half."""
+    """Two convolutions and two linear layers with 84,000 weights; dropout after each half."""
 
     def __init__(self):
         super().__init__()
@@ -48,7 +48,7 @@ class DigitsNet(nn.Module):
 
 
 def load_split():
-    """Training and held-out (images uint8 [N, 8, 8], labels), the same in every run."""
+    """Returns training and held-out (images uint8 [N, 8, 8], labels), the same in every run."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
     data = load_digits()
@@ -59,12 +59,12 @@ def load_split():
 
 
 def to_input(images):
-    """uint8 [N, 8, 8] to the network's input [N, 1, 8, 8]."""
+    """Converts uint8 [N, 8, 8] to the network's input [N, 1, 8, 8]."""
     return (torch.from_numpy(images)[:, None].float() / 255 - MEAN) / STD
 
 
 def shifted(images, generator):
-    """Each image moved by -1, 0 or 1 pixel along either axis; zeros come in."""
+    """Shifts each image by -1, 0 or 1 pixel along both axes, and fills with zeros."""
     padded = nn.functional.pad(images, (1, 1, 1, 1), value=-MEAN / STD)
     corners = torch.randint(0, 3, (len(images), 2), generator=generator)
     return torch.stack([p[:, y:y + 8, x:x + 8] for p, (y, x) in zip(padded, corners.tolist())])
@@ -97,7 +97,7 @@ def save(folder, images):
 
 
 def write_images(images, labels):
-    """Writes the ordinary digits by class, and what the network never saw; returns the former."""
+    """Writes the ordinary digits by class, and the strange images; returns the ordinary ones."""
     root, random = FIXTURES / "digits", np.random.default_rng(SEED)
     shutil.rmtree(root, ignore_errors=True)
     chosen = np.concatenate([np.flatnonzero(labels == c)[:PER_CLASS] for c in range(10)])

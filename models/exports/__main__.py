@@ -1,7 +1,7 @@
-"""What PyTorch's two exporters make of dropout and its relatives: small files, and what is in each.
+"""Writes small exports of dropout and related layers by PyTorch's two exporters, and their contents.
 
-Writes fixtures/exports/*.onnx (two with a .data file beside them), exports.json, a table of what
-survived in each file, and expected.json, PyTorch's own values for it. The cases are in
+Writes fixtures/exports/*.onnx (two with a .data file beside them), exports.json, a table of the sites that
+each file contains, and expected.json, PyTorch's own values for it. The cases are in
 dropout.py, depth.py, attention.py, masks.py, noise.py,
 shapes.py, containers.py and hand.py. Names end in the exporter and its
 opset: -legacy-17, -dynamo-24, or -dynamo for the newer one at its default opset, 20; without such
@@ -11,27 +11,27 @@ exports.json: {file: ...}
     made_from, exporter, opset      the network in words; legacy, dynamo or hand
     sites       the random nodes that are in the file, in its order, functions and bodies included:
         kind    dropout, alpha_dropout, stochastic_depth, drop_block, weight_dropout or noise
-        ratio   probability of being dropped; null where the file holds none (noise, drop_block)
+        ratio   probability of being dropped; null if the file has none (noise, drop_block)
         unit    element: each its own draw; channel, row: one for each image and channel, for each
                 image; pixel: one for each image and pixel, for all channels together
-        live    false: identity as it stands (no training_mode, opset below 12, ratio 0)
+        live    false: without effect (no training_mode, opset below 12, ratio 0)
         shared_by_batch     true: one draw for all rows of a batch; else absent
-    lost        what was put in and is not in the file
-    suspect     what a reader should warn of: frozen_mask, frozen_weight (drawn once, during the
+    lost        sites of the network that are not in the file
+    suspect     expected warnings: frozen_mask, frozen_weight (drawn once, during the
                 export), merged_passes, class_ids, stripped_quantized
-    batch_norm_training     BatchNormalization nodes in training form
-    batch, size             fixed batch or null; [C, H, W]; layout "NHWC" where channels are last
+    batch_norm_training     BatchNormalization nodes in training mode
+    batch, size             fixed batch or null; [C, H, W]; layout "NHWC" if channels are last
     outputs, output         all outputs, and the one of expected.json
     rows_mix                rows of a batch share draws or statistics
     eval                    key in expected.json
     runs_in_onnxruntime     true, or the reason
-    note        what ONNX Runtime does otherwise than ONNX says; else absent
+    note        difference between ONNX Runtime and the ONNX specification; else absent
 
 expected.json: {file: ...}; lists are flat and in row-major order
     input_shape     of the input, whose value i is ((7919 i + 13) mod 1000) / 500 - 1 in float32
     shape, eval     PyTorch's output with all randomness off: masks of ones, factors of 1 / keep out
-    eval_is_reference, why      false where that is no value to compare the file with
-    passes, mean, variance      of so many passes of the same modules, those left alive in the file;
+    eval_is_reference, why      false if the file cannot be compared with it
+    passes, mean, variance      number of passes of the modules that are live in the file, and their moments;
                                 a site with live false counts as alive, as if it were repaired
 
 Checked here: the table against a reading of the file (read.py), outputs of ONNX Runtime
@@ -40,7 +40,7 @@ Of the larger dynamo exports a part of the metadata is dropped (`slim` in case.p
 
 Run (some minutes; versions in requirements.txt):
     pip install torch torchvision timm transformers onnx onnxscript onnxruntime numpy
-    python -m models.exports            all; or those whose names begin so: exports.py mask half
+    python -m models.exports            all; or those whose names begin with an argument: mask half
 """
 
 import json
@@ -72,7 +72,7 @@ BERNOULLI = "ONNX Runtime 1.32 gives 1 with probability 1 - p where ONNX and PyT
 
 
 def compare_table(case, found):
-    """Differences between the table and the file, in words."""
+    """Returns the differences between the table and the file, as texts."""
     wrong = [f"{name}: {getattr(case, name)} in the table, {found[name]} in the file"
              for name in ("opset", "batch_norm_training", "batch")
              if getattr(case, name) != found[name]]
@@ -95,7 +95,7 @@ def compare_table(case, found):
 
 
 def compare_values(case, path, eval_output, passes):
-    """Differences between ONNX Runtime and PyTorch, in words."""
+    """Returns the differences between ONNX Runtime and PyTorch, as texts."""
     wrong, text = [], ""
     if not case.no_reference:
         still = without_randomness(path, image_of(case), case)
@@ -116,7 +116,7 @@ def compare_values(case, path, eval_output, passes):
 
 
 def row(case, found, runs_in):
-    """The entry of exports.json."""
+    """Returns the entry of exports.json."""
     last = case.size[-1] == 3 and case.size[0] != 3
     entry = {"made_from": case.made_from, "exporter": case.exporter, "opset": case.opset,
              "sites": case.sites, "lost": case.lost, "suspect": case.suspect,
@@ -130,7 +130,7 @@ def row(case, found, runs_in):
 
 
 def make(case):
-    """Writes and checks one file: its rows for both tables, and what is wrong."""
+    """Writes and checks one file; returns its rows for both tables, and the differences."""
     path = FOLDER / case.file
     case.write(case, path)
     onnx.checker.check_model(path, full_check=True)
@@ -152,7 +152,7 @@ def make(case):
 
 
 def save(name, table):
-    """One line for each file."""
+    """Writes a table, one line per file."""
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(table.items()))
     (FOLDER / name).write_text("{\n" + lines + "\n}\n")
 

@@ -1,4 +1,4 @@
-"""Cases of exports.py: attention, recurrent layers, and small transformers of other libraries."""
+"""Export cases: attention, recurrent layers, and small transformers of other libraries."""
 
 import torchvision
 from torch import nn
@@ -48,7 +48,7 @@ exported("lstm", lambda: Tokens(Recurrent()), "nn.LSTM(num_layers=2, dropout=0.3
 
 
 class Logits(nn.Module):
-    """The logits alone of a model of transformers."""
+    """Returns only the logits of a model of transformers."""
 
     def __init__(self, model):
         super().__init__()
@@ -74,7 +74,7 @@ def segformer():
 
 
 def no_scaled_dropout(model):
-    """Without the attention dropout of transformers' modules."""
+    """Removes the attention dropout of transformers' modules."""
     for module in model.modules():
         if hasattr(module, "dropout_prob"):
             module.dropout_prob = 0.0

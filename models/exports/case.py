@@ -1,7 +1,7 @@
-"""The cases of exports.py: what is exported, by which exporter, and what must be in the file.
+"""Export cases: the network, the exporter, and the sites that the file must contain.
 
-A topic module (dropout.py and so on) calls `exported` once for each network, which adds one
-case for each exporter named, or decorates with `hand` a function that changes such an export.
+A module about a topic (dropout.py and so on) calls `exported` once per network, which adds one case per
+exporter, or decorates a function with `hand` that changes such an export.
 """
 
 import zlib
@@ -27,14 +27,14 @@ NOISE = "noise has no eval form that the file holds: PyTorch's eval mode leaves 
 
 
 def site(kind="dropout", ratio=0.5, unit="element", live=True, shared=False):
-    """One random node. `shared`: one draw for all rows of a batch."""
+    """Describes one random node. `shared`: one draw for all rows of a batch."""
     entry = {"kind": kind, "ratio": ratio, "unit": unit, "live": live}
     return {**entry, "shared_by_batch": True} if shared else entry
 
 
 @dataclass
 class Case:
-    """Fields without a comment are those of exports.json, which exports.py explains."""
+    """A case. Fields without a comment are those of exports.json (see models/exports/__main__.py)."""
 
     file: str
     network: Callable  # makes the PyTorch model
@@ -60,7 +60,7 @@ class Case:
 
 
 def awake(model):
-    """Everything random alive, also where the module that calls it is no dropout module."""
+    """Makes everything random, also if the module that calls it is not a dropout module."""
     keep_dropout_alive(model)
     for module in model.modules():
         if not isinstance(module, nn.modules.batchnorm._NormBase):
@@ -69,7 +69,7 @@ def awake(model):
 
 
 def asleep(model):
-    """Eval mode, also for the functions that `Hand` calls."""
+    """Sets evaluation mode, also for the functions that `Hand` calls."""
     model.eval()
     for module in model.modules():
         if hasattr(module, "on"):
@@ -86,7 +86,7 @@ def build(case, live, network=None):
 
 
 def write(case, path):
-    """One export by PyTorch; `case.options` go to the exporter."""
+    """Writes one export of PyTorch; `case.options` are passed to the exporter."""
     model = build(case, live=not case.asleep)
     example = torch.rand(case.batch or case.example, *case.size)
     if case.exporter == "legacy":
@@ -104,8 +104,8 @@ def write(case, path):
 
 @contextmanager
 def seeded_folding():
-    """Masks that dynamo freezes are drawn by onnx's reference operators, from the system's entropy:
-    a fixed seed gives the same file each time."""
+    """Seeds the masks that dynamo folds to constants with onnx's reference operators, so that each export gives
+    the same file."""
     state = np.random.RandomState
 
     def seeded(seed=None):
@@ -116,7 +116,7 @@ def seeded_folding():
 
 
 def slim(path):
-    """Drops what dynamo says twice of each node: its namespace and its call, a third of the file.
+    """Removes metadata that dynamo writes twice for each node, namespace and call: a third of the file.
 
     Names, name_scopes and class_hierarchy stay."""
     model = onnx.load(path, load_external_data=False)
@@ -131,8 +131,8 @@ def slim(path):
 
 def exported(stem, network, made_from, sites, by=("legacy-17", "dynamo"), legacy=None, dynamo=None,
              **common):
-    """Adds a case for each exporter in `by`: "legacy-17" is the legacy one at opset 17, "dynamo"
-    the newer one at its default opset. `legacy` and `dynamo` hold what differs there."""
+    """Adds a case for each exporter in `by`: "legacy-17" is the legacy one at opset 17, "dynamo" the newer one at
+    its default opset. `legacy` and `dynamo` contain the differences."""
     for name in by:
         exporter, _, opset = name.partition("-")
         case = Case(f"{stem}-{name}.onnx", network, made_from, sites, exporter, int(opset or 20),
@@ -142,7 +142,7 @@ def exported(stem, network, made_from, sites, by=("legacy-17", "dynamo"), legacy
 
 
 def hand(stem, network, made_from, sites, opset=17, **more):
-    """Registers a function (case, path) that changes or builds a graph by onnx.helper."""
+    """Registers a function (case, path) that changes or builds a graph with onnx.helper."""
     def register(function):
         CASES[f"{stem}.onnx"] = Case(f"{stem}.onnx", network, made_from, sites, "hand", opset,
                                      write=function, **more)
@@ -151,5 +151,5 @@ def hand(stem, network, made_from, sites, opset=17, **more):
 
 
 def write_plain(case, path, exporter="legacy", **more):
-    """The export that a hand-made file starts from."""
+    """Writes the export that a hand-made file starts from."""
     write(replace(case, exporter=exporter, **more), path)

@@ -1,7 +1,7 @@
-"""Cases of exports.py: dropout in branches, loops and model-local functions.
+"""Export cases: dropout in branches, loops and model-local functions.
 
-PyTorch 2.15 writes no model-local functions: export_modules_as_functions is refused. The three
-here are legacy exports whose Dropout nodes are moved into functions by onnx.helper.
+PyTorch 2.15 does not write model-local functions: it refuses export_modules_as_functions. The three here are
+legacy exports whose Dropout nodes are moved into functions by onnx.helper.
 """
 
 import onnx
@@ -17,7 +17,7 @@ DOMAIN = "outlined"
 
 
 class Branch(Net):
-    """Dropout in one branch of an If; the values of reference take that branch."""
+    """Dropout in one branch of an If; the reference values take that branch."""
 
     def __init__(self, ratio=0.3):
         super().__init__(None)
@@ -68,7 +68,7 @@ def function(name, inputs, outputs, nodes, attributes=()):
 
 
 def replace_nodes(model, make):
-    """Puts make(node), if that is a node, in the place of each node; adds the domain."""
+    """Replaces each node by make(node) unless that is None; adds the domain."""
     nodes = [make(node) or node for node in model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
@@ -96,7 +96,7 @@ def ratio_attribute(node, model):
 
 
 def constant_of(attribute, output):
-    """Constant whose value_float is an attribute of the function."""
+    """Creates a Constant whose value_float is an attribute of the function."""
     node = helper.make_node("Constant", [], [output])
     node.attribute.append(onnx.AttributeProto(name="value_float", ref_attr_name=attribute,
                                               type=onnx.AttributeProto.FLOAT))

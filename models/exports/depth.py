@@ -1,4 +1,4 @@
-"""Cases of exports.py: stochastic depth and blocks of dropped pixels."""
+"""Export cases: stochastic depth and blocks of dropped pixels."""
 
 import torchvision
 from timm.layers import DropBlock2d, DropPath

@@ -1,4 +1,4 @@
-"""Cases of exports.py: PyTorch's own dropout modules and functions."""
+"""Export cases: PyTorch's own dropout modules and functions."""
 
 import torch
 from torch import nn
@@ -64,7 +64,7 @@ exported("token-dropout", lambda: Tokens(nn.Sequential(nn.Dropout(0.1), nn.Linea
 
 
 class FourPasses(nn.Module):
-    """The mean of four passes through dropout and the head, as written for a deployment."""
+    """The mean of four passes through dropout and the head, as written for deployment."""
 
     def __init__(self, merged=False):
         super().__init__()

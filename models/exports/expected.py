@@ -1,4 +1,4 @@
-"""The values of reference of exports.py: PyTorch without and with its randomness."""
+"""Reference values of the export cases: PyTorch without and with its randomness."""
 
 import copy
 from pathlib import Path
@@ -16,7 +16,7 @@ PASSES, COPIES = 4000, 100
 
 
 def image_of(case, rows=None):
-    """Value i is ((7919 i + 13) mod 1000) / 500 - 1, in float32."""
+    """Returns an image whose value i is ((7919 i + 13) mod 1000) / 500 - 1, in float32."""
     shape = (rows or case.batch or 2, *case.size)
     i = np.arange(np.prod(shape), dtype=np.int64)
     values = ((i * 7919 + 13) % 1000).astype(np.float32) / np.float32(500) - np.float32(1)
@@ -24,7 +24,7 @@ def image_of(case, rows=None):
 
 
 def reference_model(case, live):
-    """The model whose values the file gives: without what the export lost."""
+    """Returns the model that corresponds to the file: without what the export lost."""
     model = build(case, live, case.as_exported)
     if case.dead:
         model = case.dead(model)
@@ -44,7 +44,7 @@ class Moments:
         self.count, self.sum, self.square = 0, 0.0, 0.0
 
     def add(self, values):
-        """values: [passes, rows, ...]."""
+        """Adds values [passes, rows, ...]."""
         values = values.astype(np.float64)
         self.count += len(values)
         self.sum = self.sum + values.sum(0)
@@ -58,7 +58,7 @@ class Moments:
 
 
 def moments(case, run, count):
-    """`run` maps [rows, ...] to the chosen output. Copies of the rows where they are independent."""
+    """Computes moments; `run` maps [rows, ...] to the chosen output. Rows are copied if they are independent."""
     image, result = image_of(case), Moments()
     together = 1 if case.rows_mix or case.batch else COPIES
     many = np.tile(image, (together, 1, 1, 1))
@@ -69,7 +69,7 @@ def moments(case, run, count):
 
 
 def pytorch(case):
-    """Moments of PASSES passes of PyTorch, and the output without randomness."""
+    """Returns the moments of PASSES passes of PyTorch, and the output without randomness."""
     with torch.no_grad():
         still = reference_model(case, False)
         eval_output = chosen(case, still(torch.from_numpy(image_of(case)))).numpy()
@@ -83,7 +83,7 @@ def pytorch(case):
 
 
 def revive(model, opset):
-    """The model with a training_mode for each Dropout that lacks one, and running statistics."""
+    """Gives every Dropout a training_mode, and BatchNormalization its running statistics."""
     if opset < 12:
         return None
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(True), "always"))
@@ -94,7 +94,7 @@ def revive(model, opset):
 
 
 def running_statistics(model):
-    """BatchNormalization in its inference form."""
+    """Replaces BatchNormalization by its inference form."""
     for node in nodes_within(model.graph):
         if node.op_type == "BatchNormalization" and len(node.output) > 1:
             del node.output[1:]
@@ -105,7 +105,7 @@ def running_statistics(model):
 
 
 def complement_bernoulli(model):
-    """ONNX Runtime 1.32 gives 1 with probability 1 - p: Bernoulli gets 1 - p here."""
+    """Replaces p by 1 - p in Bernoulli: ONNX Runtime 1.32 gives 1 with probability 1 - p."""
     nodes = []
     for node in model.graph.node:
         if node.op_type == "Bernoulli":
@@ -121,8 +121,8 @@ def complement_bernoulli(model):
 
 
 def onnx_runtime(case, path, count):
-    """Moments of the file's own passes in ONNX Runtime, with its Dropouts kept; None if it cannot
-    be run so."""
+    """Returns the moments of the file's own passes in ONNX Runtime, with its Dropouts kept; None if it cannot be run
+    like that."""
     model = revive(onnx.load(path), case.opset)
     if model is None:
         return None
@@ -140,14 +140,14 @@ def onnx_runtime(case, path, count):
 
 
 def difference(expected, found):
-    """Largest distance of the means in standard errors, and the ratio of the summed variances."""
+    """Returns the largest distance of the means in standard errors, and the ratio of the summed variances."""
     error = np.sqrt(expected.variance() / expected.count + found.variance() / found.count) + 1e-6
     distance = np.abs(expected.mean() - found.mean()) / error
     return float(distance.max()), float(found.variance().sum() / expected.variance().sum())
 
 
 def runs(path, image):
-    """True, or why ONNX Runtime does not run the file."""
+    """Returns True, or the reason why ONNX Runtime does not run the file."""
     try:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         session.run(None, {"image": image})
@@ -157,7 +157,7 @@ def runs(path, image):
 
 
 def without_randomness(path, image, case):
-    """The output of ONNX Runtime with every Dropout switched off; None with other random nodes."""
+    """Returns the output of ONNX Runtime with every Dropout off; None if there are other random nodes."""
     model = copy.deepcopy(onnx.load(path))
     for node in [*nodes_within(model.graph), *(n for f in model.functions for n in f.node)]:
         if node.op_type.startswith("Random") or node.op_type == "Bernoulli":
@@ -175,7 +175,7 @@ def rounded(values, digits):
 
 
 def entry(case, eval_output, passes):
-    """What expected.json holds for a file."""
+    """Returns the entry of a file in expected.json."""
     found = {"input_shape": list(image_of(case).shape), "output": case.output,
              "shape": list(eval_output.shape), "eval": rounded(eval_output, 8),
              "eval_is_reference": not case.no_reference}
@@ -188,6 +188,6 @@ def entry(case, eval_output, passes):
 
 
 def inline_size(path):
-    """Bytes of a file and of the data beside it."""
+    """Returns the bytes of a file and of its data file."""
     beside = Path(str(path) + ".data")
     return path.stat().st_size + (beside.stat().st_size if beside.exists() else 0)

@@ -1,6 +1,6 @@
-"""Cases of exports.py: half precision, and what other tools do to PyTorch's exports.
+"""Export cases: half precision, and changes that other tools make to PyTorch's exports.
 
-Scalars behind Identity and Cast or in a file, inputs left out, quantization, channels last.
+Scalars computed by Identity and Cast or stored in a file, missing inputs, quantization, channels last.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ exported("external", plain, "nn.Dropout(0.3), weights in a file beside the model
 
 
 def edit(path, change):
-    """Loads, changes the list of nodes, saves: change(model, nodes, dropout) gives the new list."""
+    """Loads a model, replaces its list of nodes by change(model, nodes, dropout), and saves it."""
     model = onnx.load(path)
     nodes = list(model.graph.node)
     dropout = next(n for n in nodes if n.op_type == "Dropout")
@@ -118,7 +118,7 @@ def external_scalars(case, path):
 
 
 def to_half(model):
-    """Weights and Constant values in float16, casts at the input and the output."""
+    """Converts weights and Constant values to float16, with casts at the input and the output."""
     graph = model.graph
     tensors = list(graph.initializer) + [n.attribute[0].t for n in graph.node
                                          if n.op_type == "Constant"]
@@ -166,7 +166,7 @@ def half_ratio_cast(case, path):
 
 
 class Samples(CalibrationDataReader):
-    """Four random batches to calibrate with."""
+    """Four random batches for calibration."""
 
     def __init__(self):
         generator = np.random.default_rng(0)

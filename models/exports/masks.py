@@ -1,4 +1,4 @@
-"""Cases of exports.py: masks made by hand, from bernoulli, rand, or a dropped tensor of ones."""
+"""Export cases: handwritten masks from bernoulli, rand, or a dropped tensor of ones."""
 
 import torch
 from torch import nn
@@ -97,12 +97,12 @@ exported("ones-rows",
 
 
 def locked(x):
-    """One mask over channels for all tokens of an image, as in AWD-LSTM."""
+    """Drops channels with one mask for all tokens of an image, as in AWD-LSTM."""
     return x * x.new_empty(x.size(0), 1, x.size(2)).bernoulli_(KEEP) / KEEP
 
 
 def locked_new(x):
-    """The older spelling, x.new(sizes), whose sizes the legacy exporter takes for constants."""
+    """Does the same with the older form x.new(sizes), whose sizes the legacy exporter treats as constants."""
     return x * x.data.new(x.size(0), 1, x.size(2)).bernoulli_(KEEP) / KEEP
 
 

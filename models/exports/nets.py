@@ -1,4 +1,4 @@
-"""Small PyTorch networks that exports.py puts dropout into. Input [N, 3, 8, 8], five classes."""
+"""Small PyTorch networks into which the export cases insert dropout. Input [N, 3, 8, 8], five classes."""
 
 import torch
 from torch import nn
@@ -8,7 +8,7 @@ CLASSES = 5
 
 
 class Hand(nn.Module):
-    """A function of the features that is random by itself; `on` says whether it is called."""
+    """A function of the features that is random by itself; `on` states whether it is called."""
 
     def __init__(self, function):
         super().__init__()
@@ -19,7 +19,7 @@ class Hand(nn.Module):
 
 
 class Net(nn.Module):
-    """A convolution to 4 x 4 pixels and 8 channels, something random, a linear layer."""
+    """A convolution to 4 x 4 pixels and 8 channels, a random module, a linear layer."""
 
     def __init__(self, random):
         super().__init__()
@@ -48,7 +48,7 @@ class Segmenter(nn.Module):
 
 
 class Tokens(nn.Module):
-    """Four patches as tokens of 8 channels, something random over [N, 4, 8], a linear layer."""
+    """Four patches as tokens of 8 channels, a random module over [N, 4, 8], a linear layer."""
 
     def __init__(self, random, width=8):
         super().__init__()
@@ -81,7 +81,7 @@ class Residual(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A U-Net of one level: dropout before the enlargement and before the last convolution."""
+    """A U-Net of one level: dropout before the upsampling and before the last convolution."""
 
     def __init__(self, first, second):
         super().__init__()
@@ -97,7 +97,7 @@ class Decoder(nn.Module):
 
 
 class Attend(nn.Module):
-    """nn.MultiheadAttention, whose own flag decides which implementation runs."""
+    """nn.MultiheadAttention, whose own flag selects the implementation."""
 
     def __init__(self, need_weights, ratio=0.3, width=8):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Cases of exports.py: noise on activations, and dropout and noise on weights."""
+"""Export cases: noise on activations, and dropout and noise on weights."""
 
 import torch
 from torch import nn
@@ -25,7 +25,7 @@ exported("gaussian-like", lambda: Net(Hand(lambda x: x * (1 + 0.5 * torch.randn_
 
 
 class Weights(nn.Module):
-    """A 1 x 1 convolution whose weight a function of this module makes anew at each call."""
+    """A 1 x 1 convolution whose weight is computed again by a function of this module at each call."""
 
     def __init__(self, weight):
         super().__init__()

@@ -1,7 +1,6 @@
-"""Reads the random nodes of an ONNX file, to check the table of exports.py against the files.
+"""Reads the random nodes of an ONNX file, to check the table of the export cases against the files.
 
-Knows nothing of the PyTorch models: operators, constants and the shapes that the nodes give when
-the file is run.
+Uses only operators, constants and the shapes of tensors when the file runs, not the PyTorch models.
 """
 
 from collections import Counter
@@ -18,7 +17,7 @@ PASSING = {"Identity", "Cast", "Expand", "Reshape", "Unsqueeze", "CastLike"}
 
 
 class Scope:
-    """A graph or the body of a function: where names are looked up."""
+    """A graph or the body of a function, in which names are looked up."""
 
     def __init__(self, model, nodes, initializers=(), outer=None, names=None, attributes=None):
         self.model, self.nodes, self.outer = model, list(nodes), outer
@@ -38,7 +37,7 @@ class Scope:
         return default
 
     def constant(self, name):
-        """The value of a tensor that no input reaches; None if there is none."""
+        """Returns the value of a tensor that depends on no input; None if it depends on one."""
         if name in self.values:
             return self.values[name]
         node = self.makers.get(name)
@@ -59,7 +58,7 @@ class Scope:
 
 
 def walk(scope):
-    """Every node with its scope, through bodies and functions, in the order of the file."""
+    """Yields every node with its scope, including subgraphs and functions, in the order of the file."""
     functions = {(f.domain, f.name): f for f in scope.model.functions}
     for node in scope.nodes:
         yield node, scope
@@ -78,7 +77,7 @@ def top(model):
 
 
 def downstream(node, scope, steps):
-    """Nodes within `steps` of a node, nearest first."""
+    """Returns the nodes within `steps` of a node, nearest first."""
     found, edge = [], [node]
     for _ in range(steps):
         edge = [r for n in edge for o in n.output for r in scope.readers.get(o, [])]
@@ -91,7 +90,7 @@ def scalar(value):
 
 
 def drop_rate(node, scope, opset):
-    """(ratio, live) of a node; ratio None where no constant says it."""
+    """Returns (ratio, live) of a node; the ratio is None if no constant defines it."""
     if node.op_type == "Dropout":
         if opset < 12:
             return scope.attribute(node, "ratio", 0.5), False
@@ -116,7 +115,7 @@ def drop_rate(node, scope, opset):
 
 
 def keeps(compare, scope, below):
-    """Whether "u below the threshold" is what is kept: not where a Where puts zeros there."""
+    """Returns whether values are kept if "u is below the threshold": not if a Where writes zeros there."""
     where = [n for n in downstream(compare, scope, 2) if n.op_type == "Where"]
     zero_if_true = where and scalar(scope.constant(where[0].input[1])) == 0
     return not below if zero_if_true else below
@@ -141,8 +140,8 @@ def kind_of(node, scope, shape, unit):
 
 
 def unit_of(shape, batch):
-    """(unit, shared by the batch) from the shape of the draws for a batch of `batch`, which should
-    be no number of channels: windows and heads may lie in the batch's axis."""
+    """Returns (unit, shared by the batch), from the shape of the draws for a batch of `batch`, which should not be a
+    number of channels: windows and heads may be part of the batch axis."""
     rest = list(shape[1:])
     shared = batch > 1 and not any(d % batch == 0 for d in shape[:2])
     if all(d == 1 for d in rest):
@@ -155,7 +154,7 @@ def unit_of(shape, batch):
 
 
 def shapes(model, path, names, image):
-    """Shapes of tensors of the top graph when the file runs."""
+    """Returns the shapes of tensors of the top graph when the file runs."""
     if not names:
         return {}
     copy = onnx.ModelProto()
@@ -173,7 +172,7 @@ def shapes(model, path, names, image):
 
 
 def drawn_zeros(model):
-    """Whether a mask or a weight holds many exact zeros, as one that was drawn would."""
+    """Returns whether a mask or a weight has many exact zeros, as if it had been drawn."""
     used = {i for n in model.graph.node if n.op_type in ("Mul", "Conv", "Gemm", "MatMul")
             for i in n.input}
     values = [numpy_helper.to_array(t) for t in model.graph.initializer if t.name in used]
@@ -181,7 +180,7 @@ def drawn_zeros(model):
 
 
 def read(path, image):
-    """What exports.json says of a file, and a count of all its nodes."""
+    """Returns the part of an entry of exports.json that the file shows, and a count of all its nodes."""
     model = onnx.load(path)
     opset = next(o.version for o in model.opset_import if o.domain == "")
     main = top(model)

@@ -1,4 +1,4 @@
-"""Cases of exports.py: batches, outputs, decoders, residuals, BatchNorm, and eval exports."""
+"""Export cases: batches, outputs, decoders, residuals, BatchNorm, and exports in evaluation mode."""
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from models.exports.nets import CLASSES, Decoder, Net, Residual, Segmenter, Toke
 
 
 class Normed(Net):
-    """With a BatchNorm before the dropout."""
+    """A network with a BatchNorm before the dropout."""
 
     def __init__(self):
         super().__init__(nn.Dropout(0.3))
@@ -24,7 +24,7 @@ class Normed(Net):
 
 
 def one_step(model):
-    """The example's statistics go into the running ones: TrainingMode.TRAINING runs a step."""
+    """Updates the running statistics with the example: TrainingMode.TRAINING runs a step."""
     model.train()
     model(torch.rand(2, *PIXELS))
     return model
@@ -41,7 +41,7 @@ exported("batch-norm", Normed, "BatchNorm in eval mode and nn.Dropout(0.3)", [si
 
 
 class Viewed(Net):
-    """The batch is written into the view before the linear layer."""
+    """A network whose view before the linear layer contains the batch size."""
 
     def __init__(self, batch):
         super().__init__(nn.Dropout(0.3))
@@ -98,7 +98,7 @@ exported("on-input-and-output", lambda: OnBoth(nn.Dropout(0.2)),
 
 
 class Heads(Net):
-    """Several outputs: `kind` says which."""
+    """Several outputs, as `kind` selects."""
 
     def __init__(self, kind):
         super().__init__(nn.Dropout(0.3))
@@ -136,7 +136,7 @@ exported("argmax", lambda: ClassIds(nn.Dropout(0.3)), "nn.Dropout(0.3), output a
 
 
 class Sequential(nn.Module):
-    """An AlexNet in small: the dropout modules have an index in a Sequential."""
+    """A small AlexNet, whose dropout modules have an index in a Sequential."""
 
     def __init__(self):
         super().__init__()

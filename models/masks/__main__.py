@@ -1,8 +1,8 @@
-"""Reference of the dropout masks: which unit is dropped, in numpy and in standard ONNX operators.
+"""Checks the reference of the dropout masks in numpy and in standard ONNX operators.
 
 A mask is a pure function of (seed, site, image, sample, unit), never of the batch, the order, the
 threads or the number of samples. `reference.py` is its definition, `graph.py` the same in
-standard ONNX operators; this file checks the one against the other and writes test vectors.
+standard ONNX operators; this file compares the two and writes test vectors.
 
 Run:
     pip install numpy onnx onnxruntime
@@ -15,13 +15,13 @@ string (negative: two's complement); a ratio is given as a number and as the bit
 least significant first) of byte u div 8; 1 = dropped.
     squares32   [{counter, key, output}]
     site_keys   [{name, key}]                  name: text, hashed as UTF-8
-    image_keys  [{bytes, key}]                 bytes: the file's content in hex
+    image_keys  [{bytes, key}]                 bytes: the content of the file in hex
     keys        [{draws, seed, site, image, turn, iteration, key}]        site, image: their keys
     thresholds  [{ratio, ratio_bits, threshold}]
     dropped     [{units, ratio, ratio_bits, seed, site, image, sample, draws, iteration, dropped}]
                 site: the name, image: the image key
-    graph       [{seed, sample, image_key, dropped}]   as mask.onnx drew them in ONNX Runtime;
-                image_key: a decimal string, the int64 that is fed
+    graph       [{seed, sample, image_key, dropped}]   drawn by mask.onnx in ONNX Runtime;
+                image_key: the int64 input as a decimal string
 
 mask.onnx: inputs seed, sample, image_key (int64 scalars), output dropped (bool[1000]); stratified,
 site "/features/Dropout_output_0", ratio 0.3, opset 17.
@@ -47,7 +47,7 @@ GRAPH_CASES = [  # seed, sample, image key
 
 
 def check_rates_and_lags(draws, ratio, units=1 << 18):
-    """Drop rates, correlation between units, between samples and between blocks."""
+    """Checks drop rates, and correlation between units, between samples and between blocks."""
     site, image = hash_key(SITE.encode()), hash_key(b"image")
     masks = np.stack([dropped(units, ratio, 7, site, image, t, draws) for t in range(62)])
     q = float(threshold(ratio)) / 2**32
@@ -66,7 +66,7 @@ def check_rates_and_lags(draws, ratio, units=1 << 18):
 
 
 def check_keys(units=1 << 18):
-    """Neighboring seeds, sites, images and blocks draw unrelated masks; keys do not repeat."""
+    """Checks that neighboring seeds, sites, images and blocks give unrelated masks, and that keys do not repeat."""
     base = dropped(units, 0.5, 0, 0, 0, 0) - 0.5
     neighbors = {"seed": (1, 0, 0, 0), "seed -1": (-1, 0, 0, 0), "site": (0, 1, 0, 0),
                   "image": (0, 0, 1, 0), "block": (0, 0, 0, BLOCK)}
@@ -84,7 +84,7 @@ def check_keys(units=1 << 18):
 
 
 def check_graph(units=50_000):
-    """The graph form draws the bits of the numpy form, at old and new opsets."""
+    """Checks that the graph draws the bits of the numpy form, at old and new opsets."""
     import onnx
     site = hash_key(SITE.encode())
     for opset in (11, 12, 13, 17, 18, 20, 22, 24):

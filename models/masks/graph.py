@@ -1,7 +1,7 @@
 """Stratified dropout masks as a graph of standard ONNX operators, valid from opset 11 on.
 
-Add, Mul, BitShift, Div, Mod and Less on uint64 tensors; no random operator. The same function as
-`reference.dropped`, which `python -m models.masks --check` shows in ONNX Runtime.
+Add, Mul, BitShift, Div, Mod and Less on uint64 tensors; no random operator. `python -m models.masks --check`
+shows in ONNX Runtime that it is the same function as `reference.dropped`.
 """
 
 import numpy as np
@@ -68,7 +68,7 @@ class GraphBuilder:
 
 
 def build_graph(units, opset=17):
-    """Stratified `dropped` as an ONNX model; site and ratio are constants of the graph."""
+    """Builds stratified `dropped` as an ONNX model; site and ratio are constants of the graph."""
     g = GraphBuilder()
     site, length = as_word(hash_key(SITE.encode())), g.const(BLOCK, np.int64)
     block, i = (g.unsigned(g.op(kind, "sample", length)) for kind in ("Div", "Mod"))
@@ -95,7 +95,7 @@ def build_graph(units, opset=17):
 
 
 def run_graph(model, cases):
-    """The masks that ONNX Runtime draws for (seed, sample, image_key) triples."""
+    """Returns the masks that ONNX Runtime draws for (seed, sample, image_key) triples."""
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"])
     for seed, sample, image in cases:

@@ -1,7 +1,7 @@
-"""Which unit a dropout drops, in numpy: the definition that every other form must equal.
+"""Defines in numpy which units a dropout drops; every other implementation must give the same bits.
 
-Every word is an unsigned 64-bit integer and all arithmetic is modulo 2^64. `masks.py` beside this
-file checks it and writes test vectors, `graph.py` is the same in ONNX operators.
+Every word is an unsigned 64-bit integer and all arithmetic is modulo 2^64. `python -m models.masks` checks this
+file and writes test vectors; `graph.py` is the same in ONNX operators.
 
 Reference: B. Widynski (2020), Squares: A Fast Counter-Based RNG, arXiv:2004.06278.
 """
@@ -25,7 +25,7 @@ def swap_halves(x):
 
 
 def squares32(counter, key):
-    """Four rounds of Squares: a 32-bit word (held in 64) from a counter and a key."""
+    """Returns a 32-bit word (in 64 bits) from a counter and a key: four rounds of Squares."""
     counter, key = np.asarray(counter, U64), np.asarray(key, U64)
     y = counter * key
     z = y + key
@@ -36,19 +36,19 @@ def squares32(counter, key):
 
 
 def absorb(key, word):
-    """The next key: 63 bits that depend on the key and on a 32-bit word, and a final 1."""
+    """Returns the next key: 63 bits that depend on the key and on a 32-bit word, and a final 1."""
     word = U64(word)
     high, low = squares32(word + word, key), squares32(word + word + U64(1), key)
     return U64(2) * ((high << U64(32)) + low) + U64(1)
 
 
 def as_word(value):
-    """A Python integer as a 64-bit word; negative numbers as their two's complement."""
+    """Returns a Python integer as a 64-bit word; negative numbers as their two's complement."""
     return U64(int(value) % 2**64)
 
 
 def derive_key(draws, seed, site, image, turn, iteration=0):
-    """The key of one mask. `turn` is the block (stratified) or the sample (independent)."""
+    """Returns the key of one mask. `turn` is the block (stratified) or the sample (independent)."""
     seed, site, image = as_word(seed), as_word(site), as_word(image)
     words = [draws, seed & MASK32, seed >> U64(32), site & MASK32, site >> U64(32), iteration,
              image & MASK32, image >> U64(32), turn]
@@ -59,12 +59,12 @@ def derive_key(draws, seed, site, image, turn, iteration=0):
 
 
 def hash_key(data):
-    """The key of a site (its name in UTF-8) or of an image (the bytes of its file)."""
+    """Returns the key of a site (its name in UTF-8) or of an image (the bytes of its file)."""
     return int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
 
 
 def threshold(ratio):
-    """The ratio, as float32, in units of 2^-32: rounded half to even."""
+    """Returns the ratio, as float32, in units of 2^-32: rounded half to even."""
     ratio = np.float32(ratio)
     if not 0 <= ratio < 1:
         raise ValueError(f"ratio {ratio} is outside [0, 1)")
@@ -72,10 +72,10 @@ def threshold(ratio):
 
 
 def dropped(units, ratio, seed, site, image, sample, draws=STRATIFIED, iteration=0):
-    """A bool array over units: True where the unit is dropped in this sample (from 0).
+    """Returns a bool array over units: True if the unit is dropped in this sample (from 0).
 
-    Stratified: a unit's random word gives it an affine map i -> a i + c modulo 31 and a place e
-    inside the stratum it is sent to, so within a block it visits each of 31 strata once.
+    Stratified: a unit's random word gives it an affine map i -> a i + c modulo 31 and a position e inside its
+    stratum, so that within a block it visits each of 31 strata once.
     """
     limit, unit = threshold(ratio), np.arange(units, dtype=U64)
     if draws == INDEPENDENT:

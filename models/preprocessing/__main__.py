@@ -1,10 +1,10 @@
-"""Makes fixtures/preprocessing: small images of every format, and what torchvision, Pillow and OpenCV make of them.
+"""Makes fixtures/preprocessing: small images of every format, and the results of torchvision, Pillow and OpenCV.
 
     python -m models.preprocessing
 
-Needs torch, torchvision, pillow, opencv-python-headless and numpy, on a processor with AVX2 or on 64-bit ARM: elsewhere torchvision
-resizes uint8 tensors in floating point and rounds, which gives other values. The tests of src/input read what
-this writes and need none of it.
+Needs torch, torchvision, pillow, opencv-python-headless and numpy, on a processor with AVX2 or on 64-bit ARM.
+On other processors, torchvision resizes uint8 tensors in floating point and rounds, which gives other values. The
+tests of src/input read these files without Python.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
 def scene(width, height, seed):
-    """Smooth colors, hard edges and noise, so that overshoot and rounding show."""
+    """Draws smooth colors, hard edges and noise, so that overshoot and rounding are visible."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     planes = [127 + 120 * np.sin(x / (5 + 3 * c) + y / (9 - 2 * c) + c) for c in range(3)]
@@ -69,7 +69,7 @@ def scene(width, height, seed):
 
 
 def png_16(values):
-    """A 16-bit RGB PNG, which Pillow cannot write."""
+    """Encodes a 16-bit RGB PNG, which Pillow cannot write."""
     height, width, _ = values.shape
 
     def chunk(kind, data):
@@ -99,7 +99,7 @@ def upright_rgb(data):
 
 
 def write_images():
-    """Writes the images; returns name -> (file size aside) the RGB pixels that should be read from each."""
+    """Writes the images; returns the RGB pixels that should be read from each, by name."""
     random = np.random.default_rng(11)
     expected = {}
 
@@ -161,7 +161,7 @@ def write_images():
 
 
 def tensor(rgb, channels="rgb"):
-    """The image as a uint8 tensor, laid out in memory as it comes from a file."""
+    """Returns the image as a uint8 tensor, with the memory layout of an image from a file."""
     if channels == "gray":
         return torch.from_numpy(np.asarray(Image.fromarray(rgb).convert("L"))[None].copy())
     tensor = torch.from_numpy(rgb.copy()).permute(2, 0, 1)
@@ -173,7 +173,7 @@ def sha256(array):
 
 
 def resize_cases(images):
-    """Every library's resized pixels: their hash, or themselves where only the library's build has the last word."""
+    """Returns the resized pixels of every library: their hash, or the pixels if builds of the library differ."""
     for name, sizes in SIZES.items():
         channels = "gray" if name == "gray.png" else "rgb"
         source = tensor(images[name], channels)
@@ -201,7 +201,7 @@ def resize_cases(images):
 
 
 def float_cases(images):
-    """Values of 0..1 resized by torchvision in floating point, at some places."""
+    """Returns values of 0..1 resized by torchvision in floating point, at some positions."""
     for name, sizes in SIZES.items():
         source = tensor(images[name], "gray" if name == "gray.png" else "rgb")
         source = source * torch.tensor(1 / 255)

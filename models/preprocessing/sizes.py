@@ -30,7 +30,7 @@ def sides(text):
 
 
 def size(rule, width, height):
-    """The size as text, and whether the library could resize to it."""
+    """Returns the size as text, and whether the library could resize to it."""
     kind, rest = rule.split(":", 1)
     if kind == "short" and ",long:" in rest:
         short, long = rest.split(",long:")

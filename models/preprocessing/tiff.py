@@ -1,6 +1,6 @@
 """TIFFs of kinds that Pillow does not write: floating point, four bands, tiles, planes, BigTIFF.
 
-Used by preprocessing.py, which makes fixtures/preprocessing with them.
+Used by models/preprocessing, which makes fixtures/preprocessing with them.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ RGB, GRAY, PALETTE, CMYK = 2, 1, 3, 5
 
 
 def encode(values, photometric, *, order="<", big=False, planar=False, tile=None, extra=(), orientation=1, pages=1):
-    """A TIFF of values [H, W, bands], uncompressed."""
+    """Encodes values [H, W, bands] as an uncompressed TIFF."""
     values = np.asarray(values)
     height, width, bands = values.shape
     values = values.astype(values.dtype.newbyteorder(order))
@@ -68,7 +68,7 @@ def encode(values, photometric, *, order="<", big=False, planar=False, tile=None
 
 
 def write_tiffs(folder):
-    """Writes the files; a case for each with what is to be read: the values' hash, or the error."""
+    """Writes the files; returns a case for each with the expected result: the hash of the values, or the error."""
     random = np.random.default_rng(23)
     real = (random.random((21, 18, 4)) * 3 - 1).astype(np.float32)
     byte = random.integers(0, 256, (21, 18, 4), dtype=np.uint8)

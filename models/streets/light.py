@@ -1,6 +1,6 @@
-"""Time of day and weather of a street: its sky, its shadows, and the way from light to pixels.
+"""Time of day and weather of a street: its sky, its shadows, and the conversion of light to pixels.
 
-Used by scene.py on a trace.Buffer. Needs numpy and Pillow alone.
+Used by scene.py on a trace.Buffer. Needs only numpy and Pillow.
 """
 
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def paint_sky(buffer, light, noise, random):
 
 
 def shadows(buffer, light):
-    """Share of the sun and of the sky that reaches each pixel of the ground."""
+    """Returns the fraction of the sun and of the sky that reaches each pixel of the ground."""
     sun, sky = (np.ones((buffer.height, buffer.width), np.float32) for _ in range(2))
     ground = (buffer.normal[..., 1] > 0.99) & (buffer.depth < 120)
     points = buffer.points()
@@ -100,7 +100,7 @@ def shadows(buffer, light):
 
 
 def illuminate(buffer, light, lamps):
-    """Colors lit by sun, sky and lamps; the sky keeps its own."""
+    """Returns colors lit by sun, sky and lamps; the sky keeps its own."""
     sun_share, sky_share = shadows(buffer, light)
     facing = np.clip(buffer.normal @ light.toward, 0, 1) * sun_share
     points = buffer.points()
@@ -119,7 +119,7 @@ def illuminate(buffer, light, lamps):
 
 
 def mirror_wet_ground(buffer, color, noise):
-    """Road and pavement show, broken by ripples, what stands behind them."""
+    """Adds reflections to road and pavement, broken by ripples."""
     wet = (buffer.normal[..., 1] > 0.99) & np.isin(buffer.label, (ROAD, SIDEWALK))
     rows = np.arange(buffer.height)[:, None]
     edge = np.maximum.accumulate(np.where(wet, -1, rows), axis=0)
@@ -140,7 +140,7 @@ def downsample(image, factor):
 
 
 def blur(image, radius):
-    """Gaussian blur of light, by Pillow on 8 bits a channel."""
+    """Blurs light with a Gaussian, by Pillow with 8 bits per channel."""
     scale = 255 / max(1e-6, image.max())
     picture = Image.fromarray(np.rint(image * scale).astype(np.uint8))
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(radius)), np.float32) / scale
@@ -156,7 +156,7 @@ def add_rain(color, random):
 
 
 def develop(color, glow, light, random):
-    """From light to 8-bit pixels: bloom, exposure, vignette, grain."""
+    """Converts light to 8-bit pixels: bloom, exposure, vignette, grain."""
     color = color + (0.55 * blur(glow, 3) + 0.5 * blur(glow, 9))
     if light.rain:
         color = add_rain(color, random)

@@ -1,7 +1,6 @@
-"""The network of streets.py: a U-Net whose three deepest blocks drop units, after Bayesian SegNet.
+"""The network of the streets: a U-Net with dropout in its three deepest blocks, after Bayesian SegNet.
 
-About 0.5 billion multiply-adds and 0.3 million weights for a picture of 320 x 160; sides must be
-multiples of 16.
+About 0.5 billion multiply-adds for a picture of 320 x 160, and 0.3 million weights; sides must be multiples of 16.
 
 References: Ronneberger et al. (2015), U-Net; Kendall et al. (2015), Bayesian SegNet.
 """
@@ -41,7 +40,7 @@ class Up(nn.Module):
 
 
 class BayesianUNet(nn.Module):
-    """[N, 3, H, W] to logits [N, classes, H, W]."""
+    """Computes logits [N, classes, H, W] from [N, 3, H, W]."""
 
     def __init__(self, classes):
         super().__init__()

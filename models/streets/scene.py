@@ -1,7 +1,7 @@
-"""Draws procedural street scenes: picture, class of each pixel, and things from nowhere.
+"""Draws procedural street scenes: picture, class of each pixel, and strange things.
 
-A street is laid out by chance (buildings, cars, people, trees, lamps, signs), traced from a camera
-at the height of a windscreen, and lit by a time of day and a weather. Needs numpy and Pillow alone.
+A street is laid out at random (buildings, cars, people, trees, lamps, signs), traced from a camera at the height of
+a windshield, and lit by a time of day and a weather. Needs only numpy and Pillow.
 
 Run:
     pip install numpy pillow
@@ -32,7 +32,7 @@ VOID = strange_things.STRANGE
 
 @dataclass
 class Street:
-    """Where the road, the pavements and the crossings are."""
+    """The positions of the road, the pavements and the crossings."""
 
     road: float
     pavement: float
@@ -52,7 +52,7 @@ def choose_street(random):
 
 
 def road_color(x, z, street, noise, wear):
-    """Asphalt with patches, tyre tracks and markings."""
+    """Returns the color of asphalt with patches, tire tracks and markings."""
     rough = noise.fractal(x * 5, z * 5, 3)
     patch = noise.fractal(x * 0.35 + 9, z * 0.12 + 40, 2)
     tone = wear * (0.78 + 0.30 * rough + 0.30 * (patch - 0.5))
@@ -107,7 +107,7 @@ def paint_ground(buffer, street, noise, random):
 
 
 def add_sides(buffer, street, light, random, noise):
-    """Rows of houses with gaps that are parks, and a skyline that closes the street."""
+    """Adds rows of houses with gaps for parks, and a skyline at the end of the street."""
     for side in (-1, 1):
         z = -8.0
         while z < 100:
@@ -134,7 +134,7 @@ def add_sides(buffer, street, light, random, noise):
 
 
 def add_traffic(buffer, street, light, random, clear_until):
-    """Parked cars at the curbs and moving ones on the lanes."""
+    """Adds parked cars at the curbs and moving ones on the lanes."""
     if street.road > 4.3:
         for side in (-1, 1):
             share = random.uniform(0.1, 0.75)
@@ -158,7 +158,7 @@ def add_traffic(buffer, street, light, random, clear_until):
 
 
 def add_furniture(buffer, street, light, random, noise):
-    """Lamps, signs, trees and bushes of the pavements; returns the places of the lamps' light."""
+    """Adds lamps, signs, trees and bushes; returns the positions of the lamps' light."""
     lamps, spacing, phase = [], random.uniform(14, 24), random.uniform(5, 16)
     green = random.choice([0.0, 0.3, 0.6])
     for side in (-1, 1):
@@ -196,9 +196,9 @@ def add_people(buffer, street, random):
 
 
 def draw_scene(seed, strange=None):
-    """Image (uint8 [H, W, 3]) and labels (uint8 [H, W]) of a street.
+    """Returns image (uint8 [H, W, 3]) and labels (uint8 [H, W]) of a street.
 
-    With `strange` = k the k-th thing of strange_things.THINGS is in it, labeled 255.
+    With `strange` = k it contains the k-th thing of strange.THINGS, with the label 255.
     """
     random = np.random.default_rng(seed)
     light, street, noise = choose_light(random), choose_street(random), Noise(random)
@@ -231,7 +231,7 @@ def draw_scene(seed, strange=None):
 
 
 def colored(label):
-    """The label map as a picture in the palette; 255 is white."""
+    """Returns the label map as a picture in the palette; 255 is white."""
     palette = np.full((256, 3), 255, np.uint8)
     palette[:len(PALETTE)] = PALETTE
     return palette[label]

@@ -1,6 +1,6 @@
-"""Things that no training street has: a giant ball, animals, a flying saucer, furniture and such.
+"""Things that no training street has: a giant ball, animals, a flying saucer, furniture and more.
 
-Each function puts one into a trace.Buffer with the label 255. Needs numpy alone.
+Each function adds one thing to a trace.Buffer with the label 255. Needs only numpy.
 """
 
 import numpy as np

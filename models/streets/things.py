@@ -1,6 +1,6 @@
-"""What stands in a street: buildings, cars, people, trees, lamps and signs.
+"""Things of ordinary streets: buildings, cars, people, trees, lamps and signs.
 
-Each `add_*` puts one thing into a trace.Buffer. Needs numpy alone.
+Each `add_*` adds one thing to a trace.Buffer. Needs only numpy.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ LAMP_LIGHT = linear(1.0, 0.82, 0.55)
 
 
 def pick(random, colors, spread=0.04):
-    """One of the colors, a little changed."""
+    """Returns one of the colors, slightly changed."""
     color = np.array(colors[random.integers(len(colors))]) + random.normal(0, spread, 3)
     return linear(*np.clip(color, 0.03, 0.97))
 
@@ -36,7 +36,7 @@ def mix(a, b, share):
 
 
 def facade(random, noise, height, night):
-    """A painter for the walls of a building: floors of windows over shops or doors."""
+    """Returns a painter for the walls of a building: floors of windows over shops or doors."""
     wall, roof = pick(random, FACADES), pick(random, ROOFS)
     trim, awning = pick(random, FACADES), pick(random, AWNINGS)
     bay, level = random.uniform(1.8, 3.0), random.uniform(2.9, 3.5)
@@ -79,7 +79,7 @@ def facade(random, noise, height, night):
 
 
 def add_building(buffer, random, noise, side, z0, z1, front, night):
-    """A house from z0 to z1 whose wall stands at x = side * front."""
+    """Adds a house from z0 to z1 whose wall is at x = side * front."""
     height, deep = random.choice([7, 10, 12, 15, 18, 24]) + random.uniform(-1, 1), 12.0
     low = (min(side * front, side * (front + deep)), 0, z0)
     high = (max(side * front, side * (front + deep)), height, z1)
@@ -133,7 +133,7 @@ def cabin_paint(paint, glass_from, roof_at):
 
 
 def add_car(buffer, random, x, z, angle, night):
-    """A car whose front looks along z when angle is 0."""
+    """Adds a car whose front points along z if angle is 0."""
     paint = pick(random, PAINTS)
     kind = random.choice(["hatch", "sedan", "van"], p=[0.45, 0.35, 0.2])
     wide, long = random.uniform(0.84, 0.93), {"hatch": 1.95, "sedan": 2.2, "van": 2.35}[kind]
@@ -193,7 +193,7 @@ def add_person(buffer, random, x, z):
 
 
 def foliage(random, noise, blobs, leaf, grain):
-    """A painter for draw_card: leaves in overlapping round masses (x, y, radius)."""
+    """Returns a painter for draw_card: leaves in overlapping round masses (x, y, radius)."""
     shift = random.uniform(0, 200, 2)
 
     def paint(x, y):
@@ -241,7 +241,7 @@ def add_bush(buffer, random, noise, x, z, wide, tall):
 
 
 def add_lamp(buffer, random, side, x, z, night):
-    """A street lamp whose arm reaches over the road; returns where its light is."""
+    """Adds a street lamp whose arm reaches over the road; returns the position of its light."""
     tall, arm = random.uniform(5.0, 6.5), -side * random.uniform(0.9, 1.6)
     metal, light = linear(0.30, 0.32, 0.33), (0.3 + 4 * night) * LAMP_LIGHT
     parts = [(0, 0, 0.11, 0, 1.0, 0.09, metal), (0, 1.0, 0.075, 0, tall, 0.055, metal),
@@ -254,7 +254,7 @@ def add_lamp(buffer, random, side, x, z, night):
 
 
 def add_sign(buffer, random, x, z):
-    """A traffic sign or a traffic light."""
+    """Adds a traffic sign or a traffic light."""
     metal, red, white = linear(0.50, 0.51, 0.52), linear(0.75, 0.08, 0.08), linear(0.92, 0.92, 0.90)
     kind = random.choice(["round", "blue", "triangle", "light"])
     parts = [(0, 0, 0.05, 0, 2.3, 0.045, metal)]

@@ -1,8 +1,8 @@
-"""A small ray tracer in numpy: a camera, a buffer of surfaces, and shapes to put into it.
+"""A small ray tracer in numpy: a camera, a buffer of surfaces, and shapes to draw into it.
 
-World coordinates are metres: x to the right, y up, z along the street. Shapes write color, normal,
-light of their own, label and depth of what they cover where nothing nearer is; light, shadows and
-weather come later, in scene.py. Needs numpy alone.
+World coordinates are meters: x to the right, y up, z along the street. Shapes write color, normal, emitted light,
+label and depth to the pixels that they cover, unless something nearer is there. scene.py adds light, shadows and
+weather later. Needs only numpy.
 """
 
 import numpy as np
@@ -12,12 +12,12 @@ NEAR = 0.4
 
 
 def linear(*rgb):
-    """A color as a person names it (0..1, display) as an amount of light."""
+    """Converts a display color (0..1) to an amount of light."""
     return np.array(rgb, np.float32) ** 2.2
 
 
 class Noise:
-    """Smooth random values over the plane, from a table; `fractal` sums octaves. Both 0..1."""
+    """Smooth random values over the plane, from a table; `fractal` adds octaves. Both are in 0..1."""
 
     def __init__(self, random):
         self.table = random.random((256, 256), np.float32)
@@ -32,7 +32,7 @@ class Noise:
         return near * (1 - fv) + far * fv
 
     def cell(self, u, v):
-        """One value for each unit square."""
+        """Returns one value for each unit square."""
         return self.table[np.floor(v).astype(np.int32) & 255, np.floor(u).astype(np.int32) & 255]
 
     def fractal(self, u, v, octaves=3):
@@ -44,7 +44,7 @@ class Noise:
 
 
 class Buffer:
-    """What the camera sees: a surface for each pixel."""
+    """The surface that the camera sees at each pixel."""
 
     def __init__(self, width, height, focal, eye, pitch, yaw):
         self.width, self.height, self.focal = width, height, focal
@@ -64,7 +64,7 @@ class Buffer:
         self.casters = []
 
     def window(self, corners):
-        """The part of the picture that the corners of a shape span, as slices; None if outside."""
+        """Returns the part of the picture that the corners of a shape span, as slices; None if outside."""
         points = (np.asarray(corners, np.float32) - self.eye) @ self.rotation
         if (points[:, 2] < NEAR).all():
             return None
@@ -79,7 +79,7 @@ class Buffer:
         return slice(top, bottom), slice(left, right)
 
     def put(self, window, mask, depth, color, normal, label, glow=None):
-        """Writes a surface where the mask holds and nothing nearer is."""
+        """Writes a surface where the mask is set and nothing nearer is."""
         mask = mask & (depth < self.depth[window]) & (depth > NEAR)
         self.depth[window][mask] = np.broadcast_to(depth, mask.shape)[mask]
         self.color[window][mask] = np.broadcast_to(color, mask.shape + (3,))[mask]
@@ -93,7 +93,7 @@ class Buffer:
 
 
 class Solid:
-    """A convex body: planes normal . p <= offset in a frame turned about y and moved."""
+    """A convex body: planes normal . p <= offset, in a frame that is rotated about y and moved."""
 
     def __init__(self, planes, size, position, angle=0.0):
         normals = np.array([p[:3] for p in planes], np.float32)
@@ -108,7 +108,7 @@ class Solid:
         self.corners = grid @ self.rotation.T + self.position
 
     def hit(self, origin, rays):
-        """Where rays enter: (depth, plane index, hit or not), and the rays in the own frame."""
+        """Returns where rays enter: (depth, plane index, hit or not), and the rays in the body's frame."""
         start, rays = (origin - self.position) @ self.rotation, rays @ self.rotation
         enter = np.full(rays.shape[:-1], -np.inf, np.float32)
         leave = np.full(rays.shape[:-1], np.inf, np.float32)
@@ -123,7 +123,7 @@ class Solid:
         return enter, face, enter < leave, start + rays * enter[..., None]
 
     def shades(self, points, toward_light):
-        """Which points the body keeps from the light."""
+        """Returns which points the body shades."""
         start, ray = (points - self.position) @ self.rotation, toward_light @ self.rotation
         enter, leave = np.float32(0.01), np.full(points.shape[:-1], np.inf, np.float32)
         for normal, offset in zip(self.normals, self.offsets):
@@ -138,14 +138,14 @@ class Solid:
 
 
 def box(low, high, position=(0, 0, 0), angle=0.0):
-    """Faces 0..5: +x, -x, +y, -y, +z, -z."""
+    """Returns a box with faces 0..5: +x, -x, +y, -y, +z, -z."""
     planes = [(1, 0, 0, high[0]), (-1, 0, 0, -low[0]), (0, 1, 0, high[1]), (0, -1, 0, -low[1]),
               (0, 0, 1, high[2]), (0, 0, -1, -low[2])]
     return Solid(planes, (low, high), position, angle)
 
 
 def draw_solid(buffer, solid, paint, label, casts=True):
-    """`paint(face, points)` gives the color [..., 3], and light of its own or None."""
+    """Draws a solid. `paint(face, points)` returns the color [..., 3], and emitted light or None."""
     if casts:
         buffer.casters.append(solid)
     window = buffer.window(solid.corners)
@@ -175,7 +175,7 @@ class Ball:
 
 
 def draw_ball(buffer, center, radius, paint, label):
-    """`paint(normals)` gives the color for points of the unit sphere."""
+    """Draws a ball. `paint(normals)` returns the color for points of the unit sphere."""
     ball = Ball(center, radius)
     buffer.casters.append(ball)
     window = buffer.window(ball.corners)
@@ -190,7 +190,7 @@ def draw_ball(buffer, center, radius, paint, label):
 
 
 def draw_card(buffer, position, low, high, paint, label):
-    """A flat picture upright at `position`: `paint(x, y)` gives mask, color, normal, own light."""
+    """Draws a flat upright picture at `position`: `paint(x, y)` returns mask, color, normal, emitted light."""
     x, y, z = position
     corners = [(x + a, y + b, z) for a in (low[0], high[0]) for b in (low[1], high[1])]
     window = buffer.window(corners)
@@ -204,9 +204,9 @@ def draw_card(buffer, position, low, high, paint, label):
 
 
 def figure(parts, flat=False):
-    """A painter for draw_card: limbs (x0, y0, r0, x1, y1, r1, color), the last in front.
+    """Returns a painter for draw_card: limbs (x0, y0, r0, x1, y1, r1, color), the last in front.
 
-    A limb joins two discs, or balls unless `flat`; an eighth value is light of its own.
+    A limb joins two discs, or two balls unless `flat`; an eighth value is emitted light.
     """
     def paint(x, y):
         mask, color = np.zeros(x.shape, bool), np.zeros(x.shape + (3,), np.float32)

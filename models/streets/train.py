@@ -1,4 +1,4 @@
-"""Street scenes: a small Bayesian U-Net trained on drawn streets, and streets it never saw.
+"""Trains a small Bayesian U-Net on drawn streets, and writes other streets for tests.
 
 Draws training streets on the fly (scene.py), trains with dropout in the deep blocks, and
 writes
@@ -12,7 +12,7 @@ writes
 Run (a quarter of an hour on two cores; versions in requirements.txt):
     pip install torch onnx onnxscript pillow numpy
     python -m models.streets.train
-    python -m models.streets.train --images    draws the images alone; needs numpy and Pillow only
+    python -m models.streets.train --images    draws only the images; needs only numpy and Pillow
 """
 
 import argparse
@@ -62,7 +62,7 @@ def write_images():
 
 
 def draw_strange(number):
-    """The first street of a row of seeds whose strange thing is large enough to be seen."""
+    """Draws the first street of a row of seeds whose strange thing is large enough to be visible."""
     for attempt in range(100):
         image, label = draw_scene(FIXTURE_SEED + 1000 * (number + 1) + attempt, number)
         if (label == VOID).sum() >= SMALLEST_THING:
@@ -71,21 +71,21 @@ def draw_strange(number):
 
 
 def draw_training():
-    """Images uint8 [N, H, W, 3] and labels uint8 [N, H, W], by two processes."""
+    """Returns images uint8 [N, H, W, 3] and labels uint8 [N, H, W], drawn by two processes."""
     with Pool(2) as pool:
         scenes = pool.map(draw_scene, range(TRAINING_STREETS), chunksize=10)
     return tuple(np.stack(part) for part in zip(*scenes))
 
 
 def to_input(images):
-    """uint8 [N, H, W, 3] to the network's input [N, 3, H, W]."""
+    """Converts uint8 [N, H, W, 3] to the network's input [N, 3, H, W]."""
     import torch
     pixels = torch.from_numpy(images).float() / 255
     return ((pixels - torch.tensor(MEAN)) / torch.tensor(STD)).permute(0, 3, 1, 2)
 
 
 def crops(images, labels, random):
-    """A batch of streets, each cut to a square as high as it is, half of them mirrored."""
+    """Returns a batch of streets, each cropped to a square of its height, half of them mirrored."""
     rows = random.choice(len(images), BATCH, replace=False)
     starts = random.integers(0, images.shape[2] - CROP + 1, BATCH)
     flips = random.choice([-1, 1], BATCH)

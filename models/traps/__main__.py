@@ -1,14 +1,14 @@
-"""Small models that are easy to get wrong, and what a tool must do with each: right or refused.
+"""Small models that are easy to get wrong, and the expected result for each: right or refused.
 
 Writes fixtures/traps/*.onnx and fixtures/traps/traps.json, where each file has
     sites       number of Dropout nodes that are live (ratio > 0, training_mode true)
-    expected    "right": sampled correctly; "refused": an error that says why
-    output      where there are several outputs: the one to sample
-    why         what the trap is
-ONNX Runtime runs all of them. "Right" means what one image alone gives: scalar-across-cut,
-mean-over-batch and dynamic-quantize mix the rows of a batch and have to run row by row. Weights are
-PyTorch's initial ones after a fixed seed. Most files are PyTorch's own exports; what PyTorch does
-not write is made by changing such an export (see the functions below).
+    expected    "right": sampled correctly; "refused": an error with the reason
+    output      the output to sample, if there are several
+    why         description of the trap
+ONNX Runtime runs all of them. "Right" means the result for a single image: scalar-across-cut, mean-over-batch and
+dynamic-quantize mix the rows of a batch and have to run row by row. Weights are PyTorch's initial ones after a
+fixed seed. Most files are PyTorch's own exports; files that PyTorch does not write are made by changing such an
+export (see the functions below).
 
 Run (a minute; versions in requirements.txt):
     pip install torch onnx onnxscript onnxruntime numpy
@@ -48,7 +48,7 @@ def legacy(network, path, axes={0: "batch"}, batch=2, shape=PIXELS, **options):
 
 
 def dynamo(network, path, external_data=False, batch=None):
-    """With a dynamic batch, or this one baked in."""
+    """Exports with a dynamic batch, or with this fixed one."""
     torch.manual_seed(0)
     axes = None if batch else ({0: torch.export.Dim("batch")},)
     export_dynamo(keep_dropout_alive(network()), torch.rand(batch or 2, *PIXELS), path, axes,
@@ -206,7 +206,7 @@ def external(path):
 @trap("dynamic-quantize.onnx", 1, "right",
       "DynamicQuantizeLinear after the dropout: its scale is over the whole batch")
 def dynamic_quantize(path):
-    """A PyTorch export, quantized by ONNX Runtime's own tool."""
+    """Writes a PyTorch export, quantized by ONNX Runtime's own tool."""
     plain = path.with_suffix(".plain")
     legacy(nets.TokenLinear, plain)
     quantize_dynamic(plain, path, weight_type=QuantType.QInt8)
@@ -215,7 +215,7 @@ def dynamic_quantize(path):
 
 @trap("through-identity.onnx", 1, "right", "ratio and training_mode reach Dropout through Identity")
 def through_identity(path):
-    """A PyTorch export with two Identity nodes put in."""
+    """Writes a PyTorch export with two Identity nodes inserted."""
     legacy(nets.Base, path)
     model = onnx.load(path)
     nodes = list(model.graph.node)
@@ -230,7 +230,7 @@ def through_identity(path):
 
 
 def constants(graph):
-    """Values of initializers and Constant nodes, also behind Identity."""
+    """Returns the values of initializers and Constant nodes, also through Identity."""
     values = {t.name: numpy_helper.to_array(t) for t in graph.initializer if t.data_location == 0}
     for node in graph.node:
         if node.op_type == "Constant":

@@ -1,7 +1,7 @@
-"""Networks whose export bakes the batch size in; traps.py exports them with one of 1 or 4.
+"""Networks whose export fixes the batch size; models/traps exports them with a batch size of 1 or 4.
 
-Input [N, 3, 16, 16]; five classes. Two of them compute over the images of a run, and one gives every
-image of a run a mask of its own: opening their batch would change what they say.
+Input [N, 3, 16, 16]; five classes. Two of them compute over the images of a run, and one gives every image of a run
+its own mask: a variable batch size would change their results.
 """
 
 import torch
@@ -11,7 +11,7 @@ from models.traps.models import CLASSES, Base
 
 
 class ViewOne(Base):
-    """The usual slip of a network that was only ever run with one image."""
+    """The usual mistake of a network that was only ever run with one image."""
 
     def classify(self, features):
         return self.head(features.view(1, -1))
@@ -35,7 +35,7 @@ class ClassToken(nn.Module):
 
 
 class FoldedHeads(nn.Module):
-    """Attention whose heads lie in the batch axis: [N * heads, tokens, tokens] is dropped from."""
+    """Attention whose heads are part of the batch axis: dropout reads [N * heads, tokens, tokens]."""
 
     def __init__(self, width=12, heads=3):
         super().__init__()
@@ -80,7 +80,7 @@ class TokensFirst(nn.Module):
 
 
 class SoftmaxOverBatch(Base):
-    """A weight for each image of a run, 1 where it is alone."""
+    """A weight for each image of a run; 1 if there is only one."""
 
     def classify(self, features):
         x = features.flatten(1)
@@ -88,14 +88,14 @@ class SoftmaxOverBatch(Base):
 
 
 class Squeezed(Base):
-    """The axis of the images is removed and put back."""
+    """A network that removes the axis of the images and adds it again."""
 
     def classify(self, features):
         return self.head(features.flatten(1).squeeze(0))[None]
 
 
 class Groups(Base):
-    """Masksembles: each quarter of a run has a mask of its own."""
+    """Masksembles: each quarter of a run has its own mask."""
 
     def __init__(self):
         super().__init__()

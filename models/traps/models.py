@@ -1,6 +1,6 @@
-"""Small PyTorch networks whose exports are easy to get wrong; traps.py exports and explains them.
+"""Small PyTorch networks whose exports are easy to get wrong; models/traps exports and explains them.
 
-Input [N, 3, 16, 16] unless a class says otherwise; five classes.
+Input [N, 3, 16, 16] unless the class states otherwise; five classes.
 """
 
 import torch
@@ -130,7 +130,7 @@ class DivideByMaximum(Base):
 
 
 class FlatPixels(nn.Module):
-    """A segmenter whose pixels lie in the batch axis: [N * H * W, classes]."""
+    """A segmenter whose pixels are part of the batch axis: [N * H * W, classes]."""
 
     def __init__(self):
         super().__init__()
@@ -141,7 +141,7 @@ class FlatPixels(nn.Module):
 
 
 class TokenLinear(nn.Module):
-    """Linear layers over tokens, which become MatMul: what dynamic quantization replaces."""
+    """Linear layers over tokens, which become MatMul and are replaced by dynamic quantization."""
 
     def __init__(self):
         super().__init__()
@@ -185,7 +185,7 @@ class BernoulliMask(Base):
 
 
 class AttentionDropout(nn.Module):
-    """Dropout of scaled_dot_product_attention, whose mode the legacy exporter leaves out."""
+    """Dropout of scaled_dot_product_attention, whose mode the legacy exporter does not write."""
 
     def __init__(self, width=8):
         super().__init__()
@@ -236,7 +236,7 @@ class Half(Base):
 
 
 class DenseBlock(nn.Module):
-    """Two layers whose input is all that came before, their output dropped, as in DenseNet."""
+    """Two layers whose input is the concatenation of all earlier outputs, with dropped outputs, as in DenseNet."""
 
     def __init__(self):
         super().__init__()

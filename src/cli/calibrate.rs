@@ -35,7 +35,7 @@ limits the fraction of wrong pixels of an image, and --alpha the fraction of an 
 set does not contain the true class.";
 
 const MEASURES: &str = "\
-Measure that thresholds apply to, or deterministic [default: predictive_entropy]";
+Measure that thresholds apply to, or deterministic, the plain softmax [default: predictive_entropy]";
 
 const AGGREGATIONS: &str = "\
 Aggregation of pixels to one number: mean, quantile_95, patch_max, above_threshold_mean, class_mean, \
@@ -44,29 +44,30 @@ interior_mean [default: mean]";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
 pub(super) struct CalibrateArguments {
-    /// A folder of predict --keep-probabilities.
+    /// Folder written by mcdrop predict --keep-probabilities.
     #[arg(value_name = "OUT")]
     folder: PathBuf,
-    /// Label maps at the images' relative paths, a CSV with path,label, or folders of classes.
+    /// Folder of label maps with the images' relative paths, CSV file with path,label, or folder with
+    /// one folder per class.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present_any = ["keep", "ood_keep"])]
     labels: Option<PathBuf>,
     /// File to write.
     #[arg(short, long, value_name = "POLICY")]
     output: PathBuf,
     /// Accept this fraction of images, on average.
-    #[arg(long, value_name = "SHARE", value_parser = names::share, conflicts_with = "risk")]
+    #[arg(long, value_name = "FRACTION", value_parser = names::share, conflicts_with = "risk")]
     keep: Option<f64>,
     /// Accept as many images as possible with at most this fraction of them wrong.
-    #[arg(long, value_name = "SHARE", value_parser = names::share, requires = "labels")]
+    #[arg(long, value_name = "FRACTION", value_parser = names::share, requires = "labels")]
     risk: Option<f64>,
     /// Confidence of the guarantee of --risk.
-    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = names::share, requires = "risk", hide_short_help = true)]
+    #[arg(long, value_name = "FRACTION", default_value = "0.95", value_parser = names::share, requires = "risk", hide_short_help = true)]
     confidence: f64,
     /// Set the out-of-distribution threshold that keeps this fraction of images like these.
-    #[arg(long, value_name = "SHARE", value_parser = names::share)]
+    #[arg(long, value_name = "FRACTION", value_parser = names::share)]
     ood_keep: Option<f64>,
-    /// Make sets of classes of which this fraction may miss the true class.
-    #[arg(long, value_name = "SHARE", value_parser = names::share, requires = "labels")]
+    /// Make sets of classes; at most this fraction of them may miss the true class.
+    #[arg(long, value_name = "FRACTION", value_parser = names::share, requires = "labels")]
     alpha: Option<f64>,
     /// Method for sets in classification [default: lac]; segmentation uses conformal risk
     /// control.
@@ -88,9 +89,9 @@ pub(super) struct CalibrateArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum MethodName {
-    /// Classes above a threshold of probability: the smallest sets on average.
+    /// Classes whose probability is above a threshold: the smallest sets on average.
     Lac,
-    /// The most probable classes up to a sum: larger sets if the model is uncertain.
+    /// The most probable classes up to a sum of probabilities: larger sets if the model is uncertain.
     Aps,
 }
 
@@ -146,7 +147,7 @@ impl CalibrateArguments {
         })
     }
 
-    /// Refuses options that would have no effect.
+    /// Refuses options that have no effect together.
     fn refuse_idle(&self, task: &Task) -> Result<()> {
         let has_threshold = self.keep.or(self.risk).or(self.ood_keep).is_some();
         let no_threshold = "applies to thresholds, but none is requested";

@@ -23,14 +23,15 @@ Examples:
   mcdrop convert model.onnx -o uncertain.onnx --samples 31";
 
 const MEANING: &str = "\
-The file is standard ONNX. It has new inputs: sample (int64, one for each image of the run, or one
-for all; -1 is the pass without dropout), and two that may be left out and are 0 then: seed (int64)
-and image_key (int64, for each image, or one for all). Feed an image T times with samples 0 to T - 1.
-The masks are those of `mcdrop predict --masks shared`, bit by bit. Below operator set 11 the masks
+The file is standard ONNX. It has a new input sample (int64, one for each image of the run, or one for
+all; -1 is the pass without dropout), and two optional ones, 0 by default: seed (int64), and image_key
+(int64, one for each image, or one for all). For T samples, run an image with samples 0 to T - 1. The
+masks are those of `mcdrop predict --masks shared`, bit by bit. Below operator set 11 the masks
 themselves are inputs: mask/NODE, 0 or 1 / (1 - ratio), 1 for the pass without dropout.
 
-Each site keeps a node mcdrop/NODE, which no optimizer of ONNX Runtime removes; the entry \"mcdrop\" of
-the file's metadata is JSON with all of them. `inspect` and `predict` read such files.";
+For each dropout the file has a node mcdrop/NODE, which no optimizer of ONNX Runtime removes; the entry
+\"mcdrop\" of its metadata lists all of them as JSON. mcdrop itself refuses such files: give it the
+original model.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
@@ -40,13 +41,13 @@ pub(super) struct ConvertArguments {
     /// File to write.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Include T samples and their reduction: the outputs are mean probabilities and measures.
+    /// Write a model that draws T samples itself; its outputs are mean probabilities and measures.
     #[arg(long, value_name = "T", value_parser = names::from_1_to::<65_535, u32>)]
     samples: Option<u32>,
-    /// Measures that are outputs.
+    /// Measures that become outputs.
     #[arg(long, value_name = "LIST", requires = "samples", default_value = "predictive_entropy,mutual_information", value_parser = names::measures)]
     measures: List<&'static Measure>,
-    /// Seed of the included samples.
+    /// Seed of these samples.
     #[arg(
         long,
         value_name = "S",
@@ -55,19 +56,19 @@ pub(super) struct ConvertArguments {
         allow_negative_numbers = true
     )]
     seed: i64,
-    /// Estimated memory of included samples that run together; more samples run in a loop.
+    /// Memory for the samples that run together, as estimated; other samples follow in a loop.
     #[arg(long, value_name = "SIZE", requires = "samples", default_value = "64M", value_parser = names::memory, hide_short_help = true)]
     memory: usize,
     /// Replace an existing file.
     #[arg(long)]
     overwrite: bool,
-    /// Check more: each site by itself and all samples of two blocks.
+    /// Check more: each dropout by itself, and all samples of two blocks.
     #[arg(long)]
     verify: bool,
     /// Print decisions.
     #[arg(short, long)]
     verbose: bool,
-    /// How the samples of a unit depend on each other.
+    /// Scheme by which masks are drawn.
     #[arg(long, value_enum, default_value_t = DrawsName::Stratified)]
     draws: DrawsName,
     #[command(flatten)]
@@ -137,13 +138,13 @@ fn embed_sampling(
     let made = convert::export_with_embedded_sampling(plan, runtime, &options, output)?;
     if arguments.verbose || arguments.verify {
         terminal::note(&format!(
-            "an image of noise differs from predict by at most {:.1e}; {} votes tie otherwise",
+            "for a noise image, the outputs differ from predict by at most {:.1e}; {} votes differ at ties",
             made.difference, made.ties
         ));
     }
     let way = match samples as usize / made.samples_per_run {
         1 => "all in one run".to_owned(),
-        trips => format!("{} a run, {trips} runs in a loop", made.samples_per_run),
+        trips => format!("{} per run, {trips} runs in a loop", made.samples_per_run),
     };
     terminal::note(&format!(
         "{}: {samples} samples ({way}), outputs {}",
@@ -155,7 +156,7 @@ fn embed_sampling(
 
 fn report(arguments: &ConvertArguments, made: &ConversionSummary) {
     if let Some(reason) = &made.single_image_reason {
-        terminal::warning(&format!("a run of it takes one image: {reason}"));
+        terminal::warning(&format!("it takes only one image per run: {reason}"));
     }
     if made.masks_are_inputs {
         terminal::warning(&"operator sets below 11 cannot draw masks: they are inputs");
@@ -175,9 +176,9 @@ fn report(arguments: &ConvertArguments, made: &ConversionSummary) {
             checked.passes,
             checked.levels,
             checked.difference,
-            match checked.sites_alone {
+            match checked.single_sites {
                 0 => String::new(),
-                n => format!("; each of {n} sites alone changes the output"),
+                n => format!("; each of {n} sites changes the output by itself"),
             }
         ));
     }

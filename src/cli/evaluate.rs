@@ -1,4 +1,4 @@
-//! `mcdrop evaluate`: compares predictions with labels, of a folder or while predicting.
+//! `mcdrop evaluate`: compares predictions with labels, from a folder or while predicting.
 
 mod table;
 
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::labels::{LabelArguments, tell};
 use super::run::{Run, RunArguments};
@@ -19,33 +20,33 @@ use crate::evaluate::{
 use crate::input::Source;
 use crate::output::folder::METRICS as METRICS_FILE;
 use crate::output::page::PAGE;
-use crate::record::LabelsRecord;
 
 const EXAMPLES: &str = "\
 Examples:
   mcdrop predict model.onnx val -o out --keep-probabilities=f16
   mcdrop evaluate out --labels labels/
-  mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
+  mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '${1}_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv                 # classification: path,label
   mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
   mcdrop evaluate model.onnx val --labels labels/ -o out  # in one pass, without arrays";
 
 const MEANING: &str = "\
-Writes metrics.json (every metric by a flat key, with a 95 % interval over images) and curves/*.csv,
-.svg and .png into OUT. The score \"deterministic\" is for comparison: 1 minus the probability of the
-pass without dropout, evaluated on the class of that pass. Label maps of another size are read at the
-pixels of the prediction (nearest). Every metric weights all items of the folder equally.";
+Writes metrics.json (every metric under a flat key, with a 95 % interval over images) and
+curves/*.csv, .svg and .png into OUT. The score \"deterministic\" is for comparison: 1 minus the probability of the
+pass without dropout, evaluated on the class of that pass. In label maps of another size,
+the nearest label of each pixel of the prediction counts. Every metric weights all items of the folder equally.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
 pub(super) struct EvaluateArguments {
-    /// A folder of predict --keep-probabilities, or a model to run on IMAGES.
+    /// Folder written by mcdrop predict --keep-probabilities, or a model to run on IMAGES.
     #[arg(value_name = "OUT|MODEL")]
     subject: PathBuf,
-    /// Files, folders or patterns, with a model.
+    /// Images for the model: files, folders or patterns.
     #[arg(value_name = "IMAGES", requires = "output")]
     images: Vec<PathBuf>,
-    /// Label maps at the images' relative paths, a CSV with path,label, or folders of classes.
+    /// Folder of label maps with the images' relative paths, CSV file with path,label, or folder with
+    /// one folder per class.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "ood_masks")]
     labels: Option<PathBuf>,
     /// Predictions of out-of-distribution images, which scores should detect.
@@ -54,16 +55,16 @@ pub(super) struct EvaluateArguments {
     /// Maps of the out-of-distribution pixels of each image, named like label maps.
     #[arg(long, value_name = "FOLDER")]
     ood_masks: Option<PathBuf>,
-    /// Their id of out-of-distribution pixels; 0 is in distribution, other ids are ignored.
+    /// Id of out-of-distribution pixels in these maps; 0 is in distribution, other ids are ignored.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "ood_masks", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..))]
     ood_index: u16,
-    /// Folder for predictions.csv, run.json and the metrics, with a model.
+    /// With a model: folder for predictions.csv, run.json and the metrics.
     #[arg(short, long, value_name = "FOLDER", requires = "images")]
     output: Option<PathBuf>,
     /// Replace the results of an earlier run.
     #[arg(long, requires = "images", hide_short_help = true)]
     overwrite: bool,
-    /// Print decisions, and where settings come from.
+    /// Print decisions, and the source of each setting.
     #[arg(short, long, requires = "images", hide_short_help = true)]
     verbose: bool,
     #[command(flatten)]
@@ -93,7 +94,7 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
         evaluate::evaluate(&folder, &truth, ood.as_ref(), threads, &mut |event| {
             tell(&event);
         })?;
-    report(&folder, &result, arguments.recorded_labels())
+    report(&folder, &result, &arguments.recorded_labels())
 }
 
 /// Predicts and evaluates in one pass.
@@ -130,7 +131,7 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warning_with_hint(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &result, arguments.recorded_labels())?;
+    let counted_end = report(&folder, &result, &arguments.recorded_labels())?;
     Ok(if end == End::Done { counted_end } else { end })
 }
 
@@ -147,7 +148,7 @@ impl EvaluateArguments {
     }
 
     /// Returns the labels and their options for metrics.json.
-    fn recorded_labels(&self) -> Option<LabelsRecord> {
+    fn recorded_labels(&self) -> Value {
         self.label.record(self.labels.as_deref())
     }
 }
@@ -155,7 +156,7 @@ impl EvaluateArguments {
 fn report(
     folder: &PredictionFolder,
     result: &EvaluationResult,
-    labels: Option<LabelsRecord>,
+    labels: &Value,
 ) -> Result<End> {
     evaluate::write(folder, result, labels)?;
     terminal::line(&table::table(result));

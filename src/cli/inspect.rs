@@ -24,17 +24,18 @@ Examples:
   mcdrop inspect segmenter.onnx --size 1024x512";
 
 const MEANING: &str = "\
-Verdicts, the first that holds: suspect (see the warnings), live (some site draws), inert (there are
-sites, none draws), none (nothing random).
+A site is a place where randomness enters, usually a dropout.
+Verdicts, the first that applies: suspect (see the warnings), live (a site is active), inert (all
+sites are inactive), none (there are no sites).
 Kinds: dropout, alpha_dropout, stochastic_depth, drop_block, weight_dropout, noise.
 Units: element, channel, row. Places: head, linear, attention, residual, decoder.
 Warnings: frozen_mask, frozen_weight, merged_passes, class_ids, stripped_quantized.
 
 --json prints one object: model, opset, producer, output, size, multiply_adds, verdict,
 sites: [{id, node, module, kind, ratio, unit, live, reproducible, reason, tensor, reaches_output,
-used}], batch_norm_training: [node], candidates: [{node, place, share, tensor}], suffix_share (of
-the multiply-adds, what every sample repeats), warnings: [{kind, node, evidence}], refused (why it
-cannot be sampled, or null). What is not known is null.";
+used}], batch_norm_training: [node], candidates: [{node, place, share, tensor}], suffix_share
+(fraction of the multiply-adds that every sample repeats), warnings: [{kind, node, evidence}], refused
+(reason why the model cannot be sampled, or null). Unknown values are null.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
@@ -51,11 +52,11 @@ pub(super) struct InspectArguments {
     given: ModelArguments,
 }
 
-/// Costs, and the input that they are for.
+/// Costs, and the input size that they are computed for.
 pub(super) struct Cost {
     /// Multiply-adds of the file's nodes.
     file: Costs,
-    /// Of the nodes that are run: prefix, and what a sample repeats.
+    /// Fraction of the multiply-adds that each sample repeats, of those of all nodes that run.
     suffix_share: Option<f64>,
 }
 
@@ -64,9 +65,9 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let model = Model::open(&file)?;
     let options = arguments.given.sites.options();
     let found = graph::inspect(&model, arguments.given.output_name.as_deref(), &options)?;
-    // A choice that fits no site is a mistake in what was typed, not a property of the file.
-    let was_said = !options.is_default() || arguments.given.output_name.is_some();
-    if matches!(&found.plan, Err(error) if error.is_setting()) && was_said {
+    // A choice that matches no site is a usage error, not a property of the file.
+    let was_chosen = !options.is_default() || arguments.given.output_name.is_some();
+    if matches!(&found.plan, Err(error) if error.is_setting()) && was_chosen {
         return found.plan.map(|_| End::Done);
     }
     let cost = cost(arguments, &model, &found);
@@ -94,7 +95,7 @@ fn cost(arguments: &InspectArguments, model: &Model, found: &Inspection) -> Resu
     Ok(Cost { file, suffix_share })
 }
 
-/// One image of the size that the file fixes, or that was said.
+/// Returns the input shape of one image, of the size that the file fixes or that the options set.
 fn input_size(
     arguments: &InspectArguments,
     model: &Model,

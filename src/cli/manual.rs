@@ -1,4 +1,4 @@
-//! `mcdrop man` and `mcdrop completions`: generated from the arguments, as `--help`.
+//! `mcdrop man` and `mcdrop completions`: generated from the arguments, like `--help`.
 
 use clap::{Args, Command};
 use clap_complete::Shell;
@@ -35,7 +35,7 @@ pub(super) fn print_page(mut program: Command, typed: &ManArguments) -> Result<E
         Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
             let known: Vec<_> =
                 program.get_subcommands().map(Command::get_name).collect();
-            Error::setting("COMMAND", format!("there is no command \"{name}\""))
+            Error::setting("COMMAND", format!("unknown command \"{name}\""))
                 .with_hint(format!("the commands are {}", known.join(", ")))
         })?,
     };

@@ -38,12 +38,12 @@ The same command continues a run that was stopped.
 All options, formats and measures: mcdrop help predict";
 
 const MEANING: &str = "\
-What the maps mean: predictive_entropy is the total uncertainty of the model, mutual_information how
-much its samples disagree. Neither proves that a prediction is right. For comparison, predictions.csv
-also contains the plain softmax (deterministic_probability).
+What the maps mean: predictive_entropy is the total uncertainty of the prediction,
+mutual_information the disagreement between the samples. Neither proves that a prediction is right.
+For comparison, predictions.csv also contains the plain softmax (deterministic_probability).
 
-Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 finished but some images failed (each named in
-predictions.csv), 130 or 143 stopped by a signal.";
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 finished but some images failed (predictions.csv
+has their errors), 130 or 143 stopped by a signal.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
@@ -63,7 +63,7 @@ pub(super) struct PredictArguments {
     /// Replace the results of an earlier run.
     #[arg(long)]
     overwrite: bool,
-    /// Print decisions, and where settings come from.
+    /// Print decisions, and the source of each setting.
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]
@@ -129,12 +129,12 @@ pub(super) fn run_observed(
     let listing = list_images(&run.sources, Some(&run.folder))?;
     warn_of_listing(&listing);
     let job = run.job(listing.images, &preprocessing)?;
-    let mut shown = job.output.measures_of_any_task();
+    let mut shown = job.output.measures.iter().chain(&job.output.maps);
     if job.sampling.stop.is_some()
         && shown.any(|measure| measure.name == MUTUAL_INFORMATION.name)
     {
         terminal::note(&format!(
-            "{} is about 1/T too small, and T differs between images here",
+            "{} is too small by a fraction of about 1/T, and T differs between these images",
             MUTUAL_INFORMATION.name
         ));
     }
@@ -214,7 +214,7 @@ fn predict(
     let mut reporter = ProgressReporter::new(run, job);
     let on_event = &mut |event: Event<'_>| {
         if let Event::Started { .. } = event {
-            // Before this, nothing has to be finished, and a signal ends the process as usual.
+            // Until here, no file is being written, and a signal ends the process as usual.
             signals.listen();
         }
         reporter.on_event(&event);

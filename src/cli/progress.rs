@@ -1,4 +1,4 @@
-//! Progress of a run: a bar on a terminal, else a line every few seconds.
+//! Progress of a run: a bar on a terminal, otherwise a line every few seconds.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::terminal;
 
-/// Interval between two lines without a terminal.
+/// Time between two lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Progress {

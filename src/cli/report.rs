@@ -1,4 +1,4 @@
-//! `mcdrop report`: the page a person looks at.
+//! `mcdrop report`: writes the page of a folder of predictions.
 
 use std::path::{Path, PathBuf};
 
@@ -24,10 +24,10 @@ into OUT/report/.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReportArguments {
-    /// A folder of predict.
+    /// Folder written by mcdrop predict.
     #[arg(value_name = "OUT")]
     folder: PathBuf,
-    /// Another folder of predictions, to show beside it.
+    /// Another folder of predictions, to be shown beside the first.
     #[arg(long, value_name = "OUT")]
     compare: Option<PathBuf>,
     /// Labels, as for evaluate [default: those of the last evaluate, if they exist].
@@ -44,7 +44,7 @@ pub(super) struct ReportArguments {
 }
 
 pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
-    let recorded = labels_of(&arguments.folder).and_then(LabelArguments::recorded);
+    let recorded = LabelArguments::recorded(&labels_of(&arguments.folder));
     let labels = match (&arguments.labels, &recorded) {
         (Some(labels), _) => Some((labels, &arguments.label)),
         (None, Some((labels, options))) => Some((labels, options)),

@@ -17,15 +17,15 @@ use crate::pipeline::{Job, OutputOptions};
 use crate::random::Draws;
 use crate::sampling::{Masks, SamplingOptions, Shortcut, Stop, StopRule, model_input};
 use crate::sums::Needs;
-use crate::task::Task;
+use crate::task::{TASKS, Task};
 
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
 
 const TOLERANCE: &str = "\
-When auto stops: class=CHANCE (that more samples change the class), predictive_entropy=NATS or
-probability=X (errors at 95 %) [default: class=0.01; for maps predictive_entropy=0.02]. This saves
-time for classes; for a small average error, a fixed number of samples is better";
+With auto, largest sampling error: class=CHANCE (that more samples change the class),
+predictive_entropy=NATS or probability=X (at 95 % confidence) [default: class=0.01; for maps
+predictive_entropy=0.02]. For a small average error, a fixed number of samples is better";
 
 /// Options of a run of a model, except those of its dropout and of its results.
 #[derive(Debug, Args)]
@@ -43,21 +43,21 @@ pub(in crate::cli) struct RunArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sampling")]
 pub(in crate::cli) struct SamplingArguments {
-    /// Passes per image, best a multiple of 31; auto: by the tolerance.
+    /// Samples per image, best a multiple of 31, or auto (see --tolerance).
     #[arg(long, help_heading = FIRST, value_name = "N|auto", default_value = "31", value_parser = names::samples)]
     samples: Samples,
     #[arg(help = TOLERANCE, long, value_name = "WHAT=X", value_parser = names::tolerance, hide_short_help = true)]
     tolerance: Option<StopRule>,
-    /// Largest number of passes per image with auto [default: 310].
+    /// With auto, largest number of samples per image [default: 310].
     #[arg(long, value_name = "N", value_parser = names::from_1_to::<65_535, u32>, hide_short_help = true)]
     max_samples: Option<u32>,
     /// Seed of the masks; a negative number means its two's complement.
     #[arg(long, value_name = "S", default_value_t = 0, allow_negative_numbers = true, value_parser = seed, hide_short_help = true)]
     seed: u64,
-    /// How the samples of a unit depend on each other.
+    /// Scheme by which masks (which units are dropped) are drawn.
     #[arg(long, value_enum, default_value_t = DrawsName::Stratified, hide_short_help = true)]
     draws: DrawsName,
-    /// Whether each image has its own masks.
+    /// Sharing of masks between images.
     #[arg(long, value_enum, default_value_t = MasksName::PerImage, hide_short_help = true)]
     masks: MasksName,
     /// Turn all dropouts off: one pass, no samples.
@@ -74,8 +74,7 @@ pub(in crate::cli) struct ScoreArguments {
     /// Kind of the scores.
     #[arg(long, value_enum, default_value_t = ScoresName::Auto, hide_short_help = true)]
     scores: ScoresName,
-    /// Meaning of the output [default: by its rank].
-    #[arg(long, value_name = "classification|segmentation|auto", value_parser = task, hide_short_help = true)]
+    #[arg(help = task_help(), long, value_name = "TASK", value_parser = task, hide_short_help = true)]
     task: Option<TaskChoice>,
 }
 
@@ -87,7 +86,7 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Configuration that overrides those beside the model: TOML, or JSON of another library.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     config: Option<PathBuf>,
-    /// Value range: imagenet, unit (0..1), raw (0..255); or all of
+    /// Pixel scale: imagenet, unit (0..1), raw (0..255); with sizes:
     /// torchvision-classification, torchvision-segmentation.
     #[arg(
         long,
@@ -101,13 +100,13 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Interpolation when resizing.
     #[arg(long, value_name = "nearest|bilinear|bicubic", hide_short_help = true)]
     interpolation: Option<Interpolation>,
-    /// Whether shrinking averages over all pixels.
+    /// Antialias when an image becomes smaller.
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no, hide_short_help = true)]
     antialias: Option<bool>,
     /// Pad sides to a multiple of N; maps are cropped back.
     #[arg(long, value_name = "N", value_parser = names::from_1_to::<4096, u32>, help_heading = FIRST)]
     pad_to_multiple: Option<u32>,
-    /// Whether the EXIF orientation of images is applied [default: apply].
+    /// Treatment of EXIF orientation [default: apply].
     #[arg(long, value_name = "apply|ignore", hide_short_help = true)]
     exif: Option<Exif>,
     /// Largest number of pixels of an image, before and after resizing [default: 200000000].
@@ -116,7 +115,7 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Mean to subtract from values in 0..1: one number, or one per channel.
     #[arg(long, value_name = "M,M,M", value_parser = names::numbers, allow_hyphen_values = true, hide_short_help = true)]
     mean: Option<List<f32>>,
-    /// Standard deviation to divide by.
+    /// Standard deviation to divide by, in the same form.
     #[arg(long, value_name = "S,S,S", value_parser = names::numbers, allow_hyphen_values = true, hide_short_help = true)]
     std: Option<List<f32>>,
     /// Order of the channels.
@@ -134,16 +133,16 @@ pub(in crate::cli) struct PreprocessingArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Machine")]
 pub(in crate::cli) struct MachineArguments {
-    /// Batch size (samples of an image) of the sampled part [default: by --memory].
+    /// Number of samples that run together [default: as many as fit --memory].
     #[arg(long, value_name = "N", value_parser = names::from_1_to::<4096, u32>, hide_short_help = true)]
     batch_size: Option<u32>,
     /// Threads for the model, reading and writing [default: one per core].
     #[arg(long, value_name = "N", value_parser = names::from_1_to::<1024, u32>, hide_short_help = true)]
     threads: Option<u32>,
-    /// Estimated memory of a batch; small batches stay in the caches.
+    /// Memory for the samples that run together, as estimated; small amounts stay in the caches.
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = names::memory, hide_short_help = true)]
     memory: usize,
-    /// Turn optimizations off, to compare: split-concatenations, resize-in-reduction,
+    /// Optimizations to turn off, for comparison: split-concatenations, resize-in-reduction,
     /// expand-in-place.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = shortcut, hide_short_help = true)]
     disable: Vec<Shortcut>,
@@ -209,9 +208,9 @@ enum DrawsName {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum MasksName {
-    /// Yes: they depend on the bytes of its file.
+    /// Each image has its own masks, which depend on the bytes of its file.
     PerImage,
-    /// No: all images share them.
+    /// All images share their masks.
     Shared,
 }
 
@@ -239,6 +238,11 @@ fn seed(text: &str) -> Result<u64, String> {
     text.parse::<u64>().or_else(|_| signed()).map_err(|_| wrong())
 }
 
+fn task_help() -> String {
+    let names: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
+    format!("Meaning of the output: {} or auto [default: by its shape]", names.join(", "))
+}
+
 /// A task, or `auto`, which wins over a sidecar's.
 #[derive(Debug, Clone, Copy)]
 struct TaskChoice(Option<&'static Task>);
@@ -262,7 +266,7 @@ impl ScoreArguments {
     }
 }
 
-/// A run of a model over images, as `predict`, `evaluate` and `tune` make it.
+/// A run of a model on images, as in `predict`, `evaluate` and `tune`.
 pub(in crate::cli) struct Run<'a> {
     pub(in crate::cli) arguments: &'a RunArguments,
     pub(in crate::cli) model: &'a Path,
@@ -285,7 +289,7 @@ impl Run<'_> {
         Plan::with_sites(model, scores.output_name.as_deref(), scores.option(), sites)
     }
 
-    /// Resolves how images become the input of a model that was read from `file`.
+    /// Resolves the preprocessing of a model that was read from `file`.
     pub(in crate::cli) fn preprocessing(
         &self,
         file: &Path,
@@ -299,7 +303,7 @@ impl Run<'_> {
     /// Returns the job for the pipeline.
     ///
     /// # Errors
-    /// If options contradict each other.
+    /// Fails if options contradict each other.
     pub(in crate::cli) fn job(
         &self,
         images: Vec<ImageFile>,
@@ -338,14 +342,14 @@ impl Run<'_> {
     }
 }
 
-/// Sums that a stopping test needs.
+/// Sums that a stopping rule needs.
 const STOP_NEEDS: Needs = Needs { moments: true, ..Needs::MEAN };
 
 /// Default of `--max-samples`: ten blocks.
 const DEFAULT_MOST: u32 = 310;
 
 impl SamplingArguments {
-    /// Returns the number of samples (the largest, if a rule stops them) and the rule.
+    /// Returns the number of samples (the largest number, if a rule stops them) and the rule.
     fn samples(&self) -> Result<(u32, Option<Stop>)> {
         match self.samples {
             Samples::Auto => {

@@ -27,22 +27,22 @@ pub(in crate::cli) struct ModelArguments {
 #[command(next_help_heading = "Dropout")]
 pub(in crate::cli) struct SiteArguments {
     #[arg(long, value_name = "PLACE", value_delimiter = ',', help_heading = None::<&str>,
-        help = "Put dropout in: head, decoder, blocks, ... (mcdrop inspect)",
-        long_help = "Put dropout in: head, decoder, attention, residual, linear, blocks (residual \
+        help = "Insert dropout: head, decoder, blocks, ... (see mcdrop inspect)",
+        long_help = "Insert dropout at places: head, decoder, attention, residual, linear, blocks (residual \
         and linear), or before the nodes that a pattern names; a list, or repeated")]
     insert: Vec<String>,
-    /// Fraction of the units that is dropped, for all sites or for those that match a pattern;
-    /// activates inert ones [default: the file's; 0.1 if inserted].
+    /// Fraction that is dropped, for all dropouts or for those that match a pattern; activates
+    /// inactive ones [default: as in the file; 0.1 if inserted].
     #[arg(long, value_name = "[NODE=]P", value_parser = ratio, hide_short_help = true)]
     ratio: Vec<(Option<String>, f32)>,
-    /// Activate only sites that match the pattern (node, module or tensor; * and ?), also
-    /// inert ones.
+    /// Activate only dropouts that match the pattern (node, module or tensor; with * and ?),
+    /// including inactive ones.
     #[arg(long, value_name = "PATTERN", hide_short_help = true)]
     only: Vec<String>,
-    /// Turn sites that match the pattern off.
+    /// Turn off dropouts that match the pattern.
     #[arg(long, value_name = "PATTERN", hide_short_help = true)]
     except: Vec<String>,
-    /// Unit that inserted dropout drops [default: element].
+    /// Unit that inserted dropout drops as a whole [default: element].
     #[arg(long, value_enum, requires = "insert", hide_short_help = true)]
     unit: Option<UnitName>,
 }

@@ -1,4 +1,4 @@
-//! Output: messages on standard error, data on standard output.
+//! Prints messages on standard error, and data on standard output.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};

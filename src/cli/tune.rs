@@ -55,7 +55,7 @@ pub(super) struct TuneArguments {
     ratios: Option<List<f32>>,
     /// Largest loss of accuracy (mean intersection over union of label maps) against the model
     /// without dropout.
-    #[arg(long, value_name = "SHARE", default_value = "0.005", value_parser = names::share)]
+    #[arg(long, value_name = "FRACTION", default_value = "0.005", value_parser = names::share)]
     most_lost: f64,
     #[command(flatten)]
     label: LabelArguments,
@@ -190,7 +190,7 @@ impl TuneArguments {
     }
 }
 
-/// Everything that the runs of all choices share.
+/// Data that the runs of all choices share.
 struct Tuning<'a> {
     arguments: &'a TuneArguments,
     runtime: Runtime,
@@ -203,7 +203,7 @@ struct Tried {
     outcome: ChoiceOutcome,
     /// Task of the model.
     task: &'static Task,
-    /// Images that are left out.
+    /// Number of images that are left out.
     left_out: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Errors of the argument parser, printed as all other errors: the message, then a hint.
+//! Errors of the argument parser, printed like all other errors: the message, then a hint.
 
 use std::process::ExitCode;
 
@@ -8,12 +8,12 @@ use super::{Cli, settings, terminal};
 
 /// Prefix of hints of the parser.
 const TIP: &str = "tip: ";
-/// Beginning of a hint that does not help: it is about values that look like flags.
+/// Beginning of a hint that is removed: it is about values that look like options.
 const USELESS_TIP: &str = "to pass '";
-/// Last line of the parser, which names no command.
+/// Last line of the parser's message, which is removed because it names no command.
 const LAST: &str = "For more information";
 
-/// Prints the page that was asked for, or the error.
+/// Prints the help page that was requested, or the error.
 pub(super) fn answer(error: &clap::Error) -> ExitCode {
     let page = matches!(
         error.kind(),
@@ -50,7 +50,7 @@ fn reworded(text: &str, command: Option<&str>) -> String {
     lines.join("\n")
 }
 
-/// Returns a hint where the options of a command are explained.
+/// Returns a hint that leads to the options of a command.
 fn options(command: Option<&str>) -> String {
     let program = Cli::command();
     let known = program.get_subcommands().map(clap::Command::get_name);

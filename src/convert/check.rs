@@ -19,11 +19,11 @@ pub struct CheckResult {
     pub passes: usize,
     /// Largest difference of a value, relative to the largest value.
     pub difference: f32,
-    /// Number of sites that change the output by themselves.
-    pub sites_alone: usize,
+    /// Number of sites that were shown to change the output by themselves.
+    pub single_sites: usize,
 }
 
-/// An arbitrary image key.
+/// Image key of the checks; any number would do.
 const KEY: i64 = 0x0123_4567_89ab_cdef;
 
 /// Comparison of a file with the sampler that it was made with.
@@ -99,7 +99,7 @@ impl<'a> ConversionCheck<'a> {
             self.compare(expected, &found, rows, Optimization::All)?;
         }
         if options.verify {
-            self.sites_alone(options)?;
+            self.single_sites(options)?;
         }
         Ok(self.checked)
     }
@@ -134,10 +134,18 @@ impl<'a> ConversionCheck<'a> {
             optimization: level,
             ..SessionOptions::default()
         };
-        Session::open_file(self.runtime, "converted model", file, &options)
+        let what = "converted model";
+        match stood_in(self.sampler, file)? {
+            None => Session::open_file(self.runtime, what, file, &options),
+            Some(bytes) => {
+                let external = file.parent().map(Into::into);
+                let options = SessionOptions { external, ..options };
+                Session::open(self.runtime, what, &bytes, &options)
+            }
+        }
     }
 
-    /// Number of images of a run, if the file fixes it.
+    /// Returns the number of images of a run, if the file fixes it.
     fn batch(&self) -> Option<usize> {
         let sizes = self.sampler.plan().image().dimensions.as_ref()?;
         sizes.first().copied().flatten()
@@ -224,7 +232,7 @@ impl<'a> ConversionCheck<'a> {
                 (self.sampler.plan().image().name.as_str(), &images),
                 (sample.as_str(), &samples),
             ];
-            // Its default is 0.
+            // The default of this input is 0.
             if key != 0 {
                 fed.push((image_key.as_str(), &keys));
             }
@@ -280,7 +288,7 @@ impl<'a> ConversionCheck<'a> {
     }
 
     /// Checks that each site by itself changes the output in some sample of a block.
-    fn sites_alone(&mut self, options: &ConvertOptions) -> Result<()> {
+    fn single_sites(&mut self, options: &ConvertOptions) -> Result<()> {
         let rows: Vec<Row> = (-1..31).map(|sample| (0, sample)).collect();
         for site in 0..self.sampler.plan().sites().len() {
             let one = self.entry.rows == Converted::ONE;
@@ -307,10 +315,18 @@ impl<'a> ConversionCheck<'a> {
                     "leave it out with `except`, or check what its tensor is used for",
                 ));
             }
-            self.checked.sites_alone += 1;
+            self.checked.single_sites += 1;
         }
         Ok(())
     }
+}
+
+/// Returns the written file with the sampler's placeholders for weights, if it has any.
+pub(super) fn stood_in(
+    sampler: &Sampler,
+    file: &std::path::Path,
+) -> Result<Option<Vec<u8>>> {
+    Ok(sampler.plan().stood_in(&Model::open(file)?))
 }
 
 /// Splits a tensor into its first `count` batch elements, as f32.

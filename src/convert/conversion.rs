@@ -13,12 +13,12 @@ pub(super) struct Conversion<'a> {
     pub(super) draws_at: &'a [DrawLocation],
     /// The scheme that masks are drawn by.
     pub(super) scheme: Draws,
-    /// A run takes one image.
+    /// Set if a run takes one image.
     pub(super) single_image: bool,
 }
 
 impl<'a> Conversion<'a> {
-    /// The draw of the plan with this number, and its location.
+    /// Returns the draw of the plan with this number, and its location.
     pub(super) fn draw(
         &self,
         number: usize,

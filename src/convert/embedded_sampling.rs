@@ -4,8 +4,8 @@ mod assemble;
 
 use std::path::Path;
 
-use super::check::tolerance;
-use super::{ConvertOptions, checked_size, write};
+use super::check::{stood_in, tolerance};
+use super::{ConvertOptions, checked_size, light, write};
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::{Geometry, NetworkInput};
@@ -27,7 +27,7 @@ pub struct EmbeddedSamplingOptions {
     pub measures: Vec<&'static Measure>,
     /// Largest number of samples per run. Default: as many as fit `memory`.
     pub samples_per_run: Option<usize>,
-    /// Bytes that the samples of one run may take, as estimated.
+    /// Estimated memory in bytes that the samples of one run may take.
     pub memory: usize,
 }
 
@@ -48,7 +48,7 @@ pub struct EmbeddedSampling {
 /// Differences up to this are rounding.
 const TOLERANCE: f32 = 1e-5;
 
-/// Builds the model, compares it with the sampler and writes it, all of it or nothing.
+/// Builds the model, compares it with the sampler and writes it. An incomplete file is never left.
 ///
 /// # Errors
 /// Fails if the model cannot be sampled, the target exists, or the result differs from the sampler.
@@ -73,6 +73,7 @@ pub fn export_with_embedded_sampling(
         needs: Needs::ALL,
         ..SamplingOptions::default()
     };
+    let plan = light(plan, conversion);
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let (model, samples_per_run) = assemble::assemble(sampler.model(), options)?;
     let source = sampler.plan().model();
@@ -116,7 +117,10 @@ fn compare(
         external: external(sampler, file),
         ..SessionOptions::default()
     };
-    let bytes = std::fs::read(file).map_err(|source| Error::read(file, source))?;
+    let bytes = match stood_in(sampler, file)? {
+        Some(bytes) => bytes,
+        None => std::fs::read(file).map_err(|source| Error::read(file, source))?,
+    };
     let mut session = Session::open(runtime, "uncertainty model", &bytes, &options)?;
     let name = sampler.plan().image().name.clone();
     let outputs = session.run(&[(name.as_str(), &image)])?;

@@ -46,7 +46,7 @@ fn swap(b: &mut NodeBuilder, word: &str) -> String {
     b.op("Add", &[&left, &right])
 }
 
-/// `x² + added`.
+/// Computes `x² + added`.
 fn square(b: &mut NodeBuilder, x: &str, added: &str) -> String {
     let squared = b.op("Mul", &[x, x]);
     b.op("Add", &[&squared, added])

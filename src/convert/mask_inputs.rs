@@ -44,7 +44,7 @@ pub(super) fn check_supported(plan: &Plan) -> Result<()> {
         let what = match () {
             () if active.is_noise() => "draws noise",
             () if active.values.shift != 0.0 => "replaces values by others than 0",
-            () if !active.is_outside => "stands in a body",
+            () if !active.is_outside => "is in a subgraph",
             () => continue,
         };
         let node = plan.node_of(number);

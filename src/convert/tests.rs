@@ -1,4 +1,5 @@
-//! Converted files in plain ONNX Runtime against the sampler and the definition of the masks.
+//! Compares converted files in plain ONNX Runtime with the sampler and with the definition of the
+//! masks.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +50,7 @@ fn options(draws: Draws) -> ConvertOptions {
     }
 }
 
-/// A file that was converted, and the sampler of what it was made of.
+/// A converted file, and the sampler of the original model.
 struct Converted {
     folder: tempfile::TempDir,
     made: ConversionSummary,
@@ -89,7 +90,7 @@ fn sampler(plan: Plan, draws: Draws, seed: u64) -> Sampler {
     Sampler::open(plan, &Runtime::find(None).unwrap(), options, size).unwrap()
 }
 
-/// The rows of a converted file for samples of the noise image 5, as they come out of it.
+/// Runs a converted file on samples of the noise image 5; returns the outputs.
 fn rows(
     session: &mut Session,
     sampler: &Sampler,
@@ -142,7 +143,7 @@ fn expected(sampler: &mut Sampler, key: i64, samples: &[i64]) -> Vec<Vec<f32>> {
     rows
 }
 
-/// The largest difference as a share of the largest value.
+/// Returns the largest difference relative to the largest value.
 fn far(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
     assert_eq!(a.len(), b.len());
     let largest = a.iter().flatten().fold(1e-6_f32, |m, v| m.max(v.abs()));
@@ -201,12 +202,12 @@ fn rows_of_converted_files_are_those_of_the_sampler_for_all_seeds_and_keys() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The tensor type of a graph input or output.
+/// Describes a graph input or output of a tensor type.
 fn described(name: &str, element_type: ElementType, rank: usize) -> proto::ValueInfo {
     declared(name, element_type, &vec![None; rank])
 }
 
-/// A graph that drops from its input, of one site by its key.
+/// Returns a graph with one site, which drops from its input.
 fn single(draws: Draws, (site, ratio): (u64, f32), iteration: i64) -> Vec<u8> {
     let mut b = NodeBuilder::new(UniqueNames::default(), 11);
     let name = str::to_owned;
@@ -285,7 +286,7 @@ fn masks_read_out_of_a_converted_graph_equal_the_reference_vectors() {
         let mut session = Session::open(&runtime, "test", &model, &options).unwrap();
         let units = row["units"].as_u64().unwrap() as usize;
         let sample = row["sample"].as_i64().unwrap();
-        // The row in the middle is that of the vector.
+        // The batch element in the middle is that of the vector.
         let x = Value::from_f32(&[3, units], vec![-1.0; 3 * units]).unwrap();
         let samples = Value::from_i64(&[3], vec![sample + 1, sample, -1]).unwrap();
         let seed =

@@ -1,4 +1,4 @@
-//! Writes a file and its external data, all of it or nothing.
+//! Writes a file and its external data completely, or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -28,7 +28,7 @@ pub(super) fn refuse_target(model: &Model, target: &Path, overwrite: bool) -> Re
     let own =
         [model.path()].into_iter().chain(model.external.files().map(|(_, path)| path));
     if own.into_iter().any(|path| is_same(path, target)) {
-        let hint = "give the result a name of its own";
+        let hint = "choose another name";
         return refused("the model itself or its data", hint);
     }
     if !overwrite && (target.exists() || target.is_symlink()) {
@@ -106,8 +106,9 @@ impl PendingFile {
         let linked = self.folder.path().join(location);
         if linked == self.file {
             let message = format!("{} is the name of the model's data", to.display());
-            return Err(Error::setting("output", message)
-                .with_hint("give the result a name of its own"));
+            return Err(
+                Error::setting("output", message).with_hint("choose another name")
+            );
         }
         let parent = linked.parent().unwrap_or(self.folder.path());
         fs::create_dir_all(parent).map_err(failed)?;

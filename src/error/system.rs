@@ -106,7 +106,7 @@ fn of_writing(source: &Error) -> Option<Meaning> {
         ),
         ErrorKind::NotFound => (
             "its folder is no longer there",
-            "leave the output folder alone while a run goes on, and run again",
+            "do not remove the output folder during a run, and run again",
         ),
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
             (

@@ -33,7 +33,7 @@ impl LabelRename {
             let last = message.lines().last().unwrap_or_default().trim().to_owned();
             Error::setting("match", format!("\"{pattern}\" is not a pattern: {last}"))
                 .with_hint(
-                    "for instance '(.*)_leftImg8bit' and '$1_gtFine_labelTrainIds'",
+                    "for instance '(.*)_leftImg8bit' and '${1}_gtFine_labelTrainIds'",
                 )
         })?;
         Ok(Self { pattern, replacement: replacement.to_owned() })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::candidates::{Candidate, CandidateSearch, InsertionPoint};
+use super::candidates::{self, Candidate, InsertionPoint};
 use super::choose::{Pattern, SiteOptions};
 use super::site::{
     DetectedSite, DrawSource, DropUnit, DropoutValues, Mask, MaskApplication, Site,
@@ -21,13 +21,15 @@ const BLOCKS: [InsertionPoint; 2] = [InsertionPoint::Residual, InsertionPoint::L
 pub(super) fn sites(
     model: &Model,
     heads: &[&str],
-    search: &CandidateSearch,
     options: &SiteOptions,
 ) -> Result<Vec<DetectedSite>> {
-    let all = search.all(heads);
+    if options.insert.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = candidates::candidates(model, heads);
     let mut chosen: Vec<Candidate> = Vec::new();
     for wanted in &options.insert {
-        for candidate in candidates_for(model, search, &all, wanted)? {
+        for candidate in candidates_for(model, heads, &all, wanted)? {
             if !chosen.iter().any(|c| c.at == candidate.at) {
                 chosen.push(candidate);
             }
@@ -45,7 +47,7 @@ pub(super) fn sites(
 
 fn candidates_for(
     model: &Model,
-    search: &CandidateSearch,
+    heads: &[&str],
     all: &[Candidate],
     wanted: &str,
 ) -> Result<Vec<Candidate>> {
@@ -62,7 +64,7 @@ fn candidates_for(
             let named = nodes.filter(|(_, node)| pattern.matches(node.label()));
             let at = |(at, _): (usize, _)| {
                 let known = all.iter().find(|c| c.at == at).cloned();
-                known.or_else(|| search.before(at))
+                known.or_else(|| candidates::before(model, heads, at))
             };
             named.filter_map(at).collect()
         }

@@ -1,4 +1,4 @@
-//! The heads of models with every kind of end (`models/heads.py`).
+//! Tests the heads of models with every kind of last operators (`models/heads.py`).
 
 use std::path::Path;
 

@@ -2,45 +2,44 @@
 //!
 //! # Sources
 //! - **A file**, whatever its name.
-//! - **A folder**, with its sub-folders. Files are taken by the ending of their name
-//!   ([`EXTENSIONS`]), also those of image formats that are not read: reading them says why.
-//!   Files and folders whose name begins with a dot are left out: they are
-//!   thumbnails, caches and resource forks. So are the output folder, and a folder with the
-//!   results of an earlier run (`predictions.csv` and `run.json`). Links are followed. A link to
-//!   nothing is an image that cannot be read if its name is that of an image; other links to
-//!   nothing, and links that lead back into a folder they lie in, are left out and counted.
-//!   A sub-folder that cannot be read is reported, and the others are read.
-//! - **A pattern** such as `photos/**/*.jpg`, which takes what a folder would where it matches:
-//!   `*` and `?` stand for any characters or one, but not `/`; `[a-z]` and `[!a-z]` for one
-//!   character of a kind or not of it; `{a,b}` for a or b. One character is one byte: for
-//!   `ä` write `*` or `{ä,ö}`. A part `**` stands for any number of folders, none included;
-//!   a `**` at the end for everything below; within a part it is a `*`. A backslash takes its
-//!   meaning from the character after it (not on Windows). Upper and lower case differ. Patterns match files, not folders. What exists is taken
-//!   by its name: `a[1].png` is that file where there is one, and so is a folder in front.
-//! - **A list** in a file or on standard input: a path on each line. Empty lines are left out;
-//!   everything else is part of a name, `#` and spaces too. A byte-order mark and CRLF are
-//!   understood. Where there is a NUL byte the list is NUL-separated, as by `find -print0`.
-//!   Where the first line, read as CSV, has a field `path`, the list is CSV, and that column
-//!   holds the paths (a file called `path` is written `./path`). Paths are relative to the
-//!   working directory, for a list in a file as well. What is listed and cannot be read stays
-//!   in the list: reading it says why. Names need not be UTF-8 on Unix.
+//! - **A folder**, with its subfolders. Only files with the extension of an image ([`EXTENSIONS`])
+//!   are listed. Files and folders whose name begins with a dot are skipped: they are thumbnails,
+//!   caches and resource forks. The output folder is skipped, and so is a folder with the results
+//!   of an earlier run (`predictions.csv` and `run.json`). Links are followed. A link that leads to
+//!   itself, to nothing, or back to a folder that contains it is skipped and counted. A subfolder
+//!   that cannot be read is reported, and the others are read.
+//! - **A pattern** such as `photos/**/*.jpg`. It selects the files that a folder would list and
+//!   whose path matches. `*` matches any characters and `?` one character, but neither matches `/`.
+//!   `[a-z]` matches one character of a set, `[!a-z]` one that is not in it, and `{a,b}` matches a
+//!   or b. One character is one byte: for `ä` write `*` or `{ä,ö}`. A part `**` matches any number
+//!   of folders, including none; at the end it matches everything below. Within a longer part it
+//!   is the same as `*`. A backslash makes the next character an ordinary one (not on Windows).
+//!   Case matters. Patterns match files, not folders. A name that exists is not a pattern:
+//!   `a[1].png` is that file if there is one, and the same holds for the folders before it.
+//! - **A list** in a file or on standard input, with one path per line. Empty lines are skipped;
+//!   everything else is part of a name, including `#` and spaces. A byte-order mark and CRLF are
+//!   accepted. If the list contains a NUL byte, paths are separated by NUL, as by `find -print0`.
+//!   If the first line, read as CSV, has a field `path`, the list is CSV, and that column contains
+//!   the paths (a file called `path` is written `./path`). Paths are relative to the working
+//!   directory, also for a list in a file. An entry that cannot be read stays in the list; reading
+//!   it gives the error. On Unix, names need not be UTF-8.
 //!
 //! # Order
-//! Sources in the order given; what was found in a folder or by a pattern in bytewise order of
-//! the ids; a list in its own order. A file that is named twice, by the same absolute path,
-//! is taken where it was named first.
+//! Sources are in the given order. Files of a folder or a pattern are in the bytewise order of
+//! their ids; those of a list are in its order. A file that is given twice, by the same absolute
+//! path, is listed once, at its first position.
 //!
 //! # Ids
-//! An image's id is its path relative to a root: the folder given, the folder of a file given,
-//! the part of a pattern before the first part with a wildcard, the working directory for
-//! lists. An entry of a list is taken by its text, `.` and `..` resolved without looking at
-//! links: below the working directory its relative path is the id; elsewhere the id is
-//! `outside/` and the parts of the absolute path (a drive without its colon).
+//! The id of an image is its path relative to a root. The root is the given folder, the folder of a
+//! given file, the part of a pattern before the first part with a wildcard, or the working
+//! directory for lists. In an entry of a list, `.` and `..` are resolved by the text, without
+//! following links. An entry below the working directory has its relative path as the id. Any other
+//! entry has `outside/` followed by the parts of its absolute path (a drive without its colon).
 //!
-//! In a name that is not UTF-8 or holds a backslash (which is part of names on Unix and
-//! parts folders elsewhere) each byte that is not UTF-8, each backslash and each `%` is
-//! written as `%` and two hexadecimal digits; should there be a file of that very name in the
-//! source, `%` becomes `%25` once more.
+//! If a name is not UTF-8 or contains a backslash (an ordinary character on Unix, a separator
+//! elsewhere), each byte that is not UTF-8, each backslash and each `%` is written as `%` and two
+//! hexadecimal digits. If the source has another file with exactly that name, each `%` is escaped
+//! once more, as `%25`.
 //!
 //! Two files with one id, from two sources or by a file below `outside`, are an error.
 
@@ -63,9 +62,8 @@ use lister::Lister;
 
 /// Extensions of images in a folder, in lower case.
 pub const EXTENSIONS: &[&str] = &[
-    "apng", "bmp", "btf", "dib", "ff", "gif", "hdr", "ico", "jfif", "jpe", "jpeg", "jpg",
-    "lsm", "mpo", "pam", "pbm", "pgm", "png", "pnm", "ppm", "qoi", "svs", "tf8", "tga",
-    "tif", "tiff", "webp",
+    "bmp", "jfif", "jpe", "jpeg", "jpg", "pam", "pbm", "pgm", "png", "pnm", "ppm", "tif",
+    "tiff", "webp",
 ];
 
 /// Source of images.
@@ -98,8 +96,7 @@ pub struct Listing {
     pub images: Vec<ImageFile>,
     /// Errors of sub-folders that could not be read; their images are missing.
     pub unreadable: Vec<Error>,
-    /// Number of links, not named like images, that were left out because they lead in a circle or
-    /// to nothing.
+    /// Number of links that were left out because they lead in a circle or to nothing.
     pub broken_links: usize,
     /// Number of files that were given again, other than by patterns, and are listed once.
     pub repeated: usize,

@@ -1,4 +1,5 @@
-//! Metrics against naive ones over sorted lists in f64, edge cases, merging, intervals.
+//! Compares metrics with naive ones over sorted lists in f64; tests edge cases, merging and
+//! intervals.
 
 mod curves;
 mod data;

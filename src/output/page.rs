@@ -5,10 +5,10 @@
 //! pictures are copies, so that the folder can be moved and passed on ([`preview`]).
 
 pub mod data;
-mod page_folder;
+mod place;
 pub mod preview;
 
-pub use page_folder::{PageFolder, Pictures};
+pub use place::{Pictures, Place};
 
 /// The page itself.
 pub const PAGE: &str = "report.html";

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_color_is_an_error_that_says_where() {
+    fn an_invalid_color_is_an_error_with_its_position() {
         let error = |text: &str| parse(text).unwrap_err();
         for empty in ["", "\n\n", "[]"] {
             assert_eq!(error(empty), "no colors in it", "{empty:?}");

@@ -44,39 +44,25 @@ const MOST_READERS: usize = 4;
 /// Images that a thread holds ready.
 const AHEAD: usize = 2;
 
-/// An image of a [`Reader`] that was loaded before the others.
-pub(super) struct LoadedAhead {
-    /// Position among the files of the reader.
-    pub(super) position: usize,
-    pub(super) loaded: Loaded,
-}
-
-/// Decodes on several threads and returns the images in their order.
+/// Decodes on `threads` threads; images come out in their order.
 pub(super) struct Reader {
     queues: Vec<Receiver<Result<Loaded>>>,
-    ahead: Option<LoadedAhead>,
     next: usize,
 }
 
 impl Reader {
-    /// Starts `threads` threads, which decode every file except the one that is given as `ahead`.
     pub(super) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         files: &'scope [&'scope ImageFile],
-        ahead: Option<LoadedAhead>,
         preprocessing: &'scope Preprocessing,
         threads: usize,
         go_on: &'scope (dyn Fn() -> bool + Sync),
     ) -> Self {
         let threads = threads.clamp(1, MOST_READERS.min(files.len().max(1)));
-        let position_ahead = ahead.as_ref().map(|image| image.position);
         let start = |first: usize| {
             let (sender, receiver): (SyncSender<Result<Loaded>>, _) = sync_channel(AHEAD);
             scope.spawn(move || {
-                for (i, file) in files.iter().enumerate().skip(first).step_by(threads) {
-                    if Some(i) == position_ahead {
-                        continue;
-                    }
+                for file in files.iter().skip(first).step_by(threads) {
                     let gone = || sender.send(load(file, preprocessing)).is_err();
                     if !go_on() || gone() {
                         return;
@@ -85,16 +71,13 @@ impl Reader {
             });
             receiver
         };
-        Self { queues: (0..threads).map(start).collect(), ahead, next: 0 }
+        Self { queues: (0..threads).map(start).collect(), next: 0 }
     }
 
-    /// Returns the next image, or its error.
+    /// The next image, or its error.
     pub(super) fn next(&mut self) -> Option<Result<Loaded>> {
-        let position = self.next;
+        let queue = &self.queues[self.next % self.queues.len()];
         self.next += 1;
-        if let Some(image) = self.ahead.take_if(|image| image.position == position) {
-            return Some(Ok(image.loaded));
-        }
-        self.queues[position % self.queues.len()].recv().ok()
+        queue.recv().ok()
     }
 }

@@ -11,7 +11,7 @@ use crate::simd::Isa;
 
 mod statistics;
 
-/// The vectors that the Python reference wrote.
+/// Reads the vectors that the Python reference wrote.
 fn vectors() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/masks/vectors.json");
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -49,7 +49,7 @@ fn ratio_threshold(row: &Value) -> u64 {
     threshold(ratio).unwrap()
 }
 
-/// A mask by the kernels, as the bytes of the vectors.
+/// Draws a mask with the kernels, in the byte format of the vectors.
 fn mask_bytes(stream: &Stream, threshold: u64, sample: u32, units: usize) -> Vec<u8> {
     let (turn, bit) = stream.draws.block_and_bit(sample);
     let mut words = vec![0; units];
@@ -247,7 +247,7 @@ proptest! {
 }
 
 #[test]
-fn independent_words_leave_other_bits_alone() {
+fn independent_words_keep_other_bits() {
     let mut words = vec![0b0110_1001; 100];
     independent_words(1 << 31, 12345, 0, 3, &mut words);
     assert!(words.iter().all(|word| word & !8 == 0b0110_0001));

@@ -114,7 +114,7 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
     let labels = if has_labels { rows(&label) } else { Value::Null };
     json!({
         "name": shown.name(),
-        "place": shown.page_folder,
+        "place": shown.place,
         "numbers": numbers,
         "decision": of_column(&Column::Decision),
         "predictionSet": of_column(&Column::PredictionSet),

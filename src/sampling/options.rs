@@ -1,4 +1,4 @@
-//! What a user can choose about sampling.
+//! Options of sampling.
 
 use super::shortcut::Shortcut;
 use super::stop::Stop;
@@ -10,15 +10,15 @@ use crate::task::Task;
 /// Sharing of masks between images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Masks {
-    /// Each image has masks of its own, from the bytes of its file.
+    /// Each image has its own masks, derived from the bytes of its file.
     #[default]
     PerImage,
-    /// All images have the masks of image key 0.
+    /// All images share the masks of image key 0.
     Shared,
 }
 
 impl Masks {
-    /// The name to type and to show.
+    /// Returns the name in settings and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::PerImage => "per-image",
@@ -30,9 +30,9 @@ impl Masks {
 /// Options of sampling.
 #[derive(Debug, Clone)]
 pub struct SamplingOptions {
-    /// Number of stochastic passes, or their maximum if `stop` is set. Default: 31, a block.
+    /// Number of samples, or their maximum if `stop` is set. Default: 31, a block.
     pub samples: u32,
-    /// When an image has enough of them. Default: never.
+    /// Rule by which sampling ends early. Default: none.
     pub stop: Option<Stop>,
     /// Seed of the masks. Default: 0.
     pub seed: u64,
@@ -40,31 +40,33 @@ pub struct SamplingOptions {
     pub draws: Draws,
     /// Sharing of masks between images. Default: each has its own.
     pub masks: Masks,
-    /// All sites off: one pass, no sample. Default: off.
+    /// Runs one pass with all sites off, and no samples. Default: `false`.
     pub deterministic: bool,
-    /// Rows of a run of the suffix. Default: what fits `memory`, at most [`Self::MOST_ROWS`].
+    /// Number of samples of an image that run together. Default: as many as fit `memory`, at most
+    /// [`Self::MOST_ROWS`].
     pub batch_size: Option<usize>,
-    /// Bytes that the rows of one run may take, as estimated from the tensors at the cut, the
-    /// sites and the output. Default: 64 MiB, since runs are fastest while their tensors fit
-    /// the processor's caches; more rows pay only if a row is small.
+    /// Memory in bytes for the samples that run together, estimated from the tensors at the cut, at
+    /// the sites and at the output. Default: 64 MiB, because runs are fastest if their tensors fit
+    /// the processor's caches.
     pub memory: usize,
-    /// Threads of ONNX Runtime and of the reduction. Default: one a core.
+    /// Number of threads of ONNX Runtime and of the sums. Default: one per core.
     pub threads: usize,
-    /// Classification or segmentation. Default: by the rank of the output.
+    /// Task of the model. Default: determined by the shape of the output.
     pub task: Option<&'static Task>,
-    /// The sums that the measures need, and `stop`, which needs the moments. Default: all.
+    /// Sums that are kept: those that the measures need, and the moments for `stop`. Default: all.
     pub needs: Needs,
-    /// Ways to do less work that are not taken. Default: none.
+    /// Optimizations that are not used. Default: none.
     pub disabled: Vec<Shortcut>,
 }
 
 impl SamplingOptions {
-    /// Rows of a run if neither the user nor the memory asks for fewer: a block and the
-    /// deterministic pass.
+    /// Largest default of [`Self::batch_size`]: a block and the deterministic pass.
     pub const MOST_ROWS: usize = 32;
 
+    /// Checks the options.
+    ///
     /// # Errors
-    /// If the number of samples or the tolerance is out of range.
+    /// Fails if the number of samples or the tolerance is out of range.
     pub(super) fn check(&self) -> Result<()> {
         let most = CategoricalSums::MAX_SAMPLES;
         if !(1..=most).contains(&(self.samples as usize)) {
@@ -78,7 +80,7 @@ impl SamplingOptions {
         }
     }
 
-    /// Returns whether a shortcut is taken.
+    /// Returns whether an optimization is used.
     pub fn uses(&self, shortcut: Shortcut) -> bool {
         !self.disabled.contains(&shortcut)
     }

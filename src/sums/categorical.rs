@@ -7,7 +7,7 @@ use super::strip::{PassKind, STRIP, ScoreSource, Strip, blocks};
 use super::{Needs, NotFinite, Statistics, Sums, Tile};
 use crate::simd::Isa;
 
-/// Meaning of the numbers that a network puts out.
+/// Meaning of the values that a network computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScoreKind {
     /// Any numbers, to be normalized by a softmax; −∞ is an impossible class.
@@ -222,7 +222,7 @@ struct Counts {
     other: u32,
     /// The share of the other side.
     weight: f64,
-    /// What the squared distance of the means is multiplied by.
+    /// Factor of the squared distance of the means.
     between: f64,
 }
 

@@ -1,5 +1,5 @@
-//! Exponential and logarithm for loops over lanes: no table, no branch, the same bits on every
-//! processor (the platform's own functions differ).
+//! Exponential and logarithm for loops over lanes, without tables and branches. They give the same
+//! bits on every processor, unlike the functions of the platform.
 //!
 //! Largest errors found over their ranges, in units in the last place of the result: [`exp`]
 //! 1.0, [`ln`] 0.8, [`ln_1p`] 2.4.
@@ -19,7 +19,7 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// 1.5 · 2²³: adding and subtracting it rounds to an integer, which is then in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// e^x for `x` up to 88; 0 up to [`LOWEST_EXPONENT`].
+/// Computes e^x for `x` up to 88; 0 up to [`LOWEST_EXPONENT`].
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
@@ -37,8 +37,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x > LOWEST_EXPONENT { value } else { 0.0 }
 }
 
-/// ln x for finite `x`; −87.3, that of the smallest normal number, for anything smaller, 0 and
-/// negative numbers included.
+/// Computes ln x for finite `x`. Anything below the smallest normal number, including 0 and
+/// negative numbers, gives the logarithm of that number, −87.3.
 #[inline(always)]
 pub(crate) fn ln(x: f32) -> f32 {
     let (mantissa, exponent) =
@@ -46,7 +46,7 @@ pub(crate) fn ln(x: f32) -> f32 {
     ln_of_parts(mantissa - 1.0, exponent)
 }
 
-/// ln (1 + x) with a small relative error also near 0, for finite `x` above −1.
+/// Computes ln (1 + x) with a small relative error also near 0, for finite `x` above −1.
 #[inline(always)]
 pub(crate) fn ln_1p(x: f32) -> f32 {
     let (mantissa, exponent) = split(1.0 + x);
@@ -62,7 +62,7 @@ fn split(x: f32) -> (f32, i32) {
     (mantissa, (shifted >> 23).cast_signed() - 127)
 }
 
-/// ln ((1 + f) 2^exponent), by the series of 2 artanh(s) with s = f / (2 + f).
+/// Computes ln ((1 + f) 2^exponent), by the series of 2 artanh(s) with s = f / (2 + f).
 #[inline(always)]
 fn ln_of_parts(f: f32, exponent: i32) -> f32 {
     let s = f / (2.0 + f);
@@ -77,14 +77,14 @@ fn ln_of_parts(f: f32, exponent: i32) -> f32 {
 mod tests {
     use super::*;
 
-    /// Distance in units in the last place of the f32 nearest to `exact`.
+    /// Returns the distance from `exact` in units in the last place.
     fn ulps(value: f32, exact: f64) -> f64 {
         let nearest = (exact.abs() as f32).max(f32::MIN_POSITIVE);
         let unit = f64::from(nearest.next_up()) - f64::from(nearest);
         (f64::from(value) - exact).abs() / unit
     }
 
-    /// Every `step`th f32 between two positive ones, in the order of their bits.
+    /// Returns every `step`th f32 between two positive ones, in the order of their bits.
     fn floats(from: f32, to: f32, step: usize) -> impl Iterator<Item = f32> {
         (from.to_bits()..=to.to_bits()).step_by(step).map(f32::from_bits)
     }

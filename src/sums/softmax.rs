@@ -57,7 +57,7 @@ impl<'a, const W: usize> Block<'a, W> {
     /// Exponentiates logits and returns the entropies.
     ///
     /// With `e = exp(x - max)` and `Z = sum e`, the entropy is `ln Z - sum e (x - max) / Z`: one
-    /// logarithm per pixel. `Z` is kept without the 1 of the largest score, so that `ln Z` is
+    /// logarithm per pixel. `Z` is stored without the 1 of the largest score, so that `ln Z` is
     /// accurate if that class is nearly certain.
     #[inline(always)]
     pub(super) fn normalize_logits(&mut self) -> [f32; W] {

@@ -9,10 +9,11 @@ mod scores;
 
 use oracle::Oracle;
 
-/// Key of the test scores: any number with random bits.
+/// Key of the random test scores.
 const KEY: u64 = 0xC58E_FD15_4CE3_2F6D;
 
-/// Bell-shaped numbers of about this standard deviation, `sample`s of which differ by a tenth.
+/// Returns roughly normal numbers with this standard deviation, a tenth of which differs between
+/// samples.
 pub(super) fn logits(n: usize, sample: usize, spread: f32) -> Vec<f32> {
     let uniform = |i: usize| squares32(i as u64, KEY) as f32 / 2f32.powi(32) - 0.5;
     let normal = |i: usize| (0..4).map(|k| uniform(4 * i + k)).sum::<f32>() * 3f32.sqrt();
@@ -45,7 +46,7 @@ fn reduce(
     reduction.finish()
 }
 
-/// All sums as bits, in the order they are stored.
+/// Returns all sums as bits, in the order in which they are stored.
 fn bits(statistics: &Statistics) -> Vec<u32> {
     let floats = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     let of_strip = |strip: &Strip| {

@@ -1,6 +1,6 @@
-//! Changes to an input: what breaks readers of files, applied at random.
+//! Random changes of an input that are likely to break readers of files.
 
-/// A small generator of numbers; the same seed gives the same changes.
+/// A small random number generator; the same seed gives the same changes.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -8,7 +8,7 @@ impl Random {
         Self(seed.wrapping_mul(2).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 
-    /// xorshift64* of S. Vigna (2016), *An experimental exploration of Marsaglia's xorshift
+    /// Xorshift64*, by S. Vigna (2016), *An experimental exploration of Marsaglia's xorshift
     /// generators, scrambled*.
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
@@ -17,7 +17,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
     }
 
-    /// A number below `end`; 0 where that is 0.
+    /// Returns a number below `end`; 0 if that is 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end.max(1) as u64) as usize
     }
@@ -27,7 +27,7 @@ impl Random {
     }
 }
 
-/// Numbers at which arithmetic goes wrong.
+/// Numbers for which arithmetic often fails.
 const NUMBERS: &[&str] = &[
     "0",
     "1",
@@ -59,7 +59,7 @@ const NUMBERS: &[&str] = &[
 const EXTREMES: &[u64] =
     &[0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, u64::MAX];
 
-/// Changes `bytes` in one to four places; `other` is another input to take parts from.
+/// Changes `bytes` in one to four places; parts of `other`, another input, may be copied.
 pub(crate) fn change(
     bytes: &mut Vec<u8>,
     other: &[u8],
@@ -72,7 +72,7 @@ pub(crate) fn change(
 }
 
 fn change_once(bytes: &mut Vec<u8>, other: &[u8], words: &[&[u8]], random: &mut Random) {
-    // Half of the changes meet the beginning, where headers are.
+    // Half of the changes are at the beginning, where headers are.
     let reach = if random.below(2) == 0 { bytes.len().min(160) } else { bytes.len() };
     let at = random.below(reach);
     let part = |random: &mut Random, length: usize| {
@@ -106,7 +106,7 @@ fn change_once(bytes: &mut Vec<u8>, other: &[u8], words: &[&[u8]], random: &mut 
     }
 }
 
-/// A field of one to eight bytes, in either order, becomes an extreme number.
+/// Replaces a field of one to eight bytes, in either byte order, by an extreme number.
 fn extreme(field: &mut [u8], random: &mut Random) {
     let value = EXTREMES[random.below(EXTREMES.len())];
     let width = (1 << random.below(4)).min(field.len());
@@ -116,7 +116,7 @@ fn extreme(field: &mut [u8], random: &mut Random) {
     field[..width].copy_from_slice(new);
 }
 
-/// The number or word in the text around becomes another value.
+/// Replaces the number or word at a position of the text by another value.
 fn number(bytes: &mut Vec<u8>, at: usize, random: &mut Random) {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
     let next = bytes[at..].iter().position(u8::is_ascii_digit);
@@ -125,7 +125,7 @@ fn number(bytes: &mut Vec<u8>, at: usize, random: &mut Random) {
     bytes.splice(start..start + length, random.pick(NUMBERS).bytes());
 }
 
-/// Swaps two lines, or takes one out.
+/// Swaps two lines, or removes one.
 fn swap_lines(bytes: &mut Vec<u8>, random: &mut Random) {
     let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let (a, b) = (random.below(lines.len()), random.below(lines.len()));

@@ -1,7 +1,7 @@
-//! Bytes as the files that say how images are prepared, and as flags.
+//! Configuration files of preprocessing, and options, made of arbitrary bytes.
 //!
-//! An input holds several files: a line `== NAME` begins each. `flags` has a flag and its value
-//! on each line, `metadata` what a model file says of itself, as JSON.
+//! An input holds several files; a line `== NAME` begins each. `flags` has an option and its value
+//! on each line, `metadata` the metadata of a model file as JSON.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ pub(crate) const TARGET: Target =
     Target { name: "configuration", seeds: all, words: WORDS, run };
 
 const MODEL: &str = "model.onnx";
-/// What the library looks for beside a model, and the sidecar.
+/// Names of the files that the library looks for beside a model, and of the sidecar.
 const BESIDE: &[&str] = &[
     "model.toml",
     "config.json",
@@ -128,7 +128,7 @@ fn joined(parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
     parts.iter().map(part).collect::<Vec<_>>().concat()
 }
 
-/// The files of an input: names and contents.
+/// Splits an input into its files: names and contents.
 fn parts(bytes: &[u8]) -> Vec<(&str, Vec<u8>)> {
     let mut parts: Vec<(&str, Vec<u8>)> = Vec::new();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -174,7 +174,7 @@ fn metadata(content: &[u8]) -> Vec<(String, String)> {
     table.into_iter().filter_map(text).collect()
 }
 
-/// Flags with their values as the command line reads them; what it would refuse is left out.
+/// Reads options with their values as the command line does; invalid ones are left out.
 fn flags(options: &mut Options, scratch: &Scratch, text: &str) {
     fn value<T: FromStr>(text: &str) -> Option<T> {
         text.parse().ok()
@@ -201,7 +201,7 @@ fn flags(options: &mut Options, scratch: &Scratch, text: &str) {
                 let path = scratch.path().join(flag);
                 options.palette = path.to_str().and_then(|path| read_palette(path).ok());
             }
-            // A name alone: files lie in the scratch folder and nowhere else.
+            // File names without folders: files are in the scratch folder and nowhere else.
             "palette" if !text.contains(['/', '.']) => {
                 options.palette = read_palette(text).ok();
             }
@@ -210,7 +210,7 @@ fn flags(options: &mut Options, scratch: &Scratch, text: &str) {
     }
 }
 
-/// What models take.
+/// Returns image inputs of models.
 fn inputs() -> [ModelInput; 4] {
     let input =
         |layout, channels, height, width| ModelInput { layout, channels, height, width };
@@ -248,7 +248,7 @@ fn use_it(preprocessing: &Preprocessing, input: &ModelInput) {
     }
 }
 
-/// What a network would be given.
+/// Checks the input of a network.
 fn prepared(image: &NetworkInput, input: &ModelInput) {
     let NetworkInput { values, height, width, geometry } = image;
     assert_eq!(values.len(), height * width * input.channels);
@@ -265,7 +265,7 @@ fn check(error: &mcdrop::Error) {
     assert!(!text.is_empty() && !text.contains('\n'), "{text}");
 }
 
-/// That files of an input are found again; otherwise nothing would be tested.
+/// Checks that the files of an input are found; otherwise nothing would be tested.
 #[test]
 fn an_input_is_split_into_its_files() {
     let input = joined(&[("config", b"a\nb".to_vec()), ("flags", b"c".to_vec())]);

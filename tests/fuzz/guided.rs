@@ -1,7 +1,7 @@
-//! Changes led by what they reach in the code, by `libFuzzer`, without an end of its own.
+//! Changes guided by coverage, with `libFuzzer`, until it is stopped.
 //!
-//! `FUZZ_TARGET` names the target. With `FUZZ_SEEDS` as well, its seeds are written into that
-//! folder first.
+//! `FUZZ_TARGET` names the target. If `FUZZ_SEEDS` is set as well, the seeds of the target are
+//! written to that folder first.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -38,7 +38,7 @@ fuzz_target!(init: write_seeds(), |bytes: &[u8]| {
     });
 });
 
-// Its own changes know nothing of the form of the files, ours nothing of what was reached.
+// The changes of `libFuzzer` know nothing of file formats, ours nothing of coverage.
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     if seed % 2 == 0 {
         return fuzzer_mutate(data, size, max_size);

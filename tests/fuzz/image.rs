@@ -1,4 +1,4 @@
-//! Bytes as an image file: the decoders of all formats.
+//! Image files made of arbitrary bytes: the decoders of all formats.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::Target;
 use crate::scratch::Scratch;
 use crate::seeds::files;
 
-/// Small, so that what a header claims does not take the time of what its decoder does.
+/// Small, so that time is spent on decoding and not on the size that a header claims.
 const MOST_PIXELS: u64 = 1_000_000;
 
 pub(crate) const TARGET: Target = Target { name: "image", seeds, words: WORDS, run };
@@ -94,7 +94,7 @@ fn read(path: &Path, options: &ReadOptions) {
         Err(error) => {
             let text = error.to_string();
             assert!(matches!(error, Error::Image { .. }), "{text}");
-            assert!(error.hint().is_some(), "no way out: {text}");
+            assert!(error.hint().is_some(), "no hint: {text}");
             assert!(!text.contains('\n'), "{text}");
             assert!(!text.contains("the decoder panicked"), "a decoder panicked");
             return;

@@ -1,4 +1,4 @@
-//! Bytes as a list of images: a line each, NUL-separated, a table.
+//! Lists of images made of arbitrary bytes: lines, NUL-separated paths, a table.
 
 use std::collections::HashSet;
 
@@ -66,7 +66,7 @@ fn run(scratch: &Scratch, bytes: &[u8]) {
         Ok(listing) => listing,
         Err(error) => {
             let text = error.to_string();
-            assert!(error.hint().is_some(), "no way out: {text}");
+            assert!(error.hint().is_some(), "no hint: {text}");
             return;
         }
     };

@@ -1,4 +1,4 @@
-//! Bytes as a model file: opened, its dropout found or put in, cut in two.
+//! Model files made of arbitrary bytes: opening, finding and inserting dropout, cutting.
 
 use std::path::Path;
 
@@ -53,7 +53,7 @@ const WORDS: &[&[u8]] = &[
     b"\x80\x80\x80\x80\x08",
 ];
 
-/// Folders of models, of which the small ones are seeds.
+/// Folders of models; the small models are seeds.
 const FOLDERS: [&str; 5] = [
     "fixtures/architectures",
     "fixtures/exports",
@@ -75,7 +75,7 @@ fn run(scratch: &Scratch, bytes: &[u8]) {
     };
     let _ = (model.metadata(), model.opset(), model.producer().len());
     let _ = model.encode().len();
-    // Whatever else takes a model without running it belongs here.
+    // Every function that takes a model without running it belongs here.
     look(&model);
     put_in(&model);
     plan(model);
@@ -92,7 +92,7 @@ fn look(model: &Model) {
     }
 }
 
-/// Dropout put in wherever there is a place.
+/// Inserts dropout at every place.
 fn put_in(model: &Model) {
     let insert = vec!["blocks".to_owned(), "*".to_owned()];
     let options =
@@ -119,5 +119,5 @@ fn plan(model: Model) {
 fn check(error: &mcdrop::Error) {
     let text = error.to_string();
     assert!(!text.is_empty());
-    assert!(error.hint().is_some(), "no way out: {text}");
+    assert!(error.hint().is_some(), "no hint: {text}");
 }

@@ -1,4 +1,4 @@
-//! A moment of changes to every target's seeds.
+//! Changes every target's seeds for a second.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -8,14 +8,14 @@ use crate::change::{Random, change};
 use crate::scratch::Scratch;
 use crate::{TARGETS, Target};
 
-/// Time for the changes of each target.
+/// Minimum time for the changes of each target.
 const MOMENT: Duration = Duration::from_secs(1);
-/// Number of changes of each target, however long they take.
+/// Minimum number of changes of each target, regardless of the time.
 const LEAST: usize = 20;
-/// Time after which an input counts as one that hangs; far beyond what any needs on a busy machine.
+/// Time after which an input counts as hanging; much longer than any needs on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// The target's seeds, then changes of them until the time is over.
+/// Runs the target on its seeds, then on changes of them until the time is over.
 fn hold(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let seeds = (target.seeds)();
@@ -36,7 +36,7 @@ fn hold(name: &str) {
     println!("{name}: {} seeds, {n} changed ones, longest {longest:?}", seeds.len());
 }
 
-/// Runs one input; one that fails is kept as a file.
+/// Runs one input; an input that fails is saved to a file.
 fn once(target: &Target, scratch: &Scratch, input: &[u8]) -> Duration {
     let begin = Instant::now();
     let run = || (target.run)(scratch, input);
@@ -57,7 +57,8 @@ fn images_of_any_bytes_are_read_or_refused_in_little_memory() {
     hold("image");
     #[cfg(target_os = "linux")]
     {
-        /// 24 times what is allowed in 8 bits of three channels, and the program itself.
+        /// 24 times the memory of the largest 8-bit image with three channels, and the program
+        /// itself.
         const MOST_KIB: u64 = 300 << 10;
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

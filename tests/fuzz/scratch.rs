@@ -1,9 +1,9 @@
-//! Files that a target writes for what is tested to read.
+//! Files that a target writes to be read by the tested code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder whose files last for one input.
+/// A folder whose files are deleted after each input.
 pub(crate) struct Scratch {
     folder: tempfile::TempDir,
 }
@@ -17,14 +17,14 @@ impl Scratch {
         self.folder.path()
     }
 
-    /// Writes a file and says where it is.
+    /// Writes a file and returns its path.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.path().join(name);
         fs::write(&path, content).unwrap();
         path
     }
 
-    /// Removes what is there, so that no input sees files of the one before.
+    /// Removes all files, so that no input sees files of the one before.
     pub(crate) fn empty(&self) {
         for entry in fs::read_dir(self.path()).unwrap() {
             fs::remove_file(entry.unwrap().path()).unwrap();

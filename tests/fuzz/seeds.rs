@@ -1,17 +1,17 @@
-//! What changes begin with: the committed fixtures.
+//! Inputs to start with: the committed fixtures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Larger ones would be changed where nothing depends on it.
+/// Size limit: most bytes of a larger file do not matter.
 const MOST_BYTES: u64 = 16 << 10;
 
-/// A path below the repository.
+/// Returns the path of a file of the repository.
 pub(crate) fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
 }
 
-/// The contents of a folder's files that are small and wanted, in the order of their names.
+/// Returns the contents of the small and wanted files of a folder, in the order of their names.
 pub(crate) fn files(folder: &str, wanted: impl Fn(&Path) -> bool) -> Vec<Vec<u8>> {
     let entries = fs::read_dir(path(folder)).unwrap().map(|entry| entry.unwrap());
     let is_small = |path: &PathBuf| {

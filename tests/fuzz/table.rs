@@ -1,4 +1,4 @@
-//! Bytes as the `predictions.csv` that a run left behind.
+//! A `predictions.csv` of an earlier run, made of arbitrary bytes.
 
 use std::fs;
 use std::path::Path;
@@ -56,7 +56,7 @@ fn claimed(folder: &Path) -> Table {
     Table::claim(&OutputFolder::create(folder).unwrap(), columns).unwrap()
 }
 
-/// The places of a table's rows, and the rows.
+/// Returns the positions of a table's rows, and the rows.
 fn rows(table: &mut Table) -> mcdrop::Result<(Vec<Span>, Vec<ImageRecord>)> {
     let (mut places, mut rows) = (Vec::new(), Vec::new());
     table.read_rows(|record, place| {
@@ -96,7 +96,7 @@ fn go_on(scratch: &Scratch, bytes: &[u8]) {
     expected.push(added.clone());
     assert_eq!(rows(&mut table).unwrap().1, expected);
 
-    // As a run does when some rows are to be made again.
+    // As a run does that computes some rows again.
     let kept: Vec<Span> = places.iter().copied().step_by(2).chain([place]).collect();
     let kept = table.keep(&kept).unwrap();
     let expected: Vec<_> = read.into_iter().step_by(2).chain([added]).collect();

@@ -1,4 +1,5 @@
-//! A folder of models, images, lists and results that are wrong in many ways, and a few good ones.
+//! Creates a folder of models, images, lists and results that are wrong in many ways, and a few
+//! good ones.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,10 +9,10 @@ use tempfile::TempDir;
 
 use crate::fixture;
 
-/// The folder, and what keeps it as it is.
+/// The folder, and what must stay alive while it is used.
 pub(super) struct Scene {
     folder: TempDir,
-    /// Held, so that another run seems to write there.
+    /// A locked file, so that another run seems to write there.
     busy: Option<File>,
 }
 
@@ -35,12 +36,12 @@ impl Scene {
         self.folder.path()
     }
 
-    /// Whether this user cannot write where writing is not allowed.
+    /// Returns true if this user cannot write to a folder without write permission.
     pub(super) fn permissions_bind(&self) -> bool {
         File::create(self.path().join("without-permission/folder/a")).is_err()
     }
 
-    /// Writes a file, with the folders on its way.
+    /// Writes a file, and creates its parent folders.
     fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -91,7 +92,7 @@ impl Scene {
         self.write("cut.onnx", &digits[..digits.len() / 2]);
         self.write("damaged.onnx", b"\xde\xad\xbe\xef");
         self.write("without-graph.onnx", b"\x08\x08");
-        // The IR version is the first field; the operator set is the last byte of its value.
+        // The IR version is the first field; the operator set is the last byte of the last field.
         self.write("newer.onnx", [&[8, 99], &digits[2..]].concat());
         let mut opset = digits.clone();
         let version = opset.iter().rposition(|&byte| byte == 17).unwrap();
@@ -109,7 +110,7 @@ impl Scene {
         self.write("data-pointer/model.onnx.data", POINTER);
         self.write("several/a.onnx", &digits);
         self.write("several/b.onnx", &digits);
-        // The same network after another step of training.
+        // The same network after one more step of training.
         let mut trained = digits.clone();
         let weights = trained.len() / 2;
         trained[weights] ^= 1;
@@ -118,7 +119,7 @@ impl Scene {
         self.write("checkpoint/config.json", "{}");
     }
 
-    /// Models with the files of other libraries around them.
+    /// Writes models with configuration files of other libraries beside them.
     fn exports(&self) {
         let digits = content("models/digits.onnx");
         let vit = |rest: &str| {
@@ -173,7 +174,7 @@ impl Scene {
         }
     }
 
-    /// Configurations, names and colors.
+    /// Writes configurations, class names and colors.
     fn settings(&self) {
         for (name, text) in [
             ("syntax.toml", "mean = [0.5, 0.5\nstd = 1\n"),
@@ -293,7 +294,7 @@ impl Scene {
         }
     }
 
-    /// Folders with results of runs that were otherwise.
+    /// Writes folders with results of runs with other settings.
     fn results(&mut self) {
         self.fixture("fixtures/digits/5/0001.png", "changing/a.png");
         self.predict("digits.onnx", "images", "earlier");
@@ -345,12 +346,12 @@ fn content(name: &str) -> Vec<u8> {
     fs::read(fixture::path(name)).unwrap()
 }
 
-/// A field of the message that an ONNX file is.
+/// Encodes a field of the protocol buffers message of an ONNX file.
 fn field(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
 }
 
-/// A PNG whose header promises 20,000 x 20,000 pixels.
+/// Returns a PNG whose header claims 20,000 x 20,000 pixels.
 fn huge(png: &[u8]) -> Vec<u8> {
     let mut bytes = png.to_vec();
     for at in [16, 20] {

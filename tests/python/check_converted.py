@@ -1,14 +1,14 @@
-"""Converted models in ONNX Runtime as anyone has it: default options, no code of mcdrop.
+"""Checks converted models in ONNX Runtime with default options, without any code of mcdrop.
 
     python check_converted.py target/release/mcdrop [NAME ...]
 
-Converts the committed models and the exports with live dropout, and checks of each file that
-- the ONNX checker takes it, shapes included;
-- it runs with the image and `sample` alone, and its samples differ;
+Converts the committed models and the exports with live dropout, and checks for each file that
+- the ONNX checker accepts it, including shapes;
+- it runs with only the image and `sample`, and its samples differ;
 - every node that the metadata name is in the optimized graph, at every level;
-- `sample` = -1 gives what the file gives with all ratios 0;
-- each site alone changes the output;
-- mean and variance over 2,000 samples are those that PyTorch's own dropout gives.
+- `sample` = -1 gives the output of the file with all ratios 0;
+- each site changes the output by itself;
+- mean and variance over 2,000 samples are those of PyTorch's own dropout.
 """
 
 import json
@@ -32,7 +32,7 @@ LEVELS = [Level.ORT_DISABLE_ALL, Level.ORT_ENABLE_BASIC, Level.ORT_ENABLE_EXTEND
 
 
 class Wrong(Exception):
-    """What does not hold of a file."""
+    """A failed check of a file."""
 
 
 def convert(program, source, target, *options):
@@ -79,7 +79,7 @@ class Converted:
         self.batch = first if isinstance(first, int) else None
 
     def run(self, image, samples):
-        """One image [1, ...], a row for each sample."""
+        """Runs one image [1, ...] with one row per sample."""
         dtype = np.float16 if "float16" in self.image.type else np.float32
         together = self.batch or (1 if self.one else ROWS)
         rows = []
@@ -95,7 +95,7 @@ class Converted:
 
 
 def compare_moments(rows, expected, image):
-    """Both are finite samples; stratified draws can only have the smaller error."""
+    """Compares moments of finite samples; stratified draws can only have the smaller error."""
     shape = [-1, *expected["shape"][1:]]
     mean, variance = (np.reshape(expected[key], shape)[image] for key in ("mean", "variance"))
     error = np.sqrt(variance * (1 / len(rows) + 1 / expected["passes"]))

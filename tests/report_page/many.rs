@@ -1,4 +1,4 @@
-//! A page of ten thousand images.
+//! Tests a page of ten thousand images.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -95,7 +95,7 @@ fn ten_thousand_images_are_opened_and_scrolled_without_gaps() {
     assert_eq!(window.text("#count"), "10,000 images");
     let before = window.megabytes();
 
-    // A hundred screens, one a frame; each must show its cards by the next frame.
+    // A hundred screens, one per frame; each must show its cards by the next frame.
     let report = window.ask(
         "(async () => {
             const frame = () => new Promise((done) => requestAnimationFrame(done));
@@ -152,7 +152,7 @@ fn the_first_picture_of_ten_thousand_images_comes_about_as_soon_as_that_of_one()
     assert!(large < 10.0 * small, "{small} ms of 1 image, {large} ms of 10,000");
 }
 
-/// Returns the milliseconds until a page shows its first picture, with its files in the cache of
+/// Returns the milliseconds until a page shows its first picture, if its files are in the cache of
 /// the system.
 fn first_picture(page: &Path) -> f64 {
     let window = Window::open(page, DESKTOP);

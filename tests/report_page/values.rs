@@ -1,4 +1,4 @@
-//! Values on the page against the arrays that they come from.
+//! Compares values on the page with the arrays that they come from.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ fn values_under_the_pointer_are_those_of_the_arrays_to_half_a_step() {
             for (x, y) in [(0, 0), (319, 159), (123, 77), (17, 140), (300, 4)] {
                 point_at(&window, (x, y));
                 let shown = value_of(&window, &measure.replace('_', " "));
-                // Half a step of 65534 up to ln 8, and half a digit of what is shown.
+                // Half a step of 65534 up to ln 8, and half of the last digit that is shown.
                 let tolerance = f64::from(8_f32.ln()) / 131_068.0 + 0.5e-5 + 1e-9;
                 let exact = f64::from(values[y * 320 + x]);
                 assert!(
@@ -135,7 +135,7 @@ fn the_threshold_marks_the_share_of_pixels_that_the_array_has_above_it() {
 }
 
 #[test]
-fn values_of_heat_maps_are_right_to_half_a_step_of_255_levels_and_said_to_be() {
+fn values_of_heat_maps_are_right_to_half_a_step_of_255_levels_and_the_page_states_it() {
     if !browser::is_there() {
         return;
     }
@@ -178,7 +178,7 @@ fn right_and_wrong_pixels_take_their_colors() {
     };
     let classes = png(out.join("prediction/street_00.png.png"));
     let labels = png(fixture::path("fixtures/streets/labels/street_00.png"));
-    // One that has like ones around it, for the zoom mixes neighbors.
+    // A pixel whose neighbors are like it, because zooming mixes neighbors.
     let find = |wanted: &dyn Fn(u8, u8) -> bool| -> (usize, usize) {
         let holds =
             |(x, y): (usize, usize)| wanted(classes[y * 320 + x], labels[y * 320 + x]);
@@ -197,7 +197,7 @@ fn right_and_wrong_pixels_take_their_colors() {
     let wrong = find(&|class, label| label != 255 && class != label);
     for (place, color) in [(right, [0x00, 0x72, 0xb2]), (wrong, [0xe6, 0x9f, 0x00])] {
         let (x, y) = point_at(&window, place);
-        // The pointer's own mark lies there.
+        // The mark of the pointer is drawn there.
         window.point((1.0, 1.0));
         window.wait("document.querySelector('#readout').hidden");
         let shot = image::load_from_memory(&window.screenshot()).unwrap().to_rgb8();

@@ -1,9 +1,9 @@
-//! The metrics for people.
+//! Metrics as a table of text.
 
 use crate::evaluate::EvaluationResult;
 use crate::metric::{Breakdown, METRICS, MetricValue, RankingVerdict};
 
-/// The metrics for people: those of the predictions, then what scores find.
+/// Returns the metrics as text: those of the predictions, then those of the scores.
 pub(super) fn table(result: &EvaluationResult) -> String {
     let mut lines = vec![format!("{:<44} {:>9}  {}", "metric", "value", "95 % interval")];
     let is_whole = |value: &&MetricValue| {
@@ -31,7 +31,7 @@ pub(super) fn table(result: &EvaluationResult) -> String {
     lines.join("\n")
 }
 
-/// The head of the last column, with the interval of the difference.
+/// Heading of the last column, with the interval of the difference.
 const LESS: &str = "less deterministic";
 
 fn of_metric_has_difference(result: &EvaluationResult, metric: &str) -> bool {
@@ -52,25 +52,27 @@ fn line(value: &MetricValue, name: &str) -> Option<String> {
     Some(line.trim_end().to_owned())
 }
 
-/// Which number of an image finds the bad ones.
+/// Describes the score and aggregation that find the bad images best.
 fn images(result: &EvaluationResult) -> Option<String> {
     let ranking = result.evaluation.rank_images();
     let best = ranking.candidates.first()?;
     let name = format!("{}, {}", best.score, best.aggregation);
-    let said = match ranking.verdict {
+    let conclusion = match ranking.verdict {
         RankingVerdict::Best => {
-            format!("{name} finds them better than every other number")
+            format!("{name} finds them better than any other score")
         }
         RankingVerdict::Tie(n) => {
             format!(
-                "{name} is first, but {n} others cannot be told from it on these images"
+                "{name} is first, but {n} others are not significantly worse on these images"
             )
         }
-        RankingVerdict::TooFew => format!("{name} is first, of too few images to tell"),
+        RankingVerdict::TooFew => {
+            format!("{name} is first, but there are too few images for a conclusion")
+        }
         RankingVerdict::NothingToFind => return None,
     };
     Some(format!(
-        "\nfinding images with many wrong items (AURC {:.4}): {said}",
+        "\nfinding images with many wrong items (AURC {:.4}): {conclusion}",
         best.aurc
     ))
 }

@@ -1,4 +1,4 @@
-//! Report of a model as JSON: stable names, documented in the help.
+//! Report of a model as JSON, with the keys documented in the help.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::cli::settings;
 use crate::graph::Inspection;
 use crate::onnx::Model;
 
-/// One object, several lines.
+/// Formats the report as one object on several lines.
 pub(super) fn report(model: &Model, found: &Inspection, cost: Option<&Cost>) -> String {
     let used: Vec<&str> = found
         .plan
@@ -74,7 +74,7 @@ pub(super) fn report(model: &Model, found: &Inspection, cost: Option<&Cost>) -> 
     format!("{report:#}")
 }
 
-/// A ratio as the decimal that its author wrote, not as the f64 nearest to the f32.
+/// Converts a ratio to the shortest decimal that gives the same f32, not to the nearest f64.
 fn shortest(ratio: f32) -> f64 {
     ratio.to_string().parse().unwrap_or(f64::from(ratio))
 }

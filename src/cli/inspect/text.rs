@@ -172,15 +172,15 @@ fn way_on(found: &Inspection) {
     match &found.plan {
         Ok(plan) => {
             let n = plan.sites().len();
-            let sites = if n == 1 { "site draws" } else { "sites draw" };
-            line(&format!("mcdrop predict samples it: {n} {sites}"));
+            let sites = if n == 1 { "site is active" } else { "sites are active" };
+            line(&format!("ready for mcdrop predict: {n} {sites}"));
         }
         Err(error) => {
             let message = settings::message(error);
             line(&format!("cannot be sampled: {message}"));
             let head = found.candidates.iter().any(|c| c.place == InsertionPoint::Head);
             if head && found.sites.iter().all(|site| !site.live) {
-                line("hint: --insert head puts dropout before the last layer");
+                line("hint: --insert head inserts dropout before the last layer");
             } else if let Some(hint) = error.hint() {
                 line(&format!("hint: {hint}"));
             }

@@ -1,4 +1,4 @@
-//! `--jsonl`: the records of images as JSON, a line each, on standard output.
+//! `--jsonl`: records of images as JSON, one per line, on standard output.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use crate::pipeline::OutputOptions;
 use crate::record::{Columns, ImageRecord, JsonLine};
 use crate::task::Task;
 
-/// Lines of JSON for whoever reads standard output.
+/// Writer of JSON lines to standard output.
 pub(super) struct Lines<'a> {
     options: &'a OutputOptions,
     task: &'static Task,
@@ -16,15 +16,15 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Returns the lines of a run.
+    /// Creates the writer of a run.
     pub(super) fn new(options: &'a OutputOptions, task: &'static Task) -> Self {
         Self { options, task, columns: options.columns(task), is_open: true }
     }
 
     /// Writes the record of an image.
     ///
-    /// A reader that has gone is not an error: the results of a run are its files. Any other error
-    /// is returned once.
+    /// A closed pipe is not an error: the results of a run are its files. Any other error is
+    /// returned once.
     pub(super) fn write(&mut self, record: &ImageRecord) -> io::Result<()> {
         if !self.is_open {
             return Ok(());

@@ -164,12 +164,12 @@ impl Assembly<'_> {
         Ok(graph)
     }
 
-    /// Number of axes of the scores behind those of images and classes.
+    /// Returns the number of axes of the scores other than those of images and classes.
     fn spatial_axes(&self) -> usize {
         self.probed.scores().task().item.spatial_axes()
     }
 
-    /// Number of axes of the scores.
+    /// Returns the number of axes of the scores.
     fn rank(&self) -> usize {
         2 + self.spatial_axes()
     }
@@ -277,7 +277,7 @@ impl Assembly<'_> {
         let b = &mut self.b;
         let mut scores = b.cast(&self.conversion.plan.heads().first().tensor, F32);
         if kind == ScoreKind::Probabilities {
-            // Enlarged as logarithms, which are logits.
+            // Logarithms are resized, because they are logits.
             let smallest = b.float(f32::MIN_POSITIVE);
             if single {
                 let one = b.float(1.0);
@@ -369,7 +369,7 @@ fn resized(
     let sides = b.ints(&if probed.is_channels_last() { [1, 2] } else { [2, 3] });
     let sides = b.gather(&shape, &sides, 0);
     let sizes = b.concat(&[&own, &sides], 0);
-    // Left out, or empty if that was not allowed yet.
+    // The input is absent, or empty in operator sets that require it.
     let is_old = probed.plan().model().opset() < 13;
     let none = if is_old { b.floats(&[]) } else { String::new() };
     b.op_with(

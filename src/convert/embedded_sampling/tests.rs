@@ -94,7 +94,7 @@ fn a_model_with_embedded_sampling_is_recognized_and_refused() {
     assert!(error.hint().is_some());
 }
 
-/// A measure that is in no table: everything that it needs is in its constant.
+/// A measure that is not in the table: its constant contains everything that is needed.
 const SECOND_PROBABILITY: Measure = Measure {
     name: "second_probability",
     summary: "mean probability of the second class",

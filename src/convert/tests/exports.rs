@@ -1,4 +1,4 @@
-//! Every way in which dropout reaches a file, converted.
+//! Converts every form of dropout in files of exporters.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn every_export_with_live_sites_is_converted_or_refused_with_a_reason() {
         let runtime = Runtime::find(None).unwrap();
         let options = ConvertOptions { size, ..options(Draws::Stratified) };
         match convert(first, &runtime, &options, &target) {
-            // Saturated products differ from one kernel to the next.
+            // Saturated products differ between kernels.
             Err(_)
                 if name.contains("quantized")
                     && !crate::simd::has_exact_products_of_bytes() => {}

@@ -1,4 +1,4 @@
-//! Converted files as files: refused as models, with data beside them.
+//! Converted files: refused as models, with external data beside them.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn a_converted_file_is_refused_with_a_hint_to_give_the_original() {
     assert!(error.hint().unwrap().contains("the model that it was converted from"));
 }
 
-/// The digits in an operator set whose dropout is inert, woken with a ratio.
+/// Returns the digits in an operator set whose dropout is inert, activated with a ratio.
 fn old(opset: i64) -> (tempfile::TempDir, Plan) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.onnx");
@@ -25,7 +25,7 @@ fn old(opset: i64) -> (tempfile::TempDir, Plan) {
             node.input.truncate(1);
         }
         let is_pool = node.is("MaxPool");
-        // What these operators did not have yet.
+        // Attributes and types that these operators did not have yet.
         node.attribute.retain(|a| match a.name.as_deref() {
             Some("training_mode") => false,
             Some("ceil_mode" | "dilations") => !is_pool,
@@ -179,9 +179,15 @@ fn samples_that_are_not_one_or_as_many_as_the_images_are_refused_when_run() {
     assert!(run(&two, vec![0, 1, 2]).is_err() && run(&image, vec![0, 1]).is_err());
 }
 
-/// Writes a model whose weights lie in another file, where every byte is `fill`.
-fn with_external_weights(folder: &Path, fill: u8) -> PathBuf {
-    let sizes: [(&str, &[usize]); 2] = [("kernel", &[8, 3, 1, 1]), ("linear", &[16, 8])];
+/// Writes a model with linear layers and a convolution whose weights, some of them not finite, are
+/// in a file that counts as large.
+fn unread(folder: &Path) -> PathBuf {
+    let sizes: [(&str, &[usize]); 4] = [
+        ("kernel", &[512, 512, 1, 1]),
+        ("linear", &[1024, 512]),
+        ("right", &[1024, 512]),
+        ("left", &[512, 512]),
+    ];
     let mut b = NodeBuilder::new(UniqueNames::default(), 17);
     let mut initializer = Vec::new();
     let mut offset = 0;
@@ -197,7 +203,7 @@ fn with_external_weights(folder: &Path, fill: u8) -> PathBuf {
             data_type: Some(1),
             data_location: Some(1),
             external_data: vec![
-                entry("location", "weights.data".to_owned()),
+                entry("location", "large.data".to_owned()),
                 entry("offset", offset.to_string()),
                 entry("length", length.to_string()),
             ],
@@ -205,15 +211,26 @@ fn with_external_weights(folder: &Path, fill: u8) -> PathBuf {
         });
         offset += length;
     }
-    let x = b.op("Conv", &["image", "kernel"]);
+    let spread: Vec<f32> = (0..1536).map(|i| (i as f32 * 0.7).sin()).collect();
+    let spread: Vec<u8> = spread.iter().flat_map(|value| value.to_le_bytes()).collect();
+    initializer.push(crate::onnx::build::initializer(
+        "spread",
+        F32,
+        &[512, 3, 1, 1],
+        &spread,
+    ));
+    let x = b.op("Conv", &["image", "spread"]);
+    let x = b.op("Conv", &[&x, "kernel"]);
     let x = b.op("GlobalAveragePool", &[&x]);
     let x = b.op("Flatten", &[&x]);
+    let x = b.op_with("Gemm", &[&x, "linear"], vec![proto::Attribute::int("transB", 1)]);
     let ratio = b.float(0.5);
     let live = b.bool(true);
     let x = b.op("Dropout", &[&x, &ratio, &live]);
-    let transposed = vec![proto::Attribute::int("transB", 1)];
-    let x = b.op_with("Gemm", &[&x, "linear"], transposed);
-    b.named("Identity", &[&x], "scores", "scores");
+    let x = b.op("MatMul", &[&x, "right"]);
+    let x = b.op("Transpose", &[&x]);
+    let x = b.op("MatMul", &["left", &x]);
+    b.named("Transpose", &[&x], "scores", "scores");
     let node = b.take();
     initializer.append(&mut b.constants);
     let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
@@ -222,33 +239,33 @@ fn with_external_weights(folder: &Path, fill: u8) -> PathBuf {
         node,
         initializer,
         input: vec![declared("image", F32, &[None, Some(3), Some(4), Some(4)])],
-        output: vec![declared("scores", F32, &[None, Some(16)])],
+        output: vec![declared("scores", F32, &[None, Some(512)])],
         ..proto::Graph::default()
     };
-    std::fs::write(folder.join("weights.data"), vec![fill; offset]).unwrap();
-    let path = folder.join("model.onnx");
+    let data = std::fs::File::create(folder.join("large.data")).unwrap();
+    data.set_len(300 << 20).unwrap();
+    std::io::Write::write_all(&mut &data, &vec![0xff; offset]).unwrap();
+    let path = folder.join("large.onnx");
     std::fs::write(&path, model.encode()).unwrap();
     path
 }
 
 #[test]
-fn weights_in_other_files_are_read_by_the_check() {
+fn large_weights_in_other_files_are_not_read_unless_all_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = unread(folder.path());
+    let target = folder.path().join("out/live.onnx");
     let runtime = Runtime::find(None).unwrap();
-    let converted = |fill| {
-        let folder = tempfile::tempdir().unwrap();
-        let plan =
-            plan(&with_external_weights(folder.path(), fill), &SiteOptions::default());
-        let target = folder.path().join("out/live.onnx");
-        let made = convert(plan, &runtime, &ConvertOptions::default(), &target)?;
-        let written = Model::open(&target).unwrap();
-        let data = |t: &&proto::Tensor| t.data_location == Some(1);
-        assert_eq!(written.graph.initializer.iter().filter(data).count(), 2);
-        Ok::<_, crate::Error>(made)
+    let converted = |verify| {
+        let options = ConvertOptions { verify, ..ConvertOptions::default() };
+        convert(plan(&path, &SiteOptions::default()), &runtime, &options, &target)
     };
-    // 0x3c3c3c3c is 0.0115, and 0xffffffff is NaN.
-    let made = converted(0x3c).unwrap();
+    let made = converted(false).unwrap();
     assert_eq!(made.nodes.len(), 1);
-    assert!(made.checked.passes > 0 && made.checked.difference <= 1e-5);
-    let error = converted(0xff).unwrap_err().to_string();
-    assert!(error.contains("not numbers"), "{error}");
+    assert!(made.checked.difference <= 1e-5);
+    let written = Model::open(&target).unwrap();
+    let kept = written.graph.initializer.iter().filter(|t| t.data_location == Some(1));
+    assert_eq!(kept.count(), 4);
+    std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+    assert!(converted(true).is_err());
 }

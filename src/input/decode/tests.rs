@@ -1,4 +1,4 @@
-//! Every format, and files that are not what they should be.
+//! Tests every format, and files that are not what their names claim.
 
 mod bands;
 
@@ -37,7 +37,7 @@ fn bytes_of_hex(text: &str) -> Vec<u8> {
 }
 
 fn decoded(bytes: &[u8]) -> Result<Picture, Refusal> {
-    decode(bytes, Path::new("a"), &ReadOptions::default())
+    decode(bytes, &ReadOptions::default())
 }
 
 fn read(path: &Path) -> Result<Decoded> {
@@ -51,7 +51,7 @@ fn message(bytes: &[u8]) -> String {
     }
 }
 
-/// A header that is right about everything but promises too many pixels.
+/// Returns a header that is correct except that it claims too many pixels.
 fn bmp_of(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = fs::read(fixtures().join("rgb.bmp")).unwrap();
     bytes[18..22].copy_from_slice(&width.to_le_bytes());
@@ -113,9 +113,7 @@ fn files_that_are_no_images_are_errors_with_a_way_out() {
         ("bytes.png", b"\0\x01", "not an image of a supported format"),
         ("zero.png", b"\0", "all its bytes are 0"),
         ("text.jpg", b"hello, I am a text\n", "not an image, but text"),
-        ("moving.png", b"GIF89a\x01\0\x01\0\0\0\0;", "GIF: "),
-        ("phone.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC is not supported"),
-        ("scan.nii.gz", b"\x1f\x8b\x08\0", "NIfTI is not supported"),
+        ("moving.png", b"GIF89a\x01\0\x01\0\0\0\0;", "GIF is not supported"),
         ("header.png", b"\x89PNG\r\n\x1a\n", "PNG: "),
         ("header.jpg", b"\xff\xd8\xff", "JPEG: the file ends before the image does"),
     ] {
@@ -149,7 +147,7 @@ fn images_that_would_exhaust_memory_are_refused_before_they_are_decoded() {
 
 #[test]
 fn a_file_cut_short_is_an_error_or_was_complete_already() {
-    // Where numbers are written in digits, nobody can tell that the last one lost a digit.
+    // If numbers are written in digits, a missing last digit cannot be detected.
     for name in fixture_names().into_iter().filter(|name| name != "hundred.pgm") {
         let bytes = fs::read(fixtures().join(&name)).unwrap();
         let whole = decoded(&bytes).ok();
@@ -162,7 +160,7 @@ fn a_file_cut_short_is_an_error_or_was_complete_already() {
     }
 }
 
-/// A PNG of one pixel with a palette of these bytes.
+/// Returns a PNG of one pixel with a palette of these bytes.
 fn png_with_palette(palette: &[u8]) -> Vec<u8> {
     let mut pixels =
         flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -222,13 +220,13 @@ proptest! {
     ) {
         let mut bytes = fs::read(fixtures().join(name)).unwrap();
         for (at, value) in changes {
-            // Most of what can go wrong is in the headers.
+            // Most errors are in the headers.
             let at = at.index(bytes.len()) % 200.min(bytes.len());
             bytes[at] = value;
         }
         let _ = decoded(&bytes);
         let four = ReadOptions { channels: Channels::Rgba, ..ReadOptions::default() };
-        let _ = decode(&bytes, Path::new("a"), &four);
+        let _ = decode(&bytes, &four);
     }
 
     #[test]

@@ -11,7 +11,7 @@ const OUTSIDE: &str = "outside";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Id {
     pub(super) text: String,
-    /// Whether bytes are written as `%` and two digits.
+    /// Set if bytes are written as `%` and two digits.
     pub(super) escaped: bool,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Placed {
     /// Root of the rest of the id: the root of the file system (the drive), or `None` for the working
     /// directory.
     pub(super) root: Option<PathBuf>,
-    /// Whether `..` follows a name. If that name is a link, the file may lie elsewhere.
+    /// Set if `..` follows a name. If that name is a link, the file may lie elsewhere.
     pub(super) climbs_back: bool,
 }
 

@@ -73,16 +73,6 @@ fn images_are_listed_in_bytewise_order_of_their_relative_path() {
 }
 
 #[test]
-fn images_of_other_formats_are_listed_so_that_reading_them_says_why() {
-    let folder =
-        folder(&["a.HEIC", "b.nii.gz", "c.tar.gz", "d.gif", "scan.dcm", "x.mov"]);
-    fs::write(folder.path().join("envi.hdr"), "ENVI\nsamples = 3\n").unwrap();
-    fs::write(folder.path().join("lamp.hdr"), "#?RADIANCE\n").unwrap();
-    let expected = ["a.HEIC", "b.nii.gz", "d.gif", "lamp.hdr", "scan.dcm"];
-    assert_eq!(ids(folder.path(), None), expected);
-}
-
-#[test]
 fn a_hidden_folder_that_is_asked_for_is_read() {
     let folder = folder(&[".cache/1.png"]);
     assert_eq!(ids(&folder.path().join(".cache"), None), ["1.png"]);
@@ -136,9 +126,9 @@ fn what_gives_no_image_is_an_error_with_the_way_out() {
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("empty")).unwrap();
     let cases = [
-        (at("empty"), "no images in this folder", "jpg, lsm, mpo, pam, pbm"),
+        (at("empty"), "no images in this folder", "jpg, pam, pbm"),
         (at("missing"), "no such file or folder", "standard input"),
-        (at("*.txt"), "*.txt: no image matches this pattern", "jpg, lsm, mpo, pam, pbm"),
+        (at("*.txt"), "*.txt: no image matches this pattern", "jpg, pam, pbm"),
         (at("*/*.JPG"), "*/*.JPG: no image matches this pattern", "upper and lower"),
         (at("missing/*.png"), "needs the folder", "working directory"),
         (at("sub/[a.png"), "not a valid pattern: unclosed character class", "[*]"),
@@ -147,7 +137,7 @@ fn what_gives_no_image_is_an_error_with_the_way_out() {
         (PathBuf::new(), "an empty path is given", "write ."),
     ];
     for (path, message, hint) in cases {
-        // Also behind a source that gives some.
+        // Behind a source that gives some images, too.
         for paths in [vec![path.clone()], vec![at("full"), path.clone()]] {
             let (said, way_out) = refusal(&paths, None);
             assert!(said.contains(message), "{path:?}: {said}");
@@ -193,7 +183,7 @@ fn ids_that_differ_only_in_case_are_found() {
 }
 
 #[test]
-fn a_file_that_is_gone_or_cut_short_since_it_was_listed_says_so() {
+fn a_file_that_was_removed_or_truncated_after_listing_is_an_error() {
     let folder = folder(&["a.png", "b.png"]);
     let image = |name: &str| {
         image::RgbImage::new(40, 40).save(folder.path().join(name)).unwrap();
@@ -238,7 +228,7 @@ mod on_unix {
     use super::*;
 
     #[test]
-    fn links_are_followed_and_those_to_nothing_are_images_that_cannot_be_read() {
+    fn links_are_followed_and_those_in_a_circle_or_to_nothing_left_out() {
         let there = folder(&["x.png", "sub/y.png"]);
         let folder = folder(&["a.png"]);
         let link = |target: &Path, name: &str| {
@@ -248,45 +238,13 @@ mod on_unix {
         link(&there.path().join("sub"), "c");
         link(folder.path(), "circle");
         link(Path::new("nowhere.png"), "d.png");
-        link(Path::new("nowhere"), "notes");
         link(Path::new("itself.png"), "itself.png");
         link(Path::new("a.png/below"), "e.png");
-        link(Path::new("../.git/annex/objects/x/SHA256E-s1--ab.jpg"), "f.jpg");
-        link(Path::new("/data/.dvc/cache/files/md5/ab/cd"), "g h.heic");
         let listing = listed(&[folder.path().to_owned()], None).unwrap();
-        assert_eq!(
-            ids_of(&listing),
-            [
-                "a.png",
-                "b.png",
-                "c/y.png",
-                "d.png",
-                "e.png",
-                "f.jpg",
-                "g h.heic",
-                "itself.png"
-            ]
-        );
-        assert_eq!((listing.broken_links, listing.unreadable.len()), (2, 0));
-        for (id, message, hint) in [
-            ("d.png", "is a link to nowhere.png, which does not exist", "`rm "),
-            (
-                "e.png",
-                "is a link to a.png/below, which does not exist",
-                "remove the link",
-            ),
-            ("f.jpg", "is a link to ../.git/annex/objects/", "`git annex get "),
-            ("g h.heic", "is a link to /data/.dvc/cache", "g h.heic'`"),
-            ("itself.png", "is a link to itself.png, which leads nowhere", "`rm "),
-        ] {
-            let image = listing.images.iter().find(|image| image.id() == id).unwrap();
-            let error = image.read(&ReadOptions::default()).unwrap_err();
-            assert!(error.to_string().contains(message), "{error}");
-            assert!(error.hint().unwrap().contains(hint), "{:?}", error.hint());
-        }
+        assert_eq!(ids_of(&listing), ["a.png", "b.png", "c/y.png"]);
+        assert_eq!((listing.broken_links, listing.unreadable.len()), (4, 0));
         let out = folder.path().join("c");
-        let listing = listed(&[folder.path().to_owned()], Some(&out)).unwrap();
-        assert!(!ids_of(&listing).contains(&"c/y.png"));
+        assert_eq!(ids(folder.path(), Some(&out)), ["a.png", "b.png"]);
         let (message, _) = refusal(&[folder.path().join("d.png")], None);
         assert!(message.contains("d.png: no such file or folder"), "{message}");
     }
@@ -298,7 +256,7 @@ mod on_unix {
         let paths = ["a", "b"].map(|name| folder.path().join(name));
         let listing = listed(&paths, None).unwrap();
         assert_eq!((ids_of(&listing), listing.repeated), (vec!["1.png"], 1));
-        // Behind a link `..` leads elsewhere.
+        // With a link, `..` leads elsewhere.
         touch(&folder.path().join("c/1.png"));
         fs::create_dir(folder.path().join("c/sub")).unwrap();
         symlink(folder.path().join("c/sub"), folder.path().join("a/link")).unwrap();
@@ -306,7 +264,7 @@ mod on_unix {
         assert!(refusal(&paths, None).0.contains("would both be \"1.png\""));
     }
 
-    /// A path longer than the system takes, which cannot be read even with all rights.
+    /// Creates a path that is longer than the system allows, which cannot be read even by root.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_folder_that_cannot_be_read_is_reported_and_the_others_are_read() {
@@ -324,7 +282,7 @@ mod on_unix {
             listing.unreadable.iter().map(ToString::to_string).collect();
         assert_eq!(reasons.len(), 1, "{reasons:?}");
         assert!(reasons[0].contains("/deep/ddd") && reasons[0].contains("too long"));
-        // Back within what can be removed.
+        // Moves the folder back, so that it can be removed.
         fs::rename(chain("deep").join("m"), folder.path().join("m")).unwrap();
     }
 
@@ -342,7 +300,7 @@ mod on_unix {
         let itself = listed(std::slice::from_ref(&locked), None);
         allow(0o700);
         let inside = inside.unwrap();
-        // Whoever may read everything reads it.
+        // Root can read everything.
         let expected =
             if is_barred { vec!["a.png"] } else { vec!["a.png", "locked/b.png"] };
         assert_eq!(ids_of(&inside), expected);

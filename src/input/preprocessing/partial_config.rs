@@ -17,13 +17,12 @@ use crate::task::Task;
 /// Largest `pad_to_multiple`, the same as in a sidecar.
 const LARGEST_MULTIPLE: usize = u16::MAX as usize;
 
-/// Declares the settings that a sidecar and [`Options`] can give: key, type, default and
-/// documentation.
+/// Declares the settings that a sidecar and [`Options`] can give: key, type and documentation.
 ///
 /// A row becomes a field of [`Options`], a field of [`PartialConfig`], a key of the sidecar, and
-/// a function of [`ConfigStack`] that finds the value in effect ([`accessor`]).
+/// a function of [`ConfigStack`] that finds the value in effect.
 macro_rules! settings {
-    ($($(#[$doc:meta])* $key:ident: $type:ty = $kind:ident $(($default:expr))?,)+) => {
+    ($($(#[$doc:meta])* $key:ident: $type:ty,)+) => {
         /// Preprocessing options. They win over configuration files; `None` leaves a setting to
         /// the files and to its default.
         #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,7 +33,7 @@ macro_rules! settings {
             /// Pads both sides to a multiple of this number (1 to 65,535) by reflection, at the
             /// right and the bottom. Sets `pad`, `pad_side` and `fill`.
             pub pad_to_multiple: Option<usize>,
-            /// Whether EXIF orientation is applied.
+            /// Treatment of EXIF orientation.
             pub exif: Option<Exif>,
             /// Largest number of pixels of an image, before and after resizing.
             pub max_pixels: Option<u64>,
@@ -79,100 +78,56 @@ macro_rules! settings {
             fn copy_options(options: &Options) -> Self {
                 Self { $($key: options.$key.clone(),)+ ..Self::default() }
             }
-
-            /// Returns the default of every key as text; `None` for a key without one.
-            #[cfg(test)]
-            pub(super) fn defaults() -> Vec<(&'static str, Option<String>)> {
-                let mut defaults = Vec::new();
-                $({
-                    let default: Option<String> = None;
-                    $(let default = default.or_else(|| Some($default.to_string()));)?
-                    defaults.push((stringify!($key), default));
-                })+
-                defaults
-            }
         }
 
+        #[allow(dead_code, reason = "a preset, mean and std are resolved together")]
         impl ConfigStack {
-            $(accessor! { $key: $type = $kind $(($default))? })+
+            $(
+                /// Returns the value of the last source that gives this setting.
+                pub(super) fn $key(&self) -> Option<Resolved<$type>> {
+                    self.last(stringify!($key), |config| config.$key.clone())
+                }
+            )+
         }
     };
-}
-
-/// Defines the function of [`ConfigStack`] that finds the value of a setting in effect. The kind
-/// is the last part of a row of the table:
-///
-/// - `optional`: the setting has no default.
-/// - `default(value)`: the value applies if no source gives another.
-/// - `implied_or(value)`: another setting or the model may imply a value, if no source gives one.
-/// - `scale`: [`Scale`](super::scale::Scale) resolves the setting together with others, so it
-///   has no function.
-macro_rules! accessor {
-    ($key:ident: $type:ty = optional) => {
-        /// Returns the value of the last source that gives this setting.
-        pub(super) fn $key(&self) -> Option<Resolved<$type>> {
-            self.last(stringify!($key), |config| config.$key.clone())
-        }
-    };
-    ($key:ident: $type:ty = default($default:expr)) => {
-        /// Returns the value of the last source that gives this setting, or the default.
-        pub(super) fn $key(&self) -> Resolved<$type> {
-            let explicit = self.last(stringify!($key), |config| config.$key.clone());
-            explicit.unwrap_or_else(|| Resolved::default(stringify!($key), $default))
-        }
-    };
-    ($key:ident: $type:ty = implied_or($default:expr)) => {
-        /// Returns the value of the last source that gives this setting, or the implied value, or
-        /// the default.
-        pub(super) fn $key(
-            &self,
-            implied: impl FnOnce() -> Option<Resolved<$type>>,
-        ) -> Resolved<$type> {
-            let explicit = self.last(stringify!($key), |config| config.$key.clone());
-            explicit
-                .or_else(implied)
-                .unwrap_or_else(|| Resolved::default(stringify!($key), $default))
-        }
-    };
-    ($key:ident: $type:ty = scale) => {};
 }
 
 settings! {
     /// Meaning of the model's output.
-    task: &'static Task = optional,
+    task: &'static Task,
     /// Mean and standard deviation by name; some presets also set sizes.
-    preset: Preset = scale,
+    preset: Preset,
     /// Channels of the model's input.
-    channels: Channels = implied_or(Channels::Rgb),
+    channels: Channels,
     /// Mean that is subtracted: one number, or one for each channel. For 8-bit images it refers
     /// to values in 0..1, for floating-point images to the values themselves.
-    mean: Vec<f32> = scale,
+    mean: Vec<f32>,
     /// Standard deviation, the divisor after subtracting the mean; same form as `mean`.
-    std: Vec<f32> = scale,
+    std: Vec<f32>,
     /// Rule for the size after resizing.
-    resize: Resize = implied_or(Resize::None),
+    resize: Resize,
     /// Interpolation of the resize.
-    interpolation: Interpolation = default(Interpolation::Bilinear),
-    /// Whether the filter grows when an image is made smaller.
-    antialias: bool = implied_or(true),
+    interpolation: Interpolation,
+    /// Widens the filter when an image is made smaller.
+    antialias: bool,
     /// Library whose arithmetic resizes.
-    resampler: Resampler = default(Resampler::Torchvision),
+    resampler: Resampler,
     /// Part of the resized image that the network sees.
-    crop: Crop = default(Crop::None),
+    crop: Crop,
     /// Rounding of the crop.
-    crop_rule: CropRule = default(CropRule::Torchvision),
+    crop_rule: CropRule,
     /// Treatment of transparency.
-    alpha: Alpha = default(Alpha::Drop),
+    alpha: Alpha,
     /// Size after padding.
-    pad: Pad = default(Pad::None),
+    pad: Pad,
     /// Sides that are padded.
-    pad_side: PadSide = default(PadSide::End),
+    pad_side: PadSide,
     /// Values of the padding.
-    fill: Fill = default(Fill::Zero),
+    fill: Fill,
     /// Names of the classes by index.
-    classes: Vec<String> = optional,
+    classes: Vec<String>,
     /// Colors of the classes by index.
-    palette: Palette = optional,
+    palette: Palette,
 }
 
 /// Provenance of a value.
@@ -180,25 +135,25 @@ settings! {
 pub(super) struct Provenance {
     /// Source as it is listed: `streets.toml`, `` `mean` `` (an option), `default`.
     pub(super) origin: String,
-    /// Location that an error names.
-    pub(super) location: SettingLocation,
+    /// Place that an error names.
+    pub(super) place: Place,
 }
 
-/// Location of a value, as an error names it.
+/// Place of a value, as an error names it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum SettingLocation {
+pub(super) enum Place {
     /// An option, by its name in snake case.
     Option(&'static str),
     /// A file with a key (`streets.toml: mean`), or a property of the model.
     File(String),
 }
 
-impl SettingLocation {
-    /// Creates an error about the value at this location.
+impl Place {
+    /// Creates an error about the value at this place.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
         match self {
             Self::Option(name) => Error::setting(*name, message),
-            Self::File(location) => Error::configuration(location, message),
+            Self::File(place) => Error::configuration(place, message),
         }
     }
 }
@@ -234,10 +189,10 @@ impl PartialConfig {
         &mut self,
         key: &'static str,
         origin: impl Into<String>,
-        location: impl Into<String>,
+        place: impl Into<String>,
     ) {
-        let location = SettingLocation::File(location.into());
-        self.provenance.insert(key, Provenance { origin: origin.into(), location });
+        let place = Place::File(place.into());
+        self.provenance.insert(key, Provenance { origin: origin.into(), place });
     }
 
     /// Returns the provenance of a key.
@@ -246,13 +201,13 @@ impl PartialConfig {
             (Some(provenance), _) => provenance.clone(),
             (None, Some(file)) => Provenance {
                 origin: file.clone(),
-                location: SettingLocation::File(format!("{file}: {key}")),
+                place: Place::File(format!("{file}: {key}")),
             },
             (None, None) => Provenance::of_option(key),
         }
     }
 
-    /// Whether this source determines the scale of pixel values completely.
+    /// Returns whether this source determines the scale of pixel values completely.
     pub(super) fn gives_scale(&self) -> bool {
         self.preset.is_some() || (self.mean.is_some() && self.std.is_some())
     }
@@ -260,7 +215,7 @@ impl PartialConfig {
 
 impl Provenance {
     fn of_option(name: &'static str) -> Self {
-        Self { origin: format!("`{name}`"), location: SettingLocation::Option(name) }
+        Self { origin: format!("`{name}`"), place: Place::Option(name) }
     }
 }
 
@@ -288,14 +243,14 @@ pub(super) struct Resolved<T> {
     pub(super) key: &'static str,
     pub(super) value: T,
     pub(super) origin: String,
-    pub(super) location: SettingLocation,
+    pub(super) place: Place,
 }
 
 impl<T> Resolved<T> {
     /// Returns a value that a source gives.
     pub(super) fn explicit(config: &PartialConfig, key: &'static str, value: T) -> Self {
-        let Provenance { origin, location } = config.provenance(key);
-        Self { key, value, origin, location }
+        let Provenance { origin, place } = config.provenance(key);
+        Self { key, value, origin, place }
     }
 
     /// Returns a value that no source gives.
@@ -305,20 +260,15 @@ impl<T> Resolved<T> {
 
     /// Returns a value that follows from something else, which `origin` names.
     pub(super) fn implied(key: &'static str, value: T, origin: &str) -> Self {
-        let location = match origin {
-            DEFAULT => SettingLocation::Option(key),
-            origin => SettingLocation::File(origin.to_owned()),
+        let place = match origin {
+            DEFAULT => Place::Option(key),
+            origin => Place::File(origin.to_owned()),
         };
-        Self { key, value, origin: origin.to_owned(), location }
-    }
-
-    /// Returns `true` if a source gives the value or something implies it.
-    pub(super) fn is_chosen(&self) -> bool {
-        self.origin != DEFAULT || self.location != SettingLocation::Option(self.key)
+        Self { key, value, origin: origin.to_owned(), place }
     }
 
     /// Creates an error about this value.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
-        self.location.error(message)
+        self.place.error(message)
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Method {
     pub(super) resampler: Resampler,
     /// Filter.
     pub(super) interpolation: Interpolation,
-    /// Whether the filter widens with the reduction.
+    /// Set if the filter widens with the reduction.
     pub(super) antialias: bool,
 }
 

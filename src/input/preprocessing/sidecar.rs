@@ -33,7 +33,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<PartialConfig> {
         }
     }
     if let Some(key) = unknown {
-        return Err(Error::configuration(file, format!("there is no setting \"{key}\""))
+        return Err(Error::configuration(file, format!("unknown setting \"{key}\""))
             .with_hint(format!("the settings are {}", PartialConfig::KEYS.join(", "))));
     }
     presets::apply(&mut config);

@@ -136,7 +136,7 @@ pub(super) struct ConfigSources {
 pub(super) struct IgnoredConfig {
     /// The error that it would cause.
     pub(super) error: Error,
-    /// Why it can be ignored.
+    /// Reason why it can be ignored.
     pub(super) reason: &'static str,
 }
 

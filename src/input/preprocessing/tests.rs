@@ -1,4 +1,4 @@
-//! What the network is given, and what it is not.
+//! Tests the network's input that preprocessing makes, and what it refuses.
 
 #![allow(clippy::float_cmp, reason = "the same bits are what is promised")]
 
@@ -6,7 +6,6 @@ mod configurations;
 mod limits;
 mod other_libraries;
 mod refusals;
-mod sidecar_document;
 mod sources;
 mod surroundings;
 mod torchvision;
@@ -60,7 +59,7 @@ fn presets_span_the_ranges_they_name() {
 }
 
 #[test]
-fn a_fixed_size_with_nothing_said_means_stretching_to_it() {
+fn a_fixed_size_without_settings_means_stretching_to_it() {
     let input = ModelInput { height: Some(16), width: Some(24), ..RGB_ANY };
     let settled = resolve(&input, &with_preset(Preset::Unit)).unwrap();
     assert_eq!(setting(&settled, "resize"), ("24x16", "the model's input"));

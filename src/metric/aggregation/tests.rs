@@ -17,7 +17,7 @@ fn assert_near(value: f32, expected: f64) {
 }
 
 #[test]
-fn each_aggregation_is_what_it_says() {
+fn each_aggregation_follows_its_definition() {
     let scores = [0.1, 0.2, 0.6, 0.9];
     let all = values(&scores, &[0, 0, 0, 3], 2, 1);
     assert_near(of(Aggregation::Mean, &all), 0.45);

@@ -79,7 +79,8 @@ fn pavpu_curves_hold_what_counting_patches_gives() {
     let pavpu = curve(&curves, "pavpu.predictive_entropy.4");
     assert!(pavpu.x.len() > 20);
     for (x, y) in pavpu.x.iter().zip(&pavpu.y) {
-        // Thresholds are upper edges, which their bins do not hold; means of f32 to rounding.
+        // Thresholds are upper edges, which are not in their bins; means of f32 are compared with
+        // rounding.
         let [ac, _, _, iu] = oracle::kinds(&patches, x.next_down());
         assert!(
             (y - (ac + iu) / patches.len() as f64).abs() < 1.5 / patches.len() as f64

@@ -1,4 +1,4 @@
-//! Random images.
+//! Generates random images.
 
 use crate::metric::{
     DeterministicPass, Evaluation, EvaluationOptions, EvaluationSpec, IGNORED,
@@ -28,7 +28,7 @@ impl Random {
     }
 }
 
-/// An image that owns what an input borrows.
+/// An image that owns the data of an input.
 #[derive(Debug, Clone)]
 pub(super) struct Image {
     pub(super) id: String,

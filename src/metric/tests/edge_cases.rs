@@ -20,7 +20,7 @@ fn assert_value(evaluation: &Evaluation, key: &str, expected: f64) {
     assert!((found - expected).abs() < 1e-9, "{key}: {found} {expected}");
 }
 
-/// Nothing is NaN or infinite, whatever comes in.
+/// Checks that no value is NaN or infinite.
 #[track_caller]
 fn assert_finite(evaluation: &Evaluation) {
     for value in evaluation.metrics() {
@@ -134,7 +134,7 @@ fn a_class_that_never_occurs_has_no_iou_and_is_left_out_of_the_mean() {
 }
 
 #[test]
-fn one_class_alone_is_enough() {
+fn a_single_class_is_enough() {
     let mut evaluation = Evaluation::new(plain_layout(2));
     for i in 0..4 {
         let image = Image::plain(&i.to_string(), &[0.75, 0.25], 0);
@@ -198,7 +198,7 @@ fn confidence_of_zero_and_one_is_counted() {
 
 #[test]
 fn a_confidence_at_an_edge_belongs_to_the_bin_above() {
-    // 3/5 is the edge of bins 8 and 9: the f32 next to it is a little above 0.6.
+    // 3/5 is the edge between bins 8 and 9; its f32 is a little above 0.6.
     let mut evaluation = Evaluation::new(plain_layout(2));
     let below = 0.6f32.next_down().next_down();
     for (id, p) in [("edge", 0.6f32), ("below", below)] {

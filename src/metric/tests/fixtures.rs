@@ -1,4 +1,5 @@
-//! Values of scikit-learn, torchmetrics and torch-uncertainty, made by `models/metrics.py`.
+//! Compares with values of scikit-learn, torchmetrics and torch-uncertainty, computed by
+//! `models/metrics.py`.
 
 use std::path::Path;
 
@@ -13,7 +14,7 @@ fn read(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
 
-/// Whole numbers divided by a unit.
+/// Reads whole numbers and divides them by a unit.
 fn numbers(list: &Value, unit: f32) -> Vec<f32> {
     list.as_array().unwrap().iter().map(|k| k.as_i64().unwrap() as f32 / unit).collect()
 }
@@ -39,7 +40,7 @@ fn spec(
     .unwrap()
 }
 
-/// Compares every value of the file, to rounding and what bins can do.
+/// Compares every value of the file, up to rounding and the bound of the bins.
 fn check(evaluation: &Evaluation, fixture: &Value) {
     let metrics = evaluation.metrics();
     let expected = fixture["values"].as_object().unwrap();
@@ -111,6 +112,6 @@ fn items_are_judged_as_by_the_libraries_of_python() {
         image.deterministic = Some((vec![classes[i]], vec![own[i]]));
         evaluation.add(image.summary(&spec).unwrap()).unwrap();
     }
-    // The order of items is exact there and by bins here, which is what the bound is for.
+    // The order of items is exact in the file and by bins here; the bound covers the difference.
     check(&evaluation, &fixture);
 }

@@ -84,7 +84,8 @@ fn for_classification_the_image_is_the_item() {
     }
 }
 
-/// Digits whose measures are as good as stated: one follows the error, the others do not.
+/// Creates digits for which the measures at the indices `good` follow the error and the others do
+/// not.
 fn digits(n: usize, seed: u64, good: &[usize]) -> Evaluation {
     let spec = spec(DIGIT, options(100));
     let mut random = Random(seed);
@@ -169,7 +170,7 @@ fn an_image_is_bad_when_its_loss_is_above_the_mean_and_not_at_it() {
     let scores = vec![ScoreSpec::new("margin", 1.0)];
     let spec = EvaluationSpec::new(Item::Pixel, classes, scores, options(0)).unwrap();
     let mut evaluation = Evaluation::new(spec.clone());
-    // Losses of 0, 1/2 and 1, with the score of the bad one between those of the others.
+    // Losses of 0, 1/2 and 1; the score of the bad image lies between those of the others.
     for (id, labels, score) in
         [("a", [0, 0], 0.1), ("b", [0, 1], 0.3), ("c", [1, 1], 0.2)]
     {

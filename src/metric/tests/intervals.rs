@@ -11,7 +11,7 @@ fn value(evaluation: &Evaluation, key: &str) -> MetricValue {
 
 type Oracle<'a> = &'a dyn Fn(&[oracle::Item]) -> f64;
 
-/// The images of a replicate, each as often as it is drawn.
+/// Returns the images of a replicate, each as often as it is drawn.
 fn drawn(images: &[Image], replicate: usize) -> Vec<Image> {
     let times = |image: &Image| weight(key(&image.id), replicate) as usize;
     images.iter().flat_map(|i| std::iter::repeat_n(i.clone(), times(i))).collect()
@@ -34,7 +34,7 @@ fn intervals_are_those_of_metrics_over_repeated_images() {
         |items: &[oracle::Item]| oracle::mean(items.iter().map(oracle::Item::brier));
     let calibration =
         |items: &[oracle::Item]| oracle::calibration_error(&oracle::confidences(items));
-    // Without bins the intervals are the same, with coarse bins nearly.
+    // The intervals are the same without bins, and nearly the same with coarse bins.
     let aurc = |items: &[oracle::Item]| {
         oracle::risk_areas(&oracle::losses(&oracle::scored(items, 1))).0
     };
@@ -120,7 +120,7 @@ fn few_images_have_no_interval() {
             .iter()
             .all(|v| v.interval.is_none() || v.metric.starts_with("ood"))
     );
-    // An image without a label is none more.
+    // An image without a label does not count.
     images[0].labels[0] = crate::metric::IGNORED;
     assert_eq!(value(&evaluate(&images, &spec), "accuracy").interval, None);
 }
@@ -154,6 +154,6 @@ fn every_interval_lies_in_the_range_of_its_metric_and_around_its_value() {
         n += 1;
         n_outside += usize::from(!(low..=high).contains(&value.value.unwrap()));
     }
-    // Errors of calibration are biased upwards in replicates; others are around their value.
+    // Calibration errors are biased upwards in replicates; other metrics are around their value.
     assert!(n > 150 && n_outside * 20 < n, "{n_outside} of {n}");
 }

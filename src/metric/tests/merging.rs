@@ -1,7 +1,7 @@
 use super::data::{DIGIT, Image, Kind, Random, STREET, evaluate, images, options, spec};
 use crate::metric::{Evaluation, EvaluationSpec};
 
-/// A value down to its bits.
+/// A value, compared bit by bit.
 #[derive(Debug, PartialEq, Eq)]
 struct Bits {
     key: String,
@@ -22,7 +22,7 @@ fn bits(evaluation: &Evaluation) -> Vec<Bits> {
         .collect()
 }
 
-/// Every third image is one from outside the distribution too.
+/// Returns true for every third image, which is also added as one from outside the distribution.
 fn is_outside(image: &Image) -> bool {
     image.id.bytes().map(u64::from).sum::<u64>().is_multiple_of(3)
 }
@@ -35,7 +35,7 @@ fn whole(images: &[Image], spec: &EvaluationSpec) -> Evaluation {
     whole
 }
 
-/// All images in random order, in a random number of parts, merged in random order.
+/// Merges all images, in random order and in a random number of parts, in random order.
 fn in_parts(images: &[Image], spec: &EvaluationSpec, random: &mut Random) -> Evaluation {
     let mut parts: Vec<Evaluation> =
         (0..2 + random.below(5)).map(|_| Evaluation::new(spec.clone())).collect();

@@ -1,4 +1,4 @@
-//! Naive metrics: lists of items, sorted and summed in f64, as their definitions read.
+//! Naive metrics: lists of items, sorted and summed in f64, as their definitions state.
 
 use super::data::Image;
 use crate::metric::IGNORED;
@@ -60,7 +60,8 @@ pub(super) fn items(images: &[Image]) -> Vec<Item> {
     items
 }
 
-/// Score and wrongness of each item by a measure; past the last one, of the deterministic pass.
+/// Returns the score of each item and whether it is wrong, for a measure or, with the index after
+/// the last one, for the deterministic pass.
 pub(super) fn scored(items: &[Item], score: usize) -> Vec<(f64, bool)> {
     items
         .iter()
@@ -92,7 +93,7 @@ pub(super) fn auroc(scores: &[(f64, bool)]) -> f64 {
     pairs / of(true).count() as f64 / of(false).count() as f64
 }
 
-/// True and false positives at every threshold that occurs, the highest first.
+/// Returns true and false positives at every threshold that occurs, the highest first.
 fn thresholds(scores: &[(f64, bool)]) -> Vec<(f64, f64)> {
     let mut sorted = scores.to_vec();
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -122,7 +123,7 @@ pub(super) fn average_precision(scores: &[(f64, bool)]) -> f64 {
     sum
 }
 
-/// Low scores and right items in the place of high ones and wrong ones.
+/// Reverses scores, and swaps right and wrong items.
 pub(super) fn turned(scores: &[(f64, bool)]) -> Vec<(f64, bool)> {
     scores.iter().map(|&(score, wrong)| (-score, !wrong)).collect()
 }
@@ -134,7 +135,7 @@ pub(super) fn fpr95(scores: &[(f64, bool)]) -> f64 {
     found.unwrap().1 / negatives
 }
 
-/// Area under the risk of losses over coverage, and under the generalized risk.
+/// Computes the areas under the risk of losses over coverage, and under the generalized risk.
 pub(super) fn risk_areas(losses: &[(f64, f64)]) -> (f64, f64) {
     let mut sorted = losses.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -161,7 +162,7 @@ pub(super) fn losses(scores: &[(f64, bool)]) -> Vec<(f64, f64)> {
     scores.iter().map(|&(score, wrong)| (score, if wrong { 1.0 } else { 0.0 })).collect()
 }
 
-/// Makes the second number of sorted pairs the mean of those that share the first.
+/// Replaces the second number of sorted pairs by the mean of those with the same first number.
 fn even_out(sorted: &mut [(f64, f64)]) {
     for group in sorted.chunk_by_mut(|a, b| a.0.total_cmp(&b.0).is_eq()) {
         let even = mean(group.iter().map(|pair| pair.1));
@@ -171,8 +172,8 @@ fn even_out(sorted: &mut [(f64, f64)]) {
     }
 }
 
-/// The mean error left after removing 0 to 99 % by score, relative to all; items of one score
-/// are removed evenly.
+/// Returns the mean error after removing 0 to 99 % of the items by score, relative to that of all;
+/// items of equal score are removed evenly.
 fn sparsified(errors: &[(f64, f64)]) -> Vec<f64> {
     let mut sorted = errors.to_vec();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -198,7 +199,7 @@ pub(super) fn ause_brier(items: &[Item], score: usize) -> f64 {
     area(by_score) - area(by_error)
 }
 
-/// Hits and numbers from 0 to 1 in 15 bins of equal width, compared.
+/// Compares hits with numbers from 0 to 1, in 15 bins of equal width.
 pub(super) fn gaps(pairs: &[(f64, bool)]) -> Vec<(f64, f64)> {
     (0..15)
         .map(|k| {
@@ -216,15 +217,15 @@ pub(super) fn calibration_error(pairs: &[(f64, bool)]) -> f64 {
     gaps(pairs).iter().map(|gap| gap.1).sum::<f64>() / pairs.len() as f64
 }
 
-/// Confidence and rightness of each item.
+/// Returns the confidence of each item and whether it is right.
 pub(super) fn confidences(items: &[Item]) -> Vec<(f64, bool)> {
     items.iter().map(|item| (item.confidence(), !item.is_wrong())).collect()
 }
 
-/// The equal-mass error; items of one confidence are shared out evenly.
+/// Computes the equal-mass error; items of equal confidence are divided evenly.
 pub(super) fn equal_mass(items: &[Item]) -> f64 {
     let difference = |(p, is_right): (f64, bool)| (if is_right { 1.0 } else { 0.0 }) - p;
-    // The order is that of the f32 of 1 less the confidence.
+    // The order is that of the f32 of 1 minus the confidence.
     let mut sorted: Vec<(f64, f64)> = confidences(items)
         .into_iter()
         .map(|pair| (-f64::from(1.0 - pair.0 as f32), difference(pair)))
@@ -237,7 +238,7 @@ pub(super) fn equal_mass(items: &[Item]) -> f64 {
     (0..15).map(gap).sum::<f64>() / n as f64
 }
 
-/// Patches of an image: labeled pixels, right ones and the summed score.
+/// Returns the patches of an image: labeled pixels, right ones and the summed score.
 pub(super) fn patches(image: &Image, score: usize, size: usize) -> Vec<(f64, bool)> {
     let all = items(std::slice::from_ref(image));
     let mut of_pixel = all.iter();
@@ -255,7 +256,8 @@ pub(super) fn patches(image: &Image, score: usize, size: usize) -> Vec<(f64, boo
     sums.values().map(|&(n, right, sum)| (sum / n, right / n > 0.5)).collect()
 }
 
-/// Accurate and certain, accurate and uncertain, inaccurate and certain, the rest.
+/// Counts the patches that are accurate and certain, accurate and uncertain, inaccurate and
+/// certain, and the rest.
 pub(super) fn kinds(patches: &[(f64, bool)], threshold: f64) -> [f64; 4] {
     let mut kinds = [0.0; 4];
     for &(uncertainty, is_accurate) in patches {

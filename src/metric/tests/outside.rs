@@ -124,6 +124,6 @@ fn random_images_of_one_kind_cannot_be_told_apart() {
     let mut random = Random(9);
     let (a, b) = (images(DIGIT, 400, random.word()), images(DIGIT, 400, random.word()));
     let auroc = value(&with_outside(&a, &b), "ood.auroc.mutual_information");
-    // The standard error of an AUROC of chance with 400 on either side is 0.0204.
+    // The standard error of the AUROC of random scores with 400 items on either side is 0.0204.
     assert!((auroc - 0.5).abs() < 0.085, "{auroc}");
 }

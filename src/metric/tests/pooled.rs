@@ -139,8 +139,8 @@ fn check_patches(values: &ValueComputation, images: &[Image], sizes: &[usize]) {
     }
 }
 
-/// The mean of `PAvPU` over many thresholds: between two neighbors of the sorted patches the
-/// kinds do not change.
+/// Computes the mean of `PAvPU` over thresholds: between two neighbors in the sorted patches, the
+/// counts do not change.
 fn area(patches: &[(f64, bool)]) -> f64 {
     let mut ends: Vec<f64> = patches.iter().map(|patch| patch.0).collect();
     ends.sort_by(f64::total_cmp);
@@ -225,8 +225,8 @@ fn keys_are_unique_and_begin_with_a_metric_of_the_table() {
     }
 }
 
-/// Distinct scores that all lie in one or two bins, by a random order or by the worst ones: the
-/// bound has to carry what bins cannot tell.
+/// Places distinct scores in one or two bins, in random or in the worst order: the bound must cover
+/// the error of the bins.
 #[test]
 fn scores_crowded_into_a_bin_stay_within_the_bound() {
     for seed in 0..20 {

@@ -29,7 +29,7 @@ fn every_aggregation_is_a_candidate_for_maps() {
     assert_eq!(spec(0).aggregations(), Aggregation::ALL);
 }
 
-/// Each pixel of an image four by four times: maps of networks are about as smooth.
+/// Repeats each pixel of an image four by four times: maps of networks are about as smooth.
 fn enlarged(image: &Image) -> Image {
     let (height, width) = (4 * image.height, 4 * image.width);
     let small = |i: usize| i / width / 4 * image.width + i % width / 4;
@@ -53,7 +53,7 @@ fn enlarged(image: &Image) -> Image {
     }
 }
 
-/// Run by hand: `cargo test --release --lib a_large_street -- --ignored --nocapture`.
+/// To run it: `cargo test --release --lib a_large_street -- --ignored --nocapture`.
 #[test]
 #[ignore = "measures wall-clock time"]
 #[expect(clippy::print_stdout, reason = "prints the measured times")]
@@ -63,7 +63,7 @@ fn a_large_street_is_added() {
     let mut image = enlarged(&super::data::image(kind, "a.png", &mut Random(1)));
     let mut evaluation = Evaluation::new(spec.clone());
     let mut fastest = f64::INFINITY;
-    // The fastest of several, because others may use the machine.
+    // The fastest of several, because other programs may use the machine.
     for id in ["a", "b", "c", "d", "e", "f"] {
         id.clone_into(&mut image.id);
         let start = Instant::now();

@@ -1,10 +1,10 @@
-//! Statistics of the masks. Each deviation is in standard deviations of what independent draws
-//! would give; the inputs are fixed, so a test that passes once passes always.
+//! Statistics of the masks. Each deviation is in standard deviations of independent draws. The
+//! inputs are fixed, so the tests are deterministic.
 
 use super::super::*;
 
 const UNITS: usize = 1 << 17;
-/// Deviations below this are chance: about 1 in 150,000.
+/// Largest deviation: larger ones have a probability of about 1 in 150,000.
 const CHANCE: f64 = 4.5;
 const BASE: Stream = Stream {
     draws: Draws::Stratified,
@@ -18,7 +18,7 @@ fn ratios() -> impl Iterator<Item = f32> {
     [0.1, 0.3, 0.5, 0.97].into_iter().chain((1..31).step_by(7).map(|k| k as f32 / 31.0))
 }
 
-/// The words of a block of 31 samples of either kind of draws.
+/// Returns the words of a block of 31 samples of either scheme.
 fn block_words(stream: &Stream, ratio: f32, block: u32) -> Vec<u32> {
     let (mut words, limit) = (vec![0; UNITS], threshold(ratio).unwrap());
     match stream.draws {
@@ -39,7 +39,8 @@ fn share(ratio: f32) -> f64 {
     threshold(ratio).unwrap() as f64 / 4_294_967_296.0
 }
 
-/// Correlation of two masks, in standard deviations: a sample and a first unit of each.
+/// Returns the correlation of two masks in standard deviations; each mask is given by a sample and
+/// its words from a first unit on.
 fn correlation(ratio: f32, [a, b]: [(&[u32], u32); 2]) -> f64 {
     let p = share(ratio);
     let score = |(word, bit): (u32, u32)| f64::from(word >> bit & 1) - p;

@@ -7,7 +7,7 @@ use crate::sums::{Needs, ScoreKind, Sums};
 const N_CLASSES: usize = 4;
 const BLOCK: usize = 5;
 
-/// Probabilities of samples, in f64: `[sample][class][pixel]`.
+/// Returns the probabilities of samples, in f64: `[sample][class][pixel]`.
 fn softmax(samples: &[Vec<f32>], n_pixels: usize) -> Vec<Vec<Vec<f64>>> {
     let of_sample = |sample: &Vec<f32>| {
         let score =
@@ -20,7 +20,7 @@ fn softmax(samples: &[Vec<f32>], n_pixels: usize) -> Vec<Vec<Vec<f64>>> {
     samples.iter().map(of_sample).collect()
 }
 
-/// The mean of these numbers and its squared standard error.
+/// Returns the mean of these numbers and its squared standard error.
 fn mean_and_error(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
@@ -28,7 +28,7 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
     (mean, squares / (n * (n - 1.0)))
 }
 
-/// Means and squared standard errors, `[pixel][class]`.
+/// Returns means and squared standard errors, `[pixel][class]`.
 fn oracle(
     samples: &[Vec<f32>],
     n_pixels: usize,

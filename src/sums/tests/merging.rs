@@ -1,4 +1,4 @@
-//! Sums of parts of the passes, merged.
+//! Tests merged sums of parts of the passes.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn sums_of(samples: &[Vec<f32>]) -> CategoricalSums {
     sums
 }
 
-/// The sums of one block, as a group.
+/// Returns the sums of one block, as a group.
 fn sums_of_block(samples: &[Vec<f32>]) -> CategoricalSums {
     let mut sums = sums_of(samples);
     sums.end_group();

@@ -1,8 +1,8 @@
-//! The same statistics, naively, in f64.
+//! Naive statistics in f64.
 
 use super::super::*;
 
-/// Statistics of samples of the same size as the maps. Class by class, pixel by pixel.
+/// Statistics of samples of the same size as the maps, class by class, pixel by pixel.
 pub(super) struct Oracle {
     n_pixels: usize,
     mean: Vec<f64>,
@@ -48,7 +48,7 @@ impl Oracle {
         oracle
     }
 
-    /// Checks every sum: means and entropies to `tolerance`, deviations to as much a sample.
+    /// Checks every sum: means and entropies to `tolerance`, deviations to `tolerance` per sample.
     pub(super) fn assert_close(&self, statistics: &Statistics, tolerance: f64) {
         let n = statistics.n_samples() as f64;
         let close = |value: f32, exact: f64, tolerance: f64| {
@@ -87,7 +87,8 @@ fn probabilities(channels: &[f64], kind: ScoreKind) -> Vec<f64> {
 }
 
 pub(super) fn entropy(p: &[f64]) -> f64 {
-    // The largest is not summed as p ln p, so that f64 is accurate if that class is certain.
+    // The largest probability is not summed as p ln p, so that f64 is accurate if that class is
+    // certain.
     let best = (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
     let others: f64 = (0..p.len()).filter(|&c| c != best).map(|c| p[c]).sum();
     let terms = (0..p.len()).filter(|&c| c != best && p[c] > 0.0);

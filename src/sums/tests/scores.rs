@@ -1,9 +1,9 @@
-//! Scores that are special: other sizes, infinite ones, a single channel, no dropout.
+//! Tests special scores: other sizes, infinite ones, a single channel, no dropout.
 
 use super::*;
 use crate::tensor::ClassMap;
 
-/// Bilinear interpolation with half-pixel centers, in f64.
+/// Interpolates bilinearly with half-pixel centers, in f64.
 fn resized(
     values: &[f32],
     [from_h, from_w]: [usize; 2],

@@ -1,4 +1,4 @@
-//! Floating point and four bands, transparency, orientation and limits.
+//! Tests floating point and four bands, transparency, orientation and limits.
 
 use super::*;
 use crate::input::picture::Values;
@@ -87,7 +87,8 @@ fn transparent_images_are_laid_on_white_where_that_is_asked_for() {
     assert_eq!(opaque, read(&fixtures().join("rgb.png")).unwrap());
 }
 
-/// A TIFF of red, green, blue and alpha in floating point; alpha is of this kind of extra band.
+/// Returns a TIFF of red, green, blue and alpha in floating point; `kind` is that of the alpha
+/// band.
 fn float_with_alpha(kind: u16, values: &[f32]) -> Vec<u8> {
     let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let width = (values.len() / 4) as u32;
@@ -127,7 +128,7 @@ fn float_with_alpha(kind: u16, values: &[f32]) -> Vec<u8> {
 fn floats_with_alpha_are_laid_on_white_or_refused() {
     let white = ReadOptions { alpha: Alpha::White, ..ReadOptions::default() };
     let read = |kind, values: &[f32], options: &ReadOptions| {
-        let picture = decode(&float_with_alpha(kind, values), Path::new("a"), options);
+        let picture = decode(&float_with_alpha(kind, values), options);
         picture.map(|picture| (picture.bands, picture.values)).map_err(|r| r.message)
     };
     let values = [0.5, 0.0, 1.0, 0.25, 0.1, 0.2, 0.3, 1.0];

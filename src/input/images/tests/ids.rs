@@ -89,7 +89,7 @@ fn assert_safe(id: &str) {
     }
 }
 
-/// Texts that are likely to climb, to be escaped and to meet.
+/// Generates texts that are likely to climb, to be escaped and to collide.
 fn entry() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         6 => prop::sample::select(vec![
@@ -114,7 +114,7 @@ proptest! {
         entries in prop::collection::vec(entry(), 1..12)
     ) {
         let content: Vec<u8> = entries.join(&0);
-        // One entry alone would be read as lines.
+        // A single entry would be read as lines.
         let content = [&content[..], b"\0"].concat();
         let working = Path::new("/home/u");
         let lister = Lister::new(working, None);
@@ -128,7 +128,7 @@ proptest! {
             prop_assert!(is_inside || is_outside, "{:?} {place:?}", image.id());
             places.entry(place).or_insert_with(|| image.id().to_owned());
         }
-        // Nothing of it exists, so whoever has an id of another is refused.
+        // None of these files exists, so an id that another entry has is refused.
         if repeats::take_once(&mut images).is_ok() {
             let ids: HashSet<&str> = images.iter().map(ImageFile::id).collect();
             prop_assert_eq!(ids.len(), images.len());

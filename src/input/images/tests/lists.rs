@@ -39,7 +39,7 @@ fn lists_are_read_by_line_by_nul_and_as_tables() {
 }
 
 #[test]
-fn what_is_wrong_with_a_list_is_said_with_its_line() {
+fn an_error_in_a_list_names_its_line() {
     let long = "x".repeat((64 << 10) + 1);
     let png = fs::read("fixtures/digits/7/0001.png").unwrap();
     let unclosed = format!("path\na.png\n\"{}", "x\n".repeat(1 << 20));
@@ -123,7 +123,7 @@ fn a_list_keeps_its_order_and_what_is_not_there() {
     touch(&working.join("x.png"));
     assert!(hint(3).contains("x.png exists: run from"), "{}", hint(3));
     let error = lister.list("list", b"\n\r\n", None).unwrap_err();
-    assert!(error.to_string().contains("there is no path in this list"));
+    assert!(error.to_string().contains("this list contains no path"));
     let two = Source::StandardInput;
     assert!(lister.all(&[two.clone(), two]).is_err());
 }

@@ -1,4 +1,4 @@
-//! Against the libraries themselves: `models/preprocessing` made the expected values.
+//! Compares with the libraries themselves: `models/preprocessing` computed the expected values.
 
 use std::fs;
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ fn bicubic_pixels_of_opencv_are_within_one_level_and_nearly_all_equal() {
         assert_eq!(resized.values.len(), expected.len(), "{case}");
         for (found, expected) in resized.values.iter().zip(&expected) {
             assert!(found.abs_diff(*expected) <= 1, "{case}");
-            // Narrower images take another way through OpenCV.
+            // OpenCV has another code path for narrower images.
             if wide {
                 off += usize::from(found != expected);
                 all += 1;
@@ -133,7 +133,7 @@ fn the_two_convolutions_of_torchvision_give_the_same_pixels() {
     }
 }
 
-/// The definition, in f64 from all pixels: what a value would be were nothing rounded.
+/// Computes a value from its definition, in f64 from all pixels, without rounding.
 fn naive(image: &Pixels, size: Size, kernel: Kernel, antialias: bool) -> Vec<f64> {
     let weight = |i: usize, at: usize, from: usize, to: usize| {
         let scale = from as f64 / to as f64;
@@ -220,10 +220,10 @@ proptest! {
     }
 }
 
-/// No arithmetic takes a tenth of a second for a photograph of 1920x1280.
+/// Prints the time of each arithmetic for a photo of 1920 x 1280 pixels.
 #[test]
-#[ignore = "measures time"]
-fn photographs_are_resized_in_little_time() {
+#[ignore = "prints times: run with --ignored --nocapture"]
+fn photos_are_resized_with_every_arithmetic() {
     let size = Size { width: 1920, height: 1280 };
     let values = (0..size.width * size.height * 3).map(|i| (i * 7919 % 251) as u8);
     let image = Pixels { size, channels: 3, values: values.collect() };
@@ -256,8 +256,9 @@ fn photographs_are_resized_in_little_time() {
                     }
                     least = least.min(start.elapsed().as_secs_f64() * 1e3);
                 }
-                let what = format!("{resampler} {interpolation} antialias={antialias}");
-                assert!(least < 100.0, "{what}: {least:.1} ms");
+                println!(
+                    "{resampler} {interpolation} antialias={antialias}: {least:.1} ms"
+                );
             }
         }
     }

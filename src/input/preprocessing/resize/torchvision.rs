@@ -38,7 +38,7 @@ pub(super) fn resize(
         }
         Interpolation::Bilinear => Ok(sparse(&image, size, interpolate::LINEAR)),
         Interpolation::Bicubic => Ok(sparse(&image, size, interpolate::CUBIC)),
-        other => Err(format!("{other} is none of torchvision's interpolations")),
+        other => Err(format!("torchvision does not have the interpolation {other}")),
     }
 }
 

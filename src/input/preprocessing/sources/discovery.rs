@@ -44,8 +44,8 @@ impl ConfigDiscovery {
     }
 }
 
-/// Whether the text of a file, or a file with a name of its own beside it, shows that a library
-/// wrote it.
+/// Returns whether a library wrote the file, by its text or by another file beside it that only
+/// this library writes.
 fn belongs_to_a_library(name: &str, text: Option<&str>, folders: &Folders) -> bool {
     SOURCES.iter().any(|source| {
         let has_own_file = || {

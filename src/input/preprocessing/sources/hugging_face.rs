@@ -20,7 +20,7 @@ use processors::{Processor, Rule};
 /// Configuration of a model: class names, and what completes the image processor's file.
 pub(super) const MODEL: &str = "config.json";
 
-/// Configuration of an image processor of its own.
+/// Configuration of an image processor.
 pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// Configuration of a processor that contains an image processor, written by transformers 5.
@@ -97,7 +97,7 @@ pub(super) fn detect(root: &JsonObject<'_>) -> Option<&'static str> {
     }
 }
 
-/// Whether the `config.json` beside a file tells how to read it.
+/// Returns whether the `config.json` beside a file tells how to read it.
 pub(super) fn needs_companion(name: &str) -> bool {
     [PREPROCESSOR, PROCESSOR].contains(&name)
 }
@@ -121,7 +121,7 @@ pub(super) fn parse(files: &ConfigFiles) -> Vec<Result<PartialConfig>> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ProcessorFile<'a> {
     pub(super) object: JsonObject<'a>,
-    /// Whether the object lies inside a `processor_config.json`.
+    /// Set if the object lies inside a `processor_config.json`.
     is_nested: bool,
     /// The model's `config.json`.
     model: Option<JsonObject<'a>>,
@@ -140,7 +140,7 @@ pub(super) fn find_processor(files: &ConfigFiles) -> Result<Option<ProcessorFile
     Ok(object.map(|object| ProcessorFile { object, is_nested: false, model }))
 }
 
-/// Whether an image processor is of the class that leaves everything to timm.
+/// Returns whether an image processor is of the class that leaves everything to timm.
 pub(super) fn is_timm_wrapper(processor: &JsonObject<'_>) -> bool {
     let name = processor.get("image_processor_type").and_then(Value::as_str);
     name.is_some_and(|name| name.starts_with("TimmWrapperImageProcessor"))

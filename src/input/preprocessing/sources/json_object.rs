@@ -75,7 +75,7 @@ impl<'a> JsonObject<'a> {
         self.table.get(key).filter(|value| !value.is_null())
     }
 
-    /// Whether a key has a value other than `null`.
+    /// Returns whether a key has a value other than `null`.
     pub(super) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }

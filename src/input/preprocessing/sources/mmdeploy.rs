@@ -181,7 +181,7 @@ impl Pipeline {
                 self.config.antialias = Some(true);
             }
         }
-        self.set_location("resize", "Resize");
+        self.set_place("resize", "Resize");
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl Pipeline {
             (side, None) => (side, side),
         };
         self.config.crop = Some(Crop::Center(Size { width, height }));
-        self.set_location("crop", "CenterCrop");
+        self.set_place("crop", "CenterCrop");
         Ok(())
     }
 
@@ -228,7 +228,7 @@ impl Pipeline {
         self.config.fill =
             Some(if self.is_normalized { Fill::Zero } else { Fill::Color(color) });
         (self.config.pad, self.config.pad_side) = (Some(pad), Some(PadSide::End));
-        self.set_location("pad", "Pad");
+        self.set_place("pad", "Pad");
         Ok(())
     }
 
@@ -249,10 +249,10 @@ impl Pipeline {
         Ok(())
     }
 
-    fn set_location(&mut self, key: &'static str, transform: &str) {
+    fn set_place(&mut self, key: &'static str, transform: &str) {
         let file = self.config.file.clone().unwrap_or_default();
-        let location = format!("{file}: {transform}");
-        self.config.set_provenance(key, file, location);
+        let place = format!("{file}: {transform}");
+        self.config.set_provenance(key, file, place);
     }
 
     /// Returns the settings. Without Normalize the network takes levels of 0..255.
@@ -266,7 +266,7 @@ impl Pipeline {
     }
 }
 
-/// Reads one number, two, or one and -1, which stands for none.
+/// Reads one number, two numbers, or one number and -1, which means "not given".
 fn two_sides(transform: &JsonObject<'_>, key: &str) -> Result<(usize, Option<usize>)> {
     let wrong = |message| transform.error(key, message);
     let Some(value) = transform.get(key) else {
@@ -301,7 +301,7 @@ struct Transform {
 }
 
 impl Transform {
-    /// Whether a key is read, or changes no pixel.
+    /// Returns whether a key is read, or changes no pixel.
     fn passes(&self, key: &str, value: &Value) -> bool {
         let is_named = self.read.contains(&key) || self.without_effect.contains(&key);
         if key == "type" || value.is_null() || is_named {

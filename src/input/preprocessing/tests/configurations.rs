@@ -1,5 +1,5 @@
-//! Networks are given what the library gives them that wrote the configuration: checked for
-//! every case of `fixtures/configurations`, made by `models/configurations`.
+//! The network's input equals that of the library which wrote the configuration: checked for every
+//! case of `fixtures/configurations`, made by `models/configurations`.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
-/// Configurations that the library honors and mcdrop refuses.
+/// Configurations that the library accepts and mcdrop refuses.
 const REFUSED: &[&str] = &[
     "mask2former",
     "mask2former_pad",
@@ -18,14 +18,15 @@ const REFUSED: &[&str] = &[
     "ultralytics_segment",
 ];
 
-/// Largest difference of a number that the network is given, relative to 1 or to the number.
+/// Largest difference of a value of the network's input, relative to 1 or to the value.
 const TOLERANCE: f32 = 1e-6;
 
-/// The same where resizing itself is in floating point, in an order of sums of its own.
+/// Largest difference if the resizing itself is in floating point, because it adds in another
+/// order.
 const TOLERANCE_OF_FLOATS: f32 = 2e-6;
 
-/// Largest difference relative to the range of the numbers: a mean of levels loses its last
-/// bits where it is kept as one of values in 0..1.
+/// Largest difference relative to the range of the values: a mean for values in 0..255 loses its
+/// last bits when it is stored for values in 0..1.
 const TOLERANCE_OF_RANGE: f32 = 1e-7;
 
 fn configurations() -> PathBuf {
@@ -47,7 +48,7 @@ fn sha256(bytes: &[u8]) -> String {
     words.map(|word| format!("{word:032x}")).collect::<Vec<_>>().concat()
 }
 
-/// The image that `formula.json` describes.
+/// Computes the image that `formula.json` describes.
 fn formula(width: usize, height: usize, bands: usize) -> Vec<u8> {
     let byte = |x: u32, y: u32, c: u32| {
         if (x / 13 + 2 * (y / 11)) % 7 == 3 {
@@ -86,7 +87,7 @@ fn the_images_are_those_of_the_formula() {
     }
 }
 
-/// A case with its configuration in a folder of its own.
+/// A case with its configuration in a temporary folder.
 struct Case {
     name: String,
     expected: Value,
@@ -137,8 +138,8 @@ impl Case {
         }
     }
 
-    /// Files do not say that they are of the classes that use Pillow. What uses it is
-    /// transformers 4, which knew no white background.
+    /// Marks the files as written by transformers 4, which uses Pillow's arithmetic: files do not
+    /// name the classes that use Pillow. Transformers 4 does not lay transparent images on white.
     fn say_that_pillow_is_meant(&self, content: &mut Value) {
         let class = self.expected["class"].as_str().unwrap();
         if class.ends_with("Pil") && self.bands() == 4 {
@@ -148,10 +149,10 @@ impl Case {
         }
     }
 
-    /// The pipelines that torchvision has for these weights.
+    /// Applies the pipeline that torchvision has for these weights.
     fn preset(&mut self) {
         let weights = self.expected["weights"].as_str().unwrap();
-        // Images that Pillow opened are what the presets are for; tensors are not.
+        // The presets are for images opened with Pillow, not for tensors.
         let resampler = match self.library() {
             "pillow" => "",
             _ => "resampler = \"torchvision\"",
@@ -186,7 +187,7 @@ impl Case {
         Preprocessing::resolve(&model, &self.input(), options)
     }
 
-    /// What is wrong with this case.
+    /// Returns the differences from the expected input.
     fn check(&self) -> Vec<String> {
         let rows = self.expected["sizes"].as_array().unwrap();
         let is_refused = rows.iter().all(|row| row.get("error").is_some())
@@ -222,7 +223,7 @@ impl Case {
         wrong
     }
 
-    /// The image of the formula; through a file, where it has alpha.
+    /// Returns the image of the formula; one with alpha is read from a file.
     fn picture(&self, width: usize, height: usize, settled: &Preprocessing) -> Picture {
         let bytes = formula(width, height, self.bands());
         if self.bands() == 3 {
@@ -249,7 +250,8 @@ impl Case {
             ));
         }
         if self.name == "torchvision_efficientnet_b0_tensor" {
-            // torchvision's first bicubic transform of tensors is none of the resamplers.
+            // None of the resamplers has the arithmetic of torchvision's bicubic transform of
+            // tensors.
             return Ok(());
         }
         for sample in row["values"].as_array().unwrap() {
@@ -263,18 +265,19 @@ impl Case {
         Ok(())
     }
 
-    /// `range` is how far the numbers of black and white are apart.
+    /// Returns the allowed difference; `range` is the distance between the values of black and
+    /// white.
     fn allowed(&self, expected: f32, range: f32) -> f32 {
         let size = expected.abs().max(1.0);
         match self.library() {
-            // torchvision's first transforms of tensors differ by up to one level.
+            // Transforms of tensors by torchvision's other arithmetic differ by up to one level.
             "rounded" => range / 255.0 + TOLERANCE * size,
             "float" => TOLERANCE_OF_FLOATS * size,
             _ => (TOLERANCE * size).max(TOLERANCE_OF_RANGE * range),
         }
     }
 
-    /// `made` holds levels of 0..255.
+    /// Compares values in 0..255.
     fn check_bytes(&self, row: &Value, made: &NetworkInput) -> Result<(), String> {
         let Some(expected) = row["sha256"].as_str() else { return Ok(()) };
         if self.library() == "rounded" {

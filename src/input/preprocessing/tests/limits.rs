@@ -1,4 +1,4 @@
-//! Sizes: how large they may be, and the way out of those that the model does not take.
+//! Tests limits of sizes, and the hints for sizes that the model does not take.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What the files of other libraries come to, and which of them counts.
+//! Tests the settings that files of other libraries give, and their precedence.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::*;
 
 pub(super) const VIT: &str = r#"{"image_processor_type": "ViTImageProcessor"}"#;
 
-/// A folder with these files, and a model in it that is not read.
+/// Creates a folder with these files, and a model in it that is not read.
 pub(super) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -25,8 +25,8 @@ pub(super) fn resolved(
     Preprocessing::resolve(&folder.path().join("model.onnx"), &RGB_ANY, options)
 }
 
-/// Value and origin of a key, with the path of the folder left out.
-fn said(settled: &Preprocessing, key: &str) -> (String, String) {
+/// Returns the value and origin of a key, with the path of the folder left out.
+fn value_and_origin(settled: &Preprocessing, key: &str) -> (String, String) {
     let (value, origin) = setting(settled, key);
     let mut origin = origin.to_owned();
     while let Some(end) = origin.find("/.tmp") {
@@ -37,7 +37,7 @@ fn said(settled: &Preprocessing, key: &str) -> (String, String) {
     (value.to_owned(), origin)
 }
 
-/// The value of a key of one preprocessor file.
+/// Returns the value of a key from one preprocessor file.
 fn of_processor(json: &str, key: &str) -> String {
     let files = [("preprocessor_config.json", json)];
     let settled = resolved(&files, &Options::default()).unwrap();
@@ -56,11 +56,11 @@ fn a_processors_keys_and_the_defaults_of_its_class_are_told_apart() {
         resolved(&[("preprocessor_config.json", json)], &Options::default()).unwrap();
     let file = "preprocessor_config.json";
     let default = format!("CLIPImageProcessor default ({file})");
-    assert_eq!(said(&settled, "resize"), pair("short:336", file));
-    assert_eq!(said(&settled, "interpolation"), pair("bilinear", file));
-    assert_eq!(said(&settled, "std"), pair("0.25,0.25,0.25", file));
-    assert_eq!(said(&settled, "crop"), pair("224x224", &default));
-    assert_eq!(said(&settled, "mean").1, default);
+    assert_eq!(value_and_origin(&settled, "resize"), pair("short:336", file));
+    assert_eq!(value_and_origin(&settled, "interpolation"), pair("bilinear", file));
+    assert_eq!(value_and_origin(&settled, "std"), pair("0.25,0.25,0.25", file));
+    assert_eq!(value_and_origin(&settled, "crop"), pair("224x224", &default));
+    assert_eq!(value_and_origin(&settled, "mean").1, default);
 }
 
 #[test]
@@ -153,9 +153,12 @@ fn the_class_may_be_named_by_old_keys_or_by_the_models_type() {
     let files =
         [("preprocessor_config.json", r#"{"size": 224}"#), ("config.json", model)];
     let settled = resolved(&files, &Options::default()).unwrap();
-    assert_eq!(said(&settled, "resize"), pair("short:256", "preprocessor_config.json"));
     assert_eq!(
-        said(&settled, "mean").1,
+        value_and_origin(&settled, "resize"),
+        pair("short:256", "preprocessor_config.json")
+    );
+    assert_eq!(
+        value_and_origin(&settled, "mean").1,
         "ConvNextImageProcessor default (preprocessor_config.json)"
     );
     for name in
@@ -169,7 +172,7 @@ fn the_class_may_be_named_by_old_keys_or_by_the_models_type() {
 }
 
 #[test]
-fn an_unknown_class_says_only_what_its_file_says() {
+fn an_unknown_class_gives_only_the_keys_of_its_file() {
     let json = r#"{"image_processor_type": "OurImageProcessor", "do_resize": true,
                    "size": 64, "do_rescale": true, "do_normalize": true,
                    "image_mean": 0.5, "image_std": 0.5}"#;
@@ -177,7 +180,7 @@ fn an_unknown_class_says_only_what_its_file_says() {
     let settled = resolved(&files, &Options::default()).unwrap();
     assert_eq!(setting(&settled, "crop"), ("none", "default"));
     assert_eq!(
-        said(&settled, "resize"),
+        value_and_origin(&settled, "resize"),
         pair(
             "64x64",
             "preprocessor_config.json; OurImageProcessor and its defaults are not known"
@@ -197,13 +200,19 @@ fn a_nested_processor_wins_over_a_file_of_its_own() {
     let plain = r#"{"image_processor_type": "ViTImageProcessor", "size": 32}"#;
     let files = [("processor_config.json", nested), ("preprocessor_config.json", plain)];
     let settled = resolved(&files, &Options::default()).unwrap();
-    assert_eq!(said(&settled, "resize"), pair("48x48", "processor_config.json"));
+    assert_eq!(
+        value_and_origin(&settled, "resize"),
+        pair("48x48", "processor_config.json")
+    );
     let files = [
         ("processor_config.json", r#"{"processor_class": "X"}"#),
         ("preprocessor_config.json", plain),
     ];
     let settled = resolved(&files, &Options::default()).unwrap();
-    assert_eq!(said(&settled, "resize"), pair("32x32", "preprocessor_config.json"));
+    assert_eq!(
+        value_and_origin(&settled, "resize"),
+        pair("32x32", "preprocessor_config.json")
+    );
 }
 
 #[test]
@@ -213,22 +222,22 @@ fn timms_configuration_counts_unless_a_processor_lies_beside_it() {
         "interpolation": "bilinear", "crop_pct": 0.9, "mean": [0.5, 0.5, 0.5],
         "test_input_size": [3, 128, 128]}}"#;
     let settled = resolved(&[("config.json", timm)], &Options::default()).unwrap();
-    assert_eq!(said(&settled, "resize"), pair("short:106", "config.json"));
-    assert_eq!(said(&settled, "crop"), pair("96x96", "config.json"));
+    assert_eq!(value_and_origin(&settled, "resize"), pair("short:106", "config.json"));
+    assert_eq!(value_and_origin(&settled, "crop"), pair("96x96", "config.json"));
     assert_eq!(
-        said(&settled, "std"),
+        value_and_origin(&settled, "std"),
         pair("0.229,0.224,0.225", "timm's default (config.json)")
     );
     assert_eq!(settled.class_names.unwrap(), ["road", "n2"]);
 
     let files = [("config.json", timm), ("preprocessor_config.json", VIT)];
     let settled = resolved(&files, &Options::default()).unwrap();
-    assert_eq!(said(&settled, "resize").0, "224x224");
+    assert_eq!(value_and_origin(&settled, "resize").0, "224x224");
 
     let wrapper = r#"{"image_processor_type": "TimmWrapperImageProcessor"}"#;
     let files = [("config.json", timm), ("preprocessor_config.json", wrapper)];
     let settled = resolved(&files, &Options::default()).unwrap();
-    assert_eq!(said(&settled, "resize"), pair("short:106", "config.json"));
+    assert_eq!(value_and_origin(&settled, "resize"), pair("short:106", "config.json"));
 }
 
 #[test]
@@ -300,10 +309,10 @@ fn a_pipeline_of_mmdeploy_is_read() {
         r#"{"version": "1.0", "task": "Segmentor", "models": [], "customs": []}"#;
     let files = [("pipeline.json", PIPELINE), ("deploy.json", deploy)];
     let settled = resolved(&files, &Options::default()).unwrap();
-    assert_eq!(said(&settled, "resize"), pair("64x32", "pipeline.json"));
-    assert_eq!(said(&settled, "channels"), pair("bgr", "pipeline.json"));
-    assert_eq!(said(&settled, "mean"), pair("0.5,0.5,0.5", "pipeline.json"));
-    assert_eq!(said(&settled, "std"), pair("0.2,0.2,0.2", "pipeline.json"));
+    assert_eq!(value_and_origin(&settled, "resize"), pair("64x32", "pipeline.json"));
+    assert_eq!(value_and_origin(&settled, "channels"), pair("bgr", "pipeline.json"));
+    assert_eq!(value_and_origin(&settled, "mean"), pair("0.5,0.5,0.5", "pipeline.json"));
+    assert_eq!(value_and_origin(&settled, "std"), pair("0.2,0.2,0.2", "pipeline.json"));
     assert_eq!(settled.task, Some(&crate::task::SEGMENTATION));
 }
 
@@ -342,10 +351,10 @@ fn sidecars_win_over_other_files_and_flags_over_all() {
     ];
     let options = Options { crop: Some(Crop::None), ..Options::default() };
     let settled = resolved(&files, &options).unwrap();
-    assert_eq!(said(&settled, "resize"), pair("32x32", "model.toml"));
+    assert_eq!(value_and_origin(&settled, "resize"), pair("32x32", "model.toml"));
     assert_eq!(setting(&settled, "crop"), ("none", "`crop`"));
     assert_eq!(
-        said(&settled, "mean").1,
+        value_and_origin(&settled, "mean").1,
         "ViTImageProcessor default (preprocessor_config.json)"
     );
 }

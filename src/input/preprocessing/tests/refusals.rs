@@ -1,4 +1,4 @@
-//! Files of other libraries that cannot be honored, or that are broken.
+//! Tests files of other libraries that cannot be honored, or that are broken.
 
 use super::other_libraries::{VIT, folder, resolved};
 use super::*;
@@ -185,7 +185,7 @@ fn labels_with_gaps_or_doubles_are_errors() {
 }
 
 #[test]
-fn a_scale_said_by_hand_leaves_out_what_cannot_be_honored() {
+fn a_scale_given_by_hand_replaces_files_that_cannot_be_honored() {
     let detection = r#"{"image_processor_type": "YolosImageProcessor"}"#;
     let files = [("preprocessor_config.json", detection)];
     let settled = resolved(&files, &with_preset(Preset::Unit)).unwrap();
@@ -322,7 +322,7 @@ fn json_of_no_known_form_is_refused_only_where_it_was_named() {
     assert!(error.hint().unwrap().contains("preprocessor_config.json"));
 }
 
-/// Keys that some reader looks for.
+/// Keys that some reader uses.
 const KEYS: &[&str] = &[
     "size",
     "crop_size",
@@ -381,7 +381,7 @@ const CLASSES: &[&str] = &[
     "Detr",
 ];
 
-/// JSON that looks like a configuration: known keys with any values.
+/// Generates JSON that looks like a configuration: known keys with any values.
 fn any_configuration() -> impl Strategy<Value = String> {
     let key = prop::sample::select(KEYS);
     let class = prop::sample::select(CLASSES);

@@ -1,11 +1,11 @@
-//! The rules by which settings are found, and what is answered to wrong ones.
+//! Tests the precedence of sources, and the errors for wrong settings.
 
 use std::fs;
 
 use super::*;
 use crate::error::Error;
 
-/// A folder with a model's sidecar, and the path of that model.
+/// Creates a folder with a model's sidecar; returns it with the path of the model.
 fn beside(sidecar: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("model.toml"), sidecar).unwrap();
@@ -57,7 +57,7 @@ fn a_preset_of_a_later_source_replaces_numbers_of_an_earlier_one() {
 }
 
 #[test]
-fn nothing_said_about_the_scale_is_an_error_that_lists_the_ways() {
+fn a_missing_scale_is_an_error_that_lists_the_ways_to_set_it() {
     let error = resolve(&RGB_ANY, &Options::default()).unwrap_err();
     let hint = error.hint().unwrap();
     for way in
@@ -68,9 +68,9 @@ fn nothing_said_about_the_scale_is_an_error_that_lists_the_ways() {
 }
 
 #[test]
-fn a_sidecar_that_is_wrong_says_where_and_what_is_expected() {
+fn an_error_in_a_sidecar_names_the_position_and_what_is_expected() {
     for (sidecar, expected) in [
-        ("means = 1", "model.toml: there is no setting \"means\""),
+        ("means = 1", "model.toml: unknown setting \"means\""),
         (
             "preset = \"unti\"",
             "model.toml: preset: \"unti\" is not one of imagenet, unit, raw",

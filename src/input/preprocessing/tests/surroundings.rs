@@ -1,11 +1,11 @@
-//! What crop and padding add, and values of floating point.
+//! Tests the values that crop and padding add, and floating-point images.
 
 use super::*;
 use crate::input::preprocessing::partial_config::{ConfigStack, PartialConfig};
 
 const GRAY: ModelInput = ModelInput { channels: 1, ..RGB_ANY };
 
-/// Raw values, and the steps that one layer says.
+/// Resolves raw values with the settings of one source.
 fn settled(layer: PartialConfig, input: &ModelInput) -> Result<Preprocessing> {
     let mut settled = resolve(input, &with_preset(Preset::Raw))?;
     settled.spatial =
@@ -38,7 +38,7 @@ fn padding_is_zero_a_color_or_the_image_reflected() {
             ..PartialConfig::default()
         };
         let mut settled = settled(layer, &GRAY).unwrap();
-        // Black is 9 for the network, so that it shows where zero stands.
+        // Black is 9 in the network's input, so that it differs from zero.
         settled.scaling = Scaling::new(&[-9.0 / 255.0], &[1.0 / 255.0]);
         let made = settled.apply(&image).unwrap();
         assert_eq!((made.width, made.height), (5, 4));
@@ -60,7 +60,7 @@ fn padding_is_zero_a_color_or_the_image_reflected() {
 }
 
 #[test]
-fn a_color_stands_for_what_a_crop_lacks_and_black_otherwise() {
+fn pixels_beyond_the_image_in_a_crop_have_the_color_or_are_black() {
     let image = Picture::rgb(1, 1, vec![10, 20, 30]);
     let cropped = |fill, channels| {
         let layer = PartialConfig {
@@ -190,7 +190,7 @@ fn values_of_a_floating_point_file_are_taken_as_they_are() {
 }
 
 #[test]
-fn a_mean_beyond_0_to_1_suits_images_of_floating_point_alone() {
+fn a_mean_beyond_0_to_1_suits_only_floating_point_images() {
     let scaled = |mean, std| {
         let options = Options {
             mean: Some(vec![mean]),
@@ -249,14 +249,14 @@ fn floats_that_would_not_stay_finite_are_refused() {
     let error = nearest.apply(&floats(2, 1, &[1e38, 0.0])).unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
     assert!(error.hint().is_some());
-    // Cubic filters go beyond the values at an edge.
+    // Cubic filters exceed the values at an edge.
     let edge = floats(2, 1, &[3.3e37, 0.0]);
     assert!(nearest.apply(&edge).is_ok());
     assert!(settled(Interpolation::Bicubic).apply(&edge).is_err());
 }
 
 #[test]
-fn a_model_of_four_channels_takes_pictures_of_four_bands_alone() {
+fn a_model_of_four_channels_takes_only_pictures_of_four_bands() {
     let four = ModelInput { channels: 4, ..RGB_ANY };
     let settled = resolve(&four, &with_preset(Preset::Raw)).unwrap();
     assert_eq!(setting(&settled, "channels"), ("rgba", "the model's input"));

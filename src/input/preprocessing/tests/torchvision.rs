@@ -1,4 +1,4 @@
-//! Against torchvision: `models/preprocessing` made the expected values.
+//! Compares with torchvision: `models/preprocessing` computed the expected values.
 
 #![allow(clippy::float_cmp, reason = "the same bits are what is promised")]
 

@@ -12,7 +12,7 @@ pub(super) struct Processor {
     /// Name of the class, without the suffix `Fast` or `Pil`.
     pub(super) class: &'static str,
     pub(super) size: DefaultSize,
-    /// Whether a `size` of one number is a square; otherwise it is the shorter side.
+    /// Set if a `size` of one number is a square; otherwise it is the shorter side.
     pub(super) number_is_square: bool,
     pub(super) resample: Interpolation,
     pub(super) do_center_crop: bool,
@@ -291,7 +291,7 @@ const REFUSED: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "it prepares images for masks of instances, with sides by a rule of its own",
+        "it prepares images for masks of instances, with its own rule for sides",
         &["Eomt", "Mask2Former", "MaskFormer", "OneFormer"],
     ),
     (
@@ -310,7 +310,7 @@ const REFUSED: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "it prepares images for depth or for other images, by rules of its own",
+        "it prepares images for depth or for other images, by its own rules",
         &[
             "CHMv2",
             "DepthPro",

@@ -308,7 +308,7 @@ fn resize_by_rule(
     })
 }
 
-/// Whether sizes are divided by `crop_pct`; `null` means that they are not.
+/// Returns whether sizes are divided by `crop_pct`; `null` means that they are not.
 fn has_crop_pct(reader: &Reader<'_>) -> bool {
     !matches!(reader.object.table.get("crop_pct"), Some(Value::Null))
 }

@@ -1,6 +1,6 @@
-//! A plan: a model with its sites found and cut into prefix and suffix.
+//! The cut: prefix and suffix as models of their own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use prost::Message as _;
 
@@ -12,8 +12,9 @@ use super::cut::Cut;
 use super::prepare::{self, ActiveSite, Prepared, Survey};
 use super::reach::Reach;
 use super::site::Site;
+use super::stand_in;
 use crate::error::{Error, Result};
-use crate::head::{CHANNELS_TO_LAST, HeadTensor, Heads, ScoresOption, transpose};
+use crate::head::{Heads, ScoresOption};
 use crate::onnx::{
     ElementType, Model, ValueDescription, captured_names, declared, proto, untyped,
 };
@@ -71,6 +72,8 @@ pub struct Plan {
     suffix: BTreeSet<usize>,
     cuts: Vec<String>,
     shapes: Vec<String>,
+    /// Bytes from which external weights are not read ([`Plan::without_large_weights`]).
+    stand_in: Option<u64>,
 }
 
 impl Plan {
@@ -126,7 +129,12 @@ impl Plan {
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();
         let needed = reach.needed(heads.tensors());
-        let moved = reach.downstream(&reach.draws(&needed), false);
+        let start: HashSet<usize> = needed
+            .iter()
+            .copied()
+            .filter(|&i| holds_a_draw(&model.graph.node[i]))
+            .collect();
+        let moved = reach.downstream(&start, false);
         let deterministic = heads.iter().find(|head| {
             let writer = reach.index.producer_index(&head.tensor);
             !writer.is_some_and(|node| moved.contains(&node))
@@ -136,9 +144,11 @@ impl Plan {
                 head.output.clone(),
                 "no live dropout reaches this output",
             )
-            .with_hint("choose another output with `output_name`"));
+            .with_hint("choose another output with --output-name"));
         }
-        let cut = Cut::new(&reach, &reach.random(&needed), &constant);
+        let random: HashSet<usize> =
+            reach.downstream(&start, true).intersection(&needed).copied().collect();
+        let cut = Cut::new(&reach, &random, &constant);
         let (prefix, suffix) = (cut.prefix(&reach), cut.suffix);
         let (cuts, shapes) =
             (cut.tensors.into_iter().collect(), cut.shapes.into_iter().collect());
@@ -154,6 +164,7 @@ impl Plan {
             suffix,
             cuts,
             shapes,
+            stand_in: None,
         })
     }
 
@@ -170,6 +181,14 @@ impl Plan {
     /// The plan for those who do not ask what the scores are: they need not be probed.
     pub(crate) fn unprobed(mut self) -> Self {
         self.heads.assume_logits();
+        self
+    }
+
+    /// The plan for those who ask what holds for any weights: external ones of so many bytes or
+    /// more are not read, others of the same sizes stand in for them where linear layers and
+    /// convolutions read them.
+    pub(crate) fn without_large_weights(mut self, bytes: u64) -> Self {
+        self.stand_in = Some(bytes);
         self
     }
 
@@ -198,7 +217,15 @@ impl Plan {
             sites: self.sites.clone(),
             active: self.active.clone(),
         };
-        Self::cut(prepared, image)
+        Ok(Self { stand_in: self.stand_in, ..Self::cut(prepared, image)? })
+    }
+
+    /// A file made of the plan's model, as the plan's own parts are run; `None` where it can be
+    /// run as it is.
+    pub(crate) fn stood_in(&self, file: &Model) -> Option<Vec<u8>> {
+        let mut graph = file.graph.clone();
+        stand_in::stand_in(&mut graph, self.stand_in?);
+        Some(Model::encode_messages(&file.with_graph(graph)))
     }
 
     /// The sites that draw, in graph order.
@@ -310,53 +337,6 @@ impl Plan {
         self.suffix_of(self.suffix.iter().copied(), &ends, inputs, kind)
     }
 
-    /// Returns the suffix that ends at these tensors instead of the heads, and for each input of
-    /// [`Plan::suffix`] whether it is one of its inputs too.
-    pub(crate) fn suffix_to(
-        &self,
-        ends: &[&str],
-        inputs: &[TypedTensor],
-        kind: SuffixKind,
-    ) -> (Vec<u8>, Vec<bool>) {
-        let reach = Reach::new(&self.model.graph);
-        let needed = reach.needed(ends.iter().copied());
-        let nodes: Vec<usize> =
-            self.suffix.iter().copied().filter(|node| needed.contains(node)).collect();
-        let reads = |name: &String| {
-            nodes.iter().any(|&node| reach.reads(node).contains(&name.as_str()))
-        };
-        let taken: Vec<bool> = inputs.iter().map(|input| reads(&input.name)).collect();
-        let pairs = inputs.iter().zip(&taken);
-        let inputs: Vec<TypedTensor> =
-            pairs.filter(|(_, taken)| **taken).map(|(input, _)| input.clone()).collect();
-        (self.suffix_of(nodes, ends, &inputs, kind), taken)
-    }
-
-    /// Returns the model from the tensor of a head to its output; `None` if they are the same.
-    pub(crate) fn tail(
-        &self,
-        head: &HeadTensor,
-        scores: &TypedTensor,
-    ) -> Option<Vec<u8>> {
-        if head.tensor == head.output {
-            return None;
-        }
-        let reach = Reach::new(&self.model.graph);
-        let start = head.channels_last.as_deref().unwrap_or(&head.tensor);
-        let before = reach.needed([start]);
-        let mut behind: Vec<usize> =
-            reach.needed([head.output.as_str()]).difference(&before).copied().collect();
-        behind.sort_unstable();
-        let mut nodes: Vec<proto::Node> =
-            behind.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
-        if let Some(channels_last) = &head.channels_last {
-            nodes.insert(0, transpose(&head.tensor, channels_last, CHANNELS_TO_LAST));
-        }
-        let input = TypedTensor { name: head.tensor.clone(), ..scores.clone() };
-        let graph = self.graph("tail", nodes, vec![typed(&input)], &[&head.output]);
-        Some(self.finish(graph))
-    }
-
     fn suffix_of(
         &self,
         nodes: impl IntoIterator<Item = usize>,
@@ -454,7 +434,10 @@ impl Plan {
 
     /// The encoded model around a graph. External data are named as the runtime will look for
     /// them: by their real names in their real folder.
-    fn finish(&self, graph: proto::Graph) -> Vec<u8> {
+    fn finish(&self, mut graph: proto::Graph) -> Vec<u8> {
+        if let Some(bytes) = self.stand_in {
+            stand_in::stand_in(&mut graph, bytes);
+        }
         let mut model = self.model.with_graph(graph);
         model.opset_import.push(proto::OperatorSetId {
             domain: Some(operator::DOMAIN.to_owned()),
@@ -499,6 +482,12 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
     Err(Error::model(model.path(), message).with_hint(hint))
 }
 
+/// Whether a node, or one in its bodies, is a draw of ours.
+pub(super) fn holds_a_draw(node: &proto::Node) -> bool {
+    node.domain.as_deref() == Some(operator::DOMAIN)
+        || node.subgraphs().any(|body| body.node.iter().any(holds_a_draw))
+}
+
 fn typed(input: &TypedTensor) -> proto::ValueInfo {
     declared(&input.name, input.element_type, &input.dimensions)
 }
@@ -506,10 +495,10 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
 pub(super) mod draw;
 mod grow;
 mod resize;
+mod tail;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod uncut;
 
 pub(crate) use grow::Growing;
-pub(crate) use resize::LastResize;
