@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
     let program = command();
     let name = std::env::args().nth(1);
     if let Some(chosen) = name.and_then(|name| program.find_subcommand(name)) {
-        settings::use_options_of(chosen);
+        settings::use_options_of(chosen, program.find_subcommand("predict"));
     }
     let parsed = program.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     let typed = match parsed {

@@ -50,8 +50,7 @@ pub struct ConvertOptions {
     /// Height and width of the noise images that the result is checked with, if the model does not
     /// fix them.
     pub size: (usize, usize),
-    /// Checks more: each site by itself, all samples of two blocks, and the file's own weights even
-    /// if they take 256 MB or more in files of external data.
+    /// Checks more: each site by itself, and all samples of two blocks.
     pub verify: bool,
     /// Replaces an existing file.
     pub overwrite: bool,
@@ -108,8 +107,7 @@ pub fn convert(
         disabled: Shortcut::ALL.to_vec(),
         ..SamplingOptions::default()
     };
-    let plan = light(plan.unprobed(), options);
-    let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
+    let mut sampler = Sampler::open(plan.unprobed(), runtime, sampling, size)?;
     let threads = options.threads;
     if sampler.plan().model().opset() < assemble::FIRST_OPSET {
         mask_inputs::check_supported(sampler.plan())?;
@@ -137,21 +135,6 @@ pub fn convert(
         data,
         checked,
     })
-}
-
-/// External data of at least this many bytes are not read without `verify`.
-const LARGE_DATA: u64 = 256 << 20;
-
-/// Weights of at least this many bytes are not read if the external data are large.
-const LARGE_WEIGHT: u64 = 1 << 20;
-
-/// Returns the plan that is checked: if the external data are large, with placeholders for large
-/// weights, because masks do not depend on weights.
-fn light(plan: Plan, options: &ConvertOptions) -> Plan {
-    if options.verify || plan.model().external.bytes() < LARGE_DATA {
-        return plan;
-    }
-    plan.without_large_weights(LARGE_WEIGHT)
 }
 
 /// Returns the size of the image that a conversion is checked with.

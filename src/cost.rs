@@ -22,7 +22,8 @@ mod tests;
 
 use std::collections::HashMap;
 
-use count::{CostCounter, GraphWithOpsets};
+use count::CostCounter;
+use subgraphs::GraphWithOpsets;
 use tensors::TensorInfo;
 
 use crate::error::{Error, Result};

@@ -11,7 +11,7 @@ mod metrics_json;
 mod prediction_folder;
 mod streaming;
 
-pub use curves::{Figure, read as read_curves};
+pub use curves::{FIGURES, Figure, FigureKind, read as read_curves};
 pub(crate) use evaluator::for_each_image;
 pub use evaluator::{EvaluationEvent, EvaluationResult, GroundTruth, OodMasks, evaluate};
 pub use labels::{ImageLabels, LabelRename, LabelSource};

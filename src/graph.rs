@@ -7,8 +7,8 @@
 //! suffix's side from the shapes of prefix tensors, so that it counts the rows of the suffix
 //! and not those of the prefix.
 //!
-//! Nothing here computes a tensor. Which axis of a tensor is the batch is not known here; only
-//! where a file's fixed batch size is opened it is followed, as a candidate that runs must prove.
+//! Nothing here computes a tensor, and nothing here knows which axis of a tensor is the batch. Where
+//! a file has a fixed batch size, the axis is guessed, and runs must prove the guess.
 //!
 //! Users read about sites in [`guide::sites`](crate::guide::sites).
 
@@ -26,29 +26,29 @@ mod insert;
 mod inspect;
 #[cfg(test)]
 mod made;
+mod plan;
 mod prepare;
 mod reach;
 mod recognize;
 mod repair;
 mod reserved;
 mod site;
-mod split;
 mod split_concat;
-mod stand_in;
 mod suspect;
 
 pub use crate::head::ScoresOption;
-pub(crate) use batch::{Preference, Shapes};
+pub(crate) use batch::{Shapes, size_model, suspected_reason, with_open_batch};
 pub use candidates::{Candidate, InsertionPoint};
 pub use choose::SiteOptions;
 pub(crate) use converted_model::{EMBEDDED_SAMPLING, LIVE_MASKS};
 pub use inspect::{Inspection, Verdict, inspect};
+pub(crate) use plan::{Growing, LastResize, SuffixKind, TypedTensor};
+pub use plan::{Plan, SiteAxis};
 pub(crate) use prepare::ActiveSite;
 pub use prepare::Survey;
 #[cfg(test)]
 pub(crate) use site::DropoutValues;
 pub use site::{DropUnit, Site, SiteKind};
 pub(crate) use site::{Mask, StochasticNode};
-pub(crate) use split::{Growing, SuffixKind, TypedTensor};
-pub use split::{Plan, SiteAxis};
+pub(crate) use split_concat::with_concatenations_split;
 pub use suspect::{Suspicion, Warning};

@@ -18,6 +18,7 @@ pub mod images;
 pub mod label;
 pub mod picture;
 pub mod preprocessing;
+mod remark;
 pub mod settings;
 
 pub use decode::{Decoded, picture_of, read_image};
@@ -25,6 +26,7 @@ pub use digest::{hexadecimal, sha256_of};
 pub use images::{ImageFile, Listing, Source, list_images};
 pub use picture::{Picture, Values};
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
+pub use remark::Remark;
 pub use settings::ReadOptions;
 
 /// Default limit of the pixels of an image, before and after resizing. A larger image is probably

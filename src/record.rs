@@ -1,22 +1,28 @@
-//! Records of a run: the one schema behind `run.json`, `predictions.csv` and lines of JSON.
+//! The only schema of `run.json`, `metrics.json`, `predictions.csv` and lines of JSON.
 //!
-//! [`RunRecord`] is `run.json`: how the predictions of a folder were made. [`ImageRecord`] is a row
-//! of `predictions.csv` and a line of `--jsonl`: what was found in an image; [`Columns`] are the
-//! columns of a run. Whoever writes or reads one of these files does it with these types.
+//! [`RunRecord`] is `run.json`, which describes how the predictions of a folder were made.
+//! [`ImageRecord`] is a row of `predictions.csv` and a line of `--jsonl`, the results for an image;
+//! [`Columns`] are the columns of a run. [`MetricsRecord`] is `metrics.json`, the results of an
+//! evaluation. These files are written and read with these types only.
 //!
-//! Folders of older versions are read as well: a key that is missing has its default, a key that
-//! is not known is ignored. A value of the wrong type makes the whole record invalid.
+//! Folders of older versions are read as well: a missing key has its default, and an unknown key is
+//! ignored. A value of the wrong type makes the whole record invalid.
 
 mod differences;
 mod image;
+mod metrics;
 mod named_values;
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use self::image::{
     Column, Columns, Decision, Field, ImageRecord, JsonLine, shortest,
+};
+pub use self::metrics::{
+    IntervalRecord, LabelOptionsRecord, LabelsRecord, MetricRecord, MetricsRecord,
 };
 pub use self::named_values::NamedValues;
 
@@ -280,10 +286,7 @@ impl RunRecord {
     /// # Errors
     /// If they are not a JSON object, or a value has the wrong type.
     pub fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
-        // A struct can also be read from an array.
-        let object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(bytes)?;
-        serde_json::from_value(serde_json::Value::Object(object))
+        decode_object(bytes)
     }
 
     /// Returns the bytes of `run.json`.
@@ -291,9 +294,7 @@ impl RunRecord {
     /// # Errors
     /// If a value cannot be written.
     pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
-        let mut text = serde_json::to_vec_pretty(self)?;
-        text.push(b'\n');
-        Ok(text)
+        encode_pretty(self)
     }
 
     /// Returns the value of a setting of the preprocessing.
@@ -306,6 +307,20 @@ impl RunRecord {
     pub fn is_cropped(&self) -> bool {
         self.preprocessing_setting("crop").is_some_and(|crop| crop != "none")
     }
+}
+
+/// Parses a JSON object; an array is refused, which serde accepts for a struct as well.
+fn decode_object<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(bytes)?;
+    serde_json::from_value(serde_json::Value::Object(object))
+}
+
+/// Returns the JSON of a record, indented and with a newline at its end.
+fn encode_pretty(record: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(record)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 impl ModelRecord {

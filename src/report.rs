@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::evaluate::{LabelSource, PredictionFolder};
 use crate::output::folder::OutputFolder;
-use crate::output::page::{FOLDER, LABELS, OTHER, PAGE, Place};
+use crate::output::page::{FOLDER, LABELS, OTHER, PAGE, PageFolder};
 
 use folder::Run;
 
@@ -78,11 +78,11 @@ pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
     // Of other labels, or of another run.
     output.clear_kind(&format!("{FOLDER}/{LABELS}"))?;
     output.clear_kind(OTHER)?;
-    let mut shown = vec![files::prepare(run, Place::own(&output), options)?];
+    let mut shown = vec![files::prepare(run, PageFolder::own(&output), options)?];
     if let Some(other) = options.compare {
         let other = Run::read(other)?;
-        let place = Place { output: &output, folder: OTHER };
-        shown.push(files::prepare(other, place, options)?);
+        let page_folder = PageFolder { output: &output, folder: OTHER };
+        shown.push(files::prepare(other, page_folder, options)?);
     }
     let (html, notes) = page::render(&shown)?;
     output.write(PAGE, html.as_bytes())?;

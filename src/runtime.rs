@@ -5,14 +5,17 @@
 //! ours, which no optimizer knows and which draws the masks of
 //! [`random`](crate::random).
 
+mod draw_groups;
 mod dropout;
 mod library;
 mod noise;
+mod operators;
 mod refusal;
 mod session;
+mod site_counts;
 mod value;
 
-pub(crate) use dropout::SiteCounts;
 pub use library::Runtime;
 pub(crate) use session::{Described, Optimization, Session, SessionOptions};
+pub(crate) use site_counts::SiteCounts;
 pub(crate) use value::Value;

@@ -26,7 +26,7 @@ fn run(
     let output = OutputOptions {
         report: false,
         measures: MEASURES.iter().collect(),
-        maps: MEASURES.iter().collect(),
+        maps: Some(MEASURES.iter().collect()),
         prediction: true,
         overlay: true,
         formats: format::FORMATS.iter().filter(|format| format.name != "npy").collect(),

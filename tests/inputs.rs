@@ -223,15 +223,20 @@ fn links_and_folders_that_cannot_be_read_are_told() {
     let folder = folder(&["p/a.png", "q/b.png"]);
     symlink(folder.path().join("q"), folder.path().join("p/q")).unwrap();
     symlink(folder.path().join("p"), folder.path().join("p/circle")).unwrap();
+    symlink("nowhere", folder.path().join("p/notes")).unwrap();
     symlink("nowhere", folder.path().join("p/nothing.png")).unwrap();
     let ended = predict(folder.path(), &["p"], b"");
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(rows(folder.path()), done(&["a.png", "q/b.png"]));
-    assert!(
-        ended.stderr.contains("2 broken or circular links are left out"),
-        "{}",
-        ended.stderr
-    );
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    let mut expected = done(&["a.png", "nothing.png", "q/b.png"]);
+    expected[1].1 = true;
+    assert_eq!(rows(folder.path()), expected);
+    for line in [
+        "2 broken or circular links are left out",
+        "p/nothing.png: is a link to nowhere, which does not exist",
+        "hint: restore the file that the link names, or remove the link: `rm p/nothing.png`",
+    ] {
+        assert!(ended.stderr.contains(line), "{}", ended.stderr);
+    }
 }
 
 /// Creates a path that is longer than the system allows, which cannot be read even by root.
@@ -262,7 +267,7 @@ fn what_is_given_wrong_is_answered_before_anything_is_written() {
         (&[], 2, &["IMAGES"]),
         (&["p", "nowhere"], 1, &["nowhere", "no such file or folder", "standard input"]),
         (&["p", "q"], 2, &["p/a.png and q/a.png", "\"a.png\"", "one folder above both"]),
-        (&["p/*.jpg"], 2, &["p/*.jpg", "no image matches", "jpg, pam"]),
+        (&["p/*.jpg"], 2, &["p/*.jpg", "no image matches", "jpg, lsm, mpo, pam"]),
         (&["p/[a.png"], 1, &["p/[a.png", "unclosed character class"]),
         (&["-", "-"], 2, &["given twice"]),
         (&["-"], 2, &["standard input", "contains no path"]),

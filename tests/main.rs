@@ -51,6 +51,8 @@ mod exports;
 /// Failures: messages, hints, files that remain.
 #[cfg(feature = "cli")]
 mod faults;
+/// The image that the model is opened for, and its single decoding.
+mod first_image;
 /// Formats, sizes, palettes and lines of JSON.
 #[cfg(feature = "cli")]
 mod formats;
@@ -61,6 +63,9 @@ mod heads;
 /// Help page, manual pages, completions.
 #[cfg(feature = "cli")]
 mod help;
+/// Formats that are not read, frames, bands and bits.
+#[cfg(feature = "cli")]
+mod image_files;
 /// Images of floating point, limits and orientation.
 #[cfg(feature = "cli")]
 mod image_kinds;

@@ -97,7 +97,7 @@ fn measure_index(folder: &PredictionFolder, score: &ImageScore) -> Result<Option
     index.map(Some).ok_or_else(|| {
         let message = format!("{} was not kept in this folder", measure.name);
         Error::setting("measure", message)
-            .with_hint("predict again with this measure among --measures")
+            .with_hint("predict again with this measure among `measures`")
     })
 }
 
@@ -168,7 +168,7 @@ impl CalibrationRun<'_> {
         let first = self.folder.ids.iter().find_map(|id| self.folder.kept(id).ok());
         let Some(first) = first else {
             return Err(Error::setting("out", "no image has kept arrays")
-                .with_hint("predict again with --keep-probabilities"));
+                .with_hint("predict again with `keep_probabilities`"));
         };
         let values = first.probabilities.len().saturating_mul(self.folder.ids.len());
         Ok(match values.div_ceil(MOST_VALUES) {

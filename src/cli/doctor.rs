@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{End, terminal};
+use super::{End, settings, terminal};
 use crate::error::Result;
 use crate::runtime::Runtime;
 use crate::simd::Isa;
@@ -36,6 +36,8 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<End> {
     line("providers", &runtime.providers()?.join(", "));
     line("used", "CPUExecutionProvider");
     terminal::line(&"places tried, in order:");
-    runtime.tried().iter().for_each(terminal::line);
+    for place in runtime.tried() {
+        terminal::line(&settings::to_options(place));
+    }
     Ok(End::Done)
 }

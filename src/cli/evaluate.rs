@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use clap::Args;
-use serde_json::Value;
 
 use super::labels::{LabelArguments, tell};
 use super::run::{Run, RunArguments};
@@ -20,6 +19,7 @@ use crate::evaluate::{
 use crate::input::Source;
 use crate::output::folder::METRICS as METRICS_FILE;
 use crate::output::page::PAGE;
+use crate::record::LabelsRecord;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,7 +94,7 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
         evaluate::evaluate(&folder, &truth, ood.as_ref(), threads, &mut |event| {
             tell(&event);
         })?;
-    report(&folder, &result, &arguments.recorded_labels())
+    report(&folder, &result, arguments.recorded_labels())
 }
 
 /// Predicts and evaluates in one pass.
@@ -131,7 +131,7 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warning_with_hint(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &result, &arguments.recorded_labels())?;
+    let counted_end = report(&folder, &result, arguments.recorded_labels())?;
     Ok(if end == End::Done { counted_end } else { end })
 }
 
@@ -148,7 +148,7 @@ impl EvaluateArguments {
     }
 
     /// Returns the labels and their options for metrics.json.
-    fn recorded_labels(&self) -> Value {
+    fn recorded_labels(&self) -> Option<LabelsRecord> {
         self.label.record(self.labels.as_deref())
     }
 }
@@ -156,7 +156,7 @@ impl EvaluateArguments {
 fn report(
     folder: &PredictionFolder,
     result: &EvaluationResult,
-    labels: &Value,
+    labels: Option<LabelsRecord>,
 ) -> Result<End> {
     evaluate::write(folder, result, labels)?;
     terminal::line(&table::table(result));

@@ -4,8 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, Id};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::terminal;
 use crate::error::{Error, Result};
@@ -14,11 +12,12 @@ use crate::evaluate::{
 };
 use crate::input::label::LabelOptions;
 use crate::palette::Palette;
+use crate::record::{LabelOptionsRecord, LabelsRecord};
 
 /// Id that usually means "no label".
 const USUALLY_IGNORED: u32 = 255;
 
-#[derive(Debug, Args, Serialize, Deserialize)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Labels")]
 pub(super) struct LabelArguments {
     /// Regular expression for the path of an image without extension, and the path of its label.
@@ -44,23 +43,31 @@ pub(super) fn options() -> BTreeSet<Id> {
 
 impl LabelArguments {
     /// Returns the path of the labels and their options, for metrics.json.
-    pub(super) fn record(&self, labels: Option<&Path>) -> Value {
-        let place = labels.and_then(|labels| std::path::absolute(labels).ok());
-        let Some(place) = place else { return Value::Null };
-        let mut options = json!(self);
-        if let Some(file) = self.label_colors.as_ref().map(Path::new)
-            && let (true, Ok(file)) = (file.is_file(), std::path::absolute(file))
-        {
-            options["label_colors"] = json!(file);
-        }
-        json!({"path": place, "options": options})
+    pub(super) fn record(&self, labels: Option<&Path>) -> Option<LabelsRecord> {
+        let path = absolute(labels?)?;
+        let is_file = |name: &&String| Path::new(name).is_file();
+        let file = self.label_colors.as_ref().filter(is_file);
+        let file = file.and_then(|file| absolute(Path::new(file)));
+        let options = LabelOptionsRecord {
+            rename: self.rename.clone(),
+            ignore_index: self.ignore_index.clone(),
+            reduce_zero_label: self.reduce_zero_label,
+            label_colors: file.or_else(|| self.label_colors.clone()),
+        };
+        Some(LabelsRecord { path, options })
     }
 
-    /// Reads what [`Self::record`] returned, if the labels still exist.
-    pub(super) fn recorded(record: &Value) -> Option<(PathBuf, Self)> {
-        let path = PathBuf::from(record["path"].as_str()?);
-        let options = serde_json::from_value(record["options"].clone()).ok()?;
-        path.exists().then_some((path, options))
+    /// Returns the path and the options of a record, if the labels still exist.
+    pub(super) fn recorded(record: LabelsRecord) -> Option<(PathBuf, Self)> {
+        let LabelsRecord { path, options } = record;
+        let path = PathBuf::from(path);
+        let arguments = Self {
+            rename: options.rename,
+            ignore_index: options.ignore_index,
+            reduce_zero_label: options.reduce_zero_label,
+            label_colors: options.label_colors,
+        };
+        path.exists().then_some((path, arguments))
     }
 
     /// Opens the labels of the images of a folder.
@@ -133,6 +140,11 @@ impl LabelArguments {
         let classes = 0..u16::try_from(n_classes).unwrap_or(u16::MAX);
         Ok(classes.rev().map(|class| (palette.color(class), class)).collect())
     }
+}
+
+/// Returns the absolute form of a path; `None` if it is not Unicode.
+fn absolute(path: &Path) -> Option<String> {
+    std::path::absolute(path).ok()?.into_os_string().into_string().ok()
 }
 
 /// Prints the images that are left out, with the reason.

@@ -129,7 +129,7 @@ pub(super) fn run_observed(
     let listing = list_images(&run.sources, Some(&run.folder))?;
     warn_of_listing(&listing);
     let job = run.job(listing.images, &preprocessing)?;
-    let mut shown = job.output.measures.iter().chain(&job.output.maps);
+    let mut shown = job.output.measures_of_any_task();
     if job.sampling.stop.is_some()
         && shown.any(|measure| measure.name == MUTUAL_INFORMATION.name)
     {

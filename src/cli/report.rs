@@ -44,7 +44,7 @@ pub(super) struct ReportArguments {
 }
 
 pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
-    let recorded = LabelArguments::recorded(&labels_of(&arguments.folder));
+    let recorded = labels_of(&arguments.folder).and_then(LabelArguments::recorded);
     let labels = match (&arguments.labels, &recorded) {
         (Some(labels), _) => Some((labels, &arguments.label)),
         (None, Some((labels, options))) => Some((labels, options)),

@@ -13,10 +13,15 @@ use crate::error::Error;
 /// Options of the command that runs.
 static OPTIONS: OnceLock<Options> = OnceLock::new();
 
-/// Sets the command whose options replace the settings in messages.
-pub(super) fn use_options_of(command: &Command) {
+/// Sets the command whose options replace the settings in messages. Messages of other commands also
+/// name options of `predict`: "predict again with --keep-probabilities".
+pub(super) fn use_options_of(command: &Command, predict: Option<&Command>) {
+    let mut options = Options::of(command);
+    if let Some(predict) = predict {
+        options.add_missing(Options::of(predict));
+    }
     // The first command stays: a process runs only one.
-    let _ = OPTIONS.set(Options::of(command));
+    let _ = OPTIONS.set(options);
 }
 
 /// Returns `text` with its backquoted settings replaced by options.
@@ -48,6 +53,14 @@ impl Options {
             }
         }
         Self(options)
+    }
+
+    /// Adds the options of another command that this one lacks, without its arguments.
+    fn add_missing(&mut self, other: Self) {
+        let options = other.0.into_iter().filter(|(_, (name, _))| name.starts_with('-'));
+        for (setting, option) in options {
+            self.0.entry(setting).or_insert(option);
+        }
     }
 
     /// Returns the option of a setting (`seed`) or of a setting with a value (`seed = 7`).
@@ -134,6 +147,18 @@ mod tests {
         let doctor = options("doctor");
         assert_eq!(doctor.replace_in("use `threads = 1`"), "use `threads = 1`");
         assert_eq!(doctor.message(&Error::setting("samples", "is 0")), "samples: is 0");
+    }
+
+    #[test]
+    fn options_of_predict_are_shown_by_commands_that_read_predictions() {
+        let mut evaluate = options("evaluate");
+        evaluate.add_missing(options("predict"));
+        let hint = "predict again with `keep_probabilities`";
+        assert_eq!(evaluate.replace_in(hint), "predict again with --keep-probabilities");
+        let mut doctor = options("doctor");
+        doctor.add_missing(options("predict"));
+        assert_eq!(doctor.replace_in("name `images`"), "name `images`");
+        assert_eq!(doctor.replace_in("`ort_lib = FILE`"), "--ort-lib FILE");
     }
 
     #[test]

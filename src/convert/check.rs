@@ -134,15 +134,7 @@ impl<'a> ConversionCheck<'a> {
             optimization: level,
             ..SessionOptions::default()
         };
-        let what = "converted model";
-        match stood_in(self.sampler, file)? {
-            None => Session::open_file(self.runtime, what, file, &options),
-            Some(bytes) => {
-                let external = file.parent().map(Into::into);
-                let options = SessionOptions { external, ..options };
-                Session::open(self.runtime, what, &bytes, &options)
-            }
-        }
+        Session::open_file(self.runtime, "converted model", file, &options)
     }
 
     /// Returns the number of images of a run, if the file fixes it.
@@ -319,14 +311,6 @@ impl<'a> ConversionCheck<'a> {
         }
         Ok(())
     }
-}
-
-/// Returns the written file with the sampler's placeholders for weights, if it has any.
-pub(super) fn stood_in(
-    sampler: &Sampler,
-    file: &std::path::Path,
-) -> Result<Option<Vec<u8>>> {
-    Ok(sampler.plan().stood_in(&Model::open(file)?))
 }
 
 /// Splits a tensor into its first `count` batch elements, as f32.

@@ -4,8 +4,8 @@ mod assemble;
 
 use std::path::Path;
 
-use super::check::{stood_in, tolerance};
-use super::{ConvertOptions, checked_size, light, write};
+use super::check::tolerance;
+use super::{ConvertOptions, checked_size, write};
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::{Geometry, NetworkInput};
@@ -73,7 +73,6 @@ pub fn export_with_embedded_sampling(
         needs: Needs::ALL,
         ..SamplingOptions::default()
     };
-    let plan = light(plan, conversion);
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let (model, samples_per_run) = assemble::assemble(sampler.model(), options)?;
     let source = sampler.plan().model();
@@ -117,10 +116,7 @@ fn compare(
         external: external(sampler, file),
         ..SessionOptions::default()
     };
-    let bytes = match stood_in(sampler, file)? {
-        Some(bytes) => bytes,
-        None => std::fs::read(file).map_err(|source| Error::read(file, source))?,
-    };
+    let bytes = std::fs::read(file).map_err(|source| Error::read(file, source))?;
     let mut session = Session::open(runtime, "uncertainty model", &bytes, &options)?;
     let name = sampler.plan().image().name.clone();
     let outputs = session.run(&[(name.as_str(), &image)])?;

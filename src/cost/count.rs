@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use prost::Message as _;
 
 use super::formula::multiply_adds;
-use super::subgraphs::{InnerGraph, Iterations, OuterGraph};
+use super::subgraphs::{GraphWithOpsets, InnerGraph, Iterations, OuterGraph};
 use super::tensors::{TensorInfo, TensorInfos};
 use crate::error::Result;
 use crate::onnx::{Model, proto, untyped};
@@ -16,12 +16,6 @@ use crate::runtime::{Optimization, Runtime, Session, SessionOptions};
 const MOST_INSIDE: usize = 500;
 /// Deepest nesting of subgraphs and calls that is opened.
 const DEEPEST: usize = 12;
-
-/// A graph whose inputs are typed, and the operator sets that it uses.
-pub(super) struct GraphWithOpsets {
-    pub(super) graph: proto::Graph,
-    pub(super) opsets: Vec<proto::OperatorSetId>,
-}
 
 /// Multiply-adds of a graph.
 pub(super) struct GraphCosts {

@@ -4,10 +4,38 @@
 
 use std::collections::HashMap;
 
-use super::skeleton::PlaceholderInputs;
 use super::tensors::TensorInfo;
 use crate::onnx::{ElementType, proto};
 use crate::operator;
+
+/// Inputs of the outermost graph in the place of what must not be computed: weights inside
+/// subgraphs, and outputs of random operators.
+#[derive(Debug)]
+pub(super) struct PlaceholderInputs {
+    inputs: Vec<proto::ValueInfo>,
+    /// True if the visited nodes can read such inputs; nodes of functions cannot.
+    are_readable: bool,
+}
+
+impl PlaceholderInputs {
+    /// Creates an empty list. The nodes that will be visited can read its inputs if
+    /// `are_readable` is true.
+    pub(super) fn new(are_readable: bool) -> Self {
+        Self { inputs: Vec::new(), are_readable }
+    }
+
+    /// Returns the added inputs.
+    pub(super) fn into_inputs(self) -> Vec<proto::ValueInfo> {
+        self.inputs
+    }
+
+    /// Adds an input and returns its name.
+    pub(super) fn input(&mut self, tensor: &TensorInfo) -> Option<String> {
+        let name = format!("mcdrop::placeholder::{}", self.inputs.len());
+        self.inputs.push(tensor.declared(&name));
+        self.are_readable.then_some(name)
+    }
+}
 
 /// Returns the placeholder of a node; `None` if it can stay. `constants` are those of its graph.
 pub(super) fn placeholder(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::shape_placeholders::placeholder;
+use super::shape_placeholders::{PlaceholderInputs, placeholder};
 use super::tensors::TensorInfo;
 use crate::onnx::{Model, proto};
 
@@ -10,31 +10,13 @@ use crate::onnx::{Model, proto};
 /// matter are larger.
 const SMALL: u64 = 4096;
 
-/// Inputs of the outermost graph in the place of what must not be computed: weights inside
-/// subgraphs, and outputs of random operators.
-#[derive(Debug)]
-pub(super) struct PlaceholderInputs {
-    inputs: Vec<proto::ValueInfo>,
-    /// True if the visited nodes can read such inputs; nodes of functions cannot.
-    are_readable: bool,
-}
-
-impl PlaceholderInputs {
-    /// Adds an input and returns its name.
-    pub(super) fn input(&mut self, tensor: &TensorInfo) -> Option<String> {
-        let name = format!("mcdrop::placeholder::{}", self.inputs.len());
-        self.inputs.push(tensor.declared(&name));
-        self.are_readable.then_some(name)
-    }
-}
-
 /// Returns the graph with these inputs and its weights as inputs. Each node keeps its position.
 pub(super) fn of_graph(
     model: &Model,
     graph: &proto::Graph,
     mut input: Vec<proto::ValueInfo>,
 ) -> proto::Graph {
-    let mut lifted = PlaceholderInputs { inputs: Vec::new(), are_readable: true };
+    let mut lifted = PlaceholderInputs::new(true);
     let node = nodes(model, &graph.node, &graph.initializer, &mut lifted);
     let mut initializer = Vec::new();
     for tensor in &graph.initializer {
@@ -49,7 +31,7 @@ pub(super) fn of_graph(
             weight(&tensor)
         }));
     }
-    input.extend(lifted.inputs);
+    input.extend(lifted.into_inputs());
     proto::Graph {
         name: Some("shapes".to_owned()),
         node,
@@ -63,7 +45,7 @@ pub(super) fn of_graph(
 /// because a function reads only its inputs.
 pub(super) fn functions(model: &Model) -> Vec<proto::Function> {
     let without_values = |function: &proto::Function| {
-        let mut lifted = PlaceholderInputs { inputs: Vec::new(), are_readable: false };
+        let mut lifted = PlaceholderInputs::new(false);
         let node = nodes(model, &function.node, &[], &mut lifted);
         proto::Function { node, value_info: Vec::new(), ..function.clone() }
     };

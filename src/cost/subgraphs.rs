@@ -2,9 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::count::GraphWithOpsets;
 use super::tensors::{TensorInfo, TensorInfos};
 use crate::onnx::{ElementType, GraphIndex, Model, captured_names, int_values, proto};
+
+/// A graph whose inputs are typed, and the operator sets that it uses.
+pub(super) struct GraphWithOpsets {
+    pub(super) graph: proto::Graph,
+    pub(super) opsets: Vec<proto::OperatorSetId>,
+}
 
 /// Number of runs of a subgraph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,8 @@ const SHOWN: [&str; 3] = ["predictive_entropy", "mutual_information", DETERMINIS
 /// Related curves: a table of all of them, and charts of some.
 #[derive(Debug)]
 pub struct Figure {
-    /// Name of the files.
-    pub name: &'static str,
+    /// Kind of the figure.
+    pub kind: &'static FigureKind,
     /// Charts of the figure.
     pub charts: Vec<Chart>,
     curves: Vec<Curve>,
@@ -39,9 +39,17 @@ impl Figure {
     }
 }
 
-/// A kind of figure.
-struct FigureKind {
-    name: &'static str,
+/// A kind of figure, with its explanation.
+#[derive(Debug)]
+pub struct FigureKind {
+    /// Name of the files.
+    pub name: &'static str,
+    /// Heading.
+    pub title: &'static str,
+    /// Explanation of the curves, one sentence.
+    pub reading: &'static str,
+    /// Description of curves that would be bad news.
+    pub bad_news: &'static str,
     /// Computes the curves.
     curves: fn(&Evaluation) -> Vec<Curve>,
     /// Draws some of the curves.
@@ -49,19 +57,33 @@ struct FigureKind {
 }
 
 /// All kinds of figures, in the order in which they are shown.
-const FIGURES: &[FigureKind] = &[
+pub const FIGURES: &[FigureKind] = &[
     FigureKind {
         name: "reliability",
+        title: "Reliability",
+        reading: "Of the items that are predicted with a certain confidence, that fraction should \
+                  be right. The line should follow the diagonal, above all where there are many \
+                  items.",
+        bad_news: "a line below the diagonal: the model is more confident than it is accurate.",
         curves: Evaluation::reliability,
         draw: |curves, _| vec![reliability(curves)],
     },
     FigureKind {
         name: "risk_coverage",
+        title: "Risk against coverage",
+        reading: "The error rate among the most certain items, from few of them at the left to all \
+                  at the right. With a good order, the line stays low and rises late.",
+        bad_news: "a line that is high at the left: the model is wrong where it is most certain.",
         curves: Evaluation::risk_coverage,
         draw: |curves, _| vec![risk_coverage(curves)],
     },
     FigureKind {
         name: "right_and_wrong",
+        title: "Uncertainty of right against wrong",
+        reading: "The uncertainty of right and of wrong predictions. The two histograms should lie \
+                  apart.",
+        bad_news: "two histograms that overlap completely: the measure does not separate right \
+                   from wrong.",
         curves: Evaluation::right_and_wrong,
         draw: |curves, folder| {
             histograms("histogram", ["right", "wrong"], curves, folder)
@@ -69,16 +91,32 @@ const FIGURES: &[FigureKind] = &[
     },
     FigureKind {
         name: "sparsification",
+        title: "Sparsification",
+        reading: "The error that remains when the most uncertain items are removed, and the same \
+                  for the best possible order. With a good measure, the error falls as fast as \
+                  that.",
+        bad_news: "a line that stays level: items with a high uncertainty are no worse than the \
+                   rest.",
         curves: Evaluation::sparsification,
         draw: |curves, _| vec![sparsification(curves)],
     },
     FigureKind {
         name: "in_and_out_of_distribution",
+        title: "In against out of distribution",
+        reading: "Each measure on images like those of the training, and on images of another \
+                  kind. The second histogram should lie further to the right.",
+        bad_news: "two histograms that overlap completely: unusual images look normal to the \
+                   model.",
         curves: Evaluation::inside_and_outside_images,
         draw: |curves, folder| histograms("ood", ["inside", "outside"], curves, folder),
     },
     FigureKind {
         name: "patch_accuracy_patch_uncertainty",
+        title: "Patch accuracy against patch uncertainty",
+        reading: "Fractions of small patches, by the threshold above which a patch counts as \
+                  uncertain. \"Accurate if certain\" and \"uncertain if inaccurate\" should both \
+                  be high at some threshold.",
+        bad_news: "no threshold at which both lines are high.",
         curves: Evaluation::pavpu,
         draw: |curves, _| patches(curves),
     },
@@ -105,10 +143,14 @@ pub fn read(folder: &PredictionFolder) -> (Vec<Figure>, Vec<Error>) {
 
 impl FigureKind {
     /// Draws the figure; `None` if nothing is shown.
-    fn figure(&self, curves: Vec<Curve>, folder: &PredictionFolder) -> Option<Figure> {
+    fn figure(
+        &'static self,
+        curves: Vec<Curve>,
+        folder: &PredictionFolder,
+    ) -> Option<Figure> {
         let charts = (self.draw)(&curves, folder);
         let is_shown = !curves.is_empty() && charts.iter().any(|c| !c.series.is_empty());
-        is_shown.then_some(Figure { name: self.name, charts, curves })
+        is_shown.then_some(Figure { kind: self, charts, curves })
     }
 }
 

@@ -1,56 +1,31 @@
-//! `metrics.json`: all metrics by flat keys, each with its value and interval.
+//! Writes the results of an evaluation: `metrics.json` and the curves.
 
 use std::path::Path;
-
-use serde_json::{Map, Value as Json, json};
 
 use super::curves;
 use super::evaluator::EvaluationResult;
 use super::prediction_folder::PredictionFolder;
 use crate::error::{Error, Result};
+use crate::metric::MetricValue;
 use crate::output::folder::{CURVES, METRICS, OutputFolder};
+use crate::record::{IntervalRecord, LabelsRecord, MetricRecord, MetricsRecord};
 
 /// Writes `metrics.json` and the curves (`curves/NAME.csv`, `.svg` and `.png`) into the folder.
-/// `labels` describes the source of the labels; [`labels_of`] returns it later.
+/// `labels` is the source of the labels; [`labels_of`] returns it later.
 ///
 /// # Errors
 /// Fails if a file cannot be written.
 pub fn write(
     folder: &PredictionFolder,
     result: &EvaluationResult,
-    labels: &Json,
+    labels: Option<LabelsRecord>,
 ) -> Result<()> {
     let output = OutputFolder::create(folder.path())?;
-    let mut metrics = Map::new();
-    for metric in &result.metrics {
-        let Some(value) = metric.value else { continue };
-        let (low, high) = metric.interval.unzip();
-        let mut entry = json!({"value": value, "low": low, "high": high});
-        if let Some((low, high)) = metric.difference {
-            entry["less_deterministic"] = json!({"low": low, "high": high});
-        }
-        if metric.bin_error > 0.0 {
-            entry["bin_error"] = json!(metric.bin_error);
-        }
-        metrics.insert(metric.key.clone(), entry);
-    }
-    let (labeled, ood) = result.evaluation.n_images();
-    let document = json!({
-        "mcdrop": env!("CARGO_PKG_VERSION"),
-        "images": labeled,
-        "images_out_of_distribution": ood,
-        "images_without_label": result.missing,
-        "images_failed": result.failed + folder.n_failed,
-        "items": result.evaluation.n_items(),
-        "labels": labels,
-        "interval": "95 %, by a Poisson bootstrap over images",
-        "metrics": Json::Object(metrics),
-    });
-    let mut text = serde_json::to_vec_pretty(&document)
+    let text = metrics_record(folder, result, labels)
+        .encode()
         .map_err(|error| Error::runtime("writing metrics.json", error.to_string()))?;
-    text.push(b'\n');
     for figure in curves::figures(&result.evaluation, folder) {
-        let path = |ending: &str| format!("{CURVES}/{}.{ending}", figure.name);
+        let path = |ending: &str| format!("{CURVES}/{}.{ending}", figure.kind.name);
         output.write(&path("csv"), figure.csv().as_bytes())?;
         let svg = figure.svg();
         output.write(&path("svg"), svg.as_bytes())?;
@@ -60,10 +35,44 @@ pub fn write(
     output.write(METRICS, &text)
 }
 
-/// Returns the source of labels that was given to [`write()`]; `null` if the folder was not
+fn metrics_record(
+    folder: &PredictionFolder,
+    result: &EvaluationResult,
+    labels: Option<LabelsRecord>,
+) -> MetricsRecord {
+    let (labeled, ood) = result.evaluation.n_images();
+    let defined = result.metrics.iter().filter(|metric| metric.value.is_some());
+    MetricsRecord {
+        mcdrop: env!("CARGO_PKG_VERSION").to_owned(),
+        images: labeled,
+        images_out_of_distribution: ood,
+        images_without_label: result.missing,
+        images_failed: result.failed + folder.n_failed,
+        items: result.evaluation.n_items(),
+        labels,
+        interval: "95 %, by a Poisson bootstrap over images".to_owned(),
+        metrics: defined
+            .map(|metric| (metric.key.as_str(), metric_record(metric)))
+            .collect(),
+    }
+}
+
+fn metric_record(metric: &MetricValue) -> MetricRecord {
+    let (low, high) = metric.interval.unzip();
+    MetricRecord {
+        value: metric.value,
+        low,
+        high,
+        less_deterministic: metric
+            .difference
+            .map(|(low, high)| IntervalRecord { low: Some(low), high: Some(high) }),
+        bin_error: Some(metric.bin_error).filter(|error| *error > 0.0),
+    }
+}
+
+/// Returns the source of the labels that was given to [`write()`]; `None` if the folder was not
 /// evaluated with labels.
-pub fn labels_of(folder: &Path) -> Json {
-    let metrics = std::fs::read(folder.join(METRICS)).unwrap_or_default();
-    let metrics: Json = serde_json::from_slice(&metrics).unwrap_or_default();
-    metrics["labels"].clone()
+pub fn labels_of(folder: &Path) -> Option<LabelsRecord> {
+    let bytes = std::fs::read(folder.join(METRICS)).ok()?;
+    MetricsRecord::decode(&bytes).ok()?.labels
 }

@@ -11,7 +11,7 @@ use crate::output::folder::{RECORD, TABLE, map_path};
 use crate::record::{Column, Columns, RunRecord};
 use crate::task::Task;
 
-const AGAIN: &str = "predict again with --keep-probabilities";
+const AGAIN: &str = "predict again with `keep_probabilities`";
 
 /// A folder of predictions, described by its `run.json` and `predictions.csv`.
 #[derive(Debug)]
@@ -77,10 +77,10 @@ impl KeptArrays {
 }
 
 impl PredictionFolder {
-    /// Opens a folder that `predict --keep-probabilities` wrote.
+    /// Opens a folder that was written with `keep_probabilities`.
     ///
     /// # Errors
-    /// Fails if `path` is not a prediction folder or was written without `--keep-probabilities`.
+    /// Fails if `path` is not a prediction folder or was written without `keep_probabilities`.
     pub fn open(path: &Path) -> Result<Self> {
         let mut folder = Self::of_record(path, record(path)?)?;
         if folder.record.output.keep_probabilities.is_none() {

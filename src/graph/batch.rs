@@ -1,96 +1,71 @@
-//! A fixed batch size made open: what an exporter has baked into a graph, taken out again.
+//! A fixed batch size made dynamic.
 //!
-//! An example of one image leaves its batch of 1 in the targets of `Reshape`, the shapes of
-//! `Expand`, the sizes of `Resize` and in constants that are joined with what was computed.
-//! [`Plan::with_open_batch`] follows the image's first axis through the graph and lets each of
-//! these count the images of a run. Where the axis goes is read from the sizes of a run, and
-//! where these allow several ways it is guessed: the result is a candidate, which real runs
+//! An export from one example image leaves its batch size of 1 in the targets of `Reshape`, the
+//! shapes of `Expand`, the sizes of `Resize` and in constants that are joined with activations.
+//! [`with_open_batch`] makes each of these follow the number of images of a run. Which entry counts
+//! images is guessed from the sizes of a run of the file: the result is a candidate, which real runs
 //! must prove equal to the file.
 
-mod axes;
 mod edit;
-mod follow;
-mod place;
+mod rules;
 
 use std::collections::HashMap;
 
-use follow::Follower;
-
-use super::split::{Plan, SuffixKind, draw};
+use super::apply::node;
+use super::plan::{Plan, SuffixKind, draw};
+use crate::error::Result;
 use crate::onnx::proto;
 
-pub(crate) use place::Preference;
+pub(crate) use rules::suspected_reason;
 
 /// The sizes of tensors in a run, by name.
 pub(crate) type Shapes = HashMap<String, Vec<usize>>;
 
-/// A plan with an open batch.
-#[derive(Debug)]
-pub(crate) struct Candidate {
-    pub(crate) plan: Plan,
-    /// Whether another preference may lead to another candidate.
-    pub(crate) is_guessed: bool,
+/// Returns the whole model without randomness whose outputs are the sizes of tensors, and the names
+/// of these tensors in the order of the outputs.
+pub(crate) fn size_model(plan: &Plan) -> (Vec<u8>, Vec<String>) {
+    let all = plan.needed_nodes().map(|i| &plan.model().graph.node[i]);
+    let mut nodes: Vec<proto::Node> = all.cloned().collect();
+    draw::finish(&mut nodes, plan.active(), SuffixKind::Probe);
+    let written = nodes.iter().filter(|node| is_numeric(node.op()));
+    let tensors: Vec<String> = written
+        .flat_map(|node| &node.output)
+        .filter(|name| !name.is_empty())
+        .cloned()
+        .collect();
+    let sizes: Vec<String> =
+        (0..tensors.len()).map(|i| format!("mcdrop::sizes::{i}")).collect();
+    let each = tensors.iter().zip(&sizes);
+    nodes.extend(each.map(|(tensor, sizes)| node("Shape", &[tensor], sizes)));
+    let outputs: Vec<&str> = sizes.iter().map(String::as_str).collect();
+    (plan.whole("sizes", nodes, &outputs), tensors)
 }
 
-impl Plan {
-    /// The whole model without randomness, its outputs the sizes of tensors; the tensors' names
-    /// in that order.
-    pub(crate) fn measuring(&self) -> (Vec<u8>, Vec<String>) {
-        let all = self.needed_nodes().map(|i| &self.model().graph.node[i]);
-        let mut nodes: Vec<proto::Node> = all.cloned().collect();
-        draw::finish(&mut nodes, self.active(), SuffixKind::Probe);
-        let written = nodes.iter().filter(|node| is_numeric(node.op()));
-        let tensors: Vec<String> = written
-            .flat_map(|node| &node.output)
-            .filter(|name| !name.is_empty())
-            .cloned()
-            .collect();
-        let sizes: Vec<String> =
-            (0..tensors.len()).map(|i| format!("mcdrop::sizes::{i}")).collect();
-        let each = tensors.iter().zip(&sizes);
-        nodes.extend(
-            each.map(|(tensor, sizes)| super::apply::node("Shape", &[tensor], sizes)),
-        );
-        let outputs: Vec<&str> = sizes.iter().map(String::as_str).collect();
-        (self.whole("measuring", nodes, &outputs), tensors)
+/// Returns a candidate for the plan with a dynamic batch, from the sizes of a run of `batch` images.
+///
+/// # Errors
+/// Fails if the changed graph cannot be cut.
+pub(crate) fn with_open_batch(
+    plan: &Plan,
+    shapes: &Shapes,
+    batch: usize,
+) -> Result<Plan> {
+    let edits = rules::edits(plan, shapes, batch);
+    let mut model = plan.model().clone();
+    edits.apply(&mut model.graph);
+    let graph = &mut model.graph;
+    graph.value_info.clear();
+    for value in graph.input.iter_mut().chain(&mut graph.output) {
+        open_first_axis(value, batch);
     }
-
-    /// The plan with its batch open, from the sizes of a run of `batch` images; or why it cannot
-    /// be opened.
-    pub(crate) fn with_open_batch(
-        &self,
-        shapes: &Shapes,
-        batch: usize,
-        preference: Preference,
-    ) -> Result<Candidate, String> {
-        let mut nodes: Vec<usize> = self.needed_nodes().collect();
-        nodes.sort_unstable();
-        let mut follower = Follower::new(self, shapes, batch, preference);
-        for node in nodes {
-            follower.follow(node)?;
-        }
-        for tensor in self.heads().tensors() {
-            follower.check_output(tensor)?;
-        }
-        let (edits, is_guessed) = follower.finish();
-        let mut model = self.model().clone();
-        edits.apply(&mut model.graph);
-        let graph = &mut model.graph;
-        graph.value_info.clear();
-        for value in graph.input.iter_mut().chain(&mut graph.output) {
-            open_first_axis(value, batch);
-        }
-        let mut image = self.image().clone();
-        if let Some(first) = image.dimensions.as_mut().and_then(|sizes| sizes.first_mut())
-        {
-            *first = None;
-        }
-        let plan = self.with_model(model, image).map_err(|error| error.to_string())?;
-        Ok(Candidate { plan, is_guessed })
+    let mut image = plan.image().clone();
+    if let Some(first) = image.dimensions.as_mut().and_then(|sizes| sizes.first_mut()) {
+        *first = None;
     }
+    plan.with_model(model, image)
 }
 
-/// Whether an operator writes tensors of numbers, not sequences, optionals or strings.
+/// Returns true for operators that write tensors of numbers, not sequences, optionals or strings.
 fn is_numeric(operator: &str) -> bool {
     let other = ["Sequence", "Optional", "String", "Split"];
     operator == "Split" || !other.iter().any(|prefix| operator.starts_with(prefix))

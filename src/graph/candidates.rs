@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::reach::Reach;
-use crate::onnx::{Model, proto};
+use crate::onnx::proto;
 
 /// Kind of a point where dropout can be inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,77 +169,77 @@ const MOVERS: [&str; 14] = [
 
 const GROWERS: [&str; 4] = ["Resize", "Upsample", "ConvTranspose", "DepthToSpace"];
 
-/// The places of a model that lead to the heads, in graph order.
-pub(super) fn candidates(model: &Model, heads: &[&str]) -> Vec<Candidate> {
-    let search = CandidateSearch::new(model, heads);
-    let mut found: Vec<(usize, InsertionPoint, String)> = Vec::new();
-    let (heads, tail) = search.heads(heads);
-    for &at in &search.order {
-        let node = &model.graph.node[at];
-        let mut push = |place, tensor: &str| found.push((at, place, tensor.to_owned()));
-        if heads.contains(&at) {
-            push(InsertionPoint::Head, search.data(node));
-        } else if search.is_linear(node) && search.follows_activation(search.data(node)) {
-            push(InsertionPoint::Linear, search.data(node));
-        } else if let Some(weights) = search.attention_weights(node) {
-            push(InsertionPoint::Attention, weights);
-        } else if let Some(branch) = search.branch(node) {
-            push(InsertionPoint::Residual, branch);
-        } else if !tail.contains(&at) && search.is_decoder(node, &tail) {
-            push(InsertionPoint::Decoder, search.data(node));
-        }
-    }
-    let candidate = |(at, place, tensor): (usize, InsertionPoint, String)| Candidate {
-        node: model.graph.node[at].label().to_owned(),
-        place,
-        tensor,
-        at,
-        readers: search.readers.clone(),
-    };
-    found.into_iter().map(candidate).collect()
-}
-
-/// Returns the candidate before any node, by its first input that is not a constant.
-pub(super) fn before(model: &Model, heads: &[&str], at: usize) -> Option<Candidate> {
-    let search = CandidateSearch::new(model, heads);
-    let node = model.graph.node.get(at).filter(|_| search.needed.contains(&at))?;
-    let tensor = search.data(node);
-    (!tensor.is_empty()).then(|| Candidate {
-        node: node.label().to_owned(),
-        place: InsertionPoint::Linear,
-        tensor: tensor.to_owned(),
-        at,
-        readers: search.readers.clone(),
-    })
-}
-
-struct CandidateSearch<'a> {
+/// Search for the candidates of a graph.
+pub(super) struct CandidateSearch<'r, 'a> {
     graph: &'a proto::Graph,
-    reach: Reach<'a>,
+    reach: &'r Reach<'a>,
     constant: HashSet<usize>,
-    needed: HashSet<usize>,
+    /// Positions of the nodes that the heads depend on, sorted.
     order: Vec<usize>,
     readers: Arc<ReaderGraph>,
     /// Nodes that a layer is downstream of.
     before_layers: HashSet<usize>,
 }
 
-impl<'a> CandidateSearch<'a> {
-    fn new(model: &'a Model, heads: &[&str]) -> Self {
-        let reach = Reach::new(&model.graph);
+impl<'r, 'a> CandidateSearch<'r, 'a> {
+    /// `needed` are the nodes that the heads depend on.
+    pub(super) fn new(
+        graph: &'a proto::Graph,
+        reach: &'r Reach<'a>,
+        needed: &HashSet<usize>,
+    ) -> Self {
         let constant = reach.constant();
-        let needed = reach.needed(heads.iter().copied());
         let mut order: Vec<usize> = needed.iter().copied().collect();
         order.sort_unstable();
-        let readers = Arc::new(ReaderGraph::new(&reach, &needed));
-        let (graph, before_layers) = (&model.graph, HashSet::new());
-        let mut search =
-            Self { graph, reach, constant, needed, order, readers, before_layers };
+        let readers = Arc::new(ReaderGraph::new(reach, needed));
+        let before_layers = HashSet::new();
+        let mut search = Self { graph, reach, constant, order, readers, before_layers };
         let layers =
             search.order.iter().filter(|&&i| search.is_layer(&search.graph.node[i]));
         let read = layers.flat_map(|&i| search.reach.reads(i)).copied();
         search.before_layers = search.reach.needed(read);
         search
+    }
+
+    /// Returns the candidates that lead to the heads, in graph order.
+    pub(super) fn all(&self, heads: &[&'a str]) -> Vec<Candidate> {
+        let (heads, tail) = self.heads(heads);
+        let candidate = |&at: &usize| {
+            let node = &self.graph.node[at];
+            let (place, tensor) = if heads.contains(&at) {
+                (InsertionPoint::Head, self.data(node))
+            } else if self.is_linear(node) && self.follows_activation(self.data(node)) {
+                (InsertionPoint::Linear, self.data(node))
+            } else if let Some(weights) = self.attention_weights(node) {
+                (InsertionPoint::Attention, weights)
+            } else if let Some(branch) = self.branch(node) {
+                (InsertionPoint::Residual, branch)
+            } else if !tail.contains(&at) && self.is_decoder(node, &tail) {
+                (InsertionPoint::Decoder, self.data(node))
+            } else {
+                return None;
+            };
+            Some(self.candidate(at, place, tensor))
+        };
+        self.order.iter().filter_map(candidate).collect()
+    }
+
+    /// Returns the candidate before any node, by its first input that is not a constant.
+    pub(super) fn before(&self, at: usize) -> Option<Candidate> {
+        self.order.binary_search(&at).ok()?;
+        let tensor = self.data(&self.graph.node[at]);
+        let place = InsertionPoint::Linear;
+        (!tensor.is_empty()).then(|| self.candidate(at, place, tensor))
+    }
+
+    fn candidate(&self, at: usize, place: InsertionPoint, tensor: &str) -> Candidate {
+        Candidate {
+            node: self.graph.node[at].label().to_owned(),
+            place,
+            tensor: tensor.to_owned(),
+            at,
+            readers: self.readers.clone(),
+        }
     }
 
     fn is_constant(&self, tensor: &str) -> bool {

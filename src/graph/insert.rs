@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::candidates::{self, Candidate, InsertionPoint};
+use super::candidates::{Candidate, CandidateSearch, InsertionPoint};
 use super::choose::{Pattern, SiteOptions};
 use super::site::{
     DetectedSite, DrawSource, DropUnit, DropoutValues, Mask, MaskApplication, Site,
@@ -21,15 +21,13 @@ const BLOCKS: [InsertionPoint; 2] = [InsertionPoint::Residual, InsertionPoint::L
 pub(super) fn sites(
     model: &Model,
     heads: &[&str],
+    search: &CandidateSearch,
     options: &SiteOptions,
 ) -> Result<Vec<DetectedSite>> {
-    if options.insert.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all = candidates::candidates(model, heads);
+    let all = search.all(heads);
     let mut chosen: Vec<Candidate> = Vec::new();
     for wanted in &options.insert {
-        for candidate in candidates_for(model, heads, &all, wanted)? {
+        for candidate in candidates_for(model, search, &all, wanted)? {
             if !chosen.iter().any(|c| c.at == candidate.at) {
                 chosen.push(candidate);
             }
@@ -47,7 +45,7 @@ pub(super) fn sites(
 
 fn candidates_for(
     model: &Model,
-    heads: &[&str],
+    search: &CandidateSearch,
     all: &[Candidate],
     wanted: &str,
 ) -> Result<Vec<Candidate>> {
@@ -64,7 +62,7 @@ fn candidates_for(
             let named = nodes.filter(|(_, node)| pattern.matches(node.label()));
             let at = |(at, _): (usize, _)| {
                 let known = all.iter().find(|c| c.at == at).cloned();
-                known.or_else(|| candidates::before(model, heads, at))
+                known.or_else(|| search.before(at))
             };
             named.filter_map(at).collect()
         }

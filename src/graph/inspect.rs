@@ -1,8 +1,6 @@
 //! What there is to know about the randomness of a file before anything is sampled.
 
-use std::collections::BTreeSet;
-
-use super::candidates::{self, Candidate};
+use super::candidates::{Candidate, CandidateSearch};
 use super::choose::SiteOptions;
 use super::converted_model;
 use super::reach::Reach;
@@ -81,8 +79,7 @@ pub fn inspect(
     let read = read_outputs(&model, output_name);
     let tensors: Vec<&str> = read.tensors.iter().map(String::as_str).collect();
     let reach = Reach::new(&model.graph);
-    let needed: BTreeSet<usize> =
-        reach.needed(tensors.iter().copied()).into_iter().collect();
+    let needed = reach.needed(tensors.iter().copied());
     let reaches_output = found
         .iter()
         .map(|found| {
@@ -94,9 +91,9 @@ pub fn inspect(
         .collect();
     let candidates = match &tensors[..] {
         [] => Vec::new(),
-        tensors => candidates::candidates(&model, tensors),
+        tensors => CandidateSearch::new(&model.graph, &reach, &needed).all(tensors),
     };
-    let warnings = suspect::suspicions(&model, &sites);
+    let warnings = suspect::suspicions(&model, &reach, &sites);
     let verdict = match () {
         () if !warnings.is_empty() => Verdict::Suspect,
         () if sites.iter().any(|site| site.live) => Verdict::Live,

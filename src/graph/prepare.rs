@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::apply::{self, Replacement};
+use super::candidates::CandidateSearch;
 use super::choose::{self, SiteOptions};
 use super::inline;
 use super::insert;
@@ -74,11 +75,17 @@ pub(super) fn prepare(
     let batch_norm_training = repaired(&mut model)?;
     let mut heads = Heads::choose(&model, outputs, scores)?;
     let mut found = recognize::recognize(&model)?;
-    found.extend(insert::sites(&model, &heads.tensors().collect::<Vec<_>>(), options)?);
+    let needed = {
+        let reach = Reach::new(&model.graph);
+        let needed = reach.needed(heads.tensors());
+        if !options.insert.is_empty() {
+            let tensors: Vec<&str> = heads.tensors().collect();
+            let search = CandidateSearch::new(&model.graph, &reach, &needed);
+            found.extend(insert::sites(&model, &tensors, &search, options)?);
+        }
+        needed
+    };
     let chosen = choose::choose(&mut found, options)?;
-    let reach = Reach::new(&model.graph);
-    let needed = reach.needed(heads.tensors());
-    drop(reach);
     let is_needed = |found: &DetectedSite| {
         found.applications.iter().any(|application| needed.contains(&application.top()))
     };

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::onnx::{GraphIndex, captured_names, proto};
+use crate::operator;
 
 /// Index of the dependencies in one graph; returns sets of node positions.
 #[derive(Debug)]
@@ -71,6 +72,17 @@ impl<'a> Reach<'a> {
         found
     }
 
+    /// Returns the nodes among these that draw, themselves or in a subgraph.
+    pub(super) fn draws(&self, nodes: &HashSet<usize>) -> HashSet<usize> {
+        nodes.iter().copied().filter(|&node| draws(&self.graph.node[node])).collect()
+    }
+
+    /// Returns the nodes among these whose values or shapes depend on a draw.
+    pub(super) fn random(&self, nodes: &HashSet<usize>) -> HashSet<usize> {
+        let random = self.downstream(&self.draws(nodes), true);
+        random.intersection(nodes).copied().collect()
+    }
+
     /// Returns true if a node computes the shape of a tensor.
     pub(super) fn is_shape(&self, node: usize) -> bool {
         matches!(self.graph.node[node].op(), "Shape" | "Size")
@@ -123,4 +135,10 @@ impl<'a> Reach<'a> {
         }
         found
     }
+}
+
+/// Returns true if a node, or one in its subgraphs, is one of mcdrop's draws.
+fn draws(node: &proto::Node) -> bool {
+    node.domain.as_deref() == Some(operator::DOMAIN)
+        || node.subgraphs().any(|subgraph| subgraph.node.iter().any(draws))
 }

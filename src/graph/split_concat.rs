@@ -15,8 +15,8 @@ use chain::{Chain, Link};
 use channels::Channels;
 
 use super::apply::{constant, node};
+use super::plan::Plan;
 use super::reach::Reach;
-use super::split::{Plan, holds_a_draw};
 use crate::error::Result;
 use crate::onnx::proto;
 
@@ -24,19 +24,17 @@ use crate::onnx::proto;
 /// memory costs as much.
 const LEAST: usize = 16;
 
-impl Plan {
-    /// The plan with its linear layers over concatenations taken apart; itself where there is
-    /// none to gain from.
-    ///
-    /// # Errors
-    /// If the changed graph cannot be cut.
-    pub(crate) fn with_concatenations_split(self) -> Result<Self> {
-        let graph = Splitter::new(&self).run();
-        let Some(graph) = graph else { return Ok(self) };
-        let mut model = self.model().clone();
-        model.graph = graph;
-        self.with_model(model, self.image().clone())
-    }
+/// Returns the plan with its linear layers over concatenations split, or the same plan if no layer
+/// gains from it.
+///
+/// # Errors
+/// Fails if the changed graph cannot be cut.
+pub(crate) fn with_concatenations_split(plan: Plan) -> Result<Plan> {
+    let graph = Splitter::new(&plan).run();
+    let Some(graph) = graph else { return Ok(plan) };
+    let mut model = plan.model().clone();
+    model.graph = graph;
+    plan.with_model(model, plan.image().clone())
 }
 
 /// What the names of nodes and tensors begin with that are put in.
@@ -76,10 +74,7 @@ impl<'a> Splitter<'a> {
     fn new(plan: &'a Plan) -> Self {
         let graph = &plan.model().graph;
         let reach = Reach::new(graph);
-        let needed = reach.needed(plan.heads().tensors());
-        let draws = needed.iter().copied().filter(|&i| holds_a_draw(&graph.node[i]));
-        let random = reach.downstream(&draws.collect(), true);
-        let random = random.intersection(&needed).copied().collect();
+        let random = reach.random(&reach.needed(plan.heads().tensors()));
         let outputs = graph.output.iter().filter_map(|value| value.name.as_deref());
         let drawn = plan.active().iter().map(|active| active.input.as_str());
         let kept = outputs.chain(drawn).chain(plan.heads().tensors()).collect();

@@ -63,8 +63,7 @@ const LARGEST_MASK: usize = 1 << 16;
 const SEEN_WEIGHTS: usize = 4096;
 
 /// Returns all warnings, in graph order.
-pub(super) fn suspicions(model: &Model, sites: &[Site]) -> Vec<Warning> {
-    let reach = Reach::new(&model.graph);
+pub(super) fn suspicions(model: &Model, reach: &Reach, sites: &[Site]) -> Vec<Warning> {
     let constant = reach.constant();
     let drawn: HashSet<usize> = (0..model.graph.node.len())
         .filter(|&i| {
@@ -76,13 +75,13 @@ pub(super) fn suspicions(model: &Model, sites: &[Site]) -> Vec<Warning> {
     let mut found = Vec::new();
     let mut weights_seen = HashSet::new();
     for (at, node) in model.graph.node.iter().enumerate() {
-        found.extend(frozen_mask(model, &reach, &constant, node));
-        found.extend(frozen_weight(model, &reach, node, &mut weights_seen));
+        found.extend(frozen_mask(model, reach, &constant, node));
+        found.extend(frozen_weight(model, reach, node, &mut weights_seen));
         if moved.contains(&at) {
-            found.extend(merged_passes(model, &reach, &moved, node));
+            found.extend(merged_passes(model, reach, &moved, node));
         }
     }
-    found.extend(class_ids(model, &reach));
+    found.extend(class_ids(model, reach));
     found.extend(stripped_quantized(model, sites));
     found
 }

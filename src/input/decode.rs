@@ -13,6 +13,7 @@
 //! to the same values everywhere.
 
 mod alpha;
+mod frames;
 mod integer;
 mod jpeg;
 mod orient;
@@ -32,7 +33,10 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
 
+pub(super) use sniff::{is_other_format, quoted};
+
 use super::picture::Picture;
+use super::remark::Remark;
 use super::settings::{Exif, ReadOptions};
 use crate::error::{Error, Result};
 
@@ -46,6 +50,8 @@ pub struct Decoded {
     pub picture: Picture,
     /// SHA-256 of the file's bytes.
     pub sha256: [u8; 32],
+    /// Remarks about the file.
+    pub remarks: Vec<Remark>,
 }
 
 /// Reads an image file: reads its bytes once, hashes and decodes them.
@@ -58,9 +64,17 @@ pub struct Decoded {
 pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     let bytes = read_bytes(path)?;
     let sha256 = Sha256::digest(&bytes).into();
-    match decode(&bytes, options) {
-        Ok(picture) => Ok(Decoded { picture, sha256 }),
-        Err(refusal) => Err(Error::image(path, refusal.message).with_hint(refusal.hint)),
+    match decode(&bytes, path, options) {
+        Ok(picture) => {
+            let remarks = match frames::count(&bytes) {
+                1 => Vec::new(),
+                n => vec![Remark::Frames(n)],
+            };
+            Ok(Decoded { picture, sha256, remarks })
+        }
+        Err(Refusal { message, hint }) => {
+            Err(Error::image(path, message).with_hint(sniff::hint_for(hint, path)))
+        }
     }
 }
 
@@ -76,13 +90,16 @@ pub fn picture_of(image: DynamicImage, options: &ReadOptions) -> Result<Picture>
 }
 
 /// Reason why bytes are not a usable image, with a hint.
+///
+/// In the hint, `{file}` is the name of the file and `{files}` that of all files like it.
+#[derive(Debug)]
 struct Refusal {
     message: String,
     hint: &'static str,
 }
 
-const FORMATS: &str = "JPEG, PNG, TIFF, BMP, WebP and PNM (PBM, PGM, PPM, PAM) are read; \
-                       convert the image to one of them";
+const FORMATS: &str = "JPEG, PNG, TIFF, GIF, BMP, WebP, PNM (PBM, PGM, PPM, PAM), TGA, QOI, ICO, Radiance HDR \
+                       and farbfeld are read; convert the image to one of them";
 const SAVE_AGAIN: &str = "the file is damaged or incomplete: copy it again from its source, \
                           or open it in an image program and save it again";
 const CONVERT: &str = "convert the image to 8-bit or 16-bit gray or RGB";
@@ -111,28 +128,28 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Decodes an image. A panic of a decoder becomes an error of this image only.
-fn decode(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refusal> {
-    catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, options))).unwrap_or_else(
-        |_| Err(Refusal { message: "the decoder panicked".to_owned(), hint: SAVE_AGAIN }),
-    )
+fn decode(bytes: &[u8], path: &Path, options: &ReadOptions) -> Result<Picture, Refusal> {
+    catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, path, options)))
+        .unwrap_or_else(|_| {
+            let message = "the decoder panicked".to_owned();
+            Err(Refusal { message, hint: SAVE_AGAIN })
+        })
 }
 
-fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refusal> {
+fn decode_unguarded(
+    bytes: &[u8],
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<Picture, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal {
             message: "the file is empty".to_owned(),
             hint: SAVE_AGAIN,
         });
     }
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|error| Refusal { message: error.to_string(), hint: SAVE_AGAIN })?;
-    if is_big_tiff(bytes) {
-        reader.set_format(ImageFormat::Tiff);
-    }
-    let Some(format) = reader.format() else {
-        return Err(sniff::refusal(bytes));
-    };
+    sniff::check(bytes, path)?;
+    let format = format_of(bytes, path).ok_or_else(|| sniff::refusal(bytes, path))?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
         let message = "JPEG: the file ends before the image does".to_owned();
         return Err(Refusal { message, hint: SAVE_AGAIN });
@@ -167,9 +184,24 @@ fn decode_unguarded(bytes: &[u8], options: &ReadOptions) -> Result<Picture, Refu
     integer::to_picture(image, options)
 }
 
-/// Recognizes `BigTIFF`, which the image library reads but does not detect.
-fn is_big_tiff(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b")
+/// Returns the format by the content. TGA has no mark at the beginning, so that the name or the
+/// mark at the end decides.
+fn format_of(bytes: &[u8], path: &Path) -> Option<ImageFormat> {
+    // The image library reads BigTIFF, and Radiance files with a shorter mark, without detecting
+    // them.
+    if bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b") {
+        return Some(ImageFormat::Tiff);
+    }
+    if bytes.starts_with(b"#?RGBE\n") {
+        return Some(ImageFormat::Hdr);
+    }
+    if let Ok(format) = image::guess_format(bytes) {
+        return format.reading_enabled().then_some(format);
+    }
+    let is_named_tga =
+        path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tga"));
+    let is_tga = is_named_tga || bytes.ends_with(b"TRUEVISION-XFILE.\0");
+    is_tga.then_some(ImageFormat::Tga)
 }
 
 /// Refuses an image before its pixels are decoded.
@@ -187,7 +219,6 @@ fn check_pixels(width: u64, height: u64, max_pixels: u64) -> Result<(), Refusal>
 fn refusal(format: ImageFormat, error: &ImageError) -> Refusal {
     let name = format!("{format:?}").to_uppercase();
     let hint = match error {
-        ImageError::Unsupported(_) if !format.reading_enabled() => FORMATS,
         ImageError::Unsupported(_) => CONVERT,
         ImageError::Limits(_) => TOO_LARGE,
         _ => SAVE_AGAIN,
@@ -195,9 +226,6 @@ fn refusal(format: ImageFormat, error: &ImageError) -> Refusal {
     let message = match error {
         ImageError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             format!("{name}: the file ends before the image does")
-        }
-        ImageError::Unsupported(_) if !format.reading_enabled() => {
-            format!("{name} is not supported")
         }
         error => format!("{name}: {}", error.to_string().replace('\n', " ")),
     };

@@ -3,10 +3,11 @@
 //! # Sources
 //! - **A file**, whatever its name.
 //! - **A folder**, with its subfolders. Only files with the extension of an image ([`EXTENSIONS`])
-//!   are listed. Files and folders whose name begins with a dot are skipped: they are thumbnails,
+//!   are listed, including those of image formats that are not read: reading them gives the error. Files and folders whose name begins with a dot are skipped: they are thumbnails,
 //!   caches and resource forks. The output folder is skipped, and so is a folder with the results
-//!   of an earlier run (`predictions.csv` and `run.json`). Links are followed. A link that leads to
-//!   itself, to nothing, or back to a folder that contains it is skipped and counted. A subfolder
+//!   of an earlier run (`predictions.csv` and `run.json`). Links are followed. A link to nothing is
+//!   an image that cannot be read if it has the name of an image; other links to nothing, and links
+//!   back to a folder that contains them, are skipped and counted. A subfolder
 //!   that cannot be read is reported, and the others are read.
 //! - **A pattern** such as `photos/**/*.jpg`. It selects the files that a folder would list and
 //!   whose path matches. `*` matches any characters and `?` one character, but neither matches `/`.
@@ -62,8 +63,9 @@ use lister::Lister;
 
 /// Extensions of images in a folder, in lower case.
 pub const EXTENSIONS: &[&str] = &[
-    "bmp", "jfif", "jpe", "jpeg", "jpg", "pam", "pbm", "pgm", "png", "pnm", "ppm", "tif",
-    "tiff", "webp",
+    "apng", "bmp", "btf", "dib", "ff", "gif", "hdr", "ico", "jfif", "jpe", "jpeg", "jpg",
+    "lsm", "mpo", "pam", "pbm", "pgm", "png", "pnm", "ppm", "qoi", "svs", "tf8", "tga",
+    "tif", "tiff", "webp",
 ];
 
 /// Source of images.
@@ -96,7 +98,8 @@ pub struct Listing {
     pub images: Vec<ImageFile>,
     /// Errors of sub-folders that could not be read; their images are missing.
     pub unreadable: Vec<Error>,
-    /// Number of links that were left out because they lead in a circle or to nothing.
+    /// Number of links, not named like images, that were left out because they lead in a circle or
+    /// to nothing.
     pub broken_links: usize,
     /// Number of files that were given again, other than by patterns, and are listed once.
     pub repeated: usize,

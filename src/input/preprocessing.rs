@@ -41,7 +41,7 @@ pub use super::settings::{
 };
 
 use self::normalize::Scaling;
-use self::partial_config::Place;
+use self::partial_config::SettingLocation;
 use self::scale::{OnlyForFloats, Scale, comma_separated};
 use self::sources::ConfigSources;
 use self::spatial_transform::SpatialTransform;
@@ -66,8 +66,8 @@ pub struct Preprocessing {
     /// Set if 8-bit images cannot be scaled like this.
     only_for_floats: Option<OnlyForFloats>,
     read_options: ReadOptions,
-    class_names_place: Option<Place>,
-    palette_place: Option<Place>,
+    class_names_location: Option<SettingLocation>,
+    palette_location: Option<SettingLocation>,
     settings: Vec<Setting>,
 }
 
@@ -96,6 +96,13 @@ pub struct NetworkInput {
     pub geometry: Geometry,
 }
 
+impl NetworkInput {
+    /// Returns the numbers of rows and columns.
+    pub fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+}
+
 impl Preprocessing {
     /// Resolves every setting from the metadata of the model file, the configuration files beside
     /// the model, the file of `config`, and the options. Later sources win key by key.
@@ -117,7 +124,7 @@ impl Preprocessing {
             max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
             exif: options.exif.unwrap_or(default.exif),
             channels: channels.value,
-            alpha: alpha.as_ref().map_or(default.alpha, |alpha| alpha.value),
+            alpha: alpha.value,
         };
         let spatial =
             SpatialTransform::resolve(&configs, input, read_options.max_pixels)?;
@@ -139,7 +146,7 @@ impl Preprocessing {
         let max_pixels =
             if options.max_pixels.is_some() { "`max_pixels`" } else { "default" };
         list("max_pixels", read_options.max_pixels.to_string(), max_pixels);
-        if let Some(alpha) = &alpha {
+        if alpha.is_chosen() {
             list("alpha", alpha.value.to_string(), &alpha.origin);
         }
         for (key, value, origin) in spatial.settings() {
@@ -157,9 +164,9 @@ impl Preprocessing {
             list("left out", ignored.error.to_string(), ignored.reason);
         }
         Ok(Self {
-            class_names_place: classes.as_ref().map(|names| names.place.clone()),
+            class_names_location: classes.as_ref().map(|names| names.location.clone()),
             class_names: classes.map(|names| names.value),
-            palette_place: palette.as_ref().map(|colors| colors.place.clone()),
+            palette_location: palette.as_ref().map(|colors| colors.location.clone()),
             palette: palette.map(|colors| colors.value),
             task: task.map(|task| task.value),
             layout: input.layout,
@@ -183,9 +190,9 @@ impl Preprocessing {
     ///
     /// Fails with [`Error`](crate::Error) if a palette was given and is too short.
     pub fn check_palette(&self, n_classes: usize) -> Result<()> {
-        match (&self.palette, &self.palette_place) {
-            (Some(palette), Some(place)) => {
-                colors::check(palette, place, n_classes, "of the model")
+        match (&self.palette, &self.palette_location) {
+            (Some(palette), Some(location)) => {
+                colors::check(palette, location, n_classes, "of the model")
             }
             _ => Ok(()),
         }
@@ -197,7 +204,8 @@ impl Preprocessing {
     ///
     /// Fails with [`Error`](crate::Error) if names were given and are not as many as the classes.
     pub fn check_class_names(&self, n_classes: usize) -> Result<()> {
-        let (Some(names), Some(place)) = (&self.class_names, &self.class_names_place)
+        let (Some(names), Some(location)) =
+            (&self.class_names, &self.class_names_location)
         else {
             return Ok(());
         };
@@ -207,7 +215,7 @@ impl Preprocessing {
         }
         let message =
             format!("{n} names are given, but the model has {n_classes} classes");
-        Err(place.error(message).with_hint(if (n, n_classes) == (1, 2) {
+        Err(location.error(message).with_hint(if (n, n_classes) == (1, 2) {
             "a model with one output channel has two classes, the second its own"
         } else {
             "give a name for each class with `classes`, one on each line"

@@ -32,3 +32,35 @@ pub(crate) fn typed(name: &str, tensor: proto::TensorType) -> ValueInfo {
         proto::Type { value: Some(TypeValue::Tensor(tensor)), ..proto::Type::default() };
     ValueInfo { r#type: Some(kind), ..untyped(name) }
 }
+
+/// A graph input or output as the file declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueDescription {
+    /// Name of the tensor.
+    pub name: String,
+    /// Element type of the tensor.
+    pub element_type: ElementType,
+    /// Sizes of the axes, `None` for a size that varies. `None` as a whole if the file states no
+    /// shape.
+    pub dimensions: Option<Vec<Option<usize>>>,
+}
+
+/// Returns what the file declares of a graph input or output.
+pub(super) fn describe(value: &ValueInfo) -> ValueDescription {
+    let tensor = match value.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+        Some(TypeValue::Tensor(tensor)) => Some(tensor),
+        _ => None,
+    };
+    let size = |dimension: &proto::Dimension| match dimension.value {
+        Some(proto::DimensionValue::Value(size)) => usize::try_from(size).ok(),
+        _ => None,
+    };
+    ValueDescription {
+        name: value.name.clone().unwrap_or_default(),
+        element_type: tensor
+            .map_or(ElementType::Undefined, proto::TensorType::element_type),
+        dimensions: tensor
+            .and_then(|t| t.shape.as_ref())
+            .map(|shape| shape.dim.iter().map(size).collect()),
+    }
+}

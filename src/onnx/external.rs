@@ -58,12 +58,6 @@ impl ExternalData {
         });
     }
 
-    /// Returns the size of all files in bytes, without those that cannot be accessed.
-    pub(crate) fn bytes(&self) -> u64 {
-        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |data| data.len());
-        self.files.values().map(size).sum()
-    }
-
     /// Returns true if the model has no external data.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()

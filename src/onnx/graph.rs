@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::declare::describe;
 use super::proto;
 
 /// The node that writes each tensor of a graph, and its initializers.
@@ -65,7 +66,7 @@ impl<'a> GraphIndex<'a> {
         let values = graph.value_info.iter().chain(&graph.input).chain(&graph.output);
         let own = values.into_iter().find(|value| value.name.as_deref() == Some(tensor));
         match own {
-            Some(value) => Some(super::describe(value)),
+            Some(value) => Some(describe(value)),
             None => self.outer.and_then(|outer| outer.described(tensor)),
         }
     }

@@ -5,10 +5,10 @@
 //! pictures are copies, so that the folder can be moved and passed on ([`preview`]).
 
 pub mod data;
-mod place;
+mod page_folder;
 pub mod preview;
 
-pub use place::{Pictures, Place};
+pub use page_folder::{PageFolder, Pictures};
 
 /// The page itself.
 pub const PAGE: &str = "report.html";

@@ -87,7 +87,7 @@ pub(super) fn kept_arrays(options: &OutputOptions, task: &Task) -> Result<()> {
     let meet = options.keep_probabilities.is_some()
         && options.map_size == MapSize::Image
         && writes_npy
-        && !options.maps.is_empty();
+        && !options.map_measures(task).is_empty();
     if !(task.has_maps() && meet) {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use super::job::Event;
 use super::resume::Rows;
 use super::write::{Predicted, Writer};
 use crate::error::{Error, Result};
-use crate::input::ImageFile;
+use crate::input::{ImageFile, Remark};
 use crate::output::table::Table;
 use crate::record::ImageRecord;
 
@@ -17,7 +17,7 @@ pub(super) type Outcome = Result<Box<Predicted>>;
 
 /// A row on its way to the table.
 pub(super) enum Row {
-    Done(ImageRecord),
+    Done { record: ImageRecord, remarks: Vec<Remark> },
     Failed { record: ImageRecord, hint: Option<String> },
 }
 
@@ -49,7 +49,10 @@ pub(super) fn start_writers<'scope>(
                         let write =
                             || writer.threads.install(|| writer.write(file, &image));
                         match images::guarded(file, write) {
-                            Ok(record) => Ok(Row::Done(record)),
+                            Ok(record) => {
+                                let remarks = image.decoded.remarks;
+                                Ok(Row::Done { record, remarks })
+                            }
                             Err(error) => of_one_image(file, error),
                         }
                     }
@@ -112,7 +115,10 @@ impl Collector<'_, '_> {
                 return Err(Error::runtime("writing rows", "a thread ended early"));
             };
             match row? {
-                Row::Done(record) => {
+                Row::Done { record, remarks } => {
+                    for remark in &remarks {
+                        (self.tell)(Event::Remark { id: &record.path, remark });
+                    }
                     self.rows.add(image, self.table.append(&record)?);
                     counts.done += 1;
                     (self.tell)(Event::Done(&record));

@@ -44,25 +44,39 @@ const MOST_READERS: usize = 4;
 /// Images that a thread holds ready.
 const AHEAD: usize = 2;
 
-/// Decodes on `threads` threads; images come out in their order.
+/// An image of a [`Reader`] that was loaded before the others.
+pub(super) struct LoadedAhead {
+    /// Position among the files of the reader.
+    pub(super) position: usize,
+    pub(super) loaded: Loaded,
+}
+
+/// Decodes on several threads and returns the images in their order.
 pub(super) struct Reader {
     queues: Vec<Receiver<Result<Loaded>>>,
+    ahead: Option<LoadedAhead>,
     next: usize,
 }
 
 impl Reader {
+    /// Starts `threads` threads, which decode every file except the one that is given as `ahead`.
     pub(super) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         files: &'scope [&'scope ImageFile],
+        ahead: Option<LoadedAhead>,
         preprocessing: &'scope Preprocessing,
         threads: usize,
         go_on: &'scope (dyn Fn() -> bool + Sync),
     ) -> Self {
         let threads = threads.clamp(1, MOST_READERS.min(files.len().max(1)));
+        let position_ahead = ahead.as_ref().map(|image| image.position);
         let start = |first: usize| {
             let (sender, receiver): (SyncSender<Result<Loaded>>, _) = sync_channel(AHEAD);
             scope.spawn(move || {
-                for file in files.iter().skip(first).step_by(threads) {
+                for (i, file) in files.iter().enumerate().skip(first).step_by(threads) {
+                    if Some(i) == position_ahead {
+                        continue;
+                    }
                     let gone = || sender.send(load(file, preprocessing)).is_err();
                     if !go_on() || gone() {
                         return;
@@ -71,13 +85,16 @@ impl Reader {
             });
             receiver
         };
-        Self { queues: (0..threads).map(start).collect(), next: 0 }
+        Self { queues: (0..threads).map(start).collect(), ahead, next: 0 }
     }
 
-    /// The next image, or its error.
+    /// Returns the next image, or its error.
     pub(super) fn next(&mut self) -> Option<Result<Loaded>> {
-        let queue = &self.queues[self.next % self.queues.len()];
+        let position = self.next;
         self.next += 1;
-        queue.recv().ok()
+        if let Some(image) = self.ahead.take_if(|image| image.position == position) {
+            return Some(Ok(image.loaded));
+        }
+        self.queues[position % self.queues.len()].recv().ok()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::input::ImageFile;
+use crate::input::{ImageFile, Remark};
 use crate::measure::Measure;
 use crate::output::folder::{SET_SIZE, map_path};
 use crate::output::format::Format;
@@ -33,8 +33,9 @@ pub struct Job {
 pub struct OutputOptions {
     /// Measures of the table of images.
     pub measures: Vec<&'static Measure>,
-    /// Measures of which maps are written.
-    pub maps: Vec<&'static Measure>,
+    /// Measures of which maps are written; `None` for those of the task
+    /// ([`Task::default_maps`]).
+    pub maps: Option<Vec<&'static Measure>>,
     /// Class maps are written.
     pub prediction: bool,
     /// Overlays are written.
@@ -63,6 +64,13 @@ pub enum Event<'a> {
     },
     /// An earlier run finished an image; sent for all of these before the first other image.
     Kept(&'a ImageRecord),
+    /// An image was read, but perhaps not as expected.
+    Remark {
+        /// Id of the image.
+        id: &'a str,
+        /// What there is to know about it.
+        remark: &'a Remark,
+    },
     /// An image is done and its row is written.
     Done(&'a ImageRecord),
     /// An image failed; the record has the error.
@@ -96,11 +104,22 @@ impl OutputOptions {
         let overviews = TASKS.iter().map(|task| task.overview);
         let overviews = overviews.filter(|_| self.shows_overview());
         let of_policy = self.policy.iter().flat_map(Policy::measures);
-        let measures = self.measures.iter().chain(&self.maps).copied();
-        measures
+        self.measures_of_any_task()
             .chain(overviews)
             .chain(of_policy)
             .fold(Needs::default(), |needs, measure| needs.union(measure.needs))
+    }
+
+    /// Returns the measures of the table and those of which maps are written if the model has a
+    /// certain task, with repetitions.
+    pub fn measures_of_any_task(&self) -> impl Iterator<Item = &'static Measure> {
+        let maps = TASKS.iter().flat_map(|task| self.map_measures(task));
+        self.measures.iter().copied().chain(maps)
+    }
+
+    /// Returns the measures of which maps are written if the task has maps.
+    pub fn map_measures(&self, task: &Task) -> Vec<&'static Measure> {
+        self.maps.clone().unwrap_or_else(|| task.default_maps.iter().collect())
     }
 
     fn shows_overview(&self) -> bool {
@@ -109,15 +128,16 @@ impl OutputOptions {
 
     /// Returns the measures whose values the page shows: those with a map, and the task's overview.
     pub(super) fn measures_of_page(&self, task: &Task) -> Vec<&'static Measure> {
-        let has_overview = self.maps.iter().any(|m| m.name == task.overview.name);
+        let maps = self.map_measures(task);
+        let has_overview = maps.iter().any(|m| m.name == task.overview.name);
         let overview = (!has_overview).then_some(task.overview);
-        overview.into_iter().chain(self.maps.iter().copied()).collect()
+        overview.into_iter().chain(maps).collect()
     }
 
     /// Returns every measure that some output needs, once.
     pub(super) fn computed(&self, task: &Task) -> Vec<&'static Measure> {
         let overview = self.shows_overview().then_some(task.overview);
-        let maps = self.maps.iter().copied().chain(overview);
+        let maps = self.map_measures(task).into_iter().chain(overview);
         let maps = maps.filter(|_| task.has_maps());
         let of_policy = self.policy.iter().flat_map(Policy::measures);
         let mut computed = self.measures.clone();
@@ -165,7 +185,7 @@ impl OutputOptions {
         if has_maps && self.prediction {
             add("prediction", "png");
         }
-        let maps = if has_maps { self.maps.as_slice() } else { &[] };
+        let maps = if has_maps { self.map_measures(task) } else { Vec::new() };
         for measure in maps {
             for format in &self.formats {
                 add(measure.name, format.extension);
@@ -185,5 +205,42 @@ impl OutputOptions {
             }
         }
         files
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
+    use crate::output::format::FORMATS;
+    use crate::task::{CLASSIFICATION, SEGMENTATION};
+
+    fn options(maps: Option<Vec<&'static Measure>>) -> OutputOptions {
+        OutputOptions {
+            measures: vec![&PREDICTIVE_ENTROPY],
+            maps,
+            prediction: true,
+            overlay: false,
+            formats: FORMATS.iter().take(1).collect(),
+            map_size: MapSize::Image,
+            keep_probabilities: None,
+            policy: None,
+            report: false,
+        }
+    }
+
+    #[test]
+    fn maps_that_are_not_listed_are_those_of_the_task() {
+        let kinds = |maps| {
+            let files = options(maps).files(&SEGMENTATION, "a.png");
+            files.into_iter().map(|(kind, _)| kind).skip(1).collect::<Vec<_>>()
+        };
+        let of_task = SEGMENTATION.default_maps.iter().map(|m| m.name.to_owned());
+        assert_eq!(kinds(None), of_task.collect::<Vec<_>>());
+        assert_eq!(kinds(Some(vec![&MUTUAL_INFORMATION])), ["mutual_information"]);
+        assert_eq!(kinds(Some(Vec::new())), [""; 0]);
+        assert!(options(None).map_measures(&CLASSIFICATION).is_empty());
+        let without_maps = options(Some(Vec::new()));
+        assert_eq!(without_maps.measures_of_any_task().count(), 1);
     }
 }

@@ -13,29 +13,48 @@ const MOST_TRIED: usize = 256;
 /// Sizes of images that are tried.
 const MOST_SIZES: usize = 8;
 
-/// A sampler, probed with the size (rows, columns) of the first image that can be read and that
-/// the model takes, and that size.
-pub(super) fn open_sampler(
+/// A sampler, and the image that it was probed for.
+pub(super) struct OpenedModel {
+    pub(super) sampler: Sampler,
+    pub(super) first: FirstImage,
+}
+
+/// The first image that can be read and that the model takes. It is kept so that it is decoded
+/// only once.
+pub(super) struct FirstImage {
+    /// Index of the image in the job.
+    pub(super) index: usize,
+    pub(super) loaded: Loaded,
+}
+
+/// Opens the model for the size of the first image that can be read and that the model takes.
+///
+/// # Errors
+/// Fails if there is no such image, or if the model cannot be opened for any size.
+pub(super) fn open_model(
     plan: &Plan,
     runtime: &Runtime,
     job: &Job,
     preprocessing: &Preprocessing,
-) -> Result<(Sampler, (usize, usize))> {
+) -> Result<OpenedModel> {
     let (mut first_unusable, mut first_refused) = (None, None);
     let mut n_unusable = 0;
     let mut tried: Vec<(usize, usize)> = Vec::new();
     let mut must_be_multiple = 1;
-    // A list may begin with any number of files that are not there.
-    let is_there = |file: &&ImageFile| file.path().is_file();
-    for file in job.images.iter().filter(is_there).take(MOST_TRIED) {
-        let size = match images::load(file, preprocessing) {
-            Ok(Loaded { input, .. }) => (input.height, input.width),
+    // Any number of files may come first that are not there or whose format is not read.
+    let is_there = |(_, file): &(usize, &ImageFile)| {
+        !file.is_of_other_format() && file.path().is_file()
+    };
+    for (index, file) in job.images.iter().enumerate().filter(is_there).take(MOST_TRIED) {
+        let loaded = match images::load(file, preprocessing) {
+            Ok(loaded) => loaded,
             Err(error) => {
                 first_unusable = first_unusable.or(Some(error));
                 n_unusable += 1;
                 continue;
             }
         };
+        let size = loaded.input.size();
         let fits = |side: usize| side.is_multiple_of(must_be_multiple);
         if tried.contains(&size) || !(fits(size.0) && fits(size.1)) {
             continue;
@@ -45,7 +64,11 @@ pub(super) fn open_sampler(
                 must_be_multiple = multiple.unwrap_or(must_be_multiple);
                 first_refused = first_refused.or(Some(error.of_image(&file.path())));
             }
-            other => return other.map(|sampler| (sampler, size)),
+            Err(error) => return Err(error),
+            Ok(sampler) => {
+                let first = FirstImage { index, loaded };
+                return Ok(OpenedModel { sampler, first });
+            }
         }
         tried.push(size);
         if tried.len() == MOST_SIZES {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::output::overlay::Photo;
 use crate::output::page::data::{HIGHEST, ImageData};
 use crate::output::page::preview::Heat;
-use crate::output::page::{DATA, Place};
+use crate::output::page::{DATA, PageFolder};
 use crate::output::resample::{self, Placement};
 use crate::record::MapSize;
 
@@ -23,11 +23,11 @@ impl Writer<'_> {
             placement: placement(&result.image.geometry),
             bound: overview.upper_bound(result.n_classes()),
         });
-        let place = Place::own(self.folder);
-        place.save_pictures(result.id, photo, heat.as_ref())?;
+        let page_folder = PageFolder::own(self.folder);
+        page_folder.save_pictures(result.id, photo, heat.as_ref())?;
         if has_maps {
             let data = self.page_data(result).and_then(|data| data.encode());
-            place.save(DATA, result.id, "js", data)?;
+            page_folder.save(DATA, result.id, "js", data)?;
         }
         Ok(())
     }

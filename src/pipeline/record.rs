@@ -129,13 +129,14 @@ fn output(sampler: &Sampler, job: &Job) -> Result<OutputRecord> {
     let (scores, options) = (sampler.scores(), &job.output);
     let n_classes = scores.n_classes();
     let overlay = options.overlay.then_some(scores.task().overview);
-    let shown = || options.measures.iter().chain(&options.maps).copied().chain(overlay);
+    let maps = options.map_measures(scores.task());
+    let shown = || options.measures.iter().chain(&maps).copied().chain(overlay);
     let policy = options.policy.as_ref().map(serde_json::to_value).transpose();
     Ok(OutputRecord {
         task: scores.task().name.to_owned(),
         n_classes,
         measures: options.measures.iter().map(|m| m.name.to_owned()).collect(),
-        maps: options.maps.iter().map(|m| m.name.to_owned()).collect(),
+        maps: maps.iter().map(|m| m.name.to_owned()).collect(),
         prediction: options.prediction,
         overlay: options.overlay,
         formats: options.formats.iter().map(|f| f.name.to_owned()).collect(),

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::input::{hexadecimal, sha256_of};
 use crate::measure::MEASURES;
 use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
-use crate::output::page::Place;
+use crate::output::page::PageFolder;
 use crate::output::table::{Span, Table};
 use crate::record::RunRecord;
 use crate::task::Task;
@@ -63,7 +63,7 @@ impl Rows {
         let all_there = |row: &Finished| {
             let id = job.images[row.image].id();
             let of_page =
-                !job.output.report || Place::own(folder).holds(id, task.has_maps());
+                !job.output.report || PageFolder::own(folder).holds(id, task.has_maps());
             let files = job.output.files(task, id);
             of_page && files.iter().all(|(_, file)| folder.holds(file))
         };

@@ -7,10 +7,10 @@ use std::time::{Instant, SystemTime};
 use super::Setup;
 use super::check;
 use super::collect::{Collector, Counts, Outcome, start_writers};
-use super::images::{self, Loaded, Reader};
+use super::images::{self, Loaded, LoadedAhead, Reader};
 use super::job::{Event, Job, Summary};
 use super::observe::Observer;
-use super::open::open_sampler;
+use super::open::{FirstImage, OpenedModel, open_model};
 use super::record::{finish, run_record};
 use super::resume::Rows;
 use super::write::{Predicted, Writer};
@@ -60,12 +60,13 @@ pub fn predict_observed(
     let Setup { plan, preprocessing } = setup;
     OutputFolder::refuse_file(&job.folder)?;
     check::names(job)?;
-    let (sampler, size) = open_sampler(&plan, runtime, job, &preprocessing)?;
+    let OpenedModel { sampler, first } = open_model(&plan, runtime, job, &preprocessing)?;
     preprocessing.check_class_names(sampler.scores().n_classes())?;
     preprocessing.check_palette(sampler.scores().n_classes())?;
     let task = sampler.scores().task();
     check::kept_arrays(&job.output, task)?;
     let columns = job.output.columns(task);
+    let size = first.loaded.input.size();
     let mut record = run_record(&sampler, size, runtime, &preprocessing, job)?;
     check::policy(&job.output, &record)?;
     if let Some(observer) = observer {
@@ -99,7 +100,7 @@ pub fn predict_observed(
         stop,
         observer,
     };
-    let counts = run.all(&mut table, &mut rows, tell)?;
+    let counts = run.all(first, &mut table, &mut rows, tell)?;
     let summary = Summary {
         done: counts.done,
         failed: counts.failed,
@@ -131,6 +132,7 @@ impl Run<'_> {
     /// Runs the images that have no row yet.
     fn all(
         &mut self,
+        first: FirstImage,
         table: &mut Table,
         rows: &mut Rows,
         tell: &mut (dyn FnMut(Event<'_>) + Send),
@@ -138,6 +140,9 @@ impl Run<'_> {
         let (job, preprocessing, folder) = (self.job, self.preprocessing, self.folder);
         let pending = rows.pending();
         let files: Vec<&ImageFile> = pending.iter().map(|&i| &job.images[i]).collect();
+        let position = pending.iter().position(|&image| image == first.index);
+        let ahead =
+            position.map(|position| LoadedAhead { position, loaded: first.loaded });
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(job.sampling.threads).build();
         let writer = Writer {
@@ -157,7 +162,8 @@ impl Run<'_> {
         let (ended, stop) = (AtomicBool::new(false), self.stop);
         let go_on = || !(ended.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed));
         std::thread::scope(|scope| {
-            let reader = Reader::start(scope, &files, preprocessing, threads, &go_on);
+            let reader =
+                Reader::start(scope, &files, ahead, preprocessing, threads, &go_on);
             let (outcomes, written) = start_writers(scope, &files, &writer, threads);
             let ended = &ended;
             let collector = scope.spawn(move || {

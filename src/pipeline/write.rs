@@ -179,7 +179,7 @@ impl Writer<'_> {
                 class_map::encode_png(&classes, result.n_classes(), &self.palette);
             self.folder.save(&map_path("prediction", result.id, "png"), encoded)?;
         }
-        for measure in &self.options.maps {
+        for measure in self.options.map_measures(self.task) {
             self.write_map(result, measure)?;
         }
         if self.options.overlay {

@@ -1,5 +1,6 @@
 //! Values by name in a fixed order.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -8,26 +9,37 @@ use serde::ser::{Serialize, Serializer};
 
 /// Values by name, in the order in which they were added; an object in JSON.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NamedValues<T>(Vec<(String, T)>);
+pub struct NamedValues<T> {
+    values: Vec<(String, T)>,
+    /// Index of each name among the values.
+    positions: HashMap<String, usize>,
+}
 
 impl<T> NamedValues<T> {
     /// Returns the value of a name.
     pub fn get(&self, name: &str) -> Option<&T> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.positions.get(name).map(|&position| &self.values[position].1)
+    }
+
+    /// Returns the names in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(|(name, _)| name.as_str())
     }
 
     /// Adds a value, or replaces the value of the same name.
     pub fn insert(&mut self, name: &str, value: T) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name.to_owned(), value)),
+        if let Some(&position) = self.positions.get(name) {
+            self.values[position].1 = value;
+        } else {
+            self.positions.insert(name.to_owned(), self.values.len());
+            self.values.push((name.to_owned(), value));
         }
     }
 }
 
 impl<T> Default for NamedValues<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { values: Vec::new(), positions: HashMap::new() }
     }
 }
 
@@ -43,7 +55,7 @@ impl<'a, T> FromIterator<(&'a str, T)> for NamedValues<T> {
 
 impl<T: Serialize> Serialize for NamedValues<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        serializer.collect_map(self.values.iter().map(|(name, value)| (name, value)))
     }
 }
 
@@ -61,11 +73,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for NamedValues<T> {
                 self,
                 mut map: M,
             ) -> Result<Self::Value, M::Error> {
-                let mut values = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    values.push(entry);
+                let mut values = NamedValues::default();
+                while let Some((name, value)) = map.next_entry::<String, T>()? {
+                    values.insert(&name, value);
                 }
-                Ok(NamedValues(values))
+                Ok(values)
             }
         }
         deserializer.deserialize_map(Values(PhantomData))

@@ -1,16 +1,17 @@
 //! What an evaluation found, with how to read it.
 
-mod readings;
+use std::collections::HashSet;
 
-use serde_json::Value;
-
-use self::readings::{READINGS, Reading};
 use super::facts::grouped;
 use super::files::Shown;
-use crate::evaluate::read_curves;
+use crate::evaluate::{FIGURES, FigureKind, read_curves};
 use crate::measure::MEASURES;
 use crate::metric::{Breakdown, DETERMINISTIC, Direction, Headline, METRICS, Metric};
 use crate::output::chart;
+use crate::record::{MetricRecord, MetricsRecord, NamedValues};
+
+/// Metrics of a run by key.
+type Metrics = NamedValues<MetricRecord>;
 
 /// What the page says of an evaluation.
 pub(super) struct Section {
@@ -62,56 +63,51 @@ pub(super) struct Picture {
 
 /// The section of the runs, if one of them was evaluated; what cannot be read is noted.
 pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Section> {
-    let metrics: Vec<&Value> =
-        shown.iter().map(|one| &one.run.metrics["metrics"]).collect();
-    let mut names: Vec<&String> = Vec::new();
-    for metrics in &metrics {
-        let of_run = metrics.as_object().into_iter().flatten().map(|(name, _)| name);
-        let known: std::collections::HashSet<&String> = names.iter().copied().collect();
-        names.extend(of_run.filter(|name| !known.contains(name)).collect::<Vec<_>>());
-    }
+    let none = Metrics::default();
+    let records = shown.iter().map(|one| one.run.metrics.as_ref());
+    let metrics: Vec<&Metrics> =
+        records.map(|record| record.map_or(&none, |record| &record.metrics)).collect();
+    let mut known = HashSet::new();
+    let names = metrics.iter().flat_map(|metrics| metrics.names());
+    let names: Vec<&str> = names.filter(|name| known.insert(*name)).collect();
     if names.is_empty() {
         return None;
     }
-    let row = |name: &String| row(name, name, &metrics);
-    let is_whole = |name: &&&String| {
+    let row = |name: &&str| row(name, name, &metrics);
+    let is_whole = |name: &&&str| {
         Metric::by_name(name).is_some_and(|metric| metric.breakdown == Breakdown::Whole)
     };
     Some(Section {
         lead: lead(shown),
-        whole: names.iter().filter(is_whole).map(|name| row(name)).collect(),
+        whole: names.iter().filter(is_whole).map(row).collect(),
         found: METRICS
             .iter()
             .filter_map(|metric| table(metric, &names, &metrics))
             .collect(),
         pictures: pictures(shown, notes),
-        all: names.iter().map(|name| row(name)).collect(),
+        all: names.iter().map(row).collect(),
     })
 }
 
 fn lead(shown: &[Shown]) -> String {
     let of = |one: &Shown| {
-        let count = |key: &str| {
-            let count =
-                one.run.metrics[key].as_u64().and_then(|n| usize::try_from(n).ok());
-            count.unwrap_or(0)
-        };
-        let (images, items) = (grouped(count("images")), grouped(count("items")));
+        let found: &MetricsRecord = one.run.metrics.as_ref()?;
+        let items = usize::try_from(found.items).unwrap_or(0);
         let what = if one.run.has_maps() { "labeled pixels" } else { "labels" };
-        let mut text = format!("{images} images, {items} {what}");
-        for (key, what) in [
-            ("images_out_of_distribution", "images of another kind"),
-            ("images_without_label", "images without a label"),
-            ("images_failed", "images that failed"),
+        let mut text =
+            format!("{} images, {} {what}", grouped(found.images), grouped(items));
+        for (count, what) in [
+            (found.images_out_of_distribution, "images of another kind"),
+            (found.images_without_label, "images without a label"),
+            (found.images_failed, "images that failed"),
         ] {
-            if count(key) > 0 {
-                text = format!("{text}, {} {what}", count(key));
+            if count > 0 {
+                text = format!("{text}, {count} {what}");
             }
         }
-        text
+        Some(text)
     };
-    let evaluated = shown.iter().filter(|one| !one.run.metrics.is_null());
-    let texts: Vec<String> = evaluated.map(of).collect();
+    let texts: Vec<String> = shown.iter().filter_map(of).collect();
     let hint = if shown[0].has_labels {
         ""
     } else {
@@ -121,7 +117,7 @@ fn lead(shown: &[Shown]) -> String {
     format!("{texts}. Intervals are at 95 %, by a bootstrap over images.{hint}")
 }
 
-fn row(name: &str, title: &str, metrics: &[&Value]) -> Row {
+fn row(name: &str, title: &str, metrics: &[&Metrics]) -> Row {
     // The longest name that the key begins with.
     let of_key = |metric: &&Metric| {
         name.strip_prefix(metric.name)
@@ -137,15 +133,15 @@ fn row(name: &str, title: &str, metrics: &[&Value]) -> Row {
             Some(Direction::LowerIsBetter) => "smaller",
             _ => "",
         },
-        values: metrics.iter().map(|metrics| cell(&metrics[name], metric)).collect(),
+        values: metrics.iter().map(|metrics| cell(metrics.get(name), metric)).collect(),
     }
 }
 
-fn cell(entry: &Value, metric: Option<&Metric>) -> Cell {
-    let Some(value) = entry["value"].as_f64() else { return Cell::default() };
-    let ends = |entry: &Value| entry["low"].as_f64().zip(entry["high"].as_f64());
-    let interval = ends(entry).map(|(low, high)| format!("{low:.4} to {high:.4}"));
-    let less = ends(&entry["less_deterministic"]);
+fn cell(record: Option<&MetricRecord>, metric: Option<&Metric>) -> Cell {
+    let record = record.cloned().unwrap_or_default();
+    let Some(value) = record.value else { return Cell::default() };
+    let interval = record.interval().map(|(low, high)| format!("{low:.4} to {high:.4}"));
+    let less = record.difference();
     let is_larger_better =
         metric.is_some_and(|metric| metric.direction == Direction::HigherIsBetter);
     let is_larger = match less {
@@ -169,7 +165,7 @@ fn cell(entry: &Value, metric: Option<&Metric>) -> Cell {
 }
 
 /// The scores of a metric: those of measures first, then the pass without dropout.
-fn table(metric: &Metric, names: &[&String], metrics: &[&Value]) -> Option<Found> {
+fn table(metric: &Metric, names: &[&str], metrics: &[&Metrics]) -> Option<Found> {
     let Headline { question, unit, reading, .. } = metric.headline?;
     let prefix = format!("{}.", metric.name);
     let of_score = |score: &str| {
@@ -191,21 +187,21 @@ fn table(metric: &Metric, names: &[&String], metrics: &[&Value]) -> Option<Found
 
 fn pictures(shown: &[Shown], notes: &mut Vec<String>) -> Vec<Picture> {
     let mut drawn = Vec::new();
-    for one in shown.iter().filter(|one| !one.run.metrics.is_null()) {
+    for one in shown.iter().filter(|one| one.run.metrics.is_some()) {
         let Some(folder) = &one.run.folder else { continue };
-        let (pictures, wrong) = read_curves(folder);
+        let (figures, wrong) = read_curves(folder);
         notes.extend(wrong.iter().map(|error| format!("{error}.")));
-        for picture in pictures {
-            for chart in &picture.charts {
+        for figure in figures {
+            for chart in &figure.charts {
                 let svg = chart::svg_of_page(chart);
-                drawn.push((picture.name, (one.name(), svg)));
+                drawn.push((figure.kind.name, (one.name(), svg)));
             }
         }
     }
-    let picture = |&Reading { name, title, how, bad_news }: &Reading| {
+    let picture = |&FigureKind { name, title, reading, bad_news, .. }: &FigureKind| {
         let of_name = drawn.iter().filter(|(of, _)| *of == name);
         let charts: Vec<_> = of_name.map(|(_, chart)| chart.clone()).collect();
-        (!charts.is_empty()).then_some(Picture { title, reading: how, bad_news, charts })
+        (!charts.is_empty()).then_some(Picture { title, reading, bad_news, charts })
     };
-    READINGS.iter().filter_map(picture).collect()
+    FIGURES.iter().filter_map(picture).collect()
 }

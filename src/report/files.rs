@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{LabelSource, PredictionFolder};
 use crate::output::folder::OutputFolder;
 use crate::output::page::data::ImageData;
-use crate::output::page::{DATA, FOLDER, Pictures, Place};
+use crate::output::page::{DATA, FOLDER, PageFolder, Pictures};
 use crate::record::ImageRecord;
 
 /// A run with what the page shows of each image.
@@ -25,7 +25,7 @@ use crate::record::ImageRecord;
 pub(super) struct Shown {
     pub(super) run: Run,
     /// Where its files are: [`FOLDER`], or [`OTHER`](crate::output::page::OTHER).
-    pub(super) place: &'static str,
+    pub(super) page_folder: &'static str,
     /// As many as rows.
     pub(super) images: Vec<Image>,
     /// Whether there are labels.
@@ -65,7 +65,7 @@ const MOST_KINDS: usize = 100;
 /// Looks at every image and writes what is not there yet.
 pub(super) fn prepare(
     run: Run,
-    place: Place<'_>,
+    page_folder: PageFolder<'_>,
     options: &Options<'_>,
 ) -> Result<Shown> {
     let labels = match (&run.folder, options.labels) {
@@ -77,12 +77,12 @@ pub(super) fn prepare(
         pool.map_err(|error| Error::runtime("starting threads", error.to_string()))?;
     let of_row = |row: &ImageRecord| match row.error {
         Some(_) => Ok(Image::default()),
-        None => prepare_image(&run, row, &place, options, labels.as_ref()),
+        None => prepare_image(&run, row, &page_folder, options, labels.as_ref()),
     };
     let images: Result<Vec<Image>> =
         pool.install(|| run.rows.par_iter().with_min_len(1).map(of_row).collect());
     let images = images?;
-    let mut notes: Vec<String> = match place.folder {
+    let mut notes: Vec<String> = match page_folder.folder {
         FOLDER => run.notes.clone(),
         _ => run
             .notes
@@ -91,29 +91,35 @@ pub(super) fn prepare(
             .collect(),
     };
     notes.extend(summed_up(&run, &images));
-    Ok(Shown { has_labels: labels.is_some(), run, place: place.folder, images, notes })
+    Ok(Shown {
+        has_labels: labels.is_some(),
+        run,
+        page_folder: page_folder.folder,
+        images,
+        notes,
+    })
 }
 
 fn prepare_image(
     run: &Run,
     row: &ImageRecord,
-    place: &Place<'_>,
+    page_folder: &PageFolder<'_>,
     options: &Options<'_>,
     labels: Option<&LabelSource>,
 ) -> Result<Image> {
     let mut image = Image::default();
     image.pictures =
-        pictures::prepare(run, row, place, options.images, &mut image.notes)?;
+        pictures::prepare(run, row, page_folder, options.images, &mut image.notes)?;
     let Some(folder) = &run.folder else { return Ok(image) };
     if !folder.task.has_maps() {
         image.truth = truth::of_class(row, labels);
         return Ok(image);
     }
-    let data = data(run, folder, row, place, &mut image.notes)?;
+    let data = data(run, folder, row, page_folder, &mut image.notes)?;
     image.shares.clone_from(&data.shares);
     image.has_data = data.classes.is_some() || !data.measures.is_empty();
     if let Some(labels) = labels {
-        image.truth = truth::of_map(&data, labels, row, place, &mut image.notes)?;
+        image.truth = truth::of_map(&data, labels, row, page_folder, &mut image.notes)?;
     }
     Ok(image)
 }
@@ -123,18 +129,18 @@ fn data(
     run: &Run,
     folder: &PredictionFolder,
     row: &ImageRecord,
-    place: &Place<'_>,
+    page_folder: &PageFolder<'_>,
     notes: &mut Vec<String>,
 ) -> Result<ImageData> {
     let own = OutputFolder::create(&run.path)?;
-    let written = Place::own(&own).path(DATA, &row.path, "js");
+    let written = PageFolder::own(&own).path(DATA, &row.path, "js");
     if let Ok(Some(script)) = own.read(&written)
         && let Ok(data) = ImageData::decode(&script)
         && data.id == row.path
         && (data.predicting || is_fresh(run, &written, &row.path))
     {
-        if place.folder != FOLDER {
-            place.save(DATA, &row.path, "js", Ok(script))?;
+        if page_folder.folder != FOLDER {
+            page_folder.save(DATA, &row.path, "js", Ok(script))?;
         }
         return Ok(data);
     }
@@ -142,7 +148,7 @@ fn data(
     let size = (side(row.width), side(row.height));
     let data = maps::read(run, folder, &row.path, size, notes);
     if data.classes.is_some() || !data.measures.is_empty() {
-        place.save(DATA, &row.path, "js", data.encode())?;
+        page_folder.save(DATA, &row.path, "js", data.encode())?;
     }
     Ok(data)
 }

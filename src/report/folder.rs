@@ -5,12 +5,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, RECORD, TABLE};
-use crate::record::{Column, Columns, ImageRecord, RunRecord};
+use crate::record::{Column, Columns, ImageRecord, MetricsRecord, RunRecord};
 
 /// A run, whole or not.
 #[derive(Debug)]
@@ -20,8 +18,8 @@ pub(super) struct Run {
     pub(super) record: Option<RunRecord>,
     /// What it predicts, where the record says so.
     pub(super) folder: Option<PredictionFolder>,
-    /// The metrics, `null` where it was not evaluated.
-    pub(super) metrics: Value,
+    /// The metrics; `None` if the run was not evaluated or they are damaged.
+    pub(super) metrics: Option<MetricsRecord>,
     /// The columns of the table.
     pub(super) columns: Columns,
     /// The rows of the table, one per image.
@@ -47,8 +45,9 @@ impl Run {
         }
         let record = read(&path.join(RECORD), RunRecord::decode, &mut notes);
         let metrics = path.join(METRICS);
-        let metrics = metrics.exists().then(|| read(&metrics, object, &mut notes));
-        let metrics = metrics.flatten().unwrap_or_default();
+        let metrics = metrics.exists().then_some(metrics);
+        let metrics =
+            metrics.and_then(|file| read(&file, MetricsRecord::decode, &mut notes));
         let of_record = |record| PredictionFolder::of_record(path, record).ok();
         let folder = record.clone().and_then(of_record);
         if folder.is_none() && record.is_some() {
@@ -110,10 +109,6 @@ fn read<T>(
     };
     notes.push(note);
     None
-}
-
-fn object(bytes: &[u8]) -> serde_json::Result<Value> {
-    serde_json::from_slice(bytes).map(Value::Object)
 }
 
 /// The columns and whole rows of the table.

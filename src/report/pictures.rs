@@ -12,7 +12,7 @@ use crate::output::folder::map_path;
 use crate::output::format::{FORMATS, Format};
 use crate::output::overlay::Photo;
 use crate::output::page::preview::Heat;
-use crate::output::page::{Pictures, Place};
+use crate::output::page::{PageFolder, Pictures};
 use crate::output::resample::Placement;
 use crate::record::ImageRecord;
 use crate::tensor::Map;
@@ -21,11 +21,11 @@ use crate::tensor::Map;
 pub(super) fn prepare(
     run: &Run,
     row: &ImageRecord,
-    place: &Place<'_>,
+    page_folder: &PageFolder<'_>,
     images: Option<&Path>,
     notes: &mut Vec<String>,
 ) -> Result<Pictures> {
-    let there = place.pictures(&row.path);
+    let there = page_folder.pictures(&row.path);
     if there.whole.and(there.small).is_some() {
         return Ok(there);
     }
@@ -39,11 +39,11 @@ pub(super) fn prepare(
                 placement: *placement,
                 bound: *bound,
             });
-            place.save_pictures(&row.path, photo, heat.as_ref())
+            page_folder.save_pictures(&row.path, photo, heat.as_ref())
         }
         Err(note) => {
             notes.push(note);
-            Ok(Pictures { whole: None, small: of_overlay(run, row, place)? })
+            Ok(Pictures { whole: None, small: of_overlay(run, row, page_folder)? })
         }
     }
 }
@@ -104,12 +104,12 @@ fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f3
 fn of_overlay(
     run: &Run,
     row: &ImageRecord,
-    place: &Place<'_>,
+    page_folder: &PageFolder<'_>,
 ) -> Result<Option<&'static str>> {
     let file = run.path.join(map_path("overlay", &row.path, "png"));
     let Ok(decoded) = read_image(&file, &ReadOptions::default()) else { return Ok(None) };
     let picture = &decoded.picture;
     let rgb = &picture.to_rgb8();
     let photo = Photo { width: picture.width, height: picture.height, rgb };
-    place.save_small(&row.path, photo, None).map(Some)
+    page_folder.save_small(&row.path, photo, None).map(Some)
 }

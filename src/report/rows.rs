@@ -114,7 +114,7 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
     let labels = if has_labels { rows(&label) } else { Value::Null };
     json!({
         "name": shown.name(),
-        "place": shown.place,
+        "place": shown.page_folder,
         "numbers": numbers,
         "decision": of_column(&Column::Decision),
         "predictionSet": of_column(&Column::PredictionSet),

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::evaluate::{ImageLabels, LabelSource};
 use crate::output::page::data::{ImageData, LabelData};
-use crate::output::page::{LABELS, Place};
+use crate::output::page::{LABELS, PageFolder};
 use crate::record::ImageRecord;
 use crate::tensor::ClassMap;
 
@@ -35,7 +35,7 @@ pub(super) fn of_map(
     data: &ImageData,
     labels: &LabelSource,
     row: &ImageRecord,
-    place: &Place<'_>,
+    page_folder: &PageFolder<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Truth> {
     let (Ok(classes), Some(plane)) = (data.class_map(), &data.classes) else {
@@ -62,6 +62,6 @@ pub(super) fn of_map(
     let found = ClassMap { height: classes.height, width: classes.width, classes: found };
     let script =
         LabelData::new(&row.path, &found, plane.place).and_then(|data| data.encode());
-    place.save(LABELS, &row.path, "js", script)?;
+    page_folder.save(LABELS, &row.path, "js", script)?;
     Ok(if all > 0 { Truth::Wrong(wrong as f32 / all as f32) } else { Truth::Unknown })
 }

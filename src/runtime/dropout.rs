@@ -9,62 +9,23 @@
     reason = "ONNX Runtime hands out input and output that may be one buffer"
 )]
 
-pub(super) mod groups;
 mod layout;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use half::f16;
 use ort::operator::{
-    BoxedKernel, ComputeContext, KernelContext, Operator, OperatorDomain, OperatorInput,
-    OperatorOutput,
+    BoxedKernel, ComputeContext, KernelContext, Operator, OperatorInput, OperatorOutput,
 };
 use ort::value::{PrimitiveTensorElementType, TensorElementType};
 
-use groups::{Drawing, Group, Groups, missing};
 use layout::{Layout, Run, TILE};
 
+use super::draw_groups::{self, Drawing, Group, Groups, missing};
+use super::site_counts::SiteCounts;
 use crate::operator::{self, GROWS, MASK_AXES, RATIO, VALUES};
 use crate::random::{self, Applied, Draws, MaskTable};
-
-/// Number of rows that each site has dropped from so far.
-#[derive(Debug)]
-pub(crate) struct SiteCounts(Vec<AtomicU64>);
-
-impl SiteCounts {
-    pub(crate) fn new(sites: usize) -> Self {
-        Self((0..sites).map(|_| AtomicU64::new(0)).collect())
-    }
-
-    /// The counts, in the order of the sites.
-    pub(crate) fn rows(&self) -> Vec<u64> {
-        self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect()
-    }
-
-    pub(super) fn add(&self, ordinal: usize, rows: usize) {
-        if let Some(count) = self.0.get(ordinal) {
-            count.fetch_add(rows as u64, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Registers the operator for each element type.
-pub(super) fn add_to(
-    domain: OperatorDomain,
-    counts: &Arc<SiteCounts>,
-) -> ort::Result<OperatorDomain> {
-    let single = DropoutOperator::<f32> {
-        counts: Arc::clone(counts),
-        element: std::marker::PhantomData,
-    };
-    let half = DropoutOperator::<f16> {
-        counts: Arc::clone(counts),
-        element: std::marker::PhantomData,
-    };
-    let noise = super::noise::NoiseOperator { counts: Arc::clone(counts) };
-    domain.add(single)?.add(half)?.add(noise)
-}
 
 /// An element type that dropout is applied to.
 trait Element: PrimitiveTensorElementType + Copy + Send + Sync + 'static {
@@ -106,9 +67,16 @@ impl Element for f16 {
     }
 }
 
-struct DropoutOperator<T> {
+/// The operator for one element type.
+pub(super) struct DropoutOperator<T> {
     counts: Arc<SiteCounts>,
-    element: std::marker::PhantomData<T>,
+    element: PhantomData<T>,
+}
+
+impl<T> DropoutOperator<T> {
+    pub(super) fn new(counts: &Arc<SiteCounts>) -> Self {
+        Self { counts: Arc::clone(counts), element: PhantomData }
+    }
 }
 
 impl<T: Element> Operator for DropoutOperator<T> {
@@ -121,7 +89,7 @@ impl<T: Element> Operator for DropoutOperator<T> {
     }
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
-        [OperatorInput::required(T::TYPE)].into_iter().chain(groups::inputs())
+        [OperatorInput::required(T::TYPE)].into_iter().chain(draw_groups::inputs())
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {

@@ -4,12 +4,14 @@ use std::ffi::{CStr, OsStr, c_char};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ort::AsPointer as _;
 use ort::environment::Environment;
+use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 
 use crate::error::{Error, Result};
 
 const HINT: &str = "run `make setup` in the checkout, or `pip install onnxruntime` in the active \
-                    environment, or name the library: --ort-lib FILE (1.20 or newer)";
+                    environment, or name the library: `ort_lib = FILE` (1.20 or newer)";
 
 /// Folder that `make setup` puts the library into, below the current one.
 const SET_UP: &str = ".ort/onnxruntime/capi";
@@ -24,6 +26,8 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 #[derive(Debug, Clone)]
 pub struct Runtime {
     pub(super) environment: Environment,
+    /// Sessions allocate from the arena of the environment instead of an arena each.
+    pub(super) shares_arena: bool,
     path: PathBuf,
     version: String,
     tried: Vec<String>,
@@ -33,13 +37,13 @@ impl Runtime {
     /// Finds the library and loads it.
     ///
     /// With `library` (a file, or a folder that holds it) or else the environment variable
-    /// `ORT_DYLIB_PATH`, only that place is tried. Otherwise: the folder of the executable; the
+    /// `ORT_DYLIB_PATH`, only that location is tried. Otherwise: the folder of the executable; the
     /// set-up folder `.ort` of each folder above it; the `onnxruntime` package of the active
     /// virtual or conda environment; the system's loader by name. The working directory and
     /// the folders of models and images are never searched, and no other program is run.
     ///
     /// # Errors
-    /// [`Error::RuntimeMissing`], with a line for each place, where none holds a library of
+    /// [`Error::RuntimeMissing`], with a line for each location, if none contains a library of
     /// version 1.20 or newer.
     pub fn find(library: Option<&Path>) -> Result<Self> {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,22 +57,29 @@ impl Runtime {
 
     fn search(library: Option<&Path>) -> Result<Self> {
         let mut tried = Vec::new();
-        for place in places(library) {
-            for file in place.files() {
+        for location in locations(library) {
+            for file in location.files() {
                 match load(&file) {
                     Ok((environment, version)) => {
                         tried.push(format!("  {}: version {version}", file.display()));
-                        return Ok(Self { environment, path: file, version, tried });
+                        let shares_arena = register_arena(&environment);
+                        return Ok(Self {
+                            environment,
+                            shares_arena,
+                            path: file,
+                            version,
+                            tried,
+                        });
                     }
                     Err(message) => {
-                        let named_by = place.named_by;
+                        let named_by = location.named_by;
                         tried.push(format!("  {}{named_by}: {message}", file.display()));
                     }
                 }
             }
-            if place.files().is_empty() {
-                let (path, named_by) = (place.path.display(), place.named_by);
-                tried.push(format!("  {path}{named_by}: {}", place.why_empty()));
+            if location.files().is_empty() {
+                let (path, named_by) = (location.path.display(), location.named_by);
+                tried.push(format!("  {path}{named_by}: {}", location.why_empty()));
             }
         }
         Err(Error::RuntimeMissing { tried, hint: Some(HINT.to_owned()) })
@@ -84,7 +95,7 @@ impl Runtime {
         &self.version
     }
 
-    /// A line for each place that was looked at, the last one the library's.
+    /// One line for each location that was tried; the last one is that of the library.
     pub fn tried(&self) -> &[String] {
         &self.tried
     }
@@ -109,15 +120,15 @@ impl Runtime {
 
 /// A folder to look into, a file, or a name for the system's loader.
 #[derive(Debug)]
-struct Place {
+struct LibraryLocation {
     path: PathBuf,
     by_name: bool,
     /// The setting that named it, if the user did.
     named_by: &'static str,
 }
 
-impl Place {
-    /// The libraries at a place, best first.
+impl LibraryLocation {
+    /// Returns the libraries at the location, the best first.
     fn files(&self) -> Vec<PathBuf> {
         if self.by_name || self.path.is_file() {
             return vec![self.path.clone()];
@@ -141,38 +152,38 @@ fn is_library(path: &Path) -> bool {
         || (name.starts_with("libonnxruntime.") && name.ends_with("dylib"))
 }
 
-fn places(library: Option<&Path>) -> Vec<Place> {
-    let place = |path: PathBuf| Place { path, by_name: false, named_by: "" };
+fn locations(library: Option<&Path>) -> Vec<LibraryLocation> {
+    let location = |path: PathBuf| LibraryLocation { path, by_name: false, named_by: "" };
     let from_variable =
         || std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty());
-    let named = library.map(|path| (path.to_owned(), " (--ort-lib)"));
+    let named = library.map(|path| (path.to_owned(), " (`ort_lib`)"));
     let named =
         named.or_else(|| from_variable().map(|path| (path.into(), " (ORT_DYLIB_PATH)")));
     if let Some((path, named_by)) = named {
         let path = std::path::absolute(&path).unwrap_or(path);
-        return vec![Place { path, by_name: false, named_by }];
+        return vec![LibraryLocation { path, by_name: false, named_by }];
     }
     let executable = std::env::current_exe().and_then(std::fs::canonicalize).ok();
     let above = executable.iter().flat_map(|path| path.ancestors().skip(1));
-    let mut places: Vec<Place> =
-        above.clone().take(1).map(|path| place(path.to_owned())).collect();
-    places.extend(
-        above.map(|path| path.join(SET_UP)).filter(|path| path.is_dir()).map(place),
+    let mut locations: Vec<LibraryLocation> =
+        above.clone().take(1).map(|path| location(path.to_owned())).collect();
+    locations.extend(
+        above.map(|path| path.join(SET_UP)).filter(|path| path.is_dir()).map(location),
     );
-    places.extend(environment_packages().into_iter().map(place));
+    locations.extend(environment_packages().into_iter().map(location));
     if cfg!(unix) {
         let names: &[&str] = if cfg!(target_os = "macos") {
             &["libonnxruntime.dylib"]
         } else {
             &["libonnxruntime.so.1", "libonnxruntime.so"]
         };
-        places.extend(names.iter().map(|name| Place {
+        locations.extend(names.iter().map(|name| LibraryLocation {
             path: PathBuf::from(name),
             by_name: true,
             named_by: "",
         }));
     }
-    places
+    locations
 }
 
 /// The `onnxruntime` packages of the active virtual or conda environment.
@@ -220,6 +231,32 @@ fn load(file: &Path) -> Result<(Environment, String), String> {
     environment
         .map(|environment| (environment, version))
         .map_err(|error| error.to_string())
+}
+
+/// Registers an arena that all sessions of the environment share; returns `false` if the library
+/// refuses. An arena keeps its memory for later runs: with one arena per session, prefix and
+/// suffix would each hold the activations of a large image.
+#[expect(unsafe_code, reason = "the bindings have no safe call for this")]
+fn register_arena(environment: &Environment) -> bool {
+    let info = MemoryInfo::new(
+        AllocationDevice::CPU,
+        0,
+        AllocatorType::Arena,
+        MemoryType::Default,
+    );
+    let Ok(info) = info else { return false };
+    let (environment, settings) = (environment.ptr().cast_mut(), std::ptr::null());
+    // SAFETY: both objects are alive during the call, which copies the description and locks the
+    // environment. A null pointer selects the default settings.
+    let status = unsafe {
+        (ort::api().CreateAndRegisterAllocator)(environment, info.ptr(), settings)
+    };
+    if status.0.is_null() {
+        return true;
+    }
+    // SAFETY: the status is an error of the call above, and is not used after this.
+    unsafe { (ort::api().ReleaseStatus)(status.0) };
+    false
 }
 
 /// Official libraries from 1.29 on write a device id and queue events below the user's cache

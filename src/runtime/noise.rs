@@ -7,8 +7,8 @@ use ort::operator::{
 };
 use ort::value::TensorElementType;
 
-use super::dropout::SiteCounts;
-use super::dropout::groups::{self, Drawing, Groups, missing};
+use super::draw_groups::{self, Drawing, Groups, missing};
+use super::site_counts::SiteCounts;
 use crate::operator::{self, GAUSSIAN, NUMBERS};
 use crate::random::{self, Stream};
 
@@ -25,7 +25,7 @@ impl Operator for NoiseOperator {
 
     fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
         let shape = OperatorInput::required(TensorElementType::Int64);
-        [shape].into_iter().chain(groups::inputs())
+        [shape].into_iter().chain(draw_groups::inputs())
     }
 
     fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {

@@ -33,8 +33,8 @@ pub(super) fn of_running(what: &str, text: &str) -> Error {
         .with_hint("check that the model runs in ONNX Runtime by itself on such an image")
 }
 
-const SMALLER: &str = "make images smaller (--resize WxH), run fewer rows at a time \
-                       (--batch-size 1) or close other programs";
+const SMALLER: &str = "make images smaller (`resize = WxH`), run fewer rows at a time \
+                       (`batch_size = 1`) or close other programs";
 
 /// Returns whether a run failed because memory ran out.
 pub(super) fn lacks_memory(text: &str) -> bool {

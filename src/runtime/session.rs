@@ -8,9 +8,10 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session as OrtSession, SessionInputValue};
 use ort::value::{Outlet, ValueType};
 
-use super::dropout::{self, SiteCounts};
 use super::library::Runtime;
+use super::operators;
 use super::refusal;
+use super::site_counts::SiteCounts;
 use super::value::{self, Value};
 use crate::error::{Error, Result};
 use crate::onnx::ElementType;
@@ -150,7 +151,12 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBu
         })?
         .with_intra_threads(options.threads.max(1))?
         // Threads that spin after a run take the cores from decoding, reducing and writing.
-        .with_intra_op_spinning(false)?;
+        .with_intra_op_spinning(false)?
+        // A pattern makes the second run of a shape allocate all its buffers again, as one block.
+        .with_memory_pattern(false)?;
+    if runtime.shares_arena {
+        builder = builder.with_env_allocators()?;
+    }
     #[cfg(test)]
     if options.keep_dropout {
         builder = builder.with_disabled_optimizers("EliminateDropout")?;
@@ -167,7 +173,7 @@ fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBu
     }
     if let Some(counts) = &options.sites {
         let domain = OperatorDomain::new(crate::operator::DOMAIN)?;
-        builder = builder.with_operators(dropout::add_to(domain, counts)?)?;
+        builder = builder.with_operators(operators::add_to(domain, counts)?)?;
     }
     Ok(builder)
 }

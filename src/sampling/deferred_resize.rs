@@ -6,7 +6,7 @@ use super::options::SamplingOptions;
 use super::scores::ScoreLayout;
 use super::size::Size;
 use crate::error::Result;
-use crate::graph::Plan;
+use crate::graph::{LastResize, Plan};
 use crate::runtime::Value;
 use crate::sums::{CategoricalSums, Coordinates, Scores};
 use crate::task::Item;
@@ -32,7 +32,7 @@ impl DeferredResize {
         {
             return None;
         }
-        let resize = plan.last_resizes()?.into_iter().next()?;
+        let resize = LastResize::of_heads(plan)?.into_iter().next()?;
         Some(Self { logits: resize.logits, coordinates: resize.coordinates })
     }
 

@@ -10,11 +10,11 @@ use super::image;
 use super::probe_tensor::ProbeTensor;
 use super::size::Size;
 use crate::error::Error;
-use crate::graph::{Plan, Preference, Shapes};
+use crate::graph::{Plan, Shapes, size_model, suspected_reason, with_open_batch};
 use crate::input::preprocessing::ModelInput;
 use crate::runtime::Value;
 
-/// The largest batch size that is looked into: examples for an export are small.
+/// Largest batch size that is opened: examples for an export are small.
 const MOST_IMAGES: usize = 256;
 
 /// A plan with a fixed batch size, and the noise images that it is run on.
@@ -38,31 +38,15 @@ impl OpenBatch<'_> {
             return Err(reason);
         }
         let shapes = self.shapes().map_err(text)?;
-        let mut reason = String::new();
-        for preference in Preference::ALL {
-            let candidate = self.plan.with_open_batch(&shapes, self.batch, preference);
-            let candidate = match candidate {
-                Ok(candidate) => candidate,
-                // The first reason explains more.
-                Err(why) if reason.is_empty() => return Err(why),
-                Err(_) => return Err(reason),
-            };
-            let is_guessed = candidate.is_guessed;
-            match self.prove(candidate.plan) {
-                Ok(opened) => return Ok(opened),
-                Err(why) if reason.is_empty() => reason = why,
-                Err(_) => {}
-            }
-            if !is_guessed {
-                break;
-            }
-        }
-        Err(reason)
+        let candidate = with_open_batch(self.plan, &shapes, self.batch).map_err(text)?;
+        self.prove(candidate).map_err(|reason| {
+            suspected_reason(self.plan, &shapes, self.batch).unwrap_or(reason)
+        })
     }
 
-    /// The sizes of all tensors in a run of the file's batch size.
+    /// Returns the sizes of all tensors in a run of the file's batch size.
     fn shapes(&self) -> Result<Shapes, Error> {
-        let (model, tensors) = self.plan.measuring();
+        let (model, tensors) = size_model(self.plan);
         let name = "model with the sizes of its tensors";
         let mut session = self.opener.deterministic(self.plan, name, &model)?;
         let image = image::noise_tensor(self.plan, self.input, 0, self.size)?;

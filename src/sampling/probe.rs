@@ -21,7 +21,9 @@ use super::size::{Size, Sizes};
 use super::stop::StopRule;
 use super::{Shortcut, model_input};
 use crate::error::{Error, Result};
-use crate::graph::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
+use crate::graph::{
+    Growing, Plan, SiteAxis, SuffixKind, TypedTensor, with_concatenations_split,
+};
 use crate::input::preprocessing::{Layout, ModelInput};
 use crate::runtime::{Runtime, Value};
 
@@ -178,7 +180,7 @@ pub(super) fn probe(
 ) -> Result<(ProbedModel, Sessions)> {
     options.check()?;
     let plan = if options.uses(Shortcut::SplitConcatenations) {
-        plan.with_concatenations_split()?
+        with_concatenations_split(plan)?
     } else {
         plan
     };
@@ -251,7 +253,7 @@ impl Probe<'_> {
             && options.uses(Shortcut::ExpandInPlace)
         {
             let by_rows = axes.cuts.iter().map(|layout| *layout == CutLayout::Rows(0));
-            plan.growing(&axes.sites, &by_rows.collect::<Vec<_>>())
+            Growing::of(&plan, &axes.sites, &by_rows.collect::<Vec<_>>())
         } else {
             Growing::default()
         };

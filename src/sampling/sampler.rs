@@ -137,7 +137,7 @@ impl Sampler {
         image_key: u64,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<Statistics>> {
-        let size = (image.height, image.width);
+        let size = image.size();
         let tensor =
             image::tensor(&self.model.plan, &self.model.input, image.values, size)?;
         let key = match self.options().masks {
@@ -159,7 +159,7 @@ impl Sampler {
         image_key: u64,
         on_pass: &mut dyn FnMut(Pass, &Scores<'_>),
     ) -> Result<()> {
-        let size = (image.height, image.width);
+        let size = image.size();
         let tensor =
             image::tensor(&self.model.plan, &self.model.input, image.values, size)?;
         self.run_each_pass(tensor, image_key, on_pass)

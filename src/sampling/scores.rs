@@ -165,7 +165,7 @@ fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<&'static Task>) -> Er
         .with_hint("export the model with class scores [N,C,H,W]");
     }
     let wanted = match task {
-        Some(task) => format!("class scores {} (--task {task})", task.output_axes),
+        Some(task) => format!("class scores {} (`task = {task}`)", task.output_axes),
         None => "class scores [N,C] or [N,C,H,W]".to_owned(),
     };
     Error::output(output, format!("its sizes are {sizes}, where {wanted} are expected")).with_hint(

@@ -6,6 +6,7 @@ use super::jsonl::Lines;
 use crate::cli::progress::Progress;
 use crate::cli::run::Run;
 use crate::cli::terminal;
+use crate::input::Remark;
 use crate::pipeline::{Event, Job, Summary};
 use crate::record::ImageRecord;
 use crate::sampling::Sampler;
@@ -19,6 +20,8 @@ pub(super) struct ProgressReporter<'a> {
     /// Hints that were printed.
     hints: HashSet<String>,
     lines: Option<Lines<'a>>,
+    /// Numbers of images by what was remarked about them.
+    remarks: BTreeMap<&'static str, usize>,
     /// Numbers of images by the policy's decision.
     decisions: BTreeMap<&'static str, usize>,
 }
@@ -32,6 +35,7 @@ impl<'a> ProgressReporter<'a> {
             progress,
             hints: HashSet::new(),
             lines: None,
+            remarks: BTreeMap::new(),
             decisions: BTreeMap::new(),
         }
     }
@@ -40,6 +44,7 @@ impl<'a> ProgressReporter<'a> {
         match event {
             Event::Started { sampler, kept } => self.started(sampler, *kept),
             Event::Kept(record) => self.write(record),
+            Event::Remark { id, remark } => self.remark(id, remark),
             Event::Done(record) => {
                 self.progress.step();
                 self.write(record);
@@ -79,6 +84,16 @@ impl<'a> ProgressReporter<'a> {
         }
     }
 
+    /// Prints the first remark of each kind, and counts the others.
+    fn remark(&mut self, id: &str, remark: &Remark) {
+        let n = self.remarks.entry(remark.kind()).or_insert(0);
+        *n += 1;
+        if *n == 1 {
+            let message = format!("{id} {remark}");
+            self.progress.aside(|| terminal::warning_with_hint(&message, remark.hint()));
+        }
+    }
+
     /// Counts the decision of the policy, and prints the record on standard output if `--jsonl`
     /// was given.
     fn write(&mut self, record: &ImageRecord) {
@@ -99,6 +114,9 @@ impl ProgressReporter<'_> {
     /// Prints the number of images, the speed, failures, the folder and the decisions.
     pub(super) fn sum_up(&self, summary: &Summary) {
         sum_up(self.job, summary);
+        for (kind, n) in self.remarks.iter().filter(|(_, n)| **n > 1) {
+            terminal::note(&format!("{n} images {kind}"));
+        }
         if !self.decisions.is_empty() {
             let counted = self.decisions.iter().map(|(what, n)| format!("{n} {what}"));
             terminal::note(&format!(

@@ -18,12 +18,13 @@ pub(in crate::cli) struct ResultArguments {
     #[arg(long, value_name = "LIST", default_value = "all", value_parser = names::measures, hide_short_help = true)]
     measures: List<&'static Measure>,
     #[arg(
-        help = "none, prediction, overlay, measures by name [default: prediction, predictive_entropy, mutual_information, overlay]",
+        help = "none, prediction, overlay, measures by name [default: prediction, overlay, and the measures that the task chooses]",
         long,
         value_name = "LIST",
-        default_value = "prediction,predictive_entropy,mutual_information,overlay",
-        value_parser = names::maps, hide_default_value = true, help_heading = FIRST)]
-    maps: Maps,
+        value_parser = names::maps,
+        help_heading = FIRST
+    )]
+    maps: Option<Maps>,
     /// Formats of these maps: png, png16, tiff, npy.
     #[arg(long, value_name = "LIST", default_value = "png", value_parser = names::formats, help_heading = FIRST)]
     formats: List<&'static Format>,
@@ -52,9 +53,9 @@ impl ResultArguments {
     pub(super) fn output(&self) -> Result<OutputOptions> {
         Ok(OutputOptions {
             measures: self.measures.0.clone(),
-            maps: self.maps.measures.clone(),
-            prediction: self.maps.prediction,
-            overlay: self.maps.overlay,
+            maps: self.maps.as_ref().map(|maps| maps.measures.clone()),
+            prediction: self.maps.as_ref().is_none_or(|maps| maps.prediction),
+            overlay: self.maps.as_ref().is_none_or(|maps| maps.overlay),
             formats: self.formats.0.clone(),
             map_size: match self.map_size {
                 MapSizeName::Image => MapSize::Image,
@@ -76,7 +77,7 @@ impl ResultArguments {
 pub(in crate::cli) fn table_only() -> OutputOptions {
     OutputOptions {
         measures: MEASURES.iter().collect(),
-        maps: Vec::new(),
+        maps: Some(Vec::new()),
         prediction: false,
         overlay: false,
         formats: Vec::new(),

@@ -37,7 +37,7 @@ fn bytes_of_hex(text: &str) -> Vec<u8> {
 }
 
 fn decoded(bytes: &[u8]) -> Result<Picture, Refusal> {
-    decode(bytes, &ReadOptions::default())
+    decode(bytes, Path::new("a"), &ReadOptions::default())
 }
 
 fn read(path: &Path) -> Result<Decoded> {
@@ -113,7 +113,9 @@ fn files_that_are_no_images_are_errors_with_a_way_out() {
         ("bytes.png", b"\0\x01", "not an image of a supported format"),
         ("zero.png", b"\0", "all its bytes are 0"),
         ("text.jpg", b"hello, I am a text\n", "not an image, but text"),
-        ("moving.png", b"GIF89a\x01\0\x01\0\0\0\0;", "GIF is not supported"),
+        ("moving.png", b"GIF89a\x01\0\x01\0\0\0\0;", "GIF: "),
+        ("phone.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC is not supported"),
+        ("scan.nii.gz", b"\x1f\x8b\x08\0", "NIfTI is not supported"),
         ("header.png", b"\x89PNG\r\n\x1a\n", "PNG: "),
         ("header.jpg", b"\xff\xd8\xff", "JPEG: the file ends before the image does"),
     ] {
@@ -226,7 +228,7 @@ proptest! {
         }
         let _ = decoded(&bytes);
         let four = ReadOptions { channels: Channels::Rgba, ..ReadOptions::default() };
-        let _ = decode(&bytes, &four);
+        let _ = decode(&bytes, Path::new("a"), &four);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::id;
 use crate::error::{Error, Result};
-use crate::input::decode::{Decoded, read_image};
+use crate::input::decode::{Decoded, is_other_format, quoted, read_image};
 use crate::input::settings::ReadOptions;
 
 /// A listed image.
@@ -63,6 +63,11 @@ impl ImageFile {
         self.below(&self.root.path)
     }
 
+    /// Returns whether the name is that of an image format that is not read.
+    pub fn is_of_other_format(&self) -> bool {
+        is_other_format(&self.path())
+    }
+
     /// Returns the absolute path of the root of its source, and the number of bytes at the beginning
     /// of the id that are not part of the path below it. `None` if the path does not follow from the
     /// id.
@@ -78,6 +83,12 @@ impl ImageFile {
     pub fn read(&self, options: &ReadOptions) -> Result<Decoded> {
         let path = self.path();
         read_image(&path, options).map_err(|error| match &error {
+            Error::Read { source, .. }
+                if source.kind() != io::ErrorKind::PermissionDenied
+                    && path.is_symlink() =>
+            {
+                broken_link(&path)
+            }
             Error::Read { source, .. } if is_missing(source) => self.missing(&path),
             Error::Image { .. } if path.is_dir() => {
                 Error::image(&path, "is a folder; a list names files")
@@ -144,6 +155,26 @@ impl ImageFile {
             None => folder.join(self.id.get(self.root.skip..).unwrap_or_default()),
         }
     }
+}
+
+/// Creates the error for a link that does not lead to a file.
+fn broken_link(path: &Path) -> Error {
+    let target = fs::read_link(path).unwrap_or_default();
+    let target = target.to_string_lossy();
+    let file = quoted(&path.to_string_lossy());
+    let hint = if target.contains(".git/annex/") {
+        format!("fetch the content: `git annex get {file}`")
+    } else if target.contains(".dvc/cache/") || target.contains("/files/md5/") {
+        format!("fetch the content: `dvc pull {file}`")
+    } else {
+        format!("restore the file that the link names, or remove the link: `rm {file}`")
+    };
+    let message = if fs::canonicalize(path).is_err_and(|error| is_missing(&error)) {
+        format!("is a link to {target}, which does not exist")
+    } else {
+        format!("is a link to {target}, which leads nowhere")
+    };
+    Error::image(path, message).with_hint(hint)
 }
 
 fn is_missing(error: &io::Error) -> bool {

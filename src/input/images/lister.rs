@@ -1,6 +1,7 @@
 //! Collects the images of sources.
 
 use std::ffi::OsStr;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
@@ -11,6 +12,7 @@ use super::file::{self, ImageFile, Kind, Root};
 use super::pattern::{self, Pattern};
 use super::{EXTENSIONS, Listing, Source, id, list, repeats};
 use crate::error::{Error, Result};
+use crate::input::decode::is_other_format;
 
 /// Collects images from sources.
 pub(super) struct Lister<'a> {
@@ -213,7 +215,16 @@ impl Lister<'_> {
                     }
                 }
                 Ok(_) => {}
-                Err(error) if is_broken_link(&error) => self.broken_links += 1,
+                Err(error) if is_broken_link(&error) => {
+                    let path = error.path().unwrap_or(start);
+                    let relative = path.strip_prefix(start).unwrap_or(path);
+                    let is_folder = error.loop_ancestor().is_some();
+                    if is_folder || !is_image(path) {
+                        self.broken_links += 1;
+                    } else if (wanted.takes)(relative) {
+                        images.push(image(&shared, relative));
+                    }
+                }
                 Err(error) if is_gone(&error) && error.depth() > 0 => {}
                 Err(error) => {
                     let path = error.path().unwrap_or(start).to_owned();
@@ -247,9 +258,20 @@ fn holds_results(entry: &DirEntry) -> bool {
     entry.file_type().is_dir() && has("predictions.csv") && has("run.json")
 }
 
+/// Returns whether a file is named like an image, of a format that is read or of another one.
 fn is_image(path: &Path) -> bool {
-    let extension = path.extension().map(OsStr::to_ascii_lowercase);
-    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == **known))
+    let extension = path.extension().map(OsStr::to_ascii_lowercase).unwrap_or_default();
+    // The headers of other programs' data have the name of a Radiance image, too.
+    if extension == "hdr" {
+        return begins_like_radiance(path);
+    }
+    EXTENSIONS.iter().any(|known| extension == **known) || is_other_format(path)
+}
+
+fn begins_like_radiance(path: &Path) -> bool {
+    let mut start = [0; 2];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"#?"
 }
 
 /// Recognizes a link in a circle, to itself or to nothing.

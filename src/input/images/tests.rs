@@ -73,6 +73,16 @@ fn images_are_listed_in_bytewise_order_of_their_relative_path() {
 }
 
 #[test]
+fn images_of_other_formats_are_listed_so_that_reading_them_says_why() {
+    let folder =
+        folder(&["a.HEIC", "b.nii.gz", "c.tar.gz", "d.gif", "scan.dcm", "x.mov"]);
+    fs::write(folder.path().join("envi.hdr"), "ENVI\nsamples = 3\n").unwrap();
+    fs::write(folder.path().join("lamp.hdr"), "#?RADIANCE\n").unwrap();
+    let expected = ["a.HEIC", "b.nii.gz", "d.gif", "lamp.hdr", "scan.dcm"];
+    assert_eq!(ids(folder.path(), None), expected);
+}
+
+#[test]
 fn a_hidden_folder_that_is_asked_for_is_read() {
     let folder = folder(&[".cache/1.png"]);
     assert_eq!(ids(&folder.path().join(".cache"), None), ["1.png"]);
@@ -126,9 +136,9 @@ fn what_gives_no_image_is_an_error_with_the_way_out() {
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("empty")).unwrap();
     let cases = [
-        (at("empty"), "no images in this folder", "jpg, pam, pbm"),
+        (at("empty"), "no images in this folder", "jpg, lsm, mpo, pam, pbm"),
         (at("missing"), "no such file or folder", "standard input"),
-        (at("*.txt"), "*.txt: no image matches this pattern", "jpg, pam, pbm"),
+        (at("*.txt"), "*.txt: no image matches this pattern", "jpg, lsm, mpo, pam, pbm"),
         (at("*/*.JPG"), "*/*.JPG: no image matches this pattern", "upper and lower"),
         (at("missing/*.png"), "needs the folder", "working directory"),
         (at("sub/[a.png"), "not a valid pattern: unclosed character class", "[*]"),
@@ -228,7 +238,7 @@ mod on_unix {
     use super::*;
 
     #[test]
-    fn links_are_followed_and_those_in_a_circle_or_to_nothing_left_out() {
+    fn links_are_followed_and_those_to_nothing_are_images_that_cannot_be_read() {
         let there = folder(&["x.png", "sub/y.png"]);
         let folder = folder(&["a.png"]);
         let link = |target: &Path, name: &str| {
@@ -238,13 +248,45 @@ mod on_unix {
         link(&there.path().join("sub"), "c");
         link(folder.path(), "circle");
         link(Path::new("nowhere.png"), "d.png");
+        link(Path::new("nowhere"), "notes");
         link(Path::new("itself.png"), "itself.png");
         link(Path::new("a.png/below"), "e.png");
+        link(Path::new("../.git/annex/objects/x/SHA256E-s1--ab.jpg"), "f.jpg");
+        link(Path::new("/data/.dvc/cache/files/md5/ab/cd"), "g h.heic");
         let listing = listed(&[folder.path().to_owned()], None).unwrap();
-        assert_eq!(ids_of(&listing), ["a.png", "b.png", "c/y.png"]);
-        assert_eq!((listing.broken_links, listing.unreadable.len()), (4, 0));
+        assert_eq!(
+            ids_of(&listing),
+            [
+                "a.png",
+                "b.png",
+                "c/y.png",
+                "d.png",
+                "e.png",
+                "f.jpg",
+                "g h.heic",
+                "itself.png"
+            ]
+        );
+        assert_eq!((listing.broken_links, listing.unreadable.len()), (2, 0));
+        for (id, message, hint) in [
+            ("d.png", "is a link to nowhere.png, which does not exist", "`rm "),
+            (
+                "e.png",
+                "is a link to a.png/below, which does not exist",
+                "remove the link",
+            ),
+            ("f.jpg", "is a link to ../.git/annex/objects/", "`git annex get "),
+            ("g h.heic", "is a link to /data/.dvc/cache", "g h.heic'`"),
+            ("itself.png", "is a link to itself.png, which leads nowhere", "`rm "),
+        ] {
+            let image = listing.images.iter().find(|image| image.id() == id).unwrap();
+            let error = image.read(&ReadOptions::default()).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+            assert!(error.hint().unwrap().contains(hint), "{:?}", error.hint());
+        }
         let out = folder.path().join("c");
-        assert_eq!(ids(folder.path(), Some(&out)), ["a.png", "b.png"]);
+        let listing = listed(&[folder.path().to_owned()], Some(&out)).unwrap();
+        assert!(!ids_of(&listing).contains(&"c/y.png"));
         let (message, _) = refusal(&[folder.path().join("d.png")], None);
         assert!(message.contains("d.png: no such file or folder"), "{message}");
     }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::partial_config::{ConfigStack, Place, Resolved};
+use super::partial_config::{ConfigStack, Resolved, SettingLocation};
 use super::text_file;
 use crate::error::{Error, Result};
 use crate::palette::{KNOWN, Palette};
@@ -63,7 +63,7 @@ pub(super) fn resolve(
             .with_hint("give a color for each class and no more"));
     }
     if let Some(names) = classes {
-        check(&palette.value, &palette.place, names.value.len(), &names.origin)?;
+        check(&palette.value, &palette.location, names.value.len(), &names.origin)?;
     }
     Ok(Some(palette))
 }
@@ -71,7 +71,7 @@ pub(super) fn resolve(
 /// Refuses a palette with fewer colors than there are classes; `counted` names what has them.
 pub(super) fn check(
     palette: &Palette,
-    place: &Place,
+    location: &SettingLocation,
     n_classes: usize,
     counted: &str,
 ) -> Result<()> {
@@ -80,7 +80,7 @@ pub(super) fn check(
         return Ok(());
     }
     let message = format!("holds {n} colors for {n_classes} classes ({counted})");
-    Err(place.error(message).with_hint(
+    Err(location.error(message).with_hint(
         "give a color for each class, or leave the palette out for built-in colors",
     ))
 }

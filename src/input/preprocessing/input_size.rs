@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::partial_config::{Place, Resolved};
+use super::partial_config::{Resolved, SettingLocation};
 use crate::error::{Error, Result};
 use crate::input::settings::{Crop, Pad, Resize, Size};
 
@@ -32,25 +32,25 @@ impl FixedInputSize {
         pad: &Resolved<Pad>,
     ) -> Result<()> {
         let before_pad = match (crop.value, resize.value) {
-            (Crop::Center(size), _) => Some((&crop.place, size)),
-            (Crop::None, Resize::Exact(size)) => Some((&resize.place, size)),
+            (Crop::Center(size), _) => Some((&crop.location, size)),
+            (Crop::None, Resize::Exact(size)) => Some((&resize.location, size)),
             (Crop::None, _) => None,
         };
-        let (place, size) = match (pad.value, before_pad) {
-            (Pad::To(to), Some((place, size)))
+        let (location, size) = match (pad.value, before_pad) {
+            (Pad::To(to), Some((location, size)))
                 if size.width > to.width || size.height > to.height =>
             {
                 let message = format!("{size} cannot be padded to {to}");
-                return Err(place
+                return Err(location
                     .error(message)
                     .with_hint("give a smaller size here, or a larger one to pad to"));
             }
-            (Pad::To(size), _) => (&pad.place, size),
-            (Pad::None, Some((place, size))) => (place, size),
+            (Pad::To(size), _) => (&pad.location, size),
+            (Pad::None, Some((location, size))) => (location, size),
             (Pad::Multiple(multiple), Some((_, size))) => {
                 let side = |side: usize| side.next_multiple_of(multiple.max(1));
                 let padded = Size { width: side(size.width), height: side(size.height) };
-                (&pad.place, padded)
+                (&pad.location, padded)
             }
             (_, None) if resize.value == Resize::None => return Ok(()),
             (_, None) => return self.check_open(resize),
@@ -59,7 +59,7 @@ impl FixedInputSize {
             return Ok(());
         }
         let message = format!("gives {size}, but the model's input is fixed at {self}");
-        Err(place.error(message).with_hint(self.stretch_hint(resize, crop, pad)))
+        Err(location.error(message).with_hint(self.stretch_hint(resize, crop, pad)))
     }
 
     /// Refuses a resize that leaves a side to the image if the size is fixed.
@@ -131,9 +131,9 @@ impl FixedInputSize {
 
 /// Returns whether a value is from a configuration file, or from a preset.
 fn is_from_file<T>(resolved: &Resolved<T>) -> bool {
-    match resolved.place {
-        Place::Option(name) => name == "preset",
-        Place::File(_) => resolved.origin != MODEL_INPUT,
+    match resolved.location {
+        SettingLocation::Option(name) => name == "preset",
+        SettingLocation::File(_) => resolved.origin != MODEL_INPUT,
     }
 }
 
@@ -145,23 +145,23 @@ pub(super) fn check_sizes(
     max_pixels: u64,
 ) -> Result<()> {
     let resized = match resize.value {
-        Resize::Exact(size) | Resize::Cover(size) => Some((size, &resize.place)),
+        Resize::Exact(size) | Resize::Cover(size) => Some((size, &resize.location)),
         _ => None,
     };
     let cropped = match crop.value {
-        Crop::Center(size) => Some((size, &crop.place)),
+        Crop::Center(size) => Some((size, &crop.location)),
         Crop::None => None,
     };
     let padded = match pad.value {
-        Pad::To(size) => Some((size, &pad.place)),
+        Pad::To(size) => Some((size, &pad.location)),
         Pad::None | Pad::Multiple(_) => None,
     };
     let mut sizes = [resized, cropped, padded].into_iter().flatten();
     match sizes.find(|(size, _)| size.pixels() > max_pixels) {
         None => Ok(()),
-        Some((size, place)) => {
+        Some((size, location)) => {
             let message = format!("{size} has more than {max_pixels} pixels");
-            Err(place.error(message).with_hint(
+            Err(location.error(message).with_hint(
                 "give a smaller size with `resize` and `crop`, or raise `max_pixels`",
             ))
         }

@@ -17,12 +17,13 @@ use crate::task::Task;
 /// Largest `pad_to_multiple`, the same as in a sidecar.
 const LARGEST_MULTIPLE: usize = u16::MAX as usize;
 
-/// Declares the settings that a sidecar and [`Options`] can give: key, type and documentation.
+/// Declares the settings that a sidecar and [`Options`] can give: key, type, default and
+/// documentation.
 ///
 /// A row becomes a field of [`Options`], a field of [`PartialConfig`], a key of the sidecar, and
-/// a function of [`ConfigStack`] that finds the value in effect.
+/// a function of [`ConfigStack`] that finds the value in effect ([`accessor`]).
 macro_rules! settings {
-    ($($(#[$doc:meta])* $key:ident: $type:ty,)+) => {
+    ($($(#[$doc:meta])* $key:ident: $type:ty = $kind:ident $(($default:expr))?,)+) => {
         /// Preprocessing options. They win over configuration files; `None` leaves a setting to
         /// the files and to its default.
         #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,56 +79,100 @@ macro_rules! settings {
             fn copy_options(options: &Options) -> Self {
                 Self { $($key: options.$key.clone(),)+ ..Self::default() }
             }
+
+            /// Returns the default of every key as text; `None` for a key without one.
+            #[cfg(test)]
+            pub(super) fn defaults() -> Vec<(&'static str, Option<String>)> {
+                let mut defaults = Vec::new();
+                $({
+                    let default: Option<String> = None;
+                    $(let default = default.or_else(|| Some($default.to_string()));)?
+                    defaults.push((stringify!($key), default));
+                })+
+                defaults
+            }
         }
 
-        #[allow(dead_code, reason = "a preset, mean and std are resolved together")]
         impl ConfigStack {
-            $(
-                /// Returns the value of the last source that gives this setting.
-                pub(super) fn $key(&self) -> Option<Resolved<$type>> {
-                    self.last(stringify!($key), |config| config.$key.clone())
-                }
-            )+
+            $(accessor! { $key: $type = $kind $(($default))? })+
         }
     };
 }
 
+/// Defines the function of [`ConfigStack`] that finds the value of a setting in effect. The kind
+/// is the last part of a row of the table:
+///
+/// - `optional`: the setting has no default.
+/// - `default(value)`: the value applies if no source gives another.
+/// - `implied_or(value)`: another setting or the model may imply a value, if no source gives one.
+/// - `scale`: [`Scale`](super::scale::Scale) resolves the setting together with others, so it
+///   has no function.
+macro_rules! accessor {
+    ($key:ident: $type:ty = optional) => {
+        /// Returns the value of the last source that gives this setting.
+        pub(super) fn $key(&self) -> Option<Resolved<$type>> {
+            self.last(stringify!($key), |config| config.$key.clone())
+        }
+    };
+    ($key:ident: $type:ty = default($default:expr)) => {
+        /// Returns the value of the last source that gives this setting, or the default.
+        pub(super) fn $key(&self) -> Resolved<$type> {
+            let explicit = self.last(stringify!($key), |config| config.$key.clone());
+            explicit.unwrap_or_else(|| Resolved::default(stringify!($key), $default))
+        }
+    };
+    ($key:ident: $type:ty = implied_or($default:expr)) => {
+        /// Returns the value of the last source that gives this setting, or the implied value, or
+        /// the default.
+        pub(super) fn $key(
+            &self,
+            implied: impl FnOnce() -> Option<Resolved<$type>>,
+        ) -> Resolved<$type> {
+            let explicit = self.last(stringify!($key), |config| config.$key.clone());
+            explicit
+                .or_else(implied)
+                .unwrap_or_else(|| Resolved::default(stringify!($key), $default))
+        }
+    };
+    ($key:ident: $type:ty = scale) => {};
+}
+
 settings! {
     /// Meaning of the model's output.
-    task: &'static Task,
+    task: &'static Task = optional,
     /// Mean and standard deviation by name; some presets also set sizes.
-    preset: Preset,
+    preset: Preset = scale,
     /// Channels of the model's input.
-    channels: Channels,
+    channels: Channels = implied_or(Channels::Rgb),
     /// Mean that is subtracted: one number, or one for each channel. For 8-bit images it refers
     /// to values in 0..1, for floating-point images to the values themselves.
-    mean: Vec<f32>,
+    mean: Vec<f32> = scale,
     /// Standard deviation, the divisor after subtracting the mean; same form as `mean`.
-    std: Vec<f32>,
+    std: Vec<f32> = scale,
     /// Rule for the size after resizing.
-    resize: Resize,
+    resize: Resize = implied_or(Resize::None),
     /// Interpolation of the resize.
-    interpolation: Interpolation,
+    interpolation: Interpolation = default(Interpolation::Bilinear),
     /// Widens the filter when an image is made smaller.
-    antialias: bool,
+    antialias: bool = implied_or(true),
     /// Library whose arithmetic resizes.
-    resampler: Resampler,
+    resampler: Resampler = default(Resampler::Torchvision),
     /// Part of the resized image that the network sees.
-    crop: Crop,
+    crop: Crop = default(Crop::None),
     /// Rounding of the crop.
-    crop_rule: CropRule,
+    crop_rule: CropRule = default(CropRule::Torchvision),
     /// Treatment of transparency.
-    alpha: Alpha,
+    alpha: Alpha = default(Alpha::Drop),
     /// Size after padding.
-    pad: Pad,
+    pad: Pad = default(Pad::None),
     /// Sides that are padded.
-    pad_side: PadSide,
+    pad_side: PadSide = default(PadSide::End),
     /// Values of the padding.
-    fill: Fill,
+    fill: Fill = default(Fill::Zero),
     /// Names of the classes by index.
-    classes: Vec<String>,
+    classes: Vec<String> = optional,
     /// Colors of the classes by index.
-    palette: Palette,
+    palette: Palette = optional,
 }
 
 /// Provenance of a value.
@@ -135,25 +180,25 @@ settings! {
 pub(super) struct Provenance {
     /// Source as it is listed: `streets.toml`, `` `mean` `` (an option), `default`.
     pub(super) origin: String,
-    /// Place that an error names.
-    pub(super) place: Place,
+    /// Location that an error names.
+    pub(super) location: SettingLocation,
 }
 
-/// Place of a value, as an error names it.
+/// Location of a value, as an error names it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Place {
+pub(super) enum SettingLocation {
     /// An option, by its name in snake case.
     Option(&'static str),
     /// A file with a key (`streets.toml: mean`), or a property of the model.
     File(String),
 }
 
-impl Place {
-    /// Creates an error about the value at this place.
+impl SettingLocation {
+    /// Creates an error about the value at this location.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
         match self {
             Self::Option(name) => Error::setting(*name, message),
-            Self::File(place) => Error::configuration(place, message),
+            Self::File(location) => Error::configuration(location, message),
         }
     }
 }
@@ -189,10 +234,10 @@ impl PartialConfig {
         &mut self,
         key: &'static str,
         origin: impl Into<String>,
-        place: impl Into<String>,
+        location: impl Into<String>,
     ) {
-        let place = Place::File(place.into());
-        self.provenance.insert(key, Provenance { origin: origin.into(), place });
+        let location = SettingLocation::File(location.into());
+        self.provenance.insert(key, Provenance { origin: origin.into(), location });
     }
 
     /// Returns the provenance of a key.
@@ -201,7 +246,7 @@ impl PartialConfig {
             (Some(provenance), _) => provenance.clone(),
             (None, Some(file)) => Provenance {
                 origin: file.clone(),
-                place: Place::File(format!("{file}: {key}")),
+                location: SettingLocation::File(format!("{file}: {key}")),
             },
             (None, None) => Provenance::of_option(key),
         }
@@ -215,7 +260,7 @@ impl PartialConfig {
 
 impl Provenance {
     fn of_option(name: &'static str) -> Self {
-        Self { origin: format!("`{name}`"), place: Place::Option(name) }
+        Self { origin: format!("`{name}`"), location: SettingLocation::Option(name) }
     }
 }
 
@@ -243,14 +288,14 @@ pub(super) struct Resolved<T> {
     pub(super) key: &'static str,
     pub(super) value: T,
     pub(super) origin: String,
-    pub(super) place: Place,
+    pub(super) location: SettingLocation,
 }
 
 impl<T> Resolved<T> {
     /// Returns a value that a source gives.
     pub(super) fn explicit(config: &PartialConfig, key: &'static str, value: T) -> Self {
-        let Provenance { origin, place } = config.provenance(key);
-        Self { key, value, origin, place }
+        let Provenance { origin, location } = config.provenance(key);
+        Self { key, value, origin, location }
     }
 
     /// Returns a value that no source gives.
@@ -260,15 +305,20 @@ impl<T> Resolved<T> {
 
     /// Returns a value that follows from something else, which `origin` names.
     pub(super) fn implied(key: &'static str, value: T, origin: &str) -> Self {
-        let place = match origin {
-            DEFAULT => Place::Option(key),
-            origin => Place::File(origin.to_owned()),
+        let location = match origin {
+            DEFAULT => SettingLocation::Option(key),
+            origin => SettingLocation::File(origin.to_owned()),
         };
-        Self { key, value, origin: origin.to_owned(), place }
+        Self { key, value, origin: origin.to_owned(), location }
+    }
+
+    /// Returns `true` if a source gives the value or something implies it.
+    pub(super) fn is_chosen(&self) -> bool {
+        self.origin != DEFAULT || self.location != SettingLocation::Option(self.key)
     }
 
     /// Creates an error about this value.
     pub(super) fn error(&self, message: impl Into<String>) -> Error {
-        self.place.error(message)
+        self.location.error(message)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::input_size::MODEL_INPUT;
-use super::partial_config::{ConfigStack, PartialConfig, Place, Resolved};
+use super::partial_config::{ConfigStack, PartialConfig, Resolved, SettingLocation};
 use super::presets;
 use crate::error::{Error, Result};
 use crate::input::settings::{Channels, ModelInput};
@@ -29,10 +29,13 @@ pub(super) fn resolve_channels(
     input: &ModelInput,
 ) -> Result<Resolved<Channels>> {
     let count = input.channels;
-    let channels = configs.channels().unwrap_or_else(|| match count {
-        1 => Resolved::implied("channels", Channels::Gray, MODEL_INPUT),
-        4 => Resolved::implied("channels", Channels::Rgba, MODEL_INPUT),
-        _ => Resolved::default("channels", Channels::Rgb),
+    let channels = configs.channels(|| {
+        let channels = match count {
+            1 => Channels::Gray,
+            4 => Channels::Rgba,
+            _ => return None,
+        };
+        Some(Resolved::implied("channels", channels, MODEL_INPUT))
     });
     if channels.value.count() == count {
         return Ok(channels);
@@ -95,7 +98,7 @@ impl Scale {
 /// values are not bounded, can be scaled with it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct OnlyForFloats {
-    place: Place,
+    location: SettingLocation,
     message: String,
 }
 
@@ -105,7 +108,7 @@ impl OnlyForFloats {
         let find = |numbers: &Numbers, what: &str, largest: f32| {
             let number = numbers.value.iter().find(|number| number.abs() > largest)?;
             let message = format!("{number} is not the {what} of values in 0..1");
-            Some(Self { place: numbers.place.clone(), message })
+            Some(Self { location: numbers.location.clone(), message })
         };
         find(mean, "mean", LARGEST_MEAN)
             .or_else(|| find(std, "standard deviation", LARGEST_STD))
@@ -113,7 +116,7 @@ impl OnlyForFloats {
 
     /// Creates the error for an image of 8 or 16 bits.
     pub(super) fn error(&self) -> Error {
-        self.place.error(&self.message).with_hint(DIVIDE)
+        self.location.error(&self.message).with_hint(DIVIDE)
     }
 }
 
@@ -158,7 +161,12 @@ fn resolve_numbers(
                 })?;
             let value = if key == "mean" { mean } else { std };
             let origin = format!("preset {preset} ({})", resolved.origin);
-            return Ok(Some(Resolved { key, value, origin, place: resolved.place }));
+            return Ok(Some(Resolved {
+                key,
+                value,
+                origin,
+                location: resolved.location,
+            }));
         }
     }
     Ok(None)

@@ -2,7 +2,7 @@
 
 use super::geometry::{Geometry, Steps};
 use super::input_size::{FixedInputSize, MODEL_INPUT, check_sizes};
-use super::partial_config::{ConfigStack, Place, Resolved};
+use super::partial_config::{ConfigStack, Resolved, SettingLocation};
 use super::resize::{Method, Pixels};
 use super::sizes::resized;
 use crate::error::{Error, Result};
@@ -35,26 +35,16 @@ impl SpatialTransform {
         max_pixels: u64,
     ) -> Result<Self> {
         let input_size = FixedInputSize { width: input.width, height: input.height };
-        let crop = or_default(configs.crop(), "crop", Crop::None);
-        let pad = or_default(configs.pad(), "pad", Pad::None);
-        let resize = configs
-            .resize()
-            .unwrap_or_else(|| default_resize(input_size, crop.value, pad.value));
+        let (crop, pad) = (configs.crop(), configs.pad());
+        let resize = configs.resize(|| implied_resize(input_size, crop.value, pad.value));
         check_sizes(&resize, &crop, &pad, max_pixels)?;
         input_size.check(&resize, &crop, &pad)?;
-        let interpolation =
-            or_default(configs.interpolation(), "interpolation", Interpolation::Bilinear);
-        let resampler =
-            or_default(configs.resampler(), "resampler", Resampler::Torchvision);
+        let (interpolation, resampler) = (configs.interpolation(), configs.resampler());
         let antialias = resolve_antialias(configs, resampler.value, interpolation.value)?;
         let transform = Self {
-            crop_rule: or_default(
-                configs.crop_rule(),
-                "crop_rule",
-                CropRule::Torchvision,
-            ),
-            pad_side: or_default(configs.pad_side(), "pad_side", PadSide::End),
-            fill: or_default(configs.fill(), "fill", Fill::Zero),
+            crop_rule: configs.crop_rule(),
+            pad_side: configs.pad_side(),
+            fill: configs.fill(),
             resize,
             interpolation,
             resampler,
@@ -110,7 +100,7 @@ impl SpatialTransform {
             ))
         })?;
         if geometry.seen().pixels() > self.max_pixels {
-            return Err(self.too_large(image, geometry.seen(), &self.pad.place));
+            return Err(self.too_large(image, geometry.seen(), &self.pad.location));
         }
         self.input_size.check_image(geometry.seen())?;
         Ok(geometry)
@@ -124,13 +114,13 @@ impl SpatialTransform {
         if resized.pixels().max(between.pixels()) <= self.max_pixels {
             return Ok(());
         }
-        Err(self.too_large(image, resized, &self.resize.place))
+        Err(self.too_large(image, resized, &self.resize.location))
     }
 
-    fn too_large(&self, image: Size, size: Size, place: &Place) -> Error {
+    fn too_large(&self, image: Size, size: Size, location: &SettingLocation) -> Error {
         let message =
             format!("{image} to {size} takes more than {} pixels", self.max_pixels);
-        place.error(message).with_hint(
+        location.error(message).with_hint(
             "leave this image out, choose another `resize`, or raise `max_pixels`",
         )
     }
@@ -168,22 +158,18 @@ fn entry<T: ToString>(resolved: &Resolved<T>) -> (&'static str, String, &str) {
     (resolved.key, resolved.value.to_string(), &resolved.origin)
 }
 
-fn or_default<T>(
-    resolved: Option<Resolved<T>>,
-    key: &'static str,
-    default: T,
-) -> Resolved<T> {
-    resolved.unwrap_or_else(|| Resolved::default(key, default))
-}
-
-/// Returns the resize if no source gives one: to the size that the model fixes, unless a crop or
-/// a padding to a size is given.
-fn default_resize(input_size: FixedInputSize, crop: Crop, pad: Pad) -> Resolved<Resize> {
+/// Returns the resize that the model implies: to the size that it fixes, unless a crop or a
+/// padding to a size is given.
+fn implied_resize(
+    input_size: FixedInputSize,
+    crop: Crop,
+    pad: Pad,
+) -> Option<Resolved<Resize>> {
     match (input_size.both_sides(), crop, pad) {
         (Some(size), Crop::None, Pad::None | Pad::Multiple(_)) => {
-            Resolved::implied("resize", Resize::Exact(size), MODEL_INPUT)
+            Some(Resolved::implied("resize", Resize::Exact(size), MODEL_INPUT))
         }
-        _ => Resolved::default("resize", Resize::None),
+        _ => None,
     }
 }
 
@@ -193,27 +179,26 @@ fn resolve_antialias(
     resampler: Resampler,
     interpolation: Interpolation,
 ) -> Result<Resolved<bool>> {
-    let explicit = configs.antialias();
-    let Some(always) = Method::antialias_of(resampler, interpolation) else {
-        return Ok(or_default(explicit, "antialias", true));
-    };
+    let of_resampler = Method::antialias_of(resampler, interpolation);
     let is_nearest =
         matches!(interpolation, Interpolation::Nearest | Interpolation::NearestExact);
-    match explicit {
-        _ if is_nearest => Ok(Resolved::implied("antialias", false, "nearest has none")),
-        Some(explicit) if explicit.value != always => {
+    if is_nearest && of_resampler.is_some() {
+        return Ok(Resolved::implied("antialias", false, "nearest has none"));
+    }
+    let antialias = configs.antialias(|| {
+        let origin = format!("resampler {resampler}");
+        Some(Resolved::implied("antialias", of_resampler?, &origin))
+    });
+    match of_resampler {
+        Some(always) if antialias.value != always => {
             let word = if always { "always" } else { "never" };
             let message = format!(
                 "{interpolation} with the resampler {resampler} {word} antialiases"
             );
-            Err(explicit
+            Err(antialias
                 .error(message)
                 .with_hint("leave `antialias` out, or take the resampler torchvision"))
         }
-        Some(explicit) => Ok(explicit),
-        None => {
-            let origin = format!("resampler {resampler}");
-            Ok(Resolved::implied("antialias", always, &origin))
-        }
+        _ => Ok(antialias),
     }
 }

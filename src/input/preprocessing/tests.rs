@@ -6,6 +6,7 @@ mod configurations;
 mod limits;
 mod other_libraries;
 mod refusals;
+mod sidecar_document;
 mod sources;
 mod surroundings;
 mod torchvision;

@@ -128,7 +128,7 @@ fn float_with_alpha(kind: u16, values: &[f32]) -> Vec<u8> {
 fn floats_with_alpha_are_laid_on_white_or_refused() {
     let white = ReadOptions { alpha: Alpha::White, ..ReadOptions::default() };
     let read = |kind, values: &[f32], options: &ReadOptions| {
-        let picture = decode(&float_with_alpha(kind, values), options);
+        let picture = decode(&float_with_alpha(kind, values), Path::new("a"), options);
         picture.map(|picture| (picture.bands, picture.values)).map_err(|r| r.message)
     };
     let values = [0.5, 0.0, 1.0, 0.25, 0.1, 0.2, 0.3, 1.0];

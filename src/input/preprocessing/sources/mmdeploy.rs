@@ -181,7 +181,7 @@ impl Pipeline {
                 self.config.antialias = Some(true);
             }
         }
-        self.set_place("resize", "Resize");
+        self.set_location("resize", "Resize");
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl Pipeline {
             (side, None) => (side, side),
         };
         self.config.crop = Some(Crop::Center(Size { width, height }));
-        self.set_place("crop", "CenterCrop");
+        self.set_location("crop", "CenterCrop");
         Ok(())
     }
 
@@ -228,7 +228,7 @@ impl Pipeline {
         self.config.fill =
             Some(if self.is_normalized { Fill::Zero } else { Fill::Color(color) });
         (self.config.pad, self.config.pad_side) = (Some(pad), Some(PadSide::End));
-        self.set_place("pad", "Pad");
+        self.set_location("pad", "Pad");
         Ok(())
     }
 
@@ -249,10 +249,10 @@ impl Pipeline {
         Ok(())
     }
 
-    fn set_place(&mut self, key: &'static str, transform: &str) {
+    fn set_location(&mut self, key: &'static str, transform: &str) {
         let file = self.config.file.clone().unwrap_or_default();
-        let place = format!("{file}: {transform}");
-        self.config.set_provenance(key, file, place);
+        let location = format!("{file}: {transform}");
+        self.config.set_provenance(key, file, location);
     }
 
     /// Returns the settings. Without Normalize the network takes levels of 0..255.

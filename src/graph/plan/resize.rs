@@ -1,7 +1,6 @@
 //! A last bilinear resize of the logits, which the sums do tile by tile instead.
 
-use super::{Plan, SuffixKind, TypedTensor};
-use crate::graph::reach::Reach;
+use super::Plan;
 use crate::head::{HeadTensor, Role};
 use crate::onnx::{GraphIndex, proto};
 use crate::sums::Coordinates;
@@ -14,50 +13,24 @@ pub(crate) struct LastResize {
     pub(crate) coordinates: Coordinates,
 }
 
-impl Plan {
+impl LastResize {
     /// Returns the resize that each head comes out of; `None` if one of them does not end in a
     /// resize of logits. Only a run can show whether the sums compute the same, because its sizes
     /// may be anything.
-    pub(crate) fn last_resizes(&self) -> Option<Vec<LastResize>> {
-        let index = GraphIndex::new(&self.model.graph);
-        self.heads.iter().map(|head| self.last_resize_of(head, &index)).collect()
+    pub(crate) fn of_heads(plan: &Plan) -> Option<Vec<Self>> {
+        let index = GraphIndex::new(&plan.model.graph);
+        plan.heads.iter().map(|head| Self::of_head(plan, head, &index)).collect()
     }
 
-    fn last_resize_of(
-        &self,
-        head: &HeadTensor,
-        index: &GraphIndex,
-    ) -> Option<LastResize> {
+    fn of_head(plan: &Plan, head: &HeadTensor, index: &GraphIndex) -> Option<Self> {
         if head.role == Some(Role::Probabilities) {
             return None;
         }
         let node = index.producer(&head.tensor)?;
-        let coordinates = coordinates(node, self.model.opset())?;
+        let coordinates = coordinates(node, plan.model.opset())?;
         let logits = node.input.first()?.clone();
         let writer = index.producer_index(&logits)?;
-        self.suffix.contains(&writer).then_some(LastResize { logits, coordinates })
-    }
-
-    /// Returns the suffix that ends at these tensors instead of the heads, and for each input of
-    /// [`Plan::suffix`] whether it is one of its inputs too.
-    pub(crate) fn suffix_to(
-        &self,
-        ends: &[&str],
-        inputs: &[TypedTensor],
-        kind: SuffixKind,
-    ) -> (Vec<u8>, Vec<bool>) {
-        let reach = Reach::new(&self.model.graph);
-        let needed = reach.needed(ends.iter().copied());
-        let nodes: Vec<usize> =
-            self.suffix.iter().copied().filter(|node| needed.contains(node)).collect();
-        let reads = |name: &String| {
-            nodes.iter().any(|&node| reach.reads(node).contains(&name.as_str()))
-        };
-        let taken: Vec<bool> = inputs.iter().map(|input| reads(&input.name)).collect();
-        let pairs = inputs.iter().zip(&taken);
-        let inputs: Vec<TypedTensor> =
-            pairs.filter(|(_, taken)| **taken).map(|(input, _)| input.clone()).collect();
-        (self.suffix_of(nodes, ends, &inputs, kind), taken)
+        plan.suffix.contains(&writer).then_some(Self { logits, coordinates })
     }
 }
 

@@ -1,6 +1,6 @@
-//! The cut: prefix and suffix as models of their own.
+//! A plan: a model with its sites found and cut into prefix and suffix.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use prost::Message as _;
 
@@ -12,9 +12,8 @@ use super::cut::Cut;
 use super::prepare::{self, ActiveSite, Prepared, Survey};
 use super::reach::Reach;
 use super::site::Site;
-use super::stand_in;
 use crate::error::{Error, Result};
-use crate::head::{Heads, ScoresOption};
+use crate::head::{CHANNELS_TO_LAST, HeadTensor, Heads, ScoresOption, transpose};
 use crate::onnx::{
     ElementType, Model, ValueDescription, captured_names, declared, proto, untyped,
 };
@@ -72,8 +71,6 @@ pub struct Plan {
     suffix: BTreeSet<usize>,
     cuts: Vec<String>,
     shapes: Vec<String>,
-    /// Bytes from which external weights are not read ([`Plan::without_large_weights`]).
-    stand_in: Option<u64>,
 }
 
 impl Plan {
@@ -129,12 +126,7 @@ impl Plan {
         let reach = Reach::new(&model.graph);
         let constant = reach.constant();
         let needed = reach.needed(heads.tensors());
-        let start: HashSet<usize> = needed
-            .iter()
-            .copied()
-            .filter(|&i| holds_a_draw(&model.graph.node[i]))
-            .collect();
-        let moved = reach.downstream(&start, false);
+        let moved = reach.downstream(&reach.draws(&needed), false);
         let deterministic = heads.iter().find(|head| {
             let writer = reach.index.producer_index(&head.tensor);
             !writer.is_some_and(|node| moved.contains(&node))
@@ -144,11 +136,9 @@ impl Plan {
                 head.output.clone(),
                 "no live dropout reaches this output",
             )
-            .with_hint("choose another output with --output-name"));
+            .with_hint("choose another output with `output_name`"));
         }
-        let random: HashSet<usize> =
-            reach.downstream(&start, true).intersection(&needed).copied().collect();
-        let cut = Cut::new(&reach, &random, &constant);
+        let cut = Cut::new(&reach, &reach.random(&needed), &constant);
         let (prefix, suffix) = (cut.prefix(&reach), cut.suffix);
         let (cuts, shapes) =
             (cut.tensors.into_iter().collect(), cut.shapes.into_iter().collect());
@@ -164,7 +154,6 @@ impl Plan {
             suffix,
             cuts,
             shapes,
-            stand_in: None,
         })
     }
 
@@ -181,14 +170,6 @@ impl Plan {
     /// The plan for those who do not ask what the scores are: they need not be probed.
     pub(crate) fn unprobed(mut self) -> Self {
         self.heads.assume_logits();
-        self
-    }
-
-    /// The plan for those who ask what holds for any weights: external ones of so many bytes or
-    /// more are not read, others of the same sizes stand in for them where linear layers and
-    /// convolutions read them.
-    pub(crate) fn without_large_weights(mut self, bytes: u64) -> Self {
-        self.stand_in = Some(bytes);
         self
     }
 
@@ -217,15 +198,7 @@ impl Plan {
             sites: self.sites.clone(),
             active: self.active.clone(),
         };
-        Ok(Self { stand_in: self.stand_in, ..Self::cut(prepared, image)? })
-    }
-
-    /// A file made of the plan's model, as the plan's own parts are run; `None` where it can be
-    /// run as it is.
-    pub(crate) fn stood_in(&self, file: &Model) -> Option<Vec<u8>> {
-        let mut graph = file.graph.clone();
-        stand_in::stand_in(&mut graph, self.stand_in?);
-        Some(Model::encode_messages(&file.with_graph(graph)))
+        Self::cut(prepared, image)
     }
 
     /// The sites that draw, in graph order.
@@ -337,6 +310,53 @@ impl Plan {
         self.suffix_of(self.suffix.iter().copied(), &ends, inputs, kind)
     }
 
+    /// Returns the suffix that ends at these tensors instead of the heads, and for each input of
+    /// [`Plan::suffix`] whether it is one of its inputs too.
+    pub(crate) fn suffix_to(
+        &self,
+        ends: &[&str],
+        inputs: &[TypedTensor],
+        kind: SuffixKind,
+    ) -> (Vec<u8>, Vec<bool>) {
+        let reach = Reach::new(&self.model.graph);
+        let needed = reach.needed(ends.iter().copied());
+        let nodes: Vec<usize> =
+            self.suffix.iter().copied().filter(|node| needed.contains(node)).collect();
+        let reads = |name: &String| {
+            nodes.iter().any(|&node| reach.reads(node).contains(&name.as_str()))
+        };
+        let taken: Vec<bool> = inputs.iter().map(|input| reads(&input.name)).collect();
+        let pairs = inputs.iter().zip(&taken);
+        let inputs: Vec<TypedTensor> =
+            pairs.filter(|(_, taken)| **taken).map(|(input, _)| input.clone()).collect();
+        (self.suffix_of(nodes, ends, &inputs, kind), taken)
+    }
+
+    /// Returns the model from the tensor of a head to its output; `None` if they are the same.
+    pub(crate) fn tail(
+        &self,
+        head: &HeadTensor,
+        scores: &TypedTensor,
+    ) -> Option<Vec<u8>> {
+        if head.tensor == head.output {
+            return None;
+        }
+        let reach = Reach::new(&self.model.graph);
+        let start = head.channels_last.as_deref().unwrap_or(&head.tensor);
+        let before = reach.needed([start]);
+        let mut behind: Vec<usize> =
+            reach.needed([head.output.as_str()]).difference(&before).copied().collect();
+        behind.sort_unstable();
+        let mut nodes: Vec<proto::Node> =
+            behind.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
+        if let Some(channels_last) = &head.channels_last {
+            nodes.insert(0, transpose(&head.tensor, channels_last, CHANNELS_TO_LAST));
+        }
+        let input = TypedTensor { name: head.tensor.clone(), ..scores.clone() };
+        let graph = self.graph("tail", nodes, vec![typed(&input)], &[&head.output]);
+        Some(self.finish(graph))
+    }
+
     fn suffix_of(
         &self,
         nodes: impl IntoIterator<Item = usize>,
@@ -434,10 +454,7 @@ impl Plan {
 
     /// The encoded model around a graph. External data are named as the runtime will look for
     /// them: by their real names in their real folder.
-    fn finish(&self, mut graph: proto::Graph) -> Vec<u8> {
-        if let Some(bytes) = self.stand_in {
-            stand_in::stand_in(&mut graph, bytes);
-        }
+    fn finish(&self, graph: proto::Graph) -> Vec<u8> {
         let mut model = self.model.with_graph(graph);
         model.opset_import.push(proto::OperatorSetId {
             domain: Some(operator::DOMAIN.to_owned()),
@@ -482,12 +499,6 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
     Err(Error::model(model.path(), message).with_hint(hint))
 }
 
-/// Whether a node, or one in its bodies, is a draw of ours.
-pub(super) fn holds_a_draw(node: &proto::Node) -> bool {
-    node.domain.as_deref() == Some(operator::DOMAIN)
-        || node.subgraphs().any(|body| body.node.iter().any(holds_a_draw))
-}
-
 fn typed(input: &TypedTensor) -> proto::ValueInfo {
     declared(&input.name, input.element_type, &input.dimensions)
 }
@@ -495,10 +506,10 @@ fn typed(input: &TypedTensor) -> proto::ValueInfo {
 pub(super) mod draw;
 mod grow;
 mod resize;
-mod tail;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod uncut;
 
 pub(crate) use grow::Growing;
+pub(crate) use resize::LastResize;

@@ -7,31 +7,31 @@ use crate::operator::{AXIS, INDEPENDENT, ORDINAL, SEED, SITE};
 use crate::random::{Draws, Stream};
 
 /// The stream and the rows of an operator that draws.
-pub(in crate::runtime) struct Drawing {
-    pub(in crate::runtime) stream: Stream,
-    pub(in crate::runtime) axis: Option<usize>,
-    pub(in crate::runtime) ordinal: usize,
+pub(super) struct Drawing {
+    pub(super) stream: Stream,
+    pub(super) axis: Option<usize>,
+    pub(super) ordinal: usize,
 }
 
 /// Neighboring rows with one image and one turn, which share their words.
-pub(in crate::runtime) struct Group {
-    pub(in crate::runtime) stream: Stream,
-    pub(in crate::runtime) turn: u32,
+pub(super) struct Group {
+    pub(super) stream: Stream,
+    pub(super) turn: u32,
     /// Row and bit of each.
-    pub(in crate::runtime) rows: Vec<(usize, u32)>,
+    pub(super) rows: Vec<(usize, u32)>,
 }
 
 /// The rows of a run.
-pub(in crate::runtime) struct Groups {
-    pub(in crate::runtime) live: Vec<Group>,
+pub(super) struct Groups {
+    pub(super) live: Vec<Group>,
     /// Rows of the deterministic pass.
-    pub(in crate::runtime) off: Vec<usize>,
+    pub(super) off: Vec<usize>,
     /// Their number.
-    pub(in crate::runtime) rows: usize,
+    pub(super) rows: usize,
 }
 
 impl Drawing {
-    pub(in crate::runtime) fn new(context: &KernelContext<'_>) -> ort::Result<Self> {
+    pub(super) fn new(context: &KernelContext<'_>) -> ort::Result<Self> {
         let int = |name: &str| {
             let value = context.get::<i64>(name);
             value.ok_or_else(|| {
@@ -55,10 +55,7 @@ impl Drawing {
 
     /// The rows of a run: image keys and samples are inputs 1 and 2, the trip of the loop around
     /// is input 3 where there is one.
-    pub(in crate::runtime) fn groups(
-        &self,
-        context: &ComputeContext,
-    ) -> ort::Result<Groups> {
+    pub(super) fn groups(&self, context: &ComputeContext) -> ort::Result<Groups> {
         let keys = context.input(1)?.ok_or_else(missing)?;
         let samples = context.input(2)?.ok_or_else(missing)?;
         let (_, keys) = keys.try_extract_tensor::<i64>()?;
@@ -101,13 +98,13 @@ fn iteration(context: &ComputeContext) -> ort::Result<u32> {
 }
 
 impl Group {
-    pub(in crate::runtime) fn key(&self) -> u64 {
+    pub(super) fn key(&self) -> u64 {
         self.stream.key(self.turn)
     }
 }
 
 /// The types of the inputs behind the first.
-pub(in crate::runtime) fn inputs() -> [ort::operator::OperatorInput; 3] {
+pub(super) fn inputs() -> [ort::operator::OperatorInput; 3] {
     use ort::operator::OperatorInput;
     [
         OperatorInput::required(TensorElementType::Int64),
@@ -116,6 +113,6 @@ pub(in crate::runtime) fn inputs() -> [ort::operator::OperatorInput; 3] {
     ]
 }
 
-pub(in crate::runtime) fn missing() -> ort::Error {
+pub(super) fn missing() -> ort::Error {
     ort::Error::new("an input of the operator is missing")
 }

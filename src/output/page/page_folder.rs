@@ -10,7 +10,7 @@ use crate::output::overlay::Photo;
 
 /// A folder of files behind a page.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct PageFolder<'a> {
     /// The folder of the page.
     pub output: &'a OutputFolder,
     /// Below it: [`FOLDER`], or [`OTHER`](super::OTHER).
@@ -26,7 +26,7 @@ pub struct Pictures {
     pub small: Option<&'static str>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> PageFolder<'a> {
     /// That of the page's own run.
     pub fn own(output: &'a OutputFolder) -> Self {
         Self { output, folder: FOLDER }
@@ -114,11 +114,11 @@ mod tests {
     fn files_of_different_images_never_meet() {
         let folder = tempfile::tempdir().unwrap();
         let output = OutputFolder::create(folder.path()).unwrap();
-        let place = Place::own(&output);
+        let page_folder = PageFolder::own(&output);
         let ids = ["a.js", "a", "a.js/b", "a.js_/b", "a.JPG/b", "b.png/c", "b.png.png/c"];
         let mut paths: Vec<String> = Vec::new();
         for id in ids {
-            paths.extend(ENDINGS.iter().map(|ending| place.path(DATA, id, ending)));
+            paths.extend(ENDINGS.iter().map(|ending| page_folder.path(DATA, id, ending)));
         }
         for (i, one) in paths.iter().enumerate() {
             for other in &paths[..i] {

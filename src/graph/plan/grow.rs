@@ -17,17 +17,17 @@ pub(crate) struct Growing {
     pub(crate) draws: Vec<bool>,
 }
 
-impl Plan {
-    /// The tensors that only draws and the sums of halves of layers read, where rows are the
-    /// first axis, and those draws. `by_rows` says which cuts are repeated along that axis.
-    pub(crate) fn growing(&self, axes: &[SiteAxis], by_rows: &[bool]) -> Growing {
+impl Growing {
+    /// Returns the tensors that only draws and sums of layer halves read along their first axis, and
+    /// these draws. `by_rows` marks the cuts that are repeated along that axis.
+    pub(crate) fn of(plan: &Plan, axes: &[SiteAxis], by_rows: &[bool]) -> Self {
         let nodes: Vec<&proto::Node> =
-            self.suffix.iter().map(|&i| &self.model.graph.node[i]).collect();
+            plan.suffix.iter().map(|&i| &plan.model.graph.node[i]).collect();
         let grows = |node: &proto::Node, tensor: &str| {
             adds_halves(node)
-                || self.draw_of(node).is_some_and(|number| {
+                || draw_of(plan, node).is_some_and(|number| {
                     axes.get(number) == Some(&SiteAxis::Rows(0))
-                        && matches!(self.active[number].draw, StochasticNode::Dropout(_))
+                        && matches!(plan.active[number].draw, StochasticNode::Dropout(_))
                         && node.input.first().is_some_and(|data| data == tensor)
                 })
         };
@@ -37,10 +37,10 @@ impl Plan {
             };
             nodes.iter().filter(reads).copied().collect::<Vec<_>>()
         };
-        let mut draws = vec![false; self.active.len()];
+        let mut draws = vec![false; plan.active.len()];
         let mut cuts = Vec::new();
-        let halves: HashSet<&str> = self.cuts.iter().map(String::as_str).collect();
-        for (tensor, by_rows) in self.cuts.iter().zip(by_rows) {
+        let halves: HashSet<&str> = plan.cuts.iter().map(String::as_str).collect();
+        for (tensor, by_rows) in plan.cuts.iter().zip(by_rows) {
             let readers = readers(tensor);
             // A sum of two such tensors would be one row for good.
             let lone = |node: &&proto::Node| {
@@ -49,20 +49,21 @@ impl Plan {
                 !adds_halves(node) || from_prefix.count() == 1
             };
             let all = *by_rows
-                && !self.heads.reads(tensor)
+                && !plan.heads.reads(tensor)
                 && !readers.is_empty()
                 && readers.iter().all(|node| grows(node, tensor) && lone(node));
-            for number in readers.iter().filter_map(|node| self.draw_of(node)) {
+            for number in readers.iter().filter_map(|node| draw_of(plan, node)) {
                 draws[number] |= all;
             }
             cuts.push(all);
         }
-        Growing { cuts, draws }
+        Self { cuts, draws }
     }
+}
 
-    fn draw_of(&self, node: &proto::Node) -> Option<usize> {
-        let is_draw = node.domain.as_deref() == Some(operator::DOMAIN);
-        let number = node.attribute.first().and_then(|a| a.i).filter(|_| is_draw)?;
-        usize::try_from(number).ok().filter(|&number| number < self.active.len())
-    }
+/// Returns the number of a draw; `None` for other nodes.
+fn draw_of(plan: &Plan, node: &proto::Node) -> Option<usize> {
+    let is_draw = node.domain.as_deref() == Some(operator::DOMAIN);
+    let number = node.attribute.first().and_then(|a| a.i).filter(|_| is_draw)?;
+    usize::try_from(number).ok().filter(|&number| number < plan.active.len())
 }

@@ -1,0 +1,196 @@
+//! Counts the frames or pages of a file from its structure, without decoding them.
+
+use std::collections::HashSet;
+
+/// Bytes of a PNG before its first chunk, and of a chunk besides its content.
+const PNG_SIGNATURE: usize = 8;
+const PNG_CHUNK: usize = 12;
+
+/// Returns the number of frames of a GIF, PNG or WebP, or of pages of a TIFF; 1 for other files
+/// and for those whose structure cannot be followed.
+pub(super) fn count(bytes: &[u8]) -> usize {
+    let counted = if bytes.starts_with(b"GIF8") {
+        of_gif(bytes)
+    } else if bytes.starts_with(b"\x89PNG") {
+        of_png(bytes)
+    } else if bytes.starts_with(b"RIFF") {
+        of_webp(bytes)
+    } else {
+        Directories::of(bytes).map(|pages| pages.filter(|page| page.is_page()).count())
+    };
+    counted.unwrap_or(1).max(1)
+}
+
+/// Returns the frames that are there: a file that ends early has fewer.
+fn of_gif(bytes: &[u8]) -> Option<usize> {
+    let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let mut at = 13 + table(*bytes.get(10)?);
+    let mut frames = 0;
+    loop {
+        let blocks = match bytes.get(at) {
+            Some(0x21) => at + 2,
+            Some(0x2c) => {
+                let Some(&flags) = bytes.get(at + 9) else { return Some(frames) };
+                frames += 1;
+                // The descriptor, its colors, and the size of codes.
+                at + 10 + table(flags) + 1
+            }
+            _ => return Some(frames),
+        };
+        at = blocks;
+        while let Some(&length) = bytes.get(at).filter(|length| **length > 0) {
+            at += 1 + usize::from(length);
+        }
+        at += 1;
+    }
+}
+
+/// Returns the frames that the animation of a PNG declares.
+fn of_png(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes.get(PNG_SIGNATURE..)?;
+    loop {
+        let (length, after) = rest.split_first_chunk()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        if let Some(content) = after.strip_prefix(b"acTL") {
+            return Some(u32::from_be_bytes(*content.first_chunk()?) as usize);
+        }
+        if after.starts_with(b"IDAT") {
+            return None;
+        }
+        rest = rest.get(length.checked_add(PNG_CHUNK)?..)?;
+    }
+}
+
+fn of_webp(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes.get(12..)?;
+    let mut frames = 0;
+    while let Some((name, after)) = rest.split_first_chunk::<4>() {
+        frames += usize::from(name == b"ANMF");
+        let Some((length, after)) = after.split_first_chunk() else { break };
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some(next) = after.get(length.checked_next_multiple_of(2)?..) else { break };
+        rest = next;
+    }
+    Some(frames)
+}
+
+/// Directories of a TIFF, one per page, preview or mask.
+pub(super) struct Directories<'a> {
+    bytes: &'a [u8],
+    is_little: bool,
+    is_big: bool,
+    next: u64,
+    /// Places of the directories so far: the chain of a damaged file may be a circle.
+    seen: HashSet<u64>,
+}
+
+/// Most directories that are looked at.
+const MOST_DIRECTORIES: usize = 65_536;
+
+impl<'a> Directories<'a> {
+    /// Returns the directories of a TIFF; `None` if the file is none.
+    pub(super) fn of(bytes: &'a [u8]) -> Option<Self> {
+        let is_little = match bytes.get(..2)? {
+            b"II" => true,
+            b"MM" => false,
+            _ => return None,
+        };
+        let mut directories =
+            Self { bytes, is_little, is_big: false, next: 0, seen: HashSet::new() };
+        directories.is_big = match directories.number(2, 2)? {
+            42 => false,
+            43 => true,
+            _ => return None,
+        };
+        let (at, size) = if directories.is_big { (8, 8) } else { (4, 4) };
+        directories.next = directories.number(at, size)?;
+        Some(directories)
+    }
+
+    /// Returns an unsigned number of some bytes.
+    fn number(&self, at: u64, size: usize) -> Option<u64> {
+        let at = usize::try_from(at).ok()?;
+        let bytes = self.bytes.get(at..at.checked_add(size)?)?;
+        let digits = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
+        Some(if self.is_little {
+            bytes.iter().rev().fold(0, digits)
+        } else {
+            bytes.iter().fold(0, digits)
+        })
+    }
+}
+
+/// One directory of a TIFF.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Directory {
+    /// Kind of the image: bit 0 is set for a smaller version of another one, bit 2 for a mask.
+    subfile: u64,
+}
+
+impl Directory {
+    /// Returns whether this is an image of its own.
+    pub(super) fn is_page(self) -> bool {
+        self.subfile & 0b101 == 0
+    }
+}
+
+impl Iterator for Directories<'_> {
+    type Item = Directory;
+
+    fn next(&mut self) -> Option<Directory> {
+        const SUBFILE: u64 = 254;
+        let is_end = self.next == 0 || self.seen.len() == MOST_DIRECTORIES;
+        if is_end || !self.seen.insert(self.next) {
+            return None;
+        }
+        let (head, entry, wide) = if self.is_big { (8, 20, 8) } else { (2, 12, 4) };
+        let count = self.number(self.next, head)?.min(u64::from(u16::MAX));
+        let first = self.next.checked_add(head as u64)?;
+        let entries = (0..count).map(|i| first + i * entry);
+        let mut subfile = 0;
+        for at in entries {
+            if self.number(at, 2)? == SUBFILE {
+                subfile = self.number(at + 4 + wide, 4)?;
+            }
+        }
+        self.next = self.number(first + count * entry, wide as usize).unwrap_or(0);
+        Some(Directory { subfile })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A TIFF of directories that hold only the kind of their image.
+    fn tiff(subfiles: &[u8], is_circle: bool) -> Vec<u8> {
+        let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+        for (i, subfile) in subfiles.iter().enumerate() {
+            bytes.extend([1, 0, 254, 0, 4, 0, 1, 0, 0, 0, *subfile, 0, 0, 0]);
+            let is_last = i + 1 == subfiles.len();
+            let next = bytes.len() as u32 + 4;
+            let next = if is_last { 8 * u32::from(is_circle) } else { next };
+            bytes.extend(next.to_le_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn previews_and_masks_of_a_tiff_are_not_pages() {
+        assert_eq!(count(&tiff(&[0], false)), 1);
+        assert_eq!(count(&tiff(&[0, 0, 2], false)), 3);
+        assert_eq!(count(&tiff(&[0, 1, 1, 4], false)), 1);
+        assert_eq!(count(&tiff(&[0, 0], true)), 2);
+    }
+
+    #[test]
+    fn frames_of_a_gif_that_ends_early_are_those_that_are_there() {
+        let header = b"GIF89a\x01\0\x01\0\0\0\0";
+        let frame = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
+        let pause = b"\x21\xf9\x04\0\x0a\0\0\0";
+        let gif = [header.as_slice(), pause, frame, pause, frame, b";"].concat();
+        assert_eq!(count(&gif), 2);
+        assert_eq!(count(&gif[..gif.len() - 18]), 1);
+        assert_eq!(count(header), 1);
+    }
+}
