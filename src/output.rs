@@ -1,10 +1,9 @@
-//! What a run leaves behind: class maps, heat maps, overlays, arrays and the table of rows.
+//! The files of a run: class maps, heat maps, overlays, arrays and the table of rows.
 //!
-//! Encoders turn planes of numbers into the bytes of a file and open nothing; they say
-//! `io::Result`, because they do not know which file it is for. [`folder::OutputFolder`] is
-//! the one place that creates files, whole or not at all; [`table::Table`] appends the rows.
-//! What the numbers mean is not known here: a map comes with its bound, a class map with its
-//! number of classes.
+//! Encoders turn planes of numbers into the bytes of a file and do not open files. They return
+//! `io::Result`, because they do not know the path. Only [`folder::OutputFolder`] creates files,
+//! completely or not at all; [`table::Table`] appends rows. This module does not know the meaning of
+//! the numbers: each map comes with its bound, and each class map with its number of classes.
 
 pub mod chart;
 pub mod class_map;

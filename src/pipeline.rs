@@ -1,9 +1,9 @@
-//! From a folder of images to a folder of maps: reading ahead, sampling, writing behind.
+//! Predicts a folder of images and writes a folder of results.
 //!
-//! Images are decoded on threads of their own, a few ahead; the model runs on one image after
-//! the other; maps are computed and written on further threads; rows are appended in the order
-//! of the images. Every queue is bounded, so memory does not grow with the folder. An image
-//! that fails gets a row that says why.
+//! Reader threads decode a few images ahead. The model runs on one image after the other. Writer
+//! threads compute and write maps, and rows are appended in the order of the images. Every queue is
+//! bounded, so memory does not grow with the number of images. An image that fails gets a row with
+//! the error.
 
 mod apply_policy;
 mod check;
@@ -27,11 +27,11 @@ pub use crate::record::{MapSize, Precision};
 use crate::graph::Plan;
 use crate::input::Preprocessing;
 
-/// What is settled before the first image is read.
+/// Model and preprocessing of a run.
 #[derive(Debug)]
 pub struct Setup {
-    /// The model, its sites found and its cut made.
+    /// The model with its sites and its cut.
     pub plan: Plan,
-    /// How images become its input.
+    /// Preprocessing of the images.
     pub preprocessing: Preprocessing,
 }

@@ -48,7 +48,7 @@ pub struct RunRecord {
     pub classes: Option<Vec<String>>,
     /// Colors of the classes, if some were chosen.
     pub palette: Option<Vec<[u8; 3]>>,
-    /// What was predicted and written.
+    /// The predictions and files of a run.
     pub output: OutputRecord,
     /// The folders of the images.
     pub inputs: Vec<InputFolder>,
@@ -120,19 +120,19 @@ pub struct SamplingRecord {
     pub stop: Option<StopRecord>,
     /// Seed of the masks.
     pub seed: u64,
-    /// How the samples of a unit are drawn together.
+    /// Kind of the draws: `stratified` or `independent`.
     pub draws: String,
     /// Whether images share their masks.
     pub masks: String,
-    /// Every dropout was off.
+    /// Whether every dropout was off.
     pub deterministic: bool,
-    /// The batch size that was asked for.
+    /// The batch size that the user chose.
     pub batch_size: Option<usize>,
-    /// Bytes that a run of the suffix may take.
+    /// Largest number of bytes of a run of the suffix.
     pub memory: usize,
     /// Number of batch elements of a run of the suffix.
     pub rows_per_run: usize,
-    /// The reason why there are not more.
+    /// The reason why that number is not larger.
     pub rows_per_run_limited_by: Option<String>,
     /// The fixed batch size of the file, if it was made dynamic.
     pub batch_size_opened: Option<usize>,
@@ -144,7 +144,7 @@ pub struct SamplingRecord {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StopRecord {
-    /// Name of the quantity that must be known well enough.
+    /// Name of the quantity whose error decides.
     pub steering: String,
     /// Its largest error.
     pub tolerance: f64,
@@ -154,9 +154,9 @@ pub struct StopRecord {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MultiplyAdds {
-    /// Those of all nodes that are needed, once.
+    /// Multiply-adds of all needed nodes, once.
     pub needed: u64,
-    /// Those that every sample repeats.
+    /// Multiply-adds that every sample repeats.
     pub every_sample: u64,
     /// Height of the network's input.
     pub height: usize,
@@ -176,7 +176,7 @@ pub struct SiteRecord {
     pub ratio: Option<f64>,
     /// The kind of dropout.
     pub kind: String,
-    /// What is dropped together.
+    /// Unit that is dropped as a whole.
     pub unit: String,
     /// Key of its masks in hexadecimal digits.
     pub key: String,
@@ -188,13 +188,13 @@ pub struct SiteRecord {
 pub struct PreprocessingSetting {
     /// Name of the setting.
     pub key: String,
-    /// Its value, as an option of the command line has it.
+    /// Value, in the form of a command-line option.
     pub value: String,
-    /// Where the value comes from.
+    /// Source of the value.
     pub from: String,
 }
 
-/// What was predicted and written.
+/// The predictions and files of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OutputRecord {
@@ -206,15 +206,15 @@ pub struct OutputRecord {
     pub measures: Vec<String>,
     /// Measures of which maps were written.
     pub maps: Vec<String>,
-    /// Class maps were written.
+    /// Whether class maps were written.
     pub prediction: bool,
-    /// Overlays were written.
+    /// Whether overlays were written.
     pub overlay: bool,
-    /// Formats of the measures' maps.
+    /// Formats of the maps of measures.
     pub formats: Vec<String>,
-    /// For each format, how values are read from its files.
+    /// For each format, the formula that gives values from pixels.
     pub reading: NamedValues<String>,
-    /// Size of class maps and of the measures' maps.
+    /// Size of class maps and of maps of measures.
     pub map_size: MapSize,
     /// The largest value of each measure.
     pub bounds: NamedValues<f64>,
@@ -222,10 +222,10 @@ pub struct OutputRecord {
     pub units: NamedValues<String>,
     /// Precision of the mean probabilities, if they were kept.
     pub keep_probabilities: Option<Precision>,
-    /// The policy in full, as its file has it. Records lie below policies, so it stays a document
-    /// here; it is compared as a whole and never read in part.
+    /// The complete policy. This module is below `policy`, so it is untyped here; it is only compared
+    /// as a whole.
     pub policy: Option<serde_json::Value>,
-    /// Files for the page of the folder were written.
+    /// Whether the files of the page were written.
     pub report: bool,
 }
 
@@ -233,14 +233,14 @@ pub struct OutputRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MapSize {
-    /// The image's size, with "none" where the network saw nothing of the image.
+    /// Size of the image, with "none" where the network did not see the image.
     #[default]
     Image,
-    /// The size of the network's input, pixel by pixel as computed.
+    /// Size of the network's input, without resampling.
     Network,
 }
 
-/// How kept probabilities are stored.
+/// Precision of kept probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -264,9 +264,9 @@ pub struct InputFolder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImageCounts {
-    /// Images with a prediction.
+    /// Number of images with a prediction.
     pub done: u64,
-    /// Images with an error.
+    /// Number of images with an error.
     pub failed: u64,
 }
 
@@ -284,7 +284,7 @@ impl RunRecord {
     /// Parses the bytes of a `run.json`.
     ///
     /// # Errors
-    /// If they are not a JSON object, or a value has the wrong type.
+    /// Fails if they are not a JSON object, or if a value has the wrong type.
     pub fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
         decode_object(bytes)
     }
@@ -292,7 +292,7 @@ impl RunRecord {
     /// Returns the bytes of `run.json`.
     ///
     /// # Errors
-    /// If a value cannot be written.
+    /// Fails if a value cannot be written.
     pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
         encode_pretty(self)
     }
@@ -303,13 +303,13 @@ impl RunRecord {
         settings.find(|setting| setting.key == key).map(|setting| setting.value.as_str())
     }
 
-    /// Returns whether the network saw only the middle of images.
+    /// Returns `true` if the network saw only the middle of images.
     pub fn is_cropped(&self) -> bool {
         self.preprocessing_setting("crop").is_some_and(|crop| crop != "none")
     }
 }
 
-/// Parses a JSON object; an array is refused, which serde accepts for a struct as well.
+/// Parses a JSON object. An array, which serde also accepts for a struct, is refused.
 fn decode_object<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     let object: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(bytes)?;
@@ -324,7 +324,8 @@ fn encode_pretty(record: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 }
 
 impl ModelRecord {
-    /// Hashes of the model's files. A model is what its files contain, whatever their names are.
+    /// Returns the hashes of the model's files. Models with the same hashes are the same, whatever the
+    /// names of their files.
     pub fn hashes(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| file.sha256.as_str())
     }

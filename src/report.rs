@@ -1,13 +1,13 @@
-//! The page a person looks at: one HTML file about a prediction folder, and the files behind it.
+//! The page of a prediction folder: one HTML file, and the files that it loads.
 //!
-//! [`write()`] reads what is in a folder, whole or not, and writes `report.html` and `report/`. What
-//! is missing or damaged is said on the page. The page opens from disk, without a server and a
-//! network: it may not read other files, so that values of maps come to it as scripts
-//! ([`page::data`](crate::output::page::data)), one an image, when they are looked at.
+//! [`write()`] reads a folder, complete or not, and writes `report.html` and `report/`. The page
+//! lists what is missing or damaged. It opens from disk, without a server or a network. A page on
+//! disk must not read other files, so the values of maps are scripts
+//! ([`page::data`](crate::output::page::data)), one per image, which are loaded when they are shown.
 //!
-//! The template (`src/report/page/`) is checked when it is compiled; its style and its script are
-//! part of the page. Names and paths reach the page as text of a template, which escapes them, or as
-//! JSON, and never as HTML.
+//! The template (`src/report/page/`) is checked at compile time, and its style and script are part
+//! of the page. Names and paths are inserted by the template, which escapes them, or as JSON, and
+//! never as HTML.
 
 mod evaluation;
 mod facts;
@@ -28,19 +28,19 @@ use crate::output::page::{FOLDER, LABELS, OTHER, PAGE, PageFolder};
 
 use folder::Run;
 
-/// Opens labels for a folder, once it is known what it predicts.
+/// Opens the labels of a folder, whose task and classes are known.
 pub type OpenLabels<'a> = dyn Fn(&PredictionFolder) -> Result<LabelSource> + Sync + 'a;
 
-/// What goes into a page.
+/// Options of a page.
 #[derive(Default)]
 pub struct Options<'a> {
-    /// Where the images are; where they were when they were predicted, if it is not said.
+    /// Folder of the images. Default: the one from which they were predicted.
     pub images: Option<&'a Path>,
-    /// The folder of another run that is shown beside this one.
+    /// Folder of another run, which is shown beside this one.
     pub compare: Option<&'a Path>,
-    /// Labels, for the view of what is right and wrong.
+    /// Labels, which show right and wrong predictions.
     pub labels: Option<&'a OpenLabels<'a>>,
-    /// Threads that read and write pictures; 0 for one a core.
+    /// Number of threads that read and write pictures; 0 for one per core.
     pub threads: usize,
 }
 
@@ -53,29 +53,29 @@ impl std::fmt::Debug for Options<'_> {
     }
 }
 
-/// What was written.
+/// A page that was written.
 #[derive(Debug)]
 pub struct Written {
-    /// The page.
+    /// Path of the page.
     pub path: PathBuf,
-    /// What is missing, a sentence each, as the page says it.
+    /// Descriptions of what is missing, one sentence each, as on the page.
     pub notes: Vec<String>,
 }
 
-/// Writes the page of a folder, and the files behind it that are not there yet.
+/// Writes the page of a folder, and the files of the page that do not exist yet.
 ///
 /// # Errors
-/// If the folder is none of predictions, labels cannot be opened, or a file cannot be written.
-/// What cannot be read is no error: the page says so.
+/// Fails if the folder is not a prediction folder, if labels cannot be opened, or if a file cannot be
+/// written. Files that cannot be read are not an error; the page lists them.
 pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
     if let Some(images) = options.images.filter(|images| !images.is_dir()) {
-        let message = format!("{} is no folder", images.display());
+        let message = format!("{} is not a folder", images.display());
         return Err(Error::setting("images", message)
             .with_hint("name the folder that was given to predict"));
     }
     let run = Run::read(folder)?;
     let output = OutputFolder::create(folder)?;
-    // Of other labels, or of another run.
+    // These may belong to other labels or to another run.
     output.clear_kind(&format!("{FOLDER}/{LABELS}"))?;
     output.clear_kind(OTHER)?;
     let mut shown = vec![files::prepare(run, PageFolder::own(&output), options)?];

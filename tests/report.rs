@@ -199,7 +199,7 @@ fn what_is_missing_or_damaged_is_reported_and_the_rest_is_shown() {
     for note in [
         "The run did not end: 2 images have a row",
         "metrics.json is damaged",
-        "predictions.csv: 1 rows are not whole",
+        "predictions.csv: 1 rows are incomplete",
         "predictive_entropy/….png:",
         "street_00.png",
     ] {
@@ -218,7 +218,7 @@ fn what_is_missing_or_damaged_is_reported_and_the_rest_is_shown() {
     let outside = format!("../../x.png{rest}\n/etc/a.png{rest}\n");
     fs::write(out.join("predictions.csv"), whole.concat() + &outside).unwrap();
     let said = report(&out, &[]);
-    assert!(said.contains("2 rows have a path that no image has"), "{said}");
+    assert!(said.contains("2 rows have a path that no image can have"), "{said}");
 
     fs::write(out.join("run.json"), "no json").unwrap();
     let said = report(&out, &[]);
@@ -230,7 +230,7 @@ fn what_is_missing_or_damaged_is_reported_and_the_rest_is_shown() {
     let output = mcdrop(&["report", out.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        stderr(&output).contains("is no folder of predictions"),
+        stderr(&output).contains("is not a folder of predictions"),
         "{}",
         stderr(&output)
     );

@@ -392,7 +392,7 @@ fn what_differs_from_the_run_before_is_named_and_nothing_is_touched() {
     fs::copy(scene.path("images/02.png"), &image).unwrap();
     refused(&scene.run("out", &[]), &["00.png has changed", "sha256"]);
     fs::remove_file(&image).unwrap();
-    refused(&scene.run("out", &[]), &["images that are not given now: 00.png"]);
+    refused(&scene.run("out", &[]), &["images that are not in this run: 00.png"]);
     fs::write(&image, bytes).unwrap();
     fs::rename(scene.path("out/run.json"), scene.path("kept.json")).unwrap();
     refused(&scene.run("out", &[]), &["no run.json"]);

@@ -1,8 +1,8 @@
-//! Charts of curves as SVG: small, the same bytes for the same numbers, readable without color.
+//! Charts of curves as SVG: small, deterministic, and readable without color.
 //!
 //! A chart has a light background of its own, so that it looks the same on dark pages. Series
 //! differ in color (the palette of Okabe and Ito, made for the color-blind), in dash and in
-//! mark. What is no finite number, or not positive on a logarithmic axis, is left out.
+//! mark. Numbers that are not finite, or not positive on a logarithmic axis, are left out.
 
 mod axis;
 mod draw;
@@ -16,92 +16,92 @@ mod tests;
 #[cfg(feature = "charts")]
 pub use png::png;
 
-/// How values become places along an axis.
+/// Mapping of values to positions along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// In proportion.
+    /// Linear.
     Linear,
-    /// By their logarithm.
+    /// Logarithmic.
     Logarithmic,
 }
 
 /// An axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// What it shows, with the unit.
+    /// Quantity with its unit.
     pub label: String,
-    /// How values become places.
+    /// Mapping of values to positions.
     pub scale: Scale,
-    /// Its ends; by the points where there are none.
+    /// Both ends; `None` to fit the points.
     pub range: Option<(f64, f64)>,
 }
 
-/// A place of a series.
+/// A point of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// Where along the first axis.
+    /// Value on the x axis.
     pub x: f64,
-    /// Where along the second.
+    /// Value on the y axis.
     pub y: f64,
-    /// The ends of its interval, where there is one.
+    /// Ends of the interval of y, if it has one.
     pub interval: Option<(f64, f64)>,
 }
 
 impl Point {
-    /// A place without an interval.
+    /// Creates a point without an interval.
     pub fn new(x: f64, y: f64) -> Self {
         Self { x, y, interval: None }
     }
 }
 
-/// How a series is drawn.
+/// Style of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marks {
-    /// A line with a mark at each place, and a band where there are intervals.
+    /// A line with a mark at each point, and a band if the points have intervals.
     Line,
-    /// A line alone: for curves of many places.
+    /// A line without marks, for curves with many points.
     Curve,
-    /// Steps, filled down to the axis: for histograms. Each place is the left end of a step; the
-    /// last ends the one before.
+    /// Steps filled down to the axis, for histograms. Each point is the left end of a step; the last
+    /// point ends the step before it.
     Steps,
 }
 
-/// Numbers that belong together.
+/// A series of points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Its name in the legend.
+    /// Name in the legend.
     pub name: String,
-    /// How it is drawn.
+    /// Style.
     pub marks: Marks,
-    /// Its places, from left to right.
+    /// Points from left to right.
     pub points: Vec<Point>,
 }
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// What it shows.
+    /// Title.
     pub title: String,
-    /// What is to be said of it to who cannot see it, in a sentence.
+    /// Description for people who cannot see it, one sentence.
     pub description: String,
-    /// The first axis, from left to right.
+    /// The horizontal axis, from left to right.
     pub x: Axis,
-    /// The second, from below.
+    /// The vertical axis, from the bottom up.
     pub y: Axis,
-    /// What is drawn, in this order.
+    /// Series in the order in which they are drawn.
     pub series: Vec<Series>,
 }
 
-/// Several charts beside each other as one SVG document, 440 by 360 pixels each.
+/// Returns an SVG document with several charts side by side, 440 by 360 pixels each.
 ///
-/// Charts that share the names of their series share one legend, in the first.
+/// Charts whose series have the same names share one legend, in the first chart.
 pub fn svg(charts: &[Chart]) -> String {
     draw::document(charts)
 }
 
-/// A chart for a page that has light and dark colors of its own: colors are the CSS variables
-/// `--chart-paper`, `--chart-ink`, `--chart-grid` and `--chart-0` to `--chart-6`, and those of
-/// [`svg()`] where the page does not set them.
+/// Returns a chart for a page with a light and a dark theme: colors are the CSS variables
+/// `--chart-paper`, `--chart-ink`, `--chart-grid` and `--chart-0` to `--chart-6`, or those of
+/// [`svg()`] if the page does not set them.
 pub fn svg_of_page(chart: &Chart) -> String {
     draw::with_variables(&draw::document(std::slice::from_ref(chart)))
 }

@@ -1,4 +1,4 @@
-//! Class maps as pictures that hold the class ids and open in color.
+//! Class maps as PNG files that contain the class ids and are displayed in color.
 
 use std::io;
 
@@ -7,18 +7,18 @@ use super::png_encoder::{self, Pixels};
 use crate::palette::Palette;
 use crate::tensor::ClassMap;
 
-/// From this number of classes on, ids no longer fit beside "none" in a byte.
+/// Number of classes from which on ids and "none" do not fit into a byte.
 pub const WIDE_FROM: usize = 255;
 
 /// Encodes a class map as a PNG whose pixels are the class ids.
 ///
-/// Below [`WIDE_FROM`] classes: 8 bits with a palette, 255 (transparent) is none. From there
-/// on: 16-bit gray, 65535 is none. The number of classes decides, not what is in the picture,
-/// so that all files of a run are alike.
+/// With fewer than [`WIDE_FROM`] classes, pixels are 8-bit palette indices, and 255 (transparent) is
+/// none. Otherwise they are 16-bit gray, and 65535 is none. The format depends only on the number of
+/// classes, so that all files of a run have the same format.
 ///
 /// # Errors
 ///
-/// When an id is not below `n_classes`, or the map is empty or not as large as it says.
+/// Fails if an id is not below `n_classes`, or if the map is empty or does not have the stated size.
 pub fn encode_png(
     map: &ClassMap,
     n_classes: usize,
@@ -34,7 +34,7 @@ pub fn encode_png(
     for (class, color) in (0..n_classes as u16).zip(&mut colors) {
         *color = palette.color(class);
     }
-    // The low byte of `ClassMap::NONE` is 255, which no class has here.
+    // The low byte of `ClassMap::NONE` is 255, which is not a class here.
     let data: Vec<u8> = map.classes.iter().map(|id| *id as u8).collect();
     png_encoder::encode(size, &Pixels::Indexed(&colors), &data)
 }
@@ -43,7 +43,8 @@ pub fn encode_png(
 ///
 /// # Errors
 ///
-/// When it is of another kind, is cut short, has too many pixels, or an id is none of a class.
+/// Fails if the file has another format, is truncated, has too many pixels, or contains an id that is
+/// not a class.
 pub fn decode_png(bytes: &[u8], n_classes: usize) -> io::Result<ClassMap> {
     let raster = png_decoder::decode(bytes)?;
     let classes: Vec<u16> = match raster.samples {

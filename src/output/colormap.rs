@@ -1,28 +1,28 @@
-//! Colors of heat maps: 255 levels of matplotlib's `magma`, dark for certain.
+//! Colors of heat maps: 255 levels of matplotlib's `magma`, where dark means certain.
 
 mod magma;
 
 use magma::MAGMA;
 
-/// The highest level: the value at the bound.
+/// Highest level, which is the bound.
 pub const HIGHEST_LEVEL: u8 = 254;
 
-/// The level that stands for "no value here" (NaN).
+/// Level of pixels without a value (NaN).
 pub const NO_LEVEL: u8 = 255;
 
-/// How colors go with levels. The level of a value does not depend on it.
+/// Mapping of levels to colors. The level of a value does not depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ramp {
-    /// In proportion.
+    /// Linear.
     #[default]
     Linear,
-    /// With the square root, for values that stay far below their bound: a hundredth of the
-    /// bound takes the color of a tenth.
+    /// Square root, for values that are far below their bound: a hundredth of the bound gets the
+    /// color of a tenth.
     SquareRoot,
 }
 
-/// The level of a value on a scale from 0 to `bound`: `round(254 * value / bound)`, halves
-/// away from zero, values outside the scale at its ends, [`NO_LEVEL`] for NaN.
+/// Returns the level of a value on a scale from 0 to `bound`: `round(254 * value / bound)` with halves
+/// away from zero. Values outside the scale are clamped; NaN gives [`NO_LEVEL`].
 #[inline]
 pub fn level(value: f32, bound: f32) -> u8 {
     let scaled = f32::from(HIGHEST_LEVEL) * value / bound;
@@ -33,16 +33,16 @@ pub fn level(value: f32, bound: f32) -> u8 {
     if value.is_nan() { NO_LEVEL } else { rounded }
 }
 
-/// The color of a level; black for [`NO_LEVEL`].
+/// Returns the color of a level; black for [`NO_LEVEL`].
 pub const fn color(level: u8) -> [u8; 3] {
     if level == NO_LEVEL {
         return [0; 3];
     }
-    // 255 levels over 256 colors, both ends included.
+    // Spreads 255 levels over 256 colors, including both ends.
     MAGMA[(level as usize * 255 + 127) / 254]
 }
 
-/// The colors of all levels, indexed by level.
+/// Returns the colors of all levels, indexed by level.
 pub fn palette(ramp: Ramp) -> [[u8; 3]; 256] {
     let highest = f32::from(HIGHEST_LEVEL);
     let shown = |level: u8| match ramp {

@@ -1,4 +1,4 @@
-//! Maps of values as TIFF files of 32-bit floating point.
+//! Maps of values as TIFF files with 32-bit floating-point samples.
 //!
 //! # References
 //!
@@ -17,33 +17,34 @@ use tiff::tags::Tag;
 use crate::input::MAX_PIXELS;
 use crate::tensor::Map;
 
-/// Bytes of a strip before compression, or one row where that is more.
+/// Number of bytes of a strip before compression, unless one row has more.
 const STRIP_BYTES: usize = 256 << 10;
 
-/// Bytes of a value.
+/// Number of bytes of a value.
 const VALUE_BYTES: usize = size_of::<f32>();
 
-/// Encodes a map as a TIFF file of one page. Every value comes back bit for bit, NaN ("none")
-/// included.
+/// Encodes a map as a TIFF file with one page. Every value is preserved bit for bit, including NaN
+/// ("none").
 ///
-/// The file is in the byte order of the machine (`II` and 42 where that is little-endian), the
-/// strips before the one directory, which has these tags and no others:
+/// The file has the byte order of the machine (`II` and 42 if little-endian). The strips precede the
+/// only directory, which has exactly these tags:
 ///
 /// | tag | value |
 /// |---|---|
 /// | 256, 257 | width and height, `LONG` |
-/// | 258 | 32 bits a sample |
+/// | 258 | 32 bits per sample |
 /// | 259 | 8: each strip is a zlib stream |
 /// | 262 | 1: 0 is black |
 /// | 273, 279 | offsets and lengths of the strips, `LONG` |
-/// | 277 | one sample a pixel |
-/// | 278 | rows of a strip: as many as fill 256 KiB, at least one |
-/// | 317 | 3: in a strip, each row is the highest bytes of all values, then the next ones down to the lowest, each byte as its difference to the one before |
+/// | 277 | one sample per pixel |
+/// | 278 | rows per strip: as many as fit into 256 KiB, at least one |
+/// | 317 | 3: each row of a strip contains the highest bytes of all values, then the next ones down to the lowest, each byte as its difference from the previous one |
 /// | 339 | 3: IEEE floating point |
 ///
 /// # Errors
 ///
-/// When the map is empty or not as large as it says, or larger than a TIFF file can be (4 GiB).
+/// Fails if the map is empty, does not have the stated size, or is larger than a TIFF file can be
+/// (4 GiB).
 pub fn encode(map: &Map) -> io::Result<Vec<u8>> {
     let n = map.width.checked_mul(map.height);
     if n.is_none_or(|n| n == 0 || n != map.values.len()) {
@@ -61,11 +62,11 @@ pub fn encode(map: &Map) -> io::Result<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
-/// Reads a TIFF file of 32-bit floating point with one value a pixel, as [`encode`] writes it.
+/// Reads a TIFF file with one 32-bit floating-point value per pixel, as [`encode`] writes it.
 ///
 /// # Errors
 ///
-/// When it is of another kind, is cut short, or has more than 200 million pixels.
+/// Fails if the file has another format, is truncated, or has more than 200 million pixels.
 pub fn decode(bytes: &[u8]) -> io::Result<Map> {
     let mut limits = Limits::default();
     limits.decoding_buffer_size = VALUE_BYTES * MAX_PIXELS as usize;
@@ -80,7 +81,7 @@ pub fn decode(bytes: &[u8]) -> io::Result<Map> {
             Ok(Map { height, width, values })
         }
         _ => {
-            let message = "expected one 32-bit floating-point value a pixel";
+            let message = "expected one 32-bit floating-point value per pixel";
             Err(io::Error::new(io::ErrorKind::InvalidData, message))
         }
     }
@@ -114,7 +115,7 @@ fn write(
     page.finish()
 }
 
-/// Rows of values, predicted and compressed.
+/// Rows of values after the predictor and compression.
 fn strip(values: &[f32], width: usize) -> io::Result<Vec<u8>> {
     let mut line = vec![0; VALUE_BYTES * width];
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
@@ -125,8 +126,8 @@ fn strip(values: &[f32], width: usize) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// The predictor's form of a row: the highest bytes of all values, then the next ones down to
-/// the lowest, each byte as its difference to the one before.
+/// Applies the predictor to a row: the highest bytes of all values, then the next ones down to the
+/// lowest, each byte as its difference from the previous one.
 fn predict(row: &[f32], line: &mut [u8]) {
     for (x, value) in row.iter().enumerate() {
         for (plane, byte) in value.to_be_bytes().into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The folder a run writes into: files appear whole or not at all, and never outside it.
+//! The output folder of a run: files appear completely or not at all, and never outside it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -8,60 +8,60 @@ use super::format::FORMATS;
 use super::page;
 use crate::{Error, Result};
 
-/// Name of the table of rows, by which the folder of a run is known.
+/// Name of the table of rows, by which a folder of results is recognized.
 pub const TABLE: &str = "predictions.csv";
 
-/// Name of the record of how the run was made.
+/// Name of the record of the run.
 pub const RECORD: &str = "run.json";
 
-/// The metrics of an evaluation.
+/// Name of the file with the metrics of an evaluation.
 pub const METRICS: &str = "metrics.json";
 
-/// The folder of its curves.
+/// Name of the folder with the curves of an evaluation.
 pub const CURVES: &str = "curves";
 
-/// How many classes are in the set of each pixel, where a policy makes sets.
+/// Kind of the maps that contain the number of classes in the set of each pixel.
 pub const SET_SIZE: &str = "set_size";
 
-/// Kinds of files a run writes besides the measures, each in a folder of that name.
+/// Kinds of files that a run writes besides measures, each in a folder of that name.
 pub const KINDS: &[&str] =
     &["prediction", "overlay", "probabilities", "deterministic", SET_SIZE, page::FOLDER];
 
 const TEMPORARY_PREFIX: &str = ".mcdrop-";
 const TEMPORARY_SUFFIX: &str = ".part";
 
-/// The way out where a folder holds what must not be mixed with new results.
+/// Hint for a folder whose content must not be mixed with new results.
 pub const ANOTHER: &str =
-    "choose another folder, or say `overwrite = true` to replace what is there";
+    "choose another folder, or use `overwrite = true` to replace its content";
 
-/// A folder that files of a run are written into.
+/// A folder into which the files of a run are written.
 #[derive(Debug, Clone)]
 pub struct OutputFolder {
     path: PathBuf,
 }
 
 impl OutputFolder {
-    /// Creates the folder where it is not there yet.
+    /// Creates the folder if it does not exist.
     ///
     /// # Errors
     ///
-    /// When it cannot be created, or something else has its name.
+    /// Fails if it cannot be created, or if a file has its name.
     pub fn create(path: &Path) -> Result<Self> {
         Self::refuse_file(path)?;
         fs::create_dir_all(path).map_err(|error| Error::write(path, error))?;
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Refuses what is there and is no folder.
+    /// Refuses a path that exists and is not a folder.
     ///
     /// # Errors
     ///
-    /// When it is a file, or a link to nothing.
+    /// Fails if it is a file, or a broken link.
     pub fn refuse_file(path: &Path) -> Result<()> {
         let what = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => return Ok(()),
             Ok(_) => "a file",
-            Err(_) if path.is_symlink() => "a link to nothing",
+            Err(_) if path.is_symlink() => "a broken link",
             Err(_) => return Ok(()),
         };
         let message =
@@ -70,28 +70,27 @@ impl OutputFolder {
             .with_hint("give the folder for the results"))
     }
 
-    /// The folder itself.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Writes a file at `relative`, a path inside the folder with `/` between its parts.
     ///
-    /// The file is there with all its bytes or, if anything fails, as it was before. Folders
-    /// on the way are created.
+    /// If anything fails, the file stays as it was before. Missing parent folders are created.
     ///
     /// # Errors
     ///
-    /// When `relative` is absolute or climbs out with `..`, or the file cannot be written.
+    /// Fails if `relative` is absolute or leaves the folder by `..`, or if the file cannot be written.
     pub fn write(&self, relative: &str, bytes: &[u8]) -> Result<()> {
         self.replace(relative, bytes).map_err(|error| self.error(relative, error))
     }
 
-    /// Writes what an encoder made, or says for which file it could not.
+    /// Writes the result of an encoder; an error of the encoder gets the name of the file.
     ///
     /// # Errors
     ///
-    /// As [`OutputFolder::write`], and when `encoded` is an error.
+    /// Fails like [`OutputFolder::write`], and if `encoded` is an error.
     pub fn save(&self, relative: &str, encoded: io::Result<Vec<u8>>) -> Result<()> {
         let bytes = encoded.map_err(|error| self.error(relative, error))?;
         self.write(relative, &bytes)
@@ -105,21 +104,21 @@ impl OutputFolder {
         stays_inside(relative)?;
         let target = self.path.join(relative);
         let parent = target.parent().unwrap_or(&self.path);
-        // Made anew after it was removed, it would hold maps without their table.
+        // If the folder was removed, a new one would contain maps without their table.
         fs::metadata(&self.path)?;
         fs::create_dir_all(parent)?;
         let mut file = temporary_file(parent)?;
-        // The handle itself: errors of the other name the temporary file.
+        // Writes to the handle, because errors of `NamedTempFile` name the temporary file.
         file.as_file_mut().write_all(bytes)?;
         file.persist(&target)?;
         Ok(())
     }
 
-    /// The file at `relative` in this folder; `None` where there is none.
+    /// Reads the file at `relative`; returns `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// Fails if it cannot be read.
     pub fn read(&self, relative: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path.join(relative);
         match fs::read(&path) {
@@ -129,24 +128,25 @@ impl OutputFolder {
         }
     }
 
-    /// Whether names in it that differ only in case are two; it must hold a [`TABLE`].
+    /// Returns `true` if names that differ only in case are two files. The folder must contain a
+    /// [`TABLE`].
     pub fn tells_case(&self) -> bool {
         let same = self.path.join(TABLE.to_ascii_uppercase());
         !same.exists()
     }
 
-    /// Whether there is a file at `relative` with something in it.
+    /// Returns `true` if there is a file at `relative` that is not empty.
     pub fn holds(&self, relative: &str) -> bool {
         let there = fs::symlink_metadata(self.path.join(relative));
         there.is_ok_and(|there| there.is_file() && there.len() > 0)
     }
 
-    /// Removes the files of a run, except its table: the record, then the files with an ending
-    /// of ours in the folders of [`KINDS`] and of the measures named. Everything else stays.
+    /// Removes the files of a run, except its table: the record, then the files with a known ending
+    /// in the folders of [`KINDS`] and of the given measures. All other files stay.
     ///
     /// # Errors
     ///
-    /// When one cannot be removed.
+    /// Fails if a file cannot be removed.
     pub fn clear(&self, measures: &[&str]) -> Result<()> {
         let record = self.path.join(RECORD);
         match fs::remove_file(&record) {
@@ -157,11 +157,11 @@ impl OutputFolder {
         }
     }
 
-    /// Removes what was made of earlier results: the evaluation, and the page.
+    /// Removes the files that were derived from earlier results: the evaluation and the page.
     ///
     /// # Errors
     ///
-    /// When a file cannot be removed.
+    /// Fails if a file cannot be removed.
     pub fn clear_derived(&self) -> Result<()> {
         for name in [METRICS, page::PAGE] {
             let file = self.path.join(name);
@@ -180,20 +180,20 @@ impl OutputFolder {
         Ok(())
     }
 
-    /// Removes the files with an ending of ours in one folder below.
+    /// Removes the files with a known ending in a folder below this one.
     ///
     /// # Errors
     ///
-    /// When it lies outside, or a file cannot be removed.
+    /// Fails if that folder lies outside this one, or if a file cannot be removed.
     pub fn clear_kind(&self, kind: &str) -> Result<()> {
         self.remove_in(kind, is_ours)
     }
 
-    /// Removes temporary files that a run left behind that was killed.
+    /// Removes temporary files of a run that was killed.
     ///
     /// # Errors
     ///
-    /// When one cannot be removed.
+    /// Fails if a file cannot be removed.
     pub fn sweep(&self, measures: &[&str]) -> Result<()> {
         let entries = fs::read_dir(&self.path).map_err(|e| Error::read(&self.path, e))?;
         for entry in entries.filter_map(std::result::Result::ok) {
@@ -214,7 +214,7 @@ impl OutputFolder {
     fn remove_in(&self, kind: &str, is_meant: fn(&str) -> bool) -> Result<()> {
         stays_inside(kind).map_err(|error| self.error(kind, error))?;
         let folder = self.path.join(kind);
-        // Through a link one might reach files that no run wrote.
+        // A link may lead to files that no run wrote.
         let is_folder = |meta: fs::Metadata| meta.is_dir();
         if fs::symlink_metadata(&folder).is_ok_and(is_folder) {
             remove_files(&folder, is_meant)?;
@@ -223,12 +223,12 @@ impl OutputFolder {
     }
 }
 
-/// Where the map of one kind for one image lies: `<kind>/<id>.<extension>`.
+/// Returns the path of a map of an image: `<kind>/<id>.<extension>`.
 ///
-/// The id keeps its own ending, so that `a.jpg` and `a.png` do not meet. A folder whose name
-/// ends as a map's does, maybe with `_` behind, gets one more `_`: the map of `a.png` is
-/// `a.png.png`, and one of `a.png.png/b.png` would need a folder of that name. So maps of
-/// different ids never meet, where the file system tells their names apart
+/// The id keeps its own ending, so that `a.jpg` and `a.png` have different maps. A folder whose name
+/// ends like that of a map, with or without `_` behind it, gets one more `_`: the map of `a.png` is
+/// `a.png.png`, and one of `a.png.png/b.png` would need a folder of that name. Therefore maps of
+/// different ids never have the same path, if the file system distinguishes their names
 /// ([`OutputFolder::tells_case`]).
 pub fn map_path(kind: &str, id: &str, extension: &str) -> String {
     path_below(kind, id, extension, &|ending| {
@@ -236,7 +236,7 @@ pub fn map_path(kind: &str, id: &str, extension: &str) -> String {
     })
 }
 
-/// `<kind>/<id>.<extension>`, where folders whose names have an ending of files get a `_`.
+/// Returns `<kind>/<id>.<extension>`; folders whose names end like files get a `_`.
 pub(super) fn path_below(
     kind: &str,
     id: &str,
@@ -262,7 +262,7 @@ pub(super) fn path_below(
     path
 }
 
-/// Refuses paths that lead out of the folder or name no file in it.
+/// Refuses paths that leave the folder or do not name a file in it.
 fn stays_inside(relative: &str) -> io::Result<()> {
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     let path = Path::new(relative);
@@ -276,19 +276,18 @@ fn stays_inside(relative: &str) -> io::Result<()> {
 pub(super) fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
-    // Temporary files are private by default; results are as readable as any other file.
+    // Temporary files are private by default; results get the usual permissions.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-/// Removes the files below a folder whose names are meant, then the folders that are empty
-/// without them.
+/// Removes the matching files below a folder, then the folders that have become empty.
 fn remove_files(folder: &Path, is_meant: fn(&str) -> bool) -> Result<()> {
     for entry in walkdir::WalkDir::new(folder).contents_first(true) {
         let entry = entry.map_err(|error| Error::read(folder, error.into()))?;
         if entry.file_type().is_dir() {
-            // Not empty: something else is in there, and stays.
+            // The folder is not empty: it contains other files, which stay.
             let _ = fs::remove_dir(entry.path());
         } else if is_meant(&entry.file_name().to_string_lossy()) {
             fs::remove_file(entry.path())

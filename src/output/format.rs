@@ -1,4 +1,4 @@
-//! The formats in which a map of values is written: one row of [`FORMATS`] each.
+//! The file formats of maps of values, one row of [`FORMATS`] each.
 
 use std::collections::HashSet;
 use std::io;
@@ -11,19 +11,19 @@ use crate::tensor::Map;
 /// A file format for maps of values.
 #[derive(Debug, Clone, Copy)]
 pub struct Format {
-    /// The name by which it is chosen.
+    /// Name in settings.
     pub name: &'static str,
-    /// The ending of its files, without the first dot.
+    /// Ending of its files, without the first dot.
     pub extension: &'static str,
-    /// What is in such a file, in one line.
+    /// Description in one line.
     pub summary: &'static str,
-    /// How a reader gets from a pixel to the value, and what is none.
+    /// Formula from a pixel to its value, and the pixel that means none.
     pub reading: &'static str,
-    /// How many steps there are from 0 to the bound; none where a file holds the f32 themselves.
+    /// Number of steps from 0 to the bound; `None` if files contain f32.
     pub steps: Option<u16>,
-    /// Turns a map into the bytes of a file.
+    /// Encodes a map as the bytes of a file.
     pub encode: fn(&HeatMap<'_>) -> io::Result<Vec<u8>>,
-    /// Reads such a file of a measure with this bound again, to half a step.
+    /// Decodes a file of a measure with this bound, with an error of at most half a step.
     pub decode: fn(&[u8], f32) -> io::Result<Map>,
 }
 
@@ -73,16 +73,16 @@ pub const FORMATS: &[Format] = &[
 fn array(bytes: &[u8]) -> io::Result<Map> {
     let (shape, values) = npy::read(bytes, bytes.len() as u64)?;
     let [height, width] = shape[..] else {
-        let message = format!("an array of shape {shape:?} is no map");
+        let message = format!("an array of shape {shape:?} is not a map");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     };
     Ok(Map { height, width, values })
 }
 
-/// Two images whose maps would lie in one file: with the endings `png` and `16.png` the images
-/// `a` and `a.16` both get an `a.16.png`.
+/// Returns two images whose maps would be the same file: with the endings `png` and `16.png`, the
+/// images `a` and `a.16` both have a map `a.16.png`.
 ///
-/// Images whose own ending is one of the usual ones never do.
+/// This never happens to images with a usual ending.
 pub fn clash<'a>(
     formats: &[&Format],
     ids: &(impl Iterator<Item = &'a str> + Clone),
@@ -107,7 +107,7 @@ pub fn clash<'a>(
     None
 }
 
-/// The format of that name.
+/// Returns the format of a name.
 pub fn find(name: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.name == name)
 }

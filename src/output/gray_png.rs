@@ -1,4 +1,4 @@
-//! Maps of values as 16-bit gray PNGs: 257 times finer than the heat maps, without colors.
+//! Maps of values as 16-bit gray PNG files: 257 times finer than heat maps, without colors.
 
 use std::io;
 
@@ -7,23 +7,25 @@ use super::png_decoder::{self, Samples};
 use super::png_encoder::{self, Pixels};
 use crate::tensor::Map;
 
-/// The level of the bound.
+/// Level of the bound.
 const HIGHEST: u16 = u16::MAX;
 
 /// Encodes a map as a 16-bit gray PNG (color type 0, bit depth 16, high byte first).
 ///
-/// A pixel is `round(65535 * value / bound)`, halves away from zero, values outside the scale
-/// at its ends; so `bound * pixel / 65535` is the value to half a step (`bound / 131070`).
+/// A pixel is `round(65535 * value / bound)` with halves away from zero, and values outside the scale
+/// are clamped. So `bound * pixel / 65535` is the value with an error of at most half a step
+/// (`bound / 131070`).
 ///
-/// All levels are taken by values, so "none" (NaN) is told apart by the file's `tRNS` chunk,
-/// which is there only if a pixel has no value: pixels of the level in it, fully transparent,
-/// are none. It is the highest level that no value of this map takes, 65535 but for maps that
-/// reach their bound. (Should a map take all 65536 levels, it is 65535 and the values there
-/// are written as 65534.) Pillow gives it as `image.info["transparency"]`.
+/// Every level can be a value, so the `tRNS` chunk states which level means "none" (NaN) and is fully
+/// transparent. The chunk exists only if a pixel has no value. It contains the highest level that no
+/// value of this map has, which is 65535 except for maps that reach their bound. (If a map has all
+/// 65536 levels, it is 65535, and the values there are written as 65534.) Pillow returns it as
+/// `image.info["transparency"]`.
 ///
 /// # Errors
 ///
-/// When the bound is not a positive number, or the map is empty or not as large as it says.
+/// Fails if the bound is not a positive number, or if the map is empty or does not have the stated
+/// size.
 pub fn encode(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     let bound = heat.usable_bound()?;
     let mut levels: Vec<Option<u16>> =
@@ -37,11 +39,11 @@ pub fn encode(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     png_encoder::encode(size, &Pixels::Gray16 { none }, &data)
 }
 
-/// Reads a map that [`encode`] wrote on a scale up to `bound`, to half a step.
+/// Reads a map that [`encode`] wrote on a scale up to `bound`, with an error of at most half a step.
 ///
 /// # Errors
 ///
-/// When it is no 16-bit gray PNG, is cut short, or has too many pixels.
+/// Fails if the file is not a 16-bit gray PNG, is truncated, or has too many pixels.
 pub fn decode(bytes: &[u8], bound: f32) -> io::Result<Map> {
     let raster = png_decoder::decode(bytes)?;
     let Samples::Gray16 { levels, none } = raster.samples else {
@@ -55,18 +57,18 @@ pub fn decode(bytes: &[u8], bound: f32) -> io::Result<Map> {
     Ok(Map { height: raster.height, width: raster.width, values })
 }
 
-/// The level of a value, none for NaN.
+/// Returns the level of a value; `None` for NaN.
 fn level(value: f32, bound: f32) -> Option<u16> {
     if value.is_nan() {
         return None;
     }
-    // Both are f32, so that the product is exact; infinity and all else beyond ends at the
-    // ends in the conversion.
+    // Both are f32, so that the product is exact. The conversion clamps values outside the scale.
     let scaled = f64::from(HIGHEST) * f64::from(value) / f64::from(bound);
     Some(scaled.round() as u16)
 }
 
-/// A level that no pixel has; if all are taken, the highest, whose pixels move down by one.
+/// Returns a level that no pixel has. If every level occurs, it is the highest one, whose pixels get
+/// the next lower level.
 fn set_free(levels: &mut [Option<u16>]) -> u16 {
     let mut taken = vec![false; usize::from(HIGHEST) + 1];
     for level in levels.iter().flatten() {

@@ -1,4 +1,4 @@
-//! A map of values with the scale it is shown on.
+//! Maps of values with their color scale.
 
 use std::io;
 
@@ -7,31 +7,31 @@ use super::png_decoder::{self, Samples};
 use super::png_encoder::{self, Pixels};
 use crate::tensor::Map;
 
-/// A map and the upper end of its scale; the lower end is 0.
+/// A map with the upper end of its scale; the lower end is 0.
 ///
-/// The scale belongs to the measure and not to the picture, so that pictures compare.
+/// The scale depends only on the measure, so that pictures can be compared.
 #[derive(Debug, Clone, Copy)]
 pub struct HeatMap<'a> {
-    /// The values, NaN where there is none.
+    /// Values; NaN means none.
     pub map: &'a Map,
-    /// The value that takes the brightest color: the measure's own upper bound.
+    /// Value with the brightest color: the upper bound of the measure.
     pub bound: f32,
-    /// How its colors are spread.
+    /// Mapping of levels to colors.
     pub ramp: Ramp,
 }
 
 impl HeatMap<'_> {
-    /// The level of every pixel, as in [`colormap::level`].
+    /// Returns the level of every pixel, as in [`colormap::level`].
     ///
     /// # Errors
     ///
-    /// When the bound is not a positive number.
+    /// Fails if the bound is not a positive number.
     pub fn levels(&self) -> io::Result<Vec<u8>> {
         let bound = self.usable_bound()?;
         Ok(self.map.values.iter().map(|value| colormap::level(*value, bound)).collect())
     }
 
-    /// The bound, where levels can be counted on a scale that ends there.
+    /// Returns the bound if it is a positive number.
     pub(super) fn usable_bound(&self) -> io::Result<f32> {
         let bound = self.bound;
         if bound.is_finite() && bound > 0.0 {
@@ -42,23 +42,25 @@ impl HeatMap<'_> {
     }
 }
 
-/// Encodes a heat map as an indexed 8-bit PNG: index `i` is the value `i * bound / 254` to
-/// half a step, index 255 (transparent) is none.
+/// Encodes a heat map as an indexed 8-bit PNG. Index `i` is the value `i * bound / 254` with an error
+/// of at most half a step; index 255 (transparent) is none.
 ///
 /// # Errors
 ///
-/// When the bound is not a positive number, or the map is empty or not as large as it says.
+/// Fails if the bound is not a positive number, or if the map is empty or does not have the stated
+/// size.
 pub fn encode_png(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     let palette = colormap::palette(heat.ramp);
     let palette = Pixels::Indexed(&palette);
     png_encoder::encode((heat.map.width, heat.map.height), &palette, &heat.levels()?)
 }
 
-/// Reads a heat map that [`encode_png`] wrote on a scale up to `bound`, to half a step.
+/// Reads a heat map that [`encode_png`] wrote on a scale up to `bound`, with an error of at most half
+/// a step.
 ///
 /// # Errors
 ///
-/// When it is no indexed 8-bit PNG, is cut short, or has too many pixels.
+/// Fails if the file is not an indexed 8-bit PNG, is truncated, or has too many pixels.
 pub fn decode_png(bytes: &[u8], bound: f32) -> io::Result<Map> {
     let raster = png_decoder::decode(bytes)?;
     let Samples::Indices(levels) = raster.samples else {

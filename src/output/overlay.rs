@@ -1,7 +1,7 @@
-//! The image with its heat map over it and a legend below: what a person looks at first.
+//! Overlays: the image with its heat map over it, and a legend below.
 //!
-//! Certain regions show the image; the less certain, the more of the color. Where there is no
-//! prediction the image fades to gray. The legend is a strip of its own and covers no pixel.
+//! Certain regions show the image; less certain regions show more of the color. Pixels without a
+//! prediction are gray. The legend is a separate strip and does not cover pixels.
 
 mod canvas;
 mod legend;
@@ -17,17 +17,16 @@ pub use canvas::Canvas;
 #[cfg(feature = "charts")]
 pub(super) use text::FONT;
 
-/// The narrowest picture a legend fits below; smaller images are enlarged, each pixel to a
-/// square.
+/// Smallest width with room for a legend. Narrower images are enlarged by a whole factor.
 pub const NARROWEST: usize = 128;
 
-/// Images are not enlarged beyond this number of pixels, however narrow they are.
+/// Largest number of pixels of an enlarged image.
 const LARGEST_ENLARGED: usize = 1 << 22;
 
-/// Share of the color at the upper end of the scale.
+/// Opacity of the color at the upper end of the scale.
 const STRONGEST: f32 = 0.7;
 
-/// An image to draw over.
+/// An image over which a heat map is drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Photo<'a> {
     /// Number of rows.
@@ -38,12 +37,12 @@ pub struct Photo<'a> {
     pub rgb: &'a [u8],
 }
 
-/// What the legend says about the scale.
+/// Text of the legend.
 #[derive(Debug, Clone, Copy)]
 pub struct Caption<'a> {
-    /// The measure's name; underscores are shown as spaces.
+    /// Name of the measure; underscores are shown as spaces.
     pub name: &'a str,
-    /// The unit of its values, empty where they have none.
+    /// Unit of its values; empty if they have none.
     pub unit: &'a str,
 }
 
@@ -51,7 +50,7 @@ pub struct Caption<'a> {
 ///
 /// # Errors
 ///
-/// As [`draw`].
+/// Fails like [`draw`].
 pub fn encode_png(
     photo: Photo<'_>,
     heat: &HeatMap<'_>,
@@ -61,11 +60,11 @@ pub fn encode_png(
     png_encoder::encode((canvas.width, canvas.height), &Pixels::Rgb, &canvas.rgb)
 }
 
-/// The image with the heat map over it, pixel by pixel, without a legend: red, green and blue.
+/// Returns red, green and blue of the image with the heat map over it, without a legend.
 ///
 /// # Errors
 ///
-/// As [`draw`].
+/// Fails like [`draw`].
 pub fn blend(photo: Photo<'_>, heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     fits(photo, heat.map)?;
     let (levels, blends) = (heat.levels()?, blends());
@@ -73,12 +72,12 @@ pub fn blend(photo: Photo<'_>, heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     Ok(both.flat_map(|(pixel, level)| blends[usize::from(*level)].over(*pixel)).collect())
 }
 
-/// Draws an overlay: the image, enlarged by an integer factor where it is narrower than
-/// [`NARROWEST`], with the heat map over it, and the legend in a strip below.
+/// Draws an overlay: the image, enlarged by a whole factor if it is narrower than [`NARROWEST`], with
+/// the heat map over it, and the legend in a strip below.
 ///
 /// # Errors
 ///
-/// When image and map are empty or not of one size, or the bound is not a positive number.
+/// Fails if image and map are empty or have different sizes, or if the bound is not a positive number.
 pub fn draw(
     photo: Photo<'_>,
     heat: &HeatMap<'_>,
@@ -121,7 +120,7 @@ pub fn draw(
     Ok(canvas)
 }
 
-/// Refuses an image and a map that are not of one size.
+/// Refuses an image and a map of different sizes.
 fn fits(photo: Photo<'_>, map: &Map) -> io::Result<()> {
     let n = photo.height * photo.width;
     let same = (photo.height, photo.width) == (map.height, map.width);
@@ -129,37 +128,37 @@ fn fits(photo: Photo<'_>, map: &Map) -> io::Result<()> {
         return Ok(());
     }
     let message = format!(
-        "an image of {} x {} and a map of {} x {} do not fit",
+        "an image of {} x {} and a map of {} x {} differ in size",
         photo.width, photo.height, map.width, map.height
     );
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
-/// By how much an image is enlarged.
+/// Returns the factor by which an image is enlarged.
 fn enlargement(width: usize, n_pixels: usize) -> usize {
     let factor = NARROWEST.div_ceil(width);
     if factor * factor * n_pixels <= LARGEST_ENLARGED { factor } else { 1 }
 }
 
-/// Width of the image with its legend. Beside a long ribbon, room for the whole legend would
-/// cost many times the image: there the legend is cut off.
+/// Returns the width of the image with its legend. For a tall, narrow image the legend is cut off,
+/// because room for the whole legend would be many times the size of the image.
 fn sheet_width(width: usize, height: usize) -> usize {
     if height <= LARGEST_ENLARGED / NARROWEST { width.max(NARROWEST) } else { width }
 }
 
-/// How one level is laid over the image.
+/// Blending of a level with the image.
 #[derive(Debug, Clone, Copy)]
 struct Blend {
-    /// The color times its share, and a half for rounding, in 1/256.
+    /// Color times its opacity plus one half for rounding, in units of 1/256.
     over: [u16; 3],
-    /// Share of the image, in 1/256.
+    /// Weight of the image, in units of 1/256.
     under: u16,
-    /// Whether the image loses its colors.
+    /// Whether the image becomes gray.
     gray: bool,
 }
 
 impl Blend {
-    /// A color at a share in 1/256.
+    /// Blends a color with an opacity in units of 1/256.
     fn new(color: [u8; 3], share: u16, gray: bool) -> Self {
         let over = color.map(|value| u16::from(value) * share + 128);
         Self { over, under: 256 - share, gray }
@@ -177,7 +176,7 @@ impl Blend {
     }
 }
 
-/// The blend of every level.
+/// Returns the blending of every level.
 fn blends() -> [Blend; 256] {
     let mut blends = [Blend::new([150; 3], 176, true); 256];
     for level in 0..=HIGHEST_LEVEL {
@@ -188,7 +187,7 @@ fn blends() -> [Blend; 256] {
     blends
 }
 
-/// Share of the color at a place of the scale, from 0 to 1.
+/// Returns the opacity of the color at a position of the scale, from 0 to 1.
 fn opacity(place: f32) -> f32 {
     STRONGEST * (1.0 - (1.0 - place) * (1.0 - place))
 }

@@ -1,8 +1,8 @@
-//! Files behind the page of a folder (`report.html`): its pictures, and values that it can read.
+//! Files that the page of a folder (`report.html`) loads: pictures, and values of maps.
 //!
-//! A page that was opened from disk may neither fetch a file nor read the pixels of a picture.
-//! Values come to it as scripts, one an image, loaded when they are looked at ([`data`]). The
-//! pictures are copies, so that the folder can be moved and passed on ([`preview`]).
+//! A page that is opened from disk can neither fetch a file nor read the pixels of a picture.
+//! Therefore values are scripts, one per image, which are loaded when they are shown ([`data`]).
+//! Pictures are copies, so that the folder can be moved and shared ([`preview`]).
 
 pub mod data;
 mod page_folder;
@@ -10,13 +10,13 @@ pub mod preview;
 
 pub use page_folder::{PageFolder, Pictures};
 
-/// The page itself.
+/// Name of the page.
 pub const PAGE: &str = "report.html";
 
-/// The folder of everything behind it.
+/// Folder of the files that the page loads.
 pub const FOLDER: &str = "report";
 
-/// The same of a run that is compared with.
+/// Folder of the files of the other run in a comparison.
 pub const OTHER: &str = "report/compare";
 
 /// Values of maps: `report/data/<path>.js`.
@@ -25,11 +25,11 @@ pub const DATA: &str = "data";
 /// Pictures as they were decoded, upright: PNG for small ones, else JPEG.
 pub const PICTURES: &str = "images";
 
-/// Small pictures with the heat map over them.
+/// Thumbnails with the heat map over them.
 pub const THUMBNAILS: &str = "thumbnails";
 
-/// Labels, where some were given.
+/// Labels, if they were given.
 pub const LABELS: &str = "labels";
 
-/// Endings of files behind the page.
+/// Endings of the files that the page loads.
 pub const ENDINGS: &[&str] = &["js", "png", "jpg"];

@@ -1,4 +1,4 @@
-//! Reads the PNG files that are made here again: indices and 16-bit gray.
+//! Reads PNG files with palette indices or 16-bit gray, as mcdrop writes them.
 
 use std::io::{self, Cursor};
 
@@ -13,16 +13,18 @@ pub(super) struct Raster {
     pub(super) samples: Samples,
 }
 
-/// What its pixels are.
+/// Pixels of a picture.
 pub(super) enum Samples {
-    /// Places in a palette.
+    /// Indices into a palette.
     Indices(Vec<u8>),
-    /// Gray, and which level is transparent.
+    /// Gray levels, and the transparent level.
     Gray16 { levels: Vec<u16>, none: Option<u16> },
 }
 
+/// Reads a picture.
+///
 /// # Errors
-/// If it is no PNG, of another kind, cut short or too large.
+/// Fails if the file is not a PNG of these kinds, is truncated or too large.
 pub(super) fn decode(bytes: &[u8]) -> io::Result<Raster> {
     let limits = Limits { bytes: 4 * MAX_PIXELS as usize };
     let decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);

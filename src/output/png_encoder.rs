@@ -1,16 +1,16 @@
-//! The one way in which PNG files are made here: fast, and the same bytes every time.
+//! Encodes all PNG files of mcdrop: fast and deterministic.
 
 use std::io;
 
 use png::{BitDepth, ColorType, Compression, Encoder};
 
-/// What the bytes of a picture are.
+/// Pixel format of a picture.
 pub(super) enum Pixels<'a> {
-    /// One byte a pixel, an index into a palette of 256 colors; index 255 is transparent.
+    /// One byte per pixel, an index into a palette of 256 colors; index 255 is transparent.
     Indexed(&'a [[u8; 3]; 256]),
-    /// Two bytes a pixel, the high one first; `none` is the level that is transparent.
+    /// Two bytes per pixel, the high byte first; `none` is the transparent level.
     Gray16 { none: Option<u16> },
-    /// Three bytes a pixel.
+    /// Three bytes per pixel.
     Rgb,
 }
 
@@ -18,7 +18,7 @@ pub(super) enum Pixels<'a> {
 ///
 /// # Errors
 ///
-/// When a side is 0 or too large for the format, or `data` is not as long as the size says.
+/// Fails if a side is 0 or too large for the format, or if `data` does not have the stated size.
 pub(super) fn encode(
     (width, height): (usize, usize),
     pixels: &Pixels<'_>,

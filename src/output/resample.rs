@@ -1,17 +1,17 @@
-//! Brings maps from the network's size to the image's.
+//! Resamples maps from the size of the network to that of the image.
 
 use crate::tensor::{ClassMap, Map};
 
-/// Where the centers of an image's pixels lie in the plane that the network saw.
+/// Placement of the pixels of an image in the plane that the network saw.
 ///
-/// The pixel in column `x` of the image lies at `(x + 0.5) * scale_x - left - 0.5` in columns
-/// of the network's plane, and likewise for rows. A stretched image has scales other than 1,
+/// The center of the pixel in column `x` of the image is at `(x + 0.5) * scale_x - left - 0.5` in
+/// columns of the network's plane, and likewise for rows. A stretched image has scales other than 1,
 /// a crop has a positive `left` or `top`, padding a negative one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Placement {
-    /// Columns of the network's plane to a column of the image.
+    /// Columns of the network's plane per column of the image.
     pub scale_x: f64,
-    /// Rows of the network's plane to a row of the image.
+    /// Rows of the network's plane per row of the image.
     pub scale_y: f64,
     /// Columns cut off at the left, after scaling.
     pub left: f64,
@@ -20,25 +20,25 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// The image is what the network saw.
+    /// Placement of an image that is exactly the network's plane.
     pub const IDENTITY: Self = Self { scale_x: 1.0, scale_y: 1.0, left: 0.0, top: 0.0 };
 
-    /// That of the same image, its width and height divided by these.
+    /// Returns the placement of the same image with width and height divided by these factors.
     #[must_use]
     pub fn of_smaller(self, (by_x, by_y): (f64, f64)) -> Self {
         Self { scale_x: self.scale_x * by_x, scale_y: self.scale_y * by_y, ..self }
     }
 }
 
-/// The values of a map at the pixels of an image of `height` x `width`.
+/// Returns the values of a map at the pixels of an image of `height` x `width`.
 ///
-/// Bilinear between the centers of the map's pixels, the outermost pixels going on to the
-/// edge; NaN at pixels whose center lies outside the map. With the identity and an image of
-/// the map's size this is a copy, bit for bit.
+/// Values are interpolated bilinearly between the centers of the map's pixels, and the outermost
+/// pixels extend to the edge. Pixels whose center lies outside the map are NaN. With the identity and
+/// an image of the map's size, the result is an exact copy.
 ///
 /// # Panics
 ///
-/// When `map` does not hold as many values as its size says.
+/// Panics if `map` does not have the stated size.
 pub fn values(map: &Map, placement: &Placement, height: usize, width: usize) -> Map {
     if *placement == Placement::IDENTITY && (height, width) == (map.height, map.width) {
         return map.clone();
@@ -66,14 +66,14 @@ pub fn values(map: &Map, placement: &Placement, height: usize, width: usize) -> 
     Map { height, width, values }
 }
 
-/// The class ids of a map at the pixels of an image of `height` x `width`.
+/// Returns the class ids of a map at the pixels of an image of `height` x `width`.
 ///
-/// The id of the map's pixel that an image pixel's center lies in; [`ClassMap::NONE`] outside
+/// A pixel gets the id of the map's pixel that contains its center, and [`ClassMap::NONE`] outside
 /// the map.
 ///
 /// # Panics
 ///
-/// When `map` does not hold as many ids as its size says.
+/// Panics if `map` does not have the stated size.
 pub fn classes(
     map: &ClassMap,
     placement: &Placement,
@@ -99,15 +99,16 @@ pub fn classes(
     ClassMap { height, width, classes }
 }
 
-/// Where a line of the image (a row or a column) lies among the lines of the map.
+/// Position of a line of the image (a row or a column) among the lines of the map.
 #[derive(Debug, Clone, Copy)]
 struct Position {
-    /// The line that holds the center.
+    /// Line that contains the center.
     within: usize,
-    /// The lines whose centers are on both sides, the same where there is but one.
+    /// Nearest line whose center is before the position, or the only one.
     before: usize,
+    /// Nearest line whose center is behind the position, or the only one.
     after: usize,
-    /// The share of the second of them.
+    /// Weight of the line behind.
     weight: f32,
 }
 
@@ -118,10 +119,10 @@ impl Position {
     }
 }
 
-/// Positions of `n` lines of the image along one axis, none where a line is outside the map.
+/// Returns the positions of `n` lines of the image along an axis; `None` for lines outside the map.
 fn positions(scale: f64, cut: f64, n: usize, n_map: usize) -> Vec<Option<Position>> {
     let position = |line: usize| {
-        // Counted from the edge: pixel `i` of the map reaches from `i` to `i + 1`.
+        // Measured from the edge: pixel `i` of the map extends from `i` to `i + 1`.
         let place = (line as f64 + 0.5) * scale - cut;
         if !(0.0..n_map as f64).contains(&place) {
             return None;
@@ -130,7 +131,7 @@ fn positions(scale: f64, cut: f64, n: usize, n_map: usize) -> Vec<Option<Positio
         let center = (place - 0.5).clamp(0.0, last as f64);
         let before = center as usize;
         let weight = (center - before as f64) as f32;
-        // A neighbor of no weight is left out, so that its NaN does not spread.
+        // A neighbor with weight 0 is left out, so that its NaN does not spread.
         let after = if weight > 0.0 { (before + 1).min(last) } else { before };
         Some(Position { within: (place as usize).min(last), before, after, weight })
     };

@@ -1,5 +1,5 @@
-//! The table of rows, one an image, that grows while a run goes on and is read again when a run
-//! goes on where an earlier one stopped.
+//! The table with one row per image, to which a run appends, and which is read when a run continues
+//! an earlier one.
 
 mod records;
 
@@ -14,11 +14,11 @@ use super::folder::{self, OutputFolder, TABLE};
 use crate::record::{Columns, ImageRecord};
 use crate::{Error, Result};
 
-/// A CSV file (RFC 4180, lines end in LF) that is appended to by whole rows.
+/// A CSV file (RFC 4180, lines end in LF) to which complete rows are appended.
 ///
-/// While it is held, no other process can claim the table of the same folder. The claim is a
-/// lock of the system on the file itself, which ends with the process: nothing is left behind
-/// by one that was killed. Where a file system has no locks, nothing is claimed.
+/// While it is open, no other process can claim the table of the same folder. The claim is a lock of
+/// the operating system on the file, which ends with the process, even if it is killed. On a file
+/// system without locks, nothing is claimed.
 #[derive(Debug)]
 pub struct Table {
     file: File,
@@ -29,11 +29,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens `predictions.csv` of a folder, or creates an empty one, for this process alone.
+    /// Opens `predictions.csv` of a folder, or creates an empty one, and locks it.
     ///
     /// # Errors
     ///
-    /// When another process holds it, it is no plain file, or it cannot be opened.
+    /// Fails if another process has locked it, if it is not a regular file, or if it cannot be
+    /// opened.
     pub fn claim(folder: &OutputFolder, columns: Columns) -> Result<Self> {
         let path = folder.path().join(TABLE);
         let names = columns.iter().map(crate::record::Column::name);
@@ -42,9 +43,9 @@ impl Table {
             if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
                 return Err(Error::setting(
                     "output",
-                    format!("{} is no plain file", path.display()),
+                    format!("{} is not a regular file", path.display()),
                 )
-                .with_hint("choose another folder, or move it away"));
+                .with_hint("choose another folder, or move the file away"));
             }
             let file = OpenOptions::new()
                 .read(true)
@@ -59,18 +60,18 @@ impl Table {
                 return Err(Error::setting("output", message)
                     .with_hint("wait until it has ended, or choose another folder"));
             }
-            // Between opening and locking, its holder may have put another file in its place.
+            // Another process may have replaced the file between opening and locking.
             if is_the_file_at(&file, &path) {
                 return Ok(Self { file, path, header, columns, length: 0 });
             }
         }
     }
 
-    /// Whether there is nothing in it, not even a header.
+    /// Returns `true` if the file is empty, without a header.
     ///
     /// # Errors
     ///
-    /// When the file cannot be asked.
+    /// Fails if the size of the file cannot be read.
     pub fn is_empty(&self) -> Result<bool> {
         let metadata = self.file.metadata();
         metadata.map(|there| there.len() == 0).map_err(|e| Error::read(&self.path, e))
@@ -80,7 +81,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn start(&mut self) -> Result<()> {
         self.length = 0;
         let header = std::mem::take(&mut self.header);
@@ -89,13 +90,13 @@ impl Table {
         written.map_err(|error| Error::write(&self.path, error))
     }
 
-    /// Reads the rows that are there, each with its place, to `each`, and says how many whole
-    /// records there are. What is torn at the end is passed over, and so is what is no row of
-    /// this table. Nothing is changed.
+    /// Passes each row and its span to `each`, and returns the number of complete records. An
+    /// incomplete record at the end, and records that are not rows of this table, are skipped. The
+    /// file is not changed.
     ///
     /// # Errors
     ///
-    /// When it has another header, or cannot be read.
+    /// Fails if the file has another header or cannot be read.
     pub fn read_rows(
         &mut self,
         mut each: impl FnMut(ImageRecord, Span),
@@ -106,7 +107,7 @@ impl Table {
         let mut records = Records::new(BufReader::new(file)).map_err(read)?;
         let is_ours = match records.next().map_err(read)? {
             Some((header, _)) => header == self.header,
-            // A run that was killed at once leaves a part of the header, or nothing.
+            // A run that was killed at its start leaves a part of the header, or nothing.
             None => self.header.starts_with(records.torn()),
         };
         if !is_ours {
@@ -124,20 +125,20 @@ impl Table {
         Ok(n_records)
     }
 
-    /// Cuts off what [`Table::read_rows`] found torn at the end.
+    /// Removes the incomplete record that [`Table::read_rows`] found at the end.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn cut_torn(&mut self) -> Result<()> {
         self.cut().map_err(|error| Error::write(&self.path, error))
     }
 
-    /// Reads the rows at these places and passes each to `each`.
+    /// Reads the rows at these spans and passes each to `each`.
     ///
     /// # Errors
     ///
-    /// When a row cannot be read.
+    /// Fails if a row cannot be read.
     pub fn read_at(
         &mut self,
         rows: impl Iterator<Item = Span>,
@@ -157,12 +158,12 @@ impl Table {
         read().map_err(|error| Error::read(&self.path, error))
     }
 
-    /// Makes these rows, in this order, the only ones, and says where they are then. The file
-    /// is there as before or as after, whatever happens meanwhile.
+    /// Keeps only these rows, in this order, and returns their new spans. The file is replaced
+    /// atomically.
     ///
     /// # Errors
     ///
-    /// When a row cannot be read or the file not be written.
+    /// Fails if a row cannot be read or the file cannot be written.
     pub fn keep(&mut self, rows: &[Span]) -> Result<Vec<Span>> {
         self.replace(rows).map_err(|error| Error::write(&self.path, error))
     }
@@ -186,10 +187,10 @@ impl Table {
         }
         writer.flush()?;
         drop(writer);
-        // Claimed before it has the name, so that no other process comes between.
+        // Locked before it gets the name, so that no other process can claim it in between.
         let _ = new.as_file().try_lock();
         if !cfg!(unix) {
-            // Elsewhere a file that is open cannot be replaced.
+            // On other systems an open file cannot be replaced.
             self.file = new.as_file().try_clone()?;
         }
         self.file = new.persist(&self.path)?;
@@ -197,12 +198,12 @@ impl Table {
         Ok(places)
     }
 
-    /// Appends one row and says where it is. When this returns, the row is with the system; a
-    /// row that fails half way is taken back.
+    /// Appends a row and returns its span. The row has then been passed to the operating system. A
+    /// row that is only partly written is removed again.
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn append(&mut self, record: &ImageRecord) -> Result<Span> {
         let start = self.length;
         row(self.columns.fields(record))
@@ -217,13 +218,13 @@ impl Table {
         let written = self.file.write_all(bytes);
         match written {
             Ok(()) => self.length += bytes.len() as u64,
-            // What failed first is what is reported.
+            // The first error is reported.
             Err(_) => drop(self.cut()),
         }
         written
     }
 
-    /// Ends the file after the last whole row.
+    /// Truncates the file after the last complete row.
     fn cut(&mut self) -> io::Result<()> {
         self.file.set_len(self.length)?;
         self.file.seek(SeekFrom::Start(self.length))?;

@@ -14,11 +14,11 @@ use crate::policy::{Decision, ImageScore, Policy, temper};
 use crate::record::ImageRecord;
 use crate::tensor::{ClassMap, Map};
 
-/// What a policy finds at the pixels of an image.
+/// Result of a policy at the pixels of an image.
 struct PixelResult {
-    /// The number of classes in the set of each pixel.
+    /// Number of classes in the set of each pixel.
     set_sizes: ClassMap,
-    /// The mean probability of the most probable class at the policy's temperature.
+    /// Mean over the pixels of the largest probability at the temperature of the policy.
     mean_probability: f32,
 }
 
@@ -58,7 +58,7 @@ impl Writer<'_> {
 
     fn write_set_sizes(&self, result: &ImageResult<'_>, sizes: &ClassMap) -> Result<()> {
         let (placement, height, width) = self.map_placement(result);
-        // Whole numbers stay so: no size between two pixels' sizes.
+        // Resampled like class ids, so that sizes stay whole numbers.
         let map = &values(&resample::classes(sizes, &placement, height, width));
         let heat = HeatMap { map, bound: result.n_classes() as f32, ramp: Ramp::Linear };
         for format in &self.options.formats {
@@ -113,7 +113,7 @@ fn apply_to_pixels(policy: &Policy, result: &ImageResult<'_>) -> PixelResult {
     }
 }
 
-/// Returns ids as values, NaN for none.
+/// Returns ids as values, with NaN for `ClassMap::NONE`.
 fn values(map: &ClassMap) -> Map {
     let value = |id: &u16| if *id == ClassMap::NONE { f32::NAN } else { f32::from(*id) };
     let values = map.classes.iter().map(value).collect();

@@ -1,4 +1,4 @@
-//! What forbids a run before its first image.
+//! Checks of a run before its first image.
 
 use std::path::PathBuf;
 
@@ -13,19 +13,19 @@ use crate::policy::{Policy, prediction_settings};
 use crate::record::{MapSize, RunRecord};
 use crate::task::Task;
 
-/// Images whose results would have one name, or that are where results are put.
+/// Fails if results of two images would have the same name, or if images lie in folders of results.
 pub(super) fn names(job: &Job) -> Result<()> {
     refuse_maps_that_meet(job)?;
     refuse_images_among_results(job)
 }
 
-/// Predictions of other settings than a policy was made with.
+/// Fails if the settings of the run are not those that the policy was calibrated with.
 pub(super) fn policy(output: &OutputOptions, record: &RunRecord) -> Result<()> {
     let check = |policy: &Policy| policy.check(&prediction_settings(record));
     output.policy.as_ref().map_or(Ok(()), check)
 }
 
-/// Two images of which one would replace the other's maps.
+/// Fails if the maps of one image would replace those of another.
 fn refuse_maps_that_meet(job: &Job) -> Result<()> {
     let ids = job.images.iter().map(ImageFile::id);
     match format::clash(&job.output.formats, &ids) {
@@ -38,13 +38,13 @@ fn refuse_maps_that_meet(job: &Job) -> Result<()> {
     }
 }
 
-/// `--overwrite` removes what lies in the folders of maps.
+/// Fails if images lie in folders of maps, which `--overwrite` empties.
 fn refuse_images_among_results(job: &Job) -> Result<()> {
     let Ok(folder) = job.folder.canonicalize() else { return Ok(()) };
     let measures = MEASURES.iter().map(|measure| measure.name);
     let kinds: Vec<PathBuf> =
         KINDS.iter().copied().chain(measures).map(|kind| folder.join(kind)).collect();
-    // Images come folder by folder.
+    // Images are listed folder by folder, so the last folder is usually the same.
     let mut last = (PathBuf::new(), PathBuf::new());
     for image in &job.images {
         let path = image.path();
@@ -62,26 +62,27 @@ fn refuse_images_among_results(job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// Where `A.png` and `a.png` are one name, the maps of one would overwrite the other's.
+/// Fails if two names differ only in case and the file system ignores case.
 pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
     match same_but_for_case(&job.images) {
         Some((a, b)) if !folder.tells_case() => {
             let (a, b) = (a.path(), b.path());
             let message = format!(
-                "{} and {} would have results of one name: upper and lower case are the same \
-                 there",
+                "{} and {} would have results of the same name: the file system of `output` \
+                 ignores case",
                 a.display(),
                 b.display()
             );
             Err(Error::setting("output", message).with_hint(
-                "give one folder above both as IMAGES, or another disk for `output`",
+                "name a folder that contains both as IMAGES, or an `output` on another file system",
             ))
         }
         _ => Ok(()),
     }
 }
 
-/// Maps at the image's size and kept arrays at the network's cannot have one name.
+/// Fails if maps at the size of the image and kept arrays at the size of the network would have the
+/// same name.
 pub(super) fn kept_arrays(options: &OutputOptions, task: &Task) -> Result<()> {
     let writes_npy = options.formats.iter().any(|format| format.extension == "npy");
     let meet = options.keep_probabilities.is_some()
@@ -91,8 +92,8 @@ pub(super) fn kept_arrays(options: &OutputOptions, task: &Task) -> Result<()> {
     if !(task.has_maps() && meet) {
         return Ok(());
     }
-    let message = "npy is the image's size, and `keep_probabilities` writes the same files at \
-                   the network's";
+    let message = "npy has the size of the image, but `keep_probabilities` writes the same \
+                   files at the size of the network";
     Err(Error::setting("formats", message)
         .with_hint("leave npy out, or add `map_size = network`"))
 }

@@ -1,4 +1,4 @@
-//! Behind the model: files are written on threads of their own, rows in the order of the images.
+//! Writes the files of predicted images on several threads, and their rows in order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,23 +12,23 @@ use crate::input::{ImageFile, Remark};
 use crate::output::table::Table;
 use crate::record::ImageRecord;
 
-/// An image's way to its row: predicted, or failed.
+/// A prediction, or the error of the image.
 pub(super) type Outcome = Result<Box<Predicted>>;
 
-/// A row on its way to the table.
+/// A row to be appended to the table.
 pub(super) enum Row {
     Done { record: ImageRecord, remarks: Vec<Remark> },
     Failed { record: ImageRecord, hint: Option<String> },
 }
 
-/// Numbers of images done and failed, and whether any are left.
+/// Numbers of images, and whether the run was stopped before the last one.
 pub(super) struct Counts {
     pub(super) done: usize,
     pub(super) failed: usize,
     pub(super) stopped: bool,
 }
 
-/// Threads that write: each holds the sums of two images.
+/// Largest number of writer threads, each of which holds the sums of two images.
 const MOST_WRITERS: usize = 2;
 
 pub(super) fn start_writers<'scope>(
@@ -73,8 +73,8 @@ fn failed(file: &ImageFile, error: &Error) -> Row {
     Row::Failed { record, hint: error.hint().map(str::to_owned) }
 }
 
-/// A file that cannot be written because of its own name is its image's matter; a full disk or
-/// a folder that is gone stops the run.
+/// Returns the row of an image that failed because of the name of its file. Other errors, such as a
+/// full disk, stop the run.
 fn of_one_image(file: &ImageFile, error: Error) -> Result<Row> {
     use std::io::ErrorKind;
     let of_its_name = matches!(

@@ -1,4 +1,4 @@
-//! Decoding ahead of the model, in order and with bounded memory.
+//! Decodes images ahead of the model, in order and with bounded memory.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,13 +7,13 @@ use std::thread::Scope;
 use crate::error::{Error, Result};
 use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing};
 
-/// An image, decoded and brought to the network's size.
+/// A decoded image and the input of the network.
 pub(super) struct Loaded {
     pub(super) decoded: Decoded,
     pub(super) input: NetworkInput,
 }
 
-/// Reads one image.
+/// Reads and preprocesses an image.
 pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
     guarded(file, || {
         let decoded = file.read(preprocessing.read_options())?;
@@ -24,8 +24,8 @@ pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Lo
     })
 }
 
-/// A fault of the program that shows with one image fails that image, not the others. What
-/// `work` holds is thrown away with it.
+/// Calls `work` and turns a panic into an error of the image, so that other images are still
+/// predicted.
 pub(super) fn guarded<T>(
     file: &ImageFile,
     work: impl FnOnce() -> Result<T>,
@@ -33,15 +33,15 @@ pub(super) fn guarded<T>(
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Error::image(
             &file.path(),
-            "mcdrop failed on this image; the fault is its own",
+            "an internal error of mcdrop occurred on this image",
         )
-        .with_hint("please report it, with the image if you can"))
+        .with_hint("report it with the image if possible"))
     })
 }
 
-/// Threads that decode: more would hold more images ready than a model can use.
+/// Largest number of reader threads. More threads would only decode images earlier than needed.
 const MOST_READERS: usize = 4;
-/// Images that a thread holds ready.
+/// Number of decoded images that a reader thread keeps ready.
 const AHEAD: usize = 2;
 
 /// An image of a [`Reader`] that was loaded before the others.

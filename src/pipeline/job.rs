@@ -1,4 +1,4 @@
-//! What a run is asked to do, and what it reports.
+//! The job of a run, its events and its summary.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use crate::sampling::{Sampler, SamplingOptions};
 use crate::sums::Needs;
 use crate::task::{TASKS, Task};
 
-/// The images of a run, and what is done with them.
+/// The images of a run, and its settings.
 #[derive(Debug)]
 pub struct Job {
     /// The images, in the order of the rows.
     pub images: Vec<ImageFile>,
     /// The folder of the results.
     pub folder: PathBuf,
-    /// Results of an earlier run in that folder are replaced.
+    /// Whether results of an earlier run in that folder are replaced.
     pub overwrite: bool,
     /// Settings of the samples.
     pub sampling: SamplingOptions,
-    /// What is written.
+    /// Files that are written.
     pub output: OutputOptions,
 }
 
-/// What a run writes.
+/// Files that a run writes.
 #[derive(Debug, Clone)]
 pub struct OutputOptions {
     /// Measures of the table of images.
@@ -36,33 +36,33 @@ pub struct OutputOptions {
     /// Measures of which maps are written; `None` for those of the task
     /// ([`Task::default_maps`]).
     pub maps: Option<Vec<&'static Measure>>,
-    /// Class maps are written.
+    /// Whether class maps are written.
     pub prediction: bool,
-    /// Overlays are written.
+    /// Whether overlays are written.
     pub overlay: bool,
-    /// Formats of the measures' maps.
+    /// Formats of the maps of measures.
     pub formats: Vec<&'static Format>,
-    /// Size of class maps and of the measures' maps; overlays have the image's size.
+    /// Size of class maps and of maps of measures. Overlays have the size of the image.
     pub map_size: MapSize,
     /// Precision of the mean probabilities, if they are kept.
     pub keep_probabilities: Option<Precision>,
     /// The policy that is applied.
     pub policy: Option<Policy>,
-    /// Pictures and values are written for the page of the folder.
+    /// Whether the pictures and values of the page are written.
     pub report: bool,
 }
 
 /// An event of a run.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The model is open; images follow.
+    /// The model is open, and no image has been predicted yet.
     Started {
         /// The model as it is run.
         sampler: &'a Sampler,
         /// Number of images that an earlier run finished.
         kept: usize,
     },
-    /// An earlier run finished an image; sent for all of these before the first other image.
+    /// An earlier run finished the image. These events precede those of all other images.
     Kept(&'a ImageRecord),
     /// An image was read, but perhaps not as expected.
     Remark {
@@ -71,9 +71,9 @@ pub enum Event<'a> {
         /// What there is to know about it.
         remark: &'a Remark,
     },
-    /// An image is done and its row is written.
+    /// The image was predicted and its row is written.
     Done(&'a ImageRecord),
-    /// An image failed; the record has the error.
+    /// The image failed. The record contains the error.
     Failed {
         /// The record of the image.
         record: &'a ImageRecord,
@@ -82,16 +82,16 @@ pub enum Event<'a> {
     },
 }
 
-/// What a run did.
+/// Numbers of images at the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// Images with a prediction.
+    /// Number of images with a prediction.
     pub done: usize,
-    /// Images with an error.
+    /// Number of images with an error.
     pub failed: usize,
-    /// Images with a prediction that an earlier run finished.
+    /// Number of images that an earlier run predicted.
     pub kept: usize,
-    /// The run was stopped before the last image.
+    /// Whether the run was stopped before the last image.
     pub stopped: bool,
     /// Time from the first image to the last row.
     pub time: Duration,
@@ -110,8 +110,8 @@ impl OutputOptions {
             .fold(Needs::default(), |needs, measure| needs.union(measure.needs))
     }
 
-    /// Returns the measures of the table and those of which maps are written if the model has a
-    /// certain task, with repetitions.
+    /// Returns the measures of the table, and those of which maps are written for any task. Measures
+    /// may be repeated.
     pub fn measures_of_any_task(&self) -> impl Iterator<Item = &'static Measure> {
         let maps = TASKS.iter().flat_map(|task| self.map_measures(task));
         self.measures.iter().copied().chain(maps)
@@ -134,7 +134,7 @@ impl OutputOptions {
         overview.into_iter().chain(maps).collect()
     }
 
-    /// Returns every measure that some output needs, once.
+    /// Returns every measure that an output needs, without repetitions.
     pub(super) fn computed(&self, task: &Task) -> Vec<&'static Measure> {
         let overview = self.shows_overview().then_some(task.overview);
         let maps = self.map_measures(task).into_iter().chain(overview);
@@ -163,12 +163,11 @@ impl OutputOptions {
         Columns::new(task, &self.measures, of_policy.map(|(column, _)| column))
     }
 
-    /// Returns the files of an image that was predicted: the kind of each, and its path in the
-    /// output folder.
+    /// Returns the kind and the path in the output folder of each file of a predicted image.
     ///
     /// The kind is `prediction`, `overlay`, `set_size`, `probabilities`, `deterministic` or a
-    /// measure; of several files of a kind, all but the first are named by kind and ending, as in
-    /// `margin.npy`.
+    /// measure. If there are several files of a kind, the others are called by kind and ending, as
+    /// in `margin.npy`.
     pub fn files(&self, task: &Task, id: &str) -> Vec<(String, String)> {
         let has_maps = task.has_maps();
         let mut files = Vec::new();

@@ -4,26 +4,26 @@ use crate::error::Result;
 use crate::metric::DeterministicPass;
 use crate::record::RunRecord;
 
-/// Receives predictions while they are computed, on several threads.
+/// Receives predictions while they are computed, from several threads.
 pub trait Observer: Sync {
     /// Called before the first image with the record of the run (`run.json`).
     ///
     /// # Errors
-    /// If the run must not begin.
+    /// Fails if the run must not start.
     fn begin(&self, record: &RunRecord) -> Result<()>;
 
-    /// Called for each image that was predicted.
+    /// Called for each predicted image.
     fn image(&self, image: &Observed<'_>);
 }
 
-/// A prediction, as `--keep-probabilities` would keep it in f32.
+/// A prediction with the values that `--keep-probabilities` writes, in f32.
 #[derive(Debug)]
 pub struct Observed<'a> {
     /// Id of the image.
     pub id: &'a str,
-    /// Rows and columns of the part of the network's plane that shows the image.
+    /// Numbers of rows and columns, without padding.
     pub size: (usize, usize),
-    /// Mean probabilities, class by class.
+    /// Mean probabilities, one plane per class.
     pub probabilities: &'a [f32],
     /// The pass without dropout.
     pub deterministic: DeterministicPass<'a>,

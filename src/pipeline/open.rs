@@ -1,4 +1,4 @@
-//! Opening the model for the images of a job.
+//! Opens the model for the images of a job.
 
 use super::images::{self, Loaded};
 use super::job::Job;
@@ -8,9 +8,9 @@ use crate::input::{ImageFile, Preprocessing};
 use crate::runtime::Runtime;
 use crate::sampling::Sampler;
 
-/// Images that are looked at for the probe before a model is given up.
+/// Largest number of images that are tried before opening the model fails.
 const MOST_TRIED: usize = 256;
-/// Sizes of images that are tried.
+/// Largest number of image sizes that are tried.
 const MOST_SIZES: usize = 8;
 
 /// A sampler, and the image that it was probed for.
@@ -41,7 +41,7 @@ pub(super) fn open_model(
     let mut n_unusable = 0;
     let mut tried: Vec<(usize, usize)> = Vec::new();
     let mut must_be_multiple = 1;
-    // Any number of files may come first that are not there or whose format is not read.
+    // Missing files and files of other formats do not count as tried.
     let is_there = |(_, file): &(usize, &ImageFile)| {
         !file.is_of_other_format() && file.path().is_file()
     };
@@ -84,14 +84,14 @@ pub(super) fn open_model(
     Err(first_refused.or(first_unusable).or_else(first_missing).unwrap_or_else(none))
 }
 
-/// The error of one image, where more cannot be used, either.
+/// Adds the number of other images that cannot be used to the error of an image.
 fn and_more(mut error: Error, n: usize) -> Error {
     if let Error::Image { message, .. } = &mut error {
         match n {
             0 => {}
-            1 => message.push_str("; 1 more image cannot be used, either"),
+            1 => message.push_str("; 1 more image cannot be used either"),
             n => {
-                let more = format!("; {n} more images cannot be used, either");
+                let more = format!("; {n} more images cannot be used either");
                 message.push_str(&more);
             }
         }

@@ -1,4 +1,4 @@
-//! Writes the files of an image for the page of the folder (`--report`).
+//! Writes the files of an image that the page of the folder needs (`--report`).
 
 use super::write::{ImageResult, Writer, placement};
 use crate::error::Result;
@@ -10,8 +10,7 @@ use crate::output::resample::{self, Placement};
 use crate::record::MapSize;
 
 impl Writer<'_> {
-    /// Writes the picture, a small one with the heat map, and the values of the maps at their
-    /// size.
+    /// Writes the picture, a thumbnail with the heat map, and the values of the maps.
     pub(super) fn write_page_files(&self, result: &ImageResult<'_>) -> Result<()> {
         let picture = &result.image.decoded.picture;
         let rgb = &picture.to_rgb8();
@@ -32,8 +31,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Maps are interpolated on the page as [`resample`] does: if the network saw fewer pixels
-    /// than the image has, its own pixels are all there is to know.
+    /// Returns the values of the maps. If the network saw fewer pixels than the image has, maps keep
+    /// the size of the network, because the page interpolates them as [`resample`] does.
     fn page_data(&self, result: &ImageResult<'_>) -> std::io::Result<ImageData> {
         let picture = &result.image.decoded.picture;
         let (rows, columns) = result.size();
@@ -63,8 +62,8 @@ impl Writer<'_> {
     }
 }
 
-/// Returns where what the network saw lies on the picture, in its pixels: left, top, width,
-/// height.
+/// Returns the rectangle of the picture that the network saw: left, top, width and height in
+/// pixels.
 fn place_of_region(result: &ImageResult<'_>) -> [f64; 4] {
     let placement = placement(&result.image.geometry);
     let (rows, columns) = result.size();

@@ -56,7 +56,7 @@ pub(super) fn run_record(
     })
 }
 
-/// Adds what is known at the end of the run.
+/// Adds the numbers of images and the times at the end of the run.
 pub(super) fn finish(record: &mut RunRecord, started: SystemTime, summary: &Summary) {
     let unix = started.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     record.images =
@@ -151,10 +151,10 @@ fn output(sampler: &Sampler, job: &Job) -> Result<OutputRecord> {
     })
 }
 
-/// Folders of images that are named.
+/// Largest number of input folders in the record.
 const MAX_INPUT_FOLDERS: usize = 64;
 
-/// Returns where the images are: a page that is made later shows them from there.
+/// Returns the folders of the images, from which `mcdrop report` reads them later.
 fn inputs(job: &Job) -> Vec<InputFolder> {
     let mut roots: Vec<(&Path, usize)> = Vec::new();
     for root in job.images.iter().filter_map(ImageFile::root) {

@@ -1,4 +1,4 @@
-//! Going on where an earlier run of the same job stopped: which rows stay, and what forbids it.
+//! Continues an earlier run of the same job: decides which rows are kept, and refuses other jobs.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,13 +14,13 @@ use crate::output::table::{Span, Table};
 use crate::record::RunRecord;
 use crate::task::Task;
 
-/// The rows of a run, by the place of their image in the job.
+/// The rows of a run, by the index of their image in the job.
 pub(super) struct Rows {
     places: Vec<Option<Span>>,
     kept: usize,
 }
 
-/// A row of an earlier run whose image was predicted.
+/// A row of an image that an earlier run predicted.
 struct Finished {
     image: usize,
     place: Span,
@@ -28,12 +28,12 @@ struct Finished {
 }
 
 impl Rows {
-    /// Keeps what an earlier run of the same job finished; failed images, and those whose
-    /// files are not all there, are left to be done.
+    /// Keeps the rows that an earlier run of the same job finished. Failed images, and images with
+    /// missing files, are predicted again.
     ///
     /// # Errors
-    /// If there are results of another run, or of images that are not in this job or have
-    /// changed.
+    /// Fails if the folder contains results of another run, or of images that have changed or are
+    /// not in this job.
     pub(super) fn begin(
         table: &mut Table,
         folder: &OutputFolder,
@@ -81,12 +81,12 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Number of rows that stay from an earlier run.
+    /// Returns the number of rows that are kept from an earlier run.
     pub(super) fn kept(&self) -> usize {
         self.kept
     }
 
-    /// Tells of the rows that stay.
+    /// Sends an event for each row that is kept.
     pub(super) fn tell_kept(
         &self,
         table: &mut Table,
@@ -96,17 +96,17 @@ impl Rows {
         table.read_at(kept, |record| tell(Event::Kept(&record)))
     }
 
-    /// The images that have no row yet, in order.
+    /// Returns the indices of the images without a row, in order.
     pub(super) fn pending(&self) -> Vec<usize> {
         (0..self.places.len()).filter(|&image| self.places[image].is_none()).collect()
     }
 
-    /// An image's row is in the table.
+    /// Notes that the row of an image is in the table.
     pub(super) fn add(&mut self, image: usize, place: Span) {
         self.places[image] = Some(place);
     }
 
-    /// Brings the table into the order of the images, where it is not.
+    /// Sorts the table by the order of the images if it is not sorted.
     pub(super) fn put_in_order(&self, table: &mut Table) -> Result<()> {
         if self.places.iter().flatten().is_sorted() {
             return Ok(());
@@ -116,7 +116,7 @@ impl Rows {
     }
 }
 
-/// The finished rows, in the table's order, and the number of all records.
+/// Returns the finished rows in the order of the table, and the number of all records.
 fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
     let index: HashMap<&str, usize> =
         job.images.iter().enumerate().map(|(i, image)| (image.id(), i)).collect();
@@ -128,7 +128,7 @@ fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
             return;
         }
         match index.get(record.path.as_str()) {
-            // Where two rows are of one image, the first counts.
+            // If an image has two rows, the first counts.
             Some(&image) if is_finished[image] => {}
             Some(&image) => {
                 is_finished[image] = true;
@@ -145,18 +145,18 @@ fn read(table: &mut Table, job: &Job) -> Result<(Vec<Finished>, usize)> {
     let folder = job.folder.display();
     let others = if more > 0 { format!(" and {more} more") } else { String::new() };
     let message = format!(
-        "{folder} holds results of images that are not given now: {first}{others}"
+        "{folder} contains results of images that are not in this run: {first}{others}"
     );
     Err(Error::setting("output", message).with_hint(ANOTHER))
 }
 
-/// What a table's rows were made with must be what this run makes rows with.
+/// Fails if the rows of the folder were made with other settings.
 fn refuse_other_run(folder: &OutputFolder, record: &RunRecord) -> Result<()> {
     let place = folder.path().join(RECORD);
     let refused =
         |message: String| Err(Error::setting("output", message).with_hint(ANOTHER));
     let Some(bytes) = folder.read(RECORD)? else {
-        let message = "holds rows, but no run.json that says how they were made";
+        let message = "contains rows, but no run.json with their settings";
         return refused(format!("{} {message}", folder.path().display()));
     };
     let Ok(earlier) = RunRecord::decode(&bytes) else {
@@ -167,13 +167,13 @@ fn refuse_other_run(folder: &OutputFolder, record: &RunRecord) -> Result<()> {
         return Ok(());
     }
     refused(format!(
-        "{} holds results of another run: {}",
+        "{} contains results of another run: {}",
         folder.path().display(),
         differences.join("; ")
     ))
 }
 
-/// The images of finished rows must still have the bytes that they were made from.
+/// Fails if an image of a finished row has changed since it was predicted.
 fn check_images(finished: &[Finished], folder: &OutputFolder, job: &Job) -> Result<()> {
     let next = AtomicUsize::new(0);
     let first_error: Mutex<Option<(usize, Error)>> = Mutex::new(None);

@@ -1,4 +1,4 @@
-//! The run over a folder.
+//! Runs a job: reads, samples and writes its images.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -23,17 +23,16 @@ use crate::record::RunRecord;
 use crate::runtime::Runtime;
 use crate::sampling::Sampler;
 
-/// Predicts every image of a job and writes its files; `tell` hears of each.
+/// Predicts every image of a job and writes its files. `tell` receives the events of the run.
 ///
-/// Where the folder holds results of the same job, finished images are kept and failed ones
-/// tried again; in the end the files are those of a run that was never stopped. Once `stop` is
-/// set, images that have been sampled are still written, the others given up.
+/// If the folder contains results of the same job, finished images are kept and failed ones are
+/// tried again. In the end the files are those of a run that was never stopped. Once `stop` is set,
+/// images that have been sampled are still written, and the others are not predicted.
 ///
 /// # Errors
-/// If the model cannot be opened or sampled, no image can be read, a file cannot be written,
-/// another process writes into the folder, or it holds results of another job.
-/// An image that cannot be read or predicted is no error of the run: its row says what is
-/// wrong.
+/// Fails if the model cannot be opened or sampled, if no image can be read, if a file cannot be
+/// written, if another process writes into the folder, or if it contains results of another job.
+/// An image that cannot be read or predicted does not fail the run: its row contains the error.
 pub fn predict(
     setup: Setup,
     runtime: &Runtime,
@@ -44,11 +43,11 @@ pub fn predict(
     predict_observed(setup, runtime, job, stop, tell, None)
 }
 
-/// [`predict`] with somebody who looks at every prediction, and so starts at the first image.
+/// Predicts like [`predict`], and passes each prediction to an observer.
 ///
 /// # Errors
-/// As [`predict`]; and where the observer refuses the run, or the folder holds images that it
-/// would not see.
+/// Fails like [`predict`], and if the observer refuses the run or the folder contains finished
+/// images, which the observer would not receive.
 pub fn predict_observed(
     setup: Setup,
     runtime: &Runtime,
@@ -78,16 +77,16 @@ pub fn predict_observed(
     let mut rows = Rows::begin(&mut table, &folder, &record, job, task)?;
     if observer.is_some() && rows.kept() > 0 {
         let message = format!(
-            "holds {} images of an earlier run, not to be seen again",
+            "contains {} images of an earlier run, which would not be predicted again",
             rows.kept()
         );
         return Err(Error::setting("output", message)
-            .with_hint("replace them: `overwrite = true`; or name another folder"));
+            .with_hint("replace them with `overwrite = true`, or name another folder"));
     }
     if !rows.pending().is_empty() {
         folder.clear_derived()?;
     }
-    // A run that is cut short leaves word of what it was.
+    // Written first, so that the record exists even if the run is killed.
     write_record(&folder, &record)?;
     tell(Event::Started { sampler: &sampler, kept: rows.kept() });
     rows.tell_kept(&mut table, tell)?;
@@ -200,7 +199,7 @@ impl Run<'_> {
         }
     }
 
-    /// `None` where it was given up.
+    /// Samples an image; returns `None` if the run was stopped meanwhile.
     fn sample(
         &mut self,
         file: &ImageFile,

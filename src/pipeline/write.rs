@@ -21,7 +21,7 @@ use crate::sums::Statistics;
 use crate::task::{ImagePrediction, Task};
 use crate::tensor::{ClassMap, Map, Region};
 
-/// A predicted image on its way to files.
+/// A predicted image whose files are not written yet.
 pub(super) struct Predicted {
     pub(super) decoded: Decoded,
     pub(super) geometry: Geometry,
@@ -31,7 +31,7 @@ pub(super) struct Predicted {
 
 /// Writes the files of images.
 pub(super) struct Writer<'a> {
-    /// Threads that measures are computed on.
+    /// Threads on which measures are computed.
     pub(super) threads: rayon::ThreadPool,
     pub(super) folder: &'a OutputFolder,
     pub(super) options: &'a OutputOptions,
@@ -42,13 +42,13 @@ pub(super) struct Writer<'a> {
     pub(super) observer: Option<&'a dyn Observer>,
 }
 
-/// An image with what is computed from its statistics: everything at most once.
+/// A predicted image and the results computed from its statistics, each computed at most once.
 pub(super) struct ImageResult<'a> {
     pub(super) id: &'a str,
     pub(super) image: &'a Predicted,
-    /// The part of the network's plane that shows the image: what counts and is kept.
+    /// Part of the network's plane that shows the image, without padding.
     pub(super) region: Region,
-    /// Maps of the measures in that part.
+    /// Maps of the measures in the region.
     measures: Vec<(&'static Measure, Map)>,
     classes: OnceCell<ClassMap>,
     probabilities: OnceCell<Vec<f32>>,
@@ -56,19 +56,19 @@ pub(super) struct ImageResult<'a> {
 }
 
 impl ImageResult<'_> {
-    /// The map of a measure, if it is among those that some output needs.
+    /// Returns the map of a measure, if an output needs it.
     pub(super) fn map_of(&self, wanted: &Measure) -> Option<&Map> {
         let mut maps = self.measures.iter();
         maps.find(|(measure, _)| measure.name == wanted.name).map(|(_, map)| map)
     }
 
-    /// The predicted classes.
+    /// Returns the predicted classes.
     pub(super) fn classes(&self) -> &ClassMap {
         self.classes
             .get_or_init(|| self.region.crop_classes(self.image.statistics.prediction()))
     }
 
-    /// Mean probabilities, class by class.
+    /// Returns the mean probabilities, one plane per class.
     pub(super) fn probabilities(&self) -> &[f32] {
         self.probabilities.get_or_init(|| {
             let statistics = &self.image.statistics;
@@ -77,7 +77,7 @@ impl ImageResult<'_> {
         })
     }
 
-    /// The classes of the pass without dropout, and their probabilities.
+    /// Returns the classes of the pass without dropout, and their probabilities.
     pub(super) fn deterministic(&self) -> DeterministicPass<'_> {
         let (classes, probabilities) = self.deterministic.get_or_init(|| {
             let (class, probability) = self.image.statistics.deterministic();
@@ -87,7 +87,7 @@ impl ImageResult<'_> {
         DeterministicPass { classes, probabilities }
     }
 
-    /// Rows and columns of the part that counts.
+    /// Returns the numbers of rows and columns of the region.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.region.rows.len(), self.region.columns.len())
     }
@@ -144,7 +144,7 @@ impl Writer<'_> {
         Region { rows, columns }
     }
 
-    /// The record without what a policy adds.
+    /// Returns the record without the columns of a policy.
     fn record(&self, result: &ImageResult<'_>) -> ImageRecord {
         let Predicted { decoded, statistics, samples, .. } = result.image;
         let prediction = ImagePrediction {
@@ -170,7 +170,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes the maps at the size that was asked for, and the overlay at the image's.
+    /// Writes the maps at the chosen size, and the overlay at the size of the image.
     fn write_maps(&self, result: &ImageResult<'_>) -> Result<()> {
         if self.options.prediction {
             let (placement, height, width) = self.map_placement(result);
@@ -217,8 +217,7 @@ impl Writer<'_> {
         self.folder.save(&map_path("overlay", result.id, "png"), encoded)
     }
 
-    /// Returns where a map of the network's plane goes, and the rows and columns that it is
-    /// written with.
+    /// Returns the placement, and the numbers of rows and columns, with which maps are written.
     pub(super) fn map_placement(
         &self,
         result: &ImageResult<'_>,
@@ -235,8 +234,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes mean probabilities, the pass without dropout and the measures as arrays, at the
-    /// network's size without padding.
+    /// Writes mean probabilities, the pass without dropout and the measures as arrays, at the size
+    /// of the network without padding.
     fn keep_arrays(&self, result: &ImageResult<'_>, precision: Precision) -> Result<()> {
         let (height, width) = result.size();
         let shape = [result.n_classes(), height, width];
@@ -277,7 +276,7 @@ fn ramp(measure: &Measure) -> Ramp {
     if measure.sqrt_scale { Ramp::SquareRoot } else { Ramp::Linear }
 }
 
-/// Returns where the image lies in the part of the network's plane that shows it.
+/// Returns the placement of the image in its region of the network's plane.
 pub(super) fn placement(geometry: &Geometry) -> Placement {
     let (rows, columns) = geometry.valid();
     Placement {

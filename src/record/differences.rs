@@ -1,4 +1,4 @@
-//! Differences between two runs that keep their rows from sharing a table.
+//! Differences between two runs because of which their rows cannot share a table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ const CAUSES: [&str; 2] = ["mcdrop", "model.files"];
 impl RunRecord {
     /// Compares with the record of an earlier run, as far as results depend on it.
     ///
-    /// Returns a phrase for each value that differs, none if rows of both runs may share a table.
+    /// Returns a phrase for each value that differs, or nothing if rows of both runs can share a table.
     pub fn differences(&self, earlier: &Self) -> Vec<String> {
         let (before, now) = (earlier.relevant_values(), self.relevant_values());
         let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
@@ -80,7 +80,7 @@ fn is_irrelevant(key: &str) -> bool {
     })
 }
 
-/// Longest value that is quoted.
+/// Largest length of a value that is quoted.
 const MAX_LENGTH: usize = 80;
 
 fn difference(key: &str, before: Option<&Value>, now: Option<&Value>) -> String {

@@ -7,10 +7,10 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use crate::measure::Measure;
 use crate::task::{ColumnKind, ColumnValue, TASKS, Task};
 
-/// What was found in an image, or why nothing was.
+/// Results of an image, or the error that prevented them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ImageRecord {
-    /// Id of the image: its path below the folder that was named.
+    /// Id of the image: its path below the given folder.
     pub path: String,
     /// Width in pixels.
     pub width: Option<u32>,
@@ -18,7 +18,7 @@ pub struct ImageRecord {
     pub height: Option<u32>,
     /// The prediction, by the columns of the task; empty if there is none.
     pub prediction: Vec<Option<ColumnValue>>,
-    /// Summaries of the measures, by their columns: NaN for none; empty if there is no prediction.
+    /// Summaries of the measures, by their columns. NaN means none; empty if there is no prediction.
     pub measures: Vec<f32>,
     /// Probability of the predicted class at the policy's temperature: the mean over pixels.
     pub calibrated_probability: Option<f32>,
@@ -32,7 +32,7 @@ pub struct ImageRecord {
     pub samples: Option<u32>,
     /// SHA-256 of the image's file in hexadecimal digits.
     pub sha256: Option<String>,
-    /// The reason why there is no prediction.
+    /// The error, if there is no prediction.
     pub error: Option<String>,
 }
 
@@ -95,7 +95,7 @@ pub enum Column {
 /// The value of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field<'a> {
-    /// None; an empty field in the table, `null` in JSON.
+    /// No value: an empty field in the table, `null` in JSON.
     Missing,
     /// A count or an id.
     Whole(u64),
@@ -249,8 +249,8 @@ impl Columns {
         Self(columns)
     }
 
-    /// Returns the columns with these names, the header of a table. A name that is not known is
-    /// taken for a measure's.
+    /// Returns the columns of a table with this header. An unknown name is taken for that of a
+    /// measure.
     pub fn from_header<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut n_predictions, mut n_measures) = (0, 0);
         let next = |counter: &mut usize| std::mem::replace(counter, *counter + 1);
@@ -293,7 +293,7 @@ impl Columns {
         self.0.iter().find(|column| column.name() == name)
     }
 
-    /// Reads the fields of a row, as many as columns.
+    /// Reads the fields of a row, one per column.
     pub fn record<'a>(&self, fields: impl IntoIterator<Item = &'a str>) -> ImageRecord {
         let mut record = ImageRecord::default();
         for (column, text) in self.0.iter().zip(fields) {
@@ -358,7 +358,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Returns the number, if it is one and finite: of an f32 the f64 with the same digits.
+    /// Returns the value if it is a finite number. An f32 becomes the f64 with the same digits.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Whole(number) => Some(*number as f64),
@@ -370,7 +370,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Infinity, for which JSON has no number, is null.
+/// JSON has no number for infinity, which becomes null.
 impl Serialize for Field<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -388,7 +388,7 @@ impl Serialize for Field<'_> {
     }
 }
 
-/// Returns whether a number is written without a sign, a fraction or an exponent.
+/// Returns `true` if a number is written without a sign, a fraction or an exponent.
 fn is_whole(number: f64) -> bool {
     number.is_sign_positive() && number.fract() == 0.0 && number < 1e16
 }
@@ -410,7 +410,7 @@ impl Serialize for JsonLine<'_> {
     }
 }
 
-/// Numbers from here on are written with an exponent.
+/// Smallest number that is written with an exponent.
 const EXPONENT_FROM: f32 = 1e16;
 
 /// Returns the shortest text that reads back as the same f32; empty for NaN.

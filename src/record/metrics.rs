@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NamedValues;
 
-/// What an evaluation found: `metrics.json`.
+/// Results of an evaluation: `metrics.json`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MetricsRecord {

@@ -1,4 +1,4 @@
-//! What an evaluation found, with how to read it.
+//! The results of an evaluation, with explanations.
 
 use std::collections::HashSet;
 
@@ -13,19 +13,19 @@ use crate::record::{MetricRecord, MetricsRecord, NamedValues};
 /// Metrics of a run by key.
 type Metrics = NamedValues<MetricRecord>;
 
-/// What the page says of an evaluation.
+/// The section of the page about an evaluation.
 pub(super) struct Section {
     pub(super) lead: String,
     /// Metrics of the predictions as a whole.
     pub(super) whole: Vec<Row>,
-    /// What scores find, a table each.
+    /// Metrics of scores, one table per metric.
     pub(super) found: Vec<Found>,
     pub(super) pictures: Vec<Picture>,
-    /// Every number by its key.
+    /// All metrics by key.
     pub(super) all: Vec<Row>,
 }
 
-/// A metric, with its numbers in each run.
+/// A metric with its value in each run.
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) title: String,
@@ -34,17 +34,17 @@ pub(super) struct Row {
     pub(super) values: Vec<Cell>,
 }
 
-/// A number as text, with its interval.
+/// A value as text, with its interval.
 #[derive(Default)]
 pub(super) struct Cell {
     pub(super) value: String,
     pub(super) interval: String,
-    /// The interval of its difference to the pass without dropout, and what that shows.
+    /// Interval of the difference from the pass without dropout.
     pub(super) difference: String,
     pub(super) verdict: &'static str,
 }
 
-/// What the scores of each measure find.
+/// The values of a metric for each score.
 pub(super) struct Found {
     pub(super) title: &'static str,
     pub(super) reading: &'static str,
@@ -52,16 +52,16 @@ pub(super) struct Found {
     pub(super) scores: Vec<Row>,
 }
 
-/// Curves, how to read them, and what would be bad news.
+/// Curves with their explanation.
 pub(super) struct Picture {
     pub(super) title: &'static str,
     pub(super) reading: &'static str,
     pub(super) bad_news: &'static str,
-    /// The run, and its chart as SVG.
+    /// Name of each run, and its chart as SVG.
     pub(super) charts: Vec<(String, String)>,
 }
 
-/// The section of the runs, if one of them was evaluated; what cannot be read is noted.
+/// Returns the section, if a run was evaluated. Adds a note for each file that cannot be read.
 pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Section> {
     let none = Metrics::default();
     let records = shown.iter().map(|one| one.run.metrics.as_ref());
@@ -111,14 +111,14 @@ fn lead(shown: &[Shown]) -> String {
     let hint = if shown[0].has_labels {
         ""
     } else {
-        " Where labels are to be had (--labels), each image also shows what is right and wrong."
+        " With --labels, each image also shows what is right and wrong."
     };
     let texts = texts.join("; ");
     format!("{texts}. Intervals are at 95 %, by a bootstrap over images.{hint}")
 }
 
 fn row(name: &str, title: &str, metrics: &[&Metrics]) -> Row {
-    // The longest name that the key begins with.
+    // The longest name with which the key begins.
     let of_key = |metric: &&Metric| {
         name.strip_prefix(metric.name)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -164,14 +164,14 @@ fn cell(record: Option<&MetricRecord>, metric: Option<&Metric>) -> Cell {
     }
 }
 
-/// The scores of a metric: those of measures first, then the pass without dropout.
+/// Returns the values of a metric: those of measures, followed by the pass without dropout.
 fn table(metric: &Metric, names: &[&str], metrics: &[&Metrics]) -> Option<Found> {
     let Headline { question, unit, reading, .. } = metric.headline?;
     let prefix = format!("{}.", metric.name);
     let of_score = |score: &str| {
         let mut ours = names.iter().filter_map(|name| {
             let rest = name.strip_prefix(&prefix)?;
-            // Of an image's aggregations, its mean.
+            // If there are several aggregations, only the mean is shown.
             let is_of_score = rest == score || rest == format!("{score}.mean");
             is_of_score.then(|| row(name, score, metrics))
         });

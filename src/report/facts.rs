@@ -1,4 +1,4 @@
-//! What a run was, in words.
+//! Facts about a run as text.
 
 use super::files::Shown;
 use crate::record::{
@@ -6,15 +6,15 @@ use crate::record::{
     SamplingRecord, StopRecord,
 };
 
-/// In few words, and what else there is to say, if anything.
+/// A short text, and details, which may be empty.
 pub(super) type Said = (String, String);
 
-/// A fact: what, and what it is.
+/// A fact about each run.
 pub(super) struct Fact {
     pub(super) term: &'static str,
-    /// Whether it is seen at once.
+    /// Whether it is visible without a click.
     pub(super) is_first: bool,
-    /// As many as runs: in few words, and what else there is to say.
+    /// Text of each run, with its details.
     pub(super) values: Vec<Said>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Site {
     pub(super) unit: String,
 }
 
-/// Facts that are seen at once; the others are a click away.
+/// Number of facts that are visible without a click.
 const FIRST: usize = 6;
 
 /// A fact's name, and the function that finds it.
@@ -47,7 +47,7 @@ const KINDS: [Kind; 12] = [
     ("Folder", |one| only(one.run.path.display().to_string())),
 ];
 
-/// The facts of the runs, side by side; what no record says is left out.
+/// Returns the facts of the runs. Facts that no record contains are left out.
 pub(super) fn facts(shown: &[Shown]) -> Vec<Fact> {
     let fact = |(place, (term, of)): (usize, Kind)| {
         let values: Vec<Option<Said>> = shown.iter().map(of).collect();
@@ -65,7 +65,7 @@ fn record(shown: &Shown) -> Option<&RunRecord> {
     shown.run.record.as_ref()
 }
 
-/// A text that the record has.
+/// Returns a text of the record, if it is not empty.
 fn known(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
@@ -101,7 +101,7 @@ fn images(shown: &Shown) -> Said {
     }
 }
 
-/// A number with a comma between thousands.
+/// Formats a number with a comma between thousands.
 pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -191,7 +191,7 @@ fn model_file(model: &ModelRecord) -> Option<Said> {
     Some((format!("sha256 {short}…"), format!("opset {}", model.opset)))
 }
 
-/// The sites of the first run.
+/// Returns the sites of the first run.
 pub(super) fn sites(shown: &Shown) -> Vec<Site> {
     let sites = record(shown).into_iter().flat_map(|record| &record.sites);
     sites
@@ -206,7 +206,7 @@ pub(super) fn sites(shown: &Shown) -> Vec<Site> {
         .collect()
 }
 
-/// Its preprocessing.
+/// Returns the preprocessing settings of the first run.
 pub(super) fn settings(shown: &Shown) -> &[PreprocessingSetting] {
     record(shown).map(|record| record.preprocessing.as_slice()).unwrap_or_default()
 }

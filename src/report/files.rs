@@ -1,4 +1,4 @@
-//! The files behind the page: those that a run wrote stay, the others are made now.
+//! Files of the page: keeps those that the run wrote, and creates the others.
 
 use std::fs;
 use std::path::Path;
@@ -20,49 +20,49 @@ use crate::output::page::data::ImageData;
 use crate::output::page::{DATA, FOLDER, PageFolder, Pictures};
 use crate::record::ImageRecord;
 
-/// A run with what the page shows of each image.
+/// A run and its images, as the page shows them.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) run: Run,
-    /// Where its files are: [`FOLDER`], or [`OTHER`](crate::output::page::OTHER).
+    /// Folder of its files: [`FOLDER`], or [`OTHER`](crate::output::page::OTHER).
     pub(super) page_folder: &'static str,
-    /// As many as rows.
+    /// One image per row.
     pub(super) images: Vec<Image>,
     /// Whether there are labels.
     pub(super) has_labels: bool,
-    /// What is missing, a sentence each.
+    /// Descriptions of what is missing, one sentence each.
     pub(super) notes: Vec<String>,
 }
 
 impl Shown {
-    /// The name of the run's folder.
+    /// Returns the name of the run's folder.
     pub(super) fn name(&self) -> String {
         let path = &self.run.path;
         path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
     }
 }
 
-/// What the page shows of an image.
+/// An image, as the page shows it.
 #[derive(Debug, Default)]
 pub(super) struct Image {
     pub(super) pictures: Pictures,
-    /// Whether there is a script of its values.
+    /// Whether there is a script with its values.
     pub(super) has_data: bool,
-    /// Classes on it, with their shares in percent.
+    /// Classes on the image, with their shares in percent.
     pub(super) shares: Vec<(u16, f32)>,
-    /// What its labels say.
+    /// Comparison with its labels.
     pub(super) truth: Truth,
-    /// What is missing.
+    /// Descriptions of what is missing.
     notes: Vec<String>,
 }
 
-/// Images named in a note of what is missing.
+/// Largest number of images that a note names.
 const MOST_NAMED: usize = 3;
 
-/// Notes of a page.
+/// Largest number of notes about images.
 const MOST_KINDS: usize = 100;
 
-/// Looks at every image and writes what is not there yet.
+/// Prepares every image and writes the files that do not exist yet.
 pub(super) fn prepare(
     run: Run,
     page_folder: PageFolder<'_>,
@@ -124,7 +124,8 @@ fn prepare_image(
     Ok(image)
 }
 
-/// The values of an image's maps: as they were written while predicting, or as they are in files.
+/// Returns the values of an image's maps: those written while predicting, or those in the files of
+/// maps.
 fn data(
     run: &Run,
     folder: &PredictionFolder,
@@ -153,7 +154,7 @@ fn data(
     Ok(data)
 }
 
-/// Whether a file of the page is newer than what it was made of.
+/// Returns `true` if a file of the page is newer than the files from which it was made.
 fn is_fresh(run: &Run, file: &str, id: &str) -> bool {
     let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     let Some(made) = time(&run.path.join(file)) else { return false };
@@ -161,12 +162,12 @@ fn is_fresh(run: &Run, file: &str, id: &str) -> bool {
     newest.unwrap_or(SystemTime::UNIX_EPOCH) < made
 }
 
-/// What is missing of the images, one sentence for each kind.
+/// Returns one note per kind of problem of the images.
 fn summed_up(run: &Run, images: &[Image]) -> Vec<String> {
     let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
     for (row, image) in run.rows.iter().zip(images) {
         for note in &image.notes {
-            // What differs between images is their name, in most notes.
+            // Most notes differ between images only in the name.
             let kind = note.replace(&row.path, "…");
             match kinds.iter().position(|(known, _)| *known == kind) {
                 Some(place) => kinds[place].1.push(&row.path),

@@ -1,4 +1,4 @@
-//! What is in a prediction folder, as far as it can be read.
+//! Reads a prediction folder that may be incomplete or damaged.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,13 +10,13 @@ use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, RECORD, TABLE};
 use crate::record::{Column, Columns, ImageRecord, MetricsRecord, RunRecord};
 
-/// A run, whole or not.
+/// A run, which may be incomplete.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) path: PathBuf,
     /// The record; `None` if it is missing or damaged.
     pub(super) record: Option<RunRecord>,
-    /// What it predicts, where the record says so.
+    /// The prediction folder, if the record states task and classes.
     pub(super) folder: Option<PredictionFolder>,
     /// The metrics; `None` if the run was not evaluated or they are damaged.
     pub(super) metrics: Option<MetricsRecord>,
@@ -24,13 +24,15 @@ pub(super) struct Run {
     pub(super) columns: Columns,
     /// The rows of the table, one per image.
     pub(super) rows: Vec<ImageRecord>,
-    /// What is missing or damaged, a sentence each.
+    /// Descriptions of what is missing or damaged, one sentence each.
     pub(super) notes: Vec<String>,
 }
 
 impl Run {
+    /// Reads the record, the metrics and the table of a folder.
+    ///
     /// # Errors
-    /// If there is no such folder, or neither a record nor a table in it.
+    /// Fails if the folder does not exist, or contains neither a record nor a table.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let mut notes = Vec::new();
         if !path.join(RECORD).exists() && !path.join(TABLE).exists() {
@@ -38,7 +40,7 @@ impl Run {
             if !is_file {
                 fs::read_dir(path).map_err(|error| Error::read(path, error))?;
             }
-            let what = if is_file { "a file, expected a" } else { "no" };
+            let what = if is_file { "a file, expected a" } else { "not a" };
             let message = format!("{} is {what} folder of predictions", path.display());
             return Err(Error::setting("OUT", message)
                 .with_hint("name a folder that `mcdrop predict -o` wrote"));
@@ -51,7 +53,7 @@ impl Run {
         let of_record = |record| PredictionFolder::of_record(path, record).ok();
         let folder = record.clone().and_then(of_record);
         if folder.is_none() && record.is_some() {
-            notes.push(format!("{RECORD} does not say what was predicted"));
+            notes.push(format!("{RECORD} does not state what was predicted."));
         }
         let (columns, rows) = table(&path.join(TABLE), &mut notes);
         let mut run =
@@ -60,7 +62,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Says whether the run ended.
+    /// Adds a note if the run did not end, or if rows are missing.
     fn note_what_is_left(&mut self) {
         let n = self.rows.len();
         let Some(record) = &self.record else { return };
@@ -84,13 +86,13 @@ impl Run {
         }
     }
 
-    /// A setting of the preprocessing.
+    /// Returns the value of a preprocessing setting.
     pub(super) fn setting(&self, key: &str) -> Option<&str> {
         self.record.as_ref()?.preprocessing_setting(key)
     }
 }
 
-/// Reads and decodes a file; notes why if that fails.
+/// Reads and decodes a file. Adds a note if that fails.
 fn read<T>(
     file: &Path,
     decode: impl Fn(&[u8]) -> serde_json::Result<T>,
@@ -111,7 +113,7 @@ fn read<T>(
     None
 }
 
-/// The columns and whole rows of the table.
+/// Returns the columns and the complete rows of the table.
 fn table(file: &Path, notes: &mut Vec<String>) -> (Columns, Vec<ImageRecord>) {
     let none = || (Columns::from_header([]), Vec::new());
     let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
@@ -161,10 +163,11 @@ fn table(file: &Path, notes: &mut Vec<String>) -> (Columns, Vec<ImageRecord>) {
         rows.push(record);
     }
     if torn > 0 {
-        notes.push(format!("{TABLE}: {torn} rows are not whole and left out."));
+        notes.push(format!("{TABLE}: {torn} rows are incomplete and left out."));
     }
     if outside > 0 {
-        notes.push(format!("{TABLE}: {outside} rows have a path that no image has."));
+        notes
+            .push(format!("{TABLE}: {outside} rows have a path that no image can have."));
     }
     if repeated > 0 {
         notes.push(format!("{TABLE}: {repeated} rows repeat a path and are left out."));
@@ -172,7 +175,7 @@ fn table(file: &Path, notes: &mut Vec<String>) -> (Columns, Vec<ImageRecord>) {
     (columns, rows)
 }
 
-/// Whether a path leads to something in a folder, as those of images do.
+/// Returns `true` if a path stays inside its folder, as those of images do.
 fn stays_inside(id: &str) -> bool {
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     !id.is_empty() && !id.ends_with('/') && Path::new(id).components().all(plain)

@@ -1,4 +1,4 @@
-//! The values of an image's maps, as exactly as some file has them.
+//! Reads the values of an image's maps from the most exact files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::output::format::{FORMATS, Format};
 use crate::output::page::data::{HIGHEST, ImageData};
 use crate::record::RunRecord;
 
-/// Measures of which there may be maps, as the record says.
+/// Returns the measures that may have maps according to the record.
 pub(super) fn measures(run: &Run) -> Vec<&'static Measure> {
     let Some(output) = run.record.as_ref().map(|record| &record.output) else {
         return Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn measures(run: &Run) -> Vec<&'static Measure> {
     MEASURES.iter().filter(is_there).collect()
 }
 
-/// The files that hold a measure's map of an image, the most exact one first.
+/// Returns the existing files of a measure's map of an image, the most exact one first.
 fn candidates(run: &Run, measure: &Measure, id: &str) -> Vec<(&'static Format, PathBuf)> {
     let mut formats: Vec<&'static Format> = FORMATS.iter().collect();
     let exactness = |format: &&Format| format.steps.map_or(u32::MAX, u32::from);
@@ -37,14 +37,15 @@ fn candidates(run: &Run, measure: &Measure, id: &str) -> Vec<(&'static Format, P
     formats.into_iter().map(file).filter(|(_, file)| file.is_file()).collect()
 }
 
-/// Files that the values of an image come from.
+/// Returns the files from which the values of an image are read.
 pub(super) fn sources(run: &Run, id: &str) -> Vec<PathBuf> {
     let of_measures = measures(run).into_iter().flat_map(|m| candidates(run, m, id));
     let classes = run.path.join(map_path("prediction", id, "png"));
     of_measures.map(|(_, file)| file).chain([classes]).collect()
 }
 
-/// Reads the maps of an image of a size (width, height); what is missing or damaged is noted.
+/// Reads the maps of an image of a size (width, height). Adds a note for each missing or damaged
+/// file.
 pub(super) fn read(
     run: &Run,
     folder: &PredictionFolder,
@@ -95,7 +96,8 @@ pub(super) fn read(
     data
 }
 
-/// Where a map lies on its picture: all over it, unless the network saw a part alone.
+/// Returns the rectangle of the picture that a map covers: all of it, unless the network saw only a
+/// part.
 pub(super) fn place(
     run: &Run,
     map: (usize, usize),
@@ -106,11 +108,11 @@ pub(super) fn place(
     (map == (width, height) || !is_cropped).then_some(whole)
 }
 
-/// An error in a few words.
+/// Returns an error in a few words.
 fn said(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file".to_owned(),
-        std::io::ErrorKind::UnexpectedEof => "it is cut short".to_owned(),
+        std::io::ErrorKind::UnexpectedEof => "it is truncated".to_owned(),
         _ => {
             let text = error.to_string();
             text.lines().next().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! The page itself, from its template.
+//! Renders the page from its template.
 
 use askama::Template;
 
@@ -12,7 +12,7 @@ use crate::record::PreprocessingSetting;
 
 const STYLE: &str = include_str!("page/page.css");
 
-/// The script: loading, painting, ordering, then the parts of the page.
+/// The script of the page.
 const SCRIPT: &str = concat!(
     include_str!("page/load.js"),
     include_str!("page/paint.js"),
@@ -27,7 +27,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/start.js"),
 );
 
-/// Failed images that are listed; predictions.csv has all.
+/// Largest number of failed images that are listed; predictions.csv contains all.
 const MOST_FAILED: usize = 1000;
 
 #[derive(Template)]
@@ -37,9 +37,9 @@ struct Page<'a> {
     lead: String,
     style: &'static str,
     script: &'static str,
-    /// JSON in which no `<` is left.
+    /// JSON without any `<`.
     data: String,
-    /// The names of the runs.
+    /// Names of the runs.
     runs: Vec<String>,
     notes: Vec<String>,
     facts: Vec<Fact>,
@@ -53,7 +53,7 @@ struct Page<'a> {
     version: &'static str,
 }
 
-/// The HTML of a page about one run, or two, and what it says to be missing.
+/// Returns the HTML of a page about one or two runs, and its notes.
 pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     let first = &shown[0];
     let mut notes: Vec<String> = shown.iter().flat_map(|one| one.notes.clone()).collect();
@@ -95,7 +95,7 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     Ok((html, page.notes))
 }
 
-/// JSON that can stand in a script element: nothing in it ends the element or opens a comment.
+/// Escapes JSON for a script element, so that it neither ends the element nor opens a comment.
 fn harmless(json: &str) -> String {
     json.replace('<', "\\u003c")
         .replace('\u{2028}', "\\u2028")
@@ -126,7 +126,7 @@ fn lead(shown: &[Shown]) -> String {
     }
 }
 
-/// Images of the second run that are not in the first, and the other way round.
+/// Returns notes about images that are in only one of two runs.
 fn strangers(shown: &[Shown]) -> Vec<String> {
     let [one, other, ..] = shown else { return Vec::new() };
     let ids = |shown: &Shown| {

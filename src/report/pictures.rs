@@ -1,4 +1,4 @@
-//! The pictures of an image: from its file, or else from what a run wrote.
+//! Pictures of an image, made from its file, or else from the files of the run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::output::resample::Placement;
 use crate::record::ImageRecord;
 use crate::tensor::Map;
 
-/// The pictures of an image: those that are there, and else made now.
+/// Returns the pictures of an image, and creates them if they do not exist.
 pub(super) fn prepare(
     run: &Run,
     row: &ImageRecord,
@@ -48,7 +48,7 @@ pub(super) fn prepare(
     }
 }
 
-/// The image as it was decoded, if it is still the one that was predicted.
+/// Decodes the image, if it has not changed since it was predicted.
 fn original(
     run: &Run,
     row: &ImageRecord,
@@ -78,13 +78,13 @@ fn original(
     Err(why)
 }
 
-/// Where the image of an id may be.
+/// Returns the files that may be the image with this id.
 fn roots(run: &Run, id: &str) -> Vec<PathBuf> {
     let inputs = run.record.iter().flat_map(|record| &record.inputs);
     inputs.filter_map(|folder| folder.path(id)).collect()
 }
 
-/// The map over a small picture, where the pixels of the whole one lie in it, and its bound.
+/// Returns the map of a thumbnail, its placement and its bound.
 fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f32)> {
     let folder = run.folder.as_ref()?;
     let overview = folder.task.overview;
@@ -100,7 +100,7 @@ fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f3
     Some((map, Placement::IDENTITY.of_smaller((x, y)), bound))
 }
 
-/// A small picture of the overlay, where the image itself is not to be had.
+/// Makes a thumbnail from the overlay, for an image that is not available.
 fn of_overlay(
     run: &Run,
     row: &ImageRecord,

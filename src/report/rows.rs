@@ -1,4 +1,4 @@
-//! The table of images, as the page's script reads it.
+//! The data that the script of the page reads.
 
 use serde_json::{Map, Value, json};
 
@@ -11,10 +11,10 @@ use crate::output::colormap::{self, Ramp};
 use crate::palette::Palette;
 use crate::record::Column;
 
-/// Digits of a number on the page.
+/// Number of digits of numbers on the page.
 const DIGITS: usize = 4;
 
-/// What the script knows: the runs, one or two, the second one in the order of the first.
+/// Returns the data of the script: one or two runs, the second one in the order of the first.
 pub(super) fn script_data(shown: &[Shown]) -> Value {
     let first = &shown[0];
     let ids: Vec<&str> = first.run.rows.iter().map(|row| row.path.as_str()).collect();
@@ -37,7 +37,7 @@ fn classes(shown: &Shown) -> Value {
     let Some(folder) = &shown.run.folder else { return json!([]) };
     let palette = folder.record.palette.clone().map(Palette::new).unwrap_or_default();
     let names = folder.class_names.as_deref().unwrap_or_default();
-    // What a hostile record counts is not believed.
+    // The number of a hostile record may be too large.
     let n = folder.n_classes.min(usize::from(u16::MAX)) as u16;
     let class = |class: u16| {
         let [red, green, blue] = palette.color(class);
@@ -50,7 +50,7 @@ fn classes(shown: &Shown) -> Value {
     (0..n).map(class).collect()
 }
 
-/// The measures that are columns, in the order of the table, and what the page says of them.
+/// Returns the measures of the table or of maps, with their descriptions.
 fn measures(shown: &Shown) -> Value {
     let run = &shown.run;
     let with_maps: Vec<&str> = maps::measures(run).iter().map(|m| m.name).collect();
@@ -70,7 +70,7 @@ fn measures(shown: &Shown) -> Value {
     MEASURES.iter().filter(is_known).map(measure).collect()
 }
 
-/// The columns of a measure: its mean, and others of it.
+/// Returns the columns of a measure.
 fn columns_of(shown: &Shown, name: &str) -> Vec<String> {
     let all = ["", "_patch_max", "_q95"].map(|ending| format!("{name}{ending}"));
     all.into_iter().filter(|column| shown.run.columns.named(column).is_some()).collect()
@@ -127,7 +127,7 @@ fn run(shown: &Shown, ids: &[&str]) -> Value {
     })
 }
 
-/// The columns that are numbers, as far as the page knows them.
+/// Returns the numeric columns that the page shows.
 fn numeric_columns(shown: &Shown) -> Vec<String> {
     let known = [
         "width",
@@ -156,7 +156,7 @@ fn ending(ending: Option<&str>) -> char {
     }
 }
 
-/// Reasons by the place of the image: few have one.
+/// Returns the errors by the index of the image.
 fn errors(shown: &Shown, places: &[Option<usize>]) -> Value {
     let error = |(at, place): (usize, &Option<usize>)| {
         let error = shown.run.rows[(*place)?].error.as_deref()?;
@@ -165,7 +165,7 @@ fn errors(shown: &Shown, places: &[Option<usize>]) -> Value {
     Value::Object(places.iter().enumerate().filter_map(error).collect())
 }
 
-/// The classes on each image with their shares in percent: class, share, class, share.
+/// Returns the classes on each image with their shares in percent: class, share, class, share.
 fn shares(images: &[Image], places: &[Option<usize>]) -> Value {
     if images.iter().all(|image| image.shares.is_empty()) {
         return Value::Null;
@@ -180,12 +180,12 @@ fn shares(images: &[Image], places: &[Option<usize>]) -> Value {
     places.iter().map(of).collect()
 }
 
-/// A number to four digits, as short as it can be said.
+/// Rounds a number to four digits.
 pub(super) fn rounded(number: Option<f64>) -> Value {
     let Some(number) = number else { return Value::Null };
     let text = format!("{number:.*e}", DIGITS - 1);
     let Ok(short) = text.parse::<f64>() else { return Value::Null };
-    // Whole numbers keep all of their digits.
+    // Whole numbers keep all their digits.
     if number.fract() == 0.0 && number.abs() < 1e15 {
         return json!(number as i64);
     }

@@ -1,4 +1,4 @@
-//! Right and wrong, where there are labels.
+//! Comparison of predictions with labels, for the page.
 
 use crate::error::Result;
 use crate::evaluate::{ImageLabels, LabelSource};
@@ -7,19 +7,19 @@ use crate::output::page::{LABELS, PageFolder};
 use crate::record::ImageRecord;
 use crate::tensor::ClassMap;
 
-/// What the labels of an image say.
+/// Comparison of an image with its labels.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) enum Truth {
-    /// There are none.
+    /// The image has no labels.
     #[default]
     Unknown,
-    /// The class of an image.
+    /// True class of the image.
     Class(u16),
-    /// The share of its labeled pixels whose class is another one.
+    /// Share of the labeled pixels that are wrong.
     Wrong(f32),
 }
 
-/// Of an image with one class.
+/// Returns the true class of an image, for classification.
 pub(super) fn of_class(row: &ImageRecord, labels: Option<&LabelSource>) -> Truth {
     match labels.map(|labels| labels.labels(&row.path, (1, 1))) {
         Some(Ok(ImageLabels::Classes(label))) => match label.first() {
@@ -30,7 +30,7 @@ pub(super) fn of_class(row: &ImageRecord, labels: Option<&LabelSource>) -> Truth
     }
 }
 
-/// Of an image with a class map: writes its labels for the page.
+/// Writes the labels of a class map for the page, and compares it with them.
 pub(super) fn of_map(
     data: &ImageData,
     labels: &LabelSource,

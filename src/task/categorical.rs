@@ -1,5 +1,5 @@
-//! The categorical task: exactly one class holds. Classification and segmentation are the same
-//! computation, of the image or of every pixel.
+//! The categorical task: exactly one class per item. Classification and segmentation are the same
+//! computation for an image or for every pixel.
 
 use super::{
     ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric, OutputShape,
@@ -72,7 +72,7 @@ const ROLES: &[Role] = &[Role::Logits, Role::Probabilities];
 
 const MEAN: Summary = Summary { suffix: "", value: image_level::mean };
 
-/// The mean over the items, of the image's only one in classification.
+/// Mean over the items; an image has only one item in classification.
 const DETERMINISTIC_PROBABILITY: PredictionColumn = PredictionColumn {
     name: "deterministic_probability",
     kind: ColumnKind::Number,

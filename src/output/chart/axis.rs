@@ -1,8 +1,8 @@
-//! Where values lie along an axis, and which of them are named.
+//! Positions of values along an axis, and the labels of the axis.
 
 use super::{Axis, Scale};
 
-/// An axis with its ends.
+/// An axis with both ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Span {
     scale: Scale,
@@ -10,13 +10,13 @@ pub(super) struct Span {
     high: f64,
 }
 
-/// Steps between named values that are easy to count in.
+/// Round steps between labels, times a power of ten.
 const ROUND: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
-/// Most named values of a linear axis.
+/// Largest number of labels of a linear axis.
 const MOST_TICKS: f64 = 6.0;
 
 impl Span {
-    /// The ends of an axis: what was asked for, or what holds all values.
+    /// Returns the axis with the given ends, or with ends that contain all values.
     pub(super) fn new(axis: &Axis, values: impl Iterator<Item = f64>) -> Self {
         let scale = axis.scale;
         let shown = values.filter(|&value| is_shown(scale, value));
@@ -39,7 +39,7 @@ impl Span {
         }
     }
 
-    /// The share of the way from the low end to the high one, where the value can be shown.
+    /// Returns the position of a value from 0 (low end) to 1 (high end), if it can be shown.
     pub(super) fn place(&self, value: f64) -> Option<f64> {
         let share = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
@@ -48,12 +48,12 @@ impl Span {
         (is_shown(self.scale, value) && share.is_finite()).then_some(share)
     }
 
-    /// The low end.
+    /// Returns the low end.
     pub(super) fn low(&self) -> f64 {
         self.low
     }
 
-    /// The values to name.
+    /// Returns the values with labels.
     pub(super) fn ticks(&self) -> Vec<f64> {
         match self.scale {
             Scale::Linear => {
@@ -66,7 +66,7 @@ impl Span {
         }
     }
 
-    /// Powers of ten, with twice and five times as much where there are few of them.
+    /// Returns powers of ten; if they are few, also twice and five times each.
     fn decades(&self) -> Vec<f64> {
         let (first, last) =
             (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
@@ -84,7 +84,7 @@ fn is_shown(scale: Scale, value: f64) -> bool {
     value.is_finite() && (scale == Scale::Linear || value > 0.0)
 }
 
-/// A round step that divides a length into few parts.
+/// Returns a round step that divides a length into a few parts.
 fn step(length: f64) -> f64 {
     let least = (length / MOST_TICKS).max(f64::MIN_POSITIVE);
     let power = 10f64.powf(least.log10().floor());
@@ -92,13 +92,13 @@ fn step(length: f64) -> f64 {
     round.unwrap_or(10.0) * power
 }
 
-/// A named value in few letters.
+/// Formats a label briefly.
 pub(super) fn text(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-3..1e6).contains(&size) {
         return format!("{value:e}");
     }
-    // Steps are round: more digits would show that they are not exactly so.
+    // Steps are round; more digits would show rounding errors.
     let text = format!("{value:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -1,4 +1,4 @@
-//! A chart's parts: frame, axes, series, legend.
+//! Draws the parts of a chart: frame, axes, series, legend.
 
 mod legend;
 
@@ -9,7 +9,7 @@ use super::{Chart, Marks, Point, Series};
 
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 360.0;
-/// Room around the plot.
+/// Margins of the plot.
 const LEFT: f64 = 66.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 40.0;
@@ -24,8 +24,8 @@ const GRID: &str = "#e3e3e3";
 const PAPER: &str = "#ffffff";
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// The document with CSS variables for colors. Quotes in texts are escaped: what stands between
-/// quotes is an attribute.
+/// Replaces the colors of a document by CSS variables. Only attributes are between quotes, because
+/// quotes in texts are escaped.
 pub(super) fn with_variables(document: &str) -> String {
     let named = [("paper", PAPER), ("ink", INK), ("grid", GRID)];
     let named = named.map(|(name, color)| (name.to_owned(), color));
@@ -36,7 +36,7 @@ pub(super) fn with_variables(document: &str) -> String {
     })
 }
 
-/// Where the values of a chart lie in the document.
+/// Mapping of the values of a chart to positions in the document.
 struct Plot {
     left: f64,
     x: Span,

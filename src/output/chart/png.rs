@@ -1,4 +1,4 @@
-//! Charts as PNG, for where no SVG is shown.
+//! Charts as PNG, for programs that do not show SVG.
 
 use std::io;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use resvg::usvg::{self, Options, Tree, fontdb};
 use crate::output::overlay::FONT;
 use crate::output::png_encoder::{self, Pixels};
 
-/// Pixels of the PNG to one of the SVG.
+/// Scale of the PNG relative to the SVG.
 const SCALE: u8 = 2;
 
-/// Draws an SVG of [`svg`](super::svg()) at twice its size, with the letters of the legends.
+/// Draws an SVG of [`svg`](super::svg()) at twice its size, with the font of the legends.
 ///
 /// # Errors
 ///
-/// When the text is no SVG or the picture would be empty.
+/// Fails if the text is not an SVG or the picture would be empty.
 pub fn png(svg: &str) -> io::Result<Vec<u8>> {
     let mut fonts = fontdb::Database::new();
     fonts.load_font_data(FONT.to_vec());
@@ -25,7 +25,7 @@ pub fn png(svg: &str) -> io::Result<Vec<u8>> {
     let options = Options {
         font_family: family,
         font_resolver: usvg::FontResolver {
-            // Whatever the SVG wishes: there is one font.
+            // The only font is used, whatever font the SVG names.
             select_font: Box::new(|_, fonts| fonts.faces().next().map(|face| face.id)),
             select_fallback: usvg::FontResolver::default_fallback_selector(),
         },

@@ -2,19 +2,19 @@
 
 use std::fmt::Write as _;
 
-/// A document that grows.
+/// A document to which elements are appended.
 #[derive(Debug, Default)]
 pub(super) struct Svg(String);
 
 impl Svg {
-    /// An element without content.
+    /// Appends an element without content.
     pub(super) fn element(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.open(name, attributes);
         self.0.truncate(self.0.len() - 2);
         self.0.push_str("/>\n");
     }
 
-    /// The start of an element with content.
+    /// Appends the start of an element with content.
     pub(super) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
         let _ = write!(self.0, "<{name}");
         for (name, value) in attributes {
@@ -23,12 +23,12 @@ impl Svg {
         self.0.push_str(">\n");
     }
 
-    /// The end of an element.
+    /// Appends the end of an element.
     pub(super) fn close(&mut self, name: &str) {
         let _ = writeln!(self.0, "</{name}>");
     }
 
-    /// An element that holds text.
+    /// Appends an element that contains text.
     pub(super) fn text(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
         self.open(name, attributes);
         self.0.truncate(self.0.len() - 1);
@@ -40,7 +40,7 @@ impl Svg {
     }
 }
 
-/// Text that is nothing but text; characters that XML has no place for are left out.
+/// Escapes text; characters that XML does not allow are left out.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -56,13 +56,13 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// A length in pixels, to a hundredth.
+/// Formats a length in pixels, rounded to a hundredth.
 pub(super) fn pixels(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The points of a line.
+/// Returns the path data of a line through points.
 pub(super) fn path(points: &[(f64, f64)]) -> String {
     let mut path = String::new();
     for (i, (x, y)) in points.iter().enumerate() {

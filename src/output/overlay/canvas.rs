@@ -1,4 +1,4 @@
-//! A picture that is drawn on.
+//! An RGB picture with drawing operations.
 
 /// An RGB picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +21,12 @@ pub(super) struct Area {
 }
 
 impl Canvas {
-    /// A picture of one color.
+    /// Creates a picture of one color.
     pub(super) fn new(width: usize, height: usize, color: [u8; 3]) -> Self {
         Self { height, width, rgb: color.repeat(width * height) }
     }
 
-    /// Puts a line of pixels at a place; what does not fit is cut off.
+    /// Copies a line of pixels to a position; pixels that do not fit are cut off.
     pub(super) fn copy_line(&mut self, left: usize, y: usize, line: &[u8]) {
         let room = 3 * self.width.saturating_sub(left);
         let line = &line[..line.len().min(room)];
@@ -44,7 +44,7 @@ impl Canvas {
         }
     }
 
-    /// Lays a color over a pixel; outside the picture this does nothing.
+    /// Blends a color with a pixel; does nothing outside the picture.
     pub(super) fn blend(&mut self, (x, y): (i64, i64), color: [u8; 3], share: f32) {
         let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else { return };
         if x >= self.width || y >= self.height {

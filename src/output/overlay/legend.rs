@@ -7,32 +7,33 @@ use super::canvas::{Area, Canvas};
 use super::text::Font;
 use crate::output::colormap::{self, HIGHEST_LEVEL};
 
-/// What the legend is drawn on.
+/// Background of the legend.
 pub(super) const PAPER: [u8; 3] = [255; 3];
 const INK: [u8; 3] = [38, 38, 42];
 const LINE: [u8; 3] = [120, 120, 126];
 
-/// Heights of a lower-case x, in pixels, between which the text grows with the picture.
+/// Smallest and largest height of a lower-case x in pixels; in between the text grows with the
+/// picture.
 const SMALLEST_TEXT: usize = 5;
 const LARGEST_TEXT: usize = 40;
 
-/// Smaller text than this cannot be read; a longer name is rather cut off.
+/// Smallest legible text. A name that is too long for it is cut off.
 const READABLE_TEXT: usize = 4;
 
-/// The scale is not divided into more round steps than this.
+/// Largest number of round steps of the scale.
 const MOST_STEPS: f32 = 6.0;
 
-/// What a legend shows, and the size of the picture it stands below.
+/// Content of a legend, and the size of the picture above it.
 pub(super) struct Content<'a> {
     pub(super) caption: Caption<'a>,
     pub(super) bound: f32,
-    /// Whether there are pixels without prediction.
+    /// Whether there are pixels without a prediction.
     pub(super) has_gaps: bool,
     /// Width and height.
     pub(super) picture: (usize, usize),
 }
 
-/// A legend whose parts have their places, counted from its own top left corner.
+/// A legend with the positions of its parts, relative to its top left corner.
 #[derive(Debug)]
 pub(super) struct Legend {
     font: Font,
@@ -46,14 +47,14 @@ pub(super) struct Legend {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Tick {
-    /// Place on the scale, from 0 to 1.
+    /// Position on the scale, from 0 to 1.
     place: f32,
     label: String,
 }
 
 impl Legend {
-    /// Chooses the size of the text and places the parts: the name beside the bar where there
-    /// is room, above it elsewhere.
+    /// Chooses the size of the text and the positions of the parts: the name is beside the bar if
+    /// there is room, else above it.
     pub(super) fn layout(content: &Content<'_>) -> io::Result<Self> {
         let (picture_width, picture_height) = content.picture;
         let width = picture_width.max(super::NARROWEST);
@@ -99,7 +100,7 @@ impl Legend {
         })
     }
 
-    /// Number of rows the legend takes.
+    /// Returns the number of rows of the legend.
     pub(super) fn height(&self) -> usize {
         self.label_baseline() + 3 * self.unit / 2
     }
@@ -156,7 +157,7 @@ fn title(caption: Caption<'_>) -> String {
     if caption.unit.is_empty() { name } else { format!("{name} ({})", caption.unit) }
 }
 
-/// Both ends of the scale, and between them a few round values.
+/// Returns both ends of the scale, and a few round values between them.
 fn ticks(bound: f32, font: &Font, width: f32, unit: f32) -> Vec<Tick> {
     let end = Tick { place: 1.0, label: short(bound) };
     let room = font.width(&end.label) + 2.0 * unit;
@@ -177,14 +178,14 @@ fn ticks(bound: f32, font: &Font, width: f32, unit: f32) -> Vec<Tick> {
     ticks
 }
 
-/// The smallest of 1, 2 and 5 times a power of ten that is not below `least`.
+/// Returns the smallest of 1, 2 and 5 times a power of ten that is not below `least`.
 fn round_step(least: f32) -> f32 {
     let power = 10.0_f32.powi(least.log10().floor() as i32);
     let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
     steps.into_iter().find(|step| *step >= least).unwrap_or(10.0 * power)
 }
 
-/// A value to three significant digits, without zeros at the end.
+/// Formats a value with three significant digits and without trailing zeros.
 fn short(value: f32) -> String {
     let digits = if value >= 100.0 {
         0

@@ -141,7 +141,7 @@ fn images_and_maps_of_different_sizes_are_refused() {
         error.to_string()
     };
     let message = refused(3, 2, 18);
-    assert_eq!(message, "an image of 2 x 3 and a map of 3 x 2 do not fit");
+    assert_eq!(message, "an image of 2 x 3 and a map of 3 x 2 differ in size");
     refused(2, 3, 17);
     let heat = HeatMap { map: &map, bound: 0.0, ramp: Ramp::Linear };
     let photo = Photo { height: 2, width: 3, rgb: &[0; 18] };

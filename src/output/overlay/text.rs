@@ -1,7 +1,7 @@
-//! Text in the legend's font.
+//! Text in the font of the legend.
 //!
-//! The font is `DejaVu` Sans 2.37, cut down to printable ASCII; its license lies beside it.
-//! Made with fonttools:
+//! The font is `DejaVu` Sans 2.37, reduced to printable ASCII; its license lies beside it. It was
+//! made with fonttools:
 //!
 //! ```text
 //! pyftsubset DejaVuSans.ttf --output-file=legend.ttf --unicodes=U+0020-007E --no-hinting \
@@ -17,10 +17,10 @@ use super::canvas::Canvas;
 
 pub(in crate::output) const FONT: &[u8] = include_bytes!("../legend.ttf");
 
-/// Height of a lower-case x to the em in this font.
+/// Height of a lower-case x in em.
 const X_HEIGHT: f32 = 1120.0 / 2048.0;
 
-/// The font at one size.
+/// The font at a size.
 #[derive(Debug)]
 pub(super) struct Font {
     font: FontRef<'static>,
@@ -28,9 +28,9 @@ pub(super) struct Font {
 }
 
 impl Font {
-    /// The font at the size at which a lower-case x is that many pixels high.
+    /// Returns the font at the size at which a lower-case x has this height in pixels.
     ///
-    /// Unhinted letters that stand on a pixel's edge and end on one look sharpest.
+    /// Unhinted letters look sharpest if their top and bottom lie on edges of pixels.
     pub(super) fn new(x_height: usize) -> io::Result<Self> {
         let font = FontRef::try_from_slice(FONT).map_err(io::Error::other)?;
         let em = x_height as f32 / X_HEIGHT;
@@ -39,13 +39,13 @@ impl Font {
         Ok(Self { font, scale })
     }
 
-    /// Width of a line of text in pixels.
+    /// Returns the width of a line of text in pixels.
     pub(super) fn width(&self, text: &str) -> f32 {
         let font = self.font.as_scaled(self.scale);
         text.chars().map(|letter| font.h_advance(font.glyph_id(letter))).sum()
     }
 
-    /// Draws a line of text from `left` on, standing on the lower edge of the row above
+    /// Draws a line of text that starts at `left`, with its baseline at the upper edge of the row
     /// `baseline`.
     pub(super) fn draw(
         &self,
@@ -65,7 +65,7 @@ impl Font {
             let (left, top) = (corner.x as i64, corner.y as i64);
             outline.draw(|x, y, share| {
                 let at = (left + i64::from(x), top + i64::from(y));
-                // Stems thinner than a pixel would look faint.
+                // Makes stems darker that are thinner than a pixel.
                 let share = share.clamp(0.0, 1.0);
                 let share = share.midpoint(share.sqrt());
                 canvas.blend(at, color, share);

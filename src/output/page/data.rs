@@ -1,9 +1,9 @@
 //! Values of an image's maps as a script: `mcdrop.image({...})`.
 //!
-//! The argument is JSON. Numbers of a plane are u16 in rows from the top left; first the high
-//! bytes of all, each less the one before, then the low bytes, packed by zlib, in base64: maps
-//! are mostly flat, and so take a third of the room. A value is `bound * number / 65534`, and
-//! 65535 is none; a class is its id, and 65535 is none.
+//! The argument is JSON. The numbers of a plane are u16, row by row from the top left: first the high
+//! bytes of all numbers, each minus the previous one, then the low bytes, compressed with zlib and
+//! encoded in base64. Maps are mostly flat, so this takes a third of the space. A value is `bound *
+//! number / 65534`, and a class is its id; 65535 is none.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -17,51 +17,51 @@ use serde::{Deserialize, Serialize};
 use crate::input::MAX_PIXELS;
 use crate::tensor::{ClassMap, Map};
 
-/// The number of the bound.
+/// Number of the bound.
 pub const HIGHEST: u16 = 65_534;
 
-/// The number of what has no value.
+/// Number of pixels without a value.
 pub const NONE: u16 = u16::MAX;
 
-/// What calls the page.
+/// Text before and after the JSON: a call of a function of the page.
 const CALL: (&str, &str) = ("mcdrop.image(", ");\n");
 const CALL_OF_LABELS: (&str, &str) = ("mcdrop.labels(", ");\n");
 
 /// Numbers of a plane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plane {
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
-    /// Where it lies on the picture, in its pixels: left, top, width, height; `None` where that
+    /// Rectangle of the picture that it covers: left, top, width and height in pixels; `None` if it
     /// is not known.
     pub place: Option<[f64; 4]>,
-    /// The numbers, packed.
+    /// Compressed numbers.
     pub numbers: String,
 }
 
 /// The values of a measure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeasureData {
-    /// Its name.
+    /// Name of the measure.
     pub name: String,
-    /// The value of the number [`HIGHEST`].
+    /// Value of the number [`HIGHEST`].
     pub bound: f32,
-    /// How many steps there were from 0 to the bound in what was read, 65535 at most.
+    /// Number of steps from 0 to the bound in the source of the values, at most 65535.
     pub steps: u16,
-    /// The numbers.
+    /// Numbers.
     pub plane: Plane,
 }
 
 /// The values of an image's maps.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ImageData {
-    /// The image's id.
+    /// Id of the image.
     pub id: String,
-    /// Whether the values were taken while predicting, or read from files afterwards.
+    /// Whether the values were written while predicting, not read from files later.
     pub predicting: bool,
-    /// Shares of the pixels that each class has, in percent, of those that have at least .05.
+    /// Share of the pixels of each class in percent, for classes with at least 0.05 %.
     pub shares: Vec<(u16, f32)>,
     /// The class ids.
     pub classes: Option<Plane>,
@@ -72,7 +72,7 @@ pub struct ImageData {
 /// The labels of an image, of the size of its class map.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelData {
-    /// The image's id.
+    /// Id of the image.
     pub id: String,
     /// The class ids.
     pub classes: Plane,
@@ -87,13 +87,13 @@ impl Plane {
         Ok(Self { width, height, place, numbers: pack(numbers)? })
     }
 
-    /// The numbers, row by row.
+    /// Returns the numbers, row by row.
     ///
     /// # Errors
-    /// If they are not as many as pixels.
+    /// Fails if there is not one number per pixel.
     pub fn unpack(&self) -> io::Result<Vec<u16>> {
         let n = self.width.checked_mul(self.height).filter(|n| *n as u64 <= MAX_PIXELS);
-        let n = n.ok_or_else(|| invalid("no plane has so many pixels"))?;
+        let n = n.ok_or_else(|| invalid("expected a plane of fewer pixels"))?;
         unpack(&self.numbers, n)
     }
 }
@@ -102,7 +102,7 @@ impl ImageData {
     /// Adds the class map.
     ///
     /// # Errors
-    /// If it cannot be packed.
+    /// Fails if it cannot be compressed.
     pub fn set_classes(
         &mut self,
         map: &ClassMap,
@@ -113,10 +113,10 @@ impl ImageData {
         Ok(())
     }
 
-    /// Adds the values of a measure with its bound, of which there were so many steps up to it.
+    /// Adds the values of a measure with its bound, and the number of steps up to the bound.
     ///
     /// # Errors
-    /// If they cannot be packed.
+    /// Fails if they cannot be compressed.
     pub fn add(
         &mut self,
         name: &str,
@@ -130,50 +130,50 @@ impl ImageData {
         Ok(())
     }
 
-    /// The class ids.
+    /// Returns the class ids.
     ///
     /// # Errors
-    /// If there are none, or not as many as pixels.
+    /// Fails if there are none, or not one per pixel.
     pub fn class_map(&self) -> io::Result<ClassMap> {
         let plane = self.classes.as_ref().ok_or_else(|| invalid("no classes"))?;
         let (height, width) = (plane.height, plane.width);
         Ok(ClassMap { height, width, classes: plane.unpack()? })
     }
 
-    /// The script.
+    /// Returns the script.
     ///
     /// # Errors
-    /// If it cannot be written down, which does not happen.
+    /// Fails if a value cannot be serialized, which does not happen.
     pub fn encode(&self) -> io::Result<Vec<u8>> {
         script(CALL, self)
     }
 
-    /// Reads a script again.
+    /// Reads a script.
     ///
     /// # Errors
-    /// If it is none of this version's.
+    /// Fails if it is not a script of this version.
     pub fn decode(script: &[u8]) -> io::Result<Self> {
         let text = str::from_utf8(script).map_err(|_| invalid("no text"))?;
         let json = text.strip_prefix(CALL.0).and_then(|rest| rest.strip_suffix(CALL.1));
-        let json = json.ok_or_else(|| invalid("not a whole script of values"))?;
+        let json = json.ok_or_else(|| invalid("not a complete script of values"))?;
         serde_json::from_str(json).map_err(|error| invalid(&error.to_string()))
     }
 }
 
 impl LabelData {
-    /// Labels of an image, which lie where its class map does.
+    /// Creates the labels of an image, which cover the same rectangle as its class map.
     ///
     /// # Errors
-    /// If they cannot be packed.
+    /// Fails if they cannot be compressed.
     pub fn new(id: &str, labels: &ClassMap, place: Option<[f64; 4]>) -> io::Result<Self> {
         let classes = Plane::new((labels.height, labels.width), place, &labels.classes)?;
         Ok(Self { id: id.to_owned(), classes })
     }
 
-    /// The script.
+    /// Returns the script.
     ///
     /// # Errors
-    /// If it cannot be written down, which does not happen.
+    /// Fails if a value cannot be serialized, which does not happen.
     pub fn encode(&self) -> io::Result<Vec<u8>> {
         script(CALL_OF_LABELS, self)
     }
@@ -184,7 +184,7 @@ fn script((before, after): (&str, &str), value: &impl Serialize) -> io::Result<V
     Ok(format!("{before}{json}{after}").into_bytes())
 }
 
-/// The number of a value: `round(65534 * value / bound)`, at the ends where it lies outside.
+/// Returns the number of a value: `round(65534 * value / bound)`, clamped to the scale.
 fn number(value: f32, bound: f32) -> u16 {
     if value.is_nan() {
         return NONE;
@@ -199,7 +199,7 @@ fn shares(classes: &[u16]) -> Vec<(u16, f32)> {
         *counts.entry(*class).or_insert(0_usize) += 1;
     }
     let n: usize = counts.values().sum();
-    // To a tenth of a percent.
+    // Rounded to a tenth of a percent.
     let share = |count: usize| (1000.0 * count as f64 / n as f64).round() as f32 / 10.0;
     let shares = counts.into_iter().map(|(class, count)| (class, share(count)));
     shares.filter(|(_, share)| *share > 0.0).collect()
@@ -221,7 +221,7 @@ fn pack(numbers: &[u16]) -> io::Result<String> {
 fn unpack(packed: &str, n: usize) -> io::Result<Vec<u16>> {
     let packed = BASE64.decode(packed).map_err(|error| invalid(&error.to_string()))?;
     let mut bytes = Vec::new();
-    // One more than there should be shows that there are too many.
+    // One byte more than expected shows that there are too many.
     let most = (2 * n as u64).saturating_add(1);
     ZlibDecoder::new(&packed[..]).take(most).read_to_end(&mut bytes)?;
     if bytes.len() != 2 * n {
@@ -284,7 +284,7 @@ mod tests {
         let values = back.measures[0].plane.unpack().unwrap();
         assert_eq!(values, [0, 32_767, HIGHEST, NONE]);
         let torn = ImageData::decode(&script[..script.len() - 9]).unwrap_err();
-        assert_eq!(torn.to_string(), "not a whole script of values");
+        assert_eq!(torn.to_string(), "not a complete script of values");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where files behind the page lie, and the pictures there.
+//! The folder of the files that the page loads.
 
 use std::io;
 
@@ -8,41 +8,41 @@ use crate::error::Result;
 use crate::output::folder::{OutputFolder, path_below};
 use crate::output::overlay::Photo;
 
-/// A folder of files behind a page.
+/// A folder of files that a page loads.
 #[derive(Debug, Clone, Copy)]
 pub struct PageFolder<'a> {
-    /// The folder of the page.
+    /// Folder of the page.
     pub output: &'a OutputFolder,
-    /// Below it: [`FOLDER`], or [`OTHER`](super::OTHER).
+    /// Name of the folder below it: [`FOLDER`], or [`OTHER`](super::OTHER).
     pub folder: &'static str,
 }
 
-/// Endings of an image's pictures, where there are any.
+/// Endings of the pictures of an image; `None` if there is no picture.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pictures {
-    /// Of the whole one.
+    /// Ending of the whole picture.
     pub whole: Option<&'static str>,
-    /// Of the small one.
+    /// Ending of the thumbnail.
     pub small: Option<&'static str>,
 }
 
 impl<'a> PageFolder<'a> {
-    /// That of the page's own run.
+    /// Returns the folder of the page's own run.
     pub fn own(output: &'a OutputFolder) -> Self {
         Self { output, folder: FOLDER }
     }
 
-    /// The path of a file of a kind: `report/<kind>/<id>.<ending>`.
+    /// Returns the path of a file of a kind: `report/<kind>/<id>.<ending>`.
     ///
-    /// As maps ([`map_path`](crate::output::folder::map_path)): folders on the way whose names end
-    /// like such a file get a `_`, so that files of different ids never meet.
+    /// As for maps ([`map_path`](crate::output::folder::map_path)), parent folders whose names end
+    /// like such a file get a `_`, so that files of different ids never have the same path.
     pub fn path(&self, kind: &str, id: &str, ending: &str) -> String {
         path_below(&format!("{}/{kind}", self.folder), id, ending, &|ending| {
             ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
         })
     }
 
-    /// The pictures of an image that are there.
+    /// Returns the pictures of an image that exist.
     pub fn pictures(&self, id: &str) -> Pictures {
         let of = |kind: &str| {
             let is_there =
@@ -52,7 +52,7 @@ impl<'a> PageFolder<'a> {
         Pictures { whole: of(PICTURES), small: of(THUMBNAILS) }
     }
 
-    /// Returns true if the files that a run writes of an image exist, those of values included if
+    /// Returns `true` if the files that a run writes for an image exist, including those of values if
     /// its task has maps.
     pub fn holds(&self, id: &str, has_maps: bool) -> bool {
         let pictures = self.pictures(id);
@@ -60,10 +60,11 @@ impl<'a> PageFolder<'a> {
         pictures.whole.and(pictures.small).is_some() && (!has_maps || has_values())
     }
 
-    /// Writes the picture of an image, and a small one with a heat map over it.
+    /// Writes the picture of an image, and a thumbnail with a heat map over it.
     ///
     /// # Errors
-    /// If the picture is empty or not as large as it says, or a file cannot be written.
+    /// Fails if the picture is empty or does not have the stated size, or if a file cannot be
+    /// written.
     pub fn save_pictures(
         &self,
         id: &str,
@@ -76,10 +77,10 @@ impl<'a> PageFolder<'a> {
         Ok(Pictures { whole: Some(whole), small: Some(small) })
     }
 
-    /// Writes the small picture of an image alone, and says its ending.
+    /// Writes only the thumbnail of an image, and returns its ending.
     ///
     /// # Errors
-    /// As [`Self::save_pictures`].
+    /// Fails like [`Self::save_pictures`].
     pub fn save_small(
         &self,
         id: &str,
@@ -94,7 +95,7 @@ impl<'a> PageFolder<'a> {
     /// Writes a file of a kind.
     ///
     /// # Errors
-    /// If it could not be encoded, or cannot be written.
+    /// Fails if it could not be encoded or cannot be written.
     pub fn save(
         &self,
         kind: &str,

@@ -1,4 +1,4 @@
-//! Pictures for the page: the image itself, and a small one with the heat map over it.
+//! Pictures of the page: the image, and a thumbnail with the heat map over it.
 
 use std::borrow::Cow;
 use std::io;
@@ -13,26 +13,26 @@ use crate::output::png_encoder::{self, Pixels};
 use crate::output::resample::{self, Placement};
 use crate::tensor::Map;
 
-/// Longer side of a small picture; smaller images are left as they are.
+/// Longer side of a thumbnail; smaller images keep their size.
 pub const THUMBNAIL_SIDE: usize = 320;
 
-/// Pictures of at most this many pixels are kept without loss.
+/// Largest number of pixels of a picture that is stored without loss.
 const LOSSLESS: usize = 1 << 16;
 const LOSSLESS_THUMBNAIL: usize = 1 << 12;
 
-/// Longest side that the format JPEG has.
+/// Longest side of a JPEG.
 const LONGEST_JPEG: usize = 65_535;
 
 const QUALITY: u8 = 90;
 const QUALITY_THUMBNAIL: u8 = 80;
 
-/// Ending of the picture of an image of a size: PNG where few pixels make each of them count,
-/// and where sides are too long for JPEG.
+/// Returns the ending of the picture of an image: PNG for small images, and for images with a side
+/// that is too long for JPEG.
 pub fn picture_ending(width: usize, height: usize) -> &'static str {
     ending(width, height, LOSSLESS)
 }
 
-/// Ending of its small picture.
+/// Returns the ending of its thumbnail.
 pub fn thumbnail_ending(width: usize, height: usize) -> &'static str {
     let (width, height) = thumbnail_size(width, height);
     ending(width, height, LOSSLESS_THUMBNAIL)
@@ -43,30 +43,30 @@ fn ending(width: usize, height: usize, lossless: usize) -> &'static str {
     if long || width * height <= lossless { "png" } else { "jpg" }
 }
 
-/// The picture of an image.
+/// Encodes the picture of an image.
 ///
 /// # Errors
-/// If it is empty or not as large as it says.
+/// Fails if it is empty or does not have the stated size.
 pub fn picture(photo: Photo<'_>) -> io::Result<Vec<u8>> {
     let lossless = picture_ending(photo.width, photo.height) == "png";
     encode(photo.rgb, (photo.width, photo.height), lossless, QUALITY)
 }
 
-/// A heat map to lay over a small picture.
+/// A heat map of a thumbnail.
 #[derive(Debug, Clone, Copy)]
 pub struct Heat<'a> {
-    /// The values, of any size.
+    /// Values, of any size.
     pub map: &'a Map,
-    /// Where the pixels of the whole picture lie in it.
+    /// Placement of the pixels of the whole picture.
     pub placement: Placement,
-    /// The value of the brightest color.
+    /// Value with the brightest color.
     pub bound: f32,
 }
 
-/// The small picture of an image, with a heat map over it where there is one.
+/// Encodes the thumbnail of an image, with a heat map over it if there is one.
 ///
 /// # Errors
-/// If it is empty or not as large as it says.
+/// Fails if it is empty or does not have the stated size.
 pub fn thumbnail(photo: Photo<'_>, heat: Option<&Heat<'_>>) -> io::Result<Vec<u8>> {
     let (width, height) = thumbnail_size(photo.width, photo.height);
     let small = shrunk(photo, (width, height))?;
@@ -99,7 +99,7 @@ fn shrunk(
     Ok(Cow::Owned(small.into_raw()))
 }
 
-/// The size of the small picture of an image of a size.
+/// Returns the size of the thumbnail of an image.
 fn thumbnail_size(width: usize, height: usize) -> (usize, usize) {
     let longer = width.max(height);
     if longer <= THUMBNAIL_SIDE {
@@ -127,7 +127,7 @@ fn encode(
     Ok(bytes)
 }
 
-/// The sides of a picture that is as large as it says.
+/// Returns the sides of a picture. Fails if it does not have the stated size.
 fn sides(rgb: &[u8], (width, height): (usize, usize)) -> io::Result<(u32, u32)> {
     let fits = !rgb.is_empty() && rgb.len() == 3 * width * height;
     let both = u32::try_from(width).ok().zip(u32::try_from(height).ok());
@@ -135,7 +135,7 @@ fn sides(rgb: &[u8], (width, height): (usize, usize)) -> io::Result<(u32, u32)> 
 }
 
 fn no_picture(rgb: &[u8], (width, height): (usize, usize)) -> io::Error {
-    let message = format!("{} bytes are no picture {width} x {height}", rgb.len());
+    let message = format!("{} bytes are not a picture of {width} x {height}", rgb.len());
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 

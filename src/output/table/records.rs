@@ -1,21 +1,21 @@
-//! Finds the whole rows of a table that may end anywhere.
+//! Finds the complete rows of a table that may end anywhere.
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use crate::record::{Columns, ImageRecord};
 
-/// Where a row is in the table's file.
+/// Position of a row in the file of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
     pub(super) start: u64,
     pub(super) length: u64,
 }
 
-/// Longest record that is read; after a longer one there are no more. A row has a path, an error
-/// and some hundred numbers.
+/// Largest length of a record; reading ends at a longer one. A row has a path, an error and about a
+/// hundred numbers.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Reads a file record by record: up to a line feed that is not between quotes.
+/// Reads a file record by record. A record ends at a line feed that is not between quotes.
 pub(super) struct Records<R> {
     file: R,
     record: Vec<u8>,
@@ -28,7 +28,7 @@ impl<R: BufRead + Seek> Records<R> {
         Ok(Self { file, record: Vec::new(), whole: 0 })
     }
 
-    /// The next record with its line feed; `None` where there is no whole one any more.
+    /// Returns the next record with its line feed; `None` if there is no further complete one.
     pub(super) fn next(&mut self) -> io::Result<Option<(&[u8], Span)>> {
         self.record.clear();
         let mut quoted = false;
@@ -50,18 +50,18 @@ impl<R: BufRead + Seek> Records<R> {
         }
     }
 
-    /// What was read of a record that is not whole; where there was none, nothing.
+    /// Returns the bytes of an incomplete record at the end; empty if there is none.
     pub(super) fn torn(&self) -> &[u8] {
         &self.record
     }
 
-    /// Bytes of the records that were whole.
+    /// Returns the number of bytes of the complete records.
     pub(super) fn whole(&self) -> u64 {
         self.whole
     }
 }
 
-/// Parses a row; `None` if it has not as many fields as columns, or is not text.
+/// Parses a row; returns `None` if it does not have one field per column, or is not text.
 pub(super) fn parse(record: &[u8], columns: &Columns) -> Option<ImageRecord> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record);
     let mut fields = csv::StringRecord::new();

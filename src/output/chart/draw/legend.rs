@@ -1,14 +1,14 @@
-//! The names of a chart's series, where they hide least of them.
+//! The legend of a chart, in the corner where it covers the fewest points.
 
 use super::super::{Chart, Marks};
 use super::{COLORS, PAPER, Plot, TOP, label, mark, pixels, stroke};
 use crate::output::chart::svg::Svg;
 
-/// Room between the legend and the frame.
+/// Distance between the legend and the frame.
 const MARGIN: f64 = 6.0;
 /// Height of a name.
 const LINE: f64 = 18.0;
-/// Places that are looked at between two points of a series.
+/// Number of positions that are checked between two points of a series.
 const STEPS: usize = 16;
 
 pub(super) fn legend(svg: &mut Svg, chart: &Chart, plot: &Plot) {
@@ -41,8 +41,8 @@ pub(super) fn legend(svg: &mut Svg, chart: &Chart, plot: &Plot) {
     }
 }
 
-/// The left upper end of the legend in the corner with the fewest places of the series; the upper
-/// right one where all are alike.
+/// Returns the top left corner of the legend: in the corner of the chart with the fewest positions of
+/// the series, or at the top right if all are equal.
 fn corner(chart: &Chart, plot: &Plot, (width, height): (f64, f64)) -> (f64, f64) {
     let left = plot.left + MARGIN;
     let right = plot.left + Plot::width() - width - MARGIN;
@@ -57,7 +57,7 @@ fn corner(chart: &Chart, plot: &Plot, (width, height): (f64, f64)) -> (f64, f64)
     corners.into_iter().min_by_key(|corner| hidden(*corner)).unwrap_or((right, top))
 }
 
-/// Places along the lines of all series.
+/// Returns positions along the lines of all series.
 fn places(chart: &Chart, plot: &Plot) -> impl Iterator<Item = (f64, f64)> {
     let place = |point: &super::Point| plot.place(point.x, point.y);
     chart.series.iter().flat_map(move |series| {
