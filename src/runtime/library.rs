@@ -332,3 +332,13 @@ fn available_providers() -> Option<Vec<String>> {
     let _ = unsafe { (api.ReleaseAvailableProviders)(names, count) };
     Some(providers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_share_an_arena() {
+        assert!(Runtime::find(None).unwrap().shares_arena);
+    }
+}
