@@ -253,3 +253,41 @@ proptest! {
         prop_assert_eq!(read.to_bits(), parsed.to_bits());
     }
 }
+
+#[test]
+fn metrics_are_written_with_the_keys_of_their_file() {
+    let accuracy = MetricRecord { value: Some(0.5), ..MetricRecord::default() };
+    let auroc = MetricRecord {
+        value: Some(0.75),
+        low: Some(0.5),
+        high: Some(1.0),
+        less_deterministic: Some(IntervalRecord { low: Some(0.0), high: Some(0.25) }),
+        bin_error: Some(0.125),
+    };
+    let record = MetricsRecord {
+        mcdrop: "1.2.3".to_owned(),
+        images: 3,
+        items: 7,
+        labels: Some(LabelsRecord {
+            path: "/labels".to_owned(),
+            ..LabelsRecord::default()
+        }),
+        interval: "95 %".to_owned(),
+        metrics: [("b.accuracy", accuracy), ("a.auroc", auroc)].into_iter().collect(),
+        ..MetricsRecord::default()
+    };
+    let bytes = record.encode().unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let compact: String = text.split_whitespace().collect();
+    assert_eq!(
+        compact,
+        "{\"mcdrop\":\"1.2.3\",\"images\":3,\"images_out_of_distribution\":0,\
+         \"images_without_label\":0,\"images_failed\":0,\"items\":7,\
+         \"labels\":{\"path\":\"/labels\",\"options\":{\"rename\":null,\"ignore_index\":null,\
+         \"reduce_zero_label\":false,\"label_colors\":null}},\"interval\":\"95%\",\
+         \"metrics\":{\"b.accuracy\":{\"value\":0.5,\"low\":null,\"high\":null},\
+         \"a.auroc\":{\"value\":0.75,\"low\":0.5,\"high\":1.0,\
+         \"less_deterministic\":{\"low\":0.0,\"high\":0.25},\"bin_error\":0.125}}}"
+    );
+    assert_eq!(MetricsRecord::decode(&bytes).unwrap(), record);
+}
