@@ -250,7 +250,10 @@ impl SamplerBuilder {
         let (width, height) = self.probe_size.unwrap_or_else(|| {
             (input.width.unwrap_or(PROBE_SIDE), input.height.unwrap_or(PROBE_SIDE))
         });
-        let bands = preprocessing.read_options().channels.count().max(3);
+        let bands = match preprocessing.read_options().channels.count() {
+            1 => 3,
+            n => n,
+        };
         let values = Values::U8(vec![0; width * height * bands]);
         let blank = Picture { width, height, bands, values };
         let blank = preprocessing.apply(&blank)?;
@@ -262,11 +265,11 @@ impl SamplerBuilder {
 }
 
 fn bands_of(dimensions: (usize, usize, usize)) -> Result<(usize, usize, usize)> {
-    if let (_, _, 1 | 3 | 4) = dimensions {
+    if let (_, _, 1..) = dimensions {
         return Ok(dimensions);
     }
     let message =
-        format!("expected [H, W, C] with 1, 3 or 4 channels, found {dimensions:?}");
+        format!("expected [H, W, C] with a channel or more, found {dimensions:?}");
     Err(Error::setting("image", message).with_hint("put the channels last"))
 }
 
@@ -278,6 +281,10 @@ fn key_of(picture: &Picture) -> u64 {
     }
     match &picture.values {
         Values::U8(values) => hash.update(values),
+        Values::U16 { values, largest } => {
+            hash.update(largest.to_le_bytes());
+            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        }
         Values::F32(values) => values.iter().for_each(|v| hash.update(v.to_le_bytes())),
     }
     digest_key(&hash.finalize().into())

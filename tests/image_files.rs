@@ -79,3 +79,108 @@ fn of_several_frames_the_first_is_read_and_a_line_reports_it() {
     assert!(ended.stderr.contains(line), "{}", ended.stderr);
     assert!(ended.stderr.contains("2 images have several frames"), "{}", ended.stderr);
 }
+
+/// The values of a float array that NumPy can read, without its shape.
+fn floats_of(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let values = bytes[10 + length..].as_chunks::<4>().0;
+    values.iter().map(|value| f32::from_le_bytes(*value)).collect()
+}
+
+/// The input of a model whose logits are its four channels and 0, from the probabilities.
+fn channels_of(folder: &Path, name: &str) -> Vec<f64> {
+    let probabilities = floats_of(&folder.join(format!("out/probabilities/{name}.npy")));
+    let plane = probabilities.len() / 5;
+    let of_zero = &probabilities[4 * plane..];
+    let all = probabilities[..4 * plane].iter().zip(of_zero.iter().cycle());
+    all.map(|(p, zero)| f64::from(*p).ln() - f64::from(*zero).ln()).collect()
+}
+
+const KEEP: [&str; 5] = ["--preset", "unit", "--keep-probabilities", "--maps", "none"];
+
+#[test]
+fn bands_of_16_bits_keep_their_precision() {
+    use mcdrop::input::{ReadOptions, Values, read_image};
+    let folder = tempfile::tempdir().unwrap();
+    copied(folder.path(), &["tile.tif"]);
+    let channels = "rgba".parse().unwrap();
+    let options = ReadOptions { channels, ..ReadOptions::default() };
+    let picture = read_image(&folder.path().join("tile.tif"), &options).unwrap().picture;
+    let Values::U16 { values, .. } = picture.values else { panic!("16 bits") };
+    for (range, white) in [(&[][..], 65_535.0), (&["--input-range", "0:4095"], 4095.0)] {
+        let arguments = [&["tile.tif"], &KEEP[..], range].concat();
+        let ended = predict(folder.path(), "bands.onnx", &arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let is_dark = ended.stderr.contains("tile.tif has no value above 2999");
+        assert_eq!(is_dark, range.is_empty(), "{}", ended.stderr);
+        assert_eq!(ended.stderr.contains("--input-range 0:4095"), is_dark);
+        let found = channels_of(folder.path(), "tile.tif");
+        let plane = found.len() / 4;
+        let mut levels = std::collections::HashSet::new();
+        for (i, found) in found.iter().enumerate() {
+            let value = values[i % plane * 4 + i / plane];
+            assert!((found - f64::from(value) / white).abs() < 4e-6, "{found} {value}");
+            levels.insert((found * white).round() as i64);
+        }
+        assert_eq!(levels.len(), 2986);
+        let record = std::fs::read_to_string(folder.path().join("out/run.json")).unwrap();
+        assert_eq!(record.contains("\"input_range\""), !range.is_empty());
+    }
+}
+
+#[test]
+fn bands_are_selected_by_their_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    copied(folder.path(), &["tile.tif"]);
+    let of = |arguments: &[&str]| {
+        predict(
+            folder.path(),
+            "colors.onnx",
+            &[&["tile.tif", "--preset", "unit"], arguments].concat(),
+        )
+    };
+    let ended = of(&[]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let message = "the image has 4 bands, but the model takes 3 (rgb)";
+    assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--bands 1,2,3"), "{}", ended.stderr);
+    let ended = of(&["--bands", "4,3,2", "--input-range", "1%:99%"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let record = std::fs::read_to_string(folder.path().join("out/run.json")).unwrap();
+    assert!(record.contains("\"4,3,2\"") && record.contains("\"1%:99%\""), "{record}");
+    for (bands, code, message) in [
+        ("4,3", 2, "--bands: selects 2 bands, but the model takes 3 (rgb)"),
+        ("4,3,5", 1, "the image has 4 bands, but --bands selects band 5"),
+        ("4,0,2", 2, "bands are counted from 1, but band 0 is selected"),
+    ] {
+        let ended = of(&["--bands", bands]);
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_library_of_8_bits_gets_8_bits_and_a_line_reports_it() {
+    let folder = tempfile::tempdir().unwrap();
+    copied(folder.path(), &["tile.tif"]);
+    std::fs::write(
+        folder.path().join("eight.toml"),
+        "preset = \"unit\"\nresampler = \"pillow\"\nbits = 12\n",
+    )
+    .unwrap();
+    let arguments =
+        ["tile.tif", "--config", "eight.toml", "--keep-probabilities", "--maps", "none"];
+    let ended = predict(folder.path(), "bands.onnx", &arguments);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let line = "tile.tif has more than 8 bits, of which 8 are kept, as the resampler pillow does";
+    assert!(ended.stderr.contains(line), "{}", ended.stderr);
+    let found = channels_of(folder.path(), "tile.tif");
+    let levels: std::collections::HashSet<i64> =
+        found.iter().map(|value| (value * 255.0).round() as i64).collect();
+    assert_eq!(levels.len(), 188);
+    for value in found {
+        let level = value * 255.0;
+        assert!((level - level.round()).abs() < 1e-3, "{level}");
+    }
+}

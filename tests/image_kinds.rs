@@ -56,7 +56,7 @@ fn a_refused_image_has_a_reason_and_a_hint() {
             "takes more than 4095 pixels",
             "--max-pixels",
         ),
-        ("palette.tif", &[], "found a palette, expected colors", "convert"),
+        ("planes-tiled.tif", &[], "separate bands in tiles", "in strips"),
     ] {
         let output = predict(image, &out, more);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

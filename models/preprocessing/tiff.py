@@ -73,7 +73,7 @@ def write_tiffs(folder):
     real = (random.random((21, 18, 4)) * 3 - 1).astype(np.float32)
     byte = random.integers(0, 256, (21, 18, 4), dtype=np.uint8)
     wide = random.integers(0, 65536, (21, 18, 4), dtype=np.uint16)
-    as_bytes = lambda values: ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    colors = np.array([i * 257 % 65536 for i in range(3 * 256)]).reshape(3, 256).T >> 8
     broken = real[:, :, :1].copy()
     broken[4, 7] = np.nan
     cases = [
@@ -89,7 +89,7 @@ def write_tiffs(folder):
         ("four-rgb-colors.tif", "rgb", byte, byte[:, :, :3], RGB, {"extra": [0]}),
         ("four-alpha.tif", "rgba", byte, byte, RGB, {"extra": [2], "tile": 16}),
         ("four-gray.tif", "rgba", byte, byte, GRAY, {"extra": [0, 0, 0], "planar": True}),
-        ("four-wide.tif", "rgba", wide, as_bytes(wide), RGB, {"extra": [0], "big": True, "order": ">"}),
+        ("four-wide.tif", "rgba", wide, wide, RGB, {"extra": [0], "big": True, "order": ">"}),
         ("pages.tif", "rgb", byte[:, :, :3], byte[:, :, :3], RGB, {"pages": 2, "big": True}),
         ("planes.tif", "rgb", byte[:, :, :3], byte[:, :, :3], RGB, {"planar": True}),
         ("planes-tiled.tif", "rgb", byte[:, :, :3], "TIFF: separate bands in tiles are not supported", RGB, {"planar": True, "tile": 16}),
@@ -97,8 +97,8 @@ def write_tiffs(folder):
         ("two.tif", "rgb", byte[:, :, :2], "the image has 2 bands, but the model takes 3 (rgb)", GRAY, {"extra": [0]}),
         ("four-for-three.tif", "rgb", real, "the image has 4 bands, but the model takes 3 (rgb)", GRAY, {"extra": [0, 0, 0]}),
         ("three-for-four.tif", "rgba", byte[:, :, :3], "the image has 3 bands, but the model takes 4 (rgba)", RGB, {}),
-        ("palette.tif", "rgb", byte[:, :, :1], "TIFF: found a palette, expected colors", PALETTE, {}),
-        ("signed.tif", "rgb", byte[:, :, :1].astype(np.int16), "TIFF: ", GRAY, {}),
+        ("palette.tif", "rgb", byte[:, :, :1], colors[byte[:, :, 0]].astype(np.uint8), PALETTE, {}),
+        ("signed.tif", "rgb", byte[:, :, :1].astype(np.int16), byte[:, :, :1].astype(np.float32), GRAY, {}),
         ("cmyk-for-four.tif", "rgba", byte, "TIFF: found CMYK, expected four bands", CMYK, {}),
     ]
     for name, channels, values, expected, photometric, options in cases:
@@ -110,4 +110,4 @@ def write_tiffs(folder):
         expected = np.ascontiguousarray(expected)
         height, width, bands = expected.shape
         digest = hashlib.sha256(expected.tobytes()).hexdigest()
-        yield case | {"width": width, "height": height, "bands": bands, "float": expected.dtype == np.float32, "sha256": digest}
+        yield case | {"width": width, "height": height, "bands": bands, "bits": 8 * expected.itemsize, "sha256": digest}

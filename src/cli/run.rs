@@ -8,8 +8,8 @@ use super::names::{self, FIRST, List, Samples};
 use crate::error::{Error, Result};
 use crate::graph::{Plan, ScoresOption, SiteOptions};
 use crate::input::preprocessing::{
-    Channels, Crop, Exif, Interpolation, Options, Preset, Resize, read_class_names,
-    read_palette,
+    BandSelection, Channels, Crop, Exif, InputRange, Interpolation, Options, Preset,
+    Resize, read_class_names, read_palette,
 };
 use crate::input::{ImageFile, Preprocessing, Source};
 use crate::onnx::Model;
@@ -119,8 +119,20 @@ pub(in crate::cli) struct PreprocessingArguments {
     #[arg(long, value_name = "S,S,S", value_parser = names::numbers, allow_hyphen_values = true, hide_short_help = true)]
     std: Option<List<f32>>,
     /// Order of the channels.
-    #[arg(long, value_name = "rgb|bgr|gray|rgba", hide_short_help = true)]
+    #[arg(long, value_name = "rgb|bgr|gray|rgba|bands:N", hide_short_help = true)]
     channels: Option<Channels>,
+    /// Bands of the images that become channels, counted from 1 [default: all, or the colors].
+    #[arg(long, value_name = "N,N,N", hide_short_help = true)]
+    bands: Option<BandSelection>,
+    /// Pixel values that become 0 and 1 before mean and std, or percentiles of each image
+    /// (1%:99%) [default: by the bits of the file].
+    #[arg(
+        long,
+        value_name = "LOW:HIGH",
+        allow_hyphen_values = true,
+        hide_short_help = true
+    )]
+    input_range: Option<InputRange>,
     /// Names of the classes: one per line, or JSON.
     #[arg(long, value_name = "FILE", help_heading = FIRST)]
     classes: Option<PathBuf>,
@@ -169,6 +181,8 @@ impl RunArguments {
             mean: list(&typed.mean),
             std: list(&typed.std),
             channels: typed.channels,
+            bands: typed.bands.clone(),
+            input_range: typed.input_range,
             classes: typed.classes.as_deref().map(read_class_names).transpose()?,
             palette: typed.palette.as_deref().map(read_palette).transpose()?,
             task: self.scores.task.and_then(|choice| choice.0),

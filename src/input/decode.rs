@@ -1,11 +1,11 @@
 //! Reads an image file: its hash and its pixels.
 //!
 //! The content determines the format, not the name. EXIF orientation is applied unless it is to be
-//! ignored, alpha is dropped or composited on white, gray and palettes become RGB, and 16 bits
-//! become 8 by v / 257 rounded. A model with four channels gets the four bands of the file. CMYK is
-//! converted by the plain formula, without a color profile; TIFFs with a palette are refused.
-//! Floating-point values (TIFFs with one, three or four bands) are kept; to composite them on
-//! white, which is 1, they have to lie in 0..1.
+//! ignored, alpha is dropped or composited on white, and gray and palettes become RGB. Values keep
+//! their bits. A model of other than three channels or one gets all bands of the file, and any model
+//! those that are selected. CMYK is converted by the plain formula, without a color profile.
+//! Floating-point values and integers of more than 16 bits or with a sign are the values
+//! themselves; to composite them on white, which is 1, they have to lie in 0..1.
 //!
 //! Of several frames or pages the first is read. A file that ends early is an error, even if a
 //! decoder would fill in the rest. JPEG decoders may differ by a few levels, and by more at
@@ -13,17 +13,19 @@
 //! to the same values everywhere.
 
 mod alpha;
+mod color;
 mod frames;
-mod integer;
 mod jpeg;
 mod orient;
 mod png;
+mod raster;
 mod sniff;
 #[cfg(test)]
 mod tests;
 mod tiff;
-mod tiff_tag;
+mod tiff_directory;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +37,8 @@ use sha2::{Digest, Sha256};
 
 pub(super) use sniff::{is_other_format, quoted};
 
+use self::raster::Raster;
+use self::tiff_directory::Directories;
 use super::picture::Picture;
 use super::remark::Remark;
 use super::settings::{Exif, ReadOptions};
@@ -78,13 +82,14 @@ pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     }
 }
 
-/// Returns the pixels of a decoded image of 8 or 16 bits, as [`read_image`] does for a file.
+/// Returns the pixels of a decoded image, as [`read_image`] does for a file.
 ///
 /// # Errors
 ///
-/// Fails if the image is in floating point or has other bands than the model takes.
+/// Fails if the image has other bands than the model takes or values that are not finite.
 pub fn picture_of(image: DynamicImage, options: &ReadOptions) -> Result<Picture> {
-    integer::to_picture(image, options).map_err(|refusal| {
+    let picture = Raster::of_image(image).and_then(|raster| raster.into_picture(options));
+    picture.map_err(|refusal| {
         Error::setting("image", refusal.message).with_hint(refusal.hint)
     })
 }
@@ -102,7 +107,8 @@ const FORMATS: &str = "JPEG, PNG, TIFF, GIF, BMP, WebP, PNM (PBM, PGM, PPM, PAM)
                        and farbfeld are read; convert the image to one of them";
 const SAVE_AGAIN: &str = "the file is damaged or incomplete: copy it again from its source, \
                           or open it in an image program and save it again";
-const CONVERT: &str = "convert the image to 8-bit or 16-bit gray or RGB";
+const CONVERT: &str = "convert the image to 8-bit or 16-bit gray or RGB, in a TIFF with LZW or Deflate \
+                       compression";
 const TOO_LARGE: &str =
     "cut the image into parts, make it smaller, or raise `max_pixels`";
 const FILE_TOO_LARGE: &str = "cut the image into parts or make it smaller first";
@@ -149,7 +155,6 @@ fn decode_unguarded(
     }
     sniff::check(bytes, path)?;
     let format = format_of(bytes, path).ok_or_else(|| sniff::refusal(bytes, path))?;
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
         let message = "JPEG: the file ends before the image does".to_owned();
         return Err(Refusal { message, hint: SAVE_AGAIN });
@@ -161,11 +166,17 @@ fn decode_unguarded(
             format!("PNG: the palette has {length} bytes; expected three for each color");
         return Err(Refusal { message, hint: SAVE_AGAIN });
     }
-    if format == ImageFormat::Tiff
-        && let Some(picture) = tiff::read(bytes, options)?
-    {
-        return Ok(picture);
+    if format == ImageFormat::Tiff {
+        return tiff::read(bytes, options)?.into_picture(options);
     }
+    let mut changed = Cow::Borrowed(bytes);
+    if format == ImageFormat::Jpeg {
+        if let Some(raster) = jpeg::read_plain_cmyk(bytes, options.max_pixels)? {
+            return raster.into_picture(options);
+        }
+        changed = jpeg::with_colors_of_libjpeg(bytes);
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(&*changed), format);
     // An image of the largest size with 16 bits and four channels, and as much working memory.
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(options.max_pixels.saturating_mul(16));
@@ -175,13 +186,19 @@ fn decode_unguarded(
     let (width, height) = decoder.dimensions();
     check_pixels(width.into(), height.into(), options.max_pixels)?;
     let orientation = match options.exif {
-        // Nothing else of EXIF is used, so EXIF that cannot be read is ignored.
-        Exif::Apply => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+        Exif::Apply => orientation(decoder.exif_metadata().ok().flatten()),
         Exif::Ignore => Orientation::NoTransforms,
     };
-    let mut image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
-    image.apply_orientation(orientation);
-    integer::to_picture(image, options)
+    let image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
+    Raster::of_image(image)?.oriented(orientation).into_picture(options)
+}
+
+/// Returns the orientation of EXIF. Nothing else of EXIF is used, so EXIF that cannot be read is
+/// ignored.
+fn orientation(exif: Option<Vec<u8>>) -> Orientation {
+    let exif = exif.unwrap_or_default();
+    let directory = Directories::of(&exif).and_then(|mut directories| directories.next());
+    directory.map_or(Orientation::NoTransforms, |first| tiff::orientation(&first))
 }
 
 /// Returns the format by the content. TGA has no mark at the beginning, so that the name or the

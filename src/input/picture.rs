@@ -9,7 +9,7 @@ pub struct Picture {
     pub width: usize,
     /// Number of rows.
     pub height: usize,
-    /// Values per pixel: 3 (red, green, blue), 4 (as in the file), or 1.
+    /// Values per pixel: 3 (red, green, blue), 1, or as many as were selected or the model takes.
     pub bands: usize,
     /// `height * width * bands` values, row by row from the top left, with the values of a pixel
     /// together.
@@ -21,6 +21,13 @@ pub struct Picture {
 pub enum Values {
     /// Levels from 0 to 255.
     U8(Vec<u8>),
+    /// Levels of 9 to 16 bits.
+    U16 {
+        /// The levels.
+        values: Vec<u16>,
+        /// White, the largest level that the bits of the file allow: 4095 for 12 bits.
+        largest: u16,
+    },
     /// Finite values, as in the file.
     F32(Vec<f32>),
 }
@@ -30,8 +37,14 @@ impl Values {
     pub fn len(&self) -> usize {
         match self {
             Self::U8(values) => values.len(),
+            Self::U16 { values, .. } => values.len(),
             Self::F32(values) => values.len(),
         }
+    }
+
+    /// Returns levels of 16 bits.
+    pub(super) fn shorts(values: Vec<u16>) -> Self {
+        Self::U16 { values, largest: u16::MAX }
     }
 
     /// Returns `true` if there are no values.
@@ -47,26 +60,53 @@ impl Picture {
     }
 
     /// Returns red, green and blue in 8 bits for display: the first three bands, or a single band
-    /// three times. Floating-point values are scaled so that the smallest becomes 0 and the largest
-    /// 255.
+    /// three times. Floating-point values, and dark ones of more than 8 bits, are scaled so that the
+    /// smallest becomes 0 and the largest 255.
     pub fn to_rgb8(&self) -> Cow<'_, [u8]> {
         match &self.values {
             Values::U8(values) if self.bands == 3 => Cow::Borrowed(values),
             Values::U8(values) => {
                 Cow::Owned(to_three_bands(values, self.bands, |value| value))
             }
+            Values::U16 { values, largest } => {
+                let most = values.iter().max().copied().unwrap_or(0);
+                if is_dark(most.into(), (*largest).into()) {
+                    let least = values.iter().min().copied().unwrap_or(0);
+                    let byte = stretch(least.into(), most.into());
+                    let byte = |value: u16| byte(value.into());
+                    return Cow::Owned(to_three_bands(values, self.bands, byte));
+                }
+                let byte = |value: u16| byte_of(value, *largest);
+                Cow::Owned(to_three_bands(values, self.bands, byte))
+            }
             Values::F32(values) => {
                 let least = values.iter().copied().fold(f32::INFINITY, f32::min);
                 let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let range = f64::from(most) - f64::from(least);
-                let scale = if range > 0.0 { 255.0 / range } else { 0.0 };
-                let byte = |value: f32| {
-                    ((f64::from(value) - f64::from(least)) * scale).round() as u8
-                };
+                let byte = stretch(least.into(), most.into());
+                let byte = |value: f32| byte(value.into());
                 Cow::Owned(to_three_bands(values, self.bands, byte))
             }
         }
     }
+}
+
+/// Returns whether the largest value is below a sixteenth of white: probably the file has fewer bits
+/// than its format allows.
+pub(super) fn is_dark(most: f64, white: f64) -> bool {
+    most * 16.0 < white
+}
+
+/// Converts a level of more than 8 bits to 8 bits, rounded.
+pub(super) fn byte_of(value: u16, largest: u16) -> u8 {
+    let largest = u32::from(largest.max(1));
+    ((u32::from(value) * 255 + largest / 2) / largest) as u8
+}
+
+/// Returns the function that maps a range of values to 0..255.
+fn stretch(least: f64, most: f64) -> impl Fn(f64) -> u8 {
+    let range = most - least;
+    let scale = if range > 0.0 { 255.0 / range } else { 0.0 };
+    move |value| ((value - least) * scale).round() as u8
 }
 
 fn to_three_bands<T: Copy>(

@@ -14,6 +14,7 @@ mod from_toml;
 mod geometry;
 mod input_size;
 mod interpolate;
+mod levels;
 mod normalize;
 mod partial_config;
 mod presets;
@@ -36,8 +37,8 @@ pub use self::geometry::Geometry;
 pub use self::input_size::MODEL_INPUT;
 pub use self::partial_config::Options;
 pub use super::settings::{
-    Alpha, Channels, Crop, CropRule, Exif, Fill, Interpolation, Layout, ModelInput, Pad,
-    PadSide, Preset, Resampler, Resize, Size,
+    Alpha, BandSelection, Channels, Crop, CropRule, Exif, Fill, InputBits, InputRange,
+    Interpolation, Layout, ModelInput, Pad, PadSide, Preset, Resampler, Resize, Size,
 };
 
 use self::normalize::Scaling;
@@ -65,6 +66,7 @@ pub struct Preprocessing {
     scaling: Scaling,
     /// Set if 8-bit images cannot be scaled like this.
     only_for_floats: Option<OnlyForFloats>,
+    input_range: Option<InputRange>,
     read_options: ReadOptions,
     class_names_location: Option<SettingLocation>,
     palette_location: Option<SettingLocation>,
@@ -118,12 +120,15 @@ impl Preprocessing {
             let unrecognized = ignored.iter().map(|ignored| &ignored.error);
             return Err(scale::missing_scale(model, unrecognized));
         };
+        let bands = scale::resolve_bands(&configs, channels.value)?;
+        let input_range = scale::resolve_input_range(&configs)?;
         let alpha = configs.alpha();
         let default = ReadOptions::default();
         let read_options = ReadOptions {
             max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
             exif: options.exif.unwrap_or(default.exif),
             channels: channels.value,
+            bands: bands.as_ref().map(|bands| bands.value.clone()),
             alpha: alpha.value,
         };
         let spatial =
@@ -141,6 +146,12 @@ impl Preprocessing {
         }
         list("layout", input.layout.to_string(), MODEL_INPUT);
         list("channels", channels.value.to_string(), &channels.origin);
+        if let Some(bands) = &bands {
+            list("bands", bands.value.to_string(), &bands.origin);
+        }
+        if let Some(range) = &input_range {
+            list("input_range", range.value.to_string(), &range.origin);
+        }
         let exif = if options.exif.is_some() { "`exif`" } else { "default" };
         list("exif", read_options.exif.to_string(), exif);
         let max_pixels =
@@ -174,6 +185,7 @@ impl Preprocessing {
             spatial,
             scaling: Scaling::new(&scale.mean.value, &scale.std.value),
             only_for_floats: OnlyForFloats::find(&scale.mean, &scale.std),
+            input_range: input_range.map(|range| range.value),
             read_options,
             settings,
         })

@@ -302,18 +302,19 @@ named_values! {
     }
 }
 
-named_values! {
-    /// Channels of the network's input.
-    pub enum Channels {
-        /// Red, green, blue.
-        Rgb = "rgb",
-        /// Blue, green, red.
-        Bgr = "bgr",
-        /// Luma: `(19595 R + 38470 G + 7471 B + 32768) / 65536`, ITU-R 601 as Pillow computes it.
-        Gray = "gray",
-        /// Four bands as the file has them: red, green, blue, alpha, or any others.
-        Rgba = "rgba",
-    }
+/// Channels of the network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channels {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+    /// Luma: `(19595 R + 38470 G + 7471 B + 32768) / 65536`, ITU-R 601 as Pillow computes it.
+    Gray,
+    /// Four bands as the file has them: red, green, blue, alpha, or any others.
+    Rgba,
+    /// So many bands as the file has them, or as they are selected.
+    Bands(u16),
 }
 
 impl Channels {
@@ -323,7 +324,179 @@ impl Channels {
             Self::Rgb | Self::Bgr => 3,
             Self::Gray => 1,
             Self::Rgba => 4,
+            Self::Bands(count) => count.into(),
         }
+    }
+}
+
+impl fmt::Display for Channels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rgb => f.pad("rgb"),
+            Self::Bgr => f.pad("bgr"),
+            Self::Gray => f.pad("gray"),
+            Self::Rgba => f.pad("rgba"),
+            Self::Bands(count) => write!(f, "bands:{count}"),
+        }
+    }
+}
+
+impl FromStr for Channels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "rgb" => Ok(Self::Rgb),
+            "bgr" => Ok(Self::Bgr),
+            "gray" => Ok(Self::Gray),
+            "rgba" => Ok(Self::Rgba),
+            _ => {
+                let count =
+                    text.strip_prefix("bands:").and_then(|count| count.parse().ok());
+                count.filter(|count| *count > 0).map(Self::Bands).ok_or_else(|| {
+                    format!("\"{text}\" is not one of rgb, bgr, gray, rgba, bands:N")
+                })
+            }
+        }
+    }
+}
+
+/// Largest number of bands that are selected.
+const MOST_BANDS: usize = 1024;
+
+/// Bands of an image that become channels, counted from 1, in the order of red, green and blue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BandSelection(pub(super) Vec<u16>);
+
+impl BandSelection {
+    /// Selects bands by their numbers, which count from 1.
+    ///
+    /// # Errors
+    ///
+    /// Fails with a sentence if there are no numbers, more than 1024, or one that is 0.
+    pub fn new(numbers: Vec<u16>) -> Result<Self, String> {
+        if numbers.is_empty() || numbers.len() > MOST_BANDS {
+            return Err(format!(
+                "{} bands are selected; expected 1 to {MOST_BANDS}",
+                numbers.len()
+            ));
+        }
+        if numbers.contains(&0) {
+            return Err("bands are counted from 1, but band 0 is selected".to_owned());
+        }
+        Ok(Self(numbers))
+    }
+
+    /// Returns the number of bands.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl fmt::Display for BandSelection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<String> = self.0.iter().map(u16::to_string).collect();
+        f.write_str(&numbers.join(","))
+    }
+}
+
+impl FromStr for BandSelection {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Option<Vec<u16>> =
+            text.split(',').map(|number| number.trim().parse().ok()).collect();
+        let numbers = numbers.ok_or_else(|| {
+            format!("\"{text}\" is not a list of bands; expected numbers, as in 4,3,2")
+        })?;
+        Self::new(numbers)
+    }
+}
+
+/// Range of pixel values that becomes 0 to 1, before `mean` and `std`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum InputRange {
+    /// From a value to another.
+    Values {
+        /// The value that becomes 0.
+        low: f32,
+        /// The value that becomes 1.
+        high: f32,
+    },
+    /// From a percentile of the values of each image to another.
+    Percentiles {
+        /// Percentile whose value becomes 0.
+        low: f32,
+        /// Percentile whose value becomes 1.
+        high: f32,
+    },
+}
+
+impl fmt::Display for InputRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Values { low, high } => write!(f, "{low}:{high}"),
+            Self::Percentiles { low, high } => write!(f, "{low}%:{high}%"),
+        }
+    }
+}
+
+impl FromStr for InputRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = || {
+            format!(
+                "\"{text}\" is not a range; expected LOW:HIGH, as in 0:4095, or percentiles, as \
+                 in 1%:99%"
+            )
+        };
+        let (low, high) = text.split_once(':').ok_or_else(unknown)?;
+        let (low, high) = (low.trim(), high.trim());
+        let number = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|number: &f32| number.is_finite())
+                .ok_or_else(unknown)
+        };
+        let percentiles = (low.strip_suffix('%'), high.strip_suffix('%'));
+        let range = match percentiles {
+            (Some(low), Some(high)) => {
+                let (low, high) = (number(low)?, number(high)?);
+                if !(0.0..=100.0).contains(&low) || high > 100.0 {
+                    return Err(format!("\"{text}\": percentiles lie between 0 and 100"));
+                }
+                Self::Percentiles { low, high }
+            }
+            (None, None) => Self::Values { low: number(low)?, high: number(high)? },
+            _ => return Err(unknown()),
+        };
+        let (Self::Values { low, high } | Self::Percentiles { low, high }) = range;
+        if low >= high {
+            return Err(format!("\"{text}\": the range ends at or before its beginning"));
+        }
+        Ok(range)
+    }
+}
+
+/// Number of bits of pixel values in files of more bits, 1 to 16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputBits(u8);
+
+impl InputBits {
+    /// Returns a number of bits between 1 and 16.
+    ///
+    /// # Errors
+    ///
+    /// Fails with a sentence for other numbers.
+    pub fn new(bits: i64) -> Result<Self, String> {
+        let valid = u8::try_from(bits).ok().filter(|bits| (1..=16).contains(bits));
+        valid.map(Self).ok_or_else(|| format!("{bits} is not between 1 and 16"))
+    }
+
+    /// Returns the range of values of so many bits.
+    pub fn range(self) -> InputRange {
+        InputRange::Values { low: 0.0, high: f32::from(u16::MAX >> (16 - self.0)) }
     }
 }
 
@@ -467,14 +640,17 @@ impl FromStr for Fill {
 }
 
 /// Options for reading an image file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
     /// Largest number of pixels of an image.
     pub max_pixels: u64,
     /// Treatment of EXIF orientation.
     pub exif: Exif,
-    /// Channels of the model: [`Channels::Rgba`] keeps four bands as they are, others read colors.
+    /// Channels of the model: [`Channels::Rgba`] and [`Channels::Bands`] keep bands as they are,
+    /// others read colors.
     pub channels: Channels,
+    /// Bands that are read in place of those of `channels`.
+    pub bands: Option<BandSelection>,
     /// Treatment of transparency if colors are read.
     pub alpha: Alpha,
 }
@@ -485,6 +661,7 @@ impl Default for ReadOptions {
             max_pixels: MAX_PIXELS,
             exif: Exif::Apply,
             channels: Channels::Rgb,
+            bands: None,
             alpha: Alpha::Drop,
         }
     }

@@ -16,7 +16,8 @@ pub(super) struct Loaded {
 /// Reads and preprocesses an image.
 pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Loaded> {
     guarded(file, || {
-        let decoded = file.read(preprocessing.read_options())?;
+        let mut decoded = file.read(preprocessing.read_options())?;
+        decoded.remarks.extend(preprocessing.remarks(&decoded.picture));
         let input = preprocessing
             .apply(&decoded.picture)
             .map_err(|error| error.of_image(&file.path()))?;

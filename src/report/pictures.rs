@@ -62,9 +62,12 @@ fn original(
     if run.setting("exif") == Some("ignore") {
         options.exif = Exif::Ignore;
     }
-    if run.setting("channels") == Some("rgba") {
-        options.channels = Channels::Rgba;
-    }
+    let channels = run.setting("channels").and_then(|channels| channels.parse().ok());
+    options.channels = match channels {
+        Some(channels @ (Channels::Rgba | Channels::Bands(_))) => channels,
+        _ => Channels::Rgb,
+    };
+    options.bands = run.setting("bands").and_then(|bands| bands.parse().ok());
     let mut why = "the image is not where it was".to_owned();
     for file in places.iter().filter(|place| place.is_file()) {
         match read_image(file, &options) {

@@ -19,8 +19,8 @@ pub(super) enum Batch {
 /// The image input of a model: layout, channels, fixed sizes.
 ///
 /// # Errors
-/// If the input does not have four axes with 1 to 4 channels on the second or the last, or if its
-/// values are neither f32 nor f16.
+/// If the input does not have four axes with 1 to 4 channels, or fewer than rows and columns, on the
+/// second or the last, or if its values are neither f32 nor f16.
 pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     let image = plan.image();
     let refused = |message: String, hint: &str| {
@@ -61,15 +61,28 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
             width: third,
         });
     }
+    // More channels are bands, of which there are fewer than rows and columns.
+    let bands = |count: Option<usize>, sides: [Option<usize>; 2]| {
+        let is_side = |side: Option<usize>| side.is_none_or(|side| Some(side) > count);
+        count.filter(|_| sides.into_iter().all(is_side))
+    };
+    if let Some(channels) = bands(second, [third, last]) {
+        let layout = Layout::Nchw;
+        return Ok(ModelInput { layout, channels, height: third, width: last });
+    }
+    if let Some(channels) = bands(last, [second, third]) {
+        let layout = Layout::Nhwc;
+        return Ok(ModelInput { layout, channels, height: second, width: third });
+    }
     let text = |size: Option<usize>| size.map_or("?".to_owned(), |n| n.to_string());
     let sizes = dimensions.iter().map(|&size| text(size)).collect::<Vec<_>>().join("x");
     let message = format!(
-        "it has the sizes {sizes}, with 1 to 4 channels on neither the second nor the last axis"
+        "it has the sizes {sizes}, with channels on neither the second nor the last axis"
     );
     Err(refused(
         message,
-        "export the model with a fixed number of 1 to 4 channels: leave the channel axis out of \
-         dynamic_axes",
+        "export the model with a fixed number of channels (1 to 4 channels, or fewer than rows and \
+         columns): leave the channel axis out of dynamic_axes",
     ))
 }
 
@@ -212,6 +225,9 @@ mod tests {
             assert!(error.contains(message), "{error}");
             assert!(found_hint.contains(hint), "{error}: {found_hint}");
         }
-        assert_eq!(refusal_of(10, &[-1, 3, -1, -1]), None);
+        for sizes in [[-1, 3, -1, -1], [-1, 13, 64, 64], [-1, 6, -1, -1], [1, 64, 64, 12]]
+        {
+            assert_eq!(refusal_of(10, &sizes), None, "{sizes:?}");
+        }
     }
 }

@@ -80,9 +80,11 @@ fn run(scratch: &Scratch, bytes: &[u8]) {
         max_pixels: MOST_PIXELS,
         exif: Exif::Apply,
         channels: Channels::Rgb,
+        bands: None,
         alpha: Alpha::White,
     };
-    let bands = ReadOptions { exif: Exif::Ignore, channels: Channels::Rgba, ..colors };
+    let bands =
+        ReadOptions { exif: Exif::Ignore, channels: Channels::Rgba, ..colors.clone() };
     for options in [colors, bands] {
         read(&path, &options);
     }
@@ -105,7 +107,7 @@ fn read(path: &Path, options: &ReadOptions) {
     assert!(pixels > 0 && pixels as u64 <= MOST_PIXELS, "{width}x{height}");
     assert_eq!(values.len(), pixels * bands);
     assert!(match options.channels {
-        Channels::Rgba => bands == 4,
+        Channels::Rgba | Channels::Bands(_) => bands == options.channels.count(),
         _ => bands == 1 || bands == 3,
     });
     if let Values::F32(values) = values {

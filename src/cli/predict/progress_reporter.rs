@@ -90,7 +90,9 @@ impl<'a> ProgressReporter<'a> {
         *n += 1;
         if *n == 1 {
             let message = format!("{id} {remark}");
-            self.progress.aside(|| terminal::warning_with_hint(&message, remark.hint()));
+            self.progress.aside(|| {
+                terminal::warning_with_hint(&message, remark.hint().as_deref())
+            });
         }
     }
 

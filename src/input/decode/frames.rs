@@ -1,6 +1,6 @@
 //! Counts the frames or pages of a file from its structure, without decoding them.
 
-use std::collections::HashSet;
+use super::tiff_directory::Directories;
 
 /// Bytes of a PNG before its first chunk, and of a chunk besides its content.
 const PNG_SIGNATURE: usize = 8;
@@ -72,90 +72,6 @@ fn of_webp(bytes: &[u8]) -> Option<usize> {
         rest = next;
     }
     Some(frames)
-}
-
-/// Directories of a TIFF, one per page, preview or mask.
-pub(super) struct Directories<'a> {
-    bytes: &'a [u8],
-    is_little: bool,
-    is_big: bool,
-    next: u64,
-    /// Places of the directories so far: the chain of a damaged file may be a circle.
-    seen: HashSet<u64>,
-}
-
-/// Most directories that are looked at.
-const MOST_DIRECTORIES: usize = 65_536;
-
-impl<'a> Directories<'a> {
-    /// Returns the directories of a TIFF; `None` if the file is none.
-    pub(super) fn of(bytes: &'a [u8]) -> Option<Self> {
-        let is_little = match bytes.get(..2)? {
-            b"II" => true,
-            b"MM" => false,
-            _ => return None,
-        };
-        let mut directories =
-            Self { bytes, is_little, is_big: false, next: 0, seen: HashSet::new() };
-        directories.is_big = match directories.number(2, 2)? {
-            42 => false,
-            43 => true,
-            _ => return None,
-        };
-        let (at, size) = if directories.is_big { (8, 8) } else { (4, 4) };
-        directories.next = directories.number(at, size)?;
-        Some(directories)
-    }
-
-    /// Returns an unsigned number of some bytes.
-    fn number(&self, at: u64, size: usize) -> Option<u64> {
-        let at = usize::try_from(at).ok()?;
-        let bytes = self.bytes.get(at..at.checked_add(size)?)?;
-        let digits = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
-        Some(if self.is_little {
-            bytes.iter().rev().fold(0, digits)
-        } else {
-            bytes.iter().fold(0, digits)
-        })
-    }
-}
-
-/// One directory of a TIFF.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Directory {
-    /// Kind of the image: bit 0 is set for a smaller version of another one, bit 2 for a mask.
-    subfile: u64,
-}
-
-impl Directory {
-    /// Returns whether this is an image of its own.
-    pub(super) fn is_page(self) -> bool {
-        self.subfile & 0b101 == 0
-    }
-}
-
-impl Iterator for Directories<'_> {
-    type Item = Directory;
-
-    fn next(&mut self) -> Option<Directory> {
-        const SUBFILE: u64 = 254;
-        let is_end = self.next == 0 || self.seen.len() == MOST_DIRECTORIES;
-        if is_end || !self.seen.insert(self.next) {
-            return None;
-        }
-        let (head, entry, wide) = if self.is_big { (8, 20, 8) } else { (2, 12, 4) };
-        let count = self.number(self.next, head)?.min(u64::from(u16::MAX));
-        let first = self.next.checked_add(head as u64)?;
-        let entries = (0..count).map(|i| first + i * entry);
-        let mut subfile = 0;
-        for at in entries {
-            if self.number(at, 2)? == SUBFILE {
-                subfile = self.number(at + 4 + wide, 4)?;
-            }
-        }
-        self.next = self.number(first + count * entry, wide as usize).unwrap_or(0);
-        Some(Directory { subfile })
-    }
 }
 
 #[cfg(test)]

@@ -291,6 +291,11 @@ pub(super) fn check(bytes: &[u8], path: &Path) -> Result<(), Refusal> {
     }
 }
 
+/// Returns the reason for refusing a TIFF that holds the data of a camera's sensor.
+pub(super) fn camera_raw() -> Refusal {
+    not_supported(&CAMERA_RAW)
+}
+
 fn is_named_like(path: &Path, format: &OtherFormat) -> bool {
     of_name(path).is_some_and(|(named, _)| named.name == format.name)
 }

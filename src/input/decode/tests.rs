@@ -67,7 +67,7 @@ fn every_format_gives_the_pixels_that_pillow_gives() {
         let name = case["image"].as_str().unwrap();
         let read = read(&fixtures().join(name)).unwrap();
         let size = (read.picture.width as u64, read.picture.height as u64);
-        let Values::U8(found) = &read.picture.values else { panic!("{name} is 8-bit") };
+        let found = read.picture.to_rgb8();
         let expected_size = (&case["width"], &case["height"]);
         assert_eq!(size.0, expected_size.0.as_u64().unwrap(), "{name}");
         assert_eq!(size.1, expected_size.1.as_u64().unwrap(), "{name}");
@@ -84,7 +84,7 @@ fn every_format_gives_the_pixels_that_pillow_gives() {
                 .max();
             assert!(furthest.unwrap() <= 4, "{name} is off by {furthest:?}");
         } else {
-            let hash: [u8; 32] = Sha256::digest(found).into();
+            let hash: [u8; 32] = Sha256::digest(&found).into();
             assert_eq!(
                 hash[..],
                 bytes_of_hex(case["sha256"].as_str().unwrap()),
@@ -196,6 +196,72 @@ fn a_palette_of_png_that_ends_within_a_color_is_named() {
         message(&png_with_palette(&[7, 8, 9, 10])),
         "PNG: the palette has 4 bytes; expected three for each color"
     );
+}
+
+/// A JPEG of 8 x 8 pixels whose components all have the level 160, with the segments and names
+/// given.
+fn jpeg_of(segments: &[&[u8]], names: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\xff\xd8".to_vec();
+    let mut add = |kind: u8, content: &[u8]| {
+        bytes.extend([0xff, kind]);
+        bytes.extend((content.len() as u16 + 2).to_be_bytes());
+        bytes.extend(content);
+    };
+    for segment in segments {
+        add(segment[0], &segment[1..]);
+    }
+    add(0xdb, &[&[0][..], &[1; 64]].concat());
+    let mut frame = vec![8, 0, 8, 0, 8, names.len() as u8];
+    names.iter().for_each(|name| frame.extend([*name, 0x11, 0]));
+    add(0xc0, &frame);
+    // One code each: the difference 256 (category 9), and the end of the block.
+    let mut counts = [0; 16];
+    counts[0] = 1;
+    add(0xc4, &[&[0x00][..], &counts, &[9]].concat());
+    add(0xc4, &[&[0x10][..], &counts, &[0]].concat());
+    let mut scan = vec![names.len() as u8];
+    names.iter().for_each(|name| scan.extend([*name, 0]));
+    scan.extend([0, 63, 0]);
+    add(0xda, &scan);
+    // 0, then 100000000, then 0 for each component; 1s fill the last byte.
+    let bits: String = "01000000000".repeat(names.len());
+    let filled = format!("{bits:1<width$}", width = bits.len().next_multiple_of(8));
+    let data = filled
+        .as_bytes()
+        .chunks(8)
+        .map(|byte| u8::from_str_radix(str::from_utf8(byte).unwrap(), 2).unwrap());
+    bytes.extend(data);
+    bytes.extend([0xff, 0xd9]);
+    bytes
+}
+
+#[test]
+fn the_color_model_of_a_jpeg_is_the_one_that_libjpeg_infers() {
+    let jfif = b"\xe0JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
+    let adobe =
+        |transform: u8| [b"\xeeAdobe\0\x64\0\0\0\0".as_slice(), &[transform]].concat();
+    let first = |segments: &[&[u8]], names: &[u8]| {
+        let picture = decoded(&jpeg_of(segments, names)).unwrap();
+        let Values::U8(values) = picture.values else { panic!("8-bit values") };
+        [values[0], values[1], values[2]]
+    };
+    let (as_they_are, converted) = ([160; 3], [205, 126, 217]);
+    assert_eq!(first(&[], &[1, 2, 3]), converted);
+    assert_eq!(first(&[], b"RGB"), as_they_are);
+    assert_eq!(first(&[], &[0, 1, 2]), converted);
+    assert_eq!(first(&[jfif], b"RGB"), converted);
+    assert_eq!(first(&[&adobe(0)], &[1, 2, 3]), as_they_are);
+    assert_eq!(first(&[&adobe(1)], b"RGB"), converted);
+    assert_eq!(first(&[&adobe(7)], &[1, 2, 3]), converted);
+    assert_eq!(first(&[jfif, &adobe(0)], &[1, 2, 3]), converted);
+    // Black of 160 leaves 95 of 255, and Adobe's inverted black 160.
+    let [plain, inverted] =
+        [95 * 95 / 255, 160 * 160 / 255].map(|level: i32| level as u8);
+    assert_eq!(first(&[], &[1, 2, 3, 4]), [plain; 3]);
+    assert_eq!(first(&[&adobe(0)], &[1, 2, 3, 4]), [inverted; 3]);
+    let ycck = first(&[&adobe(2)], &[1, 2, 3, 4]);
+    assert_eq!(first(&[&adobe(9)], &[1, 2, 3, 4]), ycck);
+    assert_ne!(ycck, [inverted; 3]);
 }
 
 #[test]

@@ -1,245 +1,463 @@
-//! Reads TIFFs that the image library does not read, or not with all bands: floating point, and four
-//! bands of any kind.
+//! Reads TIFFs with all their bands.
 //!
-//! Supported are strips and tiles, bands interleaved or (in strips) separate, and `BigTIFF`; of
-//! several pages the first is read. Palettes are refused: a model is trained on colors, and the
-//! palettes of such files rarely contain any.
+//! Supported are integers of 1 to 16 bits, which stay what they are; wider and signed integers,
+//! and floating point, whose values are kept as `f32`; gray, colors, palettes, CMYK, YCbCr and
+//! any number of bands; strips and tiles, bands interleaved or (in strips) separate, and
+//! `BigTIFF`.
+//!
+//! The decoder of the image library gives up on many of these. It is therefore told that the
+//! file is gray with that many bands, and what the bands mean is done here.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
-use tiff::tags::{
-    ExtraSamples, PhotometricInterpretation, PlanarConfiguration, SampleFormat, Tag,
-};
-use tiff::{ColorType, TiffError, TiffFormatError};
+use tiff::{TiffError, TiffFormatError};
 
-use super::alpha::{floats_on_white, on_white};
-use super::integer::{byte, wrong_bands};
-use super::orient::orient;
-use super::tiff_tag::set_tag;
-use super::{CONVERT, Refusal, SAVE_AGAIN, TOO_LARGE, check_pixels};
-use crate::input::picture::{Picture, Values};
-use crate::input::settings::{Alpha, Channels, Exif, ReadOptions};
+use super::raster::{AlphaKind, Meaning, Raster};
+use super::tiff_directory::{Directories, Directory, Patch};
+use super::{CONVERT, Refusal, SAVE_AGAIN, TOO_LARGE, check_pixels, color, sniff};
+use crate::input::picture::Values;
+use crate::input::settings::{Channels, Exif, ReadOptions};
 
-/// Reads a picture; `None` if the image library can read the file.
-pub(super) fn read(
-    bytes: &[u8],
-    options: &ReadOptions,
-) -> Result<Option<Picture>, Refusal> {
-    let mut decoder = open(bytes, options)?;
-    let (width, height) = decoder.dimensions().map_err(refusal)?;
-    check_pixels(width.into(), height.into(), options.max_pixels)?;
-    let photometric = tag(&mut decoder, Tag::PhotometricInterpretation)?;
-    if photometric == Some(PhotometricInterpretation::RGBPalette.to_u16()) {
-        return Err(Refusal {
-            message: "TIFF: found a palette, expected colors".to_owned(),
-            hint: CONVERT,
-        });
-    }
-    let is_float =
-        tag(&mut decoder, Tag::SampleFormat)? == Some(SampleFormat::IEEEFP.to_u16());
-    let samples = tag(&mut decoder, Tag::SamplesPerPixel)?.unwrap_or(1);
-    let is_planar = tag(&mut decoder, Tag::PlanarConfiguration)?
-        == Some(PlanarConfiguration::Planar.to_u16());
-    let tiled = tag(&mut decoder, Tag::TileWidth)?.is_some();
-    if is_planar && tiled && samples > 1 {
-        return Err(Refusal {
-            message: "TIFF: separate bands in tiles are not supported".to_owned(),
-            hint: "save the image with interleaved bands, or in strips",
-        });
-    }
-    let all_bands = options.channels == Channels::Rgba && samples == 4;
-    let gray =
-        matches!(decoder.colortype().map_err(refusal)?, ColorType::Multiband { .. });
-    if !(is_float || all_bands || gray) {
-        return Ok(None);
-    }
-    let rgb = PhotometricInterpretation::RGB.to_u16();
-    if all_bands && photometric == Some(rgb) {
-        // The decoder drops the bands of an RGB image besides its colors, but keeps all gray bands.
-        let mut copy = bytes.to_vec();
-        let gray = PhotometricInterpretation::BlackIsZero.to_u16();
-        if set_tag(&mut copy, Tag::PhotometricInterpretation.to_u16(), gray).is_none() {
-            return Err(damaged());
-        }
-        let mut decoder = open(&copy, options)?;
-        return picture(&mut decoder, options).map(Some);
-    }
-    picture(&mut decoder, options).map(Some)
+/// Numbers of tags.
+mod tag {
+    pub(super) const WIDTH: u16 = 256;
+    pub(super) const HEIGHT: u16 = 257;
+    pub(super) const BITS: u16 = 258;
+    pub(super) const COMPRESSION: u16 = 259;
+    pub(super) const PHOTOMETRIC: u16 = 262;
+    pub(super) const ORIENTATION: u16 = 274;
+    pub(super) const SAMPLES: u16 = 277;
+    pub(super) const PLANAR: u16 = 284;
+    pub(super) const PREDICTOR: u16 = 317;
+    pub(super) const COLOR_MAP: u16 = 320;
+    pub(super) const TILE_WIDTH: u16 = 322;
+    pub(super) const EXTRA_SAMPLES: u16 = 338;
+    pub(super) const SAMPLE_FORMAT: u16 = 339;
+    pub(super) const SUBSAMPLING: u16 = 530;
+    pub(super) const DNG_VERSION: u16 = 50_706;
 }
 
-type BytesDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
+/// Values of the tag of the photometric interpretation.
+mod photometric {
+    pub(super) const WHITE_IS_ZERO: u64 = 0;
+    pub(super) const BLACK_IS_ZERO: u64 = 1;
+    pub(super) const RGB: u64 = 2;
+    pub(super) const PALETTE: u64 = 3;
+    pub(super) const CMYK: u64 = 5;
+    pub(super) const YCBCR: u64 = 6;
+    pub(super) const FILTER_ARRAY: u64 = 32_803;
+    pub(super) const LINEAR_RAW: u64 = 34_892;
+}
+
+const JPEG: u64 = 7;
+/// Compressions of fax machines, which know the width of a page.
+const FAX: &[u64] = &[2, 3, 4];
+
+/// Reads the page that the options name.
+pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Raster, Refusal> {
+    // Errors in the structure of the file are those of the decoder.
+    let mut decoder = open(bytes, Vec::new(), options)?;
+    let (width, height) = decoder.dimensions().map_err(refusal)?;
+    drop(decoder);
+    check_pixels(width.into(), height.into(), options.max_pixels)?;
+    let mut pages = Directories::of(bytes).into_iter().flatten();
+    let directory = pages.next().ok_or_else(damaged)?;
+    let layout = Layout::of(&directory)?;
+    let wants_bands = matches!(options.channels, Channels::Rgba | Channels::Bands(_));
+    if layout.photometric == photometric::CMYK && wants_bands && options.bands.is_none() {
+        let message = "TIFF: found CMYK, expected four bands".to_owned();
+        return Err(Refusal { message, hint: CONVERT });
+    }
+    let samples = layout.samples(bytes, &directory, options)?;
+    let raster = layout.raster(samples, &directory)?;
+    Ok(raster.oriented(match options.exif {
+        Exif::Apply => orientation(&directory),
+        Exif::Ignore => Orientation::NoTransforms,
+    }))
+}
+
+/// Returns the orientation of a page, or of the first directory of EXIF.
+pub(super) fn orientation(directory: &Directory<'_>) -> Orientation {
+    directory
+        .value(tag::ORIENTATION)
+        .and_then(|value| Orientation::from_exif(value.try_into().ok()?))
+        .unwrap_or(Orientation::NoTransforms)
+}
+
+/// Arrangement and kind of the samples of a page.
+#[derive(Debug)]
+struct Layout {
+    width: usize,
+    height: usize,
+    bands: usize,
+    bits: u64,
+    photometric: u64,
+    compression: u64,
+    is_integer: bool,
+    is_planar: bool,
+    tile_width: Option<usize>,
+    alpha: Option<AlphaKind>,
+}
+
+/// Samples of all bands, interleaved.
+enum Samples {
+    Integers { values: Vec<u16>, largest: u16 },
+    Bytes(Vec<u8>),
+    Floats(Vec<f32>),
+}
+
+impl Layout {
+    fn of(directory: &Directory<'_>) -> Result<Self, Refusal> {
+        let value = |tag, default| directory.value(tag).unwrap_or(default);
+        let size = |tag| directory.value(tag).and_then(|side| usize::try_from(side).ok());
+        let bands = usize::try_from(value(tag::SAMPLES, 1)).map_err(|_| damaged())?;
+        let bits = directory.values(tag::BITS).unwrap_or_else(|| vec![1]);
+        let photometric = value(tag::PHOTOMETRIC, photometric::BLACK_IS_ZERO);
+        let is_raw =
+            matches!(photometric, photometric::FILTER_ARRAY | photometric::LINEAR_RAW);
+        if is_raw || directory.has(tag::DNG_VERSION) {
+            return Err(sniff::camera_raw());
+        }
+        let first = bits.first().copied().unwrap_or(1);
+        if bits.iter().any(|other| *other != first) {
+            let bits: Vec<String> = bits.iter().map(u64::to_string).collect();
+            let message = format!(
+                "TIFF: bands of {} bits; expected equal numbers",
+                bits.join(", ")
+            );
+            return Err(Refusal { message, hint: CONVERT });
+        }
+        let is_planar = bands > 1 && value(tag::PLANAR, 1) == 2;
+        let tile_width = size(tag::TILE_WIDTH);
+        if is_planar && tile_width.is_some() {
+            return Err(Refusal {
+                message: "TIFF: separate bands in tiles are not supported".to_owned(),
+                hint: "save the image with interleaved bands, or in strips",
+            });
+        }
+        let compression = value(tag::COMPRESSION, 1);
+        if photometric == photometric::YCBCR && compression != JPEG {
+            let subsampling = directory.values(tag::SUBSAMPLING);
+            if subsampling.is_none_or(|factors| factors.iter().any(|factor| *factor != 1))
+            {
+                let message = "TIFF: YCbCr with fewer color values is supported only in JPEG compression";
+                return Err(Refusal { message: message.to_owned(), hint: CONVERT });
+            }
+        }
+        Ok(Self {
+            width: size(tag::WIDTH).ok_or_else(damaged)?,
+            height: size(tag::HEIGHT).ok_or_else(damaged)?,
+            bands,
+            bits: first,
+            photometric,
+            compression,
+            is_integer: value(tag::SAMPLE_FORMAT, 1) == 1,
+            is_planar,
+            tile_width,
+            alpha: alpha(directory, photometric, bands),
+        })
+    }
+
+    /// Returns whether the decoder reads samples of so many bits. Others are read as bytes.
+    fn is_read_by_decoder(&self) -> bool {
+        matches!(self.bits, 8 | 16 | 32 | 64) || FAX.contains(&self.compression)
+    }
+
+    /// Decodes the samples, with all bands of a pixel together.
+    fn samples(
+        &self,
+        bytes: &[u8],
+        directory: &Directory<'_>,
+        options: &ReadOptions,
+    ) -> Result<Samples, Refusal> {
+        let mut patches =
+            directory.set(tag::PHOTOMETRIC, photometric::BLACK_IS_ZERO as u32);
+        if !self.is_read_by_decoder() {
+            return self.packed(bytes, directory, (patches, options));
+        }
+        // What the decoder takes for gray has no bands that it could drop.
+        patches.extend(directory.hide(tag::EXTRA_SAMPLES));
+        let mut decoder = open(bytes, patches, options)?;
+        let mut buffer = DecodingResult::U8(Vec::new());
+        decoder.read_image_to_buffer(&mut buffer).map_err(refusal)?;
+        let samples = match buffer {
+            // Pages of fax machines have eight pixels in a byte.
+            DecodingResult::U8(values) if self.bits < 8 => {
+                self.unpacked(&values, self.width)?
+            }
+            DecodingResult::U8(values) => Samples::Bytes(self.interleaved(values)?),
+            DecodingResult::U16(values) => {
+                Samples::Integers { values: self.interleaved(values)?, largest: u16::MAX }
+            }
+            DecodingResult::F32(values) => Samples::Floats(self.interleaved(values)?),
+            DecodingResult::F16(values) => self.floats(values, f32::from)?,
+            DecodingResult::F64(values) => self.floats(values, |value| value as f32)?,
+            DecodingResult::I8(values) => self.floats(values, f32::from)?,
+            DecodingResult::I16(values) => self.floats(values, f32::from)?,
+            DecodingResult::I32(values) => self.floats(values, |value| value as f32)?,
+            DecodingResult::I64(values) => self.floats(values, |value| value as f32)?,
+            DecodingResult::U32(values) => self.floats(values, |value| value as f32)?,
+            DecodingResult::U64(values) => self.floats(values, |value| value as f32)?,
+        };
+        Ok(samples)
+    }
+
+    fn floats<T: Copy>(
+        &self,
+        values: Vec<T>,
+        float: impl Fn(T) -> f32,
+    ) -> Result<Samples, Refusal> {
+        let values = self.interleaved(values)?;
+        Ok(Samples::Floats(values.into_iter().map(float).collect()))
+    }
+
+    /// Interleaves separate planes. Fails if the number of values is not the one that the file
+    /// declares.
+    fn interleaved<T: Copy>(&self, values: Vec<T>) -> Result<Vec<T>, Refusal> {
+        let pixels = self.width * self.height;
+        if values.len() != pixels * self.bands {
+            return Err(damaged());
+        }
+        if !self.is_planar {
+            return Ok(values);
+        }
+        let of_pixel =
+            |pixel: usize| (0..self.bands).map(move |band| band * pixels + pixel);
+        Ok((0..pixels).flat_map(of_pixel).map(|at| values[at]).collect())
+    }
+
+    /// Decodes samples whose number of bits is not that of a type: the decoder is told that the rows
+    /// are bytes.
+    fn packed(
+        &self,
+        bytes: &[u8],
+        directory: &Directory<'_>,
+        (mut patches, options): (Vec<Patch>, &ReadOptions),
+    ) -> Result<Samples, Refusal> {
+        let is_predicted = directory.value(tag::PREDICTOR).unwrap_or(1) != 1;
+        if self.bits > 16 || !self.is_integer || self.is_planar || is_predicted {
+            let message =
+                format!("TIFF: samples of {} bits are not supported", self.bits);
+            return Err(Refusal { message, hint: CONVERT });
+        }
+        let row_bytes =
+            |width: usize| (width * self.bands * self.bits as usize).div_ceil(8);
+        let set = |tag, value: usize| {
+            let value = u32::try_from(value).map_err(|_| damaged())?;
+            Ok::<_, Refusal>(directory.set(tag, value))
+        };
+        patches.extend(set(tag::BITS, 8)?);
+        patches.extend(set(tag::SAMPLES, 1)?);
+        for hidden in [tag::EXTRA_SAMPLES, tag::SAMPLE_FORMAT] {
+            patches.extend(directory.hide(hidden));
+        }
+        let width = if let Some(tile) = self.tile_width {
+            patches.extend(set(tag::TILE_WIDTH, row_bytes(tile))?);
+            self.width.div_ceil(tile.max(1)) * row_bytes(tile)
+        } else {
+            row_bytes(self.width)
+        };
+        patches.extend(set(tag::WIDTH, width)?);
+        let mut decoder = open(bytes, patches, options)?;
+        match decoder.read_image().map_err(refusal)? {
+            DecodingResult::U8(values) => {
+                self.unpacked(&values, self.tile_width.unwrap_or(self.width))
+            }
+            _ => Err(damaged()),
+        }
+    }
+
+    /// Unpacks rows of bits; `run` is the number of pixels after which bits begin on a new byte.
+    fn unpacked(&self, values: &[u8], run: usize) -> Result<Samples, Refusal> {
+        let bits = self.bits as usize;
+        let row_bytes = (run * self.bands * bits).div_ceil(8);
+        let length = row_bytes * self.width.div_ceil(run.max(1));
+        if length == 0 || values.len() < length * self.height {
+            return Err(damaged());
+        }
+        let mut unpacked = Vec::with_capacity(self.width * self.height * self.bands);
+        for row in values.chunks_exact(length).take(self.height) {
+            let samples = row.chunks_exact(row_bytes).flat_map(|run_of_row| {
+                (0..run * self.bands).map(|i| bits_at(run_of_row, i * bits, bits))
+            });
+            unpacked.extend(samples.take(self.width * self.bands));
+        }
+        let largest = ((1_u32 << bits) - 1) as u16;
+        Ok(Samples::Integers { values: unpacked, largest })
+    }
+
+    /// Gives the samples their meaning.
+    fn raster(
+        &self,
+        samples: Samples,
+        directory: &Directory<'_>,
+    ) -> Result<Raster, Refusal> {
+        let values = match samples {
+            // A palette has indices, all others levels, which below 8 bits are scaled to 8.
+            Samples::Integers { values, largest }
+                if self.photometric == photometric::PALETTE =>
+            {
+                return self.of_palette(&values, largest, directory);
+            }
+            Samples::Bytes(values) if self.photometric == photometric::PALETTE => {
+                let indices: Vec<u16> = values.into_iter().map(u16::from).collect();
+                return self.of_palette(&indices, 255, directory);
+            }
+            Samples::Integers { values, largest } if largest < 255 => {
+                let scaled = values.into_iter().map(|value| {
+                    ((u32::from(value) * 255 + u32::from(largest) / 2)
+                        / u32::from(largest)) as u8
+                });
+                Values::U8(scaled.collect())
+            }
+            Samples::Integers { values, largest } => Values::U16 { values, largest },
+            Samples::Bytes(values) => Values::U8(values),
+            Samples::Floats(values) => Values::F32(values),
+        };
+        let (meaning, bands, values) = match self.photometric {
+            photometric::WHITE_IS_ZERO => {
+                (self.gray(), self.bands, color::inverted(values))
+            }
+            photometric::BLACK_IS_ZERO => (self.gray(), self.bands, values),
+            photometric::RGB if self.bands >= 3 => (Meaning::Colors, self.bands, values),
+            photometric::CMYK if self.bands >= 4 => {
+                let values = color::of_cmyk(values, self.bands);
+                (Meaning::Colors, 3, values.ok_or_else(|| self.unsupported())?)
+            }
+            photometric::YCBCR if self.bands == 3 => {
+                let values = color::of_ycbcr(values);
+                (Meaning::Colors, 3, values.ok_or_else(|| self.unsupported())?)
+            }
+            _ => return Err(self.unsupported()),
+        };
+        let (width, height) = (self.width, self.height);
+        let alpha = self.alpha.filter(|_| bands == self.bands);
+        Ok(Raster { width, height, bands, meaning, alpha, values })
+    }
+
+    fn gray(&self) -> Meaning {
+        let is_gray = self.bands == 1 || self.alpha.is_some();
+        if is_gray { Meaning::Gray } else { Meaning::Unknown }
+    }
+
+    fn of_palette(
+        &self,
+        indices: &[u16],
+        largest: u16,
+        directory: &Directory<'_>,
+    ) -> Result<Raster, Refusal> {
+        let map = directory.values(tag::COLOR_MAP).unwrap_or_default();
+        let n = usize::from(largest) + 1;
+        if map.len() < 3 * n || self.bands != 1 {
+            let message = "TIFF: the palette is incomplete".to_owned();
+            return Err(Refusal { message, hint: SAVE_AGAIN });
+        }
+        // Colors have 16 bits; some programs wrote 8, as libtiff notices, too.
+        let shift = if map.iter().all(|value| *value < 256) { 0 } else { 8 };
+        let color = |index: &u16| {
+            [0, 1, 2].map(|band| (map[band * n + usize::from(*index)] >> shift) as u8)
+        };
+        let values = Values::U8(indices.iter().flat_map(color).collect());
+        let (width, height) = (self.width, self.height);
+        Ok(Raster {
+            width,
+            height,
+            bands: 3,
+            meaning: Meaning::Colors,
+            alpha: None,
+            values,
+        })
+    }
+
+    fn unsupported(&self) -> Refusal {
+        let name = match self.photometric {
+            4 => "a mask of transparency".to_owned(),
+            photometric::CMYK => {
+                format!("CMYK of {} bands and {} bits", self.bands, self.bits)
+            }
+            photometric::YCBCR => {
+                format!("YCbCr of {} bands and {} bits", self.bands, self.bits)
+            }
+            8..=10 => "CIE L*a*b*".to_owned(),
+            other => {
+                format!("{} bands of photometric interpretation {other}", self.bands)
+            }
+        };
+        Refusal { message: format!("TIFF: {name} is not supported"), hint: CONVERT }
+    }
+}
+
+/// Returns the kind of alpha of the band behind the colors.
+fn alpha(directory: &Directory<'_>, photometric: u64, bands: usize) -> Option<AlphaKind> {
+    let colors = if photometric == photometric::RGB { 3 } else { 1 };
+    if bands <= colors {
+        return None;
+    }
+    match directory.value(tag::EXTRA_SAMPLES) {
+        Some(1) => Some(AlphaKind::Multiplied),
+        Some(2) => Some(AlphaKind::Straight),
+        // Four bands of colors without a word about the fourth have alpha.
+        None if photometric == photometric::RGB && bands == 4 => {
+            Some(AlphaKind::Straight)
+        }
+        _ => None,
+    }
+}
+
+/// Returns up to 16 bits from a bit on.
+fn bits_at(bytes: &[u8], start: usize, bits: usize) -> u16 {
+    let at = start / 8;
+    let window = (0..3).fold(0_u32, |sum, i| {
+        (sum << 8) | u32::from(bytes.get(at + i).copied().unwrap_or(0))
+    });
+    let shift = 24 - bits - start % 8;
+    ((window >> shift) & ((1 << bits) - 1)) as u16
+}
+
+/// The bytes of a file, some of them changed.
+struct Patched<'a> {
+    bytes: Cursor<&'a [u8]>,
+    patches: Vec<Patch>,
+}
+
+impl Read for Patched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let start = self.bytes.position();
+        let n = self.bytes.read(buffer)?;
+        for patch in &self.patches {
+            for (at, byte) in (patch.at..).zip(&patch.bytes) {
+                let place = at.checked_sub(start).and_then(|at| usize::try_from(at).ok());
+                if let Some(place) = place.filter(|place| *place < n) {
+                    buffer[place] = *byte;
+                }
+            }
+        }
+        Ok(n)
+    }
+}
+
+impl Seek for Patched<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
 
 /// Opens a decoder with limits on memory: as much as the file for what its bytes contain, and 32
 /// bytes per pixel for values.
-fn open<'a>(bytes: &'a [u8], options: &ReadOptions) -> Result<BytesDecoder<'a>, Refusal> {
+fn open<'a>(
+    bytes: &'a [u8],
+    patches: Vec<Patch>,
+    options: &ReadOptions,
+) -> Result<Decoder<Patched<'a>>, Refusal> {
     let mut limits = Limits::default();
     limits.ifd_value_size = bytes.len();
     limits.intermediate_buffer_size = bytes.len();
     let max_bytes = options.max_pixels.saturating_mul(32);
     limits.decoding_buffer_size = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-    let decoder = Decoder::new(Cursor::new(bytes)).map_err(refusal)?;
-    Ok(decoder.with_limits(limits))
-}
-
-fn picture(
-    decoder: &mut BytesDecoder<'_>,
-    options: &ReadOptions,
-) -> Result<Picture, Refusal> {
-    let (width, height) = decoder.dimensions().map_err(refusal)?;
-    let color = decoder.colortype().map_err(refusal)?;
-    let bands = usize::from(color.num_samples());
-    if let (ColorType::CMYK(_) | ColorType::CMYKA(_), Channels::Rgba) =
-        (color, options.channels)
-    {
-        let message = "TIFF: found CMYK, expected four bands".to_owned();
-        return Err(Refusal { message, hint: CONVERT });
-    }
-    let colors = kept_bands(color, options.channels)
-        .ok_or_else(|| wrong_bands(bands, options.channels))?;
-    let composites = options.alpha == Alpha::White
-        && options.channels != Channels::Rgba
-        && matches!(color, ColorType::RGBA(_));
-    let keep = colors + usize::from(composites);
-    let orientation = match options.exif {
-        Exif::Apply => tag(decoder, Tag::Orientation)?
-            .and_then(|value| Orientation::from_exif(value.try_into().ok()?))
-            .unwrap_or(Orientation::NoTransforms),
-        Exif::Ignore => Orientation::NoTransforms,
-    };
-    let (width, height) = (width as usize, height as usize);
-    let shape = Shape { pixels: width * height, bands, keep };
-    let values = match samples(decoder, shape)? {
-        DecodingResult::U8(values) => Values::U8(values),
-        DecodingResult::U16(values) => Values::U8(values.into_iter().map(byte).collect()),
-        DecodingResult::F32(values) => Values::F32(values),
-        DecodingResult::F16(values) => {
-            Values::F32(values.into_iter().map(f32::from).collect())
-        }
-        DecodingResult::F64(values) => {
-            Values::F32(values.into_iter().map(|value| value as f32).collect())
-        }
-        _ => {
-            return Err(Refusal {
-                message: "TIFF: signed integers and integers of more than 16 bits are not supported"
-                    .to_owned(),
-                hint: CONVERT,
-            });
-        }
-    };
-    let size = (width, height);
-    let (values, (width, height)) = match values {
-        Values::U8(values) => {
-            let values = if composites { on_white(&values) } else { values };
-            let (values, size) = orient(values, size, colors, orientation);
-            (Values::U8(values), size)
-        }
-        Values::F32(mut values) => {
-            check_finite(&values, width, keep)?;
-            if composites {
-                let extra = tag(decoder, Tag::ExtraSamples)?;
-                let is_multiplied = extra == Some(ExtraSamples::AssociatedAlpha.to_u16());
-                values = floats_on_white(&values, is_multiplied)?;
-            }
-            let (values, size) = orient(values, size, colors, orientation);
-            (Values::F32(values), size)
-        }
-    };
-    Ok(Picture { width, height, bands: colors, values })
-}
-
-/// Returns the number of bands that a model uses; `None` if the image does not have them.
-fn kept_bands(color: ColorType, wanted: Channels) -> Option<usize> {
-    let bands = color.num_samples();
-    match (color, wanted) {
-        (ColorType::CMYK(_) | ColorType::CMYKA(_) | ColorType::YCbCr(_), _) => None,
-        (_, Channels::Rgba) => (bands == 4).then_some(4),
-        (ColorType::Gray(_) | ColorType::GrayA(_), _) => Some(1),
-        (ColorType::RGB(_) | ColorType::RGBA(_), _) => Some(3),
-        (ColorType::Multiband { .. }, _) => (bands == 3).then_some(3),
-        _ => None,
-    }
-}
-
-/// Number of pixels, of bands in the file, and of bands that are kept.
-#[derive(Debug, Clone, Copy)]
-struct Shape {
-    pixels: usize,
-    bands: usize,
-    keep: usize,
-}
-
-/// Reads the samples of the bands that are kept, interleaved.
-fn samples(
-    decoder: &mut BytesDecoder<'_>,
-    shape: Shape,
-) -> Result<DecodingResult, Refusal> {
-    let mut buffer = DecodingResult::U8(Vec::new());
-    let layout = decoder.read_image_to_buffer(&mut buffer).map_err(refusal)?;
-    let is_planar = layout.planes > 1;
-    let kept = match buffer {
-        DecodingResult::U8(values) => {
-            shape.kept(values, is_planar).map(DecodingResult::U8)
-        }
-        DecodingResult::U16(values) => {
-            shape.kept(values, is_planar).map(DecodingResult::U16)
-        }
-        DecodingResult::F16(values) => {
-            shape.kept(values, is_planar).map(DecodingResult::F16)
-        }
-        DecodingResult::F32(values) => {
-            shape.kept(values, is_planar).map(DecodingResult::F32)
-        }
-        DecodingResult::F64(values) => {
-            shape.kept(values, is_planar).map(DecodingResult::F64)
-        }
-        other => Some(other),
-    };
-    kept.ok_or_else(damaged)
-}
-
-impl Shape {
-    /// Interleaves separate planes and drops the bands that are not kept. `None` if the number of
-    /// values is not the one that the file declares.
-    fn kept<T: Copy>(self, values: Vec<T>, is_planar: bool) -> Option<Vec<T>> {
-        if values.len() != self.pixels * self.bands {
-            return None;
-        }
-        if is_planar {
-            let of_pixel =
-                |pixel: usize| (0..self.keep).map(move |band| band * self.pixels + pixel);
-            let all = (0..self.pixels).flat_map(of_pixel);
-            return Some(all.map(|at| values[at]).collect());
-        }
-        if self.keep == self.bands {
-            return Some(values);
-        }
-        let pixels = values.chunks_exact(self.bands);
-        Some(pixels.flat_map(|pixel| &pixel[..self.keep]).copied().collect())
-    }
-}
-
-fn check_finite(values: &[f32], width: usize, bands: usize) -> Result<(), Refusal> {
-    let Some(at) = values.iter().position(|value| !value.is_finite()) else {
-        return Ok(());
-    };
-    let pixel = at / bands;
-    Err(Refusal {
-        message: format!(
-            "the value at column {}, row {} is {}; expected finite numbers",
-            pixel % width,
-            pixel / width,
-            values[at]
-        ),
-        hint: "replace missing values by a number before prediction",
-    })
-}
-
-/// Returns the first integer of a tag.
-fn tag(decoder: &mut BytesDecoder<'_>, tag: Tag) -> Result<Option<u16>, Refusal> {
-    let values = decoder.find_tag_unsigned_vec::<u16>(tag).map_err(refusal)?;
-    Ok(values.and_then(|values| values.first().copied()))
+    let decoder = Decoder::new(Patched { bytes: Cursor::new(bytes), patches });
+    Ok(decoder.map_err(refusal)?.with_limits(limits))
 }
 
 fn damaged() -> Refusal {
@@ -254,9 +472,7 @@ fn refusal(error: TiffError) -> Refusal {
         _ => SAVE_AGAIN,
     };
     let message = match error {
-        TiffError::IoError(error)
-            if error.kind() == std::io::ErrorKind::UnexpectedEof =>
-        {
+        TiffError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             "TIFF: the file ends before the image does".to_owned()
         }
         TiffError::FormatError(TiffFormatError::InvalidDimensions(width, height)) => {

@@ -2,9 +2,10 @@
 
 use super::normalize::unit_of_byte;
 use super::tensor_layout::TensorLayout;
-use super::{Geometry, NetworkInput, Preprocessing, bands};
+use super::{Geometry, NetworkInput, Preprocessing, bands, levels};
 use crate::error::{Error, Result};
 use crate::input::picture::{Picture, Values};
+use crate::input::remark::Remark;
 use crate::input::settings::{ReadOptions, Resampler, Size};
 
 impl Preprocessing {
@@ -28,42 +29,99 @@ impl Preprocessing {
             return Err(Error::setting("image", message));
         }
         let geometry = self.spatial.geometry(size)?;
-        let resized = geometry.resized();
-        let (scaling, layout) = (&self.scaling, self.tensor_layout());
-        let values = match &picture.values {
-            Values::U8(values) => {
-                if let Some(number) = &self.only_for_floats {
-                    return Err(number.error());
-                }
-                let pixels = bands::select(values, picture, self.channels, bands::luma)?;
-                if self.spatial.method().resampler == Resampler::Float {
-                    let units = pixels.map(unit_of_byte);
-                    let resized = self.spatial.method().resize_floats(units, resized);
-                    layout.arrange(&resized, &geometry, scaling, |channel, value| {
-                        scaling.unit(channel, value)
-                    })
-                } else {
-                    let resized = self.spatial.resize(pixels, resized)?;
-                    layout.arrange(&resized, &geometry, scaling, |channel, value| {
-                        scaling.byte(channel, value)
-                    })
-                }
-            }
-            Values::F32(values) => {
-                self.check_range(values)?;
-                let pixels =
-                    bands::select(values, picture, self.channels, bands::float_luma)?;
-                let resized = self.spatial.method().resize_floats(pixels, resized);
-                let arranged =
-                    layout.arrange(&resized, &geometry, scaling, |channel, value| {
-                        scaling.float(channel, value)
-                    });
-                check_finite(&arranged)?;
-                arranged
+        let values = match (&picture.values, self.input_range) {
+            (Values::U8(values), None) => self.of_bytes(values, picture, &geometry)?,
+            (Values::F32(values), None) => self.of_floats(values, picture, &geometry)?,
+            (_, range) => {
+                let units = levels::units(picture, range);
+                self.of_levels(&units, picture, &geometry)?
             }
         };
         let Geometry { width, height, .. } = geometry;
         Ok(NetworkInput { values, height, width, geometry })
+    }
+
+    /// Returns remarks about what [`Self::apply`] makes of an image.
+    pub fn remarks(&self, picture: &Picture) -> Vec<Remark> {
+        let is_wide = matches!(picture.values, Values::U16 { .. });
+        let mut remarks = Vec::new();
+        let method = self.spatial.method();
+        if is_wide && method.is_of_8_bits() {
+            remarks.push(Remark::CutTo8Bits(method.resampler));
+        }
+        let is_scaled = is_wide || self.input_range.is_some();
+        if is_scaled
+            && let Some((largest, white)) = levels::dark(picture, self.input_range)
+        {
+            remarks.push(Remark::Dark { largest, white });
+        }
+        remarks
+    }
+
+    fn of_bytes(
+        &self,
+        values: &[u8],
+        picture: &Picture,
+        geometry: &Geometry,
+    ) -> Result<Vec<f32>> {
+        if let Some(number) = &self.only_for_floats {
+            return Err(number.error());
+        }
+        let (scaling, layout) = (&self.scaling, self.tensor_layout());
+        let (method, size) = (self.spatial.method(), geometry.resized());
+        let pixels = bands::select(values, picture, self.channels, bands::luma)?;
+        if method.resampler == Resampler::Float {
+            let resized = method.resize_floats(pixels.map(unit_of_byte), size);
+            return Ok(layout.arrange(&resized, geometry, scaling, |channel, value| {
+                scaling.unit(channel, value)
+            }));
+        }
+        let resized = self.spatial.resize(pixels, size)?;
+        Ok(layout.arrange(&resized, geometry, scaling, |channel, value| {
+            scaling.byte(channel, value)
+        }))
+    }
+
+    /// Scales values of 0..1 that were levels of more than 8 bits, or that a range was given for.
+    fn of_levels(
+        &self,
+        units: &[f32],
+        picture: &Picture,
+        geometry: &Geometry,
+    ) -> Result<Vec<f32>> {
+        if self.spatial.method().is_of_8_bits() {
+            return self.of_bytes(&levels::to_bytes(units), picture, geometry);
+        }
+        if let Some(number) = &self.only_for_floats {
+            return Err(number.error());
+        }
+        let scaling = &self.scaling;
+        let pixels = bands::select(units, picture, self.channels, bands::float_luma)?;
+        let resized = self.spatial.method().resize_floats(pixels, geometry.resized());
+        let layout = self.tensor_layout();
+        let arranged = layout.arrange(&resized, geometry, scaling, |channel, value| {
+            scaling.unit(channel, value)
+        });
+        check_finite(&arranged)?;
+        Ok(arranged)
+    }
+
+    fn of_floats(
+        &self,
+        values: &[f32],
+        picture: &Picture,
+        geometry: &Geometry,
+    ) -> Result<Vec<f32>> {
+        self.check_range(values)?;
+        let scaling = &self.scaling;
+        let pixels = bands::select(values, picture, self.channels, bands::float_luma)?;
+        let resized = self.spatial.method().resize_floats(pixels, geometry.resized());
+        let layout = self.tensor_layout();
+        let arranged = layout.arrange(&resized, geometry, scaling, |channel, value| {
+            scaling.float(channel, value)
+        });
+        check_finite(&arranged)?;
+        Ok(arranged)
     }
 
     fn tensor_layout(&self) -> TensorLayout {
@@ -92,7 +150,7 @@ impl Preprocessing {
         );
         Err(Error::setting("image", message).with_hint(
             "use `preset = raw` for values as they are in the file, or give the `mean` and \
-             `std` of its values",
+             `std` of its values, or their range: `input_range = LOW:HIGH`",
         ))
     }
 }

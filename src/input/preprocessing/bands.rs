@@ -14,9 +14,7 @@ pub(super) fn select<T: Copy>(
     luma: fn([T; 3]) -> T,
 ) -> Result<Pixels<T>> {
     let values = match (picture.bands, channels) {
-        (3, Channels::Rgb | Channels::Bgr)
-        | (1, Channels::Gray)
-        | (4, Channels::Rgba) => values.to_vec(),
+        (bands, channels) if bands == channels.count() => values.to_vec(),
         (3, Channels::Gray) => values.as_chunks().0.iter().copied().map(luma).collect(),
         (1, Channels::Rgb | Channels::Bgr) => {
             values.iter().flat_map(|value| [*value; 3]).collect()

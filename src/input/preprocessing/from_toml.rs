@@ -5,8 +5,8 @@ use std::str::FromStr;
 use toml::Value;
 
 use crate::input::settings::{
-    Alpha, Channels, Crop, CropRule, Fill, Interpolation, Pad, PadSide, Preset,
-    Resampler, Resize,
+    Alpha, BandSelection, Channels, Crop, CropRule, Fill, InputBits, InputRange,
+    Interpolation, Pad, PadSide, Preset, Resampler, Resize,
 };
 use crate::palette::Palette;
 use crate::task::Task;
@@ -32,6 +32,7 @@ from_text!(
     &'static Task,
     Preset,
     Channels,
+    InputRange,
     Resize,
     Interpolation,
     Resampler,
@@ -74,6 +75,22 @@ impl FromToml for Vec<String> {
         parse_list(value, "names", |value| {
             value.as_str().map(str::to_owned).ok_or_else(|| expected("a name", value))
         })
+    }
+}
+
+/// Numbers as text or as a list.
+impl FromToml for BandSelection {
+    fn from_toml(value: &Value) -> Result<Self, String> {
+        let Value::Array(numbers) = value else { return parse_text(value) };
+        let numbers: Option<Vec<u16>> =
+            numbers.iter().map(|n| u16::try_from(n.as_integer()?).ok()).collect();
+        Self::new(numbers.ok_or_else(|| expected("a list of numbers of bands", value))?)
+    }
+}
+
+impl FromToml for InputBits {
+    fn from_toml(value: &Value) -> Result<Self, String> {
+        Self::new(value.as_integer().ok_or_else(|| expected("a number", value))?)
     }
 }
 

@@ -8,8 +8,8 @@ use toml::Value;
 use super::from_toml::FromToml;
 use crate::error::{Error, Result};
 use crate::input::settings::{
-    Alpha, Channels, Crop, CropRule, Exif, Fill, Interpolation, Pad, PadSide, Preset,
-    Resampler, Resize,
+    Alpha, BandSelection, Channels, Crop, CropRule, Exif, Fill, InputBits, InputRange,
+    Interpolation, Pad, PadSide, Preset, Resampler, Resize,
 };
 use crate::palette::Palette;
 use crate::task::Task;
@@ -144,6 +144,13 @@ settings! {
     preset: Preset = scale,
     /// Channels of the model's input.
     channels: Channels = implied_or(Channels::Rgb),
+    /// Bands of the image that become channels; all of them, or its colors, if there are none.
+    bands: BandSelection = optional,
+    /// Range of pixel values that becomes 0 to 1. Without it, integers reach from 0 to the largest
+    /// one of their bits, and floating-point values are not scaled.
+    input_range: InputRange = scale,
+    /// Number of bits of pixel values in files of more bits: another form of `input_range`.
+    bits: InputBits = scale,
     /// Mean that is subtracted: one number, or one for each channel. For 8-bit images it refers
     /// to values in 0..1, for floating-point images to the values themselves.
     mean: Vec<f32> = scale,

@@ -109,7 +109,10 @@ pub(super) fn mean_and_std(
             let reversed = |numbers: &[f32; 3]| numbers.iter().rev().copied().collect();
             Ok((reversed(mean), reversed(std)))
         }
-        (Scale::EachChannel { .. }, Channels::Gray | Channels::Rgba) => Err(format!(
+        (
+            Scale::EachChannel { .. },
+            Channels::Gray | Channels::Rgba | Channels::Bands(_),
+        ) => Err(format!(
             "{preset} has a mean for red, green and blue; the input is {channels}"
         )),
     }

@@ -24,7 +24,7 @@ use crate::input::settings::{Interpolation, Size};
 pub(super) struct Pixels<T = u8> {
     /// Width and height.
     pub(super) size: Size,
-    /// Values per pixel: 1, 3 or 4.
+    /// Values per pixel.
     pub(super) channels: usize,
     /// `size.height * size.width * channels` values.
     pub(super) values: Vec<T>,
@@ -67,6 +67,11 @@ impl Method {
         }
     }
 
+    /// Returns whether the library's arithmetic is for images of 8 bits only.
+    pub(super) fn is_of_8_bits(self) -> bool {
+        matches!(self.resampler, Resampler::Pillow | Resampler::Opencv)
+    }
+
     /// Checks that the library has the interpolation. The error is a sentence with a hint.
     pub(super) fn check(self) -> Result<(), (String, &'static str)> {
         use Interpolation::{Box, Hamming, Lanczos, NearestExact};
@@ -93,6 +98,9 @@ impl Method {
         if image.size == size {
             return Ok(image);
         }
+        if !matches!(image.channels, 1 | 3 | 4) {
+            return self.resize_bands(&image, size);
+        }
         match resampler {
             Resampler::Torchvision | Resampler::Float => {
                 torchvision::resize(image, size, interpolation, antialias)
@@ -100,6 +108,20 @@ impl Method {
             Resampler::Pillow => Ok(pillow::resize(image, size, interpolation)),
             Resampler::Opencv => opencv::resize(&image, size, interpolation),
         }
+    }
+
+    /// Resizes band by band: the libraries have types for 1, 3 and 4.
+    fn resize_bands(self, image: &Pixels, size: Size) -> Result<Pixels, String> {
+        let channels = image.channels;
+        let mut values = vec![0; size.width * size.height * channels];
+        for band in 0..channels {
+            let plane = image.values.iter().skip(band).step_by(channels).copied();
+            let plane = Pixels { size: image.size, channels: 1, values: plane.collect() };
+            let resized = self.resize(plane, size)?;
+            let places = values.iter_mut().skip(band).step_by(channels);
+            places.zip(resized.values).for_each(|(place, value)| *place = value);
+        }
+        Ok(Pixels { size, channels, values })
     }
 
     /// Resizes floating-point pixels to `size`. The library determines the nearest pixel and whether

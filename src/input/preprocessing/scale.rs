@@ -6,7 +6,7 @@ use super::input_size::MODEL_INPUT;
 use super::partial_config::{ConfigStack, PartialConfig, Resolved, SettingLocation};
 use super::presets;
 use crate::error::{Error, Result};
-use crate::input::settings::{Channels, ModelInput};
+use crate::input::settings::{BandSelection, Channels, InputRange, ModelInput};
 
 /// Largest mean of values in 0..1. A scale to -1..1 makes one above 1.
 const LARGEST_MEAN: f32 = 2.0;
@@ -32,8 +32,9 @@ pub(super) fn resolve_channels(
     let channels = configs.channels(|| {
         let channels = match count {
             1 => Channels::Gray,
+            3 => return None,
             4 => Channels::Rgba,
-            _ => return None,
+            count => Channels::Bands(u16::try_from(count).unwrap_or(u16::MAX)),
         };
         Some(Resolved::implied("channels", channels, MODEL_INPUT))
     });
@@ -47,11 +48,43 @@ pub(super) fn resolve_channels(
         if channels.value.count() == 1 { "channel" } else { "channels" },
     );
     Err(channels.error(message).with_hint(match count {
-        1 => "use `channels = gray`",
-        3 => "use `channels = rgb` or bgr",
-        4 => "use `channels = rgba`",
-        _ => "only models with 3 channels (rgb, bgr), 1 (gray) or 4 (rgba) are supported",
+        1 => "use `channels = gray`".to_owned(),
+        3 => "use `channels = rgb` or bgr".to_owned(),
+        4 => "use `channels = rgba`".to_owned(),
+        count => format!("use `channels = bands:{count}`"),
     }))
+}
+
+/// Resolves the bands that are selected, which have to be as many as the channels.
+pub(super) fn resolve_bands(
+    configs: &ConfigStack,
+    channels: Channels,
+) -> Result<Option<Resolved<BandSelection>>> {
+    let Some(bands) = configs.bands() else { return Ok(None) };
+    if bands.value.count() == channels.count() {
+        return Ok(Some(bands));
+    }
+    let message = format!(
+        "selects {} bands, but the model takes {} ({channels})",
+        bands.value.count(),
+        channels.count()
+    );
+    Err(bands.error(message).with_hint("select a band for each channel of the model"))
+}
+
+/// Resolves the range of values: the last source wins that gives a range or a number of bits, and
+/// within it the range.
+pub(super) fn resolve_input_range(
+    configs: &ConfigStack,
+) -> Result<Option<Resolved<InputRange>>> {
+    for config in configs.0.iter().rev() {
+        let range = config.input_range.map(|range| ("input_range", range));
+        let bits = config.bits.map(|bits| ("bits", bits.range()));
+        if let Some((key, range)) = range.or(bits) {
+            return Ok(Some(Resolved::explicit(config, key, range)));
+        }
+    }
+    Ok(None)
 }
 
 /// Mean and standard deviation, one number for each channel.

@@ -110,14 +110,16 @@ fn channels_have_to_be_as_many_as_the_model_takes() {
         format!("{error}; {}", error.hint().unwrap())
     };
     assert_eq!(
-        error(2, None),
-        "channels: rgb has 3 channels, but the model's input has 2; only models with 3 \
-         channels (rgb, bgr), 1 (gray) or 4 (rgba) are supported"
+        error(2, Some(Channels::Rgb)),
+        "channels: rgb has 3 channels, but the model's input has 2; use `channels = bands:2`"
     );
     assert_eq!(
         error(3, Some(Channels::Gray)),
         "channels: gray has 1 channel, but the model's input has 3; use `channels = rgb` or bgr"
     );
+    let thirteen = ModelInput { channels: 13, ..RGB_ANY };
+    let settled = resolve(&thirteen, &with_preset(Preset::Unit)).unwrap();
+    assert_eq!(setting(&settled, "channels"), ("bands:13", "the model's input"));
     let one = ModelInput { channels: 1, ..RGB_ANY };
     let settled = resolve(&one, &with_preset(Preset::Raw)).unwrap();
     assert_eq!(setting(&settled, "channels"), ("gray", "the model's input"));
