@@ -98,8 +98,7 @@ fn image(model: &Model, size: &[usize]) -> Result<proto::ValueInfo> {
     let mut fed = inputs.iter().filter(|input| !ours.contains(&input.name.as_str()));
     let (Some(image), None) = (fed.next(), fed.next()) else {
         let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
-        let message =
-            format!("it has {} inputs, where one image is expected", names.len());
+        let message = format!("it has {} inputs: expected one image", names.len());
         return Err(Error::model(model.path(), message).with_hint(format!(
             "export the model with the image as its only input; its inputs are: {}",
             names.join(", ")
@@ -107,7 +106,7 @@ fn image(model: &Model, size: &[usize]) -> Result<proto::ValueInfo> {
     };
     if let Some(declared) = image.dimensions.as_ref().filter(|d| d.len() != size.len()) {
         let (found, given) = (declared.len(), size.len());
-        let message = format!("it has {found} axes, where a size of {given} was given");
+        let message = format!("it has {found} axes, but the size has {given}");
         return Err(Error::input(image.name.clone(), message)
             .with_hint("give a size for each axis, the batch first"));
     }

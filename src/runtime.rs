@@ -1,9 +1,8 @@
 //! ONNX Runtime: its library, sessions, values, and the dropout operator.
 //!
-//! The only module that names `ort`. ONNX Runtime's default optimizer deletes live `Dropout`
-//! nodes, and its own kernel's samples are correlated: sites therefore run as an operator of
-//! ours, which no optimizer knows and which draws the masks of
-//! [`random`](crate::random).
+//! The only module that names `ort`. ONNX Runtime's default optimizer deletes live `Dropout` nodes,
+//! and the samples of its own kernel are correlated. Sites therefore run as mcdrop's own operator,
+//! which no optimizer knows and which draws the masks of [`random`](crate::random).
 
 mod draw_groups;
 mod dropout;

@@ -1,4 +1,4 @@
-//! Replacement of recognized sites by stochastic nodes, or by what they are without randomness.
+//! Replacement of recognized sites by stochastic nodes, or by nodes without randomness.
 //!
 //! The stochastic nodes know nothing of batch axes, seeds and sessions yet; [`Plan`](super::Plan)
 //! adds that.
@@ -12,12 +12,12 @@ use crate::onnx::proto::{self, Attribute};
 use crate::onnx::{ElementType, captured_names};
 use crate::operator;
 
-/// What takes the place of a mask application.
+/// Replacement of a mask application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Replacement {
     /// The stochastic node of this number.
     Stochastic(usize),
-    /// What the application is without randomness.
+    /// The same application without randomness.
     Deterministic,
 }
 
@@ -89,7 +89,7 @@ fn subgraph_mut<'a>(
     Some(graph)
 }
 
-/// Lets the readers of inserted dropout read its output in the place of its input.
+/// Makes the readers of inserted dropout read its output instead of its input.
 fn redirect_readers(graph: &mut proto::Graph, application: &MaskApplication) {
     let (Some(readers), DrawSource::Data { tensor }) =
         (&application.readers, &application.source)

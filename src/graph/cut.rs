@@ -1,10 +1,10 @@
-//! Where the cut runs: which nodes are the suffix, and what crosses into it.
+//! The cut: the nodes of the suffix, and the tensors that cross into it.
 
 use std::collections::{BTreeSet, HashSet};
 
 use super::reach::Reach;
 
-/// The suffix and what must cross into it.
+/// The suffix, and the tensors and shapes that cross into it.
 pub(super) struct Cut {
     pub(super) suffix: BTreeSet<usize>,
     pub(super) tensors: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! What there is to know about the randomness of a file before anything is sampled.
+//! Inspection of the randomness of a file, without sampling it.
 
 use super::candidates::{Candidate, CandidateSearch};
 use super::choose::SiteOptions;
@@ -11,25 +11,24 @@ use crate::error::Result;
 use crate::head::{Heads, ScoresOption};
 use crate::onnx::Model;
 
-/// What a file is, as far as its randomness goes: a closed list, of which the first that holds
-/// is said.
+/// Verdict on the randomness of a file: the first one that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Something is not what it seems: see the warnings.
+    /// Some heuristic warns.
     Suspect,
     /// Some site draws.
     Live,
-    /// There are sites, and none of them draws.
+    /// There are sites, but none of them draws.
     Inert,
-    /// There is nothing random.
+    /// Nothing is random.
     None,
 }
 
 impl Verdict {
-    /// All, the first that holds first.
+    /// All verdicts, in the order in which they are tested.
     pub const ALL: [Self; 4] = [Self::Suspect, Self::Live, Self::Inert, Self::None];
 
-    /// The name in listings.
+    /// Returns the name in listings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Suspect => "suspect",
@@ -40,31 +39,32 @@ impl Verdict {
     }
 }
 
-/// What was found in a file.
+/// Result of an inspection.
 #[derive(Debug)]
 pub struct Inspection {
-    /// All places of randomness, in graph order.
+    /// All sites, in graph order.
     pub sites: Vec<Site>,
-    /// For each site whether it leads to the output.
+    /// True for each site that the output depends on.
     pub reaches_output: Vec<bool>,
     /// Nodes of batch normalization in training form.
     pub batch_norm_training: Vec<String>,
-    /// Where dropout could be put in.
+    /// Points where dropout could be inserted.
     pub candidates: Vec<Candidate>,
-    /// What is suspicious.
+    /// Heuristic warnings.
     pub warnings: Vec<Warning>,
-    /// What the file is.
+    /// Verdict on the file.
     pub verdict: Verdict,
-    /// The output that was looked at, where there is one of scores.
+    /// The output that was inspected; `None` if several are possible.
     pub output: Option<String>,
-    /// How it would be sampled, or why it cannot be.
+    /// The plan, or the reason why the file cannot be sampled.
     pub plan: Result<Plan>,
 }
 
-/// Looks at a file; what keeps it from being sampled is part of the answer.
+/// Inspects a file. A file that cannot be sampled is not an error: the reason is part of the
+/// result.
 ///
 /// # Errors
-/// If the file cannot be understood at all.
+/// Fails if the file was written by `mcdrop convert`, or if its sites cannot be recognized.
 pub fn inspect(
     file: &Model,
     output_name: Option<&str>,
@@ -112,15 +112,15 @@ pub fn inspect(
     })
 }
 
-/// Tensors whose randomness is looked at.
+/// Tensors whose randomness is inspected.
 #[derive(Default)]
 struct ReadOutputs {
     tensors: Vec<String>,
     output: Option<String>,
 }
 
-/// Finds the tensors of the heads. If an output does not hold scores, the output itself is looked
-/// at; if several are possible, the first.
+/// Finds the tensors of the heads. If an output does not contain scores, the output itself is
+/// inspected; of several possible ones, the first.
 fn read_outputs(model: &Model, output_name: Option<&str>) -> ReadOutputs {
     match Heads::choose(model, output_name.as_slice(), ScoresOption::Auto) {
         Ok(heads) => ReadOutputs {

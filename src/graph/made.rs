@@ -67,7 +67,7 @@ pub(super) fn function(
     }
 }
 
-/// A model of these nodes and functions, which takes `image` of [2, 3].
+/// Returns a model of these nodes and functions, whose input is `image` of [2, 3].
 pub(super) fn model(
     nodes: Vec<Node>,
     outputs: &[&str],
@@ -101,7 +101,7 @@ pub(super) fn model(
     model
 }
 
-/// A tensor of ones of a shape.
+/// Returns a tensor of ones.
 pub(super) fn ones(shape: &str, output: &str) -> Node {
     let one = Tensor::from_bytes(ElementType::F32, &[1], &1.0_f32.to_le_bytes());
     node("ConstantOfShape", &[shape], &[output]).with(Attribute::tensor("value", one))

@@ -20,12 +20,12 @@ use crate::onnx::{
 use crate::operator::{self, IMAGE_KEY, SAMPLE};
 use crate::random::Draws;
 
-/// Which axis of a site's input counts the rows of a run.
+/// Axis of a site's input that counts the rows of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SiteAxis {
-    /// This one; one row may own several slices of it.
+    /// This axis. A row may own several slices of it.
     Rows(usize),
-    /// None is known: a run has one row, and the whole tensor belongs to it.
+    /// Unknown: a run has one row, which owns the whole tensor.
     Whole,
 }
 
@@ -37,28 +37,30 @@ pub(crate) struct TypedTensor {
     pub(crate) dimensions: Vec<Option<usize>>,
 }
 
-/// What the sites of a suffix are.
+/// State of the sites of a suffix.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SuffixKind<'a> {
-    /// All off, their inputs added as outputs: for the probe of axes.
+    /// All are off, and their inputs are outputs: the probe of axes reads them.
     Probe,
-    /// All off, nothing added.
+    /// All are off.
     Off,
-    /// All off, the shapes of their inputs added as outputs.
+    /// All are off, and the shapes of their inputs are outputs.
     SiteShapes,
-    /// Ours. `axes` are those of all draws; `types` are those of what the probed ones write: the
-    /// runtime cannot infer them through our operator, and some of its fusions need them.
+    /// All draw, by mcdrop's operators.
     Sampling {
+        /// Row axes of all draws.
         axes: &'a [SiteAxis],
+        /// Types of the tensors that the probed draws write. ONNX Runtime cannot infer them through
+        /// an operator of mcdrop, and some of its fusions need them.
         types: &'a [TypedTensor],
-        /// For each draw whether it makes the rows of a run from one.
+        /// True for each draw that makes the rows of a run from one row.
         grows: &'a [bool],
         seed: u64,
         draws: Draws,
     },
 }
 
-/// A model with its sites found and its cut made.
+/// A model whose sites are known, cut into prefix and suffix.
 #[derive(Debug, Clone)]
 pub struct Plan {
     model: Model,
@@ -77,9 +79,9 @@ impl Plan {
     /// Chooses the output, finds the sites that reach it and cuts the graph.
     ///
     /// # Errors
-    /// If the model has not one input, several outputs and none was named, an output of class
-    /// ids, no live dropout, an output that none reaches, or randomness that would make the
-    /// result wrong.
+    /// Fails if the model does not have exactly one input, if it has several outputs and none is
+    /// named, if the output contains class ids, if no live dropout reaches it, or if randomness
+    /// would make the result wrong.
     pub fn new(
         model: Model,
         output_name: Option<&str>,
@@ -88,10 +90,10 @@ impl Plan {
         Self::with_sites(model, output_name, scores, &SiteOptions::default())
     }
 
-    /// As [`Plan::new`], with a choice of sites.
+    /// Creates a plan like [`Plan::new`], with a choice of sites.
     ///
     /// # Errors
-    /// As [`Plan::new`], and if the choice fits no site.
+    /// Fails like [`Plan::new`], and if the choice matches no site.
     pub fn with_sites(
         model: Model,
         output_name: Option<&str>,
@@ -101,8 +103,8 @@ impl Plan {
         Self::with_outputs(model, output_name.as_slice(), scores, options)
     }
 
-    /// As [`Plan::with_sites`], with any number of outputs as heads; the only output if no name
-    /// is given.
+    /// Creates a plan like [`Plan::with_sites`], with these outputs as heads. Without names, the
+    /// only output is the head.
     pub(super) fn with_outputs(
         model: Model,
         outputs: &[&str],
@@ -157,27 +159,29 @@ impl Plan {
         })
     }
 
-    /// The model that was cut.
+    /// Returns the model that was cut.
     pub fn model(&self) -> &Model {
         &self.model
     }
 
-    /// The tensors that are read for every sample: the first outputs of the suffix, in order.
+    /// Returns the tensors that are read for every sample. They are the first outputs of the
+    /// suffix, in this order.
     pub fn heads(&self) -> &Heads {
         &self.heads
     }
 
-    /// The plan for those who do not ask what the scores are: they need not be probed.
+    /// Returns the plan with scores of unknown kind taken for logits, so that no probe has to find
+    /// out.
     pub(crate) fn unprobed(mut self) -> Self {
         self.heads.assume_logits();
         self
     }
 
-    /// The plan with the channels of its heads moved to the front, for heads of unknown layout
-    /// that a run has shown to be `[N,H,W,C]`.
+    /// Returns the plan with the channels of its heads moved to the front. For heads of unknown
+    /// layout that a run has shown to be `[N,H,W,C]`.
     ///
     /// # Errors
-    /// If the changed graph cannot be cut.
+    /// Fails if the changed graph cannot be cut.
     pub(crate) fn with_channels_first(mut self) -> Result<Self> {
         let mut model = self.model.clone();
         self.heads.assume_channels_last();
@@ -185,7 +189,7 @@ impl Plan {
         self.with_model(model, self.image.clone())
     }
 
-    /// The plan of the same sites and scores in a changed graph.
+    /// Returns the plan of the same sites and scores for a changed graph.
     pub(super) fn with_model(
         &self,
         model: Model,
@@ -201,64 +205,65 @@ impl Plan {
         Self::cut(prepared, image)
     }
 
-    /// The sites that draw, in graph order.
+    /// Returns the sites that draw, in graph order.
     pub fn sites(&self) -> &[Site] {
         &self.sites
     }
 
-    /// Everything random that was found, and what was repaired.
+    /// Returns everything random that was found, and the nodes that were repaired.
     pub fn survey(&self) -> &Survey {
         &self.survey
     }
 
-    /// Dropout nodes behind the output that do nothing, each with the reason.
+    /// Returns the dropout nodes before the output that do nothing, each with the reason.
     pub fn inert(&self) -> &[String] {
         &self.survey.inert
     }
 
-    /// The draws, by their number.
+    /// Returns the draws by their number.
     pub(crate) fn active(&self) -> &[ActiveSite] {
         &self.active
     }
 
-    /// The numbers of the draws whose row axis a probe can show, in the order of its outputs.
+    /// Returns the numbers of the draws whose row axis a probe can show, in the order of its
+    /// outputs.
     pub(crate) fn probed(&self) -> Vec<usize> {
         (0..self.active.len()).filter(|&i| self.active[i].is_outside).collect()
     }
 
-    /// The name of the node of a draw.
+    /// Returns the name of the node of a draw.
     pub(crate) fn node_of(&self, number: usize) -> &str {
         let site = self.active.get(number).and_then(|active| self.sites.get(active.site));
         site.map_or("", |site| site.node.as_str())
     }
 
-    /// The model's input.
+    /// Returns the model's input.
     pub fn image(&self) -> &ValueDescription {
         &self.image
     }
 
-    /// Numbers of nodes that run once an image, and for every sample.
+    /// Returns the number of nodes that run once per image, and of those that run for every sample.
     pub fn node_counts(&self) -> (usize, usize) {
         (self.prefix.len(), self.suffix.len())
     }
 
-    /// Positions of the nodes that are run, once an image or for every sample.
+    /// Returns the positions of all nodes that run.
     pub fn needed_nodes(&self) -> impl Iterator<Item = usize> {
         self.prefix.union(&self.suffix).copied()
     }
 
-    /// Positions of the nodes that run once an image.
+    /// Returns the positions of the nodes that run once per image.
     pub(crate) fn prefix_nodes(&self) -> impl Iterator<Item = usize> {
         self.prefix.iter().copied()
     }
 
-    /// Positions of the nodes that run for every sample.
+    /// Returns the positions of the nodes that run for every sample.
     pub fn suffix_nodes(&self) -> impl Iterator<Item = usize> {
         self.suffix.iter().copied()
     }
 
-    /// Why a run must have one row, whatever the shapes say: an operator takes its scale from
-    /// all rows, or a draw is of weights that all rows share.
+    /// Returns the reason why a run must have one row whatever the shapes are: an operator takes
+    /// its scale from all rows, or all rows share dropped weights.
     pub(crate) fn rows_share(&self) -> Option<String> {
         if let Some(site) = self.sites.iter().find(|site| prepare::shares_a_draw(site)) {
             let node = &site.node;
@@ -270,7 +275,7 @@ impl Plan {
         Some(format!("node \"{operator}\" takes its scale from all rows of a run"))
     }
 
-    /// The first operator of the suffix that takes its scale from the whole batch.
+    /// Returns the first operator of the suffix that takes its scale from the whole batch.
     pub(crate) fn rows_share_a_scale(&self) -> Option<String> {
         let dynamic = |node: &proto::Node| node.op().starts_with("DynamicQuantize");
         let nodes = self.suffix.iter().map(|&i| &self.model.graph.node[i]);
@@ -279,17 +284,18 @@ impl Plan {
             .find_map(|node| prepare::find_inside(&self.model, node, &dynamic))
     }
 
-    /// Tensors that cross from the prefix to the suffix; the graph input may be one.
+    /// Returns the tensors that cross from the prefix to the suffix. The graph input may be one of
+    /// them.
     pub(crate) fn cuts(&self) -> &[String] {
         &self.cuts
     }
 
-    /// Outputs of `Shape` and `Size` nodes whose values the suffix takes as inputs.
+    /// Returns the outputs of `Shape` and `Size` nodes that are inputs of the suffix.
     pub(crate) fn shapes(&self) -> &[String] {
         &self.shapes
     }
 
-    /// The prefix; `None` where the suffix starts at the graph input.
+    /// Returns the prefix; `None` if the suffix starts at the graph input.
     pub(crate) fn prefix(&self) -> Option<Vec<u8>> {
         let crossing = self.cuts.iter().chain(&self.shapes);
         let outputs: Vec<&str> = crossing
@@ -304,7 +310,7 @@ impl Plan {
         Some(self.whole("prefix", nodes, &outputs))
     }
 
-    /// The suffix, with inputs as ONNX Runtime described the prefix's outputs.
+    /// Returns the suffix, whose inputs are the prefix's outputs as ONNX Runtime described them.
     pub(crate) fn suffix(&self, inputs: &[TypedTensor], kind: SuffixKind) -> Vec<u8> {
         let ends: Vec<&str> = self.heads.tensors().collect();
         self.suffix_of(self.suffix.iter().copied(), &ends, inputs, kind)
@@ -412,7 +418,7 @@ impl Plan {
         self.finish(graph)
     }
 
-    /// Nodes as a model of their own that takes the image.
+    /// Returns a model of these nodes that takes the image.
     pub(super) fn whole(
         &self,
         name: &str,
@@ -452,8 +458,8 @@ impl Plan {
         }
     }
 
-    /// The encoded model around a graph. External data are named as the runtime will look for
-    /// them: by their real names in their real folder.
+    /// Encodes the model around a graph. External data keep the names under which the runtime looks
+    /// for them: the real ones in the real folder.
     fn finish(&self, graph: proto::Graph) -> Vec<u8> {
         let mut model = self.model.with_graph(graph);
         model.opset_import.push(proto::OperatorSetId {
@@ -471,9 +477,9 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
         return Ok(inputs.remove(0));
     }
     if inputs.is_empty() {
-        let message = "the model has no input, where one image is expected";
+        let message = "the model has no input: expected one image";
         return Err(Error::model(model.path(), message).with_hint(
-            "export the model from an image on: its first tensor is a constant now",
+            "export the model with the image as its input: its first tensor is a constant now",
         ));
     }
     let four_axes = |input: &&ValueDescription| {
@@ -485,14 +491,14 @@ fn single_input(model: &Model) -> Result<ValueDescription> {
         inputs.iter().map(|input| format!("\"{}\"", input.name)).collect();
     let hint = match images {
         0 => "none of them is an image of f32 [N,C,H,W]: mcdrop samples vision models",
-        1 => "export a model that takes the image alone; bind other inputs as constants",
+        1 => "export a model that takes only the image; bind other inputs as constants",
         _ => {
             "models of several images (stereo, change detection) are not supported: export one \
              that takes a single image"
         }
     };
     let message = format!(
-        "the model has {} inputs ({}), where one image is expected",
+        "the model has {} inputs ({}): expected one image",
         names.len(),
         names.join(", ")
     );

@@ -1,4 +1,5 @@
-//! A model made ready to be cut: repaired, its sites found and chosen, its draws put in place.
+//! Preparation of a model for the cut: repairs it, finds and chooses its sites, and replaces them
+//! by draws.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,29 +20,30 @@ use crate::onnx::{Model, proto};
 /// What was found in a model.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
-    /// All places of randomness, live and inert, in graph order.
+    /// All sites, live and inert, in graph order.
     pub sites: Vec<Site>,
-    /// Positions in `sites` of those that draw: they reach the output and were not switched off.
+    /// Positions in `sites` of the sites that draw: the output depends on them, and they were not
+    /// switched off.
     pub active: Vec<usize>,
-    /// Sites behind the output that do nothing, each with the reason.
+    /// Sites before the output that do nothing, each with the reason.
     pub inert: Vec<String>,
-    /// Nodes of batch normalization in training form, which were brought to inference form.
+    /// Nodes of batch normalization that were converted from training form to inference form.
     pub batch_norm_training: Vec<String>,
 }
 
-/// A draw in the prepared graph: the node with its number makes it.
+/// A draw in the prepared graph, made by the node with its number.
 #[derive(Debug, Clone)]
 pub(crate) struct ActiveSite {
-    /// The site it belongs to, by its place in the plan's list of sites.
+    /// Position of its site in the plan's list of sites.
     pub(crate) site: usize,
     pub(crate) key: u64,
     pub(crate) ratio: f32,
     pub(crate) draw: StochasticNode,
     pub(crate) values: DropoutValues,
-    /// What it drops from; the tensor of its shape for noise.
+    /// The tensor that it drops from; for noise, the tensor that contains its shape.
     pub(crate) input: String,
     pub(crate) output: String,
-    /// Whether it stands in the graph itself and not in a body.
+    /// True if its node is in the graph itself, not in a subgraph.
     pub(crate) is_outside: bool,
 }
 
@@ -125,8 +127,8 @@ pub(super) fn prepare(
     Ok(Prepared { model, heads, survey, sites, active })
 }
 
-/// Takes randomness and batch normalization in training form out of functions, and brings the
-/// latter to inference form; the names of its nodes.
+/// Inlines functions that contain randomness or batch normalization in training form, and converts
+/// the latter to inference form. Returns the names of the converted nodes.
 pub(super) fn repaired(model: &mut Model) -> Result<Vec<String>> {
     reserved::refuse(model)?;
     let opset = model.opset();
@@ -138,7 +140,7 @@ pub(super) fn repaired(model: &mut Model) -> Result<Vec<String>> {
     Ok(repair::batch_norm(model))
 }
 
-/// Puts the chosen draws in place, and switches off the other live ones.
+/// Replaces the chosen sites by draws, and switches off the other live ones.
 fn put_in_place(
     graph: &mut proto::Graph,
     found: &[DetectedSite],
@@ -219,13 +221,13 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
         ))
 }
 
-/// Whether a site shares one draw among all rows of a run, whatever the shapes.
+/// Returns true if all rows of a run share one draw of the site, whatever the shapes.
 pub(super) fn shares_a_draw(site: &Site) -> bool {
     site.kind == SiteKind::WeightDropout
 }
 
-/// Whether an operator takes its scale from all rows, in the node, its bodies or the functions
-/// that it calls; the name of the first that does.
+/// Returns the name of the first node for which `wanted` is true: this one, one in its subgraphs,
+/// or one in the functions that it calls.
 pub(super) fn find_inside(
     model: &Model,
     node: &proto::Node,

@@ -1,10 +1,10 @@
-//! Linear layers over a concatenation, taken apart: what no site reaches is computed once.
+//! Splitting of linear layers over a concatenation, so that the part without randomness runs once.
 //!
-//! `Conv(Concat(u, s)) = Conv_u(u) + Conv_s(s)`, also where operators that treat every channel
-//! for itself stand between the two, as in a `DenseNet`; never across a draw. With `u` free of
-//! randomness its half of the layer moves into the prefix. A batch normalization that follows is
-//! taken along: `BN(a + b)` is `BN(a)` plus `b` with its scale alone, so that ONNX Runtime still
-//! folds it into both layers. Weights are not read: their parts are `Gather`s of constants.
+//! `Conv(Concat(u, s)) = Conv_u(u) + Conv_s(s)`. This also holds if operators that treat each
+//! channel separately come between the two, as in a `DenseNet`, but never across a draw. If `u` is
+//! not random, its half of the layer moves into the prefix. A batch normalization after the layer
+//! is split too: `BN(a + b)` is `BN(a)` plus `b` times its scale, so that ONNX Runtime still folds
+//! it into both halves. Weights are not read: their parts are `Gather`s of constants.
 
 mod chain;
 mod channels;
@@ -20,8 +20,8 @@ use super::reach::Reach;
 use crate::error::Result;
 use crate::onnx::proto;
 
-/// What one output of a layer must save, in multiply-adds: below, reading the other half from
-/// memory costs as much.
+/// Smallest number of multiply-adds that the split must save per output value. Below it, reading
+/// the other half from memory costs as much.
 const LEAST: usize = 16;
 
 /// Returns the plan with its linear layers over concatenations split, or the same plan if no layer
@@ -37,25 +37,25 @@ pub(crate) fn with_concatenations_split(plan: Plan) -> Result<Plan> {
     plan.with_model(model, plan.image().clone())
 }
 
-/// What the names of nodes and tensors begin with that are put in.
+/// Prefix of the names of inserted nodes and tensors.
 const NAME: &str = "mcdrop::half::";
 
-/// Whether a node adds the halves of a layer.
+/// Returns true if a node adds the halves of a layer.
 pub(super) fn adds_halves(node: &proto::Node) -> bool {
     node.is("Add") && node.input.iter().all(|name| name.starts_with(NAME))
 }
 
-/// A linear layer: where its weight is, and which axes count what it takes.
+/// A linear layer, and the axes that count its input channels.
 #[derive(Debug, Clone, Copy)]
 struct Layer<'a> {
     node: &'a proto::Node,
     /// Axis of the weight that counts input channels.
     weight_axis: usize,
-    /// Axis of the data that counts them; -1 for the last.
+    /// Axis of the data that counts input channels; -1 for the last.
     data_axis: i64,
-    /// Axes of what it takes and gives.
+    /// Number of axes of its input and output.
     rank: usize,
-    /// Multiply-adds of an output for each input channel.
+    /// Multiply-adds per output value and input channel.
     taps: usize,
     inputs: usize,
 }
@@ -64,7 +64,7 @@ struct Splitter<'a> {
     graph: &'a proto::Graph,
     reach: Reach<'a>,
     random: HashSet<usize>,
-    /// Tensors that must stay: outputs, and what draws read.
+    /// Tensors that must stay: outputs, and tensors that draws read.
     kept: HashSet<&'a str>,
     new: BTreeMap<usize, Vec<proto::Node>>,
     count: usize,
@@ -81,7 +81,7 @@ impl<'a> Splitter<'a> {
         Self { graph, reach, random, kept, new: BTreeMap::new(), count: 0 }
     }
 
-    /// The changed graph; `None` where nothing is gained.
+    /// Returns the changed graph; `None` if no layer gains.
     fn run(mut self) -> Option<proto::Graph> {
         let mut gone = HashSet::new();
         for position in 0..self.graph.node.len() {
@@ -134,8 +134,8 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    /// What stands between a layer and the concatenation that it reads, where some of the
-    /// concatenated parts are random and enough are not.
+    /// Returns the nodes between a layer and the concatenation that it reads, if some of the
+    /// concatenated parts are random and enough of them are not.
     fn chain(&self, layer: &Layer<'a>) -> Option<Chain<'a>> {
         let channels = Channels::new(&self.reach.index, layer.data_axis);
         let chain = Chain::of(
@@ -154,7 +154,7 @@ impl<'a> Splitter<'a> {
         (all == layer.inputs && 0 < still && still < all && pays).then_some(chain)
     }
 
-    /// Puts the two halves where the layer is; positions of nodes that go.
+    /// Adds the two halves in the place of the layer. Returns the positions of the nodes to remove.
     fn take_apart(
         &mut self,
         position: usize,
@@ -183,7 +183,7 @@ impl<'a> Splitter<'a> {
         if place == position { Vec::new() } else { vec![position] }
     }
 
-    /// One half of a layer, over the parts that are random or those that are not.
+    /// Adds one half of a layer, over the random parts or over the others. Returns its output.
     fn half(
         &mut self,
         nodes: &mut Vec<proto::Node>,
@@ -224,8 +224,8 @@ impl<'a> Splitter<'a> {
         output
     }
 
-    /// The random half, refused where its size is not that of the other, as the concatenation
-    /// would have been; a sum alone would repeat a half of one pixel.
+    /// Adds a reshape of the random half that fails if its size differs from that of the other
+    /// half, as the concatenation would. The sum would broadcast a half of one pixel.
     fn of_the_same_size(
         &mut self,
         nodes: &mut Vec<proto::Node>,
@@ -250,7 +250,7 @@ impl<'a> Splitter<'a> {
         output
     }
 
-    /// A node of the chain, over some of its channels.
+    /// Adds a copy of a node of the chain, over some of its channels.
     fn link(
         &mut self,
         nodes: &mut Vec<proto::Node>,
@@ -286,7 +286,7 @@ impl<'a> Splitter<'a> {
         output
     }
 
-    /// The batch normalization that alone reads a layer's output.
+    /// Returns the batch normalization that is the only reader of a layer's output.
     fn normalization_after(&self, layer: &proto::Node) -> Option<usize> {
         let output = layer.output.first()?.as_str();
         let mut readers =
@@ -304,7 +304,7 @@ impl<'a> Splitter<'a> {
         (is_plain && is_known && !self.kept.contains(output)).then_some(reader)
     }
 
-    /// Both halves behind a batch normalization: the shift belongs to one of them.
+    /// Adds the batch normalization of both halves; only one of them is shifted.
     fn normalized(
         &mut self,
         nodes: &mut Vec<proto::Node>,

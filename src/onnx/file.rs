@@ -15,7 +15,7 @@ pub(super) fn map(path: &Path) -> Result<Bytes> {
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
     let metadata = file.metadata().map_err(|source| Error::read(path, source))?;
     if metadata.is_dir() {
-        return Err(Error::model(path, "a folder, where an .onnx file is expected")
+        return Err(Error::model(path, "a folder: expected an .onnx file")
             .with_hint("give the .onnx file in it"));
     }
     if metadata.len() == 0 {

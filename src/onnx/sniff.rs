@@ -7,8 +7,8 @@ pub(super) struct ForeignFile {
     pub(super) hint: &'static str,
 }
 
-const EXPORT: &str = "export the network itself with torch.onnx.export: weights alone do not say \
-                      what to compute";
+const EXPORT: &str = "export the network itself with torch.onnx.export: weights do not tell what to \
+                      compute";
 const CONVERT: &str = "export the network to ONNX with the library that wrote it";
 const DOWNLOAD: &str = "download the file itself, not the page about it (on model hubs its \
                         address has /resolve/ or /raw/ in it)";

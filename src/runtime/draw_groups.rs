@@ -1,4 +1,4 @@
-//! Rows of a run by what their draws share.
+//! Grouping of the rows of a run by the draws that they share.
 
 use ort::operator::{ComputeContext, KernelContext};
 use ort::value::TensorElementType;
@@ -13,11 +13,11 @@ pub(super) struct Drawing {
     pub(super) ordinal: usize,
 }
 
-/// Neighboring rows with one image and one turn, which share their words.
+/// Neighboring rows of one image and one block of samples, which share their words.
 pub(super) struct Group {
     pub(super) stream: Stream,
     pub(super) turn: u32,
-    /// Row and bit of each.
+    /// Row, and the bit of its sample in the words.
     pub(super) rows: Vec<(usize, u32)>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Groups {
     pub(super) live: Vec<Group>,
     /// Rows of the deterministic pass.
     pub(super) off: Vec<usize>,
-    /// Their number.
+    /// Number of all rows.
     pub(super) rows: usize,
 }
 
@@ -53,8 +53,8 @@ impl Drawing {
         })
     }
 
-    /// The rows of a run: image keys and samples are inputs 1 and 2, the trip of the loop around
-    /// is input 3 where there is one.
+    /// Groups the rows of a run. Image keys and samples are inputs 1 and 2; the iteration of the
+    /// enclosing loop is input 3, if there is a loop.
     pub(super) fn groups(&self, context: &ComputeContext) -> ort::Result<Groups> {
         let keys = context.input(1)?.ok_or_else(missing)?;
         let samples = context.input(2)?.ok_or_else(missing)?;
@@ -86,7 +86,7 @@ impl Drawing {
     }
 }
 
-/// The trip of the loop around; 0 outside of loops.
+/// Returns the iteration of the enclosing loop; 0 outside of loops.
 fn iteration(context: &ComputeContext) -> ort::Result<u32> {
     if context.num_inputs()? < 4 {
         return Ok(0);
@@ -103,7 +103,7 @@ impl Group {
     }
 }
 
-/// The types of the inputs behind the first.
+/// Returns the types of the inputs after the first.
 pub(super) fn inputs() -> [ort::operator::OperatorInput; 3] {
     use ort::operator::OperatorInput;
     [

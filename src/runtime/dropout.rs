@@ -1,9 +1,9 @@
-//! The dropout operator: live in every session, its masks those of [`random`].
+//! The dropout operator, which is live in every session and draws the masks of [`random`].
 //!
-//! A run has rows, each an image and a sample. Where neighboring rows share an image and a
-//! block, a word is drawn once a unit and serves them all: units are the outer loop, samples
-//! the inner one. Work is shared out on ONNX Runtime's own threads, and a tensor that nobody
-//! else reads is changed in place.
+//! Each row of a run is a sample of an image. Neighboring rows of one image and one block share the
+//! words of their units: a word is drawn once per unit, units are the outer loop, and samples the
+//! inner one. The work runs on ONNX Runtime's own threads. A tensor without other readers is
+//! changed in place.
 #![expect(
     unsafe_code,
     reason = "ONNX Runtime hands out input and output that may be one buffer"
@@ -135,7 +135,7 @@ impl<T: Element> Operator for DropoutOperator<T> {
 struct SiteKernel {
     drawing: Drawing,
     mask_axes: Option<Vec<i64>>,
-    /// The data are one row, which all rows share.
+    /// True if the data are one row, which all rows share.
     grows: bool,
     threshold: u64,
     applied: Applied,
@@ -220,12 +220,13 @@ impl SiteKernel {
     }
 }
 
-/// The operator's input and output: two buffers, or one.
+/// Input and output of the operator, which may be one buffer.
 struct Buffers<T> {
     x: *const T,
     y: *mut T,
-    /// Values of the input, and of the output.
+    /// Number of values of the input.
     length: usize,
+    /// Number of values of the output.
     of_y: usize,
     in_place: bool,
 }
@@ -237,7 +238,7 @@ unsafe impl<T: Send + Sync> Sync for Buffers<T> {}
 unsafe impl<T: Send> Send for Buffers<T> {}
 
 impl<T: Element> Buffers<T> {
-    /// Places are those in the input and in the output.
+    /// Applies dropout to a range; the starts are offsets into input and output.
     fn apply(
         &self,
         (from, start): (usize, usize),
@@ -274,7 +275,7 @@ impl<T: Element> Buffers<T> {
         unsafe { self.output(start, length) }.copy_from_slice(self.input(from, length));
     }
 
-    /// A range of the input, where it is a buffer of its own.
+    /// Returns a range of the input, which must be a separate buffer.
     fn input(&self, start: usize, length: usize) -> &[T] {
         assert!(start + length <= self.length && !self.in_place, "the range is readable");
         // SAFETY: in bounds by the assertion.
@@ -283,7 +284,7 @@ impl<T: Element> Buffers<T> {
         unsafe { std::slice::from_raw_parts(x, length) }
     }
 
-    /// A range of the output.
+    /// Returns a range of the output.
     ///
     /// # Safety
     /// No other value of a range that overlaps may live at the same time.
@@ -295,7 +296,7 @@ impl<T: Element> Buffers<T> {
         assert!(start + length <= self.of_y, "the range lies inside the tensor");
         // SAFETY: in bounds by the assertion.
         let y = unsafe { self.y.add(start) };
-        // SAFETY: `length` values follow, and the caller has this range alone.
+        // SAFETY: `length` values follow, and the caller has exclusive access to this range.
         unsafe { std::slice::from_raw_parts_mut(y, length) }
     }
 }

@@ -16,13 +16,13 @@ const HINT: &str = "run `make setup` in the checkout, or `pip install onnxruntim
 /// Folder that `make setup` puts the library into, below the current one.
 const SET_UP: &str = ".ort/onnxruntime/capi";
 
-/// The library of this process. ONNX Runtime allows one environment a process, and its bindings
-/// one library: this is their state, which cannot be had twice, and not one of ours.
+/// The library of this process. ONNX Runtime allows one environment per process, and its bindings
+/// allow one library: this global mirrors theirs.
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
-/// ONNX Runtime, loaded.
+/// The loaded library of ONNX Runtime.
 ///
-/// A process loads one library: finding a runtime again gives the same one.
+/// A process loads one library: a later [`Runtime::find`] returns the same one.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     pub(super) environment: Environment,
@@ -85,12 +85,12 @@ impl Runtime {
         Err(Error::RuntimeMissing { tried, hint: Some(HINT.to_owned()) })
     }
 
-    /// The library's file, or the name that the system's loader found.
+    /// Returns the library's file, or the name that the system's loader found.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The library's version, for example `1.32.0`.
+    /// Returns the library's version, for example `1.32.0`.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -100,17 +100,17 @@ impl Runtime {
         &self.tried
     }
 
-    /// The execution providers compiled into the library, by ONNX Runtime's names.
+    /// Returns the execution providers in the library, by ONNX Runtime's names.
     ///
     /// # Errors
-    /// If the library does not state it.
+    /// Fails if the library does not list them.
     pub fn providers(&self) -> Result<Vec<String>> {
         available_providers().ok_or_else(|| {
             Error::runtime("execution providers", "the library lists none")
         })
     }
 
-    /// Returns whether the library has version 1.`minor` or newer.
+    /// Returns true if the library has version 1.`minor` or newer.
     pub(super) fn is_at_least(&self, minor: u32) -> bool {
         let mut parts =
             self.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
@@ -118,7 +118,7 @@ impl Runtime {
     }
 }
 
-/// A folder to look into, a file, or a name for the system's loader.
+/// A folder to search, a file, or a name for the system's loader.
 #[derive(Debug)]
 struct LibraryLocation {
     path: PathBuf,
@@ -186,7 +186,7 @@ fn locations(library: Option<&Path>) -> Vec<LibraryLocation> {
     locations
 }
 
-/// The `onnxruntime` packages of the active virtual or conda environment.
+/// Returns the `onnxruntime` packages of the active virtual or conda environment.
 fn environment_packages() -> Vec<PathBuf> {
     let roots = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(std::env::var_os);
     let mut found = Vec::new();
@@ -263,8 +263,8 @@ fn register_arena(environment: &Environment) -> bool {
 /// folder when they start, unless this variable forbids it.
 const TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
 
-/// Forbids telemetry, if the user has not decided about it. Must run before the library is
-/// loaded: `with_telemetry(false)` acts only after the first files are written.
+/// Forbids telemetry unless the user has set the variable. Must run before the library is loaded:
+/// `with_telemetry(false)` acts only after the first files are written.
 #[expect(unsafe_code, reason = "a process has one environment, which C code may read")]
 fn disable_telemetry() {
     if std::env::var_os(TELEMETRY).is_none() {

@@ -1,4 +1,4 @@
-//! The noise operator: random numbers of a shape, each row its own.
+//! The noise operator, which writes random numbers of a shape, different ones for each row.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ impl Operator for NoiseOperator {
     }
 }
 
-/// Fills the output; how many rows are random.
+/// Fills the output. Returns the number of random rows.
 fn fill(
     drawing: &Drawing,
     context: &ComputeContext,

@@ -1,14 +1,15 @@
-//! Refusals of ONNX Runtime, in plain words and with a hint.
+//! Errors of ONNX Runtime, in plain words and with a hint.
 
 use crate::error::Error;
 
-/// Characters of its own words that are passed on.
+/// Largest number of characters of its own message that are shown.
 const MOST_CHARACTERS: usize = 240;
 
 const NEWER: &str = "use a newer ONNX Runtime (`pip install --upgrade onnxruntime`; `mcdrop doctor` \
                      shows which is used)";
 
-/// A model that cannot be opened; `what` names it, `version` is the runtime's.
+/// Returns the error for a model that cannot be opened. `what` names it, `version` is that of the
+/// runtime.
 pub(super) fn of_opening(what: &str, version: &str, text: &str) -> Error {
     let (message, hint) = meaning(version, text).unwrap_or_else(|| {
         (
@@ -21,7 +22,7 @@ pub(super) fn of_opening(what: &str, version: &str, text: &str) -> Error {
         .with_hint(hint)
 }
 
-/// A run that failed.
+/// Returns the error for a run that failed.
 pub(super) fn of_running(what: &str, text: &str) -> Error {
     let error = |message: &str| {
         Error::runtime(format!("running the {what}"), message).with_detail(one_line(text))
@@ -36,7 +37,7 @@ pub(super) fn of_running(what: &str, text: &str) -> Error {
 const SMALLER: &str = "make images smaller (`resize = WxH`), run fewer rows at a time \
                        (`batch_size = 1`) or close other programs";
 
-/// Returns whether a run failed because memory ran out.
+/// Returns true if a run failed because memory ran out.
 pub(super) fn lacks_memory(text: &str) -> bool {
     ["bad_alloc", "Failed to allocate memory", "bad allocation"]
         .iter()
@@ -68,7 +69,7 @@ fn meaning(version: &str, text: &str) -> Option<(String, String)> {
         return Some((
             format!("{runtime} does not know the operator {operator}"),
             format!(
-                "export the model with standard operators alone: libraries of custom operators \
+                "export the model with standard operators only: libraries of custom operators \
                  are not loaded; or {NEWER}"
             ),
         ));
@@ -112,7 +113,7 @@ fn unknown_operator(text: &str) -> Option<String> {
     Some(name.split('(').next().unwrap_or(name).to_owned())
 }
 
-/// The runtime's own words without the places in its source code, shortened.
+/// Returns the runtime's own message in one line, without its source files, shortened.
 fn one_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.unwrap_or_default();
@@ -128,7 +129,7 @@ fn one_line(text: &str) -> String {
     }
 }
 
-/// Operator, name and message of a failed node.
+/// Returns operator, name and message of a failed node.
 fn of_node(line: &str) -> Option<(&str, &str, &str)> {
     let (_, rest) = line.split_once("while running ")?;
     let (operator, rest) = rest.split_once(" node. Name:'")?;
@@ -136,7 +137,7 @@ fn of_node(line: &str) -> Option<(&str, &str, &str)> {
     Some((operator, name, rest))
 }
 
-/// A message without the `file.cc:12 Function(arguments)` that it may begin with.
+/// Returns a message without the `file.cc:12 Function(arguments)` that it may begin with.
 fn without_place(line: &str) -> &str {
     let Some((place, rest)) = line.split_once(' ') else { return line };
     let is_place = place.rsplit_once(':').is_some_and(|(file, number)| {
@@ -160,7 +161,8 @@ fn without_place(line: &str) -> &str {
     if after.is_empty() { line } else { after }
 }
 
-/// What follows the closing bracket of arguments; `F()::operator()(int)` has three pairs.
+/// Returns the text after the closing parenthesis of the arguments; `F()::operator()(int)` has
+/// three pairs.
 fn after_signature(text: &str) -> &str {
     let mut depth = 0_usize;
     for (at, character) in text.char_indices() {

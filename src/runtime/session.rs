@@ -1,4 +1,4 @@
-//! Sessions: a graph, ready to run.
+//! Sessions: graphs that are ready to run.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use super::value::{self, Value};
 use crate::error::{Error, Result};
 use crate::onnx::ElementType;
 
-/// Changes that ONNX Runtime may make to a graph before it runs it.
+/// Level of the changes that ONNX Runtime may make to a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Optimization {
-    /// Nothing.
+    /// No change.
     Off,
     /// Changes that hold for every device.
     Basic,
     /// Fusions of operators.
     Extended,
-    /// Everything, layouts included: its default.
+    /// All changes, layouts included: the default of ONNX Runtime.
     #[default]
     All,
 }
@@ -34,7 +34,7 @@ impl Optimization {
     pub(crate) const EACH: [Self; 4] =
         [Self::Off, Self::Basic, Self::Extended, Self::All];
 
-    /// The name in messages.
+    /// Returns the name in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Off => "no",
@@ -110,7 +110,7 @@ impl Session {
         Ok(Self { inner, what })
     }
 
-    /// Opens a model file as any program would, with its external data beside it.
+    /// Opens a model file like any other program, with its external data beside it.
     pub(crate) fn open_file(
         runtime: &Runtime,
         what: &'static str,
@@ -128,7 +128,7 @@ impl Session {
         self.inner.outputs().iter().map(describe).collect()
     }
 
-    /// Runs the graph: named inputs, and all outputs in their order.
+    /// Runs the graph on named inputs. Returns all outputs in their order.
     pub(crate) fn run(&mut self, inputs: &[(&str, &Value)]) -> Result<Vec<Value>> {
         let fed: Vec<(String, SessionInputValue<'_>)> = inputs
             .iter()

@@ -1,4 +1,4 @@
-//! Counts that show that every site runs.
+//! Counts of the rows that each site was run on, which show that every site runs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,7 @@ impl SiteCounts {
         Self((0..sites).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// The counts, in the order of the sites.
+    /// Returns the counts, in the order of the sites.
     pub(crate) fn rows(&self) -> Vec<u64> {
         self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect()
     }

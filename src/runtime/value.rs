@@ -1,4 +1,4 @@
-//! Tensors that go into sessions and come out of them.
+//! Inputs and outputs of sessions.
 
 use crate::onnx::ElementType;
 use half::f16;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub(crate) struct Value(pub(super) DynValue);
 
-/// Runs the body with `$t` standing for the Rust type of an element type.
+/// Runs the body with `$t` as the Rust type of an element type.
 macro_rules! for_element_type {
     ($element:expr, $t:ident => $body:expr, $other:expr) => {
         match $element {
@@ -72,12 +72,12 @@ fn problem(error: &ort::Error) -> Error {
 }
 
 impl Value {
-    /// A tensor of f32 values.
+    /// Creates a tensor of f32 values.
     pub(crate) fn from_f32(shape: &[usize], values: Vec<f32>) -> Result<Self> {
         Self::from_vec(shape, values)
     }
 
-    /// A tensor of integers.
+    /// Creates a tensor of integers.
     pub(crate) fn from_i64(shape: &[usize], values: Vec<i64>) -> Result<Self> {
         Self::from_vec(shape, values)
     }
@@ -91,13 +91,13 @@ impl Value {
         Ok(Self(tensor.into_dyn()))
     }
 
-    /// f32 values as f16, which is what some models take.
+    /// Creates a tensor of f16 values from f32 values.
     pub(crate) fn to_f16(&self) -> Result<Self> {
         let values = self.to_f32()?.into_iter().map(f16::from_f32).collect();
         Self::from_vec(&self.shape(), values)
     }
 
-    /// Its sizes.
+    /// Returns the sizes.
     pub(crate) fn shape(&self) -> Vec<usize> {
         let shape = self.0.dtype().tensor_shape();
         shape
@@ -105,12 +105,12 @@ impl Value {
             .unwrap_or_default()
     }
 
-    /// Its values, if they are f32.
+    /// Returns the values; fails if they are not f32.
     pub(crate) fn f32s(&self) -> Option<&[f32]> {
         self.0.try_extract_tensor::<f32>().ok().map(|(_, values)| values)
     }
 
-    /// Its values as f32, whatever numbers they are.
+    /// Converts the values to f32.
     pub(crate) fn to_f32(&self) -> Result<Vec<f32>> {
         let wrong = || Error::runtime("tensor", "expected f32, f16 or f64 values");
         match self.element()? {
@@ -125,12 +125,12 @@ impl Value {
         }
     }
 
-    /// Its values, if they are i64.
+    /// Returns the values; fails if they are not i64.
     pub(crate) fn i64s(&self) -> Result<&[i64]> {
         self.slice::<i64>()
     }
 
-    /// Its values as numbers to compare, whatever they are.
+    /// Converts the values to f64, for comparisons.
     pub(crate) fn numbers(&self) -> Result<Vec<f64>> {
         match self.element()? {
             TensorElementType::Float16 => {
@@ -174,8 +174,7 @@ impl Value {
         }
     }
 
-    /// Puts tensors of one type one behind the other along an axis; their other sizes must be
-    /// equal.
+    /// Concatenates tensors of one type along an axis. Their other sizes must be equal.
     pub(crate) fn stack(parts: &[&Self], axis: usize) -> Result<Self> {
         let wrong =
             || Error::runtime("tensor", "tensors to stack differ in type or shape");
@@ -208,7 +207,7 @@ impl Value {
         )
     }
 
-    /// The element type.
+    /// Returns the element type.
     pub(crate) fn element_type(&self) -> Result<ElementType> {
         self.element().map(element_type)
     }
@@ -224,8 +223,8 @@ impl Value {
     }
 }
 
-/// Returns the element type in the words of ONNX files; undefined for types that no vision model
-/// hands from prefix to suffix.
+/// Returns the element type of ONNX files; undefined for types that do not cross the cut of a
+/// vision model.
 pub(super) fn element_type(element: TensorElementType) -> ElementType {
     match element {
         TensorElementType::Float32 => ElementType::F32,

@@ -16,7 +16,7 @@ use crate::runtime::{Session, Value};
 pub(super) struct BatchAxes {
     pub(super) cuts: Vec<CutLayout>,
     pub(super) sites: Vec<SiteAxis>,
-    /// Why a run must have one row, if it must.
+    /// The reason why a run must have one row; `None` if it may have several.
     pub(super) limited_by: Option<String>,
 }
 
@@ -36,11 +36,12 @@ pub(super) struct ProvenPlan {
     pub(super) axes: BatchAxes,
     /// Types of the tensors that sites drop from.
     pub(super) types: Vec<TypedTensor>,
-    /// Sizes that ONNX Runtime knows of the first head, whatever the image.
+    /// Sizes of the first head that ONNX Runtime knows without running, `None` for a size that
+    /// depends on the image.
     pub(super) declared: Vec<Option<usize>>,
     /// Size of the noise images of the proof.
     pub(super) size: Size,
-    /// The run of one of them alone.
+    /// The run of a single noise image.
     pub(super) run: Option<DeterministicRun>,
     /// The batch size that the file fixes, if it was opened.
     pub(super) opened_batch: Option<usize>,
@@ -116,7 +117,7 @@ impl<'a> AxisProbe<'a> {
         Ok((axes, self.deterministic_run(&same, same_outputs, rows)?))
     }
 
-    /// Fails if the model cannot take images of a size. Its scores are not looked at.
+    /// Fails if the model cannot take images of a size. The values of its scores do not matter.
     pub(super) fn takes(&mut self, size: Size) -> Result<()> {
         let cut = self.run_prefix(size, &vec![0; image::rows(self.plan)])?;
         check_not_empty(self.run_suffix(&cut)?.first())

@@ -33,7 +33,7 @@ impl RowBytes {
         }
     }
 
-    /// The same for a suffix that ends in these scores.
+    /// Returns the estimate for a suffix that ends in these scores.
     pub(super) fn with_head(self, scores: &Value) -> Self {
         Self { head: 4 * scores.shape().iter().product::<usize>(), ..self }
     }
@@ -51,7 +51,7 @@ impl RowBytes {
 pub struct Batching {
     /// Rows of a run.
     pub rows_per_run: usize,
-    /// Why there are not more, if the model is the reason.
+    /// The reason why there are not more, if the model limits them.
     pub limited_by: Option<String>,
     /// The batch size that the file fixes, if it was opened: rows that run together proved equal
     /// to rows that run by themselves, and both to runs of the unchanged file.
@@ -59,7 +59,7 @@ pub struct Batching {
 }
 
 impl Batching {
-    /// Chooses as many rows as the model allows and the user or the memory asks for.
+    /// Chooses as many rows as the model allows and as the user sets or the memory permits.
     pub(super) fn choose(
         limited_by: Option<String>,
         batch: Batch,
@@ -76,7 +76,7 @@ impl Batching {
         Self { rows_per_run: rows_per_run.max(1), limited_by, opened_batch: None }
     }
 
-    /// The same for rows of another size, if the memory decides.
+    /// Returns the choice for rows of another size, if memory decides it.
     pub(super) fn with(&self, bytes: RowBytes, options: &SamplingOptions) -> Self {
         let is_given = options.batch_size.is_some() || self.limited_by.is_some();
         let rows_per_run =

@@ -11,7 +11,7 @@ use crate::runtime::Value;
 use crate::sums::{CategoricalSums, Coordinates, Scores};
 use crate::task::Item;
 
-/// Logits that differ by more than this share of the largest are not the same.
+/// Largest difference of logits that counts as rounding, relative to the largest logit.
 const TOLERANCE: f32 = 1e-4;
 
 /// The resize, and the low-resolution logits that it reads.
@@ -22,7 +22,7 @@ pub(super) struct DeferredResize {
 }
 
 impl DeferredResize {
-    /// Returns the resize that the scores of a map come out of.
+    /// Returns the resize that writes the scores of a map.
     pub(super) fn of(
         plan: &Plan,
         scores: &ScoreLayout,
@@ -47,8 +47,8 @@ impl DeferredResize {
         Suffix::open_to(&[&self.logits], plan, opener, prefix, layout)
     }
 
-    /// Whether the sums, given the low-resolution logits of an image of this size, compute the
-    /// logits of the whole suffix.
+    /// Returns true if the sums compute the logits of the whole suffix from the low-resolution
+    /// logits of an image of this size.
     pub(super) fn reproduces(
         &self,
         whole: &Value,
@@ -75,7 +75,7 @@ impl DeferredResize {
     }
 }
 
-/// Whether scores, once they are resized, are what is expected up to rounding.
+/// Returns true if the resized scores equal the expected ones up to rounding.
 fn are_close(scores: &Scores, expected: &Scores) -> bool {
     let Ok(found) = CategoricalSums::resized(scores, (expected.height, expected.width))
     else {

@@ -9,14 +9,14 @@ use crate::graph::{Growing, Plan, SiteAxis, SuffixKind, TypedTensor};
 use crate::operator::{IMAGE_KEY, SAMPLE};
 use crate::runtime::{Described, Runtime, Session, SessionOptions, SiteCounts, Value};
 
-/// The sample number of a row of the deterministic pass.
+/// Sample number of the rows of the deterministic pass.
 pub(super) const DETERMINISTIC: i64 = -1;
 
 /// The name of the suffix with its sites off, in errors.
 pub(super) const DETERMINISTIC_SUFFIX: &str =
     "model from its first dropout on, with dropout off";
 
-/// Everything that opening a session of a plan needs.
+/// Runtime and options to open the sessions of a plan with.
 #[derive(Clone, Copy)]
 pub(super) struct Opener<'a> {
     pub(super) runtime: &'a Runtime,
@@ -218,12 +218,12 @@ pub(super) struct SuffixLayout {
     /// Types of the draws that a probe can see.
     pub(super) types: Vec<TypedTensor>,
     pub(super) cuts: Vec<CutLayout>,
-    /// Cuts and draws that make the rows of a run from one.
+    /// Cuts and draws that make the rows of a run from one row.
     pub(super) growing: Growing,
 }
 
 impl SuffixLayout {
-    /// The layout of runs with one row, which holds for every model.
+    /// Returns the layout of runs with one row, which holds for every model.
     pub(super) fn of_single_rows(&self) -> Self {
         Self {
             axes: vec![SiteAxis::Whole; self.axes.len()],

@@ -1,4 +1,4 @@
-//! The model's input: which axis holds what, and images as its tensors.
+//! The model's input: the meaning of its axes, and images as tensors.
 
 use crate::error::{Error, Result};
 use crate::graph::Plan;
@@ -12,15 +12,15 @@ use crate::runtime::Value;
 pub(super) enum Batch {
     /// Any number.
     Dynamic,
-    /// This number: it is baked into the file.
+    /// This number, which the file fixes.
     Fixed(usize),
 }
 
-/// The image input of a model: layout, channels, fixed sizes.
+/// Returns layout, channels and fixed sizes of the image input of a model.
 ///
 /// # Errors
-/// If the input does not have four axes with 1 to 4 channels, or fewer than rows and columns, on the
-/// second or the last, or if its values are neither f32 nor f16.
+/// Fails if the input does not have four axes with 1 to 4 channels, or fewer than rows and columns,
+/// on the second or the last, or if its values are neither f32 nor f16.
 pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     let image = plan.image();
     let refused = |message: String, hint: &str| {
@@ -28,13 +28,13 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     };
     if !image.element_type.may_be_image() {
         let message = format!(
-            "it takes {} values, where an image of f32 or f16 is expected",
+            "it takes {} values: expected an image of f32 or f16",
             image.element_type
         );
         return Err(refused(message, hint_for_type(image.element_type)));
     }
     let Some(dimensions) = image.dimensions.as_deref() else {
-        let message = "the file does not say its sizes".to_owned();
+        let message = "the file does not state its sizes".to_owned();
         return Err(refused(message, EXPORT_HINT));
     };
     let &[_, second, third, last] = dimensions else {
@@ -97,8 +97,8 @@ fn hint_for_type(element_type: ElementType) -> &'static str {
              and move casts and scaling of bytes out of the model"
         }
         ElementType::I32 | ElementType::I64 => {
-            "integers are ids of tokens, which are no images: of a model of text and images, \
-             export the image part alone"
+            "integers are ids of tokens, not images: of a model of text and images, export only \
+             the image part"
         }
         ElementType::F64 => "export the model in f32: model.float()",
         ElementType::Bf16 => {
@@ -112,7 +112,7 @@ fn hint_for_type(element_type: ElementType) -> &'static str {
 fn hint_for_rank(axes: usize) -> &'static str {
     match axes {
         2 => {
-            "a vector or a sequence of tokens is no image: export the model with its first \
+            "a vector or a sequence of tokens is not an image: export the model with its first \
              layers, from [N,C,H,W] on"
         }
         3 => "export the model with a batch axis: torch.zeros(1, C, H, W) as the example",
@@ -138,7 +138,7 @@ pub(super) fn rows(plan: &Plan) -> usize {
     if let Batch::Fixed(rows) = batch(plan) { rows } else { 1 }
 }
 
-/// An image's values as the model's input, the batch axis of length 1.
+/// Converts the values of an image to the model's input with a batch of one.
 pub(super) fn tensor(
     plan: &Plan,
     input: &ModelInput,
@@ -154,7 +154,7 @@ pub(super) fn tensor(
     if plan.image().element_type == ElementType::F16 { value.to_f16() } else { Ok(value) }
 }
 
-/// An image of [`noise`] as the model's input.
+/// Returns an image of [`noise`] as the model's input.
 pub(super) fn noise_tensor(
     plan: &Plan,
     input: &ModelInput,
@@ -164,8 +164,8 @@ pub(super) fn noise_tensor(
     tensor(plan, input, noise(input.channels * size.0 * size.1, number), size)
 }
 
-/// An image of noise between -2 and 2, the range of normalized images; `number` tells several
-/// apart.
+/// Returns an image of noise between -2 and 2, the range of normalized images. Each `number` gives
+/// another image.
 pub(super) fn noise(values: usize, number: u64) -> Vec<f32> {
     // An odd key with irregular digits, which the generator asks for.
     let key = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(2 * number + 1);
@@ -181,7 +181,7 @@ mod tests {
     use crate::graph::ScoresOption;
     use crate::onnx::{Model, proto};
 
-    /// The error and hint for a model whose input has this element type and these sizes.
+    /// Returns the error and hint for a model whose input has this element type and these sizes.
     fn refusal_of(element_type: i32, sizes: &[i64]) -> Option<(String, String)> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut model =
@@ -215,7 +215,7 @@ mod tests {
             (16, &[-1, 3, 8, 8], "it takes bf16 values", "model.half()"),
             (8, &[-1], "it takes string values", "[N,C,H,W]"),
             (99, &[-1, 3, 8, 8], "it takes ONNX type 99 values", "[N,C,H,W]"),
-            (1, &[-1, 768], "it has 2 axes", "no image"),
+            (1, &[-1, 768], "it has 2 axes", "not an image"),
             (1, &[3, 8, 8], "it has 3 axes", "batch axis"),
             (1, &[-1, 3, 4, 8, 8], "it has 5 axes", "volumes and videos"),
             (1, &[-1, -1, 8, 8], "it has the sizes ?x?x8x8", "channel axis"),

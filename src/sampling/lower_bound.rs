@@ -1,4 +1,4 @@
-//! The yardstick of a prediction's speed: the arithmetic that the network itself asks for.
+//! Lower bound of the time of a prediction: the time of the network's own arithmetic.
 
 use std::time::{Duration, Instant};
 
@@ -9,22 +9,22 @@ use super::size::Size;
 use crate::error::Result;
 use crate::graph::SuffixKind;
 
-/// The time that ONNX Runtime takes for an image without any sampling: the prefix once, and for
-/// each pass the suffix with its sites off and all of its operators left in.
+/// Time that ONNX Runtime takes for an image without sampling: the prefix once, and for each pass
+/// the suffix with its sites off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LowerBoundTime {
-    /// The prefix for one image.
+    /// Time of the prefix for one image.
     pub prefix: Duration,
-    /// A row of the suffix: of runs of one row or of as many as the sampler runs together,
-    /// whichever is faster.
+    /// Time of the suffix per row: in runs of one row or of as many as the sampler uses, whichever
+    /// is faster.
     pub row: Duration,
 }
 
 impl LowerBoundTime {
-    /// Measures it on noise of a size (height, width): medians of `repeats` runs.
+    /// Measures the times on noise of a size (height, width), as medians of `repeats` runs.
     ///
     /// # Errors
-    /// If the model cannot take the size.
+    /// Fails if the model cannot take the size.
     pub fn measure(model: &ProbedModel, size: Size, repeats: usize) -> Result<Self> {
         let rows_of_image = image::rows(&model.plan);
         let mut prefix = Prefix::open(&model.plan, model.opener())?;
@@ -45,7 +45,7 @@ impl LowerBoundTime {
         Ok(Self { prefix: time, row })
     }
 
-    /// The time of an image of `passes` passes: the samples and the deterministic one.
+    /// Returns the time of an image of `passes` passes: the samples and the deterministic one.
     pub fn of_passes(&self, passes: u32) -> Duration {
         self.prefix + self.row * passes
     }

@@ -14,7 +14,7 @@ pub(super) struct BadPass {
 }
 
 impl BadPass {
-    /// The first pass of a run that has bad scores.
+    /// Returns the first pass of a run that has such scores.
     pub(super) fn first(problem: &NotFinite, passes: &[Pass], scores: &[Scores]) -> Self {
         let first = passes.iter().zip(scores).find_map(|(&pass, scores)| {
             bad_values(scores).map(|found| Self { pass, found })
@@ -26,7 +26,7 @@ impl BadPass {
         })
     }
 
-    /// The error of its image.
+    /// Returns the error of the image.
     pub(super) fn error(&self, plan: &Plan) -> Error {
         let pass = match self.pass.sample {
             None => "the pass without dropout".to_owned(),

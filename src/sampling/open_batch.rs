@@ -87,8 +87,8 @@ impl OpenBatch<'_> {
         Ok(ProvenPlan { plan, prefix, axes, types, declared, size, run, opened_batch })
     }
 
-    /// Returns whether every row of the file's own runs, filled with either noise image, has the
-    /// scores that the image has by itself.
+    /// Returns true if every row of the file's own runs, filled with either noise image, has the
+    /// scores of a run of this image only.
     fn equals_file(&self, alone: [&[Value]; 2]) -> Result<bool, Error> {
         let mut prefix = Prefix::open(self.plan, self.opener)?;
         let mut probe = AxisProbe::open(self.plan, self.input, &mut prefix, self.opener)?;

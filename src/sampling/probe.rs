@@ -27,8 +27,8 @@ use crate::graph::{
 use crate::input::preprocessing::{Layout, ModelInput};
 use crate::runtime::{Runtime, Value};
 
-/// A model as it is sampled: its plan, and everything that was proven about it by runs. It does
-/// not change once it is built.
+/// A model that is ready to be sampled: its plan, and everything that runs have proven about it. It
+/// is immutable.
 pub struct ProbedModel {
     pub(super) plan: Plan,
     pub(super) runtime: Runtime,
@@ -37,7 +37,7 @@ pub struct ProbedModel {
     pub(super) layout: SuffixLayout,
     pub(super) cut_inputs: Vec<TypedTensor>,
     pub(super) batching: Batching,
-    /// Rows of a run of images that are not run with the deferred resize.
+    /// Rows of a run of images that do not use the deferred resize.
     pub(super) whole_rows_per_run: usize,
     pub(super) scores: ScoreLayout,
     pub(super) deferred_resize: Option<DeferredResize>,
@@ -69,8 +69,8 @@ impl ProbedModel {
     /// the model takes them.
     ///
     /// # Errors
-    /// If ONNX Runtime refuses the model, a site does not run, the output does not hold class
-    /// scores, or a fixed batch size larger than one hides which axis counts the images.
+    /// Fails if ONNX Runtime rejects the model, a site does not run, the output does not contain
+    /// class scores, or the axis of the images cannot be found at a fixed batch size.
     pub fn probe(
         plan: Plan,
         runtime: &Runtime,
@@ -80,61 +80,61 @@ impl ProbedModel {
         probe(plan, runtime, options, size).map(|(model, _)| model)
     }
 
-    /// The plan as it is run: layers may have been split, and a fixed batch size opened
+    /// Returns the plan that is run. Its layers may have been split, and a fixed batch size opened
     /// ([`Batching::opened_batch`]).
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The options it is run with.
+    /// Returns the options.
     pub fn options(&self) -> &SamplingOptions {
         &self.options
     }
 
-    /// Rows of a run, and why they are not more.
+    /// Returns the number of rows of a run, and what limits it.
     pub fn batching(&self) -> &Batching {
         &self.batching
     }
 
-    /// Layout of the scores.
+    /// Returns the layout of the scores.
     pub fn scores(&self) -> &ScoreLayout {
         &self.scores
     }
 
-    /// The rule by which an image has enough samples before the last one.
+    /// Returns the rule by which an image has enough samples before the last one.
     pub fn stop_rule(&self) -> Option<StopRule> {
         let stop = self.options.stop.filter(|_| !self.options.deterministic)?;
         Some(stop.rule(self.scores.task()))
     }
 
-    /// The axis of each draw that counts the rows.
+    /// Returns the axis of each draw that counts rows.
     pub(crate) fn axes(&self) -> &[SiteAxis] {
         &self.layout.axes
     }
 
-    /// Types of the tensors of the draws that a probe can see, in the order of
+    /// Returns the types of the tensors of the draws that a probe can see, in the order of
     /// [`Plan::probed`](crate::graph::Plan::probed).
     pub(crate) fn types(&self) -> &[TypedTensor] {
         &self.layout.types
     }
 
-    /// Layout of each tensor that crosses the cut, those of
-    /// [`Plan::cuts`](crate::graph::Plan::cuts) first, then its shapes.
+    /// Returns the layout of each tensor that crosses the cut: first those of
+    /// [`Plan::cuts`](crate::graph::Plan::cuts), then its shapes.
     pub(crate) fn cut_layouts(&self) -> &[CutLayout] {
         &self.layout.cuts
     }
 
-    /// The tensors that cross the cut, in the same order.
+    /// Returns the tensors that cross the cut, in the same order.
     pub(crate) fn cut_inputs(&self) -> &[TypedTensor] {
         &self.cut_inputs
     }
 
-    /// Returns whether channels are the last axis of an image.
+    /// Returns true if channels are the last axis of an image.
     pub(crate) fn is_channels_last(&self) -> bool {
         self.input.layout == Layout::Nhwc
     }
 
-    /// Returns the values of a noise image; `number` tells several apart.
+    /// Returns the values of a noise image. Each `number` gives another image.
     pub(crate) fn noise_values(&self, number: u64, (height, width): Size) -> Vec<f32> {
         image::noise(self.input.channels * height * width, number)
     }
@@ -207,7 +207,7 @@ pub(super) fn probe(
     Ok((model, sessions))
 }
 
-/// Facts that the probe shows of a plan.
+/// Facts that the probe has shown about a plan.
 struct Probed {
     plan: Plan,
     layout: SuffixLayout,
@@ -270,7 +270,9 @@ impl Probe<'_> {
         if !verified? {
             layout = layout.of_single_rows();
             suffix = Suffix::open(&plan, self.opener, &prefix, &layout)?;
-            let reason = "rows run together differed from rows run alone".to_owned();
+            let reason =
+                "rows that ran together differed from rows that ran by themselves"
+                    .to_owned();
             batching = Batching { rows_per_run: 1, limited_by: Some(reason), ..batching };
         }
         let whole_rows_per_run = batching.rows_per_run;
@@ -303,8 +305,8 @@ impl Probe<'_> {
         Ok((probed, Sessions { prefix, suffix, low_resolution, threads }))
     }
 
-    /// Proves the batch axes of a plan and runs it on an image of the real size. If that shows
-    /// maps with the channels last, the same for the plan with the channels first.
+    /// Proves the batch axes of a plan and runs it on an image of the real size. If the maps turn
+    /// out to have their channels last, repeats both for the plan with the channels first.
     fn prove(&self, plan: Plan) -> Result<(ProvenPlan, RealRun)> {
         let mut proven = self.prove_axes(plan)?;
         let real = self.run_real_size(&mut proven)?;
@@ -347,8 +349,8 @@ impl Probe<'_> {
         Ok(ProvenPlan { plan, prefix, axes, types, declared, size, run, opened_batch })
     }
 
-    /// Proves axes on the first small size that does, else on the real size. Rows that share a
-    /// scale or a draw need no proof: any size that the model takes will do.
+    /// Proves axes on the first small size that permits it, else on the real size. Rows that share
+    /// a scale or a draw need no proof: any size that the model takes will do.
     fn prove_dynamic(
         &self,
         probe: &mut AxisProbe,
@@ -365,8 +367,8 @@ impl Probe<'_> {
         Ok((axes, run, self.size))
     }
 
-    /// Sizes with less than half of the real size's pixels, the smallest first; none if the
-    /// file fixes height and width.
+    /// Returns the small sizes with less than half of the real size's pixels, the smallest first;
+    /// none if the file fixes height and width.
     fn small_sizes(&self) -> impl Iterator<Item = Size> {
         let (height, width) = (self.input.height, self.input.width);
         let is_open = height.is_none() || width.is_none();
@@ -377,7 +379,7 @@ impl Probe<'_> {
             .filter(move |size| is_open && 2 * size.0 * size.1 < area)
     }
 
-    /// The run of an image of the real size, which the proof may have been made with.
+    /// Runs an image of the real size, or returns the run of the proof if it had this size.
     fn run_real_size(&self, proven: &mut ProvenPlan) -> Result<RealRun> {
         if proven.size == self.size
             && let Some(run) = proven.run.take()
@@ -409,7 +411,7 @@ impl Probe<'_> {
         prefix.run(filled(noise, image::rows(plan))?)
     }
 
-    /// Explains a failed run of the real size by sizes that the model takes.
+    /// Explains a failed run of the real size, with sizes that the model takes.
     fn refuse(&self, error: Error, probe: &mut AxisProbe) -> Error {
         let mut sizes = Sizes::new(self.input);
         sizes.refuse(self.size, error, &mut |size| probe.takes(size).is_ok())
@@ -450,7 +452,7 @@ fn thread_pool(options: &SamplingOptions) -> Result<rayon::ThreadPool> {
     })
 }
 
-/// The first runs with live sites: what was found in the graph must hold when it runs.
+/// Check that the first runs with live sites agree with what was found in the graph.
 struct FirstSample<'a> {
     plan: &'a Plan,
     input: &'a ModelInput,
@@ -458,8 +460,8 @@ struct FirstSample<'a> {
 }
 
 impl FirstSample<'_> {
-    /// Verifies that every site runs, and returns whether rows run together are what they are
-    /// alone.
+    /// Verifies that every site runs. Returns true if rows that run together equal rows that run by
+    /// themselves.
     fn verify(
         &mut self,
         prefix: &mut Prefix,

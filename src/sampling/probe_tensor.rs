@@ -1,4 +1,4 @@
-//! Which axis of a tensor counts rows: shown by which elements follow which row.
+//! Detection of the axis of a tensor that counts rows, by comparing runs of different rows.
 
 use crate::onnx::ElementType;
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
@@ -9,7 +9,7 @@ use crate::runtime::Value;
 /// A tensor's numbers with its sizes.
 pub(super) struct ProbeTensor {
     values: ArrayD<f64>,
-    /// Differences up to this are rounding.
+    /// Largest difference that counts as rounding.
     tolerance: f64,
 }
 
@@ -21,30 +21,30 @@ impl ProbeTensor {
         Ok(Self::with_rounding(values, if half { 1e-2 } else { 1e-5 }))
     }
 
-    /// `rounding` is the share of the largest value that rounding may change.
+    /// `rounding` is the tolerance relative to the largest value.
     fn with_rounding(values: ArrayD<f64>, rounding: f64) -> Self {
         let finite = values.iter().filter(|value| value.is_finite());
         let largest = finite.fold(0.0, |largest: f64, value| largest.max(value.abs()));
         Self { values, tolerance: rounding * largest }
     }
 
-    /// Returns whether these are the numbers of the parts, one after the other, up to rounding.
+    /// Returns true if these numbers are those of the parts, one after the other, up to rounding.
     pub(super) fn equals_concat(&self, parts: &[&Self]) -> bool {
         let numbers = parts.iter().flat_map(|part| &part.values);
         self.values.len() == parts.iter().map(|part| part.values.len()).sum::<usize>()
             && self.values.iter().zip(numbers).all(|(a, b)| self.close(*a, *b))
     }
 
-    /// Returns whether these are the same numbers `times` times, up to rounding.
+    /// Returns true if these are the same numbers repeated `times` times, up to rounding.
     pub(super) fn repeats(&self, times: usize) -> bool {
         let length = self.values.len() / times.max(1);
         let later = self.values.iter().skip(length);
         self.values.iter().zip(later).all(|(a, b)| self.close(*a, *b))
     }
 
-    /// The one axis of which `both` has twice the size, where its first half is `self` (one row,
-    /// alone) and its second half `other` (another row, alone): each row has its own slices, and
-    /// neither changes with its neighbor.
+    /// Returns the axis that counts rows. `self` is a run of one row, `other` of another row, and
+    /// `both` of the two: along the axis, `both` has twice the size, its first half equals `self`,
+    /// and its second half equals `other`. So no row changes with its neighbor.
     pub(super) fn batch_axis_of_two(&self, other: &Self, both: &Self) -> Option<usize> {
         let (one, two) = (self.values.shape(), both.values.shape());
         if one.len() != two.len() || other.values.shape() != one {
@@ -62,8 +62,9 @@ impl ProbeTensor {
             .then_some(axis)
     }
 
-    /// The one axis along which `mixed` (`rows` rows) is like `self` (one image in all rows) but
-    /// for the second row's slices, which are those of `other` (another image in all rows).
+    /// Returns the axis that counts the rows of runs of `rows` rows. `self` has one image in all
+    /// rows, `other` another one, and `mixed` has the other image in its second row only: along the
+    /// axis, the slices of its second row equal those of `other`, and the rest equals `self`.
     pub(super) fn batch_axis_in_mixed_run(
         &self,
         other: &Self,
@@ -107,7 +108,7 @@ impl ProbeTensor {
         a.iter().zip(b.iter()).all(|(a, b)| self.close(*a, *b))
     }
 
-    /// Returns whether some number differs by more than rounding. `exact` means that runs of this
+    /// Returns true if a number differs by more than rounding. `exact` means that runs of this
     /// tensor did not differ by rounding at all.
     fn differ(&self, a: &ArrayViewD<f64>, b: &ArrayViewD<f64>, exact: bool) -> bool {
         let tolerance = if exact { 0.0 } else { 4.0 * self.tolerance };

@@ -1,4 +1,4 @@
-//! The sampler: passes of an image through the suffix, their scores into the sums.
+//! The sampler: runs the passes of an image through the suffix and adds their scores to the sums.
 
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ pub struct Sampler {
     suffix: Suffix,
     low_resolution: Option<LowResolutionSuffix>,
     threads: rayon::ThreadPool,
-    /// Sizes that the model was found to take after it refused others.
+    /// Sizes that the model takes, as far as a refused size made it necessary to search.
     sizes: Sizes,
 }
 
@@ -36,7 +36,7 @@ pub struct Sampler {
 struct LowResolutionSuffix {
     suffix: Suffix,
     resize: DeferredResize,
-    /// For each size of images that was tried, whether the resized logits are those of the whole
+    /// For each size of images that was tried: true if the resized logits equal those of the whole
     /// suffix.
     proven: HashMap<Size, bool>,
 }
@@ -51,17 +51,17 @@ impl Sampler {
     /// Opens the sessions of a probed model.
     ///
     /// # Errors
-    /// If ONNX Runtime refuses a session, or threads cannot be started.
+    /// Fails if ONNX Runtime rejects a session, or if threads cannot be started.
     pub fn new(model: ProbedModel) -> Result<Self> {
         let sessions = model.open()?;
         Ok(Self::of_sessions(model, sessions))
     }
 
     /// Probes a model for images of `size` (height, width) and keeps the sessions that the probe
-    /// opened: as [`ProbedModel::probe`] and [`Sampler::new`], in less time.
+    /// opened. Faster than [`ProbedModel::probe`] followed by [`Sampler::new`].
     ///
     /// # Errors
-    /// As [`ProbedModel::probe`].
+    /// Fails like [`ProbedModel::probe`].
     pub fn open(
         plan: Plan,
         runtime: &Runtime,
@@ -85,33 +85,32 @@ impl Sampler {
         Self { model, prefix, suffix, low_resolution, threads, sizes }
     }
 
-    /// The model that is sampled.
+    /// Returns the model that is sampled.
     pub fn model(&self) -> &ProbedModel {
         &self.model
     }
 
-    /// The plan that is run: the one it was opened with, or that one with its fixed batch size
-    /// opened ([`Batching::opened_batch`]).
+    /// Returns the plan that is run ([`ProbedModel::plan`]).
     pub fn plan(&self) -> &Plan {
         self.model.plan()
     }
 
-    /// The options it runs with.
+    /// Returns the options.
     pub fn options(&self) -> &SamplingOptions {
         self.model.options()
     }
 
-    /// The rule by which an image has enough samples before the last one.
+    /// Returns the rule by which an image has enough samples before the last one.
     pub fn stop_rule(&self) -> Option<StopRule> {
         self.model.stop_rule()
     }
 
-    /// Rows of a run, and why they are not more.
+    /// Returns the number of rows of a run, and what limits it.
     pub fn batching(&self) -> &Batching {
         self.model.batching()
     }
 
-    /// Layout of the scores.
+    /// Returns the layout of the scores.
     pub fn scores(&self) -> &ScoreLayout {
         self.model.scores()
     }
@@ -120,17 +119,17 @@ impl Sampler {
     /// ([`random::digest_key`](crate::random::digest_key)); it is ignored if masks are shared.
     ///
     /// # Errors
-    /// If the model cannot take the image's size, or gives scores that are not finite.
+    /// Fails if the model cannot take the image's size, or if its scores are not finite.
     pub fn sample(&mut self, image: NetworkInput, image_key: u64) -> Result<Statistics> {
         let finished = self.sample_while(image, image_key, &|| true)?;
         finished.ok_or_else(|| Error::runtime("sampling", "was stopped"))
     }
 
-    /// Samples an image as [`Sampler::sample`] does, but gives up between two runs of the suffix,
-    /// with `None`, once `go_on` returns false.
+    /// Samples an image like [`Sampler::sample`], but stops between two runs of the suffix and
+    /// returns `None` once `go_on` returns false.
     ///
     /// # Errors
-    /// As [`Sampler::sample`].
+    /// Fails like [`Sampler::sample`].
     pub fn sample_while(
         &mut self,
         image: NetworkInput,
@@ -148,11 +147,11 @@ impl Sampler {
             .map_err(|error| self.refuse_size(size, error))
     }
 
-    /// Runs the passes of [`Sampler::sample`] and hands the scores of each to `on_pass`, in order:
-    /// first the pass without dropout, then the samples. Keeps no sums.
+    /// Runs the passes of [`Sampler::sample`] and calls `on_pass` with the scores of each, first
+    /// for the pass without dropout, then for the samples. Keeps no sums.
     ///
     /// # Errors
-    /// As [`Sampler::sample`].
+    /// Fails like [`Sampler::sample`].
     pub fn for_each_pass(
         &mut self,
         image: NetworkInput,
@@ -237,9 +236,9 @@ impl Sampler {
         Ok(Some(sums.finish()))
     }
 
-    /// Returns the scores of these samples of an image: a tensor per run, with the number of its
-    /// rows that count. They are those of the tensor of the first head
-    /// ([`HeadTensor::tensor`](crate::head::HeadTensor::tensor)).
+    /// Returns the scores of these samples of an image: for each run the tensor of the first head
+    /// ([`HeadTensor::tensor`](crate::head::HeadTensor::tensor)), with the number of its rows that
+    /// count.
     pub(crate) fn scores_of(
         &mut self,
         image: Value,
@@ -290,8 +289,8 @@ impl Sampler {
             .with_hint("export the model with a dynamic batch axis"))
     }
 
-    /// Whether images of a size are run without the last resize. The first image of a size is run
-    /// both ways.
+    /// Returns true if images of a size are run without the last resize. The first image of a size
+    /// is run both ways.
     fn can_defer_resize(
         &mut self,
         image: &mut PreparedImage,
@@ -359,7 +358,7 @@ impl Sampler {
     }
 }
 
-/// Fails if a run without dropout on noise of a size does.
+/// Fails if a run without dropout on noise of this size fails.
 fn takes(
     model: &ProbedModel,
     prefix: &mut Prefix,

@@ -19,7 +19,7 @@ pub struct ScoreLayout {
 }
 
 impl ScoreLayout {
-    /// Decides from the output of a probe with images of a size (height, width).
+    /// Determines the layout from the output of a probe with images of a size (height, width).
     pub(super) fn new(
         plan: &Plan,
         run: &DeterministicRun,
@@ -55,27 +55,27 @@ impl ScoreLayout {
         Ok(Self { channels, task, kind })
     }
 
-    /// Channels of the output; one stands for two classes.
+    /// Returns the number of channels of the output. One channel means two classes.
     pub fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Number of classes.
+    /// Returns the number of classes.
     pub fn n_classes(&self) -> usize {
         self.channels.max(2)
     }
 
-    /// The task that the scores are of.
+    /// Returns the task.
     pub fn task(&self) -> &'static Task {
         self.task
     }
 
-    /// Kind of the scores: logits or probabilities.
+    /// Returns the kind of the scores: logits or probabilities.
     pub fn kind(&self) -> ScoreKind {
         self.kind
     }
 
-    /// The scores of one row of a run.
+    /// Returns the scores of one row of a run.
     pub(super) fn row<'a>(
         &self,
         shape: &[usize],
@@ -110,7 +110,8 @@ impl ScoreLayout {
     }
 }
 
-/// Whether a run shows that the head of a plan has its channels last, which the file leaves open.
+/// Returns true if a run shows that the head of a plan has its channels last, which the file does
+/// not state.
 pub(super) fn shows_channels_last(
     plan: &Plan,
     head: &Value,
@@ -127,8 +128,8 @@ pub(super) fn shows_channels_last(
     }
 }
 
-/// Decides which of the three axes behind the batch counts channels: the other two are in the
-/// proportion of the image. If both ends fit, the channels are where the image has them.
+/// Returns which of the three axes after the batch counts channels: the other two have the
+/// proportions of the image. If both ends fit, the channels are where the image has them.
 fn channel_axis(
     [first, second, third]: [usize; 3],
     (height, width): Size,
@@ -168,12 +169,12 @@ fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<&'static Task>) -> Er
         Some(task) => format!("class scores {} (`task = {task}`)", task.output_axes),
         None => "class scores [N,C] or [N,C,H,W]".to_owned(),
     };
-    Error::output(output, format!("its sizes are {sizes}, where {wanted} are expected")).with_hint(
+    Error::output(output, format!("its sizes are {sizes}: expected {wanted}")).with_hint(
         "choose another output with `output_name`, or export the model up to its logits",
     )
 }
 
-/// Class ids are 16-bit, and the largest stands for "none".
+/// Largest number of classes: class ids are 16-bit, and the largest id means "none".
 const MOST_CLASSES: usize = 65_534;
 
 fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
@@ -187,15 +188,15 @@ fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
         }
         (_, 1) if head.cut_off.contains(&"ArgMax") => refused(
             "an argmax over one class is always 0".to_owned(),
-            "export the model up to its logits: one channel then stands for two classes",
+            "export the model up to its logits: one channel then means two classes",
         ),
         (Some("Softmax"), 1) => refused(
             "a softmax over one class is always 1".to_owned(),
-            "export the model up to its logits: one channel then stands for two classes",
+            "export the model up to its logits: one channel then means two classes",
         ),
         (Some("Sigmoid"), 2..) => refused(
             format!(
-                "a sigmoid over {channels} channels says that several classes can hold at once \
+                "a sigmoid over {channels} channels means that several classes can hold at once \
                  (multi-label), which is not supported"
             ),
             "if exactly one class holds, export the model again without the sigmoid",
@@ -223,14 +224,14 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
             Ok(ScoreKind::Probabilities)
         }
         (Some(Role::Probabilities), _) => unclear(
-            "it should hold probabilities, but is not within 0 and 1, or does not sum to 1 over \
-             the classes",
-            "where it holds scores before a softmax, say so: `scores = logits`; else export the \
-             model up to its logits",
+            "it should contain probabilities, but is not between 0 and 1, or does not sum to 1 \
+             over the classes",
+            "if it contains scores before a softmax, state that: `scores = logits`; else export \
+             the model up to its logits",
         ),
         (None, ValueRange::WithinOne | ValueRange::WholeNumbers) => unclear(
-            "whether it holds logits is unclear",
-            "say what it holds: `scores = logits`, or `scores = probabilities`; class ids are no \
+            "it is unclear if it contains logits",
+            "state its content: `scores = logits`, or `scores = probabilities`; class ids are not \
              scores: export the model up to its logits",
         ),
     }
@@ -239,13 +240,13 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
 /// Range of values.
 #[derive(Debug, PartialEq, Eq)]
 enum ValueRange {
-    /// Within 0 and 1, and their sum over the classes is 1.
+    /// Between 0 and 1, with a sum of 1 over the classes.
     Probabilities,
-    /// Within 0 and 1.
+    /// Between 0 and 1.
     WithinOne,
-    /// Integers, as class ids are.
+    /// Integers, like class ids.
     WholeNumbers,
-    /// None of these.
+    /// Anything else.
     Free,
 }
 

@@ -1,8 +1,8 @@
 //! Sizes that a network takes, found by trying after it refused one.
 //!
-//! Networks that halve an image and join it again with itself take sides that are multiples of
-//! a number; others shrink a small image to nothing, or have one size baked in. Which it is
-//! cannot be read from the graph in general, but a run on noise shows it.
+//! Networks with skip connections between halved maps take only sides that are multiples of a
+//! number; others shrink a small image to nothing, or have a fixed size. In general the graph does
+//! not tell which sizes work, but a run on noise does.
 
 use crate::error::Error;
 use crate::input::preprocessing::ModelInput;
@@ -16,7 +16,7 @@ const MULTIPLES: [usize; 9] = [2, 4, 8, 16, 32, 64, 7, 14, 28];
 /// Sides of square images that networks are trained with.
 const TRAINED: [usize; 9] = [224, 256, 384, 512, 299, 518, 128, 64, 32];
 
-/// A side from which on an image is not too small for a network.
+/// Smallest side at which no network finds an image too small.
 const SMALL: usize = 256;
 
 /// Number of sizes that start a search; a search is a dozen runs.
@@ -76,7 +76,7 @@ impl Sizes {
 }
 
 impl Found {
-    /// Returns whether the result for another size holds for this one.
+    /// Returns true if the result for another size holds for this one.
     fn answers(&self, (height, width): Size) -> bool {
         match *self {
             Self::Multiple(of) => !height.is_multiple_of(of) || !width.is_multiple_of(of),
@@ -184,8 +184,8 @@ impl Search<'_> {
         Found::Nothing(self.tried)
     }
 
-    /// Whether it is the multiple that made `size` work: so does the next odd one and the
-    /// image's size rounded up, and one pixel more does not.
+    /// Returns true if `size` works because its sides are multiples of the number: the next odd
+    /// multiple and the image's size rounded up work too, and one pixel more does not.
     fn is_multiple(&mut self, of: usize, size: Size) -> bool {
         let next = self.with_fixed((size.0 + 2 * of, size.1 + 2 * of));
         let beyond = self.with_fixed((size.0 + 1, size.1 + 1));
@@ -201,7 +201,7 @@ impl Search<'_> {
         (self.fixed.0.unwrap_or(height), self.fixed.1.unwrap_or(width))
     }
 
-    /// Returns whether a size works that was not tried before.
+    /// Tries a size that was not tried before, and returns true if it works.
     fn works(&mut self, size: Size) -> bool {
         if self.tried.contains(&size) {
             return false;
@@ -218,8 +218,8 @@ impl Search<'_> {
 mod tests {
     use super::*;
 
-    /// What is said of a size by a model that takes what `takes` says, and how many runs the
-    /// search took.
+    /// Returns the explanation for a size of a model that takes the sizes for which `takes` is
+    /// true, and the number of runs of the search.
     fn said(size: Size, takes: impl Fn(Size) -> bool) -> (String, String, usize) {
         let mut runs = 0;
         let mut count = |size| {

@@ -1,25 +1,23 @@
-//! When an image has been sampled enough.
+//! Rules by which an image has enough samples.
 //!
-//! An image is looked at whenever a block of 31 samples has ended. What is asked of it is the
-//! error that is left by having drawn so many samples and not infinitely many ([`StopTarget`]); when
-//! it is within the tolerance, sampling ends. Looking again and again would find small
-//! errors by chance, so each look is held to more than a single one would be:
+//! After each block of 31 samples, the error that is due to their finite number is estimated
+//! ([`StopTarget`]). Sampling ends when it is within the tolerance. Repeated tests would find small
+//! errors by chance, so each test is stricter than a single one would be:
 //!
 //! - By the spread of the samples: the asymptotic confidence sequence of Waudby-Smith et al., a
-//!   bound that holds at all looks at once. It takes samples for independent ones, which overstates
-//!   the error of stratified draws, and so is on the safe side with those.
-//! - By the spread between the means of blocks, from the second on: Student's t, with what is left
-//!   of the chance of an error spent evenly over the looks. Blocks are independent however the
-//!   samples within them hang together, but few of them say little: this begins to
-//!   win at about five.
+//!   bound that holds at all tests at once. It assumes independent samples, which overstates the
+//!   error of stratified draws and is therefore safe for them.
+//! - By the spread of the means of blocks, from the second block on: Student's t, with the error
+//!   probability divided evenly among the tests. Blocks are independent even if the samples within
+//!   them are not, but few of them tell little: this bound becomes the smaller one at about five.
 //!
-//! Each has half of the chance of being wrong, and the better one counts. Both are exact only for
-//! bell-shaped means, which those of 31 samples nearly are, but where few samples differ from all
-//! others: what did not come up yet is not in the spread. The pixels of a map vouch for each
-//! other; where there is but one score, a sample in which all classes are equally likely is
-//! imagined beside those that were drawn when errors are estimated (without it, 7 % of the digits
-//! were further off than a tolerance of 0.05 nat, instead of the 5 % that are promised). So single
-//! scores take many samples for a small error: about 3 divided by it for a probability.
+//! Each bound gets half of the error probability, and the smaller one counts. Both are exact only
+//! for normally distributed means. Means of 31 samples are nearly normal, unless few samples differ
+//! from all others: an event that has not occurred yet does not show in the spread. The pixels of a
+//! map compensate for each other. For a single score, errors are therefore estimated with one more
+//! pseudo-sample in which all classes are equally likely; without it, 7 % of the digits missed a
+//! tolerance of 0.05 nat instead of the promised 5 %. So a single score takes many samples for a
+//! small error: about 3 divided by the error for a probability.
 //!
 //! # References
 //! - I. Waudby-Smith, D. Arbour, R. Sinha, E. H. Kennedy, A. Ramdas (2024), *Time-uniform central
@@ -33,12 +31,12 @@ use crate::random;
 use crate::sums::{CategoricalSums, SamplingError, Sums, VarianceSource};
 use crate::task::{DefaultStop, Item, StopTarget, Task};
 
-/// When sampling ends.
+/// Rule by which sampling ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Stop {
     /// `class=0.01` in classification; `predictive_entropy=0.02` for maps.
     ByTask,
-    /// By this rule.
+    /// This rule.
     Rule(StopRule),
 }
 
@@ -55,25 +53,25 @@ impl Stop {
     }
 }
 
-/// When sampling ends before the last sample.
+/// Rule by which sampling ends before the last sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StopRule {
-    /// The quantity that must be known well enough.
+    /// Quantity whose error must be small.
     pub target: StopTarget,
-    /// Its largest error, see [`StopTarget`]: in the open interval (0, 1) for a class, else
-    /// positive.
+    /// Largest error of the target ([`StopTarget`]): in the open interval (0, 1) for a class,
+    /// positive for others.
     pub tolerance: f64,
 }
 
 /// Samples of a block.
 const BLOCK: u32 = random::BLOCK as u32;
 
-/// The chance that an error is larger than the tolerance, for what is not itself a chance.
+/// Probability that the error is larger than the tolerance, for targets that are not probabilities.
 const SIGNIFICANCE: f64 = 0.05;
 
 impl StopRule {
     /// # Errors
-    /// If the tolerance is out of range.
+    /// Fails if the tolerance is out of range.
     pub fn check(&self) -> Result<()> {
         let most = if self.target == StopTarget::Class { 1.0 } else { f64::INFINITY };
         if self.tolerance > 0.0 && self.tolerance < most {
@@ -81,13 +79,15 @@ impl StopRule {
         }
         let name = self.target.name();
         let expected = match self.target {
-            StopTarget::Class => "a chance or share between 0 and 1, such as class=0.01",
+            StopTarget::Class => {
+                "a probability or fraction between 0 and 1, such as class=0.01"
+            }
             StopTarget::PredictiveEntropy => {
                 "an error in nats above 0, such as predictive_entropy=0.01"
             }
             StopTarget::Probability => "an error above 0, such as probability=0.01",
         };
-        let message = format!("{name}={} is no tolerance", self.tolerance);
+        let message = format!("{name}={} is not a tolerance", self.tolerance);
         Err(Error::setting("tolerance", message).with_hint(format!("give {expected}")))
     }
 }
@@ -98,7 +98,7 @@ pub(super) struct StoppingTest {
     rule: StopRule,
     task: &'static Task,
     n_classes: usize,
-    /// Times that an image may be looked at: one less than its blocks.
+    /// Most tests of an image: one less than its blocks.
     most: u32,
 }
 
@@ -113,7 +113,7 @@ impl StoppingTest {
         Self { rule, task, n_classes, most }
     }
 
-    /// Ends a block, in parallel on the current thread pool of rayon, and says whether the samples
+    /// Ends a block, in parallel on the current thread pool of rayon. Returns true if the samples
     /// so far are enough.
     pub(super) fn should_stop(&self, reduction: &mut CategoricalSums) -> bool {
         reduction.end_group();
@@ -152,8 +152,8 @@ impl StoppingTest {
         error.is_some_and(|error| error <= tolerance)
     }
 
-    /// By how many standard errors a mean may be wrong after so many blocks, up to a chance of
-    /// `significance` over all looks.
+    /// Returns the largest error of a mean after this number of blocks, in standard errors; it is
+    /// larger with probability `significance` over all tests.
     fn margins(
         &self,
         n_blocks: u32,
@@ -170,8 +170,9 @@ impl StoppingTest {
     }
 }
 
-/// By how many standard errors the mean of `n` independent samples may be wrong, at every `n` at
-/// once, up to a chance of `significance` (two-sided): narrowest at one block.
+/// Returns the largest error of the mean of `n` independent samples, in standard errors. It is
+/// larger at some `n` with probability `significance` (two-sided). The bound is narrowest at one
+/// block.
 ///
 /// `sqrt(2 (n r + 1) / (n r) ln(sqrt(n r + 1) / a))` with `r` the square of the paper's ρ.
 fn anytime_margin(n: u32, significance: f64) -> f64 {
@@ -181,8 +182,8 @@ fn anytime_margin(n: u32, significance: f64) -> f64 {
     (2.0 * (scaled + 1.0) / scaled * ((scaled + 1.0).sqrt() / significance).ln()).sqrt()
 }
 
-/// By how many standard errors the mean of `n` bell-shaped numbers may be wrong, up to a chance
-/// of `significance` (two-sided).
+/// Returns the largest error of the mean of `n` normally distributed numbers, in standard errors;
+/// it is larger with probability `significance` (two-sided).
 fn student_margin(n: u32, significance: f64) -> f64 {
     let quantile = |student: StudentsT| student.inverse_cdf(1.0 - significance / 2.0);
     StudentsT::new(0.0, 1.0, f64::from(n) - 1.0).map_or(f64::INFINITY, quantile)

@@ -1,4 +1,4 @@
-//! Changes that let constants count the images of a run.
+//! Changes that make constants follow the number of images of a run.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::onnx::proto;
 
 const BATCH: &str = "mcdrop::batch";
 
-/// Nodes to put in and inputs to change, by the position of the node that reads them.
+/// Nodes to insert and inputs to change, by the position of the node that reads them.
 pub(super) struct Edits {
     image: String,
     batch: usize,
@@ -21,12 +21,12 @@ impl Edits {
         Self { image, batch, before: BTreeMap::new(), inputs: Vec::new(), number: 0 }
     }
 
-    /// Lets an input of a node be another tensor.
+    /// Replaces an input of a node by another tensor.
     pub(super) fn replace(&mut self, reader: usize, input: usize, tensor: String) {
         self.inputs.push((reader, input, tensor));
     }
 
-    /// A name of its own for a tensor that is put in.
+    /// Returns a unique name for an inserted tensor.
     fn name(&mut self) -> String {
         self.number += 1;
         format!("mcdrop::open::{}", self.number)
@@ -48,7 +48,7 @@ impl Edits {
         output
     }
 
-    /// A copy of a node of the graph, with one input changed; what it writes.
+    /// Inserts a copy of a node with one input changed, and returns its output.
     pub(super) fn copy(
         &mut self,
         reader: usize,
@@ -67,7 +67,7 @@ impl Edits {
         output
     }
 
-    /// A list of `length` ones, but for the images of the run at `entry`.
+    /// Inserts a list of `length` ones, with the number of images at `entry`.
     fn count(&mut self, reader: usize, length: usize, entry: usize) -> String {
         let ones = |n: usize| vec![1; n];
         let mut parts = Vec::new();
@@ -88,8 +88,8 @@ impl Edits {
         output
     }
 
-    /// A list of sizes whose `entry` is as many times as large as the run has more images than
-    /// the file.
+    /// Inserts a list of sizes whose `entry` is multiplied by the images of the run and divided by
+    /// those of the file.
     pub(super) fn scaled(
         &mut self,
         reader: usize,
@@ -108,7 +108,7 @@ impl Edits {
         self.add(reader, "Div", &[&product, &divisor])
     }
 
-    /// The first slice of a constant that has one for each image of the file.
+    /// Inserts the first slice of a constant that has one slice for each image of the file.
     pub(super) fn first(&mut self, reader: usize, tensor: &str, axis: usize) -> String {
         if self.batch == 1 {
             return tensor.to_owned();
@@ -121,7 +121,7 @@ impl Edits {
         output
     }
 
-    /// A constant of `rank` axes with its first slice for each image of the run.
+    /// Inserts a constant of `rank` axes with its first slice repeated for each image of the run.
     pub(super) fn repeated(
         &mut self,
         reader: usize,

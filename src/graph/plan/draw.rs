@@ -1,4 +1,5 @@
-//! Draws made ready to run: rows, seed and site written into their nodes, or nothing random.
+//! Last change of the draws before they run: writes row axis, seed and site into their nodes, or
+//! removes the randomness.
 
 use super::{SiteAxis, SuffixKind};
 use crate::graph::apply::{filled, node};
@@ -8,7 +9,7 @@ use crate::onnx::proto::{self, Attribute};
 use crate::operator::{self, IMAGE_KEY, SAMPLE};
 use crate::random::Draws;
 
-/// Rewrites every draw among the nodes and in their bodies.
+/// Rewrites every draw among the nodes and in their subgraphs.
 pub(in crate::graph) fn finish(
     nodes: &mut [proto::Node],
     active: &[ActiveSite],
@@ -43,7 +44,7 @@ pub(in crate::graph) fn finish(
     }
 }
 
-/// What the draw is without randomness.
+/// Returns the node that replaces a draw without randomness.
 fn without(drawn: &proto::Node, active: &ActiveSite) -> proto::Node {
     let input = drawn.input.first().map(String::as_str).unwrap_or_default();
     let off = match active.draw {

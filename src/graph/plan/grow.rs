@@ -1,4 +1,5 @@
-//! Tensors at the cut that need not be repeated for the rows of a run: what reads them grows them.
+//! Tensors at the cut that need not be repeated for the rows of a run, because their readers repeat
+//! them.
 
 use std::collections::HashSet;
 
@@ -8,12 +9,12 @@ use crate::graph::split_concat::adds_halves;
 use crate::onnx::proto;
 use crate::operator;
 
-/// What can take one row for all rows of a run.
+/// Cuts and draws that take one row for all rows of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Growing {
-    /// For each tensor of [`Plan::cuts`].
+    /// True for each tensor of [`Plan::cuts`] that stays one row.
     pub(crate) cuts: Vec<bool>,
-    /// For each draw.
+    /// True for each draw that makes the rows of a run from one row.
     pub(crate) draws: Vec<bool>,
 }
 

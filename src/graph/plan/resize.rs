@@ -1,4 +1,4 @@
-//! A last bilinear resize of the logits, which the sums do tile by tile instead.
+//! The last bilinear resize of logits, which the sums can compute tile by tile instead.
 
 use super::Plan;
 use crate::head::{HeadTensor, Role};
@@ -14,9 +14,9 @@ pub(crate) struct LastResize {
 }
 
 impl LastResize {
-    /// Returns the resize that each head comes out of; `None` if one of them does not end in a
-    /// resize of logits. Only a run can show whether the sums compute the same, because its sizes
-    /// may be anything.
+    /// Returns the resize that writes each head; `None` if one of them does not end in a resize of
+    /// logits. Only a run can show that the sums compute the same, because the sizes may be
+    /// anything.
     pub(crate) fn of_heads(plan: &Plan) -> Option<Vec<Self>> {
         let index = GraphIndex::new(&plan.model.graph);
         plan.heads.iter().map(|head| Self::of_head(plan, head, &index)).collect()
@@ -34,7 +34,7 @@ impl LastResize {
     }
 }
 
-/// Where a linear resize without antialiasing takes its values from; `None` for other nodes.
+/// Returns the coordinates of a linear resize without antialiasing; `None` for other nodes.
 fn coordinates(node: &proto::Node, opset: i64) -> Option<Coordinates> {
     let text = |name| node.string(name);
     let is_on = |name| node.int(name).is_some_and(|i| i != 0);

@@ -5,9 +5,9 @@ use crate::onnx::ElementType;
 use crate::onnx::typed as of_type;
 
 impl Plan {
-    /// The whole model with each dropout outside of bodies a product with an input
-    /// `mask::TENSOR` of this element type (f32, cast where the site is not), or without masks
-    /// the draws off and what they drop from added as outputs.
+    /// Returns the whole model. With masks, each dropout outside of subgraphs is a product with an
+    /// f32 input `mask::TENSOR`, cast to this element type. Without masks, the draws are off, and
+    /// the tensors that they drop from are outputs.
     pub(crate) fn uncut(&self, masks: Option<&[ElementType]>) -> Vec<u8> {
         let mut graph = self.model.graph.clone();
         let mut outputs: Vec<String> = self.heads.tensors().map(str::to_owned).collect();
@@ -43,7 +43,7 @@ impl Plan {
         self.writing(graph, &outputs)
     }
 
-    /// The whole file with its own dropouts, the first one's output added.
+    /// Returns the whole file with its own dropouts; the output of the first one is an output too.
     pub(crate) fn native(&self, file: &Model) -> Vec<u8> {
         let mut outputs: Vec<String> = self.heads.tensors().map(str::to_owned).collect();
         outputs.push(self.active[0].output.clone());

@@ -1,4 +1,4 @@
-//! What stands between a linear layer and the concatenation that it reads.
+//! The nodes between a linear layer and the concatenation that it reads.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use super::channels::Channels;
 use crate::graph::reach::Reach;
 use crate::onnx::{GraphIndex, proto};
 
-/// Operators that change every value for itself, with constants or none.
+/// Operators that change each value separately, with constants or without.
 const POINTWISE: [&str; 18] = [
     "Abs",
     "Celu",
@@ -28,16 +28,16 @@ const POINTWISE: [&str; 18] = [
     "Tanh",
 ];
 
-/// Operators that work on each channel of an image for itself.
+/// Operators that work on each channel of an image separately.
 const POOLING: [&str; 4] =
     ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"];
 
 /// A node of the chain.
 pub(super) struct Link<'a> {
     pub(super) node: &'a proto::Node,
-    /// Which of its inputs is the data.
+    /// Position of the data among its inputs.
     pub(super) data: usize,
-    /// Inputs that hold a value for each channel, and the axis that counts them.
+    /// Inputs with a value for each channel, and the axis that counts channels.
     pub(super) by_channel: Vec<(usize, i64)>,
 }
 
@@ -49,14 +49,14 @@ pub(super) struct Part<'a> {
 }
 
 pub(super) struct Chain<'a> {
-    /// From the concatenation on.
+    /// The nodes, from the concatenation on.
     pub(super) links: Vec<Link<'a>>,
     pub(super) parts: Vec<Part<'a>>,
 }
 
 impl<'a> Chain<'a> {
-    /// The chain up from a tensor to the first concatenation; `None` where something else comes
-    /// first, or sizes are not known.
+    /// Follows a tensor back to the first concatenation. `None` if another operator comes first, or
+    /// if sizes are unknown.
     pub(super) fn of(
         (graph, reach, random): (&'a proto::Graph, &Reach<'a>, &HashSet<usize>),
         channels: &Channels<'_, 'a>,
@@ -81,7 +81,7 @@ impl<'a> Chain<'a> {
         None
     }
 
-    /// The places of the channels of one kind, among all of the concatenation.
+    /// Returns the positions of the random channels or of the others in the concatenation.
     pub(super) fn channels_of(&self, is_random: bool) -> Vec<i64> {
         let (mut first, mut places) = (0, Vec::new());
         for part in &self.parts {
@@ -160,7 +160,7 @@ fn link<'a>(
     }
 }
 
-/// Whether a tensor is a constant, also one that a node holds.
+/// Returns true for initializers and for outputs of `Constant` nodes.
 fn is_fixed<'a>(index: &GraphIndex<'a>) -> impl Fn(&'a String) -> bool {
     move |name| {
         name.is_empty()

@@ -1,15 +1,15 @@
-//! How many channels a tensor has, by what the file says and by the weights around it.
+//! Numbers of channels of tensors, from the declarations of the file and from the weights around.
 
 use crate::onnx::{GraphIndex, proto};
 use crate::operator;
 
-/// Looks up counts along one axis: that of channels (1), or the last (-1).
+/// Lookup of sizes along one axis: that of channels (1), or the last (-1).
 pub(super) struct Channels<'m, 'a> {
     index: &'m GraphIndex<'a>,
     axis: i64,
 }
 
-/// No tensor is followed further than this.
+/// Largest number of nodes that a tensor is followed through.
 const DEEPEST: usize = 64;
 
 impl<'m, 'a> Channels<'m, 'a> {

@@ -1,15 +1,15 @@
-//! Where the units of a row lie in a tensor.
+//! Positions of the units of a row in a tensor.
 
-/// Units of a task: their words fit the first-level cache beside the values.
+/// Units per task, so that their words and values fit the first-level cache.
 pub(super) const TILE: usize = 2048;
 
-/// Units that lie side by side in memory, for every row.
+/// Units that are contiguous in memory in every row.
 pub(super) struct Run {
     pub(super) first_unit: usize,
     /// Offset of row 0; row `r` is `r * row_stride` further.
     pub(super) offset: usize,
     pub(super) length: usize,
-    /// All its elements belong to the first unit.
+    /// True if all elements belong to the first unit.
     pub(super) is_one_unit: bool,
 }
 
@@ -19,7 +19,7 @@ pub(super) struct Layout {
     row_stride: usize,
 }
 
-/// An axis of a row's share of a tensor.
+/// An axis of the part of a tensor that belongs to a row.
 #[derive(Clone, Copy)]
 struct Extent {
     size: usize,
@@ -67,7 +67,7 @@ impl Layout {
         run.offset + row * self.row_stride
     }
 
-    /// Runs in tiles: which run, from where, to where.
+    /// Returns the tiles of the runs: number of the run, start and end.
     pub(super) fn tasks(&self) -> Vec<(usize, usize, usize)> {
         let tiles = |(i, run): (usize, &Run)| {
             let length = run.length;
@@ -77,7 +77,8 @@ impl Layout {
     }
 }
 
-/// The axes of a row's share, in the order of its units: slices, axes before, axes behind.
+/// Returns the axes of a row's part in the order of its units: slices, axes before the row axis,
+/// axes after it.
 fn extents(
     sizes: &[usize],
     rows: Option<(usize, usize)>,
@@ -107,7 +108,8 @@ fn extents(
     extents
 }
 
-/// Runs as long as memory and units go together: the last axes that join are one.
+/// Returns the longest runs that are contiguous in memory and in units: the last axes are merged as
+/// far as possible.
 fn runs(extents: &[Extent]) -> Vec<Run> {
     let (mut length, mut outer) = (1, extents.len());
     let mut is_one_unit: Option<bool> = None;
@@ -150,8 +152,8 @@ fn runs(extents: &[Extent]) -> Vec<Run> {
 mod tests {
     use super::*;
 
-    /// The unit of each element and the row it belongs to, by the definition: the row axis's
-    /// slices first, then the axes before it, then those behind.
+    /// Returns the unit and the row of each element by the definition: first the slices of the row
+    /// axis, then the axes before it, then those after it.
     fn expected(shape: &[i64], axis: usize, rows: usize) -> Vec<(usize, usize)> {
         let sizes: Vec<usize> = shape.iter().map(|&n| n as usize).collect();
         let (outer, size) = (sizes[..axis].iter().product::<usize>(), sizes[axis]);
