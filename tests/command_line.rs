@@ -197,7 +197,7 @@ fn deterministic_draws_no_sample() {
     assert_eq!(&row[5], &row[7], "probability is the deterministic one");
     let number = |i: usize| row[i].parse::<f32>().unwrap();
     assert!(number(10) < 1e-6, "no mutual information: {}", number(10));
-    assert_eq!(&row[18], "0", "no samples");
+    assert_eq!(&row[row.len() - 3], "0", "no samples");
 }
 
 #[test]
