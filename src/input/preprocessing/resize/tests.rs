@@ -223,6 +223,7 @@ proptest! {
 /// Prints the time of each arithmetic for a photo of 1920 x 1280 pixels.
 #[test]
 #[ignore = "prints times: run with --ignored --nocapture"]
+#[expect(clippy::print_stdout, reason = "prints the measured times")]
 fn photos_are_resized_with_every_arithmetic() {
     let size = Size { width: 1920, height: 1280 };
     let values = (0..size.width * size.height * 3).map(|i| (i * 7919 % 251) as u8);
