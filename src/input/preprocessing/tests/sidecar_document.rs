@@ -30,7 +30,7 @@ fn the_document_lists_every_setting_with_its_default() {
         let first = cell.split([' ', ';']).next().unwrap();
         match default {
             Some(default) => {
-                assert_eq!(first.trim_matches('`'), default, "{key}: {cell}")
+                assert_eq!(first.trim_matches('`'), default, "{key}: {cell}");
             }
             None => assert!(!first.starts_with('`'), "{key} has no default: {cell}"),
         }
