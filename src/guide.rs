@@ -13,6 +13,7 @@ pages! {
     evaluation: "evaluation.md",
     exporting: "exporting.md",
     figures: "figures.md",
+    formats: "formats.md",
     images: "images.md",
     measures: "measures.md",
     options: "options.md",

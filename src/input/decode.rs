@@ -15,6 +15,7 @@
 mod alpha;
 mod color;
 mod frames;
+mod ico;
 mod jpeg;
 mod orient;
 mod png;
@@ -154,7 +155,11 @@ fn decode_unguarded(
         });
     }
     sniff::check(bytes, path)?;
+    let bytes = ico::png_within(bytes).unwrap_or(bytes);
     let format = format_of(bytes, path).ok_or_else(|| sniff::refusal(bytes, path))?;
+    if format == ImageFormat::Jpeg && jpeg::is_jpeg_ls(bytes) {
+        return Err(sniff::jpeg_ls());
+    }
     if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
         let message = "JPEG: the file ends before the image does".to_owned();
         return Err(Refusal { message, hint: SAVE_AGAIN });
@@ -171,9 +176,6 @@ fn decode_unguarded(
     }
     let mut changed = Cow::Borrowed(bytes);
     if format == ImageFormat::Jpeg {
-        if let Some(raster) = jpeg::read_plain_cmyk(bytes, options.max_pixels)? {
-            return raster.into_picture(options);
-        }
         changed = jpeg::with_colors_of_libjpeg(bytes);
     }
     let mut reader = ImageReader::with_format(Cursor::new(&*changed), format);

@@ -5,18 +5,10 @@
 //!
 //! libjpeg takes the color model from a JFIF segment, else from an Adobe segment, else from the
 //! names of the components. The decoder weighs them in another order, so that their bytes are
-//! changed before it sees them.
+//! changed before it sees them. Cyan, magenta, yellow and black are taken to be inverted, as Adobe's
+//! programs, Pillow and OpenCV do, with or without an Adobe segment.
 
 use std::borrow::Cow;
-
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
-
-use super::raster::{Meaning, Raster};
-use super::{Refusal, SAVE_AGAIN, check_pixels, color};
-use crate::input::picture::Values;
 
 const START_OF_SCAN: u8 = 0xda;
 const END: u8 = 0xd9;
@@ -29,6 +21,15 @@ const RGB: [u8; 3] = *b"RGB";
 /// Returns whether the file contains the end marker of the image itself.
 pub(super) fn is_complete(bytes: &[u8]) -> bool {
     Segments { bytes, at: 0 }.any(|segment| segment.kind == END)
+}
+
+/// Returns whether the file is a JPEG-LS, which begins like a JPEG.
+pub(super) fn is_jpeg_ls(bytes: &[u8]) -> bool {
+    const FRAME_OF_LS: u8 = 0xf7;
+    let mut segments = Segments { bytes, at: 0 };
+    let frame =
+        segments.find(|segment| matches!(segment.kind, 0xc0..=0xc3 | FRAME_OF_LS));
+    frame.is_some_and(|segment| segment.kind == FRAME_OF_LS)
 }
 
 /// A segment of a file.
@@ -108,12 +109,6 @@ impl Header {
     fn is_named_rgb(&self, bytes: &[u8]) -> bool {
         self.names.iter().map(|at| bytes[*at]).eq(RGB)
     }
-
-    /// Returns whether cyan, magenta, yellow and black are stored as they are: only Adobe's programs
-    /// invert them.
-    fn is_plain_cmyk(&self) -> bool {
-        self.names.len() == 4 && self.adobe.is_none()
-    }
 }
 
 /// Returns the file with a header from which the decoder infers the color model of libjpeg.
@@ -152,35 +147,6 @@ pub(super) fn with_colors_of_libjpeg(bytes: &[u8]) -> Cow<'_, [u8]> {
         _ => {}
     }
     changed
-}
-
-/// Reads cyan, magenta, yellow and black that are not inverted; `None` for other files.
-pub(super) fn read_plain_cmyk(
-    bytes: &[u8],
-    max_pixels: u64,
-) -> Result<Option<Raster>, Refusal> {
-    if !Header::of(bytes).is_plain_cmyk() {
-        return Ok(None);
-    }
-    let refusal = |error: &dyn std::fmt::Display| {
-        let message = format!("JPEG: {}", error.to_string().replace('\n', " "));
-        Refusal { message, hint: SAVE_AGAIN }
-    };
-    let options = DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(usize::MAX)
-        .set_max_height(usize::MAX)
-        .jpeg_set_out_colorspace(ColorSpace::CMYK);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(|error| refusal(&error))?;
-    let (width, height) =
-        decoder.dimensions().ok_or_else(|| refusal(&"there is no size"))?;
-    check_pixels(width as u64, height as u64, max_pixels)?;
-    let inks = decoder.decode().map_err(|error| refusal(&error))?;
-    let values = color::of_cmyk(Values::U8(inks), 4);
-    let values = values.ok_or_else(|| refusal(&"there are no colors"))?;
-    let meaning = Meaning::Colors;
-    Ok(Some(Raster { width, height, bands: 3, meaning, alpha: None, values }))
 }
 
 /// Returns the kind of the next marker, and the bytes after it.

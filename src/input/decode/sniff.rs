@@ -291,6 +291,11 @@ pub(super) fn check(bytes: &[u8], path: &Path) -> Result<(), Refusal> {
     }
 }
 
+/// Returns the reason for refusing a JPEG-LS.
+pub(super) fn jpeg_ls() -> Refusal {
+    not_supported(&JPEG_LS)
+}
+
 /// Returns the reason for refusing a TIFF that holds the data of a camera's sensor.
 pub(super) fn camera_raw() -> Refusal {
     not_supported(&CAMERA_RAW)

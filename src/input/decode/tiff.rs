@@ -57,13 +57,16 @@ const FAX: &[u64] = &[2, 3, 4];
 
 /// Reads the page that the options name.
 pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Raster, Refusal> {
+    let directory = Directories::of(bytes).and_then(|mut pages| pages.next());
+    if directory.as_ref().is_some_and(is_camera_raw) {
+        return Err(sniff::camera_raw());
+    }
     // Errors in the structure of the file are those of the decoder.
     let mut decoder = open(bytes, Vec::new(), options)?;
     let (width, height) = decoder.dimensions().map_err(refusal)?;
     drop(decoder);
     check_pixels(width.into(), height.into(), options.max_pixels)?;
-    let mut pages = Directories::of(bytes).into_iter().flatten();
-    let directory = pages.next().ok_or_else(damaged)?;
+    let directory = directory.ok_or_else(damaged)?;
     let layout = Layout::of(&directory)?;
     let wants_bands = matches!(options.channels, Channels::Rgba | Channels::Bands(_));
     if layout.photometric == photometric::CMYK && wants_bands && options.bands.is_none() {
@@ -76,6 +79,14 @@ pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Raster, Refusa
         Exif::Apply => orientation(&directory),
         Exif::Ignore => Orientation::NoTransforms,
     }))
+}
+
+/// Returns whether a page holds the data of a camera's sensor, or is a preview of them.
+fn is_camera_raw(directory: &Directory<'_>) -> bool {
+    let photometric = directory.value(tag::PHOTOMETRIC);
+    let is_raw =
+        matches!(photometric, Some(photometric::FILTER_ARRAY | photometric::LINEAR_RAW));
+    is_raw || directory.has(tag::DNG_VERSION)
 }
 
 /// Returns the orientation of a page, or of the first directory of EXIF.
@@ -115,11 +126,6 @@ impl Layout {
         let bands = usize::try_from(value(tag::SAMPLES, 1)).map_err(|_| damaged())?;
         let bits = directory.values(tag::BITS).unwrap_or_else(|| vec![1]);
         let photometric = value(tag::PHOTOMETRIC, photometric::BLACK_IS_ZERO);
-        let is_raw =
-            matches!(photometric, photometric::FILTER_ARRAY | photometric::LINEAR_RAW);
-        if is_raw || directory.has(tag::DNG_VERSION) {
-            return Err(sniff::camera_raw());
-        }
         let first = bits.first().copied().unwrap_or(1);
         if bits.iter().any(|other| *other != first) {
             let bits: Vec<String> = bits.iter().map(u64::to_string).collect();
@@ -161,8 +167,10 @@ impl Layout {
     }
 
     /// Returns whether the decoder reads samples of so many bits. Others are read as bytes.
-    fn is_read_by_decoder(&self) -> bool {
-        matches!(self.bits, 8 | 16 | 32 | 64) || FAX.contains(&self.compression)
+    fn is_read_by_decoder(&self, directory: &Directory<'_>) -> bool {
+        let is_type = matches!(self.bits, 8 | 16 | 32 | 64);
+        // A file that leaves the number of bits out has 1.
+        is_type || !directory.has(tag::BITS) || FAX.contains(&self.compression)
     }
 
     /// Decodes the samples, with all bands of a pixel together.
@@ -174,7 +182,7 @@ impl Layout {
     ) -> Result<Samples, Refusal> {
         let mut patches =
             directory.set(tag::PHOTOMETRIC, photometric::BLACK_IS_ZERO as u32);
-        if !self.is_read_by_decoder() {
+        if !self.is_read_by_decoder(directory) {
             return self.packed(bytes, directory, (patches, options));
         }
         // What the decoder takes for gray has no bands that it could drop.
