@@ -37,7 +37,9 @@ mod split_concat;
 mod suspect;
 
 pub use crate::head::ScoresOption;
-pub(crate) use batch::{Shapes, size_model, suspected_reason, with_open_batch};
+pub(crate) use batch::{
+    BatchGuess, Shapes, size_model, suspected_reason, with_open_batch,
+};
 pub use candidates::{Candidate, InsertionPoint};
 pub use choose::SiteOptions;
 pub(crate) use converted_model::{EMBEDDED_SAMPLING, LIVE_MASKS};

@@ -16,7 +16,7 @@ use super::plan::{Plan, SuffixKind, draw};
 use crate::error::Result;
 use crate::onnx::proto;
 
-pub(crate) use rules::suspected_reason;
+pub(crate) use rules::{BatchGuess, suspected_reason};
 
 /// The sizes of tensors in a run, by name.
 pub(crate) type Shapes = HashMap<String, Vec<usize>>;
@@ -49,8 +49,9 @@ pub(crate) fn with_open_batch(
     plan: &Plan,
     shapes: &Shapes,
     batch: usize,
+    guess: BatchGuess,
 ) -> Result<Plan> {
-    let edits = rules::edits(plan, shapes, batch);
+    let edits = rules::edits(plan, shapes, batch, guess);
     let mut model = plan.model().clone();
     edits.apply(&mut model.graph);
     let graph = &mut model.graph;

@@ -10,7 +10,9 @@ use super::image;
 use super::probe_tensor::ProbeTensor;
 use super::size::Size;
 use crate::error::Error;
-use crate::graph::{Plan, Shapes, size_model, suspected_reason, with_open_batch};
+use crate::graph::{
+    BatchGuess, Plan, Shapes, size_model, suspected_reason, with_open_batch,
+};
 use crate::input::preprocessing::ModelInput;
 use crate::runtime::Value;
 
@@ -38,10 +40,18 @@ impl OpenBatch<'_> {
             return Err(reason);
         }
         let shapes = self.shapes().map_err(text)?;
-        let candidate = with_open_batch(self.plan, &shapes, self.batch).map_err(text)?;
-        self.prove(candidate).map_err(|reason| {
-            suspected_reason(self.plan, &shapes, self.batch).unwrap_or(reason)
-        })
+        let mut reason = String::new();
+        for guess in BatchGuess::ALL {
+            let candidate =
+                with_open_batch(self.plan, &shapes, self.batch, guess).map_err(text)?;
+            match self.prove(candidate) {
+                Ok(opened) => return Ok(opened),
+                // The first reason explains more.
+                Err(why) if reason.is_empty() => reason = why,
+                Err(_) => {}
+            }
+        }
+        Err(suspected_reason(self.plan, &shapes, self.batch).unwrap_or(reason))
     }
 
     /// Returns the sizes of all tensors in a run of the file's batch size.

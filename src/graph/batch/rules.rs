@@ -35,9 +35,28 @@ const BROADCASTING: [&str; 22] = [
     "MatMul",
 ];
 
+/// Guess of the axes that count images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BatchGuess {
+    /// The first axis of the batch's size, for networks that move the images behind other axes.
+    BySize,
+    /// The first axis, for networks in which other axes have the batch's size as well.
+    FirstAxis,
+}
+
+impl BatchGuess {
+    /// All guesses, in the order in which they are tried.
+    pub(crate) const ALL: [Self; 2] = [Self::BySize, Self::FirstAxis];
+}
+
 /// Returns the changes that make the constants of a plan follow the number of images.
-pub(super) fn edits(plan: &Plan, shapes: &Shapes, batch: usize) -> Edits {
-    let graph = BatchGraph::new(plan, shapes, batch);
+pub(super) fn edits(
+    plan: &Plan,
+    shapes: &Shapes,
+    batch: usize,
+    guess: BatchGuess,
+) -> Edits {
+    let graph = BatchGraph::new(plan, shapes, batch, guess);
     let mut edits = Edits::new(plan.image().name.clone(), batch);
     for position in graph.positions() {
         graph.edit(position, &mut edits);
@@ -52,7 +71,7 @@ pub(crate) fn suspected_reason(
     shapes: &Shapes,
     batch: usize,
 ) -> Option<String> {
-    let graph = BatchGraph::new(plan, shapes, batch);
+    let graph = BatchGraph::new(plan, shapes, batch, BatchGuess::BySize);
     graph.positions().into_iter().find_map(|position| {
         let node = &plan.model().graph.node[position];
         let problem = graph.problem(position)?;
@@ -70,17 +89,18 @@ struct BatchGraph<'a> {
     variable: HashSet<usize>,
     shapes: &'a Shapes,
     batch: usize,
+    guess: BatchGuess,
 }
 
 impl<'a> BatchGraph<'a> {
-    fn new(plan: &'a Plan, shapes: &'a Shapes, batch: usize) -> Self {
+    fn new(plan: &'a Plan, shapes: &'a Shapes, batch: usize, guess: BatchGuess) -> Self {
         let nodes = &plan.model().graph.node;
         let reach = Reach::new(&plan.model().graph);
         let image = plan.image().name.as_str();
         let starts = |i: &usize| reach.reads(*i).contains(&image) || is_noise(&nodes[*i]);
         let start = (0..nodes.len()).filter(starts).collect();
         let (constant, variable) = (reach.constant(), reach.downstream(&start, false));
-        Self { plan, reach, constant, variable, shapes, batch }
+        Self { plan, reach, constant, variable, shapes, batch, guess }
     }
 
     fn positions(&self) -> Vec<usize> {
@@ -97,7 +117,10 @@ impl<'a> BatchGraph<'a> {
             _ if is_noise(node) => self.open_noise(position, edits),
             "Reshape" => {
                 if let (Some(from), Some(to)) = (self.input(node, 0), self.output(node)) {
-                    let entry = reshaped_entry(&from, &to, self.batch);
+                    let entry = match self.guess {
+                        BatchGuess::BySize => reshaped_entry(&from, &to, self.batch),
+                        BatchGuess::FirstAxis => 0,
+                    };
                     self.open_entry(position, 1, entry, edits);
                 }
             }
@@ -173,7 +196,10 @@ impl<'a> BatchGraph<'a> {
     /// Returns the axis that probably counts images: the first one of the batch's size, without the
     /// last, which usually counts features. The first axis if there is none.
     fn batch_axis(&self, sizes: &[usize]) -> usize {
-        axis_of_size(sizes, self.batch).unwrap_or(0)
+        match self.guess {
+            BatchGuess::BySize => axis_of_size(sizes, self.batch).unwrap_or(0),
+            BatchGuess::FirstAxis => 0,
+        }
     }
 
     /// Returns a list that is an attribute in old operator sets and a constant input since.
@@ -276,11 +302,12 @@ impl<'a> BatchGraph<'a> {
         let Some(to) = self.output(node) else { return };
         let joined = node.int("axis").and_then(|axis| positive(axis, to.len()));
         let joins = node.is("Concat");
-        let Some(images) =
-            (0..to.len()).find(|&i| to[i] == self.batch && !(joins && joined == Some(i)))
-        else {
-            return;
+        let may_count = |&i: &usize| to[i] == self.batch && !(joins && joined == Some(i));
+        let axes = match self.guess {
+            BatchGuess::BySize => to.len(),
+            BatchGuess::FirstAxis => 1,
         };
+        let Some(images) = (0..axes.min(to.len())).find(may_count) else { return };
         for (i, name) in node.input.iter().enumerate().filter(|(_, n)| !n.is_empty()) {
             let Some(sizes) = self.shape(name).filter(|_| self.is_constant(name)) else {
                 continue;
@@ -324,7 +351,14 @@ fn axis_of_size(sizes: &[usize], size: usize) -> Option<usize> {
 /// Returns the entry of a reshape's target that probably counts images: one of the batch's size, or
 /// the one that an axis of that size is merged into, or the first.
 fn reshaped_entry(from: &[usize], to: &[usize], batch: usize) -> usize {
-    if let Some(entry) = axis_of_size(to, batch) {
+    // A part of the last axis counts features, whatever its size. One of size 1 may also be new.
+    let rows: usize = from.iter().rev().skip(1).product();
+    let counts_features = |entry: usize| {
+        let before: usize = to[..entry].iter().product();
+        before > rows || (before == rows && batch > 1)
+    };
+    if let Some(entry) = axis_of_size(to, batch).filter(|&entry| !counts_features(entry))
+    {
         return entry;
     }
     let Some(axis) = axis_of_size(from, batch) else { return 0 };
@@ -364,6 +398,13 @@ mod tests {
         assert_eq!(entry(&[9, 1, 8], &[9, 4, 2]), 1);
         assert_eq!(entry(&[9, 1, 8], &[9, 8]), 0);
         assert_eq!(entry(&[9, 8], &[9, 1, 8]), 1);
+    }
+
+    #[test]
+    fn parts_of_the_last_axis_do_not_count_images() {
+        assert_eq!(reshaped_entry(&[16, 16, 144], &[16, 16, 3, 4, 12], 4), 0);
+        assert_eq!(reshaped_entry(&[16, 16, 36], &[16, 16, 3, 1, 12], 1), 0);
+        assert_eq!(reshaped_entry(&[36, 8], &[9, 4, 8], 4), 1);
     }
 
     #[test]
