@@ -30,9 +30,11 @@ def constants():
     rng = np.random.default_rng(0)
     first = (rng.normal(size=(8, 3, 3, 3)) * 0.6).astype(np.float32)
     last = (rng.normal(size=(3, 8, 3, 3)) * 0.8).astype(np.float32)
+    one = (rng.normal(size=(1, 8, 3, 3)) * 0.8).astype(np.float32)
     return {
         "w1": first,
         "w2": last,
+        "w2_one": one,
         "ratio": np.float32(0.3),
         "mode": np.array(True),
         "bias": np.zeros(3, np.float32),
@@ -42,13 +44,13 @@ def constants():
     }
 
 
-def save(name, tail, sizes, kind=T.FLOAT, image=None):
+def save(name, tail, sizes, kind=T.FLOAT, image=None, weight="w2"):
     """Writes conv - relu - live dropout - conv, followed by nodes that read "l" and write "y"."""
     nodes = [
         node("Conv", ["x" if image is None else "x_first", "w1"], "a", pads=[1, 1, 1, 1]),
         node("Relu", ["a"], "b"),
         H.make_node("Dropout", ["b", "ratio", "mode"], ["d"], name="drop"),
-        node("Conv", ["d", "w2"], "l" if tail else "y", pads=[1, 1, 1, 1]),
+        node("Conv", ["d", weight], "l" if tail else "y", pads=[1, 1, 1, 1]),
         *tail,
     ]
     if image is not None:
@@ -71,6 +73,7 @@ def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     argmax = node("ArgMax", ["l"], "m", axis=1, keepdims=0)
     save("logits", [], MAP)
+    save("one-channel", [], ["n", 1, "h", "w"], weight="w2_one")
     # As Ultralytics and mmdeploy export.
     save("argmax-uint8", [argmax, node("Cast", ["m"], "y", to=T.UINT8)], IDS, T.UINT8)
     save("argmax-int64", [node("ArgMax", ["l"], "y", axis=1)], ["n", 1, "h", "w"], T.INT64)

@@ -20,6 +20,7 @@ pub use threshold::{
     risk_threshold,
 };
 
+use crate::evaluate::LeftOut;
 use crate::policy::{ImageScore, Policy};
 
 /// Target of the threshold for accepting images.
@@ -82,6 +83,8 @@ pub struct Calibration {
     pub missing: usize,
     /// Number of images that cannot be used.
     pub failed: usize,
+    /// Pixels of the images that have no label.
+    pub left_out: LeftOut,
 }
 
 /// Statistics of sets of classes.

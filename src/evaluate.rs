@@ -13,8 +13,13 @@ mod streaming;
 
 pub use curves::{FIGURES, Figure, FigureKind, read as read_curves};
 pub(crate) use evaluator::for_each_image;
-pub use evaluator::{EvaluationEvent, EvaluationResult, GroundTruth, OodMasks, evaluate};
-pub use labels::{ImageLabels, LabelRename, LabelSource};
+pub use evaluator::{EvaluationEvent, EvaluationResult, GroundTruth, evaluate};
+pub use labels::{
+    IdOptions, ImageLabels, LabelMaps, LabelOptions, LabelRename, LabelSource,
+    LabelTable, LeftOut, LeftOutReason,
+};
 pub use metrics_json::{labels_of, write};
-pub use prediction_folder::{KeptArrays, PredictionArrays, PredictionFolder};
+pub use prediction_folder::{
+    KeptArrays, PredictedImage, PredictionArrays, PredictionFolder,
+};
 pub use streaming::StreamingEvaluation;

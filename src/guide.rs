@@ -15,6 +15,7 @@ pages! {
     figures: "figures.md",
     formats: "formats.md",
     images: "images.md",
+    labels: "labels.md",
     measures: "measures.md",
     options: "options.md",
     page: "page.md",

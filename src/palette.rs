@@ -3,6 +3,7 @@
 
 mod ade20k;
 mod distinct;
+mod mapillary;
 mod street;
 mod text;
 mod voc;
@@ -19,14 +20,37 @@ pub struct KnownPalette {
     /// Smallest number of these classes, counted from the first, that a model has. A class at the end
     /// for pixels without a class may be missing.
     pub least: usize,
+    /// Colors of pixels without a class in the label maps of the data set.
+    pub void: &'static [[u8; 3]],
 }
 
 /// All known palettes.
 pub const KNOWN: &[KnownPalette] = &[
-    KnownPalette { name: "cityscapes", classes: &street::CITYSCAPES, least: 19 },
-    KnownPalette { name: "camvid", classes: &street::CAMVID, least: 11 },
-    KnownPalette { name: "voc", classes: &voc::VOC, least: 21 },
-    KnownPalette { name: "ade20k", classes: &ade20k::ADE20K, least: 150 },
+    KnownPalette {
+        name: "cityscapes",
+        classes: &street::CITYSCAPES,
+        least: 19,
+        void: &street::CITYSCAPES_VOID,
+    },
+    KnownPalette {
+        name: "camvid",
+        classes: &street::CAMVID,
+        least: 11,
+        void: &[[0, 0, 0]],
+    },
+    KnownPalette { name: "voc", classes: &voc::VOC, least: 21, void: &[[224, 224, 192]] },
+    KnownPalette {
+        name: "ade20k",
+        classes: &ade20k::ADE20K,
+        least: 150,
+        void: &[[0, 0, 0]],
+    },
+    KnownPalette {
+        name: "mapillary",
+        classes: &mapillary::MAPILLARY,
+        least: 65,
+        void: &mapillary::MAPILLARY_VOID,
+    },
 ];
 
 impl KnownPalette {
@@ -48,12 +72,13 @@ impl KnownPalette {
 pub struct Palette {
     name: Option<&'static str>,
     given: Vec<[u8; 3]>,
+    void: Vec<[u8; 3]>,
 }
 
 impl Palette {
     /// Creates a palette of these colors (red, green, blue from 0 to 255).
     pub fn new(colors: Vec<[u8; 3]>) -> Self {
-        Self { name: None, given: colors }
+        Self { name: None, given: colors, void: Vec::new() }
     }
 
     /// Returns the palette with this name among [`KNOWN`].
@@ -75,23 +100,33 @@ impl Palette {
     }
 
     /// Parses a list of colors: one line per color, `RED,GREEN,BLUE` from 0 to 255 or `#rrggbb`; or
-    /// JSON, a list of `[red, green, blue]` or of `"#rrggbb"`.
+    /// JSON, a list of `[red, green, blue]` or of `"#rrggbb"`. A line `void COLOR` is the color of
+    /// pixels without a class, and does not count.
     ///
     /// # Errors
     ///
     /// Returns a message with the position of the first invalid entry.
     pub fn parse(text: &str) -> Result<Self, String> {
-        text::parse(text).map(Self::new)
+        text::parse(text).map(|text::Colors { classes, void }| Self {
+            name: None,
+            given: classes,
+            void,
+        })
     }
 
     fn known(known: &KnownPalette) -> Self {
         let colors = known.classes.iter().map(|(_, color)| *color).collect();
-        Self { name: Some(known.name), given: colors }
+        Self { name: Some(known.name), given: colors, void: known.void.to_vec() }
     }
 
     /// Returns the given colors, without the built-in ones.
     pub fn colors(&self) -> &[[u8; 3]] {
         &self.given
+    }
+
+    /// Returns the colors of pixels without a class in label maps.
+    pub fn void_colors(&self) -> &[[u8; 3]] {
+        &self.void
     }
 
     /// Returns the color of a class.
@@ -133,7 +168,10 @@ mod tests {
             assert_eq!(Palette::of_classes(&names(known, known.least - 1)), None);
         }
         let error = Palette::by_name("citiscapes").unwrap_err();
-        assert!(error.ends_with("one of cityscapes, camvid, voc, ade20k"), "{error}");
+        assert!(
+            error.ends_with("one of cityscapes, camvid, voc, ade20k, mapillary"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -303,6 +303,18 @@ impl RunRecord {
         settings.find(|setting| setting.key == key).map(|setting| setting.value.as_str())
     }
 
+    /// Returns where a setting of the preprocessing comes from.
+    pub fn preprocessing_origin(&self, key: &str) -> Option<&str> {
+        let mut settings = self.preprocessing.iter();
+        settings.find(|setting| setting.key == key).map(|setting| setting.from.as_str())
+    }
+
+    /// Returns whether id 0 of label maps means "no label" and other ids are reduced by 1; `None`
+    /// if the model's configuration does not state it.
+    pub fn reduces_zero_label(&self) -> Option<bool> {
+        self.preprocessing_setting("reduce_zero_label").map(|value| value == "true")
+    }
+
     /// Returns `true` if the network saw only the middle of images.
     pub fn is_cropped(&self) -> bool {
         self.preprocessing_setting("crop").is_some_and(|crop| crop != "none")

@@ -33,6 +33,18 @@ impl ClassMap {
     pub const NONE: u16 = u16::MAX;
 }
 
+/// Size and orientation of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageShape {
+    /// Number of rows, upright.
+    pub height: usize,
+    /// Number of columns, upright.
+    pub width: usize,
+    /// The EXIF orientation (2 to 8) that was applied to the pixels of the file; `None` if they
+    /// were upright.
+    pub orientation: Option<u8>,
+}
+
 /// A rectangle of a map, such as the part of the network's plane that shows the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Region {

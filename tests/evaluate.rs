@@ -142,18 +142,14 @@ fn accuracy_by_hand(out: &Path, labels: &Path) -> f64 {
         let bytes = fs::read(out.join(format!("probabilities/{name}.npy"))).unwrap();
         let (shape, p) = mcdrop::npy::decode(&bytes).unwrap();
         let n = shape[1] * shape[2];
-        let label = mcdrop::input::label::read_label_map(
-            &labels.join(name),
-            &mcdrop::input::label::LabelOptions::default(),
-        )
-        .unwrap();
+        let label =
+            mcdrop::input::label::read_label_map(&labels.join(name), None).unwrap();
         assert_eq!([label.height, label.width], shape[1..]);
-        for (i, label) in
-            label.classes.iter().enumerate().filter(|(_, label)| **label != 255)
+        for (i, label) in label.ids.iter().enumerate().filter(|(_, label)| **label != 255)
         {
             let best =
                 (0..shape[0]).rev().max_by(|a, b| p[a * n + i].total_cmp(&p[b * n + i]));
-            right += u64::from(best == Some(usize::from(*label)));
+            right += u64::from(best == Some(*label as usize));
             all += 1;
         }
     }

@@ -72,6 +72,9 @@ mod image_kinds;
 /// Files, folders, patterns and lists as IMAGES, and the rows they become.
 #[cfg(feature = "cli")]
 mod inputs;
+/// Label maps of many conventions and formats.
+#[cfg(feature = "cli")]
+mod labels;
 /// A folder of many images, some of them broken in every way.
 #[cfg(feature = "cli")]
 mod many_images;

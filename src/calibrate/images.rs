@@ -5,7 +5,7 @@ use super::threshold::{self, ImageLoss, RiskControl, RiskError};
 use super::{Calibration, CalibrationOptions, ThresholdTarget};
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    EvaluationEvent, ImageLabels, KeptArrays, LabelSource, PredictionFolder,
+    EvaluationEvent, ImageLabels, KeptArrays, LabelSource, LeftOut, PredictionFolder,
     for_each_image,
 };
 use crate::metric::{
@@ -22,6 +22,8 @@ pub(super) struct LabeledImage {
     pub(super) arrays: KeptArrays,
     /// True class of each item; `None` without a source of labels.
     pub(super) labels: Option<Vec<u16>>,
+    /// Pixels without a label.
+    left_out: LeftOut,
 }
 
 impl LabeledImage {
@@ -45,6 +47,7 @@ struct ScoredImage {
     score: f32,
     n_labeled: u64,
     n_wrong: u64,
+    left_out: LeftOut,
     items: LogProbabilities,
 }
 
@@ -69,6 +72,8 @@ pub fn calibrate(
     let measure = measure_index(folder, &options.score)?;
     let run = CalibrationRun { folder, labels, options, measure };
     let ScoredImages { images, missing, failed } = run.score_images(on_event)?;
+    let mut left_out = LeftOut::default();
+    images.iter().for_each(|image| left_out.add(&image.left_out));
     let mut calibration = Calibration {
         policy: Policy::new(prediction_settings(&folder.record)),
         images: images.len(),
@@ -79,6 +84,7 @@ pub fn calibrate(
         sets: None,
         missing,
         failed,
+        left_out,
     };
     run.find_thresholds(&images, &mut calibration)?;
     if options.temperature && labels.is_some() {
@@ -113,17 +119,23 @@ impl CalibrationRun<'_> {
     /// Reads the arrays and labels of an image.
     pub(super) fn open_image(&self, id: &str) -> Result<OpenedImage> {
         let arrays = self.folder.kept(id)?;
+        let mut left_out = LeftOut::default();
         let labels = match self.labels {
             None => None,
-            Some(source) => match source.labels(id, arrays.size)? {
-                ImageLabels::Missing(wanted) => return Ok(OpenedImage::Missing(wanted)),
-                ImageLabels::Classes(labels) => {
-                    check_labels(id, arrays.size.1, &labels, self.folder.n_classes)?;
-                    Some(labels)
+            Some(source) => {
+                match source.labels(&self.folder.predicted_image(id, arrays.size))? {
+                    ImageLabels::Missing(wanted) => {
+                        return Ok(OpenedImage::Missing(wanted));
+                    }
+                    ImageLabels::Classes { classes, left_out: without } => {
+                        check_labels(id, arrays.size.1, &classes, self.folder.n_classes)?;
+                        left_out = without;
+                        Some(classes)
+                    }
                 }
-            },
+            }
         };
-        Ok(OpenedImage::Labeled(LabeledImage { arrays, labels }))
+        Ok(OpenedImage::Labeled(LabeledImage { arrays, labels, left_out }))
     }
 
     /// Reads and scores all images.
@@ -197,6 +209,7 @@ impl CalibrationRun<'_> {
             score: self.score(arrays, &predicted),
             n_labeled: image.labeled_items().count() as u64,
             n_wrong: wrong.count() as u64,
+            left_out: image.left_out.clone(),
             items,
         }
     }

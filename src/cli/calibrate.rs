@@ -111,6 +111,9 @@ pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
         calibration.items,
         arguments.output.display()
     ));
+    if labels.is_some() && folder.task.has_maps() {
+        terminal::note(&calibration.left_out.describe(calibration.items));
+    }
     let all_counted = calibration.missing + calibration.failed == 0;
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
 }

@@ -160,12 +160,15 @@ fn report(
 ) -> Result<End> {
     evaluate::write(folder, result, labels)?;
     terminal::line(&table::table(result));
+    let items = result.evaluation.n_items();
     terminal::note(&format!(
-        "{} images, {} labeled items: {}",
+        "{} images, {items} labeled items: {}",
         result.evaluation.n_images().0,
-        result.evaluation.n_items(),
         folder.path().join(METRICS_FILE).display()
     ));
+    if folder.task.has_maps() {
+        terminal::note(&result.left_out.describe(items));
+    }
     if folder.path().join(PAGE).exists() {
         let folder = folder.path().display();
         terminal::note(&format!("`mcdrop report {folder}` shows this on its page"));

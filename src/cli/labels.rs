@@ -1,6 +1,6 @@
 //! Options that describe labels.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, Id};
@@ -8,14 +8,12 @@ use clap::{Args, Command, Id};
 use super::terminal;
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    EvaluationEvent, LabelRename, LabelSource, OodMasks, PredictionFolder,
+    EvaluationEvent, IdOptions, LabelOptions, LabelRename, LabelSource, PredictionFolder,
 };
-use crate::input::label::LabelOptions;
+use crate::input::label::{LabelColors, VOID};
 use crate::palette::Palette;
 use crate::record::{LabelOptionsRecord, LabelsRecord};
-
-/// Id that usually means "no label".
-const USUALLY_IGNORED: u32 = 255;
+use crate::sampling::SamplingOptions;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Labels")]
@@ -26,11 +24,12 @@ pub(super) struct LabelArguments {
     /// Ids in label maps that mean "no label" [default: 255, unless it is a class].
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     ignore_index: Option<Vec<u32>>,
-    /// Treat id 0 as "no label" and subtract 1 from every other id (ADE20K).
-    #[arg(long, hide_short_help = true)]
-    reduce_zero_label: bool,
+    /// Treat id 0 as "no label" and subtract 1 from every other id (ADE20K) [default: as in the
+    /// model's configuration].
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_short_help = true)]
+    reduce_zero_label: Option<bool>,
     /// Colors of the classes, if label maps contain colors: cityscapes, camvid, voc, ade20k,
-    /// or a file.
+    /// mapillary, or a file with a color a line; void COLOR is a color without a label.
     #[arg(long, value_name = "NAME|FILE", hide_short_help = true)]
     label_colors: Option<String>,
 }
@@ -77,9 +76,8 @@ impl LabelArguments {
         folder: &PredictionFolder,
     ) -> Result<LabelSource> {
         let of_maps = [
-            ("--match", self.rename.is_some()),
             ("--ignore-index", self.ignore_index.is_some()),
-            ("--reduce-zero-label", self.reduce_zero_label),
+            ("--reduce-zero-label", self.reduce_zero_label.is_some()),
             ("--label-colors", self.label_colors.is_some()),
         ];
         let typed = of_maps
@@ -89,17 +87,35 @@ impl LabelArguments {
             let message = "applies to label maps, but this is a classification";
             return Err(Error::setting(option, message).with_hint("leave it out"));
         }
-        let usually: &[u32] = if folder.n_classes <= USUALLY_IGNORED as usize {
-            &[USUALLY_IGNORED]
-        } else {
-            &[]
-        };
-        let options = LabelOptions {
-            ignored: self.ignore_index.clone().unwrap_or_else(|| usually.to_vec()),
-            reduce_zero: self.reduce_zero_label,
-            colors: self.colors(folder.n_classes)?,
-        };
-        LabelSource::open(labels, folder, self.rename()?, options)
+        if self.reduce_zero_label.is_none()
+            && folder.record.reduces_zero_label() == Some(true)
+        {
+            terminal::note(&format!(
+                "id 0 of the label maps means \"no label\" and other ids are reduced by 1, as in {}",
+                folder
+                    .record
+                    .preprocessing_origin("reduce_zero_label")
+                    .unwrap_or_default()
+            ));
+        }
+        let source = LabelSource::open(labels, folder, self.options(folder)?)?;
+        source.notes().iter().for_each(|note| terminal::note(note));
+        Ok(source)
+    }
+
+    /// Returns the options of the source of labels of a folder.
+    fn options(&self, folder: &PredictionFolder) -> Result<LabelOptions> {
+        Ok(LabelOptions {
+            rename: self.rename()?,
+            ids: IdOptions {
+                ignored: self.ignore_index.clone(),
+                reduce_zero: self
+                    .reduce_zero_label
+                    .or(folder.record.reduces_zero_label()),
+            },
+            colors: self.colors()?,
+            threads: SamplingOptions::default().threads,
+        })
     }
 
     /// Opens the maps of out-of-distribution pixels.
@@ -108,15 +124,20 @@ impl LabelArguments {
         masks: &Path,
         index: u16,
         folder: &PredictionFolder,
-    ) -> Result<OodMasks> {
+    ) -> Result<LabelSource> {
         if !folder.task.has_maps() {
             let message = "applies to pixels, but this is a classification";
             return Err(Error::setting("--ood-masks", message)
                 .with_hint("use predictions of out-of-distribution images: --ood OUT"));
         }
-        let options = LabelOptions::default();
-        let maps = LabelSource::open(masks, folder, self.rename()?, options)?;
-        Ok(OodMasks { maps, index })
+        let options = LabelOptions {
+            rename: self.rename()?,
+            threads: SamplingOptions::default().threads,
+            ..LabelOptions::default()
+        };
+        let source = LabelSource::open_masks(masks, index, folder, options)?;
+        source.notes().iter().for_each(|note| terminal::note(note));
+        Ok(source)
     }
 
     fn rename(&self) -> Result<Option<LabelRename>> {
@@ -126,8 +147,8 @@ impl LabelArguments {
         }
     }
 
-    fn colors(&self, n_classes: usize) -> Result<HashMap<[u8; 3], u16>> {
-        let Some(typed) = &self.label_colors else { return Ok(HashMap::new()) };
+    fn colors(&self) -> Result<Option<LabelColors>> {
+        let Some(typed) = &self.label_colors else { return Ok(None) };
         let palette = Palette::by_name(typed).or_else(|_| {
             let text = std::fs::read_to_string(typed)
                 .map_err(|error| Error::read(typed.as_ref(), error))?;
@@ -137,8 +158,11 @@ impl LabelArguments {
                 )
             })
         })?;
-        let classes = 0..u16::try_from(n_classes).unwrap_or(u16::MAX);
-        Ok(classes.rev().map(|class| (palette.color(class), class)).collect())
+        let void = palette.void_colors().iter().map(|color| (*color, VOID));
+        let classes = 0..u16::try_from(palette.colors().len()).unwrap_or(u16::MAX);
+        // Of equal colors, the first class counts.
+        let classes = classes.rev().map(|class| (palette.color(class), u32::from(class)));
+        Ok(Some(void.chain(classes).collect()))
     }
 }
 

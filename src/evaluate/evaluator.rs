@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use super::labels::{ImageLabels, LabelSource};
-use super::prediction_folder::{PredictionArrays, PredictionFolder};
+use super::labels::{ImageLabels, LabelSource, LeftOut};
+use super::prediction_folder::{PredictedImage, PredictionArrays, PredictionFolder};
 use crate::error::{Error, Result};
 use crate::metric::{
     Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, ImageInput, ImageSummary,
@@ -47,6 +47,8 @@ pub struct EvaluationResult {
     pub missing: usize,
     /// Number of images whose label or prediction cannot be used.
     pub failed: usize,
+    /// Pixels of the evaluated images that have no label.
+    pub left_out: LeftOut,
 }
 
 impl EvaluationResult {
@@ -61,22 +63,17 @@ impl EvaluationResult {
 pub struct GroundTruth {
     /// True classes; `None` if no item has a label.
     pub labels: Option<LabelSource>,
-    /// Masks of the pixels outside the distribution.
-    pub masks: Option<OodMasks>,
-}
-
-/// Maps of the pixels outside the distribution.
-#[derive(Debug)]
-pub struct OodMasks {
-    /// The maps.
-    pub maps: LabelSource,
-    /// Id of pixels outside the distribution. 0 is inside; pixels with other ids do not count.
-    pub index: u16,
+    /// Masks of the pixels outside the distribution ([`LabelSource::open_masks`]): class 1 is
+    /// outside, class 0 inside.
+    pub masks: Option<LabelSource>,
 }
 
 /// Summary of an image, or the reason why there is none.
 pub(super) enum SummaryOutcome {
-    Done(Box<ImageSummary>),
+    Done {
+        summary: Box<ImageSummary>,
+        left_out: LeftOut,
+    },
     /// The image has no label; the string names what was expected.
     Missing(String),
 }
@@ -86,11 +83,17 @@ pub(super) struct Evaluator {
     evaluation: Evaluation,
     missing: usize,
     failed: usize,
+    left_out: LeftOut,
 }
 
 impl Evaluator {
     pub(super) fn new(spec: EvaluationSpec) -> Self {
-        Self { evaluation: Evaluation::new(spec), missing: 0, failed: 0 }
+        Self {
+            evaluation: Evaluation::new(spec),
+            missing: 0,
+            failed: 0,
+            left_out: LeftOut::default(),
+        }
     }
 
     /// Adds an image with labels.
@@ -102,7 +105,11 @@ impl Evaluator {
     ) {
         let added = summary.and_then(|summary| match summary {
             SummaryOutcome::Missing(wanted) => Ok(Some(wanted)),
-            SummaryOutcome::Done(image) => self.evaluation.add(*image).map(|()| None),
+            SummaryOutcome::Done { summary, left_out } => {
+                self.evaluation.add(*summary)?;
+                self.left_out.add(&left_out);
+                Ok(None)
+            }
         });
         match added {
             Ok(None) => on_event(EvaluationEvent::Counted { id }),
@@ -126,7 +133,7 @@ impl Evaluator {
     ) {
         let added = summary.and_then(|summary| match summary {
             SummaryOutcome::Missing(_) => Ok(()),
-            SummaryOutcome::Done(image) => self.evaluation.add_outside(*image),
+            SummaryOutcome::Done { summary, .. } => self.evaluation.add_outside(*summary),
         });
         if let Err(error) = added {
             self.failed += 1;
@@ -150,8 +157,8 @@ impl Evaluator {
                 .with_hint("if label names differ from image names, set `match`"));
         }
         let metrics = self.evaluation.metrics();
-        let Self { evaluation, missing, failed } = self;
-        Ok(EvaluationResult { evaluation, metrics, missing, failed })
+        let Self { evaluation, missing, failed, left_out } = self;
+        Ok(EvaluationResult { evaluation, metrics, missing, failed, left_out })
     }
 }
 
@@ -176,7 +183,7 @@ pub fn evaluate(
     for_each_image(
         folder,
         threads,
-        &|id| summarize(&folder.kept(id)?.prediction(), truth, id, &spec),
+        &|id| summarize_kept(folder, truth, id, &spec),
         &mut |id, summary| evaluator.add(id, summary, on_event),
     );
     if let Some(ood) = ood.filter(|_| !evaluator.is_empty()) {
@@ -184,7 +191,7 @@ pub fn evaluate(
         for_each_image(
             ood,
             threads,
-            &|id| summarize(&ood.kept(id)?.prediction(), &no_truth, id, &spec),
+            &|id| summarize_kept(ood, &no_truth, id, &spec),
             &mut |id, summary| evaluator.add_ood(id, summary, on_event),
         );
     }
@@ -243,33 +250,51 @@ pub(super) fn evaluation_spec(
     Ok(if truth.masks.is_some() { spec.with_masks() } else { spec })
 }
 
-/// Summarizes an image; without a source of labels, no item has one.
-pub(super) fn summarize(
-    prediction: &PredictionArrays<'_>,
+fn summarize_kept(
+    folder: &PredictionFolder,
     truth: &GroundTruth,
     id: &str,
     spec: &EvaluationSpec,
 ) -> Result<SummaryOutcome> {
+    let kept = folder.kept(id)?;
+    let image = folder.predicted_image(id, kept.size);
+    summarize(&kept.prediction(), truth, &image, spec)
+}
+
+/// Summarizes an image; without a source of labels, no item has one.
+pub(super) fn summarize(
+    prediction: &PredictionArrays<'_>,
+    truth: &GroundTruth,
+    image: &PredictedImage<'_>,
+    spec: &EvaluationSpec,
+) -> Result<SummaryOutcome> {
     let (height, width) = prediction.size;
+    let mut left_out = LeftOut::default();
     let labels = match &truth.labels {
         None => vec![IGNORED; height * width],
-        Some(source) => match source.labels(id, prediction.size)? {
+        Some(source) => match source.labels(image)? {
             ImageLabels::Missing(wanted) => return Ok(SummaryOutcome::Missing(wanted)),
-            ImageLabels::Classes(labels) => labels,
+            ImageLabels::Classes { classes, left_out: without } => {
+                left_out.add(&without);
+                classes
+            }
         },
     };
     let mask: Vec<u8> = match &truth.masks {
         // An image without masks lies wholly outside; its pixels do not count one by one.
         None => vec![NO_MASK; if spec.has_masks() { height * width } else { 0 }],
-        Some(masks) => match masks.maps.labels(id, prediction.size)? {
+        Some(masks) => match masks.labels(image)? {
             ImageLabels::Missing(wanted) => return Ok(SummaryOutcome::Missing(wanted)),
-            ImageLabels::Classes(ids) => {
-                ids.into_iter().map(|id| mask_value(id, masks.index)).collect()
+            ImageLabels::Classes { classes, left_out: without } => {
+                if truth.labels.is_none() {
+                    left_out.add(&without);
+                }
+                classes.into_iter().map(mask_value).collect()
             }
         },
     };
     let input = ImageInput {
-        id,
+        id: image.id,
         height,
         width,
         probabilities: prediction.probabilities,
@@ -278,14 +303,15 @@ pub(super) fn summarize(
         deterministic: Some(prediction.deterministic),
         mask: spec.has_masks().then_some(&mask[..]),
     };
-    Ok(SummaryOutcome::Done(Box::new(ImageSummary::new(&input, spec)?)))
+    let summary = Box::new(ImageSummary::new(&input, spec)?);
+    Ok(SummaryOutcome::Done { summary, left_out })
 }
 
-/// Converts an id of a mask: 0 is inside, `index` outside, and other ids do not count.
-fn mask_value(id: u16, index: u16) -> u8 {
-    match id {
+/// Converts a class of a mask: 0 is inside, 1 outside, and pixels without a class do not count.
+fn mask_value(class: u16) -> u8 {
+    match class {
         0 => 0,
-        id if id == index => 1,
+        1 => 1,
         _ => NO_MASK,
     }
 }

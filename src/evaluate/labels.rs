@@ -1,73 +1,52 @@
 //! Sources of labels, and the labels of an image.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+mod files;
+mod geometry;
+mod left_out;
+mod mapping;
+mod rename;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use regex::Regex;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::prediction_folder::PredictionFolder;
+use self::files::LabelFiles;
+use self::mapping::{IdMapping, IdSurvey};
+use super::prediction_folder::{PredictedImage, PredictionFolder};
 use crate::error::{Error, Result};
-use crate::input::label::{LABEL_ENDINGS, LabelOptions, read_label_map};
+use crate::input::label::{LabelColors, read_label_map};
 use crate::task::Item;
-use crate::tensor::ClassMap;
+use crate::tensor::ImageShape;
 
-const CLASSES: &str =
-    "expected a CSV with the columns path and label, or a folder per class";
+pub use self::left_out::{LeftOut, LeftOutReason};
+pub use self::mapping::IdOptions;
+pub use self::rename::LabelRename;
+pub use self::table::LabelTable;
 
-/// Rule that derives names of labels from names of images: a pattern for the image's id without
-/// its extension, and the replacement.
-#[derive(Debug, Clone)]
-pub struct LabelRename {
-    pattern: Regex,
-    replacement: String,
-}
-
-impl LabelRename {
-    /// Creates a rule from a regular expression, which must match the whole name.
-    ///
-    /// # Errors
-    /// Fails if the pattern is not a regular expression.
-    pub fn new(pattern: &str, replacement: &str) -> Result<Self> {
-        let pattern = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
-            let message = error.to_string();
-            let last = message.lines().last().unwrap_or_default().trim().to_owned();
-            Error::setting("match", format!("\"{pattern}\" is not a pattern: {last}"))
-                .with_hint(
-                    "for instance '(.*)_leftImg8bit' and '${1}_gtFine_labelTrainIds'",
-                )
-        })?;
-        Ok(Self { pattern, replacement: replacement.to_owned() })
-    }
-
-    fn name(&self, id: &str) -> Option<String> {
-        let found = self.pattern.captures(id)?;
-        let mut name = String::new();
-        found.expand(&self.replacement, &mut name);
-        Some(name)
-    }
+/// Options of a source of labels.
+#[derive(Debug, Clone, Default)]
+pub struct LabelOptions {
+    /// Rule that derives names of labels from names of images.
+    pub rename: Option<LabelRename>,
+    /// Conversion of ids to classes.
+    pub ids: IdOptions,
+    /// Ids of colors, for label maps that contain colors.
+    pub colors: Option<LabelColors>,
+    /// Number of threads that read all label maps once, to decide the conversion of their ids.
+    pub threads: usize,
 }
 
 /// A source of labels.
 #[derive(Debug)]
 pub enum LabelSource {
-    /// A map per image, at the same relative path with another extension, or renamed.
-    Maps {
-        /// Folder of the maps.
-        root: PathBuf,
-        /// Rule that derives names of labels from names of images.
-        rename: Option<LabelRename>,
-        /// Conversion of ids to classes.
-        options: LabelOptions,
-        /// True if only the center of images was predicted.
-        is_cropped: bool,
-    },
+    /// A map per image.
+    Maps(LabelMaps),
     /// A table with the class of each image.
-    Table {
-        /// File of the table.
-        file: PathBuf,
-        /// Classes by ids of images.
-        classes: HashMap<String, u16>,
-    },
+    Table(LabelTable),
     /// Folders of images, named after classes.
     Folders {
         /// Classes by names of folders.
@@ -75,11 +54,28 @@ pub enum LabelSource {
     },
 }
 
+/// A folder of label maps: one per image, at the same relative path with another extension, with
+/// a usual suffix, or renamed.
+#[derive(Debug)]
+pub struct LabelMaps {
+    files: LabelFiles,
+    colors: Option<LabelColors>,
+    mapping: IdMapping,
+    /// True if only the center of images was predicted.
+    is_cropped: bool,
+    notes: Vec<String>,
+}
+
 /// Labels of an image, at the size of its prediction.
 #[derive(Debug)]
 pub enum ImageLabels {
-    /// Class of each item, or [`ClassMap::NONE`].
-    Classes(Vec<u16>),
+    /// The labels.
+    Classes {
+        /// Class of each item, or [`ClassMap::NONE`](crate::tensor::ClassMap::NONE).
+        classes: Vec<u16>,
+        /// Pixels without a label.
+        left_out: LeftOut,
+    },
     /// The image has no label; the string names what was expected.
     Missing(String),
 }
@@ -88,19 +84,22 @@ impl LabelSource {
     /// Opens the labels of a folder of predictions. `path` is a folder of maps if pixels are
     /// labeled, and otherwise a table or a folder with one folder of images per class.
     ///
+    /// All label maps are read once: the conversion of ids to classes depends on the ids that occur.
+    ///
     /// # Errors
-    /// Fails if it cannot be read or contains classes that the model does not have.
+    /// Fails if it cannot be read or contains ids or classes that the model does not have.
     pub fn open(
         path: &Path,
         folder: &PredictionFolder,
-        rename: Option<LabelRename>,
         options: LabelOptions,
     ) -> Result<Self> {
         let meta = std::fs::metadata(path).map_err(|error| Error::read(path, error))?;
         match (folder.task.item, meta.is_dir()) {
             (Item::Pixel, true) => {
-                let (root, is_cropped) = (path.to_owned(), folder.record.is_cropped());
-                Ok(Self::Maps { root, rename, options, is_cropped })
+                let ids = options.ids.clone();
+                let decide =
+                    |survey: &_| IdMapping::decide(survey, &ids, folder.n_classes);
+                LabelMaps::open(path, folder, options, &decide).map(Self::Maps)
             }
             (Item::Pixel, false) => {
                 let message = format!("{} is a file", path.display());
@@ -108,194 +107,167 @@ impl LabelSource {
                     .with_hint("name a folder with a label map per image"))
             }
             (Item::Image, false) => {
-                let classes = table(path, folder)?;
-                Ok(Self::Table { file: path.to_owned(), classes })
+                LabelTable::open(path, folder, options.rename).map(Self::Table)
             }
             (Item::Image, true) => {
-                Ok(Self::Folders { classes: class_folders(path, folder)? })
+                Ok(Self::Folders { classes: table::class_folders(path, folder)? })
             }
         }
     }
 
-    /// Returns the labels of an image whose prediction has this size (rows, columns).
+    /// Opens masks of pixels: 0 becomes class 0 and `index` class 1, and other ids are left out.
     ///
     /// # Errors
-    /// Fails if the label map cannot be read, or shows the whole image although only its center
-    /// was predicted.
-    pub fn labels(&self, id: &str, size: (usize, usize)) -> Result<ImageLabels> {
+    /// Fails if a mask cannot be read or none contains 0 or `index`.
+    pub fn open_masks(
+        path: &Path,
+        index: u16,
+        folder: &PredictionFolder,
+        options: LabelOptions,
+    ) -> Result<Self> {
+        let decide = |survey: &_| IdMapping::of_masks(survey, index);
+        LabelMaps::open(path, folder, options, &decide).map(Self::Maps)
+    }
+
+    /// Returns lines about decisions that the user should know of.
+    pub fn notes(&self) -> &[String] {
         match self {
-            Self::Maps { root, rename, options, is_cropped } => {
-                let file = match label_file(root, id, rename.as_ref()) {
-                    Ok(file) => file,
-                    Err(wanted) => return Ok(ImageLabels::Missing(wanted)),
-                };
-                let map = read_label_map(&file, options)?;
-                if *is_cropped && (map.height, map.width) != size {
-                    return Err(wrong_size(&file, &map, size));
-                }
-                Ok(ImageLabels::Classes(nearest(&map, size)))
-            }
-            Self::Table { file, classes } => Ok(match classes.get(id) {
-                Some(class) => ImageLabels::Classes(vec![*class]),
-                None => {
-                    ImageLabels::Missing(format!("{} has no row for it", file.display()))
-                }
-            }),
+            Self::Maps(maps) => &maps.notes,
+            Self::Table(_) | Self::Folders { .. } => &[],
+        }
+    }
+
+    /// Returns the labels of an image.
+    ///
+    /// # Errors
+    /// Fails if the label map cannot be read, has an id that is not a class or another aspect than
+    /// the image, or shows the whole image although only its center was predicted.
+    pub fn labels(&self, image: &PredictedImage<'_>) -> Result<ImageLabels> {
+        let class = match self {
+            Self::Maps(maps) => return maps.labels(image),
+            Self::Table(table) => table.class(image.id),
             Self::Folders { classes } => {
-                let name = id.split('/').rev().nth(1).unwrap_or_default();
-                Ok(match classes.get(name) {
-                    Some(class) => ImageLabels::Classes(vec![*class]),
-                    None => ImageLabels::Missing(format!(
-                        "its folder \"{name}\" is not a class"
-                    )),
-                })
+                let name = image.id.split('/').rev().nth(1).unwrap_or_default();
+                let class = classes.get(name).copied();
+                class.ok_or_else(|| format!("its folder \"{name}\" is not a class"))
             }
-        }
+        };
+        Ok(match class {
+            Ok(class) => ImageLabels::Classes {
+                classes: vec![class],
+                left_out: LeftOut::default(),
+            },
+            Err(wanted) => ImageLabels::Missing(wanted),
+        })
     }
 }
 
-/// Returns the file with the labels of an image, or the name that was expected.
-fn label_file(
-    root: &Path,
-    id: &str,
-    rename: Option<&LabelRename>,
-) -> Result<PathBuf, String> {
-    let (folder, name) =
-        id.rsplit_once('/').map_or(("", id), |(folder, name)| (folder, name));
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let without_ending =
-        if folder.is_empty() { stem.to_owned() } else { format!("{folder}/{stem}") };
-    let names = match rename {
-        Some(rename) => match rename.name(&without_ending) {
-            Some(name) => vec![name],
-            None => {
-                return Err(format!("\"{without_ending}\" does not match the pattern"));
+/// What was found in all label maps.
+#[derive(Default)]
+struct MapSurvey {
+    ids: IdSurvey,
+    /// Numbers of files by the suffix of their names.
+    suffixes: BTreeMap<&'static str, usize>,
+}
+
+type DecideMapping<'a> = dyn Fn(&IdSurvey) -> Result<(IdMapping, Option<String>)> + 'a;
+
+impl LabelMaps {
+    fn open(
+        root: &Path,
+        folder: &PredictionFolder,
+        options: LabelOptions,
+        decide: &DecideMapping<'_>,
+    ) -> Result<Self> {
+        let LabelOptions { rename, colors, threads, .. } = options;
+        let files = LabelFiles { root: root.to_owned(), rename };
+        let survey = survey(&files, colors.as_ref(), &folder.ids, threads);
+        let mut notes: Vec<String> = survey
+            .suffixes
+            .iter()
+            .map(|(suffix, n)| {
+                format!("the label maps of {n} images are found by the suffix {suffix}")
+            })
+            .collect();
+        let (mapping, note) = decide(&survey.ids)?;
+        if note.is_none() && survey.ids.has_lossy() {
+            let what = "some label maps are compressed with loss, which changes ids at edges; \
+                        save them as PNG";
+            notes.push(what.to_owned());
+        }
+        notes.extend(note);
+        let is_cropped = folder.record.is_cropped();
+        Ok(Self { files, colors, mapping, is_cropped, notes })
+    }
+
+    fn labels(&self, image: &PredictedImage<'_>) -> Result<ImageLabels> {
+        let file = match self.files.find(image.id) {
+            Ok(file) => file.path,
+            Err(wanted) => return Ok(ImageLabels::Missing(wanted)),
+        };
+        let map = read_label_map(&file, self.colors.as_ref())?;
+        if self.is_cropped {
+            if (map.height, map.width) != image.size {
+                return Err(wrong_size(&file, (map.height, map.width), image.size));
             }
-        },
-        None => vec![without_ending, id.to_owned()],
-    };
-    let files = names.iter().flat_map(|name| {
-        LABEL_ENDINGS.iter().map(move |ending| format!("{name}.{ending}"))
+        }
+        let shape = image.shape.filter(|_| !self.is_cropped);
+        let map = geometry::upright(map, shape)
+            .map_err(|(message, hint)| Error::image(&file, message).with_hint(hint))?;
+        let ids = geometry::nearest(map, image.size);
+        let (classes, left_out) = self.mapping.classes(&ids).map_err(|id| {
+            Error::image(&file, format!("contains the id {id}, which is not a class"))
+                .with_hint(format!("if it means \"no label\": `ignore_index = {id}`"))
+        })?;
+        Ok(ImageLabels::Classes { classes, left_out })
+    }
+}
+
+/// Reads the label maps of all images on several threads. Files that cannot be read are left to
+/// [`LabelMaps::labels`].
+fn survey(
+    files: &LabelFiles,
+    colors: Option<&LabelColors>,
+    ids: &[String],
+    threads: usize,
+) -> MapSurvey {
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(MapSurvey::default());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, ids.len().max(1)) {
+            scope.spawn(|| {
+                let mut part = MapSurvey::default();
+                while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Ok(file) = files.find(id) else { continue };
+                    if let Some(suffix) = file.suffix {
+                        *part.suffixes.entry(suffix).or_default() += 1;
+                    }
+                    if let Ok(map) = read_label_map(&file.path, colors) {
+                        part.ids.add(&map);
+                    }
+                }
+                if let Ok(mut all) = all.lock() {
+                    all.ids.merge(part.ids);
+                    for (suffix, n) in part.suffixes {
+                        *all.suffixes.entry(suffix).or_default() += n;
+                    }
+                }
+            });
+        }
     });
-    let given = names.iter().filter(|name| has_ending(name)).cloned();
-    for file in files.chain(given) {
-        let path = root.join(&file);
-        if path.is_file() {
-            return Ok(path);
-        }
-    }
-    Err(root
-        .join(format!("{}.{}", names[0], LABEL_ENDINGS.join("|")))
-        .display()
-        .to_string())
-}
-
-fn has_ending(name: &str) -> bool {
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-    ending.is_some_and(|ending| LABEL_ENDINGS.contains(&&ending[..]))
+    all.into_inner().unwrap_or_default()
 }
 
 /// Reports that a label map shows more than the predicted center of an image.
-fn wrong_size(file: &Path, map: &ClassMap, (height, width): (usize, usize)) -> Error {
+fn wrong_size(
+    file: &Path,
+    map: (usize, usize),
+    (height, width): (usize, usize),
+) -> Error {
     let message = format!(
         "has {} x {} pixels, and the prediction is a crop of {width} x {height}",
-        map.width, map.height
+        map.1, map.0
     );
     Error::image(file, message)
         .with_hint("predict with `crop = none`, or crop the label maps in the same way")
 }
-
-/// Resizes a map: each pixel takes the label of the pixel that contains its center.
-fn nearest(map: &ClassMap, (height, width): (usize, usize)) -> Vec<u16> {
-    if (map.height, map.width) == (height, width) {
-        return map.classes.clone();
-    }
-    let columns: Vec<usize> =
-        (0..width).map(|x| source_index(x, width, map.width)).collect();
-    let mut classes = Vec::with_capacity(height * width);
-    for y in 0..height {
-        let row = source_index(y, height, map.height);
-        let row = &map.classes[row * map.width..][..map.width];
-        classes.extend(columns.iter().map(|&x| row[x]));
-    }
-    classes
-}
-
-/// Returns the index, among `from`, of the pixel that contains the center of pixel `i` of `n`.
-fn source_index(i: usize, n: usize, from: usize) -> usize {
-    (2 * i + 1) * from / (2 * n)
-}
-
-/// Parses a class: a number or one of the names.
-fn class(text: &str, folder: &PredictionFolder) -> Option<u16> {
-    let names = folder.class_names.as_deref().unwrap_or_default();
-    let by_name =
-        names.iter().position(|name| name.trim().eq_ignore_ascii_case(text.trim()));
-    let id = by_name.or_else(|| text.trim().parse().ok());
-    id.filter(|id| *id < folder.n_classes).and_then(|id| u16::try_from(id).ok())
-}
-
-fn table(file: &Path, folder: &PredictionFolder) -> Result<HashMap<String, u16>> {
-    let refuse = |message: String| {
-        Error::setting("labels", format!("{}: {message}", file.display()))
-            .with_hint(CLASSES)
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_path(file)
-        .map_err(|error| refuse(error.to_string().to_lowercase()))?;
-    let header = reader.headers().map_err(|error| refuse(error.to_string()))?.clone();
-    let column = |names: &[&str]| {
-        header
-            .iter()
-            .position(|column| names.contains(&&column.trim().to_lowercase()[..]))
-    };
-    let (Some(path), Some(label)) = (
-        column(&["path", "image", "file", "filename"]),
-        column(&["label", "class", "class_id"]),
-    ) else {
-        return Err(refuse(format!(
-            "its columns are {}",
-            header.iter().collect::<Vec<_>>().join(",")
-        )));
-    };
-    let mut classes = HashMap::new();
-    for (n, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| refuse(error.to_string().to_lowercase()))?;
-        let (Some(path), Some(text)) = (record.get(path), record.get(label)) else {
-            return Err(refuse(format!("row {} has too few fields", n + 1)));
-        };
-        let class = class(text, folder).ok_or_else(|| {
-            let most = folder.n_classes - 1;
-            refuse(format!(
-                "row {}: \"{text}\" is neither a class name nor an id of 0 to {most}",
-                n + 1
-            ))
-        })?;
-        let path = path.trim_start_matches("./").to_owned();
-        if let Some(other) =
-            classes.insert(path.clone(), class).filter(|other| *other != class)
-        {
-            return Err(refuse(format!("\"{path}\" has the labels {other} and {class}")));
-        }
-    }
-    Ok(classes)
-}
-
-/// Returns the classes of the folders that are named after one, by its name or number.
-fn class_folders(root: &Path, folder: &PredictionFolder) -> Result<HashMap<String, u16>> {
-    let entries = std::fs::read_dir(root).map_err(|error| Error::read(root, error))?;
-    let folders =
-        entries.filter_map(std::result::Result::ok).filter(|e| e.path().is_dir());
-    let names = folders.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let known = names.filter_map(|name| class(&name, folder).map(|class| (name, class)));
-    let classes: HashMap<String, u16> = known.collect();
-    if classes.is_empty() {
-        let message = format!("no folder in {} has the name of a class", root.display());
-        return Err(Error::setting("labels", message).with_hint(CLASSES));
-    }
-    Ok(classes)
-}
-
-#[cfg(test)]
-mod tests;

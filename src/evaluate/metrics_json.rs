@@ -49,6 +49,11 @@ fn metrics_record(
         images_without_label: result.missing,
         images_failed: result.failed + folder.n_failed,
         items: result.evaluation.n_items(),
+        items_without_label: result
+            .left_out
+            .iter()
+            .map(|(reason, n)| (reason.to_string(), n))
+            .collect(),
         labels,
         interval: "95 %, by a Poisson bootstrap over images".to_owned(),
         metrics: defined

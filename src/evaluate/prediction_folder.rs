@@ -1,5 +1,6 @@
 //! A folder of predictions with kept arrays.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use crate::npy;
 use crate::output::folder::{RECORD, TABLE, map_path};
 use crate::record::{Column, Columns, RunRecord};
 use crate::task::Task;
+use crate::tensor::ImageShape;
 
 const AGAIN: &str = "predict again with `keep_probabilities`";
 
@@ -27,10 +29,23 @@ pub struct PredictionFolder {
     pub measures: Vec<&'static Measure>,
     /// Ids of the images that were predicted, in the order of the table.
     pub ids: Vec<String>,
+    /// Sizes and orientations of the images, by id.
+    pub shapes: HashMap<String, ImageShape>,
     /// Number of images with an error instead of a prediction.
     pub n_failed: usize,
     /// Record of the run.
     pub record: RunRecord,
+}
+
+/// An image whose labels are looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictedImage<'a> {
+    /// Id of the image.
+    pub id: &'a str,
+    /// Rows and columns of its prediction.
+    pub size: (usize, usize),
+    /// Its size and orientation, if they are known.
+    pub shape: Option<ImageShape>,
 }
 
 /// Kept arrays of an image.
@@ -86,7 +101,7 @@ impl PredictionFolder {
         if folder.record.output.keep_probabilities.is_none() {
             return Err(refusal(path, "the probabilities were not kept", AGAIN));
         }
-        (folder.ids, folder.n_failed) = ids(&path.join(TABLE))?;
+        folder.read_table()?;
         Ok(folder)
     }
 
@@ -109,9 +124,41 @@ impl PredictionFolder {
             class_names: record.classes.clone(),
             measures: MEASURES.iter().filter(is_listed).collect(),
             ids: Vec::new(),
+            shapes: HashMap::new(),
             n_failed: 0,
             record,
         })
+    }
+
+    /// Reads the ids and shapes of the images that were predicted, and the number of the others.
+    fn read_table(&mut self) -> Result<()> {
+        let file = &self.path.join(TABLE);
+        let broken = |message: String| {
+            Error::setting("out", format!("{}: {message}", file.display()))
+                .with_hint(AGAIN)
+        };
+        let mut reader =
+            csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
+        let header = reader.headers().map_err(|error| broken(error.to_string()))?;
+        let columns = Columns::from_header(header);
+        for wanted in [Column::Path, Column::Error] {
+            if columns.named(wanted.name()).is_none() {
+                return Err(broken(format!("there is no column {}", wanted.name())));
+            }
+        }
+        for row in reader.records() {
+            let row = row.map_err(|error| broken(error.to_string().to_lowercase()))?;
+            let record = columns.record(&row);
+            if record.error.is_some() {
+                self.n_failed += 1;
+                continue;
+            }
+            if let Some(shape) = record.shape() {
+                self.shapes.insert(record.path.clone(), shape);
+            }
+            self.ids.push(record.path);
+        }
+        Ok(())
     }
 
     /// Checks that two folders can be evaluated together.
@@ -134,6 +181,15 @@ impl PredictionFolder {
         );
         Err(Error::setting("ood", message)
             .with_hint("predict both folders with the same model and measures"))
+    }
+
+    /// Returns an image whose prediction has this size (rows, columns).
+    pub fn predicted_image<'a>(
+        &self,
+        id: &'a str,
+        size: (usize, usize),
+    ) -> PredictedImage<'a> {
+        PredictedImage { id, size, shape: self.shapes.get(id).copied() }
     }
 
     /// Returns the path of the folder.
@@ -226,31 +282,4 @@ fn record(path: &Path) -> Result<RunRecord> {
         Err(error) => return Err(Error::read(&file, error)),
     };
     RunRecord::decode(&bytes).map_err(|_| refusal(path, "run.json is damaged", AGAIN))
-}
-
-/// Reads the ids of the images that were predicted, and the number of the other images.
-fn ids(file: &Path) -> Result<(Vec<String>, usize)> {
-    let broken = |message: String| {
-        Error::setting("out", format!("{}: {message}", file.display())).with_hint(AGAIN)
-    };
-    let mut reader =
-        csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
-    let header = reader.headers().map_err(|error| broken(error.to_string()))?;
-    let columns = Columns::from_header(header);
-    for wanted in [Column::Path, Column::Error] {
-        if columns.named(wanted.name()).is_none() {
-            return Err(broken(format!("there is no column {}", wanted.name())));
-        }
-    }
-    let (mut ids, mut n_failed) = (Vec::new(), 0);
-    for row in reader.records() {
-        let row = row.map_err(|error| broken(error.to_string().to_lowercase()))?;
-        let record = columns.record(&row);
-        if record.error.is_none() {
-            ids.push(record.path);
-        } else {
-            n_failed += 1;
-        }
-    }
-    Ok((ids, n_failed))
 }

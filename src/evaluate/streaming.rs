@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::evaluator::{
     EvaluationEvent, EvaluationResult, Evaluator, GroundTruth, evaluation_spec, summarize,
 };
-use super::prediction_folder::{PredictionArrays, PredictionFolder};
+use super::prediction_folder::{PredictedImage, PredictionArrays, PredictionFolder};
 use crate::error::{Error, Result};
 use crate::metric::EvaluationSpec;
 use crate::pipeline::{Observed, Observer};
@@ -71,8 +71,9 @@ impl<'a> StreamingEvaluation<'a> {
 }
 
 impl Observer for StreamingEvaluation<'_> {
-    fn begin(&self, record: &RunRecord) -> Result<()> {
-        let folder = PredictionFolder::of_record(&self.path, record.clone())?;
+    fn begin(&self, record: &RunRecord, ids: Vec<String>) -> Result<()> {
+        let mut folder = PredictionFolder::of_record(&self.path, record.clone())?;
+        folder.ids = ids;
         let truth = (self.open_truth)(&folder)?;
         let spec = evaluation_spec(&folder, &truth)?;
         let evaluator = Mutex::new(Evaluator::new(spec.clone()));
@@ -89,7 +90,9 @@ impl Observer for StreamingEvaluation<'_> {
             deterministic: image.deterministic,
             measures: image.measures.clone(),
         };
-        let summary = summarize(&prediction, &started.truth, image.id, &started.spec);
+        let shown =
+            PredictedImage { id: image.id, size: image.size, shape: Some(image.shape) };
+        let summary = summarize(&prediction, &started.truth, &shown, &started.spec);
         let mut evaluator =
             started.evaluator.lock().unwrap_or_else(PoisonError::into_inner);
         evaluator.add(image.id, summary, &mut |event| (self.on_event)(&event));

@@ -57,6 +57,8 @@ pub struct Decoded {
     pub sha256: [u8; 32],
     /// Remarks about the file.
     pub remarks: Vec<Remark>,
+    /// The EXIF orientation (2 to 8) that was applied; `None` if the pixels were upright.
+    pub orientation: Option<u8>,
 }
 
 /// Reads an image file: reads its bytes once, hashes and decodes them.
@@ -75,7 +77,11 @@ pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
                 1 => Vec::new(),
                 n => vec![Remark::Frames(n)],
             };
-            Ok(Decoded { picture, sha256, remarks })
+            let orientation = match options.exif {
+                Exif::Apply => applied_orientation(&bytes),
+                Exif::Ignore => None,
+            };
+            Ok(Decoded { picture, sha256, remarks, orientation })
         }
         Err(Refusal { message, hint }) => {
             Err(Error::image(path, message).with_hint(sniff::hint_for(hint, path)))
@@ -114,7 +120,7 @@ const TOO_LARGE: &str =
     "cut the image into parts, make it smaller, or raise `max_pixels`";
 const FILE_TOO_LARGE: &str = "cut the image into parts or make it smaller first";
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let read = || {
         let file = File::open(path)?;
         let mut bytes = Vec::new();
@@ -193,6 +199,31 @@ fn decode_unguarded(
     };
     let image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
     Raster::of_image(image)?.oriented(orientation).into_picture(options)
+}
+
+/// Returns the EXIF orientation of a file if it changes the pixels.
+fn applied_orientation(bytes: &[u8]) -> Option<u8> {
+    let orientation = match Directories::of(bytes) {
+        Some(mut directories) => tiff::orientation(&directories.next()?),
+        None => {
+            let reader =
+                ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+            orientation(reader.into_decoder().ok()?.exif_metadata().ok().flatten())
+        }
+    };
+    (orientation != Orientation::NoTransforms).then(|| orientation.to_exif())
+}
+
+/// Returns a copy of a TIFF in which a tag of the first page has another value; `None` if the page
+/// has no such tag.
+pub(super) fn tiff_with_tag(bytes: &[u8], tag: u16, value: u32) -> Option<Vec<u8>> {
+    let patches = Directories::of(bytes)?.next()?.set(tag, value);
+    let mut copy = bytes.to_vec();
+    for patch in &patches {
+        let at = usize::try_from(patch.at).ok()?;
+        copy.get_mut(at..at + patch.bytes.len())?.copy_from_slice(&patch.bytes);
+    }
+    (!patches.is_empty()).then_some(copy)
 }
 
 /// Returns the orientation of EXIF. Nothing else of EXIF is used, so EXIF that cannot be read is

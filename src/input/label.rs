@@ -1,74 +1,117 @@
-//! Reads label maps for evaluation: the class of each pixel, from PNGs and arrays.
+//! Reads label maps for evaluation: the id of each pixel, from pictures and arrays.
 //!
-//! The class ids are the indices of a PNG with a palette, or the levels of a gray PNG (8 or 16
-//! bits). A PNG with colors needs the color of each class. An `.npy` contains ids of any integer
-//! type, with the shape `H × W` or one more axis of length 1.
+//! The ids are the indices of a picture with a palette, the levels of a gray picture (8, 16 or 32
+//! bits), or the levels of a picture whose color channels are equal. Other colors, and any picture
+//! if the colors of the classes are given, are converted by the color of each class. An `.npy`
+//! contains ids of any integer type, with the shape `H × W` or one more axis of length 1.
 
 mod array;
-mod picture;
+mod bitmap;
+mod png;
+mod raster;
+#[cfg(test)]
+mod tests;
+mod tiff;
 
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::decode::read_bytes;
 use crate::error::{Error, Result};
-use crate::tensor::ClassMap;
 
 /// Extensions of label maps, in the order of the search.
-pub const LABEL_ENDINGS: [&str; 2] = ["png", "npy"];
+pub const LABEL_ENDINGS: [&str; 9] =
+    ["png", "npy", "tif", "tiff", "bmp", "gif", "webp", "jpg", "jpeg"];
 
-/// Conversion of ids in files to classes.
-#[derive(Debug, Clone, Default)]
-pub struct LabelOptions {
-    /// Ids that mean "no label".
-    pub ignored: Vec<u32>,
-    /// Treats id 0 as "no label" and any other id as the class `id - 1` (the numbering of ADE20K).
-    pub reduce_zero: bool,
-    /// Class of each color, for PNGs with colors.
-    pub colors: HashMap<[u8; 3], u16>,
+/// The id of pixels whose color means "no label".
+pub const VOID: u32 = u32::MAX;
+
+/// The id of each color: a class, or [`VOID`].
+pub type LabelColors = HashMap<[u8; 3], u32>;
+
+/// The ids of a label map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelMap {
+    /// Number of rows.
+    pub height: usize,
+    /// Number of columns.
+    pub width: usize,
+    /// `height * width` ids, by row.
+    pub ids: Vec<u32>,
+    /// True if the file was compressed with loss, which changes ids at edges.
+    pub is_lossy: bool,
 }
 
-/// Ids of a file.
-struct Ids {
-    height: usize,
-    width: usize,
-    values: Vec<u32>,
-}
-
-/// Reads a label map. Ids up to 65534 are kept, regardless of the number of classes.
+/// Reads a label map: a PNG, TIFF, BMP, GIF, WebP, JPEG or `.npy` file. The content determines
+/// the format, not the name. Given the colors of the classes, the color of each pixel counts.
 ///
 /// # Errors
-/// Fails if the file cannot be read, has another format, or contains something that is not an id.
-pub fn read_label_map(path: &Path, options: &LabelOptions) -> Result<ClassMap> {
-    let bytes = std::fs::read(path).map_err(|error| Error::read(path, error))?;
-    let refuse = |(message, hint): (String, &str)| {
-        Error::image(path, format!("not a label map: {message}")).with_hint(hint)
-    };
-    let ids = if bytes.starts_with(b"\x93NUMPY") {
-        array::read(&bytes).map_err(refuse)?
-    } else {
-        picture::read(&bytes, &options.colors).map_err(refuse)?
-    };
-    let class = |id: &u32| match *id {
-        id if options.ignored.contains(&id) => Ok(ClassMap::NONE),
-        0 if options.reduce_zero => Ok(ClassMap::NONE),
-        id => u16::try_from(id - u32::from(options.reduce_zero))
-            .ok()
-            .filter(|class| *class != ClassMap::NONE)
-            .ok_or(id),
-    };
-    let classes = ids.values.iter().map(class).collect::<Result<Vec<_>, u32>>();
-    let classes = classes.map_err(|id| {
-        Error::image(
-            path,
-            format!("contains the id {id}, which is not a class of any model"),
-        )
-        .with_hint("give the value that means \"no label\" with `ignore_index`")
-    })?;
-    Ok(ClassMap { height: ids.height, width: ids.width, classes })
+/// Fails if the file cannot be read, has another format, or contains something that is not an id
+/// or not the color of a class.
+pub fn read_label_map(path: &Path, colors: Option<&LabelColors>) -> Result<LabelMap> {
+    let bytes = read_bytes(path)?;
+    parse(&bytes, colors).map_err(|refusal| {
+        Error::image(path, format!("not a label map: {}", refusal.message))
+            .with_hint(refusal.hint)
+    })
 }
 
-/// A message and a hint.
-type Refusal = (String, &'static str);
+fn parse(bytes: &[u8], colors: Option<&LabelColors>) -> Result<LabelMap, Refusal> {
+    if bytes.starts_with(b"\x93NUMPY") {
+        return match colors {
+            None => array::read(bytes),
+            Some(_) => Err(Refusal::new(
+                "an array contains ids, not colors",
+                "leave out `label_colors`, or save the label map as a picture",
+            )),
+        };
+    }
+    let raster = if bytes.starts_with(b"\x89PNG") {
+        png::read(bytes)
+    } else if tiff::is_tiff(bytes) {
+        tiff::read(bytes)
+    } else {
+        bitmap::read(bytes)
+    }?;
+    raster.ids(colors)
+}
 
-#[cfg(test)]
-mod tests;
+const EXPECTED: &str = "expected a picture (PNG, TIFF, BMP, GIF, WebP) with class ids as palette \
+                        indices or gray levels, or an .npy of integers";
+/// Limit of decoded bytes. A larger map belongs to an image that is too large for prediction.
+const MAX_BYTES: usize = 1 << 31;
+
+/// The reason why a file is not a label map, and a hint.
+#[derive(Debug)]
+struct Refusal {
+    message: String,
+    hint: &'static str,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>, hint: &'static str) -> Self {
+        Self { message: message.into(), hint }
+    }
+
+    /// Creates a refusal with the hint about the expected formats.
+    fn unexpected(message: impl Into<String>) -> Self {
+        Self::new(message, EXPECTED)
+    }
+}
+
+/// Checks the size of a picture before its pixels are decoded; `bytes` is the size of a pixel.
+fn check_size(width: usize, height: usize, bytes: usize) -> Result<(), Refusal> {
+    let size = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(bytes));
+    match size {
+        Some(size) if size <= MAX_BYTES && size > 0 => Ok(()),
+        _ => Err(Refusal::unexpected(format!(
+            "it has {width} x {height} pixels; expected at least one and at most 2 GiB"
+        ))),
+    }
+}
+
+/// Returns sample `x` of a row whose samples have fewer than 8 bits, the first in the highest.
+fn packed_sample(row: &[u8], x: usize, bits: usize) -> u32 {
+    let shift = 8 - bits - (x * bits) % 8;
+    u32::from(row[x * bits / 8]) >> shift & ((1 << bits) - 1)
+}

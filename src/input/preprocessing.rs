@@ -165,6 +165,9 @@ impl Preprocessing {
         }
         list("mean", comma_separated(&scale.mean.value), &scale.mean.origin);
         list("std", comma_separated(&scale.std.value), &scale.std.origin);
+        if let Some(reduce) = configs.reduce_zero_label() {
+            list("reduce_zero_label", reduce.value.to_string(), &reduce.origin);
+        }
         if let Some(names) = &classes {
             list("classes", format!("{} names", names.value.len()), &names.origin);
         }

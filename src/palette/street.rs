@@ -32,3 +32,11 @@ pub(super) const CAMVID: [(&str, [u8; 3]); 12] = [
     ("car", [64, 0, 128]), ("pedestrian", [64, 64, 0]),
     ("bicyclist", [0, 128, 192]), ("unlabeled", [0, 0, 0]),
 ];
+
+/// Colors of pixels without a class in the label maps of Cityscapes: those of its classes that are
+/// not evaluated (`labels.py` of the data set's scripts). License plates have the color of cars.
+#[rustfmt::skip]
+pub(super) const CITYSCAPES_VOID: [[u8; 3]; 10] = [
+    [0, 0, 0], [111, 74, 0], [81, 0, 81], [250, 170, 160], [230, 150, 140],
+    [180, 165, 180], [150, 100, 100], [150, 120, 90], [0, 0, 90], [0, 0, 110],
+];

@@ -2,28 +2,39 @@
 
 use serde_json::Value;
 
+/// Colors of a list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Colors {
+    /// Colors of the classes, in their order.
+    pub(super) classes: Vec<[u8; 3]>,
+    /// Colors of pixels without a class.
+    pub(super) void: Vec<[u8; 3]>,
+}
+
 /// Parses colors, in the order of the classes.
-pub(super) fn parse(text: &str) -> Result<Vec<[u8; 3]>, String> {
+pub(super) fn parse(text: &str) -> Result<Colors, String> {
     let colors = if text.trim_start().starts_with('[') {
-        json(text)?
+        Colors { classes: json(text)?, void: Vec::new() }
     } else if text.trim_start().starts_with('{') {
         return Err("a JSON table: expected a list of colors".to_owned());
     } else {
         lines(text)?
     };
-    if colors.is_empty() { Err("no colors in it".to_owned()) } else { Ok(colors) }
+    if colors.classes.is_empty() { Err("no colors in it".to_owned()) } else { Ok(colors) }
 }
 
-fn lines(text: &str) -> Result<Vec<[u8; 3]>, String> {
-    let lines = text.trim_end().lines().enumerate();
-    lines
-        .map(|(i, line)| {
-            color(line.trim()).ok_or_else(|| {
-                let shown: String = line.trim().chars().take(40).collect();
-                format!("line {}: {EXPECTED} \"{shown}\"", i + 1)
-            })
-        })
-        .collect()
+fn lines(text: &str) -> Result<Colors, String> {
+    let mut colors = Colors::default();
+    for (i, line) in text.trim_end().lines().enumerate() {
+        let line = line.trim();
+        let void = line.strip_prefix("void").filter(|rest| rest.starts_with([' ', '\t']));
+        let color = color(void.unwrap_or(line).trim()).ok_or_else(|| {
+            let shown: String = line.chars().take(40).collect();
+            format!("line {}: {EXPECTED} \"{shown}\"", i + 1)
+        })?;
+        if void.is_some() { &mut colors.void } else { &mut colors.classes }.push(color);
+    }
+    Ok(colors)
 }
 
 fn json(text: &str) -> Result<Vec<[u8; 3]>, String> {
@@ -75,11 +86,21 @@ mod tests {
 
     #[test]
     fn colors_are_read_from_lines_and_from_json() {
-        let expected = Ok(vec![[128, 64, 128], [244, 35, 232]]);
+        let classes = vec![[128, 64, 128], [244, 35, 232]];
+        let expected = Ok(Colors { classes, void: Vec::new() });
         assert_eq!(parse("128,64,128\r\n244, 35, 232\n\n"), expected);
         assert_eq!(parse("#804080\n#F423e8"), expected);
         assert_eq!(parse("[[128, 64, 128], [244, 35, 232]]"), expected);
         assert_eq!(parse(" [\"#804080\", \"#f423e8\"]"), expected);
+    }
+
+    #[test]
+    fn void_colors_are_read_but_are_not_classes() {
+        let colors = parse("void #000000\n1,2,3\nvoid 4,5,6\n").unwrap();
+        assert_eq!(colors.classes, [[1, 2, 3]]);
+        assert_eq!(colors.void, [[0, 0, 0], [4, 5, 6]]);
+        assert_eq!(parse("void 1,2,3").unwrap_err(), "no colors in it");
+        assert!(parse("1,2,3\nvoid red").unwrap_err().starts_with("line 2"));
     }
 
     #[test]
@@ -110,7 +131,7 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,40}|[\\[\\]\",#0-9a-f\n ]{0,40}") {
             if let Ok(colors) = parse(&text) {
-                prop_assert!(!colors.is_empty());
+                prop_assert!(!colors.classes.is_empty());
             }
         }
 
@@ -118,11 +139,11 @@ mod tests {
         fn colors_that_were_written_are_read_back(colors: Vec<[u8; 3]>) {
             prop_assume!(!colors.is_empty());
             let json = serde_json::to_string(&colors).unwrap();
-            prop_assert_eq!(parse(&json).unwrap(), colors.clone());
+            prop_assert_eq!(&parse(&json).unwrap().classes, &colors);
             let lines = colors.iter().map(|[r, g, b]| format!("{r},{g},{b}\n"));
-            prop_assert_eq!(parse(&lines.collect::<String>()).unwrap(), colors.clone());
+            prop_assert_eq!(&parse(&lines.collect::<String>()).unwrap().classes, &colors);
             let lines = colors.iter().map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}\n"));
-            prop_assert_eq!(parse(&lines.collect::<String>()).unwrap(), colors);
+            prop_assert_eq!(parse(&lines.collect::<String>()).unwrap().classes, colors);
         }
     }
 }

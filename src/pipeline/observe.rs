@@ -3,14 +3,16 @@
 use crate::error::Result;
 use crate::metric::DeterministicPass;
 use crate::record::RunRecord;
+use crate::tensor::ImageShape;
 
 /// Receives predictions while they are computed, from several threads.
 pub trait Observer: Sync {
-    /// Called before the first image with the record of the run (`run.json`).
+    /// Called before the first image with the record of the run (`run.json`) and the ids of its
+    /// images.
     ///
     /// # Errors
     /// Fails if the run must not start.
-    fn begin(&self, record: &RunRecord) -> Result<()>;
+    fn begin(&self, record: &RunRecord, ids: Vec<String>) -> Result<()>;
 
     /// Called for each predicted image.
     fn image(&self, image: &Observed<'_>);
@@ -23,6 +25,8 @@ pub struct Observed<'a> {
     pub id: &'a str,
     /// Numbers of rows and columns, without padding.
     pub size: (usize, usize),
+    /// Size and orientation of the image.
+    pub shape: ImageShape,
     /// Mean probabilities, one plane per class.
     pub probabilities: &'a [f32],
     /// The pass without dropout.

@@ -69,7 +69,8 @@ pub fn predict_observed(
     let mut record = run_record(&sampler, size, runtime, &preprocessing, job)?;
     check::policy(&job.output, &record)?;
     if let Some(observer) = observer {
-        observer.begin(&record)?;
+        let ids = job.images.iter().map(|file| file.id().to_owned()).collect();
+        observer.begin(&record, ids)?;
     }
     let folder = OutputFolder::create(&job.folder)?;
     let mut table = Table::claim(&folder, columns)?;

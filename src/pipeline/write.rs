@@ -19,6 +19,7 @@ use crate::palette::Palette;
 use crate::record::{ImageRecord, MapSize, Precision};
 use crate::sums::Statistics;
 use crate::task::{ImagePrediction, Task};
+use crate::tensor::ImageShape;
 use crate::tensor::{ClassMap, Map, Region};
 
 /// A predicted image whose files are not written yet.
@@ -162,6 +163,7 @@ impl Writer<'_> {
             path: result.id.to_owned(),
             width: u32::try_from(decoded.picture.width).ok(),
             height: u32::try_from(decoded.picture.height).ok(),
+            orientation: decoded.orientation,
             prediction: columns.map(|column| Some((column.value)(&prediction))).collect(),
             measures,
             samples: Some(*samples),
@@ -263,6 +265,11 @@ impl Writer<'_> {
         Observed {
             id: result.id,
             size: result.size(),
+            shape: ImageShape {
+                height: result.image.decoded.picture.height,
+                width: result.image.decoded.picture.width,
+                orientation: result.image.decoded.orientation,
+            },
             probabilities: result.probabilities(),
             deterministic: result.deterministic(),
             measures: listed

@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::measure::Measure;
 use crate::task::{ColumnKind, ColumnValue, TASKS, Task};
+use crate::tensor::ImageShape;
 
 /// Results of an image, or the error that prevented them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -16,6 +17,8 @@ pub struct ImageRecord {
     pub width: Option<u32>,
     /// Height in pixels.
     pub height: Option<u32>,
+    /// The EXIF orientation (2 to 8) that was applied; `None` if the pixels were upright.
+    pub orientation: Option<u8>,
     /// The prediction, by the columns of the task; empty if there is none.
     pub prediction: Vec<Option<ColumnValue>>,
     /// Summaries of the measures, by their columns. NaN means none; empty if there is no prediction.
@@ -60,6 +63,8 @@ pub enum Column {
     Width,
     /// [`ImageRecord::height`].
     Height,
+    /// [`ImageRecord::orientation`].
+    Orientation,
     /// One of [`ImageRecord::prediction`].
     Prediction {
         /// Name of the column.
@@ -123,12 +128,22 @@ impl ImageRecord {
         Self { path: path.to_owned(), error: Some(error.to_owned()), ..Self::default() }
     }
 
+    /// Returns size and orientation of the image, if they are known.
+    pub fn shape(&self) -> Option<ImageShape> {
+        Some(ImageShape {
+            height: usize::try_from(self.height?).ok()?,
+            width: usize::try_from(self.width?).ok()?,
+            orientation: self.orientation,
+        })
+    }
+
     /// Returns the value of a column.
     pub fn field(&self, column: &Column) -> Field<'_> {
         match column {
             Column::Path => Field::text(&self.path),
             Column::Width => Field::whole(self.width),
             Column::Height => Field::whole(self.height),
+            Column::Orientation => Field::whole(self.orientation.map(u32::from)),
             Column::Prediction { index, .. } => match self.prediction.get(*index) {
                 Some(Some(ColumnValue::Class(class))) => Field::Whole((*class).into()),
                 Some(Some(ColumnValue::Text(text))) => Field::text(text),
@@ -164,6 +179,7 @@ impl ImageRecord {
             Column::Path => text.clone_into(&mut self.path),
             Column::Width => self.width = text.parse().ok(),
             Column::Height => self.height = text.parse().ok(),
+            Column::Orientation => self.orientation = text.parse().ok(),
             Column::Prediction { kind, index, .. } => {
                 let value = match kind {
                     ColumnKind::Class => text.parse().ok().map(ColumnValue::Class),
@@ -212,10 +228,11 @@ impl Decision {
 }
 
 /// Columns that every run of a kind has, by name.
-const FIXED: [Column; 10] = [
+const FIXED: [Column; 11] = [
     Column::Path,
     Column::Width,
     Column::Height,
+    Column::Orientation,
     Column::CalibratedProbability,
     Column::SetSize,
     Column::PredictionSet,
@@ -232,7 +249,8 @@ impl Columns {
         measures: &[&Measure],
         of_policy: impl IntoIterator<Item = Column>,
     ) -> Self {
-        let mut columns = vec![Column::Path, Column::Width, Column::Height];
+        let mut columns =
+            vec![Column::Path, Column::Width, Column::Height, Column::Orientation];
         columns.extend(task.prediction_columns.iter().enumerate().map(
             |(index, column)| Column::Prediction {
                 name: column.name,
@@ -315,6 +333,7 @@ impl Column {
             Self::Path => "path",
             Self::Width => "width",
             Self::Height => "height",
+            Self::Orientation => "orientation",
             Self::Prediction { name, .. } => name,
             Self::Measure { name, .. } => name,
             Self::CalibratedProbability => "calibrated_probability",

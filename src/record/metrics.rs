@@ -47,7 +47,7 @@ pub struct LabelOptionsRecord {
     /// Ids that mean "no label".
     pub ignore_index: Option<Vec<u32>>,
     /// Id 0 means "no label", and every other id is one more than its class.
-    pub reduce_zero_label: bool,
+    pub reduce_zero_label: Option<bool>,
     /// Name of the palette of the labels, or absolute path of its file.
     pub label_colors: Option<String>,
 }

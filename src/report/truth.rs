@@ -1,7 +1,7 @@
 //! Comparison of predictions with labels, for the page.
 
 use crate::error::Result;
-use crate::evaluate::{ImageLabels, LabelSource};
+use crate::evaluate::{ImageLabels, LabelSource, PredictedImage};
 use crate::output::page::data::{ImageData, LabelData};
 use crate::output::page::{LABELS, PageFolder};
 use crate::record::ImageRecord;
@@ -21,13 +21,17 @@ pub(super) enum Truth {
 
 /// Returns the true class of an image, for classification.
 pub(super) fn of_class(row: &ImageRecord, labels: Option<&LabelSource>) -> Truth {
-    match labels.map(|labels| labels.labels(&row.path, (1, 1))) {
-        Some(Ok(ImageLabels::Classes(label))) => match label.first() {
+    match labels.map(|labels| labels.labels(&image(row, (1, 1)))) {
+        Some(Ok(ImageLabels::Classes { classes, .. })) => match classes.first() {
             Some(&label) if label != ClassMap::NONE => Truth::Class(label),
             _ => Truth::Unknown,
         },
         _ => Truth::Unknown,
     }
+}
+
+fn image(row: &ImageRecord, size: (usize, usize)) -> PredictedImage<'_> {
+    PredictedImage { id: &row.path, size, shape: row.shape() }
 }
 
 /// Writes the labels of a class map for the page, and compares it with them.
@@ -41,8 +45,9 @@ pub(super) fn of_map(
     let (Ok(classes), Some(plane)) = (data.class_map(), &data.classes) else {
         return Ok(Truth::Unknown);
     };
-    let found = match labels.labels(&row.path, (classes.height, classes.width)) {
-        Ok(ImageLabels::Classes(found)) => found,
+    let size = (classes.height, classes.width);
+    let found = match labels.labels(&image(row, size)) {
+        Ok(ImageLabels::Classes { classes, .. }) => classes,
         Ok(ImageLabels::Missing(wanted)) => {
             notes.push(format!("no label: {wanted}"));
             return Ok(Truth::Unknown);

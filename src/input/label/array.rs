@@ -1,25 +1,28 @@
 //! Reads ids from `NumPy` arrays.
 
-use super::{Ids, Refusal};
+use super::{LabelMap, Refusal, VOID};
 use crate::npy;
 
-const EXPECTED: &str = "expected class ids as integers, shape (H, W)";
+const INTEGERS: &str = "expected class ids as integers, shape (H, W)";
 
-pub(super) fn read(bytes: &[u8]) -> Result<Ids, Refusal> {
-    let broken = |error: std::io::Error| (error.to_string(), EXPECTED);
-    let array = npy::open(bytes).map_err(broken)?;
-    let [height, width] = plane(&array.shape).ok_or_else(|| wrong(&array.shape))?;
+pub(super) fn read(bytes: &[u8]) -> Result<LabelMap, Refusal> {
+    let array = npy::open(bytes)
+        .map_err(|error: std::io::Error| Refusal::new(error.to_string(), INTEGERS))?;
+    let [height, width] = plane(&array.shape).ok_or_else(|| {
+        Refusal::new(format!("its shape is {:?}", array.shape), INTEGERS)
+    })?;
     if array.fortran_order {
-        return Err(("it is in Fortran order".to_owned(), "save it in C order"));
+        return Err(Refusal::new("it is in Fortran order", "save it in C order"));
     }
-    let numbers = array
-        .integers()
-        .ok_or_else(|| (format!("its numbers are of type {}", array.kind), EXPECTED))?;
+    let numbers = array.integers().ok_or_else(|| {
+        Refusal::new(format!("its numbers are of type {}", array.kind), INTEGERS)
+    })?;
     let id = |number: i64| {
-        u32::try_from(number).map_err(|_| (format!("it holds {number}"), EXPECTED))
+        let id = u32::try_from(number).ok().filter(|id| *id != VOID);
+        id.ok_or_else(|| Refusal::new(format!("it holds {number}"), INTEGERS))
     };
-    let values = numbers.into_iter().map(id).collect::<Result<_, _>>()?;
-    Ok(Ids { height, width, values })
+    let ids = numbers.into_iter().map(id).collect::<Result<_, _>>()?;
+    Ok(LabelMap { height, width, ids, is_lossy: false })
 }
 
 /// Returns height and width; a third axis may have length 1.
@@ -30,8 +33,4 @@ fn plane(shape: &[usize]) -> Option<[usize; 2]> {
         }
         _ => None,
     }
-}
-
-fn wrong(shape: &[usize]) -> Refusal {
-    (format!("its shape is {shape:?}"), EXPECTED)
 }

@@ -176,6 +176,8 @@ settings! {
     pad_side: PadSide = default(PadSide::End),
     /// Values of the padding.
     fill: Fill = default(Fill::Zero),
+    /// Whether label maps have 0 for "no label", and ids that are 1 more than the class.
+    reduce_zero_label: bool = optional,
     /// Names of the classes by index.
     classes: Vec<String> = optional,
     /// Colors of the classes by index.

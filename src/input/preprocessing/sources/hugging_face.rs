@@ -38,7 +38,9 @@ const READ: &[&str] = &[
     "do_resize",
     "image_mean",
     "image_std",
+    "do_reduce_labels",
     "pad_size",
+    "reduce_labels",
     "resample",
     "rescale_factor",
     "size",
@@ -65,7 +67,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "data_format",
     "device",
     "disable_grouping",
-    "do_reduce_labels",
     "feature_extractor_type",
     "image_processor_type",
     "image_seq_length",
@@ -73,7 +74,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "model_input_names",
     "name_or_path",
     "processor_class",
-    "reduce_labels",
     "return_tensors",
     "transformers_version",
 ];
@@ -155,6 +155,13 @@ fn preprocessing(file: &ProcessorFile<'_>) -> Result<PartialConfig> {
     steps::read_sizes(&reader, &backend, &mut config)?;
     steps::read_scale(&reader, &mut config)?;
     backend.write(&reader, &mut config)?;
+    for key in ["do_reduce_labels", "reduce_labels"] {
+        if file.object.boolean(key)? == Some(true) {
+            config.reduce_zero_label = Some(true);
+            let place = format!("{}: {key}", file.object.file);
+            config.set_provenance("reduce_zero_label", place.clone(), place);
+        }
+    }
     Ok(config)
 }
 

@@ -1,0 +1,132 @@
+//! Reads label maps from TIFF files: strips or tiles, gray of up to 32 bits, palettes and colors.
+
+use std::io::Cursor;
+
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::tags::{PhotometricInterpretation, Tag};
+use tiff::{ColorType, TiffError};
+
+use super::raster::{Pixels, Raster, black_and_white};
+use super::{MAX_BYTES, Refusal, VOID, check_size, packed_sample};
+use crate::input::decode::tiff_with_tag;
+
+pub(super) fn is_tiff(bytes: &[u8]) -> bool {
+    [b"II\x2a\0", b"MM\0\x2a", b"II\x2b\0", b"MM\0\x2b"]
+        .iter()
+        .any(|start| bytes.starts_with(*start))
+}
+
+type BytesDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
+
+pub(super) fn read(bytes: &[u8]) -> Result<Raster, Refusal> {
+    let mut decoder = open(bytes)?;
+    let interpretation = decoder
+        .find_tag_unsigned_vec::<u16>(Tag::PhotometricInterpretation)
+        .map_err(refusal)?;
+    let palette = PhotometricInterpretation::RGBPalette.to_u16();
+    if interpretation.and_then(|values| values.first().copied()) != Some(palette) {
+        return raster(&mut decoder, None);
+    }
+    let map = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(refusal)?;
+    let n = map.len() / 3;
+    let part = |i: usize| (map[i] >> 8) as u8;
+    let palette = (0..n).map(|i| [part(i), part(n + i), part(2 * n + i)]).collect();
+    // The decoder refuses palettes; as gray levels it returns the indices.
+    let gray = PhotometricInterpretation::BlackIsZero.to_u16();
+    let tag = Tag::PhotometricInterpretation.to_u16();
+    let copy = tiff_with_tag(bytes, tag, gray.into())
+        .ok_or_else(|| Refusal::unexpected("TIFF: its palette cannot be read"))?;
+    raster(&mut open(&copy)?, Some(palette))
+}
+
+fn open(bytes: &[u8]) -> Result<BytesDecoder<'_>, Refusal> {
+    let mut limits = Limits::default();
+    limits.ifd_value_size = bytes.len();
+    limits.intermediate_buffer_size = bytes.len();
+    limits.decoding_buffer_size = MAX_BYTES;
+    let decoder = Decoder::new(Cursor::new(bytes)).map_err(refusal)?;
+    Ok(decoder.with_limits(limits))
+}
+
+fn raster(
+    decoder: &mut BytesDecoder<'_>,
+    palette: Option<Vec<[u8; 3]>>,
+) -> Result<Raster, Refusal> {
+    let (width, height) = decoder.dimensions().map_err(refusal)?;
+    let (width, height) = (width as usize, height as usize);
+    let color = decoder.colortype().map_err(refusal)?;
+    check_size(width, height, usize::from(color.bit_depth().div_ceil(8)))?;
+    let values = decoder.read_image().map_err(refusal)?;
+    let pixels = match (color, palette) {
+        (ColorType::Gray(bits), palette) => {
+            let levels = levels(values, bits, width)?;
+            match palette {
+                None => Pixels::Levels {
+                    levels,
+                    white: 1_u32.checked_shl(bits.into()).map_or(u32::MAX, |n| n - 1),
+                },
+                Some(palette) => {
+                    let mut indices = levels;
+                    black_and_white(&mut indices, &palette);
+                    Pixels::Indices { indices, palette }
+                }
+            }
+        }
+        (ColorType::RGB(8) | ColorType::RGBA(8), _) => match values {
+            DecodingResult::U8(values) => Pixels::Colors(
+                values
+                    .chunks_exact(usize::from(color.num_samples()))
+                    .map(|pixel| [pixel[0], pixel[1], pixel[2]])
+                    .collect(),
+            ),
+            _ => return Err(unexpected(color)),
+        },
+        _ => return Err(unexpected(color)),
+    };
+    Ok(Raster { height, width, pixels, is_lossy: false })
+}
+
+fn unexpected(color: ColorType) -> Refusal {
+    Refusal::unexpected(format!("TIFF: its pixels are of type {color:?}"))
+}
+
+fn levels(values: DecodingResult, bits: u8, width: usize) -> Result<Vec<u32>, Refusal> {
+    let id = |value: i64| {
+        let id = u32::try_from(value).ok().filter(|id| *id != VOID);
+        id.ok_or_else(|| Refusal::unexpected(format!("TIFF: it holds {value}")))
+    };
+    match values {
+        DecodingResult::U8(rows) if bits < 8 => {
+            let bits = usize::from(bits);
+            let rows = rows.chunks_exact((width * bits).div_ceil(8).max(1));
+            let samples =
+                rows.flat_map(|row| (0..width).map(move |x| packed_sample(row, x, bits)));
+            Ok(samples.collect())
+        }
+        DecodingResult::U8(values) => Ok(values.into_iter().map(u32::from).collect()),
+        DecodingResult::U16(values) => Ok(values.into_iter().map(u32::from).collect()),
+        DecodingResult::U32(values) => values.into_iter().map(|v| id(v.into())).collect(),
+        DecodingResult::I8(values) => values.into_iter().map(|v| id(v.into())).collect(),
+        DecodingResult::I16(values) => values.into_iter().map(|v| id(v.into())).collect(),
+        DecodingResult::I32(values) => values.into_iter().map(|v| id(v.into())).collect(),
+        DecodingResult::F32(values) => whole(values.into_iter().map(f64::from)),
+        DecodingResult::F64(values) => whole(values.into_iter()),
+        _ => Err(Refusal::unexpected(format!("TIFF: its pixels have {bits} bits"))),
+    }
+}
+
+/// Converts floating-point numbers that are whole, as GIS software writes ids.
+fn whole(values: impl Iterator<Item = f64>) -> Result<Vec<u32>, Refusal> {
+    let id = |value: f64| {
+        let is_id = value.fract() == 0.0 && (0.0..f64::from(VOID)).contains(&value);
+        is_id
+            .then_some(value as u32)
+            .ok_or_else(|| Refusal::unexpected(format!("TIFF: it holds {value}")))
+    };
+    values.map(id).collect()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
+fn refusal(error: TiffError) -> Refusal {
+    Refusal::unexpected(format!("TIFF: {}", error.to_string().replace('\n', " ")))
+}
