@@ -1,5 +1,7 @@
 //! Records of an evaluation (`metrics.json`).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::NamedValues;
@@ -20,6 +22,8 @@ pub struct MetricsRecord {
     pub images_failed: usize,
     /// Number of labeled items: images or pixels.
     pub items: u64,
+    /// Numbers of pixels without a label, by reason.
+    pub items_without_label: BTreeMap<String, u64>,
     /// Source of the labels; `None` if there were none.
     pub labels: Option<LabelsRecord>,
     /// Description of the intervals.
