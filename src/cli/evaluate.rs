@@ -25,7 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   mcdrop predict model.onnx val -o out --keep-probabilities=f16
   mcdrop evaluate out --labels labels/
-  mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '${1}_gtFine_labelTrainIds'
+  mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv                 # classification: path,label
   mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
   mcdrop evaluate model.onnx val --labels labels/ -o out  # in one pass, without arrays";
