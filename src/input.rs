@@ -23,7 +23,7 @@ pub mod settings;
 
 pub use decode::{Decoded, picture_of, read_image};
 pub use digest::{hexadecimal, sha256_of};
-pub use images::{ImageFile, Listing, Source, list_images};
+pub use images::{ImageFile, Listing, Source, each_frame, list_images};
 pub use picture::{Picture, Values};
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};
 pub use remark::Remark;

@@ -184,3 +184,76 @@ fn a_library_of_8_bits_gets_8_bits_and_a_line_reports_it() {
         assert!((level - level.round()).abs() < 1e-3, "{level}");
     }
 }
+
+/// Writes a file of `zoo.json` into a folder.
+fn from_zoo(folder: &Path, name: &str) {
+    use base64::Engine as _;
+    let text =
+        std::fs::read_to_string(fixture::path("fixtures/image_files/zoo.json")).unwrap();
+    let zoo: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut cases = zoo["cases"].as_array().unwrap().iter();
+    let case = cases.find(|case| case["name"] == name).unwrap();
+    let encoded = case["file"].as_str().unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+    std::fs::write(folder.join(name), bytes).unwrap();
+}
+
+#[test]
+fn each_frame_is_an_image_if_all_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    for name in ["animated.gif", "pages.tif", "rgb-u1-lzw.tif"] {
+        from_zoo(&images, name);
+    }
+    let arguments = ["images", "--preset", "unit", "--frames", "all", "--jsonl"];
+    let ended = predict(folder.path(), "colors.onnx", &arguments);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("the first is read"), "{}", ended.stderr);
+    let ids = [
+        "animated.gif#1",
+        "animated.gif#2",
+        "animated.gif#3",
+        "pages.tif#1",
+        "pages.tif#2",
+        "pages.tif#3",
+        "rgb-u1-lzw.tif",
+    ];
+    let expected = ids.map(|id| (id.to_owned(), String::new()));
+    assert_eq!(rows(folder.path()), expected);
+    let maps: std::collections::HashSet<Vec<u8>> = ids
+        .iter()
+        .map(|id| {
+            let map = folder.path().join(format!("out/predictive_entropy/{id}.png"));
+            std::fs::read(map).unwrap()
+        })
+        .collect();
+    assert_eq!(maps.len(), ids.len(), "every frame has a map of its own");
+    let record = std::fs::read_to_string(folder.path().join("out/run.json")).unwrap();
+    assert!(record.contains("\"frames\""), "{record}");
+    // What is done is kept, and a row that is gone is made again.
+    let table = folder.path().join("out/predictions.csv");
+    let whole = std::fs::read_to_string(&table).unwrap();
+    std::fs::remove_file(folder.path().join("out/predictive_entropy/pages.tif#2.png"))
+        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+        .current_dir(folder.path())
+        .arg("predict")
+        .arg(fixture::path("fixtures/image_files/colors.onnx"))
+        .args([
+            "images",
+            "-o",
+            "out",
+            "--samples",
+            "2",
+            "--preset",
+            "unit",
+            "--frames",
+            "all",
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("6 done before"), "{said}");
+    assert_eq!(std::fs::read_to_string(&table).unwrap(), whole);
+}

@@ -30,6 +30,8 @@ def row_of(case):
     row = {"name": case.name, "what": case.what, "oracle": case.oracle, "file": base64.b64encode(case.data).decode()}
     if case.channels:
         row["channels"] = case.channels
+    if case.frame:
+        row["frame"] = case.frame
     if case.error:
         return row | {"error": case.error}
     values = np.ascontiguousarray(case.pixels)

@@ -22,6 +22,7 @@ class Case:
     error: str | None = None
     largest: int = 65535
     tolerance: int = 0
+    frame: int | None = None
 
 
 def refused(name, what, data, error):
@@ -66,6 +67,13 @@ def by_pillow(data, upright=True):
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         return np.asarray(image.convert("RGBA"))[:, :, :3]
     return np.asarray(image.convert("RGB"))
+
+
+def frame_case(name, what, data, frame, **more):
+    """A frame or page, counted from 1, as Pillow shows it."""
+    image = Image.open(io.BytesIO(data))
+    image.seek(frame - 1)
+    return Case(name, what, data, np.asarray(image.convert("RGB")), "Pillow", frame=frame, **more)
 
 
 def pillow_case(name, what, data, **more):

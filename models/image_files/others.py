@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from models.image_files.case import HEIGHT, WIDTH, Case, by_pillow, colors, gray, pillow_case, refused, saved, shaped, smooth
+from models.image_files.case import HEIGHT, WIDTH, Case, by_pillow, colors, frame_case, gray, pillow_case, refused, saved, shaped, smooth
 
 
 def bmp(values, bits, compression=0, data=None, masks=b"", top_down=False):
@@ -26,7 +26,9 @@ def gif_cases():
     yield pillow_case("gray.gif", "GIF, gray", saved(Image.fromarray(gray(21)), "GIF"))
     yield pillow_case("not-interlaced.gif", "GIF, not interlaced", saved(indexed, "GIF", interlace=0))
     frames = [Image.fromarray(colors(seed)).quantize(32) for seed in (22, 23, 24)]
-    yield pillow_case("animated.gif", "GIF, three frames", saved(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    yield pillow_case("animated.gif", "GIF, three frames", data)
+    yield frame_case("animated-2.gif", "GIF, the second of three frames (`--frames all`)", data, 2)
     clear = indexed.copy()
     clear.info["transparency"] = 3
     data = saved(clear, "GIF", transparency=3)
@@ -64,6 +66,7 @@ def webp_cases():
         yield Case(f"lossy-{quality}.webp", f"WebP, quality {quality}", data, by_pillow(data), "Pillow", tolerance=4)
     data = saved(image, "WEBP", lossless=True, save_all=True, append_images=[Image.fromarray(values[::-1])])
     yield pillow_case("animated.webp", "WebP, two frames", data)
+    yield frame_case("animated-2.webp", "WebP, the second of two frames (`--frames all`)", data, 2, tolerance=1)
     yield refused("cut.webp", "WebP cut short", saved(image, "WEBP", lossless=True)[:-40], "WEBP: ")
 
 

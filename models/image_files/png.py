@@ -7,7 +7,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from models.image_files.case import HEIGHT, WIDTH, Case, colors, gray, pillow_case, refused, saved, shaped
+from models.image_files.case import HEIGHT, WIDTH, Case, colors, frame_case, gray, pillow_case, refused, saved, shaped
 
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 BANDS = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGBA: 4}
@@ -94,7 +94,9 @@ def all_cases():
     upright = pillow_case("", "", encode(levels, RGB, 8, before=[(b"eXIf", exif(6))])).pixels
     yield Case("turned-long.png", "PNG, EXIF orientation 6 of type LONG", encode(levels, RGB, 8, before=[(b"eXIf", exif(6, 4))]), upright)
     frames = [Image.fromarray(colors(seed)) for seed in (5, 6, 7)]
-    yield pillow_case("animated.png", "PNG, three frames", saved(frames[0], "PNG", save_all=True, append_images=frames[1:]))
+    data = saved(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    yield pillow_case("animated.png", "PNG, three frames", data)
+    yield frame_case("animated-3.png", "PNG, the third of three frames (`--frames all`)", data, 3)
     for level in (0, 9):
         yield Case(f"level-{level}.png", f"PNG, compressed with level {level}", imagecodecs.png_encode(colors(8), level=level), colors(8), "imagecodecs")
     good = encode(levels, RGB, 8)

@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from models.image_files.case import HEIGHT, WIDTH, Case, by_pillow, colors, gray, pillow_case, refused, saved, shaped, smooth
+from models.image_files.case import HEIGHT, WIDTH, Case, by_pillow, colors, frame_case, gray, pillow_case, refused, saved, shaped, smooth
 from models.preprocessing.tiff import encode
 
 
@@ -176,6 +176,14 @@ def all_cases():
     at = data.index(struct.pack("<HHI", 274, 3, 1))
     yield pillow_case("turned-long.tif", "TIFF, orientation 6 of type LONG", data[: at + 2] + b"\4\0" + data[at + 4 :])
     yield tiff_case("pages.tif", "TIFF, three pages, of which the first is read", written(np.stack([colors(i) for i in (1, 2, 3)]), photometric="rgb"), colors(1))
+    data = written(np.stack([colors(i) for i in (1, 2, 3)]), photometric="rgb")
+    yield frame_case("pages-3.tif", "TIFF, the third of three pages (`--frames all`)", data, 3)
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        for page, kind in ((colors(40), 0), (colors(41)[::2, ::2], 1), (colors(42, np.uint16), 0)):
+            writer.write(page, photometric="rgb", subfiletype=kind, datetime=None, software=False, metadata=None)
+    yield Case("pages-with-previews.tif", "TIFF, the second of two pages with a preview between (`--frames all`)", stream.getvalue(), colors(42, np.uint16), "tifffile", frame=2)
+    yield refused_frame("pages-4.tif", "TIFF, a fourth of three pages", data, "TIFF: ", 4)
     for compression in ("zstd", "webp", "lzma", "jpeg2000", "jpegxl", "lerc"):
         yield refused(f"{compression}.tif", f"TIFF, {compression} compression", written(values, photometric="rgb", compression=compression), "TIFF: ")
     good = written(values, photometric="rgb")
@@ -203,6 +211,12 @@ def with_palette(data, table):
     place = len(data)
     data += struct.pack("<H", len(entries)) + b"".join(entries) + b"\0" * 4
     return data[:4] + struct.pack("<I", place) + data[8:]
+
+
+def refused_frame(name, what, data, error, frame):
+    case = refused(name, what, data, error)
+    case.frame = frame
+    return case
 
 
 def refused_with(name, what, data, error, channels):

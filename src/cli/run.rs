@@ -8,10 +8,10 @@ use super::names::{self, FIRST, List, Samples};
 use crate::error::{Error, Result};
 use crate::graph::{Plan, ScoresOption, SiteOptions};
 use crate::input::preprocessing::{
-    BandSelection, Channels, Crop, Exif, InputRange, Interpolation, Options, Preset,
-    Resize, read_class_names, read_palette,
+    BandSelection, Channels, Crop, Exif, Frames, InputRange, Interpolation, Options,
+    Preset, Resize, read_class_names, read_palette,
 };
-use crate::input::{ImageFile, Preprocessing, Source};
+use crate::input::{ImageFile, Preprocessing, Source, each_frame};
 use crate::onnx::Model;
 use crate::pipeline::{Job, OutputOptions};
 use crate::random::Draws;
@@ -109,6 +109,10 @@ pub(in crate::cli) struct PreprocessingArguments {
     /// Treatment of EXIF orientation [default: apply].
     #[arg(long, value_name = "apply|ignore", hide_short_help = true)]
     exif: Option<Exif>,
+    /// Frames or pages of a file that are read: the first, or each as an image (scan.tif#3)
+    /// [default: first].
+    #[arg(long, value_name = "first|all", hide_short_help = true)]
+    frames: Option<Frames>,
     /// Largest number of pixels of an image, before and after resizing [default: 200000000].
     #[arg(long, value_name = "N", value_parser = names::from_1_to::<MOST_PIXELS, u64>, hide_short_help = true)]
     max_pixels: Option<u64>,
@@ -177,6 +181,7 @@ impl RunArguments {
             antialias: typed.antialias,
             pad_to_multiple: typed.pad_to_multiple.map(|multiple| multiple as usize),
             exif: typed.exif,
+            frames: typed.frames,
             max_pixels: typed.max_pixels,
             mean: list(&typed.mean),
             std: list(&typed.std),
@@ -324,6 +329,10 @@ impl Run<'_> {
         preprocessing: &Preprocessing,
     ) -> Result<Job> {
         let RunArguments { sampling, scores, machine, .. } = self.arguments;
+        let images = match preprocessing.frames() {
+            Frames::First => images,
+            Frames::All => each_frame(images)?,
+        };
         let (samples, stop) = sampling.samples()?;
         let needs = if stop.is_some() { STOP_NEEDS } else { Needs::MEAN };
         let sampling = SamplingOptions {

@@ -44,6 +44,7 @@ use super::picture::Picture;
 use super::remark::Remark;
 use super::settings::{Exif, ReadOptions};
 use crate::error::{Error, Result};
+use crate::random::digest_key;
 
 /// Largest file that is read.
 const MAX_BYTES: u64 = 2 << 30;
@@ -55,10 +56,30 @@ pub struct Decoded {
     pub picture: Picture,
     /// SHA-256 of the file's bytes.
     pub sha256: [u8; 32],
+    /// Number of the frame or page that was read, counted from 1.
+    pub frame: u32,
     /// Remarks about the file.
     pub remarks: Vec<Remark>,
     /// The EXIF orientation (2 to 8) that was applied; `None` if the pixels were upright.
     pub orientation: Option<u8>,
+}
+
+impl Decoded {
+    /// Returns the key of the image's masks: that of the file's bytes for its first frame, and
+    /// another one for each further frame (docs/masks.md).
+    pub fn mask_key(&self) -> u64 {
+        if self.frame <= 1 {
+            return digest_key(&self.sha256);
+        }
+        let hash = Sha256::new().chain_update(self.sha256);
+        digest_key(&hash.chain_update(self.frame.to_le_bytes()).finalize().into())
+    }
+}
+
+/// Returns the number of frames or pages of a file; 1 if it cannot be read.
+pub(super) fn frames_of(path: &Path) -> u32 {
+    let count = read_bytes(path).map_or(1, |bytes| frames::count(&bytes));
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Reads an image file: reads its bytes once, hashes and decodes them.
@@ -73,15 +94,16 @@ pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     let sha256 = Sha256::digest(&bytes).into();
     match decode(&bytes, path, options) {
         Ok(picture) => {
-            let remarks = match frames::count(&bytes) {
-                1 => Vec::new(),
-                n => vec![Remark::Frames(n)],
+            let remarks = match (options.frame, frames::count(&bytes)) {
+                (Some(_), _) | (None, 1) => Vec::new(),
+                (None, n) => vec![Remark::Frames(n)],
             };
             let orientation = match options.exif {
                 Exif::Apply => applied_orientation(&bytes),
                 Exif::Ignore => None,
             };
-            Ok(Decoded { picture, sha256, remarks, orientation })
+            let frame = options.frame.unwrap_or(1);
+            Ok(Decoded { picture, sha256, frame, remarks, orientation })
         }
         Err(Refusal { message, hint }) => {
             Err(Error::image(path, message).with_hint(sniff::hint_for(hint, path)))
@@ -197,7 +219,13 @@ fn decode_unguarded(
         Exif::Apply => orientation(decoder.exif_metadata().ok().flatten()),
         Exif::Ignore => Orientation::NoTransforms,
     };
-    let image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
+    let image = match options.frame {
+        Some(frame @ 2..) => {
+            drop(decoder);
+            frames::read(format, &changed, frame, options.max_pixels).map_err(refusal)?
+        }
+        _ => DynamicImage::from_decoder(decoder).map_err(refusal)?,
+    };
     Raster::of_image(image)?.oriented(orientation).into_picture(options)
 }
 

@@ -42,6 +42,9 @@
 //! hexadecimal digits. If the source has another file with exactly that name, each `%` is escaped
 //! once more, as `%25`.
 //!
+//! If each frame or page of a file is an image, its id ends in `#` and the number of the frame,
+//! counted from 1: `scan.tif#3`.
+//!
 //! Two files with one id, from two sources or by a file below `outside`, are an error.
 
 mod file;
@@ -53,12 +56,16 @@ mod repeats;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 pub use file::ImageFile;
 pub use repeats::same_but_for_case;
 
 use crate::error::{Error, Result};
+use crate::input::decode::frames_of;
 use lister::Lister;
 
 /// Extensions of images in a folder, in lower case.
@@ -103,6 +110,26 @@ pub struct Listing {
     pub broken_links: usize,
     /// Number of files that were given again, other than by patterns, and are listed once.
     pub repeated: usize,
+}
+
+/// Returns each frame or page of the files as an image of its own, whose id ends in `#` and its
+/// number. Files of one frame, and those that cannot be read, stay as they are.
+///
+/// # Errors
+///
+/// Fails if another image has the id of a frame.
+pub fn each_frame(images: Vec<ImageFile>) -> Result<Vec<ImageFile>> {
+    let frames = |image: ImageFile| -> Vec<ImageFile> {
+        match frames_of(&image.path()) {
+            0 | 1 => vec![image],
+            n => (1..=n).filter_map(NonZeroU32::new).map(|n| image.of_frame(n)).collect(),
+        }
+    };
+    let images: Vec<ImageFile> = images.into_par_iter().flat_map_iter(frames).collect();
+    match repeats::same_id(&images) {
+        Some((a, b)) => Err(repeats::one_id(a, b)),
+        None => Ok(images),
+    }
 }
 
 /// Lists the images of all sources.

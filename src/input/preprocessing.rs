@@ -37,8 +37,9 @@ pub use self::geometry::Geometry;
 pub use self::input_size::MODEL_INPUT;
 pub use self::partial_config::Options;
 pub use super::settings::{
-    Alpha, BandSelection, Channels, Crop, CropRule, Exif, Fill, InputBits, InputRange,
-    Interpolation, Layout, ModelInput, Pad, PadSide, Preset, Resampler, Resize, Size,
+    Alpha, BandSelection, Channels, Crop, CropRule, Exif, Fill, Frames, InputBits,
+    InputRange, Interpolation, Layout, ModelInput, Pad, PadSide, Preset, Resampler,
+    Resize, Size,
 };
 
 use self::normalize::Scaling;
@@ -67,6 +68,7 @@ pub struct Preprocessing {
     /// Set if 8-bit images cannot be scaled like this.
     only_for_floats: Option<OnlyForFloats>,
     input_range: Option<InputRange>,
+    frames: Frames,
     read_options: ReadOptions,
     class_names_location: Option<SettingLocation>,
     palette_location: Option<SettingLocation>,
@@ -127,6 +129,7 @@ impl Preprocessing {
         let read_options = ReadOptions {
             max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
             exif: options.exif.unwrap_or(default.exif),
+            frame: None,
             channels: channels.value,
             bands: bands.as_ref().map(|bands| bands.value.clone()),
             alpha: alpha.value,
@@ -151,6 +154,9 @@ impl Preprocessing {
         }
         if let Some(range) = &input_range {
             list("input_range", range.value.to_string(), &range.origin);
+        }
+        if let Some(frames) = options.frames {
+            list("frames", frames.to_string(), "`frames`");
         }
         let exif = if options.exif.is_some() { "`exif`" } else { "default" };
         list("exif", read_options.exif.to_string(), exif);
@@ -188,10 +194,16 @@ impl Preprocessing {
             spatial,
             scaling: Scaling::new(&scale.mean.value, &scale.std.value),
             only_for_floats: OnlyForFloats::find(&scale.mean, &scale.std),
+            frames: options.frames.unwrap_or(Frames::First),
             input_range: input_range.map(|range| range.value),
             read_options,
             settings,
         })
+    }
+
+    /// Returns which frames or pages of a file are read.
+    pub fn frames(&self) -> Frames {
+        self.frames
     }
 
     /// Returns every setting in effect, with its origin.

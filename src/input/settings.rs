@@ -537,6 +537,16 @@ named_values! {
 }
 
 named_values! {
+    /// Frames or pages of a file that are read.
+    pub enum Frames {
+        /// The first one.
+        First = "first",
+        /// Each of them, as an image of its own.
+        All = "all",
+    }
+}
+
+named_values! {
     /// Treatment of transparency.
     pub enum Alpha {
         /// Drops the alpha channel and keeps the colors.
@@ -649,6 +659,9 @@ pub struct ReadOptions {
     /// Channels of the model: [`Channels::Rgba`] and [`Channels::Bands`] keep bands as they are,
     /// others read colors.
     pub channels: Channels,
+    /// Number of the frame or page that is read, counted from 1. `None` is the first, with a remark
+    /// if there are more.
+    pub frame: Option<u32>,
     /// Bands that are read in place of those of `channels`.
     pub bands: Option<BandSelection>,
     /// Treatment of transparency if colors are read.
@@ -661,6 +674,7 @@ impl Default for ReadOptions {
             max_pixels: MAX_PIXELS,
             exif: Exif::Apply,
             channels: Channels::Rgb,
+            frame: None,
             bands: None,
             alpha: Alpha::Drop,
         }

@@ -18,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
 use crate::output::folder::{OutputFolder, RECORD};
 use crate::output::table::Table;
-use crate::random::digest_key;
 use crate::record::RunRecord;
 use crate::runtime::Runtime;
 use crate::sampling::Sampler;
@@ -208,7 +207,7 @@ impl Run<'_> {
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<Box<Predicted>>> {
         let Loaded { decoded, input } = loaded;
-        let key = digest_key(&decoded.sha256);
+        let key = decoded.mask_key();
         let geometry = input.geometry;
         let statistics = self
             .sampler

@@ -69,7 +69,13 @@ fn original(
     };
     options.bands = run.setting("bands").and_then(|bands| bands.parse().ok());
     let mut why = "the image is not where it was".to_owned();
-    for file in places.iter().filter(|place| place.is_file()) {
+    for place in &places {
+        let (file, frame) = file_of(place);
+        options.frame = frame;
+        let file = &file;
+        if !file.is_file() {
+            continue;
+        }
         match read_image(file, &options) {
             Ok(image) if row.sha256 == Some(hexadecimal(&image.sha256)) => {
                 return Ok(image.picture);
@@ -85,6 +91,16 @@ fn original(
 fn roots(run: &Run, id: &str) -> Vec<PathBuf> {
     let inputs = run.record.iter().flat_map(|record| &record.inputs);
     inputs.filter_map(|folder| folder.path(id)).collect()
+}
+
+/// Returns the file of an image, and the number of its frame if the image is one.
+fn file_of(place: &Path) -> (PathBuf, Option<u32>) {
+    let name = place.to_string_lossy();
+    let frame = name.rsplit_once('#').and_then(|(file, n)| Some((file, n.parse().ok()?)));
+    match frame {
+        Some((file, frame)) if !place.is_file() => (file.into(), Some(frame)),
+        _ => (place.to_owned(), None),
+    }
 }
 
 /// Returns the map of a thumbnail, its placement and its bound.

@@ -80,6 +80,7 @@ fn run(scratch: &Scratch, bytes: &[u8]) {
         max_pixels: MOST_PIXELS,
         exif: Exif::Apply,
         channels: Channels::Rgb,
+        frame: None,
         bands: None,
         alpha: Alpha::White,
     };

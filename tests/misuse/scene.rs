@@ -227,7 +227,6 @@ impl Scene {
             "four-for-three.tif",
             "three-for-four.tif",
             "cmyk-for-four.tif",
-            "palette.tif",
             "signed.tif",
             "planes-tiled.tif",
             "two.tif",

@@ -27,7 +27,8 @@ impl LabelFiles {
     /// Returns the label file of an image, or the reason why there is none: the file that was
     /// expected.
     pub(super) fn find(&self, id: &str) -> Result<LabelFile, String> {
-        let stem = without_ending(id);
+        let (file, frame) = split_frame(id);
+        let stem = &format!("{}{frame}", without_ending(file));
         let names = match &self.rename {
             Some(rename) => match rename.name(stem) {
                 Some(name) => vec![name],
@@ -71,6 +72,15 @@ impl LabelFiles {
     fn with_endings(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         LABEL_ENDINGS.iter().map(move |ending| self.root.join(format!("{name}.{ending}")))
     }
+}
+
+/// Separates the number of a frame from an id: `scan.tif` and `#3`.
+fn split_frame(id: &str) -> (&str, &str) {
+    let at = id.rfind('#').filter(|at| {
+        let number = &id[at + 1..];
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    id.split_at(at.unwrap_or(id.len()))
 }
 
 /// Returns an id without the extension of its file name.

@@ -62,3 +62,18 @@ fn a_crop_needs_label_maps_of_its_own_size() {
     let error = labels(true).labels(&image((1, 2))).err().unwrap();
     assert!(error.hint().is_some_and(|hint| hint.contains("crop = none")), "{error}");
 }
+
+#[test]
+fn each_frame_of_a_file_has_a_label_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["scan.png", "scan#2.png", "other.tif#3.npy"] {
+        fs::write(folder.path().join(file), "").unwrap();
+    }
+    let files = LabelFiles { root: folder.path().to_owned(), rename: None };
+    let found =
+        |id: &str| files.find(id).map(|file| file.path.file_name().unwrap().to_owned());
+    assert_eq!(found("scan.tif").unwrap(), "scan.png");
+    assert_eq!(found("scan.tif#2").unwrap(), "scan#2.png");
+    assert_eq!(found("other.tif#3").unwrap(), "other.tif#3.npy");
+    assert!(found("scan.tif#1").unwrap_err().contains("scan#1."));
+}

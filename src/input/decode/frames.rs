@@ -1,4 +1,16 @@
-//! Counts the frames or pages of a file from its structure, without decoding them.
+//! Counts the frames or pages of a file from its structure, without decoding them, and reads a frame
+//! of an animation.
+
+use std::io::Cursor;
+
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::error::{LimitError, LimitErrorKind};
+use image::{
+    AnimationDecoder as _, DynamicImage, ImageDecoder as _, ImageError, ImageFormat,
+    ImageResult, Limits,
+};
 
 use super::tiff_directory::Directories;
 
@@ -19,6 +31,36 @@ pub(super) fn count(bytes: &[u8]) -> usize {
         Directories::of(bytes).map(|pages| pages.filter(|page| page.is_page()).count())
     };
     counted.unwrap_or(1).max(1)
+}
+
+/// Reads a frame of an animation, counted from 1, as it is shown.
+pub(super) fn read(
+    format: ImageFormat,
+    bytes: &[u8],
+    number: u32,
+    max_pixels: u64,
+) -> ImageResult<DynamicImage> {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(max_pixels.saturating_mul(16));
+    let input = Cursor::new(bytes);
+    let frames = match format {
+        ImageFormat::Gif => {
+            let mut decoder = GifDecoder::new(input)?;
+            decoder.set_limits(limits)?;
+            decoder.into_frames()
+        }
+        ImageFormat::WebP => {
+            let mut decoder = WebPDecoder::new(input)?;
+            decoder.set_limits(limits)?;
+            decoder.into_frames()
+        }
+        _ => PngDecoder::with_limits(input, limits)?.apng()?.into_frames(),
+    };
+    let missing =
+        || ImageError::Limits(LimitError::from_kind(LimitErrorKind::DimensionError));
+    let mut frames = frames.skip(number.saturating_sub(1) as usize);
+    let frame = frames.next().ok_or_else(missing)??;
+    Ok(frame.into_buffer().into())
 }
 
 /// Returns the frames that are there: a file that ends early has fewer.

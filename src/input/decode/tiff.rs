@@ -57,12 +57,20 @@ const FAX: &[u64] = &[2, 3, 4];
 
 /// Reads the page that the options name.
 pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Raster, Refusal> {
-    let directory = Directories::of(bytes).and_then(|mut pages| pages.next());
+    let mut directories = Directories::of(bytes).into_iter().flatten();
+    let directory = match options.frame {
+        None => directories.next(),
+        Some(frame) => {
+            let mut pages = directories.filter(Directory::is_page);
+            pages.nth(frame.saturating_sub(1) as usize)
+        }
+    };
     if directory.as_ref().is_some_and(is_camera_raw) {
         return Err(sniff::camera_raw());
     }
     // Errors in the structure of the file are those of the decoder.
-    let mut decoder = open(bytes, Vec::new(), options)?;
+    let patches = directory.as_ref().map(Directory::make_first).into_iter().collect();
+    let mut decoder = open(bytes, patches, options)?;
     let (width, height) = decoder.dimensions().map_err(refusal)?;
     drop(decoder);
     check_pixels(width.into(), height.into(), options.max_pixels)?;
@@ -182,6 +190,7 @@ impl Layout {
     ) -> Result<Samples, Refusal> {
         let mut patches =
             directory.set(tag::PHOTOMETRIC, photometric::BLACK_IS_ZERO as u32);
+        patches.push(directory.make_first());
         if !self.is_read_by_decoder(directory) {
             return self.packed(bytes, directory, (patches, options));
         }

@@ -26,6 +26,8 @@ pub(super) struct Directory<'a> {
     bytes: &'a [u8],
     is_little: bool,
     is_big: bool,
+    /// Place in the file.
+    at: u64,
     entries: Vec<Entry>,
 }
 
@@ -80,9 +82,10 @@ impl<'a> Iterator for Directories<'a> {
             })
         };
         let entries = (0..count).map_while(|i| entry(first + i * length)).collect();
+        let at = self.next;
         self.next = read(first + count * length, wide).unwrap_or(0);
         let Self { bytes, is_little, is_big, .. } = *self;
-        Some(Directory { bytes, is_little, is_big, entries })
+        Some(Directory { bytes, is_little, is_big, at, entries })
     }
 }
 
@@ -136,6 +139,12 @@ impl Directory<'_> {
             self.patch(entry.at + 4, 1, wide),
             self.patch(value_at, value.into(), size),
         ]
+    }
+
+    /// Returns the change to the file that makes this the first directory.
+    pub(super) fn make_first(&self) -> Patch {
+        let (place, size) = if self.is_big { (8, 8) } else { (4, 4) };
+        self.patch(place, self.at, size)
     }
 
     /// Returns the change that hides a tag, by giving it a number that nobody reads.

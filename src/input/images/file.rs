@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct ImageFile {
     root: Arc<Root>,
     /// Path below the root, if it does not follow from the id.
     entry: Option<Box<Path>>,
+    /// Number of the frame or page, if each of them is an image; the id ends in `#` and it.
+    frame: Option<NonZeroU32>,
 }
 
 /// Root of the paths of a source.
@@ -48,7 +51,18 @@ pub(super) enum Kind {
 impl ImageFile {
     pub(super) fn new(root: &Arc<Root>, id: &str, entry: Option<&Path>) -> Self {
         // A copy of just its length: text that grew has room to spare.
-        Self { id: id.into(), root: Arc::clone(root), entry: entry.map(Box::from) }
+        Self {
+            id: id.into(),
+            root: Arc::clone(root),
+            entry: entry.map(Box::from),
+            frame: None,
+        }
+    }
+
+    /// Returns a frame or page of the file as an image of its own.
+    pub(super) fn of_frame(&self, frame: NonZeroU32) -> Self {
+        let id = format!("{}#{frame}", self.id).into_boxed_str();
+        Self { id, frame: Some(frame), ..self.clone() }
     }
 
     /// Returns the name of the image in results: its path relative to the root of its source (see
@@ -82,6 +96,9 @@ impl ImageFile {
     /// Fails as [`read_image`] does, and with [`Error::Image`] if the file does not exist (any more).
     pub fn read(&self, options: &ReadOptions) -> Result<Decoded> {
         let path = self.path();
+        let frame = self.frame.map(NonZeroU32::get);
+        let of_frame = frame.map(|_| ReadOptions { frame, ..options.clone() });
+        let options = of_frame.as_ref().unwrap_or(options);
         read_image(&path, options).map_err(|error| match &error {
             Error::Read { source, .. }
                 if source.kind() != io::ErrorKind::PermissionDenied
@@ -152,7 +169,11 @@ impl ImageFile {
     fn below(&self, folder: &Path) -> PathBuf {
         match &self.entry {
             Some(entry) => folder.join(entry),
-            None => folder.join(self.id.get(self.root.skip..).unwrap_or_default()),
+            None => {
+                let id = self.id.get(self.root.skip..).unwrap_or_default();
+                let file = self.frame.and_then(|_| id.rsplit_once('#'));
+                folder.join(file.map_or(id, |(file, _)| file))
+            }
         }
     }
 }

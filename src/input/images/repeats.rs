@@ -39,7 +39,7 @@ fn drop_marked(images: &mut Vec<ImageFile>, marked: &[bool]) {
     images.retain(|_| !marked.next().is_some_and(|&marked| marked));
 }
 
-fn one_id(a: &ImageFile, b: &ImageFile) -> Error {
+pub(super) fn one_id(a: &ImageFile, b: &ImageFile) -> Error {
     let (path, other) = (a.path(), b.path());
     let message = format!(
         "{} and {} would both be \"{}\" in the results",
@@ -52,6 +52,12 @@ fn one_id(a: &ImageFile, b: &ImageFile) -> Error {
     } else {
         "give one folder above both, or list the paths with `manifest`"
     })
+}
+
+/// Returns two images with the same id, if there are any.
+pub(super) fn same_id(images: &[ImageFile]) -> Option<(&ImageFile, &ImageFile)> {
+    let pairs = pairs(images, |image| image.id().to_owned());
+    pairs.first().map(|&(first, later)| (&images[first], &images[later]))
 }
 
 /// Returns two images whose ids differ only in case, if there are any.

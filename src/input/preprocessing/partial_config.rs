@@ -8,8 +8,8 @@ use toml::Value;
 use super::from_toml::FromToml;
 use crate::error::{Error, Result};
 use crate::input::settings::{
-    Alpha, BandSelection, Channels, Crop, CropRule, Exif, Fill, InputBits, InputRange,
-    Interpolation, Pad, PadSide, Preset, Resampler, Resize,
+    Alpha, BandSelection, Channels, Crop, CropRule, Exif, Fill, Frames, InputBits,
+    InputRange, Interpolation, Pad, PadSide, Preset, Resampler, Resize,
 };
 use crate::palette::Palette;
 use crate::task::Task;
@@ -36,6 +36,8 @@ macro_rules! settings {
             pub pad_to_multiple: Option<usize>,
             /// Treatment of EXIF orientation.
             pub exif: Option<Exif>,
+            /// Frames or pages of a file that are read.
+            pub frames: Option<Frames>,
             /// Largest number of pixels of an image, before and after resizing.
             pub max_pixels: Option<u64>,
             /// Metadata of the model file, as `Model::metadata` returns them. Unknown entries
