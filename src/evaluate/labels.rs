@@ -20,7 +20,6 @@ use super::prediction_folder::{PredictedImage, PredictionFolder};
 use crate::error::{Error, Result};
 use crate::input::label::{LabelColors, read_label_map};
 use crate::task::Item;
-use crate::tensor::ImageShape;
 
 pub use self::left_out::{LeftOut, LeftOutReason};
 pub use self::mapping::IdOptions;

@@ -14,6 +14,7 @@ mod tests;
 mod tiff;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::decode::read_bytes;
@@ -50,7 +51,10 @@ pub struct LabelMap {
 /// or not the color of a class.
 pub fn read_label_map(path: &Path, colors: Option<&LabelColors>) -> Result<LabelMap> {
     let bytes = read_bytes(path)?;
-    parse(&bytes, colors).map_err(|refusal| {
+    // A panic of a decoder is an error of this file only.
+    let parsed = catch_unwind(AssertUnwindSafe(|| parse(&bytes, colors)))
+        .unwrap_or_else(|_| Err(Refusal::unexpected("the decoder panicked")));
+    parsed.map_err(|refusal| {
         Error::image(path, format!("not a label map: {}", refusal.message))
             .with_hint(refusal.hint)
     })

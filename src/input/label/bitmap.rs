@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ImageDecoder as _, ImageError, ImageFormat, ImageReader};
 
-use super::raster::{Pixels, Raster, black_and_white};
+use super::raster::{Pixels, Raster};
 use super::{MAX_BYTES, Refusal, check_size};
 
 pub(super) fn read(bytes: &[u8]) -> Result<Raster, Refusal> {
@@ -20,18 +20,38 @@ pub(super) fn read(bytes: &[u8]) -> Result<Raster, Refusal> {
     }
 }
 
+/// Reads a BMP. The indices of a palette are read as gray levels, of a palette whose entry `i` is
+/// gray of level `i`: the decoder returns indices of 8 bits only.
 fn bmp(bytes: &[u8]) -> Result<Raster, Refusal> {
-    let mut decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(refusal)?;
-    let Some(palette) = decoder.get_palette().map(<[_]>::to_vec) else {
+    /// Bytes before the header that gives its own size.
+    const FILE_HEADER: usize = 14;
+    /// Place of the number of bytes before the pixels.
+    const DATA_OFFSET: usize = 10;
+    const OLD_HEADER: usize = 12;
+    let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(refusal)?;
+    let Some(mut palette) = decoder.get_palette().map(<[_]>::to_vec) else {
         return other(bytes, ImageFormat::Bmp, false);
     };
-    decoder.set_indexed_color(true);
-    let (width, height) = decoder.dimensions();
-    let (width, height) = (width as usize, height as usize);
-    check_size(width, height, 1)?;
-    let mut data = vec![0; width * height];
-    decoder.read_image(&mut data).map_err(refusal)?;
-    Ok(indexed((width, height), &data, palette))
+    let mut copy = bytes.to_vec();
+    let number = |at: usize| {
+        let bytes = bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, |bytes| u32::from_le_bytes(bytes) as usize)
+    };
+    let (pixels, header) = (number(DATA_OFFSET), number(FILE_HEADER));
+    let entry = if header == OLD_HEADER { 3 } else { 4 };
+    let entries = copy.get_mut(FILE_HEADER + header..pixels).unwrap_or_default();
+    let entries = entries.chunks_exact_mut(entry);
+    // The decoder adds entries up to 256.
+    palette.truncate(entries.len());
+    for (i, color) in entries.take(palette.len()).enumerate() {
+        color[..3].fill(i as u8);
+    }
+    let raster = other(&copy, ImageFormat::Bmp, false)?;
+    let indices: Vec<u8> = match raster.pixels {
+        Pixels::Colors(colors) => colors.into_iter().map(|[index, ..]| index).collect(),
+        _ => return Err(Refusal::unexpected("BMP: its palette cannot be read")),
+    };
+    Ok(indexed((raster.width, raster.height), &indices, palette))
 }
 
 fn indexed(
@@ -39,9 +59,8 @@ fn indexed(
     data: &[u8],
     palette: Vec<[u8; 3]>,
 ) -> Raster {
-    let mut indices: Vec<u32> = data.iter().copied().map(u32::from).collect();
-    black_and_white(&mut indices, &palette);
-    let pixels = Pixels::Indices { indices, palette };
+    let indices = data.iter().copied().map(u32::from).collect();
+    let pixels = Pixels::of_palette(indices, palette);
     Raster { height, width, pixels, is_lossy: false }
 }
 

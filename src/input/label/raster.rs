@@ -140,13 +140,31 @@ impl ColorConverter<'_> {
     }
 }
 
-/// Returns the ids of a bitmap whose palette is black and white: 0 for black, 1 for white, in
-/// whichever order the palette has them.
-pub(super) fn black_and_white(indices: &mut [u32], palette: &[[u8; 3]]) {
-    if palette.len() == 2 && palette[0] == [255; 3] && palette[1] == [0; 3] {
-        for index in indices {
-            *index = 1 - (*index).min(1);
+impl Pixels {
+    /// Returns the pixels of a format that has no gray without a palette. If all colors that occur
+    /// are gray, the pixels are levels; a palette of black and white is that of a bitmap, whose ids
+    /// are 0 for black and 1 for white.
+    pub(super) fn of_palette(mut indices: Vec<u32>, palette: Vec<[u8; 3]>) -> Self {
+        let color = |index: u32| palette.get(index as usize);
+        match palette[..] {
+            [[255, 255, 255], [0, 0, 0]] => {
+                indices.iter_mut().for_each(|index| *index = 1 - (*index).min(1));
+            }
+            [_, _] => {}
+            _ => {
+                let level = |index: &u32| match color(*index) {
+                    Some(&[red, green, blue]) if red == green && green == blue => {
+                        Some(u32::from(red))
+                    }
+                    _ => None,
+                };
+                let levels: Option<Vec<u32>> = indices.iter().map(level).collect();
+                if let Some(levels) = levels {
+                    return Self::Levels { levels, white: 255 };
+                }
+            }
         }
+        Self::Indices { indices, palette }
     }
 }
 

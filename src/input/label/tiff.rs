@@ -6,7 +6,7 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::{PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffError};
 
-use super::raster::{Pixels, Raster, black_and_white};
+use super::raster::{Pixels, Raster};
 use super::{MAX_BYTES, Refusal, VOID, check_size, packed_sample};
 use crate::input::decode::tiff_with_tag;
 
@@ -65,11 +65,7 @@ fn raster(
                     levels,
                     white: 1_u32.checked_shl(bits.into()).map_or(u32::MAX, |n| n - 1),
                 },
-                Some(palette) => {
-                    let mut indices = levels;
-                    black_and_white(&mut indices, &palette);
-                    Pixels::Indices { indices, palette }
-                }
+                Some(palette) => Pixels::of_palette(levels, palette),
             }
         }
         (ColorType::RGB(8) | ColorType::RGBA(8), _) => match values {
