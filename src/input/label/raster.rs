@@ -142,29 +142,22 @@ impl ColorConverter<'_> {
 
 impl Pixels {
     /// Returns the pixels of a format that has no gray without a palette. If all colors that occur
-    /// are gray, the pixels are levels; a palette of black and white is that of a bitmap, whose ids
-    /// are 0 for black and 1 for white.
-    pub(super) fn of_palette(mut indices: Vec<u32>, palette: Vec<[u8; 3]>) -> Self {
-        let color = |index: u32| palette.get(index as usize);
-        match palette[..] {
-            [[255, 255, 255], [0, 0, 0]] => {
-                indices.iter_mut().for_each(|index| *index = 1 - (*index).min(1));
+    /// are gray, the pixels are levels; of black and white with the indices 0 and 1 they are bits, 1
+    /// for white.
+    pub(super) fn of_palette(indices: Vec<u32>, palette: Vec<[u8; 3]>) -> Self {
+        let level = |index: &u32| match palette.get(*index as usize) {
+            Some(&[red, green, blue]) if red == green && green == blue => {
+                Some(u32::from(red))
             }
-            [_, _] => {}
-            _ => {
-                let level = |index: &u32| match color(*index) {
-                    Some(&[red, green, blue]) if red == green && green == blue => {
-                        Some(u32::from(red))
-                    }
-                    _ => None,
-                };
-                let levels: Option<Vec<u32>> = indices.iter().map(level).collect();
-                if let Some(levels) = levels {
-                    return Self::Levels { levels, white: 255 };
-                }
-            }
-        }
-        Self::Indices { indices, palette }
+            _ => None,
+        };
+        let levels: Option<Vec<u32>> = indices.iter().map(level).collect();
+        let Some(mut levels) = levels else { return Self::Indices { indices, palette } };
+        let is_bitmap = indices.iter().all(|index| *index <= 1)
+            && levels.iter().all(|level| [0, 255].contains(level));
+        let white = if is_bitmap { 1 } else { 255 };
+        levels.iter_mut().for_each(|level| *level = *level * white / 255);
+        Self::Levels { levels, white }
     }
 }
 
