@@ -283,7 +283,9 @@ fn key_of(picture: &Picture) -> u64 {
         Values::U8(values) => hash.update(values),
         Values::U16 { values, largest } => {
             hash.update(largest.to_le_bytes());
-            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+            for value in values {
+                hash.update(value.to_le_bytes());
+            }
         }
         Values::F32(values) => values.iter().for_each(|v| hash.update(v.to_le_bytes())),
     }

@@ -231,13 +231,11 @@ fn decode_unguarded(
 
 /// Returns the EXIF orientation of a file if it changes the pixels.
 fn applied_orientation(bytes: &[u8]) -> Option<u8> {
-    let orientation = match Directories::of(bytes) {
-        Some(mut directories) => tiff::orientation(&directories.next()?),
-        None => {
-            let reader =
-                ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
-            orientation(reader.into_decoder().ok()?.exif_metadata().ok().flatten())
-        }
+    let orientation = if let Some(mut directories) = Directories::of(bytes) {
+        tiff::orientation(&directories.next()?)
+    } else {
+        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+        orientation(reader.into_decoder().ok()?.exif_metadata().ok().flatten())
     };
     (orientation != Orientation::NoTransforms).then(|| orientation.to_exif())
 }

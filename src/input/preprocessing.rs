@@ -123,16 +123,13 @@ impl Preprocessing {
             return Err(scale::missing_scale(model, unrecognized));
         };
         let bands = scale::resolve_bands(&configs, channels.value)?;
-        let input_range = scale::resolve_input_range(&configs)?;
+        let input_range = scale::resolve_input_range(&configs);
         let alpha = configs.alpha();
-        let default = ReadOptions::default();
         let read_options = ReadOptions {
-            max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
-            exif: options.exif.unwrap_or(default.exif),
-            frame: None,
             channels: channels.value,
             bands: bands.as_ref().map(|bands| bands.value.clone()),
             alpha: alpha.value,
+            ..read_options(options)
         };
         let spatial =
             SpatialTransform::resolve(&configs, input, read_options.max_pixels)?;
@@ -247,5 +244,15 @@ impl Preprocessing {
         } else {
             "give a name for each class with `classes`, one on each line"
         }))
+    }
+}
+
+/// Returns how files are read, as far as options alone determine it.
+fn read_options(options: &Options) -> ReadOptions {
+    let default = ReadOptions::default();
+    ReadOptions {
+        max_pixels: options.max_pixels.unwrap_or(default.max_pixels),
+        exif: options.exif.unwrap_or(default.exif),
+        ..default
     }
 }

@@ -91,7 +91,7 @@ impl<'a> ProgressReporter<'a> {
         if *n == 1 {
             let message = format!("{id} {remark}");
             self.progress.aside(|| {
-                terminal::warning_with_hint(&message, remark.hint().as_deref())
+                terminal::warning_with_hint(&message, remark.hint().as_deref());
             });
         }
     }

@@ -6,15 +6,21 @@ use crate::input::picture::Values;
 pub(super) fn inverted(values: Values) -> Values {
     match values {
         Values::U8(mut values) => {
-            values.iter_mut().for_each(|value| *value = !*value);
+            for value in &mut values {
+                *value = !*value;
+            }
             Values::U8(values)
         }
         Values::U16 { mut values, largest } => {
-            values.iter_mut().for_each(|value| *value = largest.saturating_sub(*value));
+            for value in &mut values {
+                *value = largest.saturating_sub(*value);
+            }
             Values::U16 { values, largest }
         }
         Values::F32(mut values) => {
-            values.iter_mut().for_each(|value| *value = 1.0 - *value);
+            for value in &mut values {
+                *value = 1.0 - *value;
+            }
             Values::F32(values)
         }
     }

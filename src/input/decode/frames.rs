@@ -12,7 +12,7 @@ use image::{
     ImageResult, Limits,
 };
 
-use super::tiff_directory::Directories;
+use super::tiff_directory::{Directories, Directory};
 
 /// Bytes of a PNG before its first chunk, and of a chunk besides its content.
 const PNG_SIGNATURE: usize = 8;
@@ -28,7 +28,7 @@ pub(super) fn count(bytes: &[u8]) -> usize {
     } else if bytes.starts_with(b"RIFF") {
         of_webp(bytes)
     } else {
-        Directories::of(bytes).map(|pages| pages.filter(|page| page.is_page()).count())
+        Directories::of(bytes).map(|pages| pages.filter(Directory::is_page).count())
     };
     counted.unwrap_or(1).max(1)
 }

@@ -213,7 +213,9 @@ fn jpeg_of(segments: &[&[u8]], names: &[u8]) -> Vec<u8> {
     }
     add(0xdb, &[&[0][..], &[1; 64]].concat());
     let mut frame = vec![8, 0, 8, 0, 8, names.len() as u8];
-    names.iter().for_each(|name| frame.extend([*name, 0x11, 0]));
+    for name in names {
+        frame.extend([*name, 0x11, 0]);
+    }
     add(0xc0, &frame);
     // One code each: the difference 256 (category 9), and the end of the block.
     let mut counts = [0; 16];
@@ -221,7 +223,9 @@ fn jpeg_of(segments: &[&[u8]], names: &[u8]) -> Vec<u8> {
     add(0xc4, &[&[0x00][..], &counts, &[9]].concat());
     add(0xc4, &[&[0x10][..], &counts, &[0]].concat());
     let mut scan = vec![names.len() as u8];
-    names.iter().for_each(|name| scan.extend([*name, 0]));
+    for name in names {
+        scan.extend([*name, 0]);
+    }
     scan.extend([0, 63, 0]);
     add(0xda, &scan);
     // 0, then 100000000, then 0 for each component; 1s fill the last byte.

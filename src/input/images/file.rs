@@ -167,14 +167,12 @@ impl ImageFile {
     }
 
     fn below(&self, folder: &Path) -> PathBuf {
-        match &self.entry {
-            Some(entry) => folder.join(entry),
-            None => {
-                let id = self.id.get(self.root.skip..).unwrap_or_default();
-                let file = self.frame.and_then(|_| id.rsplit_once('#'));
-                folder.join(file.map_or(id, |(file, _)| file))
-            }
+        if let Some(entry) = &self.entry {
+            return folder.join(entry);
         }
+        let id = self.id.get(self.root.skip..).unwrap_or_default();
+        let file = self.frame.and_then(|_| id.rsplit_once('#'));
+        folder.join(file.map_or(id, |(file, _)| file))
     }
 }
 

@@ -85,7 +85,7 @@ fn map(values: &Values, unit: impl Fn(f32) -> f32) -> Vec<f32> {
     }
 }
 
-/// Returns a percentile with the linear interpolation of NumPy. Reorders the values.
+/// Returns a percentile with the linear interpolation of `NumPy`. Reorders the values.
 fn percentile(values: &mut [f32], percent: f32) -> f32 {
     let Some(last) = values.len().checked_sub(1) else { return 0.0 };
     let place = f64::from(percent) / 100.0 * last as f64;

@@ -74,17 +74,13 @@ pub(super) fn resolve_bands(
 
 /// Resolves the range of values: the last source wins that gives a range or a number of bits, and
 /// within it the range.
-pub(super) fn resolve_input_range(
-    configs: &ConfigStack,
-) -> Result<Option<Resolved<InputRange>>> {
-    for config in configs.0.iter().rev() {
+pub(super) fn resolve_input_range(configs: &ConfigStack) -> Option<Resolved<InputRange>> {
+    configs.0.iter().rev().find_map(|config| {
         let range = config.input_range.map(|range| ("input_range", range));
         let bits = config.bits.map(|bits| ("bits", bits.range()));
-        if let Some((key, range)) = range.or(bits) {
-            return Ok(Some(Resolved::explicit(config, key, range)));
-        }
-    }
-    Ok(None)
+        let (key, range) = range.or(bits)?;
+        Some(Resolved::explicit(config, key, range))
+    })
 }
 
 /// Mean and standard deviation, one number for each channel.
