@@ -152,7 +152,8 @@ fn unknown_keys_are_answered_with_the_known_ones() {
     assert_eq!(
         error.hint().unwrap(),
         "the settings are task, preset, channels, bands, input_range, bits, mean, std, resize, \
-         interpolation, antialias, resampler, crop, crop_rule, alpha, pad, pad_side, fill, classes, palette"
+         interpolation, antialias, resampler, crop, crop_rule, alpha, pad, pad_side, fill, \
+         reduce_zero_label, classes, palette"
     );
 }
 
