@@ -81,8 +81,9 @@ pub struct ConversionSummary {
     pub masks_are_inputs: bool,
     /// Reason why a run takes only one image; `None` if it takes any number.
     pub single_image_reason: Option<String>,
-    /// Files of external data that were written beside the file.
-    pub data: Vec<PathBuf>,
+    /// File of external data that was written beside the file; `None` if there is none, or if it
+    /// existed with the same content.
+    pub data: Option<PathBuf>,
     /// Result of the checks.
     pub checked: CheckResult,
 }
@@ -153,6 +154,6 @@ fn make(
 ) -> Result<(write::PendingFile, Converted)> {
     let (model, entry) = assemble::assemble(probed, options.draws, single_image);
     let source = probed.plan().model();
-    let pending = write::PendingFile::write(source, &model, target, options.overwrite)?;
+    let pending = write::PendingFile::write(source, model, target, options.overwrite)?;
     Ok((pending, entry))
 }

@@ -11,6 +11,8 @@ mod system;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use system::RefusedEntry;
+
 use system::Access;
 
 /// Result of this library.

@@ -21,6 +21,8 @@ pub mod preprocessing;
 mod remark;
 pub mod settings;
 
+#[cfg(feature = "report")]
+pub(crate) use decode::decode_content;
 pub use decode::{Decoded, picture_of, read_image};
 pub use digest::{hexadecimal, sha256_of};
 pub use images::{ImageFile, Listing, Source, each_frame, list_images};

@@ -8,6 +8,7 @@
 pub mod chart;
 pub mod class_map;
 pub mod colormap;
+mod confined;
 pub mod float_tiff;
 pub mod folder;
 pub mod format;

@@ -63,6 +63,9 @@ mod heads;
 /// Help page, manual pages, completions.
 #[cfg(feature = "cli")]
 mod help;
+/// Folders and models from strangers.
+#[cfg(feature = "cli")]
+mod hostile;
 /// Formats that are not read, frames, bands and bits.
 #[cfg(feature = "cli")]
 mod image_files;

@@ -167,7 +167,7 @@ fn report(arguments: &ConvertArguments, made: &ConversionSummary) {
         for node in &made.nodes {
             terminal::note(&format!("node {node}"));
         }
-        for path in &made.data {
+        if let Some(path) = &made.data {
             terminal::note(&format!("data {}", path.display()));
         }
         terminal::note(&format!(

@@ -76,8 +76,7 @@ pub fn export_with_embedded_sampling(
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let (model, samples_per_run) = assemble::assemble(sampler.model(), options)?;
     let source = sampler.plan().model();
-    let pending =
-        write::PendingFile::write(source, &model, target, conversion.overwrite)?;
+    let pending = write::PendingFile::write(source, model, target, conversion.overwrite)?;
     let (difference, ties) =
         compare(&mut sampler, runtime, pending.path(), size, &options.measures)?;
     // Models in half precision or integers have the tolerance of a conversion.

@@ -1,7 +1,8 @@
 //! Writes a file and its external data completely, or not at all.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -25,9 +26,13 @@ pub(super) fn refuse_target(model: &Model, target: &Path, overwrite: bool) -> Re
             "give a name: model-live.onnx",
         );
     }
-    let own =
+    let data = data_path(target);
+    let mut own =
         [model.path()].into_iter().chain(model.external.files().map(|(_, path)| path));
-    if own.into_iter().any(|path| is_same(path, target)) {
+    let is_own = |path| {
+        is_same(path, target) || (!model.external.is_empty() && is_same(path, &data))
+    };
+    if own.any(is_own) {
         let hint = "choose another name";
         return refused("the model itself or its data", hint);
     }
@@ -51,15 +56,15 @@ fn is_same(a: &Path, b: &Path) -> bool {
 pub(super) struct PendingFile {
     folder: tempfile::TempDir,
     file: PathBuf,
-    /// Data files to be moved: from, to.
-    data: Vec<(PathBuf, PathBuf)>,
+    /// The data file to be moved: from, to.
+    data: Option<(PathBuf, PathBuf)>,
 }
 
 impl PendingFile {
-    /// Writes the model, and links its external data beside it.
+    /// Writes the model, and a copy of its external data beside it.
     pub(super) fn write(
         model: &Model,
-        messages: &proto::Model,
+        mut messages: proto::Model,
         target: &Path,
         overwrite: bool,
     ) -> Result<Self> {
@@ -73,11 +78,11 @@ impl PendingFile {
         let folder = builder.prefix(".mcdrop-").suffix(".part").tempdir_in(parent);
         let folder = folder.map_err(failed)?;
         let file = folder.path().join(target.file_name().unwrap_or_default());
-        let mut pending = Self { folder, file, data: Vec::new() };
-        for (location, path) in model.external.files() {
-            pending.put_data(path, location, &parent.join(location), overwrite)?;
+        let mut pending = Self { folder, file, data: None };
+        if !model.external.is_empty() {
+            pending.put_data(model, &mut messages, target, overwrite)?;
         }
-        fs::write(&pending.file, Model::encode_messages(messages)).map_err(failed)?;
+        fs::write(&pending.file, Model::encode_messages(&messages)).map_err(failed)?;
         Ok(pending)
     }
 
@@ -86,54 +91,63 @@ impl PendingFile {
         &self.file
     }
 
+    /// Copies the model's external data into one file beside the temporary one. The model does not
+    /// decide about its name: it is that of the target with `.data`.
     fn put_data(
         &mut self,
-        from: &Path,
-        location: &str,
-        to: &Path,
+        model: &Model,
+        messages: &mut proto::Model,
+        target: &Path,
         overwrite: bool,
     ) -> Result<()> {
-        let failed = |source| Error::write(to, source);
-        let is_there = to.exists() || to.is_symlink();
-        let stays = is_there
-            && (is_same(from, to) || has_same_content(from, to).map_err(failed)?);
-        if is_there && !stays && !overwrite {
-            let message = format!("{} is there already, with other data", to.display());
-            return Err(Error::setting("output", message).with_hint(
-                "write into another folder: the data of a model keep their name",
-            ));
-        }
-        let linked = self.folder.path().join(location);
-        if linked == self.file {
-            let message = format!("{} is the name of the model's data", to.display());
+        let to = data_path(target);
+        let failed = |source| Error::write(&to, source);
+        let Some(name) = to.file_name().and_then(OsStr::to_str) else {
+            let message = format!("the name of {} is not Unicode", target.display());
             return Err(
                 Error::setting("output", message).with_hint("choose another name")
             );
+        };
+        let from = self.folder.path().join(name);
+        let mut copy = File::create_new(&from).map_err(failed)?;
+        for (offset, path) in model.external.merge(messages, name) {
+            let mut part = File::open(path).map_err(|error| Error::read(path, error))?;
+            copy.seek(SeekFrom::Start(offset)).map_err(failed)?;
+            // Shares the blocks on file systems that can.
+            io::copy(&mut part, &mut copy).map_err(failed)?;
         }
-        let parent = linked.parent().unwrap_or(self.folder.path());
-        fs::create_dir_all(parent).map_err(failed)?;
-        if fs::hard_link(from, &linked).is_err() {
-            fs::copy(from, &linked).map_err(failed)?;
+        drop(copy);
+        let there = to.symlink_metadata().ok();
+        let stays = there.as_ref().is_some_and(fs::Metadata::is_file)
+            && has_same_content(&from, &to).map_err(failed)?;
+        if there.is_some() && !stays && !overwrite {
+            let message = format!("{} is there already, with other data", to.display());
+            return Err(Error::setting("output", message).with_hint(ANOTHER));
         }
         if !stays {
-            self.data.push((linked, to.to_owned()));
+            self.data = Some((from, to));
         }
         Ok(())
     }
 
-    /// Moves everything to the target, the model last, and returns the data files that were moved.
-    pub(super) fn finish(self, target: &Path) -> Result<Vec<PathBuf>> {
+    /// Moves everything to the target, the model last, and returns the data file if it was moved.
+    pub(super) fn finish(self, target: &Path) -> Result<Option<PathBuf>> {
         let moved = |from: &Path, to: &Path| {
             fs::rename(from, to).map_err(|source| Error::write(to, source))
         };
-        for (from, to) in &self.data {
-            let folder = to.parent().unwrap_or(Path::new("."));
-            fs::create_dir_all(folder).map_err(|source| Error::write(to, source))?;
+        if let Some((from, to)) = &self.data {
             moved(from, to)?;
         }
         moved(&self.file, target)?;
-        Ok(self.data.into_iter().map(|(_, to)| to).collect())
+        Ok(self.data.map(|(_, to)| to))
     }
+}
+
+/// Returns the path of the external data of a converted file.
+fn data_path(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".data");
+    target.with_file_name(name)
 }
 
 /// Returns true if two files have the same content.

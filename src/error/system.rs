@@ -28,8 +28,16 @@ pub(super) fn message(source: &Error, access: Access) -> String {
 
 /// Returns the hint, if this kind of error has one.
 pub(super) fn hint(source: &Error, access: Access) -> Option<&'static str> {
+    if source.get_ref().is_some_and(|inner| inner.is::<RefusedEntry>()) {
+        return Some("remove it, or choose another folder");
+    }
     meaning(source, access).map(|(_, hint)| hint)
 }
+
+/// Reason why an entry below a folder of results is not opened: it is a link or a special file.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct RefusedEntry(pub(crate) &'static str);
 
 fn meaning(source: &Error, access: Access) -> Option<Meaning> {
     if has_code(source, TOO_MANY_OPEN) {

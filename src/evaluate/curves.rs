@@ -1,13 +1,12 @@
 //! Curves behind the metrics, as tables and figures.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::prediction_folder::PredictionFolder;
 use crate::error::{Error, Result};
 use crate::metric::{Curve, DETERMINISTIC, Evaluation};
 use crate::output::chart::{self, Axis, Chart, Marks, Point, Scale, Series};
-use crate::output::folder::CURVES;
+use crate::output::folder::{CURVES, OutputFolder};
 
 /// Scores shown in figures; tables contain all scores.
 const SHOWN: [&str; 3] = ["predictive_entropy", "mutual_information", DETERMINISTIC];
@@ -133,7 +132,9 @@ pub(super) fn figures(evaluation: &Evaluation, folder: &PredictionFolder) -> Vec
 pub fn read(folder: &PredictionFolder) -> (Vec<Figure>, Vec<Error>) {
     let (mut figures, mut errors) = (Vec::new(), Vec::new());
     for kind in FIGURES {
-        match read_csv(&folder.path().join(format!("{CURVES}/{}.csv", kind.name))) {
+        let name = format!("{CURVES}/{}.csv", kind.name);
+        let read = OutputFolder::open(folder.path());
+        match read.and_then(|files| read_csv(&files, &name)) {
             Ok(curves) => figures.extend(kind.figure(curves, folder)),
             Err(error) => errors.push(error),
         }
@@ -155,14 +156,12 @@ impl FigureKind {
 }
 
 /// Reads the curves of a table; returns none if the file does not exist.
-fn read_csv(file: &Path) -> Result<Vec<Curve>> {
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(Error::read(file, error)),
-    };
+fn read_csv(folder: &OutputFolder, name: &str) -> Result<Vec<Curve>> {
+    let Some(content) = folder.read(name)? else { return Ok(Vec::new()) };
+    let file = &folder.path().join(name);
+    let text = String::from_utf8(content).map_err(|error| {
+        Error::read(file, std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+    })?;
     let broken = |n: usize| {
         let message = format!("line {}: expected curve,x,y", n + 1);
         Error::read(file, std::io::Error::new(std::io::ErrorKind::InvalidData, message))

@@ -78,6 +78,6 @@ fn metric_record(metric: &MetricValue) -> MetricRecord {
 /// Returns the source of the labels that was given to [`write()`]; `None` if the folder was not
 /// evaluated with labels.
 pub fn labels_of(folder: &Path) -> Option<LabelsRecord> {
-    let bytes = std::fs::read(folder.join(METRICS)).ok()?;
+    let bytes = OutputFolder::open(folder).ok()?.read_file(METRICS).ok()?;
     MetricsRecord::decode(&bytes).ok()?.labels
 }

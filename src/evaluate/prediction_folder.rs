@@ -1,14 +1,13 @@
 //! A folder of predictions with kept arrays.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::measure::{MEASURES, Measure};
 use crate::metric::DeterministicPass;
 use crate::npy;
-use crate::output::folder::{RECORD, TABLE, map_path};
+use crate::output::folder::{OutputFolder, RECORD, TABLE, map_path};
 use crate::record::{Column, Columns, RunRecord};
 use crate::task::Task;
 use crate::tensor::ImageShape;
@@ -137,8 +136,9 @@ impl PredictionFolder {
             Error::setting("out", format!("{}: {message}", file.display()))
                 .with_hint(AGAIN)
         };
-        let mut reader =
-            csv::Reader::from_path(file).map_err(|error| broken(error.to_string()))?;
+        let table = OutputFolder::open(&self.path)?.open_file(TABLE);
+        let table = table.map_err(|error| Error::read(file, error))?;
+        let mut reader = csv::Reader::from_reader(table);
         let header = reader.headers().map_err(|error| broken(error.to_string()))?;
         let columns = Columns::from_header(header);
         for wanted in [Column::Path, Column::Error] {
@@ -239,8 +239,9 @@ impl PredictionFolder {
     }
 
     fn array(&self, kind: &str, id: &str) -> Result<(Vec<usize>, Vec<f32>)> {
-        let file = self.path.join(map_path(kind, id, "npy"));
-        let array = File::open(&file).and_then(|array| {
+        let path = map_path(kind, id, "npy");
+        let file = self.path.join(&path);
+        let array = OutputFolder::open(&self.path)?.open_file(&path).and_then(|array| {
             let length = array.metadata()?.len();
             npy::read(array, length)
         });
@@ -268,8 +269,12 @@ fn refusal(path: &Path, message: &str, hint: &str) -> Error {
 }
 
 fn record(path: &Path) -> Result<RunRecord> {
-    let file = path.join(RECORD);
-    let bytes = match std::fs::read(&file) {
+    // Without a folder, the error is that of the record.
+    let read = OutputFolder::open(path).map_or_else(
+        |_| std::fs::read(path.join(RECORD)),
+        |folder| folder.read_file(RECORD),
+    );
+    let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let message = "is not a folder of predictions: there is no run.json";
@@ -279,7 +284,7 @@ fn record(path: &Path) -> Result<RunRecord> {
                 "name a folder that `mcdrop predict -o` wrote",
             ));
         }
-        Err(error) => return Err(Error::read(&file, error)),
+        Err(error) => return Err(Error::read(&path.join(RECORD), error)),
     };
     RunRecord::decode(&bytes).map_err(|_| refusal(path, "run.json is damaged", AGAIN))
 }

@@ -111,6 +111,18 @@ pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     }
 }
 
+/// Decodes the content of the file at `path`, which is not read.
+#[cfg(feature = "report")]
+pub(crate) fn decode_content(
+    content: &[u8],
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<Picture> {
+    decode(content, path, options).map_err(|Refusal { message, hint }| {
+        Error::image(path, message).with_hint(sniff::hint_for(hint, path))
+    })
+}
+
 /// Returns the pixels of a decoded image, as [`read_image`] does for a file.
 ///
 /// # Errors

@@ -11,6 +11,10 @@ use crate::error::{Error, Result};
 /// `TensorProto.DataLocation` of tensors in files.
 const EXTERNAL: i32 = 1;
 
+/// Alignment in bytes of the files that [`ExternalData::merge`] joins: that of memory maps on all
+/// systems.
+const DATA_ALIGNMENT: u64 = 1 << 16;
+
 /// The files that contain a model's external tensors: location in the model, real path.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExternalData {
@@ -18,8 +22,9 @@ pub(crate) struct ExternalData {
 }
 
 impl ExternalData {
-    /// Finds each file that the model names. Its location must be inside the model's folder; links
-    /// (as in hub caches) are followed.
+    /// Finds each file that the model names. Its location must be inside the model's folder. A
+    /// link must lead into that folder, or to the folder of the file that the model is a link to (as in
+    /// the caches of model hubs).
     pub(super) fn find(model_path: &Path, model: &proto::Model) -> Result<Self> {
         let folder = model_path.parent().unwrap_or(Path::new(""));
         let mut files = BTreeMap::new();
@@ -56,6 +61,47 @@ impl ExternalData {
                 }
             }
         });
+    }
+
+    /// Places all external tensors of a model in one file with this name. Returns the files that it
+    /// consists of, each with its offset.
+    pub(crate) fn merge(
+        &self,
+        model: &mut proto::Model,
+        name: &str,
+    ) -> Vec<(u64, &Path)> {
+        let mut parts: Vec<(u64, &Path)> = Vec::new();
+        let mut starts: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut end = 0_u64;
+        for (location, path) in &self.files {
+            let known = parts.iter().find(|(_, part)| part == path).map(|part| part.0);
+            let start = known.unwrap_or_else(|| {
+                let start = end.next_multiple_of(DATA_ALIGNMENT);
+                let length = std::fs::metadata(path).map_or(0, |file| file.len());
+                end = start.saturating_add(length);
+                parts.push((start, path));
+                start
+            });
+            starts.insert(location, start);
+        }
+        graph::for_each_tensor_mut(model, &mut |tensor| {
+            let Some(data) = location_of(tensor) else { return };
+            let Some(start) = starts.get(data.location.as_str()) else { return };
+            let length = data.length.map(|length| length as u64);
+            let entry = |key: &str, value: String| proto::StringEntry {
+                key: Some(key.to_owned()),
+                value: Some(value),
+            };
+            let offset = start.saturating_add(data.offset as u64);
+            let mut entries = vec![
+                entry("location", name.to_owned()),
+                entry("offset", offset.to_string()),
+            ];
+            let length = length.or_else(|| bytes_of(tensor));
+            entries.extend(length.map(|length| entry("length", length.to_string())));
+            tensor.external_data = entries;
+        });
+        parts
     }
 
     /// Returns true if the model has no external data.
@@ -134,6 +180,15 @@ fn check(
             .with_hint("copy the data file with the model: both belong together")
     };
     let real = std::fs::canonicalize(&path).map_err(missing)?;
+    if !belongs_to(model_path, folder, &real) {
+        let message = format!(
+            "its data file {} is a link to {}, which does not belong to the model",
+            path.display(),
+            real.display()
+        );
+        return Err(Error::model(model_path, message)
+            .with_hint("if you trust the model, copy that file to where the link is"));
+    }
     let metadata =
         std::fs::metadata(&real).map_err(|source| Error::read(&real, source))?;
     if !metadata.is_file() {
@@ -168,6 +223,19 @@ fn check(
     }
     files.insert(data.location.clone(), real);
     Ok(())
+}
+
+/// Returns true if the real path of a data file lies in the folder of the model, or beside the file
+/// that the model is a link to, as in the caches of model hubs.
+fn belongs_to(model_path: &Path, folder: &Path, real: &Path) -> bool {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let is_inside =
+        std::fs::canonicalize(folder).is_ok_and(|folder| real.starts_with(folder));
+    let beside = || {
+        let model = std::fs::canonicalize(model_path).ok();
+        model.as_deref().and_then(Path::parent) == real.parent()
+    };
+    is_inside || beside()
 }
 
 fn is_pointer(path: &Path) -> Result<bool> {

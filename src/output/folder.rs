@@ -1,9 +1,11 @@
-//! The output folder of a run: files appear completely or not at all, and never outside it.
+//! The output folder of a run: files appear completely or not at all, and never outside it. Links
+//! below it are not followed.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 
+use super::confined::{ConfinedFolder, TemporaryFile, is_temporary};
 use super::format::FORMATS;
 use super::page;
 use crate::{Error, Result};
@@ -27,9 +29,6 @@ pub const SET_SIZE: &str = "set_size";
 pub const KINDS: &[&str] =
     &["prediction", "overlay", "probabilities", "deterministic", SET_SIZE, page::FOLDER];
 
-const TEMPORARY_PREFIX: &str = ".mcdrop-";
-const TEMPORARY_SUFFIX: &str = ".part";
-
 /// Hint for a folder whose content must not be mixed with new results.
 pub const ANOTHER: &str =
     "choose another folder, or use `overwrite = true` to replace its content";
@@ -38,6 +37,7 @@ pub const ANOTHER: &str =
 #[derive(Debug, Clone)]
 pub struct OutputFolder {
     path: PathBuf,
+    inside: ConfinedFolder,
 }
 
 impl OutputFolder {
@@ -49,7 +49,20 @@ impl OutputFolder {
     pub fn create(path: &Path) -> Result<Self> {
         Self::refuse_file(path)?;
         fs::create_dir_all(path).map_err(|error| Error::write(path, error))?;
-        Ok(Self { path: path.to_owned() })
+        let inside = ConfinedFolder::open(path);
+        let inside = inside.map_err(|error| Error::write(path, error))?;
+        Ok(Self { path: path.to_owned(), inside })
+    }
+
+    /// Opens an existing folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does not exist or cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        let inside = ConfinedFolder::open(path);
+        let inside = inside.map_err(|error| Error::read(path, error))?;
+        Ok(Self { path: path.to_owned(), inside })
     }
 
     /// Refuses a path that exists and is not a folder.
@@ -101,17 +114,48 @@ impl OutputFolder {
     }
 
     fn replace(&self, relative: &str, bytes: &[u8]) -> io::Result<()> {
-        stays_inside(relative)?;
-        let target = self.path.join(relative);
-        let parent = target.parent().unwrap_or(&self.path);
-        // If the folder was removed, a new one would contain maps without their table.
-        fs::metadata(&self.path)?;
-        fs::create_dir_all(parent)?;
-        let mut file = temporary_file(parent)?;
-        // Writes to the handle, because errors of `NamedTempFile` name the temporary file.
-        file.as_file_mut().write_all(bytes)?;
-        file.persist(&target)?;
+        let file = self.inside.temporary(relative)?;
+        file.file().write_all(bytes)?;
+        file.persist(relative)?;
         Ok(())
+    }
+
+    /// Creates a temporary file that can replace the file at `relative`.
+    pub(super) fn temporary(&self, relative: &str) -> io::Result<TemporaryFile> {
+        self.inside.temporary(relative)
+    }
+
+    /// Opens the file at `relative` to read and write it, and creates it if it does not exist.
+    pub(super) fn open_or_create(&self, relative: &str) -> io::Result<File> {
+        self.inside.open_or_create(relative)
+    }
+
+    /// Returns the metadata of what is at `relative`, of the link itself if it is one.
+    pub(super) fn entry_metadata(
+        &self,
+        relative: &str,
+    ) -> io::Result<cap_std::fs::Metadata> {
+        self.inside.metadata(relative)
+    }
+
+    /// Opens the file at `relative`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does not exist, if it is not a regular file, or if a part of the path is a link.
+    pub fn open_file(&self, relative: &str) -> io::Result<File> {
+        self.inside.open_file(relative)
+    }
+
+    /// Reads the file at `relative`.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`OutputFolder::open_file`], or if the file cannot be read.
+    pub fn read_file(&self, relative: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open_file(relative)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Reads the file at `relative`; returns `None` if it does not exist.
@@ -120,25 +164,40 @@ impl OutputFolder {
     ///
     /// Fails if it cannot be read.
     pub fn read(&self, relative: &str) -> Result<Option<Vec<u8>>> {
-        let path = self.path.join(relative);
-        match fs::read(&path) {
+        match self.read_file(relative) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::read(&path, error)),
+            Err(error) => Err(Error::read(&self.path.join(relative), error)),
         }
     }
 
     /// Returns `true` if names that differ only in case are two files. The folder must contain a
     /// [`TABLE`].
     pub fn tells_case(&self) -> bool {
-        let same = self.path.join(TABLE.to_ascii_uppercase());
-        !same.exists()
+        self.inside.metadata(&TABLE.to_ascii_uppercase()).is_err()
     }
 
-    /// Returns `true` if there is a file at `relative` that is not empty.
+    /// Returns `true` if there is anything at `relative`, even a broken link.
+    pub fn entry_exists(&self, relative: &str) -> bool {
+        self.inside.metadata(relative).is_ok()
+    }
+
+    /// Returns `true` if there is a regular file at `relative`.
+    pub fn has_file(&self, relative: &str) -> bool {
+        self.inside.metadata(relative).is_ok_and(|there| there.is_file())
+    }
+
+    /// Returns `true` if there is a regular file at `relative` that is not empty.
     pub fn holds(&self, relative: &str) -> bool {
-        let there = fs::symlink_metadata(self.path.join(relative));
+        let there = self.inside.metadata(relative);
         there.is_ok_and(|there| there.is_file() && there.len() > 0)
+    }
+
+    /// Returns the time of the last change of the regular file at `relative`.
+    pub fn modified(&self, relative: &str) -> Option<std::time::SystemTime> {
+        let there =
+            self.inside.metadata(relative).ok().filter(cap_std::fs::Metadata::is_file)?;
+        there.modified().ok().map(cap_std::time::SystemTime::into_std)
     }
 
     /// Removes the files of a run, except its table: the record, then the files with a known ending
@@ -148,13 +207,8 @@ impl OutputFolder {
     ///
     /// Fails if a file cannot be removed.
     pub fn clear(&self, measures: &[&str]) -> Result<()> {
-        let record = self.path.join(RECORD);
-        match fs::remove_file(&record) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::write(&record, error))
-            }
-            _ => self.remove(measures, is_ours),
-        }
+        self.inside.remove_file(RECORD).map_err(|error| self.error(RECORD, error))?;
+        self.remove(measures, is_ours)
     }
 
     /// Removes the files that were derived from earlier results: the evaluation and the page.
@@ -164,20 +218,10 @@ impl OutputFolder {
     /// Fails if a file cannot be removed.
     pub fn clear_derived(&self) -> Result<()> {
         for name in [METRICS, page::PAGE] {
-            let file = self.path.join(name);
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::write(&file, error));
-                }
-                _ => {}
-            }
+            self.inside.remove_file(name).map_err(|error| self.error(name, error))?;
         }
-        let folder = self.path.join(CURVES);
-        let is_folder = |meta: fs::Metadata| meta.is_dir();
-        if fs::symlink_metadata(&folder).is_ok_and(is_folder) {
-            remove_files(&folder, is_curve)?;
-        }
-        Ok(())
+        let removed = self.inside.remove_below(CURVES, is_curve);
+        removed.map_err(|error| self.error(CURVES, error))
     }
 
     /// Removes the files with a known ending in a folder below this one.
@@ -195,14 +239,8 @@ impl OutputFolder {
     ///
     /// Fails if a file cannot be removed.
     pub fn sweep(&self, measures: &[&str]) -> Result<()> {
-        let entries = fs::read_dir(&self.path).map_err(|e| Error::read(&self.path, e))?;
-        for entry in entries.filter_map(std::result::Result::ok) {
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_file && is_temporary(&entry.file_name().to_string_lossy()) {
-                fs::remove_file(entry.path())
-                    .map_err(|error| Error::write(&entry.path(), error))?;
-            }
-        }
+        let removed = self.inside.remove_here(is_temporary);
+        removed.map_err(|error| Error::write(&self.path, error))?;
         self.remove(measures, is_temporary)
     }
 
@@ -212,14 +250,8 @@ impl OutputFolder {
     }
 
     fn remove_in(&self, kind: &str, is_meant: fn(&str) -> bool) -> Result<()> {
-        stays_inside(kind).map_err(|error| self.error(kind, error))?;
-        let folder = self.path.join(kind);
-        // A link may lead to files that no run wrote.
-        let is_folder = |meta: fs::Metadata| meta.is_dir();
-        if fs::symlink_metadata(&folder).is_ok_and(is_folder) {
-            remove_files(&folder, is_meant)?;
-        }
-        Ok(())
+        let removed = self.inside.remove_below(kind, is_meant);
+        removed.map_err(|error| self.error(kind, error))
     }
 }
 
@@ -260,45 +292,6 @@ pub(super) fn path_below(
     path.push('.');
     path.push_str(extension);
     path
-}
-
-/// Refuses paths that leave the folder or do not name a file in it.
-fn stays_inside(relative: &str) -> io::Result<()> {
-    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
-    let path = Path::new(relative);
-    if relative.is_empty() || relative.ends_with('/') || !path.components().all(plain) {
-        let message = "the path does not stay inside the output folder";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
-    Ok(())
-}
-
-pub(super) fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY_PREFIX).suffix(TEMPORARY_SUFFIX);
-    // Temporary files are private by default; results get the usual permissions.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-/// Removes the matching files below a folder, then the folders that have become empty.
-fn remove_files(folder: &Path, is_meant: fn(&str) -> bool) -> Result<()> {
-    for entry in walkdir::WalkDir::new(folder).contents_first(true) {
-        let entry = entry.map_err(|error| Error::read(folder, error.into()))?;
-        if entry.file_type().is_dir() {
-            // The folder is not empty: it contains other files, which stay.
-            let _ = fs::remove_dir(entry.path());
-        } else if is_meant(&entry.file_name().to_string_lossy()) {
-            fs::remove_file(entry.path())
-                .map_err(|error| Error::write(entry.path(), error))?;
-        }
-    }
-    Ok(())
-}
-
-fn is_temporary(name: &str) -> bool {
-    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
 }
 
 fn is_curve(name: &str) -> bool {

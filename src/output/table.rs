@@ -3,9 +3,9 @@
 
 mod records;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use self::records::Span;
 
@@ -23,6 +23,7 @@ use crate::{Error, Result};
 pub struct Table {
     file: File,
     path: PathBuf,
+    folder: OutputFolder,
     header: Vec<u8>,
     columns: Columns,
     length: u64,
@@ -40,20 +41,15 @@ impl Table {
         let names = columns.iter().map(crate::record::Column::name);
         let header = row(names).map_err(|e| Error::write(&path, e))?;
         loop {
-            if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+            if folder.entry_metadata(TABLE).is_ok_and(|there| !there.is_file()) {
                 return Err(Error::setting(
                     "output",
                     format!("{} is not a regular file", path.display()),
                 )
                 .with_hint("choose another folder, or move the file away"));
             }
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(|error| Error::write(&path, error))?;
+            let file = folder.open_or_create(TABLE);
+            let file = file.map_err(|error| Error::write(&path, error))?;
             if let Err(TryLockError::WouldBlock) = file.try_lock() {
                 let message =
                     format!("another run is writing into {}", folder.path().display());
@@ -61,8 +57,9 @@ impl Table {
                     .with_hint("wait until it has ended, or choose another folder"));
             }
             // Another process may have replaced the file between opening and locking.
-            if is_the_file_at(&file, &path) {
-                return Ok(Self { file, path, header, columns, length: 0 });
+            if is_the_table(&file, folder) {
+                let folder = folder.clone();
+                return Ok(Self { file, path, folder, header, columns, length: 0 });
             }
         }
     }
@@ -169,10 +166,9 @@ impl Table {
     }
 
     fn replace(&mut self, rows: &[Span]) -> io::Result<Vec<Span>> {
-        let parent = self.path.parent().unwrap_or(Path::new(""));
-        let mut new = folder::temporary_file(parent)?;
+        let new = self.folder.temporary(TABLE)?;
         let mut old = BufReader::new(&self.file);
-        let mut writer = BufWriter::new(new.as_file_mut());
+        let mut writer = BufWriter::new(new.file());
         writer.write_all(&self.header)?;
         let mut length = self.header.len() as u64;
         let mut places = Vec::with_capacity(rows.len());
@@ -188,12 +184,12 @@ impl Table {
         writer.flush()?;
         drop(writer);
         // Locked before it gets the name, so that no other process can claim it in between.
-        let _ = new.as_file().try_lock();
+        let _ = new.file().try_lock();
         if !cfg!(unix) {
             // On other systems an open file cannot be replaced.
-            self.file = new.as_file().try_clone()?;
+            self.file = new.file().try_clone()?;
         }
-        self.file = new.persist(&self.path)?;
+        self.file = new.persist(TABLE)?;
         self.length = length;
         Ok(places)
     }
@@ -233,16 +229,19 @@ impl Table {
 }
 
 #[cfg(unix)]
-fn is_the_file_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
-    let (file, path) = (file.metadata().map(identity), path.metadata().map(identity));
-    matches!((file, path), (Ok(file), Ok(path)) if file == path)
+fn is_the_table(file: &File, folder: &OutputFolder) -> bool {
+    use cap_std::fs::MetadataExt as _;
+    let own = file.metadata().map(|own| {
+        use std::os::unix::fs::MetadataExt as _;
+        (own.dev(), own.ino())
+    });
+    let there = folder.entry_metadata(TABLE).map(|there| (there.dev(), there.ino()));
+    matches!((own, there), (Ok(own), Ok(there)) if own == there)
 }
 
 #[cfg(not(unix))]
-fn is_the_file_at(_: &File, path: &Path) -> bool {
-    path.exists()
+fn is_the_table(_: &File, folder: &OutputFolder) -> bool {
+    folder.has_file(TABLE)
 }
 
 /// Returns a line of the table: the fields, quoted if they must be, and the end of the line.

@@ -1,7 +1,5 @@
 //! Files of the page: keeps those that the run wrote, and creates the others.
 
-use std::fs;
-use std::path::Path;
 use std::time::SystemTime;
 
 use rayon::iter::{
@@ -15,7 +13,6 @@ use super::pictures;
 use super::truth::{self, Truth};
 use crate::error::{Error, Result};
 use crate::evaluate::{LabelSource, PredictionFolder};
-use crate::output::folder::OutputFolder;
 use crate::output::page::data::ImageData;
 use crate::output::page::{DATA, FOLDER, PageFolder, Pictures};
 use crate::record::ImageRecord;
@@ -133,9 +130,8 @@ fn data(
     page_folder: &PageFolder<'_>,
     notes: &mut Vec<String>,
 ) -> Result<ImageData> {
-    let own = OutputFolder::create(&run.path)?;
-    let written = PageFolder::own(&own).path(DATA, &row.path, "js");
-    if let Ok(Some(script)) = own.read(&written)
+    let written = PageFolder::own(&run.files).path(DATA, &row.path, "js");
+    if let Ok(Some(script)) = run.files.read(&written)
         && let Ok(data) = ImageData::decode(&script)
         && data.id == row.path
         && (data.predicting || is_fresh(run, &written, &row.path))
@@ -156,9 +152,9 @@ fn data(
 
 /// Returns `true` if a file of the page is newer than the files from which it was made.
 fn is_fresh(run: &Run, file: &str, id: &str) -> bool {
-    let time = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    let Some(made) = time(&run.path.join(file)) else { return false };
-    let newest = maps::sources(run, id).iter().filter_map(|path| time(path)).max();
+    let Some(made) = run.files.modified(file) else { return false };
+    let sources = maps::sources(run, id);
+    let newest = sources.iter().filter_map(|path| run.files.modified(path)).max();
     newest.unwrap_or(SystemTime::UNIX_EPOCH) < made
 }
 

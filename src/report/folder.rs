@@ -7,13 +7,15 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
-use crate::output::folder::{METRICS, RECORD, TABLE};
+use crate::output::folder::{METRICS, OutputFolder, RECORD, TABLE};
 use crate::record::{Column, Columns, ImageRecord, MetricsRecord, RunRecord};
 
 /// A run, which may be incomplete.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) path: PathBuf,
+    /// The files of the folder.
+    pub(super) files: OutputFolder,
     /// The record; `None` if it is missing or damaged.
     pub(super) record: Option<RunRecord>,
     /// The prediction folder, if the record states task and classes.
@@ -35,7 +37,11 @@ impl Run {
     /// Fails if the folder does not exist, or contains neither a record nor a table.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let mut notes = Vec::new();
-        if !path.join(RECORD).exists() && !path.join(TABLE).exists() {
+        let files = OutputFolder::open(path).ok();
+        let files = files.filter(|files| {
+            [RECORD, TABLE].into_iter().any(|name| files.entry_exists(name))
+        });
+        let Some(files) = files else {
             let is_file = path.is_file();
             if !is_file {
                 fs::read_dir(path).map_err(|error| Error::read(path, error))?;
@@ -44,20 +50,27 @@ impl Run {
             let message = format!("{} is {what} folder of predictions", path.display());
             return Err(Error::setting("OUT", message)
                 .with_hint("name a folder that `mcdrop predict -o` wrote"));
-        }
-        let record = read(&path.join(RECORD), RunRecord::decode, &mut notes);
-        let metrics = path.join(METRICS);
-        let metrics = metrics.exists().then_some(metrics);
-        let metrics =
-            metrics.and_then(|file| read(&file, MetricsRecord::decode, &mut notes));
+        };
+        let record = read(&files, RECORD, RunRecord::decode, &mut notes);
+        let metrics = files.entry_exists(METRICS).then_some(METRICS);
+        let metrics = metrics
+            .and_then(|name| read(&files, name, MetricsRecord::decode, &mut notes));
         let of_record = |record| PredictionFolder::of_record(path, record).ok();
         let folder = record.clone().and_then(of_record);
         if folder.is_none() && record.is_some() {
             notes.push(format!("{RECORD} does not state what was predicted."));
         }
-        let (columns, rows) = table(&path.join(TABLE), &mut notes);
-        let mut run =
-            Self { path: path.to_owned(), record, folder, metrics, columns, rows, notes };
+        let (columns, rows) = table(&files, &mut notes);
+        let mut run = Self {
+            path: path.to_owned(),
+            files,
+            record,
+            folder,
+            metrics,
+            columns,
+            rows,
+            notes,
+        };
         run.note_what_is_left();
         Ok(run)
     }
@@ -94,12 +107,12 @@ impl Run {
 
 /// Reads and decodes a file. Adds a note if that fails.
 fn read<T>(
-    file: &Path,
+    files: &OutputFolder,
+    name: &str,
     decode: impl Fn(&[u8]) -> serde_json::Result<T>,
     notes: &mut Vec<String>,
 ) -> Option<T> {
-    let name = file.file_name().unwrap_or_default().display();
-    let note = match fs::read(file) {
+    let note = match files.read_file(name) {
         Ok(bytes) => match decode(&bytes) {
             Ok(value) => return Some(value),
             Err(_) => format!("{name} is damaged."),
@@ -114,17 +127,18 @@ fn read<T>(
 }
 
 /// Returns the columns and the complete rows of the table.
-fn table(file: &Path, notes: &mut Vec<String>) -> (Columns, Vec<ImageRecord>) {
+fn table(files: &OutputFolder, notes: &mut Vec<String>) -> (Columns, Vec<ImageRecord>) {
     let none = || (Columns::from_header([]), Vec::new());
-    let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
-    let columns = reader.map_err(|error| error.to_string()).and_then(|mut reader| {
+    let file = files.open_file(TABLE);
+    let columns = file.map_err(|error| error.to_string()).and_then(|file| {
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
         let header = reader.byte_headers().map_err(|error| error.to_string())?;
         let names: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
         Ok((Columns::from_header(names.iter().map(|name| &**name)), reader))
     });
     let (columns, mut reader) = match columns {
         Ok(read) => read,
-        Err(_) if !file.exists() => {
+        Err(_) if !files.entry_exists(TABLE) => {
             notes.push(format!("{TABLE} is missing: there are no images to show."));
             return none();
         }

@@ -1,8 +1,5 @@
 //! Reads the values of an image's maps from the most exact files.
 
-use std::fs;
-use std::path::PathBuf;
-
 use super::folder::Run;
 use crate::evaluate::PredictionFolder;
 use crate::measure::{MEASURES, Measure};
@@ -26,21 +23,22 @@ pub(super) fn measures(run: &Run) -> Vec<&'static Measure> {
     MEASURES.iter().filter(is_there).collect()
 }
 
-/// Returns the existing files of a measure's map of an image, the most exact one first.
-fn candidates(run: &Run, measure: &Measure, id: &str) -> Vec<(&'static Format, PathBuf)> {
+/// Returns the existing files of a measure's map of an image, the most exact one first, with their
+/// paths in the folder of the run.
+fn candidates(run: &Run, measure: &Measure, id: &str) -> Vec<(&'static Format, String)> {
     let mut formats: Vec<&'static Format> = FORMATS.iter().collect();
     let exactness = |format: &&Format| format.steps.map_or(u32::MAX, u32::from);
     formats.sort_by_key(|format| std::cmp::Reverse(exactness(format)));
-    let file = |format: &'static Format| {
-        (format, run.path.join(map_path(measure.name, id, format.extension)))
-    };
-    formats.into_iter().map(file).filter(|(_, file)| file.is_file()).collect()
+    let file =
+        |format: &'static Format| (format, map_path(measure.name, id, format.extension));
+    let is_there = |(_, file): &(_, String)| run.files.has_file(file);
+    formats.into_iter().map(file).filter(is_there).collect()
 }
 
-/// Returns the files from which the values of an image are read.
-pub(super) fn sources(run: &Run, id: &str) -> Vec<PathBuf> {
+/// Returns the files from which the values of an image are read, as paths in the folder of the run.
+pub(super) fn sources(run: &Run, id: &str) -> Vec<String> {
     let of_measures = measures(run).into_iter().flat_map(|m| candidates(run, m, id));
-    let classes = run.path.join(map_path("prediction", id, "png"));
+    let classes = map_path("prediction", id, "png");
     of_measures.map(|(_, file)| file).chain([classes]).collect()
 }
 
@@ -56,7 +54,9 @@ pub(super) fn read(
     let mut data = ImageData { id: id.to_owned(), ..ImageData::default() };
     if folder.record.output.prediction {
         let path = map_path("prediction", id, "png");
-        let read = fs::read(run.path.join(&path))
+        let read = run
+            .files
+            .read_file(&path)
             .and_then(|bytes| class_map::decode_png(&bytes, folder.n_classes))
             .and_then(|map| {
                 let place = place(run, (map.width, map.height), size);
@@ -71,7 +71,9 @@ pub(super) fn read(
         let mut is_read = false;
         let candidates = candidates(run, measure, id);
         for (format, file) in &candidates {
-            let read = fs::read(file)
+            let read = run
+                .files
+                .read_file(file)
                 .and_then(|bytes| (format.decode)(&bytes, bound))
                 .and_then(|map| {
                     let steps = format.steps.unwrap_or(HIGHEST);

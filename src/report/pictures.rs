@@ -1,13 +1,12 @@
 //! Pictures of an image, made from its file, or else from the files of the run.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::folder::Run;
 use super::maps;
 use crate::error::Result;
 use crate::input::preprocessing::{Channels, Exif};
-use crate::input::{Picture, ReadOptions, hexadecimal, read_image};
+use crate::input::{Picture, ReadOptions, decode_content, hexadecimal, read_image};
 use crate::output::folder::map_path;
 use crate::output::format::{FORMATS, Format};
 use crate::output::overlay::Photo;
@@ -109,8 +108,8 @@ fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f3
     let overview = folder.task.overview;
     let bound = overview.upper_bound(folder.n_classes);
     let read = |format: &Format| {
-        let file = run.path.join(map_path(overview.name, id, format.extension));
-        let map = (format.decode)(&fs::read(file).ok()?, bound).ok()?;
+        let file = run.files.read_file(&map_path(overview.name, id, format.extension));
+        let map = (format.decode)(&file.ok()?, bound).ok()?;
         maps::place(run, (map.width, map.height), size)?;
         Some(map)
     };
@@ -125,9 +124,11 @@ fn of_overlay(
     row: &ImageRecord,
     page_folder: &PageFolder<'_>,
 ) -> Result<Option<&'static str>> {
-    let file = run.path.join(map_path("overlay", &row.path, "png"));
-    let Ok(decoded) = read_image(&file, &ReadOptions::default()) else { return Ok(None) };
-    let picture = &decoded.picture;
+    let overlay = map_path("overlay", &row.path, "png");
+    let Ok(content) = run.files.read_file(&overlay) else { return Ok(None) };
+    let file = run.path.join(&overlay);
+    let picture = decode_content(&content, &file, &ReadOptions::default());
+    let Ok(picture) = picture else { return Ok(None) };
     let rgb = &picture.to_rgb8();
     let photo = Photo { width: picture.width, height: picture.height, rgb };
     page_folder.save_small(&row.path, photo, None).map(Some)
