@@ -14,6 +14,7 @@ mod draw_location;
 mod dropout;
 mod embedded_sampling;
 mod generator;
+mod guard;
 mod keys;
 mod mask_inputs;
 mod metadata;

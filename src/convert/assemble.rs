@@ -1,11 +1,12 @@
 //! Assembles the converted model: every draw of the plan in standard operators.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::conversion::{Conversion, DrawContext};
 use super::converted::{AddedInputs, Converted};
 use super::draw_location::{DrawLocation, draw_locations, draw_number};
 use super::dropout::{self, Tables};
+use super::guard::{Guard, GuardSource};
 use super::keys::{BatchTensors, GraphInputs, KeyTensors};
 use super::mask_inputs::MaskInputs;
 use super::metadata;
@@ -48,10 +49,10 @@ pub(super) fn assemble_site(
     let mut builder = NodeBuilder::new(names, plan.model().opset());
     let mut model = plan.model().with_graph(proto::Graph::default());
     let mut graph = plan.model().graph.clone();
-    let added = if plan.model().opset() < FIRST_OPSET {
+    let (added, guard) = if plan.model().opset() < FIRST_OPSET {
         let masks = MaskInputs::of(&conversion, &mut builder);
         masks.replace_draws(&mut builder, &conversion, &mut graph.node);
-        masks.add_to(&mut graph)
+        (masks.add_to(&mut graph), None)
     } else {
         let inputs = GraphInputs {
             image: plan.image().name.clone(),
@@ -66,11 +67,13 @@ pub(super) fn assemble_site(
         shared.replace(&mut builder, &conversion, &mut graph.node);
         nodes.append(&mut graph.node);
         graph.node = nodes;
-        add_inputs(&mut graph, &inputs, single_image)
+        let source = GuardSource { name: &inputs.sample, element_type: I64 };
+        let guard = Guard::add(&mut builder, &mut graph, &source);
+        (add_inputs(&mut graph, &inputs, single_image), Some(guard))
     };
     graph.initializer.append(&mut builder.constants);
     remove_unread(&mut graph);
-    let entry = metadata::entry(&conversion, added);
+    let entry = metadata::entry(&conversion, added, guard);
     model.graph = Some(graph);
     metadata::put(&mut model, &entry);
     (model, entry)
@@ -269,4 +272,27 @@ pub(super) fn raise_version(model: &mut proto::Model, graph: &mut proto::Graph) 
     graph.input.retain(|value| {
         value.name.as_deref().is_none_or(|name| !constants.contains(name))
     });
+}
+
+/// Replaces names of tensors, in subgraphs too.
+pub(super) fn rename(node: &mut proto::Node, new: &HashMap<String, String>) {
+    for name in node.input.iter_mut().chain(&mut node.output) {
+        if let Some(new) = new.get(name) {
+            name.clone_from(new);
+        }
+    }
+    if node.subgraphs().next().is_none() {
+        return;
+    }
+    for attribute in &mut node.attribute {
+        let held = attribute.subgraphs_mut();
+        for body in held {
+            body.node.iter_mut().for_each(|node| rename(node, new));
+            for output in &mut body.output {
+                if let Some(new) = output.name.as_ref().and_then(|name| new.get(name)) {
+                    output.name = Some(new.clone());
+                }
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::guard::Guard;
 use crate::graph::LIVE_MASKS;
 
 /// Metadata of a converted file.
@@ -12,6 +13,9 @@ pub(crate) struct Converted {
     pub(crate) draws: String,
     /// Names of the added inputs.
     pub(crate) inputs: AddedInputs,
+    /// Check of the runtime's integers; `None` if masks are inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) guard: Option<Guard>,
     /// Images of a run: `any` number, or `one`.
     pub(crate) rows: String,
     pub(crate) sites: Vec<ConvertedDraw>,

@@ -3,11 +3,16 @@
 use super::conversion::Conversion;
 use super::converted::{AddedInputs, Converted, ConvertedDraw};
 use super::draw_location::DrawLocation;
+use super::guard::Guard;
 use crate::graph::{ActiveSite, Plan, SiteAxis, StochasticNode};
 use crate::onnx::proto;
 
 /// Describes a conversion.
-pub(super) fn entry(conversion: &Conversion, inputs: AddedInputs) -> Converted {
+pub(super) fn entry(
+    conversion: &Conversion,
+    inputs: AddedInputs,
+    guard: Option<Guard>,
+) -> Converted {
     let Conversion { plan, draws_at, scheme, single_image } = *conversion;
     let given = inputs.sample.is_none();
     let sites = plan.active().iter().zip(draws_at);
@@ -15,6 +20,7 @@ pub(super) fn entry(conversion: &Conversion, inputs: AddedInputs) -> Converted {
         version: Converted::VERSION,
         draws: if given { Converted::GIVEN } else { scheme.name() }.to_owned(),
         inputs,
+        guard,
         rows: if single_image { Converted::ONE } else { Converted::ANY }.to_owned(),
         sites: sites
             .map(|(active, location)| draw(plan, active, location, given))

@@ -21,6 +21,7 @@ use crate::runtime::{Optimization, Session, SessionOptions, Value};
 
 mod exports;
 mod files;
+mod guard;
 
 const KEY: i64 = 0x0123_4567_89ab_cdef;
 const SIZE: (usize, usize) = (16, 16);

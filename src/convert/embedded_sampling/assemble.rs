@@ -8,10 +8,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::EmbeddedSamplingOptions;
 use crate::convert::assemble::{
-    FIRST_OPSET, SharedTensors, raise_version, remove_unread,
+    FIRST_OPSET, SharedTensors, raise_version, remove_unread, rename,
 };
 use crate::convert::conversion::Conversion;
 use crate::convert::draw_location::draw_locations;
+use crate::convert::guard::{Guard, GuardSource};
 use crate::convert::keys::GraphInputs;
 use crate::error::{Error, Result};
 use crate::graph::{EMBEDDED_SAMPLING, SiteAxis};
@@ -62,14 +63,22 @@ pub(super) fn assemble(
     };
     let mut model = plan.model().with_graph(proto::Graph::default());
     let mut graph = assembly.graph()?;
+    let image = plan.image();
+    let source = GuardSource { name: &image.name, element_type: image.element_type };
+    let guard = Guard::add(&mut assembly.b, &mut graph, &source);
+    graph.initializer.append(&mut assembly.b.constants);
     raise_version(&mut model, &mut graph);
     remove_unread(&mut graph);
     model.graph = Some(graph);
-    put_metadata(&mut model, options);
+    put_metadata(&mut model, options, &guard);
     Ok((model, samples_per_run))
 }
 
-fn put_metadata(model: &mut proto::Model, options: &EmbeddedSamplingOptions) {
+fn put_metadata(
+    model: &mut proto::Model,
+    options: &EmbeddedSamplingOptions,
+    guard: &Guard,
+) {
     let names: Vec<&str> = options.measures.iter().map(|measure| measure.name).collect();
     let entry = serde_json::json!({
         "version": 1,
@@ -77,6 +86,7 @@ fn put_metadata(model: &mut proto::Model, options: &EmbeddedSamplingOptions) {
         "seed": options.seed,
         "draws": options.conversion.draws.name(),
         "measures": names,
+        "guard": guard,
     });
     model.metadata_props.push(proto::StringEntry {
         key: Some(EMBEDDED_SAMPLING.to_owned()),
@@ -400,27 +410,4 @@ fn constants(graph: &proto::Graph) -> HashSet<usize> {
         }
     }
     found
-}
-
-/// Replaces names of tensors, in subgraphs too.
-fn rename(node: &mut proto::Node, new: &HashMap<String, String>) {
-    for name in node.input.iter_mut().chain(&mut node.output) {
-        if let Some(new) = new.get(name) {
-            name.clone_from(new);
-        }
-    }
-    if node.subgraphs().next().is_none() {
-        return;
-    }
-    for attribute in &mut node.attribute {
-        let held = attribute.subgraphs_mut();
-        for body in held {
-            body.node.iter_mut().for_each(|node| rename(node, new));
-            for output in &mut body.output {
-                if let Some(new) = output.name.as_ref().and_then(|name| new.get(name)) {
-                    output.name = Some(new.clone());
-                }
-            }
-        }
-    }
 }
