@@ -6,8 +6,11 @@ use super::*;
 use crate::convert::check::ConversionCheck;
 use crate::onnx::ElementType::{F64, I32, I64, U32, U64};
 
+/// Changes a graph as a faulty runtime would compute it.
+type Fault = fn(&mut proto::Graph);
+
 /// Deliberate faults of a runtime, by name.
-const FAULTS: [(&str, fn(&mut proto::Graph)); 9] = [
+const FAULTS: [(&str, Fault); 9] = [
     ("products in 32 bits", |graph| results_in(graph, "Mul", I32)),
     ("sums in 32 bits", |graph| results_in(graph, "Add", I32)),
     ("matrix products in 32 bits", |graph| results_in(graph, "MatMul", I32)),
@@ -141,7 +144,7 @@ fn guard(model: &Model) -> Json {
 }
 
 /// Returns a file with a fault, whose last output holds the values before the guard.
-fn broken(model: &Model, fault: fn(&mut proto::Graph)) -> Vec<u8> {
+fn broken(model: &Model, fault: Fault) -> Vec<u8> {
     let mut graph = model.graph.clone();
     fault(&mut graph);
     let guard = guard(model);
@@ -259,10 +262,10 @@ fn outputs_of_half_precision_become_nan() {
     let image = sampler.model().noise(0, size).unwrap();
     let sample = Value::from_i64(&[1], vec![0]).unwrap();
     let name = sampler.plan().image().name.as_str();
-    let run = |fault: fn(&mut proto::Graph)| {
+    let run = |fault: Fault| {
         let mut session = open(&broken(&model, fault), Optimization::All);
         let outputs = session.run(&[(name, &image), ("sample", &sample)]).unwrap();
-        outputs[0].numbers().unwrap().to_vec()
+        outputs[0].numbers().unwrap()
     };
     assert!(run(|_| ()).iter().all(|value| value.is_finite()));
     assert!(run(FAULTS[0].1).iter().all(|value| value.is_nan()));
