@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint doc verify fuzz clean check-python python-checks bench bench-error bench-peers readme-pictures
+.PHONY: help setup build demo test check fmt lint doc verify deny fuzz clean check-python python-checks bench bench-error bench-peers readme-pictures
 
 RUNTIME := 1.32.0
 STAMP := .ort/.onnxruntime-$(RUNTIME)
@@ -64,7 +64,17 @@ doc: ## Build the documentation, warnings are errors
 
 check: fmt lint doc test ## What CI runs
 
-verify: build ## Run the long checks, on an idle machine: they print their figures
+# Reads a database of advisories from the network.
+DENY_VERSION := 0.18.5
+DENY := .tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+
+$(DENY):
+	cargo install cargo-deny --version $(DENY_VERSION) --locked --root .tools/cargo-deny-$(DENY_VERSION)
+
+deny: $(DENY) ## Check dependencies for advisories and licenses (fetches cargo-deny)
+	$(DENY) --locked check --config .config/deny.toml
+
+verify: build deny ## Run the long checks, on an idle machine: they print their figures
 	@if $(PYTHON) -c 'import onnx' 2>/dev/null; then \
 	  $(PYTHON) -m models.onnx_package target/onnx-package; \
 	else rm -rf target/onnx-package; fi
@@ -136,4 +146,4 @@ fuzz: setup ## Give readers of files strangers' bytes, 10 minutes a target (SECO
 	done
 
 clean: ## Remove what was built and fetched
-	rm -rf target .ort .python .peers out out-digits
+	rm -rf target .ort .python .peers .tools out out-digits

@@ -20,6 +20,7 @@ pages! {
     options: "options.md",
     page: "page.md",
     results: "results.md",
+    security: "security.md",
     sidecar: "sidecar.md",
     sites: "sites.md",
     speed: "speed.md",

@@ -21,6 +21,7 @@ pub mod preprocessing;
 mod remark;
 pub mod settings;
 
+pub(crate) use decode::declared_bytes;
 #[cfg(feature = "report")]
 pub(crate) use decode::decode_content;
 pub use decode::{Decoded, picture_of, read_image};

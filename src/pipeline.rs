@@ -10,6 +10,7 @@ mod check;
 mod collect;
 mod images;
 mod job;
+mod memory_budget;
 mod observe;
 mod open;
 mod page_files;

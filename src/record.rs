@@ -12,6 +12,7 @@ mod differences;
 mod image;
 mod metrics;
 mod named_values;
+mod recorded_path;
 
 use std::path::Path;
 
@@ -25,6 +26,7 @@ pub use self::metrics::{
     IntervalRecord, LabelOptionsRecord, LabelsRecord, MetricRecord, MetricsRecord,
 };
 pub use self::named_values::NamedValues;
+pub use self::recorded_path::{name_of, path_of_record, recorded_path};
 
 /// How the predictions of a folder were made: `run.json`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -254,7 +256,7 @@ pub enum Precision {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InputFolder {
-    /// Path of the folder.
+    /// Path of the folder, relative to the folder of the run or absolute.
     pub folder: String,
     /// Number of bytes at the start of an id that do not belong to the path below the folder.
     pub skip: usize,
@@ -344,9 +346,10 @@ impl ModelRecord {
 }
 
 impl InputFolder {
-    /// Returns the path of the image with this id; `None` if the id is too short.
-    pub fn path(&self, id: &str) -> Option<std::path::PathBuf> {
-        Some(Path::new(&self.folder).join(id.get(self.skip..)?))
+    /// Returns the path of the image with this id in a run whose folder is `run`; `None` if the id is too
+    /// short.
+    pub fn path(&self, run: &Path, id: &str) -> Option<std::path::PathBuf> {
+        Some(path_of_record(&self.folder, run).join(id.get(self.skip..)?))
     }
 }
 

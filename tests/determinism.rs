@@ -25,6 +25,7 @@ fn run(
     let setup = Setup { plan: opened.plan, preprocessing: opened.preprocessing };
     let output = OutputOptions {
         report: false,
+        private: false,
         measures: MEASURES.iter().collect(),
         maps: Some(MEASURES.iter().collect()),
         prediction: true,

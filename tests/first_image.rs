@@ -28,6 +28,7 @@ fn predict(images: &Path, out: &Path, on_started: &(dyn Fn() + Sync)) -> Summary
         keep_probabilities: None,
         policy: None,
         report: false,
+        private: false,
     };
     let sampling = SamplingOptions { threads: 2, ..SamplingOptions::default() };
     let folder = out.to_owned();

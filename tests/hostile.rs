@@ -11,9 +11,19 @@ use crate::fixture;
 
 /// Data files that a model names.
 mod data_files;
+/// Files that decode to many pixels.
+mod images;
+/// Libraries that were planted above the program.
+mod library;
 /// Links and special files in folders of results.
 #[cfg(unix)]
 mod links;
+/// Models that grow, and special files in their place.
+mod models;
+/// Paths of the user in results.
+mod paths;
+/// Records and names that lie.
+mod records;
 
 /// Longest time in which the program must answer; a test that hangs fails by it.
 const PATIENCE: Duration = Duration::from_secs(100);

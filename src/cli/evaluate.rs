@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use clap::Args;
@@ -19,6 +19,7 @@ use crate::evaluate::{
 use crate::input::Source;
 use crate::output::folder::METRICS as METRICS_FILE;
 use crate::output::page::PAGE;
+use crate::pipeline::OutputOptions;
 use crate::record::LabelsRecord;
 
 const EXAMPLES: &str = "\
@@ -58,6 +59,9 @@ pub(super) struct EvaluateArguments {
     /// Id of out-of-distribution pixels in these maps; 0 is in distribution, other ids are ignored.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "ood_masks", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..))]
     ood_index: u16,
+    /// Do not record the path of the labels in metrics.json, so that OUT can be passed on.
+    #[arg(long, hide_short_help = true)]
+    private: bool,
     /// With a model: folder for predictions.csv, run.json and the metrics.
     #[arg(short, long, value_name = "FOLDER", requires = "images")]
     output: Option<PathBuf>,
@@ -94,7 +98,7 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
         evaluate::evaluate(&folder, &truth, ood.as_ref(), threads, &mut |event| {
             tell(&event);
         })?;
-    report(&folder, &result, arguments.recorded_labels())
+    report(&folder, &result, arguments.recorded_labels(folder.path()))
 }
 
 /// Predicts and evaluates in one pass.
@@ -109,7 +113,7 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
         sites: arguments.sites.options(),
         sources: arguments.images.iter().map(|path| Source::images(path)).collect(),
         folder: output.clone(),
-        output: predict::table_only(),
+        output: OutputOptions { private: arguments.private, ..predict::table_only() },
         overwrite: arguments.overwrite,
         verbose: arguments.verbose,
         jsonl: false,
@@ -131,7 +135,7 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warning_with_hint(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &result, arguments.recorded_labels())?;
+    let counted_end = report(&folder, &result, arguments.recorded_labels(folder.path()))?;
     Ok(if end == End::Done { counted_end } else { end })
 }
 
@@ -148,8 +152,9 @@ impl EvaluateArguments {
     }
 
     /// Returns the labels and their options for metrics.json.
-    fn recorded_labels(&self) -> Option<LabelsRecord> {
-        self.label.record(self.labels.as_deref())
+    fn recorded_labels(&self, out: &Path) -> Option<LabelsRecord> {
+        let labels = self.labels.as_deref().filter(|_| !self.private);
+        self.label.record(labels, out)
     }
 }
 

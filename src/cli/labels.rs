@@ -12,7 +12,7 @@ use crate::evaluate::{
 };
 use crate::input::label::{LabelColors, VOID};
 use crate::palette::Palette;
-use crate::record::{LabelOptionsRecord, LabelsRecord};
+use crate::record::{LabelOptionsRecord, LabelsRecord, path_of_record, recorded_path};
 use crate::sampling::SamplingOptions;
 
 #[derive(Debug, Args)]
@@ -41,12 +41,17 @@ pub(super) fn options() -> BTreeSet<Id> {
 }
 
 impl LabelArguments {
-    /// Returns the path of the labels and their options, for metrics.json.
-    pub(super) fn record(&self, labels: Option<&Path>) -> Option<LabelsRecord> {
-        let path = absolute(labels?)?;
+    /// Returns the path of the labels and their options, for metrics.json in the folder `out`.
+    pub(super) fn record(
+        &self,
+        labels: Option<&Path>,
+        out: &Path,
+    ) -> Option<LabelsRecord> {
+        // A name that is not Unicode cannot be recorded.
+        let path = recorded_path(Path::new(labels?.to_str()?), out);
         let is_file = |name: &&String| Path::new(name).is_file();
         let file = self.label_colors.as_ref().filter(is_file);
-        let file = file.and_then(|file| absolute(Path::new(file)));
+        let file = file.map(|file| recorded_path(Path::new(file), out));
         let options = LabelOptionsRecord {
             rename: self.rename.clone(),
             ignore_index: self.ignore_index.clone(),
@@ -56,10 +61,16 @@ impl LabelArguments {
         Some(LabelsRecord { path, options })
     }
 
-    /// Returns the path and the options of a record, if the labels still exist.
-    pub(super) fn recorded(record: LabelsRecord) -> Option<(PathBuf, Self)> {
-        let LabelsRecord { path, options } = record;
-        let path = PathBuf::from(path);
+    /// Returns the path and the options of a record in the folder `out`, if the labels still exist.
+    pub(super) fn recorded(record: LabelsRecord, out: &Path) -> Option<(PathBuf, Self)> {
+        let LabelsRecord { path, mut options } = record;
+        let path = path_of_record(&path, out);
+        // The name of a palette stays one, unless a file was recorded.
+        let colors = options.label_colors.as_ref();
+        let file = colors.map(|colors| path_of_record(colors, out));
+        if let Some(file) = file.filter(|file| file.is_file()) {
+            options.label_colors = file.into_os_string().into_string().ok();
+        }
         let arguments = Self {
             rename: options.rename,
             ignore_index: options.ignore_index,
@@ -150,6 +161,12 @@ impl LabelArguments {
     fn colors(&self) -> Result<Option<LabelColors>> {
         let Some(typed) = &self.label_colors else { return Ok(None) };
         let palette = Palette::by_name(typed).or_else(|_| {
+            // A device would never end.
+            if Path::new(typed).metadata().is_ok_and(|file| !file.is_file()) {
+                let message = format!("{typed} is not a file");
+                return Err(Error::setting("--label-colors", message)
+                    .with_hint("name a file with one color per line"));
+            }
             let text = std::fs::read_to_string(typed)
                 .map_err(|error| Error::read(typed.as_ref(), error))?;
             Palette::parse(&text).map_err(|message| {
@@ -164,11 +181,6 @@ impl LabelArguments {
         let classes = classes.rev().map(|class| (palette.color(class), u32::from(class)));
         Ok(Some(void.chain(classes).collect()))
     }
-}
-
-/// Returns the absolute form of a path; `None` if it is not Unicode.
-fn absolute(path: &Path) -> Option<String> {
-    std::path::absolute(path).ok()?.into_os_string().into_string().ok()
 }
 
 /// Prints the images that are left out, with the reason.

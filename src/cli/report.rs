@@ -44,7 +44,8 @@ pub(super) struct ReportArguments {
 }
 
 pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
-    let recorded = labels_of(&arguments.folder).and_then(LabelArguments::recorded);
+    let recorded = labels_of(&arguments.folder)
+        .and_then(|record| LabelArguments::recorded(record, &arguments.folder));
     let labels = match (&arguments.labels, &recorded) {
         (Some(labels), _) => Some((labels, &arguments.label)),
         (None, Some((labels, options))) => Some((labels, options)),

@@ -1,5 +1,6 @@
 //! Prints messages on standard error, and data on standard output.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
@@ -8,7 +9,12 @@ use crate::error::Error;
 
 /// Prints an error and its hint.
 pub(super) fn error(error: &Error) {
-    note(&format_args!("error: {}", settings::message(error)));
+    let message = settings::message(error);
+    match error {
+        // Its list of locations has a line for each.
+        Error::RuntimeMissing { .. } => note(&format_args!("error: {message}")),
+        _ => note(&format_args!("error: {}", one_line(&message))),
+    }
     if let Some(text) = error.hint() {
         hint(text);
     }
@@ -16,7 +22,8 @@ pub(super) fn error(error: &Error) {
 
 /// Prints a warning.
 pub(super) fn warning(message: &impl Display) {
-    note(&format_args!("warning: {}", settings::to_options(&message.to_string())));
+    let message = settings::to_options(&message.to_string());
+    note(&format_args!("warning: {}", one_line(&message)));
 }
 
 /// Prints a warning and its hint.
@@ -34,7 +41,7 @@ pub(super) fn hint(text: &str) {
 
 /// Prints a message.
 pub(super) fn note(message: &impl Display) {
-    let _ = writeln!(io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{}", harmless(&message.to_string()));
 }
 
 /// Prints and flushes a line of data.
@@ -46,10 +53,66 @@ pub(super) fn data(line: &str) -> io::Result<()> {
 
 /// Prints a line of the result.
 pub(super) fn line(text: &impl Display) {
-    let _ = writeln!(io::stdout(), "{text}");
+    let _ = writeln!(io::stdout(), "{}", harmless(&text.to_string()));
 }
 
 /// Prints bytes of the result.
 pub(super) fn bytes(content: &[u8]) {
     let _ = io::stdout().write_all(content);
+}
+
+/// Returns a text in which no character acts on the terminal or changes the order of others. Names
+/// of files and nodes come from strangers, and may move the cursor or look like another message.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    escaped(text, |letter| letter != '\n' && letter != '\t' && is_active(letter))
+}
+
+/// Returns a text like [`harmless`], in one line.
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_active)
+}
+
+fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_meant) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_meant(letter) {
+            safe.extend(letter.escape_default());
+        } else {
+            safe.push(letter);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Returns `true` for control characters, ends of lines, and invisible characters that set the
+/// direction of text.
+fn is_active(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_act_on_the_terminal_are_escaped() {
+        for (text, shown) in [
+            ("a\u{1b}[2J.png", "a\\u{1b}[2J.png"),
+            ("gnp.\u{202e}exe", "gnp.\\u{202e}exe"),
+            ("a\rb\u{9b}c\u{7f}", "a\\rb\\u{9b}c\\u{7f}"),
+            ("\u{2066}x\u{200b}", "\\u{2066}x\\u{200b}"),
+            ("Straße/東京.png\t1\n2", "Straße/東京.png\t1\n2"),
+        ] {
+            assert_eq!(harmless(text), shown);
+        }
+        assert_eq!(one_line("a\nhint: x"), "a\\nhint: x");
+    }
 }

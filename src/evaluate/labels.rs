@@ -93,6 +93,11 @@ impl LabelSource {
         options: LabelOptions,
     ) -> Result<Self> {
         let meta = std::fs::metadata(path).map_err(|error| Error::read(path, error))?;
+        if !meta.is_dir() && !meta.is_file() {
+            let message = format!("{} is a pipe or a device", path.display());
+            return Err(Error::setting("labels", message)
+                .with_hint("write its content to a file first"));
+        }
         match (folder.task.item, meta.is_dir()) {
             (Item::Pixel, true) => {
                 let ids = options.ids.clone();

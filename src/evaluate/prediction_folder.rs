@@ -12,6 +12,9 @@ use crate::record::{Column, Columns, RunRecord};
 use crate::task::Task;
 use crate::tensor::ImageShape;
 
+/// Largest number of classes: ids are 16-bit numbers, the last of which mean "none".
+const MOST_CLASSES: usize = 65_534;
+
 const AGAIN: &str = "predict again with `keep_probabilities`";
 
 /// A folder of predictions, described by its `run.json` and `predictions.csv`.
@@ -110,7 +113,8 @@ impl PredictionFolder {
     /// Fails if the record has no known task or no classes.
     pub fn of_record(path: &Path, record: RunRecord) -> Result<Self> {
         let output = &record.output;
-        let (Some(task), 2..) = (Task::by_name(&output.task), output.n_classes) else {
+        let is_possible = (2..=MOST_CLASSES).contains(&output.n_classes);
+        let (Some(task), true) = (Task::by_name(&output.task), is_possible) else {
             return Err(refusal(path, "run.json has no known task and classes", AGAIN));
         };
         let is_listed = |measure: &&Measure| {

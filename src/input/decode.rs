@@ -14,6 +14,7 @@
 
 mod alpha;
 mod color;
+mod declared_size;
 mod frames;
 mod ico;
 mod jpeg;
@@ -36,6 +37,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
 
+pub(crate) use declared_size::declared_bytes;
 pub(super) use sniff::{is_other_format, quoted};
 
 use self::raster::Raster;

@@ -14,7 +14,7 @@ const EXPORT_HINT: &str = "write it with torch.onnx.export; a checkpoint (.pt, .
                            .safetensors) is not an ONNX file";
 const AGAIN_HINT: &str = "copy or download the file again, or export the model again";
 
-/// A model file, decoded; its weights stay in the mapped file.
+/// A model file, decoded. The weights of a large file stay in it, mapped into memory.
 #[derive(Debug, Clone)]
 pub struct Model {
     path: PathBuf,
@@ -32,7 +32,7 @@ impl Model {
     /// Fails if the file cannot be read, is not an ONNX model, has no graph, or names external data
     /// that is missing, too short or outside the model's folder.
     pub fn open(path: &Path) -> Result<Self> {
-        let content = file::map(path)?;
+        let content = file::content(path)?;
         if content.is_empty() {
             return Err(Error::model(path, "the file is empty").with_hint(AGAIN_HINT));
         }

@@ -1,16 +1,20 @@
 //! Decodes images ahead of the model, in order and with bounded memory.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
+use super::memory_budget::{Admitted, MemoryBudget};
 use crate::error::{Error, Result};
-use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing};
+use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing, declared_bytes};
 
 /// A decoded image and the input of the network.
 pub(super) struct Loaded {
     pub(super) decoded: Decoded,
     pub(super) input: NetworkInput,
+    /// Memory of the image; `None` for the one that was loaded before the others.
+    pub(super) admitted: Option<Admitted>,
 }
 
 /// Reads and preprocesses an image.
@@ -21,7 +25,7 @@ pub(super) fn load(file: &ImageFile, preprocessing: &Preprocessing) -> Result<Lo
         let input = preprocessing
             .apply(&decoded.picture)
             .map_err(|error| error.of_image(&file.path()))?;
-        Ok(Loaded { decoded, input })
+        Ok(Loaded { decoded, input, admitted: None })
     })
 }
 
@@ -70,16 +74,24 @@ impl Reader {
         go_on: &'scope (dyn Fn() -> bool + Sync),
     ) -> Self {
         let threads = threads.clamp(1, MOST_READERS.min(files.len().max(1)));
+        let budget = Arc::new(MemoryBudget::default());
         let position_ahead = ahead.as_ref().map(|image| image.position);
         let start = |first: usize| {
             let (sender, receiver): (SyncSender<Result<Loaded>>, _) = sync_channel(AHEAD);
+            let budget = Arc::clone(&budget);
             scope.spawn(move || {
                 for (i, file) in files.iter().enumerate().skip(first).step_by(threads) {
                     if Some(i) == position_ahead {
+                        budget.admit(i, Some(0));
                         continue;
                     }
-                    let gone = || sender.send(load(file, preprocessing)).is_err();
-                    if !go_on() || gone() {
+                    let admitted = budget.admit(i, declared_bytes(&file.path()));
+                    let load = || {
+                        let loaded = load(file, preprocessing);
+                        loaded.map(|image| Loaded { admitted: Some(admitted), ..image })
+                    };
+                    if !go_on() || sender.send(load()).is_err() {
+                        budget.close();
                         return;
                     }
                 }

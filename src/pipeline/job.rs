@@ -50,6 +50,8 @@ pub struct OutputOptions {
     pub policy: Option<Policy>,
     /// Whether the pictures and values of the page are written.
     pub report: bool,
+    /// Whether the record leaves out the folders of the images, the model and the library.
+    pub private: bool,
 }
 
 /// An event of a run.
@@ -225,6 +227,7 @@ mod tests {
             keep_probabilities: None,
             policy: None,
             report: false,
+            private: false,
         }
     }
 

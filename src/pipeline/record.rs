@@ -10,7 +10,7 @@ use crate::input::{ImageFile, Preprocessing, hexadecimal};
 use crate::record::{
     FileHash, ImageCounts, InputFolder, ModelRecord, MultiplyAdds, OutputRecord,
     PreprocessingSetting, RunRecord, RuntimeRecord, SamplingRecord, SiteRecord,
-    StopRecord, Times,
+    StopRecord, Times, name_of, recorded_path,
 };
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, model_input};
@@ -27,12 +27,18 @@ pub(super) fn run_record(
     job: &Job,
 ) -> Result<RunRecord> {
     let settings = preprocessing.settings().iter();
+    let path_of = |path: &Path| match job.output.private {
+        true => name_of(path),
+        // A relative path is recorded as it was typed.
+        false if path.is_absolute() => recorded_path(path, &job.folder),
+        false => path.display().to_string(),
+    };
     Ok(RunRecord {
         mcdrop: env!("CARGO_PKG_VERSION").to_owned(),
-        model: model(sampler)?,
+        model: model(sampler, path_of(sampler.plan().model().path()))?,
         runtime: RuntimeRecord {
             onnxruntime: runtime.version().to_string(),
-            library: runtime.path().display().to_string(),
+            library: path_of(runtime.path()),
             provider: "CPUExecutionProvider".to_owned(),
             kernels: Isa::detect().name().to_owned(),
             threads: sampler.options().threads,
@@ -44,7 +50,10 @@ pub(super) fn run_record(
             .map(|setting| PreprocessingSetting {
                 key: setting.key.to_owned(),
                 value: setting.value.clone(),
-                from: setting.origin.clone(),
+                from: match Path::new(&setting.origin) {
+                    file if file.is_absolute() => path_of(file),
+                    _ => setting.origin.clone(),
+                },
             })
             .collect(),
         classes: preprocessing.class_names.clone(),
@@ -65,13 +74,13 @@ pub(super) fn finish(record: &mut RunRecord, started: SystemTime, summary: &Summ
         Some(Times { started_unix_seconds: unix, seconds: summary.time.as_secs_f64() });
 }
 
-fn model(sampler: &Sampler) -> Result<ModelRecord> {
+fn model(sampler: &Sampler, path: String) -> Result<ModelRecord> {
     let plan = sampler.plan();
     let files = plan.model().file_hashes()?;
     let (prefix_nodes, suffix_nodes) = plan.node_counts();
     let head = plan.heads().first();
     Ok(ModelRecord {
-        path: plan.model().path().display().to_string(),
+        path,
         files: files
             .into_iter()
             .map(|(name, hash)| FileHash { name, sha256: hexadecimal(&hash) })
@@ -156,6 +165,9 @@ const MAX_INPUT_FOLDERS: usize = 64;
 
 /// Returns the folders of the images, from which `mcdrop report` reads them later.
 fn inputs(job: &Job) -> Vec<InputFolder> {
+    if job.output.private {
+        return Vec::new();
+    }
     let mut roots: Vec<(&Path, usize)> = Vec::new();
     for root in job.images.iter().filter_map(ImageFile::root) {
         if roots.last() != Some(&root) && !roots.contains(&root) {
@@ -167,7 +179,10 @@ fn inputs(job: &Job) -> Vec<InputFolder> {
     }
     roots
         .into_iter()
-        .map(|(path, skip)| InputFolder { folder: path.display().to_string(), skip })
+        .map(|(path, skip)| InputFolder {
+            folder: recorded_path(path, &job.folder),
+            skip,
+        })
         .collect()
 }
 

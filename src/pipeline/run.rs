@@ -206,7 +206,7 @@ impl Run<'_> {
         loaded: Loaded,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<Box<Predicted>>> {
-        let Loaded { decoded, input } = loaded;
+        let Loaded { decoded, input, admitted } = loaded;
         let key = decoded.mask_key();
         let geometry = input.geometry;
         let statistics = self
@@ -216,6 +216,6 @@ impl Run<'_> {
         let Some(statistics) = statistics else { return Ok(None) };
         let is_deterministic = self.sampler.options().deterministic;
         let samples = if is_deterministic { 0 } else { statistics.n_samples() as u32 };
-        Ok(Some(Box::new(Predicted { decoded, geometry, statistics, samples })))
+        Ok(Some(Box::new(Predicted { decoded, geometry, statistics, samples, admitted })))
     }
 }

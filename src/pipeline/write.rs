@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use super::job::OutputOptions;
+use super::memory_budget::Admitted;
 use super::observe::{Observed, Observer};
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile, hexadecimal};
@@ -28,6 +29,9 @@ pub(super) struct Predicted {
     pub(super) geometry: Geometry,
     pub(super) statistics: Statistics,
     pub(super) samples: u32,
+    /// Memory of the image, which is returned after its files were written.
+    #[expect(dead_code, reason = "it acts when it is dropped")]
+    pub(super) admitted: Option<Admitted>,
 }
 
 /// Writes the files of images.

@@ -36,7 +36,7 @@ pub struct MetricsRecord {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LabelsRecord {
-    /// Absolute path of the folder or file.
+    /// Path of the folder or file, relative to the folder of the run or absolute.
     pub path: String,
     /// Options that describe the labels.
     pub options: LabelOptionsRecord,
@@ -52,7 +52,7 @@ pub struct LabelOptionsRecord {
     pub ignore_index: Option<Vec<u32>>,
     /// Id 0 means "no label", and every other id is one more than its class.
     pub reduce_zero_label: Option<bool>,
-    /// Name of the palette of the labels, or absolute path of its file.
+    /// Name of the palette of the labels, or path of its file.
     pub label_colors: Option<String>,
 }
 

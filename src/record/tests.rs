@@ -99,10 +99,11 @@ fn only_what_changes_results_is_a_difference() {
 
 #[test]
 fn an_image_is_found_below_its_folder() {
+    let run = Path::new("out");
     let folder = InputFolder { folder: "photos".to_owned(), skip: 2 };
-    assert_eq!(folder.path("a/b.png").unwrap(), Path::new("photos/b.png"));
-    assert!(folder.path("a").is_none());
-    assert!(InputFolder { skip: 1, ..folder }.path("é").is_none());
+    assert_eq!(folder.path(run, "a/b.png").unwrap(), Path::new("out/photos/b.png"));
+    assert!(folder.path(run, "a").is_none());
+    assert!(InputFolder { skip: 1, ..folder }.path(run, "é").is_none());
 }
 
 fn classified() -> (Columns, ImageRecord) {

@@ -44,7 +44,7 @@ const KINDS: [Kind; 12] = [
     ("Seed", |one| seed(&record(one)?.sampling)),
     ("Runtime", |one| runtime(record(one)?)),
     ("Model file", |one| model_file(&record(one)?.model)),
-    ("Folder", |one| only(one.run.path.display().to_string())),
+    ("Folder", |one| only(one.name())),
 ];
 
 /// Returns the facts of the runs. Facts that no record contains are left out.

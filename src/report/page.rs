@@ -1,6 +1,8 @@
 //! Renders the page from its template.
 
 use askama::Template;
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
 
 use super::evaluation::{self, Section};
 use super::facts::{self, Fact, Site};
@@ -35,8 +37,11 @@ const MOST_FAILED: usize = 1000;
 struct Page<'a> {
     title: String,
     lead: String,
-    style: &'static str,
-    script: &'static str,
+    style: &'a str,
+    script: &'a str,
+    /// Sources of the style and the script for the Content-Security-Policy.
+    style_hash: String,
+    script_hash: String,
     /// JSON without any `<`.
     data: String,
     /// Names of the runs.
@@ -66,11 +71,17 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     let facts = facts::facts(shown);
     let model = facts.iter().find(|fact| fact.term == "Model");
     let title = model.map_or_else(|| first.name(), |fact| fact.values[0].0.clone());
+    // A browser reads every end of a line as one character.
+    let style = format!("\n{STYLE}\n").replace("\r\n", "\n");
+    let script = format!("\n(() => {{\n\"use strict\";\n{SCRIPT}\n}})();\n");
+    let script = script.replace("\r\n", "\n");
     let page = Page {
         title,
         lead: lead(shown),
-        style: STYLE,
-        script: SCRIPT,
+        style_hash: policy_hash(&style),
+        script_hash: policy_hash(&script),
+        style: &style,
+        script: &script,
         data: harmless(&rows::script_data(shown).to_string()),
         runs: shown.iter().map(Shown::name).collect(),
         notes,
@@ -93,6 +104,13 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     let html =
         html.map_err(|error| Error::runtime("writing report.html", error.to_string()))?;
     Ok((html, page.notes))
+}
+
+/// Returns the source of an inline element for a Content-Security-Policy: the hash of all that is
+/// between its tags.
+fn policy_hash(content: &str) -> String {
+    let hash = Sha256::digest(content);
+    format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(hash))
 }
 
 /// Escapes JSON for a script element, so that it neither ends the element nor opens a comment.

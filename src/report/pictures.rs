@@ -89,7 +89,7 @@ fn original(
 /// Returns the files that may be the image with this id.
 fn roots(run: &Run, id: &str) -> Vec<PathBuf> {
     let inputs = run.record.iter().flat_map(|record| &record.inputs);
-    inputs.filter_map(|folder| folder.path(id)).collect()
+    inputs.filter_map(|folder| folder.path(&run.path, id)).collect()
 }
 
 /// Returns the file of an image, and the number of its frame if the image is one.

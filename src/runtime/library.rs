@@ -1,5 +1,7 @@
 //! Finding ONNX Runtime's shared library and loading it.
 
+mod ownership;
+
 use std::ffi::{CStr, OsStr, c_char};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +15,7 @@ use crate::error::{Error, Result};
 const HINT: &str = "run `make setup` in the checkout, or `pip install onnxruntime` in the active \
                     environment, or name the library: `ort_lib = FILE` (1.20 or newer)";
 
-/// Folder that `make setup` puts the library into, below the current one.
+/// Folder that `make setup` puts the library into, below the checkout.
 const SET_UP: &str = ".ort/onnxruntime/capi";
 
 /// The library of this process. ONNX Runtime allows one environment per process, and its bindings
@@ -37,10 +39,12 @@ impl Runtime {
     /// Finds the library and loads it.
     ///
     /// With `library` (a file, or a folder that holds it) or else the environment variable
-    /// `ORT_DYLIB_PATH`, only that location is tried. Otherwise: the folder of the executable; the
-    /// set-up folder `.ort` of each folder above it; the `onnxruntime` package of the active
-    /// virtual or conda environment; the system's loader by name. The working directory and
-    /// the folders of models and images are never searched, and no other program is run.
+    /// `ORT_DYLIB_PATH`, only that location is tried. Otherwise: the `onnxruntime` package of the
+    /// active virtual or conda environment; the folder of the executable; the set-up folder `.ort` of
+    /// the checkout that the executable was built in; the system's loader by name. Beside the
+    /// executable and in the checkout, a library is loaded only if no other user can have put it
+    /// there ([`ownership`]). The working directory and the folders of models and images are never
+    /// searched, and no other program is run.
     ///
     /// # Errors
     /// [`Error::RuntimeMissing`], with a line for each location, if none contains a library of
@@ -59,7 +63,8 @@ impl Runtime {
         let mut tried = Vec::new();
         for location in locations(library) {
             for file in location.files() {
-                match load(&file) {
+                let loaded = location.check(&file).and_then(|()| load(&file));
+                match loaded {
                     Ok((environment, version)) => {
                         tried.push(format!("  {}: version {version}", file.display()));
                         let shares_arena = register_arena(&environment);
@@ -123,11 +128,25 @@ impl Runtime {
 struct LibraryLocation {
     path: PathBuf,
     by_name: bool,
+    /// The executable whose owner must have put the libraries there, or the user or root.
+    owned_like: Option<PathBuf>,
     /// The setting that named it, if the user did.
     named_by: &'static str,
 }
 
 impl LibraryLocation {
+    fn new(path: PathBuf) -> Self {
+        Self { path, by_name: false, owned_like: None, named_by: "" }
+    }
+
+    /// Fails if another user can have put a library there.
+    fn check(&self, file: &Path) -> Result<(), String> {
+        match &self.owned_like {
+            Some(executable) => ownership::check(file, executable),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the libraries at the location, the best first.
     fn files(&self) -> Vec<PathBuf> {
         if self.by_name || self.path.is_file() {
@@ -153,7 +172,6 @@ fn is_library(path: &Path) -> bool {
 }
 
 fn locations(library: Option<&Path>) -> Vec<LibraryLocation> {
-    let location = |path: PathBuf| LibraryLocation { path, by_name: false, named_by: "" };
     let from_variable =
         || std::env::var_os("ORT_DYLIB_PATH").filter(|value| !value.is_empty());
     let named = library.map(|path| (path.to_owned(), " (`ort_lib`)"));
@@ -161,16 +179,19 @@ fn locations(library: Option<&Path>) -> Vec<LibraryLocation> {
         named.or_else(|| from_variable().map(|path| (path.into(), " (ORT_DYLIB_PATH)")));
     if let Some((path, named_by)) = named {
         let path = std::path::absolute(&path).unwrap_or(path);
-        return vec![LibraryLocation { path, by_name: false, named_by }];
+        return vec![LibraryLocation { named_by, ..LibraryLocation::new(path) }];
     }
-    let executable = std::env::current_exe().and_then(std::fs::canonicalize).ok();
-    let above = executable.iter().flat_map(|path| path.ancestors().skip(1));
     let mut locations: Vec<LibraryLocation> =
-        above.clone().take(1).map(|path| location(path.to_owned())).collect();
-    locations.extend(
-        above.map(|path| path.join(SET_UP)).filter(|path| path.is_dir()).map(location),
-    );
-    locations.extend(environment_packages().into_iter().map(location));
+        environment_packages().into_iter().map(LibraryLocation::new).collect();
+    if let Ok(executable) = std::env::current_exe().and_then(std::fs::canonicalize) {
+        let beside = executable.parent().map(Path::to_owned);
+        let set_up = checkout_of(&executable).map(|checkout| checkout.join(SET_UP));
+        let set_up = set_up.filter(|path| path.is_dir());
+        locations.extend(beside.into_iter().chain(set_up).map(|path| LibraryLocation {
+            owned_like: Some(executable.clone()),
+            ..LibraryLocation::new(path)
+        }));
+    }
     if cfg!(unix) {
         let names: &[&str] = if cfg!(target_os = "macos") {
             &["libonnxruntime.dylib"]
@@ -178,12 +199,20 @@ fn locations(library: Option<&Path>) -> Vec<LibraryLocation> {
             &["libonnxruntime.so.1", "libonnxruntime.so"]
         };
         locations.extend(names.iter().map(|name| LibraryLocation {
-            path: PathBuf::from(name),
             by_name: true,
-            named_by: "",
+            ..LibraryLocation::new(PathBuf::from(name))
         }));
     }
     locations
+}
+
+/// Returns the checkout of mcdrop whose `target` folder contains the executable: the first folder
+/// above it with a `Cargo.toml`, if that is mcdrop's.
+fn checkout_of(executable: &Path) -> Option<&Path> {
+    let manifest = |folder: &&Path| folder.join("Cargo.toml").is_file();
+    let checkout = executable.ancestors().skip(1).find(manifest)?;
+    let text = std::fs::read_to_string(checkout.join("Cargo.toml")).ok()?;
+    text.lines().any(|line| line.trim_end() == "name = \"mcdrop\"").then_some(checkout)
 }
 
 /// Returns the `onnxruntime` packages of the active virtual or conda environment.
@@ -336,6 +365,24 @@ fn available_providers() -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checkout_is_that_of_mcdrop_and_the_next_one_above() {
+        let scratch = tempfile::tempdir().unwrap();
+        let program = scratch.path().join("a/target/release/mcdrop");
+        std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+        let found = || checkout_of(&program).map(Path::to_owned);
+        assert_eq!(found(), None);
+        let write = |folder: &str, text: &str| {
+            std::fs::write(scratch.path().join(folder).join("Cargo.toml"), text).unwrap();
+        };
+        write("", "[package]\nname = \"mcdrop\"\n");
+        assert_eq!(found(), Some(scratch.path().to_owned()));
+        write("a", "[package]\nname = \"other\"\n");
+        assert_eq!(found(), None, "a checkout of another program");
+        write("a", "[package]\nname = \"mcdrop\"\n");
+        assert_eq!(found(), Some(scratch.path().join("a")));
+    }
 
     #[test]
     fn sessions_share_an_arena() {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use ort::operator::OperatorDomain;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{Session as OrtSession, SessionInputValue};
+use ort::session::{
+    OutputSelector, RunOptions, Session as OrtSession, SessionInputValue,
+};
 use ort::value::{Outlet, ValueType};
 
 use super::library::Runtime;
@@ -138,6 +140,27 @@ impl Session {
         let run = self.inner.run(fed);
         let outputs = run.map_err(|e| refusal::of_running(what, &e.to_string()))?;
         Ok(outputs.into_iter().map(|(_, value)| Value(value)).collect())
+    }
+
+    /// Runs the session and returns only these outputs, in the order of the session. The others take no
+    /// memory after the run.
+    pub(crate) fn run_for(
+        &mut self,
+        inputs: &[(&str, &Value)],
+        outputs: &[String],
+    ) -> Result<Vec<Value>> {
+        let fed: Vec<(String, SessionInputValue<'_>)> = inputs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (&value.0).into()))
+            .collect();
+        let what = self.what;
+        let refused = |error: ort::Error| refusal::of_running(what, &error.to_string());
+        let wanted =
+            outputs.iter().fold(OutputSelector::no_default(), OutputSelector::with);
+        let options = RunOptions::new().map_err(refused)?.with_outputs(wanted);
+        let run = self.inner.run_with_options(fed, &options);
+        let run = run.map_err(|error| refusal::of_running(what, &error.to_string()))?;
+        Ok(run.into_iter().map(|(_, value)| Value(value)).collect())
     }
 }
 

@@ -47,6 +47,10 @@ pub(super) struct ProvenPlan {
     pub(super) opened_batch: Option<usize>,
 }
 
+/// Largest number of sites whose tensors are held at the same time. A model with more sites is run
+/// again for each further group.
+const SITES_PER_RUN: usize = 64;
+
 /// Shows with two noise images which axis of each tensor counts rows. Runs of a fixed number of
 /// rows are filled with one image, and then with another in the second row.
 pub(super) struct AxisProbe<'a> {
@@ -54,6 +58,8 @@ pub(super) struct AxisProbe<'a> {
     input: &'a ModelInput,
     prefix: &'a mut Prefix,
     suffix: Session,
+    /// Names of the outputs of the suffix: the heads, then the tensors that sites drop from.
+    outputs: Vec<String>,
 }
 
 impl<'a> AxisProbe<'a> {
@@ -65,7 +71,8 @@ impl<'a> AxisProbe<'a> {
     ) -> Result<Self> {
         let model = plan.suffix(&prefix.cut_inputs(), SuffixKind::Probe);
         let suffix = opener.deterministic(plan, DETERMINISTIC_SUFFIX, &model)?;
-        Ok(Self { plan, input, prefix, suffix })
+        let outputs = suffix.outputs().into_iter().map(|output| output.name).collect();
+        Ok(Self { plan, input, prefix, suffix, outputs })
     }
 
     /// Proves the axes of a model that takes any number of images.
@@ -74,7 +81,7 @@ impl<'a> AxisProbe<'a> {
         size: Size,
     ) -> Result<(BatchAxes, DeterministicRun)> {
         let alone = self.run_prefix(size, &[0])?;
-        let outputs = self.run_suffix(&alone)?;
+        let outputs = self.run_suffix(&alone, FIRST)?;
         let axes = if let Some(reason) = self.plan.rows_share() {
             BatchAxes { limited_by: Some(reason), ..self.whole(&alone) }
         } else {
@@ -99,20 +106,18 @@ impl<'a> AxisProbe<'a> {
         why: &str,
     ) -> Result<(BatchAxes, DeterministicRun)> {
         let same = self.run_prefix(size, &vec![0; rows])?;
-        let same_outputs = self.run_suffix(&same)?;
+        let same_outputs = self.run_suffix(&same, FIRST)?;
         let limited_by = Some(format!(
             "the file has a fixed batch size of {rows}, which could not be opened: {why}"
         ));
         let mut axes = BatchAxes { limited_by, ..self.whole(&same) };
         if rows > 1 {
             let other = self.run_prefix(size, &vec![1; rows])?;
-            let other_outputs = self.run_suffix(&other)?;
             let mut images = vec![0; rows];
             images[1] = 1;
             let mixed = self.run_prefix(size, &images)?;
-            let mixed_outputs = self.run_suffix(&mixed)?;
-            let alone = [&same_outputs[..], &other_outputs[..]];
-            axes.sites = self.axes_of_fixed(rows, alone, &mixed_outputs)?;
+            axes.sites =
+                self.axes_of_fixed(rows, [&same, &other, &mixed], &same_outputs)?;
         }
         Ok((axes, self.deterministic_run(&same, same_outputs, rows)?))
     }
@@ -120,13 +125,13 @@ impl<'a> AxisProbe<'a> {
     /// Fails if the model cannot take images of a size. The values of its scores do not matter.
     pub(super) fn takes(&mut self, size: Size) -> Result<()> {
         let cut = self.run_prefix(size, &vec![0; image::rows(self.plan)])?;
-        check_not_empty(self.run_suffix(&cut)?.first())
+        check_not_empty(self.run_suffix(&cut, FIRST)?.first())
     }
 
     /// Returns the heads of a run of these noise images.
     pub(super) fn heads(&mut self, size: Size, images: &[u64]) -> Result<Vec<Value>> {
         let cut = self.run_prefix(size, images)?;
-        let mut outputs = self.run_suffix(&cut)?;
+        let mut outputs = self.run_suffix(&cut, FIRST)?;
         outputs.truncate(self.plan.heads().len());
         Ok(outputs)
     }
@@ -143,15 +148,33 @@ impl<'a> AxisProbe<'a> {
         self.suffix.outputs().iter().skip(n_heads).map(as_typed).collect()
     }
 
+    /// Returns the run whose outputs of the first group these are.
     fn deterministic_run(
-        &self,
+        &mut self,
         cut: &CutTensors,
         mut outputs: Vec<Value>,
         rows: usize,
     ) -> Result<DeterministicRun> {
         let sites = outputs.split_off(self.plan.heads().len().min(outputs.len()));
-        let sites = sites.iter().map(Value::shape);
-        DeterministicRun::new(cut, outputs, sites, rows)
+        let mut shapes: Vec<Vec<usize>> = sites.iter().map(Value::shape).collect();
+        drop(sites);
+        for group in 1..self.n_groups() {
+            shapes.extend(self.run_suffix(cut, group)?.iter().map(Value::shape));
+        }
+        DeterministicRun::new(cut, outputs, shapes.into_iter(), rows)
+    }
+
+    /// Returns the number of groups of sites that are run one after the other.
+    fn n_groups(&self) -> usize {
+        self.plan.probed().len().div_ceil(SITES_PER_RUN).max(1)
+    }
+
+    /// Returns the sites of a group, and the position of the first of them among the outputs of the
+    /// group. The outputs of the first group start with the heads.
+    fn sites_of(&self, group: usize) -> (Vec<usize>, usize) {
+        let probed = self.plan.probed().into_iter();
+        let sites = probed.skip(group * SITES_PER_RUN).take(SITES_PER_RUN).collect();
+        (sites, if group == FIRST { self.plan.heads().len() } else { 0 })
     }
 
     fn run_prefix(&mut self, size: Size, images: &[u64]) -> Result<CutTensors> {
@@ -166,19 +189,21 @@ impl<'a> AxisProbe<'a> {
     }
 
     fn axes_of_fixed(
-        &self,
+        &mut self,
         rows: usize,
-        [same, other]: [&[Value]; 2],
-        mixed: &[Value],
+        [same_cut, other_cut, mixed_cut]: [&CutTensors; 3],
+        same: &[Value],
     ) -> Result<Vec<SiteAxis>> {
-        let axis = |i: usize| -> Result<Option<usize>> {
-            let (other, mixed) =
-                (ProbeTensor::new(&other[i])?, ProbeTensor::new(&mixed[i])?);
-            Ok(ProbeTensor::new(&same[i])?.batch_axis_in_mixed_run(&other, &mixed, rows))
+        let axis = |[same, other, mixed]: [&Value; 3]| -> Result<Option<usize>> {
+            let (other, mixed) = (ProbeTensor::new(other)?, ProbeTensor::new(mixed)?);
+            Ok(ProbeTensor::new(same)?.batch_axis_in_mixed_run(&other, &mixed, rows))
         };
+        let mut other = self.run_suffix(other_cut, FIRST)?;
+        let mut mixed = self.run_suffix(mixed_cut, FIRST)?;
+        let path = self.plan.model().path();
         let refused = |what: String| {
             Error::model(
-                self.plan.model().path(),
+                path,
                 format!("the batch axis of {what} cannot be found in runs of {rows} images, the file's fixed batch size"),
             )
             .with_hint("export the model with a batch size of 1 or with a dynamic batch axis")
@@ -187,30 +212,40 @@ impl<'a> AxisProbe<'a> {
             return Err(refused(format!("node \"{operator}\", which mixes the rows,")));
         }
         for (i, head) in self.plan.heads().iter().enumerate() {
-            if axis(i)? != Some(0) {
+            if axis([&same[i], &other[i], &mixed[i]])? != Some(0) {
                 return Err(refused(format!("output \"{}\"", head.output)));
             }
         }
-        let n_heads = self.plan.heads().len();
         if !ProbeTensor::new(&same[0])?.repeats(rows) {
             let message = format!(
                 "the {rows} rows of a run differ although all are of one image: each has \
                  constants of its own, as the masks of Masksembles"
             );
-            return Err(Error::model(self.plan.model().path(), message).with_hint(
+            return Err(Error::model(path, message).with_hint(
                 "export the network with a batch size of 1, or each of its members by itself",
             ));
         }
         let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
-        for (i, number) in self.plan.probed().into_iter().enumerate() {
-            let found = if self.plan.active()[number].is_noise() {
-                same[n_heads + i].shape().first().filter(|&&size| size == rows).map(|_| 0)
-            } else {
-                axis(n_heads + i)?
-            };
-            let name = self.plan.node_of(number);
-            let found = found.ok_or_else(|| refused(format!("dropout \"{name}\"")))?;
-            axes[number] = SiteAxis::Rows(found);
+        let mut same_of_group = Vec::new();
+        for group in 0..self.n_groups() {
+            if group != FIRST {
+                same_of_group = self.run_suffix(same_cut, group)?;
+                other = self.run_suffix(other_cut, group)?;
+                mixed = self.run_suffix(mixed_cut, group)?;
+            }
+            let same = if group == FIRST { same } else { &same_of_group[..] };
+            let (sites, first) = self.sites_of(group);
+            for (i, number) in (first..).zip(sites) {
+                let found = if self.plan.active()[number].is_noise() {
+                    same[i].shape().first().filter(|&&size| size == rows).map(|_| 0)
+                } else {
+                    axis([&same[i], &other[i], &mixed[i]])?
+                };
+                let name = self.plan.node_of(number);
+                let found =
+                    found.ok_or_else(|| refused(format!("dropout \"{name}\"")))?;
+                axes[number] = SiteAxis::Rows(found);
+            }
         }
         Ok(axes)
     }
@@ -251,8 +286,10 @@ impl<'a> AxisProbe<'a> {
             };
             cuts.push(found.map_err(text)?.ok_or_else(unknown)?);
         }
-        let other_outputs = self.run_suffix_sharing(alone, other, &cuts).map_err(text)?;
-        let two_outputs = self.run_suffix_sharing(alone, &both, &cuts).map_err(text)?;
+        let share = |rows| share_cuts(alone, rows, &cuts);
+        let mut other_outputs =
+            self.run_suffix_with(&share(other), FIRST).map_err(text)?;
+        let mut two_outputs = self.run_suffix_with(&share(&both), FIRST).map_err(text)?;
         let n_heads = self.plan.heads().len();
         for i in 0..n_heads {
             let axis =
@@ -265,51 +302,71 @@ impl<'a> AxisProbe<'a> {
         }
         // Sites in subgraphs cannot be seen; the first sample verifies their axes.
         let mut axes = vec![SiteAxis::Rows(0); self.plan.active().len()];
-        for (i, number) in self.plan.probed().into_iter().enumerate() {
-            let [one, other, two] = [outputs, &other_outputs[..], &two_outputs[..]]
-                .map(|outputs| &outputs[n_heads + i]);
-            let found = if self.plan.active()[number].is_noise() {
-                axis_that_doubles(one, two)
-            } else {
-                batch_axis_of_two([one, other], two).map_err(text)?
-            };
-            let Some(axis) = found else {
-                let node = self.plan.node_of(number);
-                return Err(format!(
-                    "the batch axis of dropout \"{node}\" could not be proven"
-                ));
-            };
-            axes[number] = SiteAxis::Rows(axis);
+        let mut outputs_of_group = Vec::new();
+        for group in 0..self.n_groups() {
+            if group != FIRST {
+                outputs_of_group = self.run_suffix(alone, group).map_err(text)?;
+                other_outputs =
+                    self.run_suffix_with(&share(other), group).map_err(text)?;
+                two_outputs = self.run_suffix_with(&share(&both), group).map_err(text)?;
+            }
+            let outputs = if group == FIRST { outputs } else { &outputs_of_group[..] };
+            let (sites, first) = self.sites_of(group);
+            for (i, number) in (first..).zip(sites) {
+                let [one, other, two] = [outputs, &other_outputs[..], &two_outputs[..]]
+                    .map(|outputs| &outputs[i]);
+                let found = if self.plan.active()[number].is_noise() {
+                    axis_that_doubles(one, two)
+                } else {
+                    batch_axis_of_two([one, other], two).map_err(text)?
+                };
+                let Some(axis) = found else {
+                    let node = self.plan.node_of(number);
+                    return Err(format!(
+                        "the batch axis of dropout \"{node}\" could not be proven"
+                    ));
+                };
+                axes[number] = SiteAxis::Rows(axis);
+            }
         }
         Ok(BatchAxes { cuts, sites: axes, limited_by: None })
     }
 
-    /// Runs the suffix on rows. Tensors that rows share are taken from the first image, because in
-    /// sampling all rows of a run are of one image.
-    fn run_suffix_sharing(
-        &mut self,
-        first: &CutTensors,
-        rows: &CutTensors,
-        cuts: &[CutLayout],
-    ) -> Result<Vec<Value>> {
-        let each = rows.0.iter().zip(&first.0).zip(cuts);
-        let fed = each.map(
-            |((own, first), crossing)| {
-                if *crossing == CutLayout::Shared { first } else { own }
-            },
-        );
-        self.run_suffix_with(&fed.collect::<Vec<_>>())
+    /// Returns the outputs of a group of sites.
+    fn run_suffix(&mut self, cut: &CutTensors, group: usize) -> Result<Vec<Value>> {
+        self.run_suffix_with(&cut.0.iter().collect::<Vec<_>>(), group)
     }
 
-    fn run_suffix(&mut self, crossed: &CutTensors) -> Result<Vec<Value>> {
-        self.run_suffix_with(&crossed.0.iter().collect::<Vec<_>>())
-    }
-
-    fn run_suffix_with(&mut self, values: &[&Value]) -> Result<Vec<Value>> {
+    fn run_suffix_with(&mut self, values: &[&Value], group: usize) -> Result<Vec<Value>> {
         let names = self.prefix.names().iter().map(String::as_str);
         let fed: Vec<(&str, &Value)> = names.zip(values.iter().copied()).collect();
-        self.suffix.run(&fed)
+        if self.n_groups() == 1 {
+            return self.suffix.run(&fed);
+        }
+        let n_heads = self.plan.heads().len();
+        let end = (n_heads + (group + 1) * SITES_PER_RUN).min(self.outputs.len());
+        let start = if group == FIRST { 0 } else { n_heads + group * SITES_PER_RUN };
+        self.suffix.run_for(&fed, &self.outputs[start.min(end)..end])
     }
+}
+
+/// The group of sites whose run also gives the heads.
+const FIRST: usize = 0;
+
+/// Returns the tensors of rows at the cut. Tensors that rows share are taken from the first image,
+/// because in sampling all rows of a run are of one image.
+fn share_cuts<'v>(
+    first: &'v CutTensors,
+    rows: &'v CutTensors,
+    cuts: &[CutLayout],
+) -> Vec<&'v Value> {
+    let each = rows.0.iter().zip(&first.0).zip(cuts);
+    let fed = each.map(
+        |((own, first), crossing)| {
+            if *crossing == CutLayout::Shared { first } else { own }
+        },
+    );
+    fed.collect()
 }
 
 /// Fails if the scores are maps without a pixel, which small images may shrink to.

@@ -45,7 +45,8 @@ pub(super) fn report(
 }
 
 fn line(text: &str) {
-    terminal::line(&settings::to_options(text));
+    // The names of nodes in it do not begin a line of their own.
+    terminal::line(&terminal::one_line(&settings::to_options(text)));
 }
 
 fn verdict(found: &Inspection) {

@@ -43,6 +43,9 @@ pub(in crate::cli) struct ResultArguments {
     /// Also write report.html, a page of all results.
     #[arg(long, help_heading = FIRST)]
     report: bool,
+    /// Record no folders of this machine in run.json, so that OUT can be passed on.
+    #[arg(long, hide_short_help = true)]
+    private: bool,
 }
 
 impl ResultArguments {
@@ -69,6 +72,7 @@ impl ResultArguments {
             ),
             policy: self.policy.as_deref().map(Policy::read).transpose()?,
             report: self.report,
+            private: self.private,
         })
     }
 }
@@ -85,6 +89,7 @@ pub(in crate::cli) fn table_only() -> OutputOptions {
         keep_probabilities: None,
         policy: None,
         report: false,
+        private: false,
     }
 }
 

@@ -9,6 +9,13 @@ use crate::onnx::{normal_domain, proto};
 /// Domain, name and overload.
 type FunctionId<'a> = (&'a str, &'a str, &'a str);
 
+/// Most nodes that the calls of functions may add, beside [`MOST_GROWTH`]. ONNX Runtime takes about a
+/// millisecond for each, and again for each session.
+const MOST_ADDED: usize = 20_000;
+/// Most nodes with all calls replaced, for each node of the file: the modules of a network share
+/// functions.
+const MOST_GROWTH: usize = 4;
+
 pub(super) struct FunctionLibrary<'a> {
     functions: &'a [proto::Function],
     by_identity: HashMap<FunctionId<'a>, usize>,
@@ -127,14 +134,16 @@ impl<'a> FunctionLibrary<'a> {
         found
     }
 
-    /// Fails if a function that the graph reaches calls itself, or if inlining makes more nodes than
-    /// any network has.
+    /// Fails if a function that the graph reaches calls itself, if inlining makes more nodes than any
+    /// network has, or if ONNX Runtime, which inlines the other calls, would make many times the
+    /// nodes of the file.
     pub(super) fn check(&self, graph: &proto::Graph) -> Result<()> {
         let mut called: Vec<(usize, &proto::Node)> = Vec::new();
         each_node(&graph.node, &mut |node| {
             called.extend(self.called(node).map(|function| (function, node)));
         });
         let order = self.callers_first(called.iter().map(|call| call.0).collect())?;
+        self.check_expansion(graph, &called, &order)?;
         let mut nodes = vec![0_usize; self.functions.len()];
         for &function in order.iter().rev() {
             let calls = self.calls[function].iter();
@@ -151,6 +160,44 @@ impl<'a> FunctionLibrary<'a> {
             all = all.saturating_add(nodes[function]);
             if all > budget::MOST_NODES {
                 return Err(budget::too_many(call));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails if the calls of all functions, inlined here or by ONNX Runtime, would make many times the
+    /// nodes that the file has.
+    fn check_expansion(
+        &self,
+        graph: &proto::Graph,
+        called: &[(usize, &proto::Node)],
+        order: &[usize],
+    ) -> Result<()> {
+        let mut written = 0_usize;
+        each_node(&graph.node, &mut |_| written += 1);
+        let calls = self.calls.iter().flat_map(BTreeMap::values).sum::<usize>();
+        written += calls + self.nodes.iter().sum::<usize>();
+        let most = written.saturating_mul(MOST_GROWTH).saturating_add(MOST_ADDED);
+        // Calls count as nodes, because each one costs ONNX Runtime as much.
+        let mut expanded = vec![0_usize; self.functions.len()];
+        for &function in order.iter().rev() {
+            let calls = self.calls[function].iter();
+            expanded[function] =
+                calls.fold(self.nodes[function], |sum, (&callee, &times)| {
+                    let each = expanded[callee].saturating_add(1);
+                    sum.saturating_add(each.saturating_mul(times))
+                });
+        }
+        let mut all = 0_usize;
+        for &(function, call) in called {
+            all = all.saturating_add(expanded[function]);
+            if all > most {
+                let message = format!(
+                    "the functions that it calls call others: the file has {written} nodes, and \
+                     more than {most} with all calls replaced"
+                );
+                return Err(Error::node(call.label(), message)
+                    .with_hint("export the model without functions"));
             }
         }
         Ok(())

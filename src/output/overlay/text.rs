@@ -11,7 +11,10 @@
 
 use std::io;
 
-use ab_glyph::{Font as _, FontRef, PxScale, ScaleFont as _, point};
+use ab_glyph_rasterizer::{Point, Rasterizer, point};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::outline::{DrawSettings, OutlinePen};
+use skrifa::{FontRef, GlyphId, MetadataProvider as _};
 
 use super::canvas::Canvas;
 
@@ -21,10 +24,16 @@ pub(in crate::output) const FONT: &[u8] = include_bytes!("../legend.ttf");
 const X_HEIGHT: f32 = 1120.0 / 2048.0;
 
 /// The font at a size.
-#[derive(Debug)]
 pub(super) struct Font {
     font: FontRef<'static>,
-    scale: PxScale,
+    /// Pixels per unit of the font.
+    scale: f32,
+}
+
+impl std::fmt::Debug for Font {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Font").field("scale", &self.scale).finish_non_exhaustive()
+    }
 }
 
 impl Font {
@@ -32,17 +41,15 @@ impl Font {
     ///
     /// Unhinted letters look sharpest if their top and bottom lie on edges of pixels.
     pub(super) fn new(x_height: usize) -> io::Result<Self> {
-        let font = FontRef::try_from_slice(FONT).map_err(io::Error::other)?;
+        let font = FontRef::new(FONT).map_err(io::Error::other)?;
+        let metrics = font.metrics(Size::unscaled(), LocationRef::default());
         let em = x_height as f32 / X_HEIGHT;
-        let units = font.units_per_em().unwrap_or(2048.0);
-        let scale = PxScale::from(em * font.height_unscaled() / units);
-        Ok(Self { font, scale })
+        Ok(Self { font, scale: em / f32::from(metrics.units_per_em) })
     }
 
     /// Returns the width of a line of text in pixels.
     pub(super) fn width(&self, text: &str) -> f32 {
-        let font = self.font.as_scaled(self.scale);
-        text.chars().map(|letter| font.h_advance(font.glyph_id(letter))).sum()
+        text.chars().map(|letter| self.advance(self.glyph(letter))).sum()
     }
 
     /// Draws a line of text that starts at `left`, with its baseline at the upper edge of the row
@@ -54,23 +61,132 @@ impl Font {
         (left, baseline): (f32, usize),
         color: [u8; 3],
     ) {
-        let font = self.font.as_scaled(self.scale);
         let mut place = left;
         for letter in text.chars() {
-            let mut glyph = font.scaled_glyph(letter);
-            glyph.position = point(place, baseline as f32);
-            place += font.h_advance(glyph.id);
-            let Some(outline) = font.outline_glyph(glyph) else { continue };
-            let corner = outline.px_bounds().min;
-            let (left, top) = (corner.x as i64, corner.y as i64);
-            outline.draw(|x, y, share| {
-                let at = (left + i64::from(x), top + i64::from(y));
+            let glyph = self.glyph(letter);
+            let mut outline = Outline::new(self.scale, point(place, baseline as f32));
+            place += self.advance(glyph);
+            let settings =
+                DrawSettings::unhinted(Size::unscaled(), LocationRef::default());
+            let drawn = self.font.outline_glyphs().get(glyph);
+            // A letter that the font lacks leaves a gap.
+            if drawn.is_none_or(|glyph| glyph.draw(settings, &mut outline).is_err()) {
+                continue;
+            }
+            outline.rasterize(|at, share| {
                 // Makes stems darker that are thinner than a pixel.
                 let share = share.clamp(0.0, 1.0);
                 let share = share.midpoint(share.sqrt());
                 canvas.blend(at, color, share);
             });
         }
+    }
+
+    fn glyph(&self, letter: char) -> GlyphId {
+        self.font.charmap().map(letter).unwrap_or_default()
+    }
+
+    fn advance(&self, glyph: GlyphId) -> f32 {
+        let metrics = self.font.glyph_metrics(Size::unscaled(), LocationRef::default());
+        metrics.advance_width(glyph).unwrap_or_default() * self.scale
+    }
+}
+
+/// A part of an outline: a line, or a curve with one or two control points.
+enum Segment {
+    Line([Point; 2]),
+    Quadratic([Point; 3]),
+    Cubic([Point; 4]),
+}
+
+impl Segment {
+    fn points(&mut self) -> &mut [Point] {
+        match self {
+            Self::Line(points) => points,
+            Self::Quadratic(points) => points,
+            Self::Cubic(points) => points,
+        }
+    }
+}
+
+/// The outline of a letter in pixels.
+struct Outline {
+    scale: f32,
+    origin: Point,
+    segments: Vec<Segment>,
+    start: Point,
+    last: Point,
+}
+
+impl Outline {
+    fn new(scale: f32, origin: Point) -> Self {
+        Self { scale, origin, segments: Vec::new(), start: origin, last: origin }
+    }
+
+    /// Returns a point of the font, whose y grows upward, in pixels.
+    fn pixel(&self, x: f32, y: f32) -> Point {
+        point(self.origin.x + x * self.scale, self.origin.y - y * self.scale)
+    }
+
+    /// Passes each pixel that the outline covers, and its covered fraction, to `blend`.
+    fn rasterize(mut self, mut blend: impl FnMut((i64, i64), f32)) {
+        let points = self.segments.iter_mut().flat_map(|segment| segment.points().iter());
+        let (mut low, mut high) = (point(f32::MAX, f32::MAX), point(f32::MIN, f32::MIN));
+        for at in points {
+            low = point(low.x.min(at.x), low.y.min(at.y));
+            high = point(high.x.max(at.x), high.y.max(at.y));
+        }
+        if low.x > high.x {
+            return;
+        }
+        let corner = point(low.x.floor(), low.y.floor());
+        let (width, height) = (high.x.ceil() - corner.x, high.y.ceil() - corner.y);
+        let mut rasterizer = Rasterizer::new(width as usize, height as usize);
+        for segment in &mut self.segments {
+            for at in segment.points() {
+                *at = point(at.x - corner.x, at.y - corner.y);
+            }
+            match *segment {
+                Segment::Line([a, b]) => rasterizer.draw_line(a, b),
+                Segment::Quadratic([a, b, c]) => rasterizer.draw_quad(a, b, c),
+                Segment::Cubic([a, b, c, d]) => rasterizer.draw_cubic(a, b, c, d),
+            }
+        }
+        let (left, top) = (corner.x as i64, corner.y as i64);
+        rasterizer.for_each_pixel_2d(|x, y, share| {
+            blend((left + i64::from(x), top + i64::from(y)), share);
+        });
+    }
+}
+
+impl OutlinePen for Outline {
+    fn move_to(&mut self, x: f32, y: f32) {
+        self.last = self.pixel(x, y);
+        self.start = self.last;
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        let end = self.pixel(x, y);
+        self.segments.push(Segment::Line([self.last, end]));
+        self.last = end;
+    }
+
+    fn quad_to(&mut self, cx: f32, cy: f32, x: f32, y: f32) {
+        let (control, end) = (self.pixel(cx, cy), self.pixel(x, y));
+        self.segments.push(Segment::Quadratic([self.last, control, end]));
+        self.last = end;
+    }
+
+    fn curve_to(&mut self, ax: f32, ay: f32, bx: f32, by: f32, x: f32, y: f32) {
+        let controls = [self.pixel(ax, ay), self.pixel(bx, by)];
+        let end = self.pixel(x, y);
+        self.segments.push(Segment::Cubic([self.last, controls[0], controls[1], end]));
+        self.last = end;
+    }
+
+    fn close(&mut self) {
+        self.segments.push(Segment::Line([self.last, self.start]));
+        self.last = self.start;
     }
 }
 
@@ -80,9 +196,9 @@ mod tests {
 
     #[test]
     fn the_font_has_every_printable_character() {
-        let font = FontRef::try_from_slice(FONT).unwrap();
+        let font = FontRef::new(FONT).unwrap();
         for letter in ' '..='~' {
-            assert_ne!(font.glyph_id(letter).0, 0, "{letter}");
+            assert!(font.charmap().map(letter).is_some(), "{letter}");
         }
     }
 

@@ -14,6 +14,8 @@ function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
     if (key === "class") made.className = value;
+    // As an attribute, the page's Content-Security-Policy would block it.
+    else if (key === "style") made.style.cssText = value;
     else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else if (value !== undefined && value !== null && value !== false) {
       made.setAttribute(key, value === true ? "" : value);
