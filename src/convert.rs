@@ -34,8 +34,9 @@ pub use embedded_sampling::{
 
 use check::ConversionCheck;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Plan;
+use crate::onnx::ElementType;
 use crate::random::Draws;
 use crate::runtime::Runtime;
 use crate::sampling::{
@@ -100,6 +101,7 @@ pub fn convert(
     target: &Path,
 ) -> Result<ConversionSummary> {
     write::refuse_target(plan.model(), target, options.overwrite)?;
+    refuse_without_numbers(&plan)?;
     let size = checked_size(&plan, options)?;
     let sampling = SamplingOptions {
         draws: options.draws,
@@ -137,6 +139,21 @@ pub fn convert(
         data,
         checked,
     })
+}
+
+/// Fails if the output holds no numbers, which the check of the converted file needs.
+fn refuse_without_numbers(plan: &Plan) -> Result<()> {
+    let head = plan.heads().first();
+    let outputs = plan.model().outputs();
+    let output = outputs.iter().find(|output| output.name == head.output);
+    let holds = match output.map(|output| output.element_type) {
+        _ if head.cut_off.contains(&"ZipMap") => "maps",
+        Some(ElementType::String) => "text",
+        _ => return Ok(()),
+    };
+    let message = format!("it holds {holds}: expected numbers, which can be checked");
+    Err(Error::output(head.output.clone(), message)
+        .with_hint("leave out the last operators when exporting; or use `samples = 31`"))
 }
 
 /// Returns the size of the image that a conversion is checked with.

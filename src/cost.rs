@@ -70,12 +70,14 @@ impl Costs {
 /// if ONNX Runtime rejects the model at this size.
 pub fn costs(model: &Model, runtime: &Runtime, size: &[usize]) -> Result<Costs> {
     let image = image(model, size)?;
+    let mut inputs = model.inputs().into_iter();
+    let is_open = inputs.any(|input| input.dimensions.is_none_or(|d| d.contains(&None)));
     let functions = skeleton::functions(model);
     let graph = skeleton::of_graph(model, &model.graph, vec![image]);
     let opsets = model.shell.opset_import.clone();
     let mut counter = CostCounter::new(model, runtime, functions);
     let counted = counter.count(&GraphWithOpsets { graph, opsets }, "").map_err(|error| {
-        if error.detail().is_some_and(|text| text.contains("nference")) {
+        if is_open && error.detail().is_some_and(|text| text.contains("nference")) {
             let sizes: Vec<String> = size.iter().map(ToString::to_string).collect();
             let sizes = sizes.join("x");
             return error.with_hint(format!(

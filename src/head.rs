@@ -4,6 +4,9 @@
 //! examines the operators that write each one: a final softmax or sigmoid is cut off, so that the
 //! samples are logits. No other module knows the names of outputs.
 
+use std::collections::HashSet;
+
+use self::tail::{LONGEST_TAIL, Tail, refuse_without_scores};
 use crate::error::{Error, Result};
 use crate::onnx::{ElementType, GraphIndex, Model, ValueDescription, int_values, proto};
 
@@ -58,6 +61,21 @@ pub struct HeadTensor {
     pub cut_off: Vec<&'static str>,
     /// The tensor of the file `[N,H,W,C]`, if `tensor` is its transpose `[N,C,H,W]`.
     pub(crate) channels_last: Option<String>,
+    /// The channel that the file's tensor leaves out, if it is `[N]` or `[N,H,W]`.
+    pub(crate) omitted_channel: OmittedChannel,
+    /// Set if a layer with weights writes the tensor, so that its values may be any numbers.
+    pub(crate) is_linear: bool,
+}
+
+/// The axis of a single channel that a tensor `[N]` or `[N,H,W]` leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OmittedChannel {
+    /// The tensor has its channels.
+    No,
+    /// The tensor has this many axes, and a node must add the one of the channel.
+    ToAdd(usize),
+    /// A node adds the axis to this tensor of the file.
+    AddedTo(String),
 }
 
 /// The heads of a model, in the order in which the suffix writes them. There is at least one.
@@ -113,15 +131,25 @@ impl Heads {
         self.iter().map(|head| head.tensor.as_str())
     }
 
+    /// Returns the names of the tensors that are read, in order, to read others instead.
+    pub(crate) fn tensors_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let all = std::iter::once(&mut self.first).chain(&mut self.others);
+        all.map(|head| &mut head.tensor)
+    }
+
     /// Returns whether a tensor is read as a head.
     pub(crate) fn reads(&self, tensor: &str) -> bool {
         self.tensors().any(|name| name == tensor)
     }
 
-    /// Adds a node that moves the channels to the front for each head that has them last.
-    pub(crate) fn move_channels_first(&mut self, graph: &mut proto::Graph) {
+    /// Adds a node for each head that has its channels last, which moves them to the front, and for
+    /// each head without an axis of channels, which adds it.
+    pub(crate) fn move_channels_first(&mut self, graph: &mut proto::Graph, opset: i64) {
         let all = std::iter::once(&mut self.first).chain(&mut self.others);
         for (number, head) in all.enumerate() {
+            if let OmittedChannel::ToAdd(_) = head.omitted_channel {
+                head.add_channel(number, graph, opset);
+            }
             if head.channel_axis == Some(ChannelAxis::Last) {
                 head.transpose(number, graph);
             }
@@ -171,18 +199,52 @@ impl HeadTensor {
             activation: None,
             cut_off: Vec::new(),
             channels_last: None,
+            omitted_channel: OmittedChannel::No,
+            is_linear: false,
         };
         if let Some((node, channel_axis)) = graph.argmax_over_classes(output) {
             head.cut(node, "ArgMax");
             head.channel_axis = Some(channel_axis);
+        } else if let Some(node) = graph.zip_map(output) {
+            head.cut(node, "ZipMap");
+            head.channel_axis = Some(ChannelAxis::First);
         } else {
+            refuse_without_scores(model, &graph.index, output)?;
             head.channel_axis = graph.channel_axis_of(&output.name);
-            refuse_class_ids(output, Tail::of(&graph.index, &output.name).operator())?;
+            let rank = output.dimensions.as_ref().map(Vec::len);
+            if let Some(rank @ (1 | 3)) = rank {
+                head.omitted_channel = OmittedChannel::ToAdd(rank);
+                head.channel_axis = Some(ChannelAxis::First);
+            }
         }
         head.cut_transpose(&graph);
+        head.cut_squeeze(&graph);
         head.cut_activation(&graph, option)?;
+        head.cut_squeeze(&graph);
         head.cut_transpose(&graph);
         Ok(head)
+    }
+
+    /// Cuts off a last `Squeeze` that only removes the axis of a single channel.
+    fn cut_squeeze(&mut self, graph: &OutputGraph) {
+        let OmittedChannel::ToAdd(rank) = self.omitted_channel else { return };
+        let Some(node) = graph.index.producer(&self.tensor) else { return };
+        let axes = graph.axes_of_squeeze(node);
+        let is_channel = |axis: i64| axis == 1 || axis + rank as i64 == 0;
+        if node.is("Squeeze")
+            && axes.is_some_and(|axes| matches!(axes[..], [axis] if is_channel(axis)))
+        {
+            self.cut(node, "Squeeze");
+            self.omitted_channel = OmittedChannel::No;
+        }
+    }
+
+    /// Reads a tensor with a new axis of size 1 for the channel, which a new node adds.
+    fn add_channel(&mut self, number: usize, graph: &mut proto::Graph, opset: i64) {
+        let tensor = format!("mcdrop::channel::{number}");
+        graph.node.extend(channel_nodes("Unsqueeze", &self.tensor, &tensor, opset));
+        let source = std::mem::replace(&mut self.tensor, tensor);
+        self.omitted_channel = OmittedChannel::AddedTo(source);
     }
 
     /// Reads what a last operator reads instead of what it writes.
@@ -210,16 +272,19 @@ impl HeadTensor {
         graph: &OutputGraph,
         option: ScoresOption,
     ) -> Result<()> {
-        let tail = Tail::of(&graph.index, &self.tensor);
+        let tail = Tail::of(graph.model, &graph.index, &self.tensor);
         let operator = tail.operator();
+        self.is_linear = tail.is_linear(graph.model, &graph.index);
         let channel_axis = self.channel_axis.or_else(|| {
             graph.channel_axis_of_softmax(tail.node.filter(|_| tail.is_last)?)
         });
         let is_over_classes =
             tail.node.is_some_and(|node| graph.is_over_classes(node, channel_axis));
+        // Some channels of a softmax are probabilities that do not sum to 1.
+        let is_part = operator == "Softmax" && tail.selects_channels;
         self.activation = match operator {
             "Sigmoid" => Some("Sigmoid"),
-            "Softmax" if is_over_classes => Some("Softmax"),
+            "Softmax" if is_over_classes && !is_part => Some("Softmax"),
             _ => None,
         };
         self.role = match (option, self.activation) {
@@ -232,6 +297,7 @@ impl HeadTensor {
                     "leave `scores` out; or export the model up to its logits",
                 ));
             }
+            (ScoresOption::Auto, None) if is_part => Some(Role::Probabilities),
             (_, Some(_)) if tail.is_last => Some(Role::Logits),
             (_, Some(_)) | (ScoresOption::Probabilities, None) => {
                 Some(Role::Probabilities)
@@ -264,6 +330,24 @@ pub(crate) fn transpose(input: &str, output: &str, order: [i64; 4]) -> proto::No
         .with(proto::Attribute::ints("perm", &order))
 }
 
+/// Returns the nodes that add (`Unsqueeze`) or remove (`Squeeze`) the axis of a single channel.
+pub(crate) fn channel_nodes(
+    operator: &str,
+    input: &str,
+    output: &str,
+    opset: i64,
+) -> Vec<proto::Node> {
+    let node =
+        |inputs: &[&str]| proto::Node::new(operator, inputs, &[output]).named(output);
+    if opset < 13 {
+        return vec![node(&[input]).with(proto::Attribute::ints("axes", &[1]))];
+    }
+    let axes = format!("{output}::axes");
+    let one = proto::Tensor::from_bytes(ElementType::I64, &[1], &1_i64.to_le_bytes());
+    let constant = proto::Node::new("Constant", &[], &[&axes]).named(&axes);
+    vec![constant.with(proto::Attribute::tensor("value", one)), node(&[input, &axes])]
+}
+
 /// A graph whose outputs are examined.
 struct OutputGraph<'a> {
     model: &'a Model,
@@ -282,10 +366,12 @@ impl<'a> OutputGraph<'a> {
         let mut squeezed = Some(0);
         for _ in 0..LONGEST_TAIL {
             match node.op() {
-                "Identity" | "Cast" => {}
+                // LabelEncoder writes the names of the classes.
+                "Identity" | "Cast" | "LabelEncoder" => {}
                 "Squeeze" => {
-                    let axes = self.squeezed_axes(node);
-                    squeezed = squeezed.zip(axes).map(|(before, axes)| before + axes);
+                    let axes = self.axes_of_squeeze(node);
+                    squeezed =
+                        squeezed.zip(axes).map(|(before, axes)| before + axes.len());
                 }
                 "ArgMax" => {
                     let rank = self.rank_before_argmax(node, output, squeezed);
@@ -299,11 +385,17 @@ impl<'a> OutputGraph<'a> {
         None
     }
 
-    /// Returns the number of axes that a `Squeeze` removes; `None` if it removes all of size 1.
-    fn squeezed_axes(&self, node: &proto::Node) -> Option<usize> {
+    /// Returns the `ZipMap` that makes maps from classes to scores of a tensor `[N,C]`.
+    fn zip_map(&self, output: &ValueDescription) -> Option<&'a proto::Node> {
+        let node = self.index.producer(&output.name)?;
+        (node.op() == "ZipMap").then_some(node)
+    }
+
+    /// Returns the axes that a `Squeeze` removes; `None` if it removes all of size 1.
+    fn axes_of_squeeze(&self, node: &proto::Node) -> Option<Vec<i64>> {
         match node.ints("axes") {
-            Some(axes) => Some(axes.len()),
-            None => Some(int_values(self.model, &self.index, node.input.get(1)?)?.len()),
+            Some(axes) => Some(axes.to_vec()),
+            None => int_values(self.model, &self.index, node.input.get(1)?),
         }
     }
 
@@ -455,9 +547,42 @@ fn only_output(model: &Model) -> Result<ValueDescription> {
         )
         .with_hint(format!(
             "choose the one with the class scores: `output_name = {}`",
-            outputs[0].name
+            likeliest_scores(model, &outputs)
         ))),
     }
+}
+
+/// Returns the name of the first output that depends on dropout and contains scores, else of the
+/// first one that contains scores, else of the first one.
+fn likeliest_scores<'a>(model: &Model, outputs: &'a [ValueDescription]) -> &'a str {
+    let index = GraphIndex::new(&model.graph);
+    let has_scores = |output: &&ValueDescription| {
+        HeadTensor::of_output(model, output, ScoresOption::Auto).is_ok()
+    };
+    let scores: Vec<&ValueDescription> = outputs.iter().filter(has_scores).collect();
+    let mut stochastic =
+        scores.iter().filter(|output| is_stochastic(&index, &output.name));
+    let chosen = stochastic.next().or(scores.first()).copied().or(outputs.first());
+    chosen.map_or("", |output| &output.name)
+}
+
+/// Returns true if a tensor depends on a node that may draw random numbers.
+fn is_stochastic(index: &GraphIndex, tensor: &str) -> bool {
+    let mut open = vec![tensor];
+    let mut seen = HashSet::new();
+    while let Some(name) = open.pop() {
+        let Some(node) = index.producer(name).filter(|_| seen.insert(name)) else {
+            continue;
+        };
+        if node.op() == "Dropout"
+            || node.op().starts_with("Random")
+            || node.op() == "Bernoulli"
+        {
+            return true;
+        }
+        open.extend(node.input.iter().map(String::as_str));
+    }
+    false
 }
 
 fn list(outputs: &[ValueDescription]) -> String {
@@ -475,77 +600,6 @@ fn describe(value: &ValueDescription) -> String {
     }
 }
 
-/// Operators that keep the meaning of scores and change only their position, size or rounding.
-const CARRIERS: [&str; 13] = [
-    "Identity",
-    "Cast",
-    "Clip",
-    "Resize",
-    "Upsample",
-    "Reshape",
-    "Flatten",
-    "Squeeze",
-    "Unsqueeze",
-    "Transpose",
-    "Pad",
-    "Slice",
-    "Crop",
-];
-
-/// Limit of the length of a tail, for graphs with a cycle.
-const LONGEST_TAIL: usize = 64;
-
-/// The end of a graph, up to the operator that decides the meaning of an output.
-struct Tail<'a> {
-    node: Option<&'a proto::Node>,
-    /// Set if only `Identity` and `Cast` follow the operator.
-    is_last: bool,
-}
-
-impl<'a> Tail<'a> {
-    fn of(index: &GraphIndex<'a>, output: &str) -> Self {
-        let (mut node, mut is_last) = (index.producer(output), true);
-        for _ in 0..LONGEST_TAIL {
-            let operator = node.map(proto::Node::op).unwrap_or_default();
-            if !CARRIERS.contains(&operator) {
-                return Self { node, is_last };
-            }
-            is_last &= matches!(operator, "Identity" | "Cast");
-            let input = node.and_then(|node| node.input.first());
-            node = input.and_then(|name| index.producer(name));
-        }
-        Self { node: None, is_last: false }
-    }
-
-    fn operator(&self) -> &'a str {
-        self.node.map(proto::Node::op).unwrap_or_default()
-    }
-}
-
-/// Returns true for floating-point numbers, and if the file does not state a type.
-fn may_be_scores(element_type: ElementType) -> bool {
-    element_type.is_float() || element_type == ElementType::Undefined
-}
-
-fn refuse_class_ids(output: &ValueDescription, operator: &str) -> Result<()> {
-    let picks = matches!(operator, "ArgMax" | "ArgMin" | "TopK" | "NonMaxSuppression");
-    if !picks && may_be_scores(output.element_type) {
-        return Ok(());
-    }
-    let what = if picks {
-        format!("comes out of {operator}")
-    } else {
-        "holds integers".to_owned()
-    };
-    Err(Error::output(
-        output.name.clone(),
-        format!("{what}: class ids, where class scores are expected"),
-    )
-    .with_hint(
-        "export the model up to its logits (leave out the argmax), or choose another output \
-         with `output_name`",
-    ))
-}
-
+mod tail;
 #[cfg(test)]
 mod tests;

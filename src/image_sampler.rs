@@ -240,7 +240,9 @@ impl SamplerBuilder {
         let file = find_model(&self.model)?;
         let model = Model::open(&file)?;
         let output_name = self.output_name.as_deref();
-        let plan = Plan::with_sites(model, output_name, self.scores, &self.sites)?;
+        let may_be_empty = self.sites.may_be_empty || self.sampling.deterministic;
+        let sites = SiteOptions { may_be_empty, ..self.sites };
+        let plan = Plan::with_sites(model, output_name, self.scores, &sites)?;
         let mut options = self.preprocessing;
         options.metadata = plan.model().metadata();
         let input = model_input(&plan)?;

@@ -84,6 +84,9 @@ pub struct ModelRecord {
     pub prefix_nodes: usize,
     /// Number of nodes that run once per sample.
     pub suffix_nodes: usize,
+    /// Signs that the export lost a part of its dropout.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A file with its hash.

@@ -108,3 +108,6 @@ mod resume;
 /// Images with as many samples as they need.
 #[cfg(feature = "cli")]
 mod stop;
+/// Unusual outputs, inputs, sites and weights.
+#[cfg(feature = "cli")]
+mod unusual_models;

@@ -10,6 +10,7 @@ use super::{End, terminal};
 use crate::convert::{self, ConversionSummary, ConvertOptions, EmbeddedSamplingOptions};
 use crate::error::Result;
 use crate::graph::{Plan, ScoresOption};
+use crate::input::preprocessing::check_problem_type;
 use crate::measure::Measure;
 use crate::onnx::{Model, find_model};
 use crate::random::Draws;
@@ -85,7 +86,8 @@ enum DrawsName {
 
 pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
     let runtime = Runtime::find(arguments.given.ort_lib.as_deref())?;
-    let model = Model::open(&find_model(&arguments.model)?)?;
+    let file = find_model(&arguments.model)?;
+    let model = Model::open(&file)?;
     if model.unknown_bytes() > 0 {
         terminal::warning(&format!(
             "{} bytes of the model belong to fields newer than IR 14 and are left out",
@@ -111,6 +113,7 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
         ..defaults
     };
     if let Some(samples) = arguments.samples {
+        check_problem_type(&file)?;
         return embed_sampling(arguments, plan, &runtime, options, samples);
     }
     let made = convert::convert(plan, &runtime, &options, &arguments.output)?;

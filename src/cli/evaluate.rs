@@ -17,6 +17,7 @@ use crate::evaluate::{
     StreamingEvaluation,
 };
 use crate::input::Source;
+use crate::metric::FEWEST_IMAGES;
 use crate::output::folder::METRICS as METRICS_FILE;
 use crate::output::page::PAGE;
 use crate::pipeline::OutputOptions;
@@ -91,6 +92,9 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
         ));
     }
     let folder = PredictionFolder::open(&arguments.subject)?;
+    for warning in &folder.record.model.warnings {
+        terminal::warning(warning);
+    }
     let truth = arguments.truth(&folder)?;
     let ood = arguments.ood.as_deref().map(PredictionFolder::open).transpose()?;
     let threads = arguments.run.machine.threads();
@@ -166,6 +170,12 @@ fn report(
     evaluate::write(folder, result, labels)?;
     terminal::line(&table::table(result));
     let items = result.evaluation.n_items();
+    let n_images = result.evaluation.n_images().0;
+    if n_images < FEWEST_IMAGES {
+        terminal::note(&format!(
+            "intervals need at least {FEWEST_IMAGES} images with labels: found {n_images}"
+        ));
+    }
     terminal::note(&format!(
         "{} images, {items} labeled items: {}",
         result.evaluation.n_images().0,

@@ -12,6 +12,7 @@ use super::{End, terminal};
 use crate::cost::{Costs, costs};
 use crate::error::Result;
 use crate::graph::{self, Inspection};
+use crate::input::preprocessing::check_problem_type;
 use crate::onnx::{Model, find_model};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
@@ -64,7 +65,15 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let file = find_model(&arguments.model)?;
     let model = Model::open(&file)?;
     let options = arguments.given.sites.options();
-    let found = graph::inspect(&model, arguments.given.output_name.as_deref(), &options)?;
+    let output_name = arguments.given.output_name.as_deref();
+    let mut found = graph::inspect(&model, output_name, &options)?;
+    let usable = found.plan.as_ref().map_or(Ok(()), |plan| {
+        model_input(plan)?;
+        check_problem_type(&file)
+    });
+    if let Err(error) = usable {
+        found.plan = Err(error);
+    }
     // A choice that matches no site is a usage error, not a property of the file.
     let was_chosen = !options.is_default() || arguments.given.output_name.is_some();
     if matches!(&found.plan, Err(error) if error.is_setting()) && was_chosen {

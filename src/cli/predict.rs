@@ -149,9 +149,21 @@ pub(super) fn run_observed(
     Ok((end, summary))
 }
 
-/// Warns about inert dropouts, activated ones, and batch normalization in training form.
+/// Largest number of signs of a suspicious file that are printed.
+const MOST_SUSPICIONS: usize = 3;
+
+/// Warns about a suspicious file, inert dropouts, activated ones, and batch normalization in
+/// training form.
 pub(super) fn warn(plan: &Plan) {
     let survey = plan.survey();
+    for warning in survey.warnings.iter().take(MOST_SUSPICIONS) {
+        terminal::warning(&warning.message());
+    }
+    if survey.warnings.len() > MOST_SUSPICIONS {
+        let more = survey.warnings.len() - MOST_SUSPICIONS;
+        terminal::warning(&format!("{more} more signs of a suspicious file"));
+        terminal::hint("`mcdrop inspect` lists all");
+    }
     let others =
         |n: usize| if n > 1 { format!(" and {} more", n - 1) } else { String::new() };
     if let Some(first) = plan.inert().first() {

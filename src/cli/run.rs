@@ -304,8 +304,10 @@ pub(in crate::cli) struct Run<'a> {
 impl Run<'_> {
     /// Finds the sites of a model and cuts it there.
     pub(in crate::cli) fn plan(&self, model: Model, sites: &SiteOptions) -> Result<Plan> {
-        let scores = &self.arguments.scores;
-        Plan::with_sites(model, scores.output_name.as_deref(), scores.option(), sites)
+        let RunArguments { scores, sampling, .. } = self.arguments;
+        let may_be_empty = sampling.deterministic;
+        let sites = SiteOptions { may_be_empty, ..sites.clone() };
+        Plan::with_sites(model, scores.output_name.as_deref(), scores.option(), &sites)
     }
 
     /// Resolves the preprocessing of a model that was read from `file`.

@@ -82,6 +82,7 @@ impl SiteArguments {
                 UnitName::Element => DropUnit::Element,
                 UnitName::Channel => DropUnit::Channel,
             }),
+            may_be_empty: false,
         }
     }
 }

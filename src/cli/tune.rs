@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, GroundTruth, PredictionFolder, StreamingEvaluation,
 };
-use crate::graph::{self, InsertionPoint, SiteOptions, Verdict};
+use crate::graph::{self, InsertionPoint, SiteOptions};
 use crate::input::{Source, list_images};
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Job, Setup};
@@ -89,9 +89,11 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
     };
     let tuning = Tuning { arguments, runtime, model, run };
     let most_lost = arguments.most_lost;
-    terminal::line(&HEAD);
     let first =
         choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
+    let plan = tuning.run.plan(tuning.model.clone(), &first.sites())?;
+    super::predict::warn(&plan);
+    terminal::line(&HEAD);
     let Tried { outcome: plain, task, left_out } = tuning.outcome(&first, true)?;
     if left_out > 0 {
         terminal::warning(&format!(
@@ -164,9 +166,10 @@ impl TuneArguments {
     fn places(&self, model: &Model) -> Result<Vec<String>> {
         let output = self.run.scores.output_name.as_deref();
         let found = graph::inspect(model, output, &SiteOptions::default())?;
-        match (found.verdict, self.places.is_empty()) {
-            (Verdict::Live, true) => return Ok(Vec::new()),
-            (Verdict::Live, false) => {
+        let is_live = found.sites.iter().any(|site| site.live);
+        match (is_live, self.places.is_empty()) {
+            (true, true) => return Ok(Vec::new()),
+            (true, false) => {
                 let message = "the model has live dropout, which would also draw masks";
                 return Err(Error::setting("places", message).with_hint(
                     "leave it out: then the ratio of that dropout is varied",

@@ -153,13 +153,13 @@ impl NodeBuilder<'_> {
             DrawSource::Data { .. } => vec![self.dropout(&drawn, self.label())],
             DrawSource::NoiseLike { tensor, element_type } => {
                 let mut nodes = vec![node("Shape", &[tensor], &drawn.input)];
-                nodes.push(self.noise(&drawn, self.label()));
+                nodes.push(self.noise(&drawn, self.draw_label(&drawn)));
                 nodes.extend(cast_unless_f32(&drawn.output, *element_type, output));
                 nodes
             }
             DrawSource::NoiseOfSizes { sizes, element_type } => {
                 let mut nodes = vec![constant(&drawn.input, sizes)];
-                nodes.push(self.noise(&drawn, self.label()));
+                nodes.push(self.noise(&drawn, self.draw_label(&drawn)));
                 nodes.extend(cast_unless_f32(&drawn.output, *element_type, output));
                 nodes
             }
@@ -182,7 +182,7 @@ impl NodeBuilder<'_> {
                 let below = name("below");
                 vec![
                     node("Shape", &[probabilities], &drawn.input),
-                    self.noise(&drawn, self.bernoulli_label(&drawn)),
+                    self.noise(&drawn, self.draw_label(&drawn)),
                     cast(probabilities, ElementType::F32, &probability),
                     node("Less", &[&drawn.output, &probability], &below),
                     cast(&below, *element_type, output),
@@ -201,8 +201,11 @@ impl NodeBuilder<'_> {
         }
     }
 
-    fn bernoulli_label<'b>(&'b self, drawn: &'b DrawnTensors) -> &'b str {
-        if self.keeps_node_name() { &self.site.site.node } else { &drawn.output }
+    /// Name of the node that draws, if a node behind it is named after the output. A node without
+    /// a name is called after its output too.
+    fn draw_label<'b>(&'b self, drawn: &'b DrawnTensors) -> &'b str {
+        let label = self.label();
+        if label == self.application.output { &drawn.output } else { label }
     }
 
     fn keeps_node_name(&self) -> bool {

@@ -22,6 +22,8 @@ pub struct SiteOptions {
     pub insert: Vec<String>,
     /// The part of a tensor that one draw of inserted dropout keeps or drops; elements by default.
     pub unit: Option<DropUnit>,
+    /// Accepts a model without live dropout, for passes without dropout.
+    pub may_be_empty: bool,
 }
 
 impl SiteOptions {
@@ -155,6 +157,7 @@ fn set_ratio(found: &mut DetectedSite, ratio: f32) -> Result<()> {
         }
     }
     found.site.ratio = Some(ratio);
+    found.refused.take_if(|refused| refused.concerns_ratio);
     Ok(())
 }
 

@@ -13,7 +13,10 @@ use super::prepare::{self, ActiveSite, Prepared, Survey};
 use super::reach::Reach;
 use super::site::Site;
 use crate::error::{Error, Result};
-use crate::head::{CHANNELS_TO_LAST, HeadTensor, Heads, ScoresOption, transpose};
+use crate::head::{
+    CHANNELS_TO_LAST, HeadTensor, Heads, OmittedChannel, ScoresOption, channel_nodes,
+    transpose,
+};
 use crate::onnx::{
     ElementType, Model, ValueDescription, captured_names, declared, proto, untyped,
 };
@@ -185,7 +188,8 @@ impl Plan {
     pub(crate) fn with_channels_first(mut self) -> Result<Self> {
         let mut model = self.model.clone();
         self.heads.assume_channels_last();
-        self.heads.move_channels_first(&mut model.graph);
+        let opset = model.opset();
+        self.heads.move_channels_first(&mut model.graph, opset);
         self.with_model(model, self.image.clone())
     }
 
@@ -338,6 +342,17 @@ impl Plan {
         (self.suffix_of(nodes, ends, &inputs, kind), taken)
     }
 
+    /// Returns the model up to these tensors, with all sites off.
+    pub(crate) fn deterministic_to(&self, ends: &[&str]) -> Vec<u8> {
+        let reach = Reach::new(&self.model.graph);
+        let needed: BTreeSet<usize> =
+            reach.needed(ends.iter().copied()).into_iter().collect();
+        let mut nodes: Vec<proto::Node> =
+            needed.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
+        draw::finish(&mut nodes, &self.active, SuffixKind::Off);
+        self.whole("trace", nodes, ends)
+    }
+
     /// Returns the model from the tensor of a head to its output; `None` if they are the same.
     pub(crate) fn tail(
         &self,
@@ -348,8 +363,11 @@ impl Plan {
             return None;
         }
         let reach = Reach::new(&self.model.graph);
-        let start = head.channels_last.as_deref().unwrap_or(&head.tensor);
-        let before = reach.needed([start]);
+        let start = match &head.omitted_channel {
+            OmittedChannel::AddedTo(source) => source,
+            _ => head.channels_last.as_ref().unwrap_or(&head.tensor),
+        };
+        let before = reach.needed([start.as_str()]);
         let mut behind: Vec<usize> =
             reach.needed([head.output.as_str()]).difference(&before).copied().collect();
         behind.sort_unstable();
@@ -357,6 +375,11 @@ impl Plan {
             behind.into_iter().map(|i| self.model.graph.node[i].clone()).collect();
         if let Some(channels_last) = &head.channels_last {
             nodes.insert(0, transpose(&head.tensor, channels_last, CHANNELS_TO_LAST));
+        }
+        if let OmittedChannel::AddedTo(source) = &head.omitted_channel {
+            let squeeze =
+                channel_nodes("Squeeze", &head.tensor, source, self.model.opset());
+            nodes.splice(..0, squeeze);
         }
         let input = TypedTensor { name: head.tensor.clone(), ..scores.clone() };
         let graph = self.graph("tail", nodes, vec![typed(&input)], &[&head.output]);

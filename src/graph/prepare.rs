@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::apply::{self, Replacement};
-use super::candidates::CandidateSearch;
+use super::candidates::{CandidateSearch, InsertionPoint};
 use super::choose::{self, SiteOptions};
 use super::inline;
 use super::insert;
@@ -12,10 +12,12 @@ use super::reach::Reach;
 use super::recognize;
 use super::repair;
 use super::reserved;
-use super::site::{DetectedSite, DropoutValues, Site, SiteKind, StochasticNode};
+use super::site::{DetectedSite, DropoutValues, Mask, Site, SiteKind, StochasticNode};
+use super::suspect::{self, Warning};
 use crate::error::{Error, Result};
 use crate::head::{Heads, ScoresOption};
 use crate::onnx::{Model, proto};
+use crate::operator;
 
 /// What was found in a model.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +31,8 @@ pub struct Survey {
     pub inert: Vec<String>,
     /// Nodes of batch normalization that were converted from training form to inference form.
     pub batch_norm_training: Vec<String>,
+    /// Signs that the export lost a part of its dropout.
+    pub warnings: Vec<Warning>,
 }
 
 /// A draw in the prepared graph, made by the node with its number.
@@ -64,9 +68,9 @@ pub(super) struct Prepared {
 }
 
 const EXPORT_HINT: &str = "export with dropout alive and the rest in evaluation mode: \
-    model.eval(), then .train() on the dropout modules alone (for F.dropout(x, training=\
-    self.training): module.training = True on the module that calls it), then torch.onnx.export with \
-    dynamo=False and training=torch.onnx.TrainingMode.PRESERVE (or with dynamo=True)";
+    model.eval(), then .train() on each module that is a torch.nn.modules.dropout._DropoutNd (for \
+    F.dropout(x, training=self.training): module.training = True on the module that calls it), \
+    then torch.onnx.export with dynamo=True";
 
 pub(super) fn prepare(
     mut model: Model,
@@ -77,15 +81,17 @@ pub(super) fn prepare(
     let batch_norm_training = repaired(&mut model)?;
     let mut heads = Heads::choose(&model, outputs, scores)?;
     let mut found = recognize::recognize(&model)?;
-    let needed = {
+    let (needed, warnings) = {
         let reach = Reach::new(&model.graph);
         let needed = reach.needed(heads.tensors());
+        let own: Vec<Site> = found.iter().map(|found| found.site.clone()).collect();
+        let warnings = suspect::suspicions_before(&model, &reach, &own, &needed);
         if !options.insert.is_empty() {
             let tensors: Vec<&str> = heads.tensors().collect();
             let search = CandidateSearch::new(&model.graph, &reach, &needed);
             found.extend(insert::sites(&model, &tensors, &search, options)?);
         }
-        needed
+        (needed, warnings)
     };
     let chosen = choose::choose(&mut found, options)?;
     let is_needed = |found: &DetectedSite| {
@@ -98,7 +104,7 @@ pub(super) fn prepare(
             && (found.site.live || chosen.contains(&i))
         {
             return Err(Error::node(found.site.node.clone(), refused.problem.clone())
-                .with_hint(refused.hint));
+                .with_hint(refused.hint.clone()));
         }
     }
     let inert = found
@@ -117,12 +123,17 @@ pub(super) fn prepare(
         sites: found.iter().map(|found| found.site.clone()).collect(),
         active: chosen.clone(),
         batch_norm_training,
+        warnings,
     };
-    if chosen.is_empty() {
-        return Err(no_site(&model, &survey));
+    if chosen.is_empty() && !options.may_be_empty {
+        return Err(no_site(&model, &heads, &found, &survey));
     }
-    let active = put_in_place(&mut model.graph, &found, &chosen);
-    heads.move_channels_first(&mut model.graph);
+    let mut active = put_in_place(&mut model.graph, &found, &chosen);
+    if chosen.is_empty() {
+        active = add_placeholders(&mut heads, &mut model.graph);
+    }
+    let opset = model.opset();
+    heads.move_channels_first(&mut model.graph, opset);
     let sites = chosen.iter().map(|&i| found[i].site.clone()).collect();
     Ok(Prepared { model, heads, survey, sites, active })
 }
@@ -197,14 +208,76 @@ fn any_node(
     })
 }
 
-fn no_site(model: &Model, survey: &Survey) -> Error {
-    if let Some(elsewhere) = survey.sites.iter().find(|site| site.live) {
-        let name = &elsewhere.node;
-        return Error::model(
-            model.path(),
-            format!("no live dropout reaches the output; the live ones lie elsewhere (\"{name}\")"),
-        )
-        .with_hint("choose another output with `output_name`");
+/// Adds a draw that drops nothing before each head, so that a model without dropout has a suffix.
+fn add_placeholders(heads: &mut Heads, graph: &mut proto::Graph) -> Vec<ActiveSite> {
+    let mut active = Vec::new();
+    for tensor in heads.tensors_mut() {
+        let output = format!("mcdrop::deterministic::{}", active.len());
+        let draw = proto::Node {
+            domain: Some(operator::DOMAIN.to_owned()),
+            ..apply::node(operator::DROPOUT, &[tensor], &output)
+        };
+        let number = proto::Attribute::int(operator::ORDINAL, active.len() as i64);
+        graph.node.push(draw.with(number));
+        let input = std::mem::replace(tensor, output.clone());
+        active.push(ActiveSite {
+            site: usize::MAX,
+            key: 0,
+            ratio: 0.0,
+            draw: StochasticNode::Dropout(Mask::default()),
+            values: DropoutValues::of_dropout(0.0),
+            input,
+            output,
+            is_outside: true,
+        });
+    }
+    active
+}
+
+/// Returns the error of a model without live dropout before its heads.
+fn no_site(
+    model: &Model,
+    heads: &Heads,
+    found: &[DetectedSite],
+    survey: &Survey,
+) -> Error {
+    let reach = Reach::new(&model.graph);
+    let head = &heads.first().output;
+    if let Some(elsewhere) = found.iter().find(|found| found.site.live) {
+        let name = &elsewhere.site.node;
+        let is_needed = |output: &String| {
+            let needed = reach.needed([output.as_str()]);
+            elsewhere.applications.iter().any(|found| needed.contains(&found.top()))
+        };
+        let outputs = model.outputs().into_iter().map(|output| output.name);
+        let (message, hint) = match outputs.into_iter().find(is_needed) {
+            Some(other) => (
+                format!(
+                    "no live dropout reaches output \"{head}\", but node \"{name}\" reaches \
+                     output \"{other}\""
+                ),
+                format!("choose that output: `output_name = {other}`"),
+            ),
+            None => (
+                format!(
+                    "no live dropout reaches an output: nothing reads node \"{name}\""
+                ),
+                joined(insertion_hint(&reach, heads), EXPORT_HINT),
+            ),
+        };
+        return Error::model(model.path(), message).with_hint(hint);
+    }
+    let insertion = insertion_hint(&reach, heads);
+    if let (Some(trace), true) = (optimizer_trace(model), found.is_empty()) {
+        let message = format!(
+            "the model has no live dropout: ONNX Runtime's optimizer, which deletes every \
+             dropout, has saved this file ({trace})"
+        );
+        let hint = "use the file that was exported, before the optimizer";
+        return Error::model(model.path(), message).with_hint(match insertion {
+            Some(insertion) => format!("{hint}; or {insertion}"),
+            None => hint.to_owned(),
+        });
     }
     let inert = match &survey.inert[..] {
         [] => "there is no Dropout node behind the output; exporters remove dropout in \
@@ -216,9 +289,42 @@ fn no_site(model: &Model, survey: &Survey) -> Error {
         }
     };
     Error::model(model.path(), format!("the model has no live dropout: {inert}"))
-        .with_hint(format!(
-            "put it in, `insert = head` for instance (`mcdrop inspect` lists places); or {EXPORT_HINT}"
-        ))
+        .with_hint(joined(insertion, EXPORT_HINT))
+}
+
+fn joined(first: Option<String>, other: &str) -> String {
+    first.map_or(other.to_owned(), |first| format!("{first}; or {other}"))
+}
+
+/// Returns the hint to insert dropout, if the model has a known place for it.
+fn insertion_hint(reach: &Reach, heads: &Heads) -> Option<String> {
+    let tensors: Vec<&str> = heads.tensors().collect();
+    let needed = reach.needed(tensors.iter().copied());
+    let places = CandidateSearch::new(reach.graph(), reach, &needed).all(&tensors);
+    let has = |place: &InsertionPoint| places.iter().any(|found| found.place == *place);
+    let place = InsertionPoint::ALL.into_iter().find(has)?;
+    let name = place.name();
+    Some(format!(
+        "put it in, `insert = {name}` for instance (`mcdrop inspect` lists places)"
+    ))
+}
+
+/// Returns a sign that ONNX Runtime's optimizer has saved a file: its own operators, or the domains
+/// of operators that it adds to every file.
+fn optimizer_trace(model: &Model) -> Option<String> {
+    let is_own = |node: &&proto::Node| {
+        let domain = node.domain.as_deref().unwrap_or_default();
+        domain.starts_with("com.microsoft")
+    };
+    if let Some(node) = model.graph.node.iter().find(is_own) {
+        let domain = node.domain.as_deref().unwrap_or_default();
+        return Some(format!("node \"{}\" is {} of {domain}", node.label(), node.op()));
+    }
+    let domains = model.shell.opset_import.iter().filter_map(|set| set.domain.as_deref());
+    let mut added = domains.filter(|domain| {
+        matches!(*domain, "com.microsoft.nchwc" | "com.microsoft.experimental")
+    });
+    added.next().map(|domain| format!("it imports the operators of {domain}"))
 }
 
 /// Returns true if all rows of a run share one draw of the site, whatever the shapes.

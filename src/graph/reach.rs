@@ -22,6 +22,10 @@ impl<'a> Reach<'a> {
         Self { index: GraphIndex::new(graph), graph, reads: reads.collect() }
     }
 
+    pub(super) fn graph(&self) -> &'a proto::Graph {
+        self.graph
+    }
+
     pub(super) fn reads(&self, node: usize) -> &[&'a str] {
         &self.reads[node]
     }

@@ -79,8 +79,8 @@ pub struct Site {
     pub module: Option<String>,
     /// Kind of randomness.
     pub kind: SiteKind,
-    /// Fraction of the units that a sample drops, in [0, 1); `None` for noise and for ratios that
-    /// are computed at run time.
+    /// Fraction of the units that a sample drops, in [0, 1) unless the site is refused; `None` for
+    /// noise and for ratios that are computed at run time.
     pub ratio: Option<f32>,
     /// The part of a tensor that one random draw keeps or drops.
     pub unit: DropUnit,
@@ -195,7 +195,21 @@ pub(crate) enum DrawSource {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Unsupported {
     pub(crate) problem: String,
-    pub(crate) hint: &'static str,
+    pub(crate) hint: String,
+    /// True if another ratio solves it.
+    pub(crate) concerns_ratio: bool,
+}
+
+impl Unsupported {
+    pub(crate) fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { problem: problem.into(), hint: hint.into(), concerns_ratio: false }
+    }
+
+    /// Creates the problem of a ratio, which the user may replace.
+    pub(crate) fn of_ratio(node: &str, problem: impl Into<String>) -> Self {
+        let hint = format!("set it: `ratio = '{node}=0.1'`");
+        Self { concerns_ratio: true, ..Self::new(problem, hint) }
+    }
 }
 
 /// A site with what is needed to run it.

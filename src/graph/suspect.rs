@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::reach::Reach;
 use super::recognize;
 use super::site::Site;
+use crate::error::Error;
 use crate::head::{Heads, ScoresOption};
 use crate::onnx::{Model, first_values, proto, tensor_values};
 
@@ -57,13 +58,50 @@ pub struct Warning {
     pub evidence: String,
 }
 
+impl Warning {
+    /// Returns kind, node and evidence in a line.
+    pub fn message(&self) -> String {
+        let Self { suspicion, node, evidence } = self;
+        format!("suspect ({}): \"{node}\" {evidence}", suspicion.name())
+    }
+}
+
 /// Largest mask that is examined.
 const LARGEST_MASK: usize = 1 << 16;
 /// Number of values of a weight that are examined.
 const SEEN_WEIGHTS: usize = 4096;
+/// Largest number of values of a weight that are examined.
+const MOST_WEIGHTS: usize = 1 << 18;
+/// Number of rows of a matrix that are examined even if they have more values.
+const SEEN_ROWS: usize = 8;
 
 /// Returns all warnings, in graph order.
 pub(super) fn suspicions(model: &Model, reach: &Reach, sites: &[Site]) -> Vec<Warning> {
+    let all = (0..model.graph.node.len()).collect();
+    let mut found = suspicious_nodes(model, reach, &all);
+    found.extend(class_ids(model, reach));
+    found.extend(stripped_quantized(model, sites));
+    found
+}
+
+/// Returns the warnings that concern an output which depends on these nodes and contains scores.
+pub(super) fn suspicions_before(
+    model: &Model,
+    reach: &Reach,
+    sites: &[Site],
+    needed: &HashSet<usize>,
+) -> Vec<Warning> {
+    let mut found = suspicious_nodes(model, reach, needed);
+    found.extend(stripped_quantized(model, sites));
+    found
+}
+
+/// Returns the warnings about these nodes, in graph order.
+fn suspicious_nodes(
+    model: &Model,
+    reach: &Reach,
+    among: &HashSet<usize>,
+) -> Vec<Warning> {
     let constant = reach.constant();
     let drawn: HashSet<usize> = (0..model.graph.node.len())
         .filter(|&i| {
@@ -74,15 +112,14 @@ pub(super) fn suspicions(model: &Model, reach: &Reach, sites: &[Site]) -> Vec<Wa
     let moved = reach.downstream(&drawn, false);
     let mut found = Vec::new();
     let mut weights_seen = HashSet::new();
-    for (at, node) in model.graph.node.iter().enumerate() {
+    let nodes = model.graph.node.iter().enumerate();
+    for (at, node) in nodes.filter(|(at, _)| among.contains(at)) {
         found.extend(frozen_mask(model, reach, &constant, node));
         found.extend(frozen_weight(model, reach, node, &mut weights_seen));
         if moved.contains(&at) {
             found.extend(merged_passes(model, reach, &moved, node));
         }
     }
-    found.extend(class_ids(model, reach));
-    found.extend(stripped_quantized(model, sites));
     found
 }
 
@@ -142,17 +179,23 @@ fn frozen_weight(
     node: &proto::Node,
     seen: &mut HashSet<String>,
 ) -> Option<Warning> {
-    if !matches!(node.op(), "Conv" | "Gemm" | "MatMul" | "ConvTranspose") {
+    // The optimizer of ONNX Runtime pads the weights of its own operators with zeros.
+    if !node.is_one_of(&["Conv", "Gemm", "MatMul", "ConvTranspose"]) {
         return None;
     }
-    let name = node.input.iter().take(2).find(|name| tensor(reach, name).is_some())?;
+    let inputs = node.input.iter().take(2).enumerate();
+    let (position, name) =
+        inputs.into_iter().find(|(_, name)| tensor(reach, name).is_some())?;
     let weights = tensor(reach, name).filter(|tensor| tensor.dims.len() >= 2)?;
     if !seen.insert(name.clone()) {
         return None;
     }
-    let values = first_values(model, weights, SEEN_WEIGHTS)?;
-    let zeros = values.iter().filter(|value| **value == 0.0).count();
-    let fraction = zeros as f64 / values.len().max(1) as f64;
+    let axis = OutputChannels::of(node, position, weights)?;
+    let most = SEEN_WEIGHTS.max(SEEN_ROWS * axis.count.saturating_mul(axis.inner));
+    let values = first_values(model, weights, most.min(MOST_WEIGHTS))?;
+    let alive = axis.without_dead(&values);
+    let zeros = alive.iter().filter(|value| **value == 0.0).count();
+    let fraction = zeros as f64 / alive.len().max(1) as f64;
     if zeros < 8 || !(0.02..0.9).contains(&fraction) {
         return None;
     }
@@ -165,6 +208,47 @@ fn frozen_weight(
             100.0 * fraction
         ),
     })
+}
+
+/// Axis of a weight that counts the output channels.
+#[derive(Debug, Clone, Copy)]
+struct OutputChannels {
+    count: usize,
+    /// Number of consecutive values of a channel.
+    inner: usize,
+}
+
+impl OutputChannels {
+    fn of(node: &proto::Node, position: usize, weights: &proto::Tensor) -> Option<Self> {
+        let sizes: Vec<usize> = weights
+            .dims
+            .iter()
+            .map(|&size| usize::try_from(size).ok())
+            .collect::<Option<_>>()?;
+        let transposed = node.int("transB") == Some(1);
+        let axis = match node.op() {
+            "Conv" => 0,
+            "ConvTranspose" => 1,
+            "Gemm" if transposed => 0,
+            "MatMul" | "Gemm" if position == 1 => sizes.len() - 1,
+            _ => sizes.len() - 2,
+        };
+        let inner =
+            sizes[axis + 1..].iter().fold(1, |all: usize, &n| all.saturating_mul(n));
+        Some(Self { count: sizes[axis], inner })
+    }
+
+    /// Returns the values of the channels that are not zero as a whole. Such channels are dead or
+    /// were pruned, and dropout of weights leaves none.
+    fn without_dead(self, values: &[f32]) -> Vec<f32> {
+        let channel = |at: usize| at / self.inner.max(1) % self.count.max(1);
+        let mut alive = vec![false; self.count];
+        for (at, _) in values.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            alive[channel(at)] = true;
+        }
+        let values = values.iter().enumerate();
+        values.filter(|(at, _)| alive[channel(*at)]).map(|(_, value)| *value).collect()
+    }
 }
 
 /// Finds a tensor that depends on dropout and is combined with itself.
@@ -204,41 +288,33 @@ fn is_shape(node: &proto::Node) -> bool {
 }
 
 fn class_ids(model: &Model, reach: &Reach) -> Vec<Warning> {
-    let outputs = model.outputs().into_iter();
-    let without_scores = outputs.filter(|output| {
-        Heads::choose(model, &[output.name.as_str()], ScoresOption::Auto).is_err()
-    });
-    let ids = without_scores.filter_map(|output| {
-        let mut name = output.name.clone();
-        let mut picks = None;
-        for _ in 0..8 {
-            let Some(node) = reach.index.producer(&name) else { break };
-            match node.op() {
-                "ArgMax" | "ArgMin" | "TopK" => {
-                    picks = Some(node.op().to_owned());
-                    break;
-                }
-                "Cast" | "Identity" | "Squeeze" | "Unsqueeze" | "Reshape" => {
-                    name = node.input.first().cloned().unwrap_or_default();
-                }
-                _ => break,
-            }
-        }
-        let integers = output.element_type.is_integer();
-        let what = match (picks, integers) {
-            (Some(operator), _) => format!("comes out of {operator}"),
-            (None, true) => "holds integers".to_owned(),
-            (None, false) => return None,
-        };
-        Some(Warning {
+    let ids = model.outputs().into_iter().filter_map(|output| {
+        let chosen = Heads::choose(model, &[output.name.as_str()], ScoresOption::Auto);
+        let Err(Error::Graph { message, .. }) = chosen else { return None };
+        let picks = picks_classes(reach, &output.name);
+        (picks || output.element_type.is_integer()).then(|| Warning {
             suspicion: Suspicion::ClassIds,
             node: output.name,
-            evidence: format!(
-                "the output {what}: class ids, where class scores are needed"
-            ),
+            evidence: format!("the output {message}"),
         })
     });
     ids.collect()
+}
+
+/// Returns true if the last operator before an output that computes picks classes.
+fn picks_classes(reach: &Reach, output: &str) -> bool {
+    let mut name = output;
+    for _ in 0..8 {
+        let Some(node) = reach.index.producer(name) else { return false };
+        match node.op() {
+            "ArgMax" | "ArgMin" | "TopK" => return true,
+            "Cast" | "Identity" | "Squeeze" | "Unsqueeze" | "Reshape" => {
+                name = node.input.first().map(String::as_str).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn stripped_quantized(model: &Model, sites: &[Site]) -> Option<Warning> {

@@ -107,6 +107,16 @@ impl NetworkInput {
     }
 }
 
+/// Fails if a configuration file beside a model states that its outputs are not scores of classes
+/// of which exactly one holds.
+///
+/// # Errors
+///
+/// Fails for `problem_type` of Hugging Face that means several classes at once, or numbers.
+pub fn check_problem_type(model: &Path) -> Result<()> {
+    sources::check_problem_type(model)
+}
+
 impl Preprocessing {
     /// Resolves every setting from the metadata of the model file, the configuration files beside
     /// the model, the file of `config`, and the options. Later sources win key by key.

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::job::{Job, Summary};
 use crate::cost::costs;
 use crate::error::{Error, Result};
+use crate::graph::Warning;
 use crate::input::{ImageFile, Preprocessing, hexadecimal};
 use crate::record::{
     FileHash, ImageCounts, InputFolder, ModelRecord, MultiplyAdds, OutputRecord,
@@ -95,6 +96,7 @@ fn model(sampler: &Sampler, path: String) -> Result<ModelRecord> {
         removed_from_end: Some(head.cut_off.join(", ")).filter(|text| !text.is_empty()),
         prefix_nodes,
         suffix_nodes,
+        warnings: plan.survey().warnings.iter().map(Warning::message).collect(),
     })
 }
 

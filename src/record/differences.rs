@@ -13,6 +13,7 @@ const IRRELEVANT: &[&str] = &[
     "preprocessing.left out",
     "model.prefix_nodes",
     "model.suffix_nodes",
+    "model.warnings",
     "runtime.library",
     "runtime.kernels",
     "runtime.threads",

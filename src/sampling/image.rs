@@ -31,7 +31,11 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
             "it takes {} values: expected an image of f32 or f16",
             image.element_type
         );
-        return Err(refused(message, hint_for_type(image.element_type)));
+        let cast = (image.element_type == ElementType::U8)
+            .then(|| hint_for_cast(plan))
+            .flatten();
+        let hint = cast.unwrap_or_else(|| hint_for_type(image.element_type).to_owned());
+        return Err(Error::input(image.name.clone(), message).with_hint(hint));
     }
     let Some(dimensions) = image.dimensions.as_deref() else {
         let message = "the file does not state its sizes".to_owned();
@@ -88,6 +92,20 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
 
 const EXPORT_HINT: &str =
     "export the model with an input of f32 [N,C,H,W] (or [N,H,W,C])";
+
+/// Returns the hint for an image of bytes that the model casts to numbers first.
+fn hint_for_cast(plan: &Plan) -> Option<String> {
+    let (model, image) = (plan.model(), &plan.image().name);
+    let mut readers = model.graph.node.iter().filter(|node| node.input.contains(image));
+    let (Some(cast), None) = (readers.next(), readers.next()) else { return None };
+    let numbers = cast.output.first().filter(|_| cast.is("Cast"))?;
+    let output = &plan.heads().first().output;
+    let file = model.path().file_name().unwrap_or_default().to_string_lossy();
+    Some(format!(
+        "cut off its cast in Python, and give the result with `preset = raw`: \
+         onnx.utils.extract_model({file:?}, \"float.onnx\", [{numbers:?}], [{output:?}])"
+    ))
+}
 
 /// Returns the hint for an input with an element type that images do not have.
 fn hint_for_type(element_type: ElementType) -> &'static str {

@@ -1,9 +1,14 @@
 //! The error of scores that are NaN or infinite.
 
-use crate::error::Error;
+use std::collections::HashMap;
+
+use super::engine::{Opener, filled};
+use super::image;
+use crate::error::{Error, Result};
 use crate::graph::Plan;
-use crate::onnx::ElementType;
+use crate::onnx::{ElementType, proto};
 use crate::pass::Pass;
+use crate::runtime::Value;
 use crate::sums::{NotFinite, ScoreKind, Scores};
 
 /// A pass with scores that are NaN or infinite.
@@ -27,45 +32,131 @@ impl BadPass {
     }
 
     /// Returns the error of the image.
-    pub(super) fn error(&self, plan: &Plan) -> Error {
+    ///
+    /// `trace` is the first node that overflows on noise, if there is one.
+    pub(super) fn error(&self, plan: &Plan, trace: Option<&str>) -> Error {
         let pass = match self.pass.sample {
             None => "the pass without dropout".to_owned(),
             Some(sample) => format!("sample {sample}"),
         };
-        let message = format!("{} of {pass}", self.found);
-        let hint = if plan.image().element_type == ElementType::F16 {
-            "f16 ends at 65504: export the model in f32; and check mean, std and the value range \
-             that it was trained with"
-        } else {
-            "the model overflows on this image: check mean, std and the value range that it was \
-             trained with"
-        };
-        Error::output(plan.heads().first().output.clone(), message).with_hint(hint)
+        let mut message = format!("{} of {pass}", self.found);
+        if let Some(trace) = trace {
+            message = format!("{message}: on noise, {trace}");
+        }
+        Error::output(plan.heads().first().output.clone(), message)
+            .with_hint(hint(plan, "this image"))
     }
 }
 
-fn bad_values(scores: &Scores) -> Option<String> {
-    let count = |bad: fn(f32) -> bool| scores.values.iter().filter(|v| bad(**v)).count();
+/// Describes NaN and plus infinity among values; `None` if there is neither.
+pub(super) fn bad_values_of(values: &[f32]) -> Option<String> {
+    let count = |bad: fn(f32) -> bool| values.iter().filter(|v| bad(**v)).count();
     let (nan, high) = (count(f32::is_nan), count(|v| v == f32::INFINITY));
-    let total = scores.values.len();
+    let total = values.len();
     match (nan, high) {
-        (0, 0) => {
-            let n_pixels = (scores.height * scores.width).max(1);
-            let impossible = |pixel: usize| {
-                let classes = scores.values.iter().skip(pixel).step_by(n_pixels);
-                let mut classes = classes.copied();
-                scores.n_channels > 1 && classes.all(|v| v == f32::NEG_INFINITY)
-            };
-            let pixels = (0..n_pixels).filter(|&pixel| impossible(pixel)).count();
-            let bad = pixels > 0 && scores.kind == ScoreKind::Logits;
-            bad.then(|| {
-                format!("minus infinity for every class at {pixels} of {n_pixels} pixels")
-            })
-        }
+        (0, 0) => None,
         (nan, 0) => Some(format!("NaN in {nan} of {total} values")),
         (0, high) => Some(format!("infinite in {high} of {total} values")),
         (nan, high) => {
             Some(format!("NaN in {nan} and infinite in {high} of {total} values"))
         }
     }
+}
+
+/// Fails if the scores of a noise image are NaN or infinite, and nothing in the graph shows
+/// their meaning.
+pub(super) fn check_probe(
+    plan: &Plan,
+    opener: Opener,
+    noise: Value,
+    scores: &Value,
+) -> Result<()> {
+    let head = plan.heads().first();
+    if head.role.is_some() {
+        return Ok(());
+    }
+    let Some(found) = bad_values_of(&scores.to_f32()?) else { return Ok(()) };
+    let mut message = format!("{found} of the pass without dropout on an image of noise");
+    if let Some(first) = first_bad_node(plan, opener, noise) {
+        message = format!("{message}: {first}");
+    }
+    Err(Error::output(head.output.clone(), message).with_hint(hint(plan, "noise")))
+}
+
+/// Number of tensors that are read in one run.
+const TRACED_TOGETHER: usize = 32;
+
+/// Describes the first node that writes NaN or infinity from finite inputs in a pass without
+/// dropout. Runs the model several times, so that not all of its tensors are in memory together.
+pub(super) fn first_bad_node(
+    plan: &Plan,
+    opener: Opener,
+    image: Value,
+) -> Option<String> {
+    let image = filled(image, image::rows(plan)).ok()?;
+    let mut largest: HashMap<&str, f32> = HashMap::new();
+    largest.insert(&plan.image().name, largest_of(&image.to_f32().ok()?));
+    let nodes: Vec<&proto::Node> =
+        plan.needed_nodes().map(|i| &plan.model().graph.node[i]).collect();
+    for nodes in nodes.chunks(TRACED_TOGETHER) {
+        let written =
+            nodes.iter().flat_map(|node| node.output.iter().map(|o| (*node, o)));
+        let written: Vec<(&proto::Node, &String)> =
+            written.filter(|(_, output)| !output.is_empty()).collect();
+        let ends: Vec<&str> = written.iter().map(|(_, output)| output.as_str()).collect();
+        let model = plan.deterministic_to(&ends);
+        let mut session =
+            opener.deterministic(plan, "model to be traced", &model).ok()?;
+        let values = session.run(&[(plan.image().name.as_str(), &image)]).ok()?;
+        for ((node, output), value) in written.into_iter().zip(&values) {
+            let Ok(values) = value.to_f32() else { continue };
+            let finite = largest_of(&values);
+            if values.iter().any(|v| v.is_nan() || *v == f32::INFINITY) {
+                let inputs = node.input.iter();
+                let before = inputs.filter_map(|name| largest.get(name.as_str()));
+                let before = before.copied().fold(0.0, f32::max);
+                let what =
+                    if values.iter().any(|v| v.is_nan()) { "NaN" } else { "infinity" };
+                return Some(format!(
+                    "node \"{}\" ({}) is the first that writes {what}; its largest finite \
+                     value is {finite}, and that of its inputs {before}",
+                    node.label(),
+                    node.op()
+                ));
+            }
+            largest.insert(output, finite);
+        }
+    }
+    None
+}
+
+/// Returns the largest finite absolute value.
+fn largest_of(values: &[f32]) -> f32 {
+    let finite = values.iter().map(|value| value.abs()).filter(|value| value.is_finite());
+    finite.fold(0.0, f32::max)
+}
+
+fn hint(plan: &Plan, image: &str) -> String {
+    let check = "check mean, std and the value range that it was trained with";
+    if plan.image().element_type == ElementType::F16 {
+        format!("f16 ends at 65504: export the model in f32; and {check}")
+    } else {
+        format!("the model overflows on {image}: {check}")
+    }
+}
+
+fn bad_values(scores: &Scores) -> Option<String> {
+    bad_values_of(scores.values).or_else(|| {
+        let n_pixels = (scores.height * scores.width).max(1);
+        let impossible = |pixel: usize| {
+            let classes = scores.values.iter().skip(pixel).step_by(n_pixels);
+            let mut classes = classes.copied();
+            scores.n_channels > 1 && classes.all(|v| v == f32::NEG_INFINITY)
+        };
+        let pixels = (0..n_pixels).filter(|&pixel| impossible(pixel)).count();
+        let bad = pixels > 0 && scores.kind == ScoreKind::Logits;
+        bad.then(|| {
+            format!("minus infinity for every class at {pixels} of {n_pixels} pixels")
+        })
+    })
 }

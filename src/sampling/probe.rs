@@ -13,6 +13,7 @@ use super::engine::{
     PreparedImage, Suffix, SuffixLayout, filled,
 };
 use super::image::{self, Batch};
+use super::not_finite;
 use super::open_batch::OpenBatch;
 use super::options::SamplingOptions;
 use super::probe_tensor::ProbeTensor;
@@ -234,6 +235,8 @@ impl Probe<'_> {
         let (proven, real) = self.prove(plan)?;
         let ProvenPlan { plan, mut prefix, axes, types, declared, size, .. } = proven;
         let RealRun { run, cut } = real;
+        let noise = image::noise_tensor(&plan, self.input, 0, self.size)?;
+        not_finite::check_probe(&plan, self.opener, noise, &run.heads[0])?;
         let scores = ScoreLayout::new(
             &plan,
             &run,

@@ -1,5 +1,6 @@
 //! The sampler: runs the passes of an image through the suffix and adds their scores to the sums.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::batch_axes::check_not_empty;
@@ -7,7 +8,7 @@ use super::batching::Batching;
 use super::deferred_resize::DeferredResize;
 use super::engine::{CutTensors, DETERMINISTIC, Prefix, PreparedImage, Suffix, filled};
 use super::image;
-use super::not_finite::BadPass;
+use super::not_finite::{BadPass, first_bad_node};
 use super::options::{Masks, SamplingOptions};
 use super::probe::{self, ProbedModel, Sessions};
 use super::scores::ScoreLayout;
@@ -30,6 +31,8 @@ pub struct Sampler {
     threads: rayon::ThreadPool,
     /// Sizes that the model takes, as far as a refused size made it necessary to search.
     sizes: Sizes,
+    /// The first node that overflows on noise, if an image made the search necessary.
+    overflow: OnceCell<Option<String>>,
 }
 
 /// The suffix up to the logits of a resize that the sums compute.
@@ -82,7 +85,8 @@ impl Sampler {
                 proven: HashMap::from([(model.size, true)]),
             });
         let sizes = Sizes::new(&model.input);
-        Self { model, prefix, suffix, low_resolution, threads, sizes }
+        let overflow = OnceCell::new();
+        Self { model, prefix, suffix, low_resolution, threads, sizes, overflow }
     }
 
     /// Returns the model that is sampled.
@@ -346,7 +350,12 @@ impl Sampler {
             sums.add(&rows[stochastic..])
         });
         added.map_err(|problem| {
-            BadPass::first(&problem, passes, &rows).error(&self.model.plan)
+            let noise = || self.model.noise(0, self.model.size).ok();
+            let trace = self.overflow.get_or_init(|| {
+                first_bad_node(&self.model.plan, self.model.opener(), noise()?)
+            });
+            let bad = BadPass::first(&problem, passes, &rows);
+            bad.error(&self.model.plan, trace.as_deref())
         })
     }
 

@@ -4,7 +4,7 @@ use super::batch_axes::DeterministicRun;
 use super::size::Size;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
-use crate::head::{ChannelAxis, Role};
+use crate::head::{ChannelAxis, OmittedChannel, Role};
 use crate::input::preprocessing::{Layout, ModelInput};
 use crate::runtime::Value;
 use crate::sums::{Coordinates, ScoreKind, Scores};
@@ -46,6 +46,12 @@ impl ScoreLayout {
             }
             _ => false,
         };
+        let lacks_channel = plan.heads().first().omitted_channel != OmittedChannel::No;
+        if let (true, &[rows, _, height, width]) = (lacks_channel, &shape[..])
+            && !is_proportional((height, width), size)
+        {
+            return Err(refuse_shape(plan, &[rows, height, width], task));
+        }
         let Some(task) = chosen.filter(|_| !has_channels_last) else {
             return Err(refuse_shape(plan, &shape, task));
         };
@@ -145,6 +151,12 @@ fn channel_axis(
     }
 }
 
+/// Returns true if a map has the proportions of the image, up to the rounding of its sides.
+fn is_proportional((height, width): Size, image: Size) -> bool {
+    let difference = (height * image.1).abs_diff(width * image.0);
+    difference <= image.0.max(image.1)
+}
+
 fn refuse_rows(plan: &Plan, shape: &[usize], rows: usize) -> Error {
     let first = shape.first().copied().unwrap_or(0);
     let plural = if rows == 1 { "" } else { "s" };
@@ -220,6 +232,7 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
     match (plan.heads().first().role, looks(&values, channels, pixels)) {
         (Some(Role::Logits), _) | (None, ValueRange::Free) => Ok(ScoreKind::Logits),
         (_, ValueRange::Probabilities) => Ok(ScoreKind::Probabilities),
+        (None, _) if plan.heads().first().is_linear => Ok(ScoreKind::Logits),
         (Some(Role::Probabilities), ValueRange::WithinOne) if channels == 1 => {
             Ok(ScoreKind::Probabilities)
         }

@@ -25,12 +25,7 @@ pub(super) fn report(
     verdict(found);
     sites(found, most);
     for warning in &found.warnings {
-        line(&format!(
-            "suspect ({}): \"{}\" {}",
-            warning.suspicion.name(),
-            warning.node,
-            warning.evidence
-        ));
+        line(&warning.message());
     }
     if let Some(first) = found.batch_norm_training.first() {
         line(&format!(
@@ -41,7 +36,7 @@ pub(super) fn report(
     }
     costs(cost);
     candidates(&found.candidates, cost.ok(), most);
-    way_on(found);
+    way_on(found, cost.err());
 }
 
 fn line(text: &str) {
@@ -168,21 +163,25 @@ fn candidates(all: &[Candidate], cost: Option<&Cost>, most: usize) {
     rest(all.len(), most, "places");
 }
 
-/// Prints the next step.
-fn way_on(found: &Inspection) {
+/// Prints the next step; `cost` is the reason why ONNX Runtime could not open the model.
+fn way_on(found: &Inspection, cost: Option<&Error>) {
     match &found.plan {
         Ok(plan) => {
             let n = plan.sites().len();
             let sites = if n == 1 { "site is active" } else { "sites are active" };
-            line(&format!("ready for mcdrop predict: {n} {sites}"));
+            let Some(error) = cost else {
+                line(&format!("ready for mcdrop predict: {n} {sites}"));
+                return;
+            };
+            line(&format!("{n} {sites}, but the model cannot be opened (see its cost)"));
+            if let Some(hint) = error.hint() {
+                line(&format!("hint: {hint}"));
+            }
         }
         Err(error) => {
             let message = settings::message(error);
             line(&format!("cannot be sampled: {message}"));
-            let head = found.candidates.iter().any(|c| c.place == InsertionPoint::Head);
-            if head && found.sites.iter().all(|site| !site.live) {
-                line("hint: --insert head inserts dropout before the last layer");
-            } else if let Some(hint) = error.hint() {
+            if let Some(hint) = error.hint() {
                 line(&format!("hint: {hint}"));
             }
         }

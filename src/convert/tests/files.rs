@@ -244,7 +244,7 @@ fn weights_in_other_files_are_read_by_the_check() {
         let written = Model::open(&target).unwrap();
         let data = |t: &&proto::Tensor| t.data_location == Some(1);
         assert_eq!(written.graph.initializer.iter().filter(data).count(), 2);
-        Ok::<_, crate::Error>(made)
+        Ok::<_, Error>(made)
     };
     // 0x3c3c3c3c is 0.0115, and 0xffffffff is NaN.
     let made = converted(0x3c).unwrap();

@@ -2,31 +2,20 @@
 
 use super::follow::{self, Tracked};
 use super::{Scope, module, random, shape};
-use crate::error::{Error, Result};
 use crate::graph::site::{
     DetectedSite, DrawSource, DropUnit, DropoutValues, Mask, MaskApplication, Site,
     SiteKind, StochasticNode, Unsupported,
 };
 use crate::onnx::{float_scalar, proto};
 
-/// Returns the site of a `Dropout` node.
-///
-/// # Errors
-/// Fails if its ratio is known and outside [0, 1).
-pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<DetectedSite> {
+/// Returns the site of a `Dropout` node. A ratio that is known and outside [0, 1) is refused.
+pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> DetectedSite {
     let ratio = ratio(scope, node);
-    if let Some(ratio) = ratio.filter(|ratio| !(0.0..1.0).contains(ratio)) {
-        let message = format!("its dropout ratio {ratio} is outside [0, 1)");
-        let error = Error::node(node.label(), message);
-        return Err(error.with_hint(
-            "a ratio of 1 drops everything: export the model with a smaller one",
-        ));
-    }
     let (live, reason) = liveness(scope, node, ratio);
     let data = node.input.first().map(String::as_str).unwrap_or_default();
     let ones = scope.fill_value(data) == Some(1.0);
     let mut found = match (ones, ratio) {
-        (true, Some(ratio)) => of_ones(scope, at, node, ratio)
+        (true, Some(ratio)) if is_usable(ratio) => of_ones(scope, at, node, ratio)
             .unwrap_or_else(|| own(scope, at, node, Some(ratio))),
         _ => own(scope, at, node, ratio),
     };
@@ -38,7 +27,11 @@ pub(super) fn site(scope: &Scope, at: usize, node: &proto::Node) -> Result<Detec
     {
         found.refused = Some(problem);
     }
-    Ok(found)
+    found
+}
+
+fn is_usable(ratio: f32) -> bool {
+    (0.0..1.0).contains(&ratio)
 }
 
 /// Returns the ratio: an attribute in old operator sets, an input in new ones, 0.5 if it is left
@@ -80,17 +73,22 @@ fn unknown(scope: &Scope, node: &proto::Node, ratio: Option<f32>) -> Option<Unsu
         .filter(|_| scope.model.opset() >= 12)
         .filter(|mode| float_scalar(scope.model, scope.index, mode).is_none());
     match (computed, ratio) {
-        (Some(mode), _) => Some(Unsupported {
-            problem: format!(
+        (Some(mode), _) => Some(Unsupported::new(
+            format!(
                 "its training_mode \"{mode}\" is computed or fed at run time, so whether it \
                  drops is unknown"
             ),
-            hint: "export the model with training_mode as a constant true",
-        }),
-        (None, None) => Some(Unsupported {
-            problem: "its ratio is computed at run time".to_owned(),
-            hint: "export the model with a constant ratio",
-        }),
+            "export the model with training_mode as a constant true",
+        )),
+        (None, None) => {
+            Some(Unsupported::of_ratio(node.label(), "its ratio is computed at run time"))
+        }
+        (None, Some(ratio)) if !is_usable(ratio) => {
+            let drops_all = if ratio == 1.0 { ": it drops everything" } else { "" };
+            let message =
+                format!("its dropout ratio {ratio} is outside [0, 1){drops_all}");
+            Some(Unsupported::of_ratio(node.label(), message))
+        }
         _ => None,
     }
 }
@@ -99,12 +97,10 @@ fn mask_is_read(scope: &Scope, node: &proto::Node) -> Option<Unsupported> {
     let mask = node.output_name(1)?;
     let (_, reader) = scope.readers(mask).next()?;
     let reader = reader.label();
-    Some(Unsupported {
-        problem: format!(
-            "its mask output is read by node \"{reader}\", which is not supported"
-        ),
-        hint: "use only the dropped tensor",
-    })
+    Some(Unsupported::new(
+        format!("its mask output is read by node \"{reader}\", which is not supported"),
+        "use only the dropped tensor",
+    ))
 }
 
 /// Returns the site of a node that drops an activation or weights.
@@ -121,7 +117,7 @@ fn own(scope: &Scope, at: usize, node: &proto::Node, ratio: Option<f32>) -> Dete
         at,
         source: DrawSource::Data { tensor: input },
         output,
-        values: DropoutValues::of_dropout(ratio.unwrap_or(0.0)),
+        values: DropoutValues::of_dropout(ratio.filter(|&r| is_usable(r)).unwrap_or(0.0)),
         iteration: scope.iteration.map(str::to_owned),
         readers: None,
     };

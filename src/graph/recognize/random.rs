@@ -246,11 +246,10 @@ fn stochastic_node(
             (StochasticNode::Normal { mean, scale }, None)
         }
         "Multinomial" => {
-            let refused = Unsupported {
-                problem: "it draws class numbers (Multinomial), which cannot be sampled"
-                    .to_owned(),
-                hint: "export the model without the sampling of classes",
-            };
+            let refused = Unsupported::new(
+                "it draws class numbers (Multinomial), which cannot be sampled",
+                "export the model without the sampling of classes",
+            );
             (StochasticNode::Uniform { low: 0.0, high: 1.0, off: 0.5 }, Some(refused))
         }
         _ => {

@@ -165,6 +165,30 @@ fn preprocessing(file: &ProcessorFile<'_>) -> Result<PartialConfig> {
     Ok(config)
 }
 
+/// Fails if the model's configuration states that its outputs are not scores of classes of which
+/// exactly one holds.
+pub(super) fn check_problem_type(files: &ConfigFiles) -> Result<()> {
+    let companion = files.companion.as_ref().map(super::Document::root);
+    for model in files.get(MODEL).into_iter().chain(companion) {
+        let labels = model.object("id2label")?.map(|labels| labels.table.len());
+        let message = match model.text("problem_type")? {
+            // One label is a question with two answers.
+            Some("multi_label_classification") if labels != Some(1) => {
+                "multi_label_classification means that several classes can hold at once \
+                 (multi-label), which is not supported"
+            }
+            Some("regression") => {
+                "regression means that the outputs are numbers: expected scores of classes"
+            }
+            _ => continue,
+        };
+        return Err(model.error("problem_type", message).with_hint(
+            "if exactly one class holds, write \"single_label_classification\" there",
+        ));
+    }
+    Ok(())
+}
+
 fn class_names(model: JsonObject<'_>) -> Result<Option<PartialConfig>> {
     let Some(table) = model.object("id2label")? else { return Ok(None) };
     let names = classes::by_index(table.table).map_err(|message| {
