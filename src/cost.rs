@@ -71,7 +71,9 @@ impl Costs {
 pub fn costs(model: &Model, runtime: &Runtime, size: &[usize]) -> Result<Costs> {
     let image = image(model, size)?;
     let mut inputs = model.inputs().into_iter();
-    let is_open = inputs.any(|input| input.dimensions.is_none_or(|d| d.contains(&None)));
+    let is_open = inputs.any(|input| {
+        input.dimensions.is_none_or(|sizes| sizes.iter().skip(1).any(Option::is_none))
+    });
     let functions = skeleton::functions(model);
     let graph = skeleton::of_graph(model, &model.graph, vec![image]);
     let opsets = model.shell.opset_import.clone();

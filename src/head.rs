@@ -552,6 +552,9 @@ fn only_output(model: &Model) -> Result<ValueDescription> {
     }
 }
 
+/// Largest number of outputs that are compared for a hint.
+const MOST_COMPARED: usize = 16;
+
 /// Returns the name of the first output that depends on dropout and contains scores, else of the
 /// first one that contains scores, else of the first one.
 fn likeliest_scores<'a>(model: &Model, outputs: &'a [ValueDescription]) -> &'a str {
@@ -559,7 +562,8 @@ fn likeliest_scores<'a>(model: &Model, outputs: &'a [ValueDescription]) -> &'a s
     let has_scores = |output: &&ValueDescription| {
         HeadTensor::of_output(model, output, ScoresOption::Auto).is_ok()
     };
-    let scores: Vec<&ValueDescription> = outputs.iter().filter(has_scores).collect();
+    let compared = outputs.iter().take(MOST_COMPARED);
+    let scores: Vec<&ValueDescription> = compared.filter(has_scores).collect();
     let mut stochastic =
         scores.iter().filter(|output| is_stochastic(&index, &output.name));
     let chosen = stochastic.next().or(scores.first()).copied().or(outputs.first());

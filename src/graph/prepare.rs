@@ -234,6 +234,9 @@ fn add_placeholders(heads: &mut Heads, graph: &mut proto::Graph) -> Vec<ActiveSi
     active
 }
 
+/// Largest number of outputs that are searched for live dropout.
+const MOST_COMPARED: usize = 16;
+
 /// Returns the error of a model without live dropout before its heads.
 fn no_site(
     model: &Model,
@@ -250,7 +253,7 @@ fn no_site(
             elsewhere.applications.iter().any(|found| needed.contains(&found.top()))
         };
         let outputs = model.outputs().into_iter().map(|output| output.name);
-        let (message, hint) = match outputs.into_iter().find(is_needed) {
+        let (message, hint) = match outputs.take(MOST_COMPARED).find(is_needed) {
             Some(other) => (
                 format!(
                     "no live dropout reaches output \"{head}\", but node \"{name}\" reaches \

@@ -191,7 +191,8 @@ fn frozen_weight(
         return None;
     }
     let axis = OutputChannels::of(node, position, weights)?;
-    let most = SEEN_WEIGHTS.max(SEEN_ROWS * axis.count.saturating_mul(axis.inner));
+    let row = axis.count.saturating_mul(axis.inner);
+    let most = SEEN_WEIGHTS.max(row.saturating_mul(SEEN_ROWS));
     let values = first_values(model, weights, most.min(MOST_WEIGHTS))?;
     let alive = axis.without_dead(&values);
     let zeros = alive.iter().filter(|value| **value == 0.0).count();
@@ -242,7 +243,7 @@ impl OutputChannels {
     /// were pruned, and dropout of weights leaves none.
     fn without_dead(self, values: &[f32]) -> Vec<f32> {
         let channel = |at: usize| at / self.inner.max(1) % self.count.max(1);
-        let mut alive = vec![false; self.count];
+        let mut alive = vec![false; self.count.min(values.len())];
         for (at, _) in values.iter().enumerate().filter(|(_, value)| **value != 0.0) {
             alive[channel(at)] = true;
         }
