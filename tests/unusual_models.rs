@@ -104,7 +104,9 @@ fn the_second_channel_of_a_softmax_is_the_probability_of_the_second_class() {
     let column = |name: &str| -> Vec<f32> {
         let files = prediction(folder.path(), name);
         let table = String::from_utf8(files["predictions.csv"].clone()).unwrap();
-        let number = |line: &str| line.split(',').nth(5).unwrap().parse().unwrap();
+        let header = table.lines().next().unwrap();
+        let place = header.split(',').position(|name| name == "probability").unwrap();
+        let number = |line: &str| line.split(',').nth(place).unwrap().parse().unwrap();
         table.lines().skip(1).map(number).collect()
     };
     let expected = column("two-logits");

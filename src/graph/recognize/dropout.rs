@@ -84,7 +84,11 @@ fn unknown(scope: &Scope, node: &proto::Node, ratio: Option<f32>) -> Option<Unsu
             Some(Unsupported::of_ratio(node.label(), "its ratio is computed at run time"))
         }
         (None, Some(ratio)) if !is_usable(ratio) => {
-            let drops_all = if ratio == 1.0 { ": it drops everything" } else { "" };
+            let drops_all = if ratio.to_bits() == 1.0_f32.to_bits() {
+                ": it drops everything"
+            } else {
+                ""
+            };
             let message =
                 format!("its dropout ratio {ratio} is outside [0, 1){drops_all}");
             Some(Unsupported::of_ratio(node.label(), message))
