@@ -53,7 +53,9 @@ fn ten_thousand(folder: &Path, small: &Path) -> PathBuf {
             .map(|field| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let factor = 0.3 + (state >> 40) as f64 / (1_u64 << 24) as f64;
-                (field.parse::<f64>().unwrap() * factor).to_string()
+                // The orientation is empty.
+                let number = field.parse::<f64>();
+                number.map_or_else(|_| (*field).to_owned(), |n| (n * factor).to_string())
             })
             .collect();
         let (sides, rest) =

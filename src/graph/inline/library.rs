@@ -143,7 +143,6 @@ impl<'a> FunctionLibrary<'a> {
             called.extend(self.called(node).map(|function| (function, node)));
         });
         let order = self.callers_first(called.iter().map(|call| call.0).collect())?;
-        self.check_expansion(graph, &called, &order)?;
         let mut nodes = vec![0_usize; self.functions.len()];
         for &function in order.iter().rev() {
             let calls = self.calls[function].iter();
@@ -156,13 +155,13 @@ impl<'a> FunctionLibrary<'a> {
             };
         }
         let mut all = 0_usize;
-        for (function, call) in called {
+        for &(function, call) in &called {
             all = all.saturating_add(nodes[function]);
             if all > budget::MOST_NODES {
                 return Err(budget::too_many(call));
             }
         }
-        Ok(())
+        self.check_expansion(graph, &called, &order)
     }
 
     /// Fails if the calls of all functions, inlined here or by ONNX Runtime, would make many times the
