@@ -94,6 +94,9 @@ mod onnx_package;
 /// Padding does not affect results.
 #[cfg(feature = "cli")]
 mod padding;
+/// Every command that documents, help and hints print.
+#[cfg(all(feature = "cli", unix))]
+mod printed_commands;
 /// Measures and probabilities compared with PyTorch's own dropout.
 mod reference;
 /// Pages of complete, older, incomplete and hostile folders.

@@ -139,14 +139,14 @@ fn a_row_is_read_back_and_so_is_its_header() {
     let names: Vec<&str> = columns.iter().map(Column::name).collect();
     assert_eq!(
         names.join(","),
-        "path,width,height,class,class_name,probability,deterministic_class,\
+        "path,width,height,orientation,class,class_name,probability,deterministic_class,\
          deterministic_probability,margin,prediction_set,decision,samples,sha256,error"
     );
     assert_eq!(Columns::from_header(names.iter().copied()), columns);
     let fields: Vec<String> = columns.fields(&record).collect();
     assert_eq!(
         fields.join(","),
-        "17,28,20,7,7,1,3,1e-6,0.33333334,3 7,out_of_distribution,31,12e4,"
+        "17,28,20,,7,7,1,3,1e-6,0.33333334,3 7,out_of_distribution,31,12e4,"
     );
     assert_eq!(columns.record(fields.iter().map(String::as_str)), record);
 }
@@ -158,7 +158,7 @@ fn a_line_of_json_has_numbers_texts_and_files() {
     let line = JsonLine { columns: &columns, record: &record, files: &files };
     assert_eq!(
         serde_json::to_string(&line).unwrap(),
-        r#"{"path":"17","width":28,"height":20,"class":7,"class_name":"7","probability":1,"#
+        r#"{"path":"17","width":28,"height":20,"orientation":null,"class":7,"class_name":"7","probability":1,"#
             .to_owned()
             + r#""deterministic_class":3,"deterministic_probability":1e-6,"#
             + r#""margin":0.33333334,"prediction_set":"3 7","#
@@ -269,6 +269,7 @@ fn metrics_are_written_with_the_keys_of_their_file() {
         mcdrop: "1.2.3".to_owned(),
         images: 3,
         items: 7,
+        items_without_label: [("id 255".to_owned(), 4)].into_iter().collect(),
         labels: Some(LabelsRecord {
             path: "/labels".to_owned(),
             ..LabelsRecord::default()
@@ -284,8 +285,9 @@ fn metrics_are_written_with_the_keys_of_their_file() {
         compact,
         "{\"mcdrop\":\"1.2.3\",\"images\":3,\"images_out_of_distribution\":0,\
          \"images_without_label\":0,\"images_failed\":0,\"items\":7,\
+         \"items_without_label\":{\"id255\":4},\
          \"labels\":{\"path\":\"/labels\",\"options\":{\"rename\":null,\"ignore_index\":null,\
-         \"reduce_zero_label\":false,\"label_colors\":null}},\"interval\":\"95%\",\
+         \"reduce_zero_label\":null,\"label_colors\":null}},\"interval\":\"95%\",\
          \"metrics\":{\"b.accuracy\":{\"value\":0.5,\"low\":null,\"high\":null},\
          \"a.auroc\":{\"value\":0.75,\"low\":0.5,\"high\":1.0,\
          \"less_deterministic\":{\"low\":0.0,\"high\":0.25},\"bin_error\":0.125}}}"

@@ -15,7 +15,9 @@ fn options_of_tune() -> Vec<(String, usize)> {
         of_predict.get_arguments().filter_map(Arg::get_long).collect();
     let values = |option: &Arg| {
         let most = option.get_num_args().map_or(1, |range| range.max_values());
-        if option.get_action().takes_values() { most } else { 0 }
+        let takes_words =
+            option.get_action().takes_values() && !option.is_require_equals_set();
+        if takes_words { most } else { 0 }
     };
     TuneArguments::augment_args(Command::new(""))
         .get_arguments()
