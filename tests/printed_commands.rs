@@ -53,7 +53,9 @@ fn commands_of_page(page: &str) -> Vec<String> {
 fn commands_of_help(help: &str) -> Vec<String> {
     let Some((_, examples)) = help.split_once("Examples:\n") else { return Vec::new() };
     let lines = examples.lines().take_while(|line| line.starts_with("  "));
-    lines.map(|line| line.trim().to_owned()).collect()
+    // An explanation stands apart by two spaces.
+    let commands = lines.filter_map(|line| line.trim().split("  ").next());
+    commands.map(str::to_owned).collect()
 }
 
 /// Commands in backquotes of the answers to misuse.
