@@ -70,7 +70,14 @@ impl LabelFiles {
     }
 
     fn with_endings(&self, name: &str) -> impl Iterator<Item = PathBuf> {
-        LABEL_ENDINGS.iter().map(move |ending| self.root.join(format!("{name}.{ending}")))
+        LABEL_ENDINGS.iter().map(move |ending| {
+            let path = self.root.join(format!("{name}.{ending}"));
+            // Not both: they are one file where names have no case.
+            if path.is_file() {
+                return path;
+            }
+            self.root.join(format!("{name}.{}", ending.to_ascii_uppercase()))
+        })
     }
 }
 

@@ -16,6 +16,7 @@ fn labels_lie_at_the_same_path_with_another_ending_or_as_renamed() {
         "five_mask.tif",
         "six_gt.png",
         "six_label.gif",
+        "seven.TIF",
     ] {
         fs::write(root.join(file), "").unwrap();
     }
@@ -26,6 +27,7 @@ fn labels_lie_at_the_same_path_with_another_ending_or_as_renamed() {
     assert_eq!(found("a/b/one.jpg").unwrap(), Path::new("a/b/one.png"));
     assert_eq!(found("a/two.jpg").unwrap(), Path::new("a/two.jpg.npy"));
     assert_eq!(found("three").unwrap(), Path::new("three.npy"));
+    assert_eq!(found("seven.jpg").unwrap(), Path::new("seven.TIF"));
     assert_eq!(found("five.jpg").unwrap(), Path::new("five_mask.tif"));
     assert!(found("six.jpg").unwrap_err().contains("could both be its label"));
     assert!(found("a/four.jpg").unwrap_err().contains("a/four.png|npy|tif"));
