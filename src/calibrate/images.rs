@@ -73,7 +73,9 @@ pub fn calibrate(
     let run = CalibrationRun { folder, labels, options, measure };
     let ScoredImages { images, missing, failed } = run.score_images(on_event)?;
     let mut left_out = LeftOut::default();
-    images.iter().for_each(|image| left_out.add(&image.left_out));
+    for image in &images {
+        left_out.add(&image.left_out);
+    }
     let mut calibration = Calibration {
         policy: Policy::new(prediction_settings(&folder.record)),
         images: images.len(),

@@ -110,7 +110,9 @@ impl LabelArguments {
             ));
         }
         let source = LabelSource::open(labels, folder, self.options(folder)?)?;
-        source.notes().iter().for_each(|note| terminal::note(note));
+        for note in source.notes() {
+            terminal::note(note);
+        }
         Ok(source)
     }
 
@@ -147,7 +149,9 @@ impl LabelArguments {
             ..LabelOptions::default()
         };
         let source = LabelSource::open_masks(masks, index, folder, options)?;
-        source.notes().iter().for_each(|note| terminal::note(note));
+        for note in source.notes() {
+            terminal::note(note);
+        }
         Ok(source)
     }
 

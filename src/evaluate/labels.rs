@@ -210,10 +210,8 @@ impl LabelMaps {
             Err(wanted) => return Ok(ImageLabels::Missing(wanted)),
         };
         let map = read_label_map(&file, self.colors.as_ref())?;
-        if self.is_cropped {
-            if (map.height, map.width) != image.size {
-                return Err(wrong_size(&file, (map.height, map.width), image.size));
-            }
+        if self.is_cropped && (map.height, map.width) != image.size {
+            return Err(wrong_size(&file, (map.height, map.width), image.size));
         }
         let shape = image.shape.filter(|_| !self.is_cropped);
         let map = geometry::upright(map, shape)

@@ -71,21 +71,13 @@ fn braced(replacement: &str) -> (String, Vec<String>) {
             rest = after;
             continue;
         }
-        let group = match braces {
-            Some((name, after)) => {
-                rest = after;
-                name
-            }
-            None => {
-                let (name, after) = rest.split_at(if digits > 0 { digits } else { word });
-                rest = after;
-                name
-            }
-        };
+        let at = if digits > 0 { digits } else { word };
+        let (group, after) = braces.unwrap_or_else(|| rest.split_at(at));
+        rest = after;
         if group.is_empty() {
             text.push_str("$$");
         } else {
-            text.push_str(&format!("${{{group}}}"));
+            text.extend(["${", group, "}"]);
             groups.push(group.to_owned());
         }
     }

@@ -58,7 +58,8 @@ fn equal_channels(pixels: &[[u8; 3]]) -> Result<Vec<u32>, Refusal> {
     let levels: Option<Vec<u32>> = pixels.iter().map(level).collect();
     levels.ok_or_else(|| {
         let found: HashSet<_> = pixels.iter().filter(|p| level(p).is_none()).collect();
-        let mut found: Vec<String> = found.into_iter().map(hexadecimal).collect();
+        let mut found: Vec<String> =
+            found.into_iter().copied().map(hexadecimal).collect();
         found.sort();
         let more = if found.len() > 8 { ", ..." } else { "" };
         found.truncate(8);
@@ -69,7 +70,7 @@ fn equal_channels(pixels: &[[u8; 3]]) -> Result<Vec<u32>, Refusal> {
     })
 }
 
-fn hexadecimal([red, green, blue]: &[u8; 3]) -> String {
+fn hexadecimal([red, green, blue]: [u8; 3]) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
@@ -117,7 +118,7 @@ impl ColorConverter<'_> {
             let id = id.or_else(|| self.is_lossy.then(|| self.nearest(color)).flatten());
             ids.push(id.ok_or_else(|| {
                 let (x, y) = (ids.len() % width.max(1), ids.len() / width.max(1));
-                let color = hexadecimal(&color);
+                let color = hexadecimal(color);
                 Refusal::new(
                     format!("{color} at column {x}, row {y} is not the color of a class"),
                     "give this color a line in the file of `label_colors`: of a class, or with \
@@ -156,7 +157,9 @@ impl Pixels {
         let is_bitmap = indices.iter().all(|index| *index <= 1)
             && levels.iter().all(|level| [0, 255].contains(level));
         let white = if is_bitmap { 1 } else { 255 };
-        levels.iter_mut().for_each(|level| *level = *level * white / 255);
+        for level in &mut levels {
+            *level = *level * white / 255;
+        }
         Self::Levels { levels, white }
     }
 }
