@@ -28,7 +28,7 @@ pub(super) fn message(source: &Error, access: Access) -> String {
 
 /// Returns the hint, if this kind of error has one.
 pub(super) fn hint(source: &Error, access: Access) -> Option<&'static str> {
-    if source.get_ref().is_some_and(|inner| inner.is::<RefusedEntry>()) {
+    if source.get_ref().and_then(|inner| inner.downcast_ref::<RefusedEntry>()).is_some() {
         return Some("remove it, or choose another folder");
     }
     meaning(source, access).map(|(_, hint)| hint)

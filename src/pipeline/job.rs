@@ -30,6 +30,7 @@ pub struct Job {
 
 /// Files that a run writes.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each kind of file is written or not")]
 pub struct OutputOptions {
     /// Measures of the table of images.
     pub measures: Vec<&'static Measure>,
