@@ -80,7 +80,7 @@ fn of_several_frames_the_first_is_read_and_a_line_reports_it() {
     assert!(ended.stderr.contains("2 images have several frames"), "{}", ended.stderr);
 }
 
-/// The values of a float array that NumPy can read, without its shape.
+/// The values of a float array that `NumPy` can read, without its shape.
 fn floats_of(path: &Path) -> Vec<f32> {
     let bytes = std::fs::read(path).unwrap();
     let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
