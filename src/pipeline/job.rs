@@ -29,7 +29,6 @@ pub struct Job {
 }
 
 /// Files that a run writes.
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each kind of file is written or not")]
 pub struct OutputOptions {
