@@ -68,7 +68,7 @@ fn a_folder_of_digits_gives_a_row_for_each_in_order_and_a_record() {
     assert_eq!(
         header,
         format!(
-            "path,width,height,class,class_name,probability,deterministic_class,\
+            "path,width,height,orientation,class,class_name,probability,deterministic_class,\
              deterministic_probability,{},samples,sha256,error",
             measures.join(",")
         )
@@ -194,9 +194,9 @@ fn deterministic_draws_no_sample() {
     let arguments = ["predict", &digits, "images", "-o", "out", "--deterministic"];
     assert_eq!(run(folder.path(), &arguments).code, 0);
     let row = &table(&folder.path().join("out"))[0];
-    assert_eq!(&row[5], &row[7], "probability is the deterministic one");
+    assert_eq!(&row[6], &row[8], "probability is the deterministic one");
     let number = |i: usize| row[i].parse::<f32>().unwrap();
-    assert!(number(10) < 1e-6, "no mutual information: {}", number(10));
+    assert!(number(11) < 1e-6, "no mutual information: {}", number(11));
     assert_eq!(&row[row.len() - 3], "0", "no samples");
 }
 

@@ -1,6 +1,6 @@
 //! Assembles the converted model: every draw of the plan in standard operators.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::conversion::{Conversion, DrawContext};
 use super::converted::{AddedInputs, Converted};
@@ -272,27 +272,4 @@ pub(super) fn raise_version(model: &mut proto::Model, graph: &mut proto::Graph) 
     graph.input.retain(|value| {
         value.name.as_deref().is_none_or(|name| !constants.contains(name))
     });
-}
-
-/// Replaces names of tensors, in subgraphs too.
-pub(super) fn rename(node: &mut proto::Node, new: &HashMap<String, String>) {
-    for name in node.input.iter_mut().chain(&mut node.output) {
-        if let Some(new) = new.get(name) {
-            name.clone_from(new);
-        }
-    }
-    if node.subgraphs().next().is_none() {
-        return;
-    }
-    for attribute in &mut node.attribute {
-        let held = attribute.subgraphs_mut();
-        for body in held {
-            body.node.iter_mut().for_each(|node| rename(node, new));
-            for output in &mut body.output {
-                if let Some(new) = output.name.as_ref().and_then(|name| new.get(name)) {
-                    output.name = Some(new.clone());
-                }
-            }
-        }
-    }
 }
