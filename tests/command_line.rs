@@ -78,7 +78,7 @@ fn a_folder_of_digits_gives_a_row_for_each_in_order_and_a_record() {
         rows.iter().map(|row| &row[0]).collect::<Vec<_>>(),
         ["a.png", "sub/b.png"]
     );
-    assert_eq!(rows.iter().map(|row| &row[3]).collect::<Vec<_>>(), ["0", "1"]);
+    assert_eq!(rows.iter().map(|row| &row[4]).collect::<Vec<_>>(), ["0", "1"]);
     let record: serde_json::Value =
         serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
     assert_eq!(record["sampling"]["samples"], 31);

@@ -35,8 +35,8 @@ pub(super) struct IdMapping {
 /// The ids of the object, class 1 of two classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ObjectRule {
-    /// 255 is the object and 0 the background.
-    White,
+    /// This id is the object, and 0 the background.
+    Id(u32),
     /// Ids from 128 on are the object: levels that lossy compression has changed.
     Bright,
 }
@@ -168,12 +168,15 @@ impl IdMapping {
         let mut mapping = Self {
             ignored: others.copied().collect(),
             reduce_zero: false,
-            object: None,
-            n_classes: usize::from(u16::MAX),
+            object: Some(ObjectRule::Id(index)),
+            n_classes: 2,
         };
         let mut note = None;
-        if index == 1 && !survey.ids.contains_key(&1) {
-            (mapping.object, note) = object_rule(survey).unzip();
+        if index == 1
+            && !survey.ids.contains_key(&1)
+            && let Some((rule, line)) = object_rule(survey)
+        {
+            (mapping.object, note) = (Some(rule), Some(line));
         }
         let fits = |id: &u32| matches!(mapping.meaning(*id), Meaning::Class(_));
         if survey.n_files > 0 && !survey.ids.keys().any(fits) {
@@ -212,7 +215,9 @@ impl IdMapping {
             return Meaning::LeftOut(LeftOutReason::VoidColor);
         }
         match (self.object, id) {
-            (Some(ObjectRule::White), USUALLY_IGNORED) => return Meaning::Class(1),
+            (Some(ObjectRule::Id(object)), id) if id == object => {
+                return Meaning::Class(1);
+            }
             (Some(ObjectRule::Bright), id) => {
                 return Meaning::Class(u16::from(id >= 128));
             }
@@ -310,7 +315,8 @@ fn object_rule(survey: &IdSurvey) -> Option<(ObjectRule, String)> {
     let has_white = ids.contains_key(&USUALLY_IGNORED);
     if has_white && ids.keys().all(|id| [0, USUALLY_IGNORED, VOID].contains(id)) {
         let line = "the label maps contain 0 and 255: 255 is the object, class 1";
-        return (ids.len() > 1).then(|| (ObjectRule::White, line.to_owned()));
+        return (ids.len() > 1)
+            .then(|| (ObjectRule::Id(USUALLY_IGNORED), line.to_owned()));
     }
     let is_lossy = survey.n_lossy == survey.n_files && survey.n_files > 0;
     let is_bright = ids.keys().any(|id| (200..256).contains(id));
@@ -389,6 +395,19 @@ mod tests {
         assert!(note.unwrap().contains("with loss"));
         assert_eq!(mapping.classes(&[0, 3, 131, 250, 255]).unwrap().0, [0, 0, 1, 1, 1]);
         assert!(IdMapping::decide(&survey, &IdOptions::default(), 3).is_err());
+    }
+
+    #[test]
+    fn of_masks_the_given_id_is_outside_and_others_are_left_out() {
+        let (mapping, note) = IdMapping::of_masks(&survey(&[&[0, 1, 255]]), 255).unwrap();
+        assert_eq!(note, None);
+        let (classes, left_out) = mapping.classes(&[0, 1, 255]).unwrap();
+        assert_eq!((classes, left_out.total()), (vec![0, ClassMap::NONE, 1], 1));
+        let (mapping, note) = IdMapping::of_masks(&survey(&[&[0, 255]]), 1).unwrap();
+        assert!(note.unwrap().contains("255 is the object"));
+        assert_eq!(mapping.classes(&[0, 255]).unwrap().0, [0, 1]);
+        let error = IdMapping::of_masks(&survey(&[&[7, 9]]), 1).unwrap_err();
+        assert!(error.to_string().contains("found 7 (50.0 %), 9 (50.0 %)"), "{error}");
     }
 
     proptest! {
