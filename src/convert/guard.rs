@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::generator::{absorb, halves, squares};
 use crate::onnx::ElementType::{Bf16, F16, F32, F64, I64};
-use crate::onnx::build::{NodeBuilder, initializer};
+use crate::onnx::build::{NodeBuilder, initializer, rename_tensors};
 use crate::onnx::{ElementType, proto};
 use crate::random;
 
@@ -79,7 +79,7 @@ impl Guard {
                 otherwise: otherwise.name().to_owned(),
             });
         }
-        graph.node.iter_mut().for_each(|node| rename(node, &new));
+        graph.node.iter_mut().for_each(|node| rename_tensors(node, &new));
         graph.node.append(&mut b.take());
         Self { passes, outputs }
     }
@@ -200,27 +200,4 @@ fn zero(b: &mut NodeBuilder, source: &GuardSource) -> String {
     }
     let one = b.int(1);
     b.op("Mod", &[&value, &one])
-}
-
-/// Replaces names of tensors, in subgraphs too.
-fn rename(node: &mut proto::Node, new: &HashMap<String, String>) {
-    for name in node.input.iter_mut().chain(&mut node.output) {
-        if let Some(new) = new.get(name) {
-            name.clone_from(new);
-        }
-    }
-    if node.subgraphs().next().is_none() {
-        return;
-    }
-    for attribute in &mut node.attribute {
-        let held = attribute.subgraphs_mut();
-        for body in held {
-            body.node.iter_mut().for_each(|node| rename(node, new));
-            for output in &mut body.output {
-                if let Some(new) = output.name.as_ref().and_then(|name| new.get(name)) {
-                    output.name = Some(new.clone());
-                }
-            }
-        }
-    }
 }

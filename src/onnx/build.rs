@@ -325,3 +325,26 @@ pub(crate) fn initializer(
 ) -> proto::Tensor {
     proto::Tensor::from_bytes(element_type, sizes, content).named(name)
 }
+
+/// Replaces names of tensors, in subgraphs too.
+pub(crate) fn rename_tensors(node: &mut proto::Node, new: &HashMap<String, String>) {
+    for name in node.input.iter_mut().chain(&mut node.output) {
+        if let Some(new) = new.get(name) {
+            name.clone_from(new);
+        }
+    }
+    if node.subgraphs().next().is_none() {
+        return;
+    }
+    for attribute in &mut node.attribute {
+        let held = attribute.subgraphs_mut();
+        for body in held {
+            body.node.iter_mut().for_each(|node| rename_tensors(node, new));
+            for output in &mut body.output {
+                if let Some(new) = output.name.as_ref().and_then(|name| new.get(name)) {
+                    output.name = Some(new.clone());
+                }
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::EmbeddedSamplingOptions;
 use crate::convert::assemble::{
-    FIRST_OPSET, SharedTensors, raise_version, remove_unread, rename,
+    FIRST_OPSET, SharedTensors, raise_version, remove_unread,
 };
 use crate::convert::conversion::Conversion;
 use crate::convert::draw_location::draw_locations;
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::graph::{EMBEDDED_SAMPLING, SiteAxis};
 use crate::measure::onnx_form::{MeasureGraph, SumTensors};
 use crate::onnx::ElementType::{Bool, F32, F64, I64};
-use crate::onnx::build::{NodeBuilder, UniqueNames};
+use crate::onnx::build::{NodeBuilder, UniqueNames, rename_tensors};
 use crate::onnx::{ElementType, captured_names, declared, proto};
 use crate::sampling::{CutLayout, ProbedModel};
 use crate::sums::{Needs, ScoreKind};
@@ -250,7 +250,7 @@ impl Assembly<'_> {
         let mut shared = SharedTensors::build(&mut self.b, &self.conversion, &inputs);
         let mut all = self.b.take();
         for node in &mut nodes {
-            rename(node, grown);
+            rename_tensors(node, grown);
         }
         shared.replace(&mut self.b, &self.conversion, &mut nodes);
         all.append(&mut nodes);
