@@ -116,7 +116,23 @@ impl Scene {
         }
         run(root, "mcdrop calibrate out --labels labels -o policy.toml --keep 0.9");
         run(root, "cp -r out pristine");
-        rest(root, b"modeJ\x01\x01");
+        scene
+    }
+
+    /// A segmentation whose model has several places for dropout, and none that is live.
+    fn of_streets() -> Self {
+        let scene = Self { folder: tempfile::tempdir().unwrap() };
+        let root = scene.path();
+        for ending in ["onnx", "toml"] {
+            let file = format!("models/streets.{ending}");
+            fs::copy(fixture::path(&file), root.join(format!("model.{ending}"))).unwrap();
+        }
+        for (folder, from) in [("val", "images"), ("labels", "labels")] {
+            fs::create_dir(root.join(folder)).unwrap();
+            let from = fixture::path(&format!("fixtures/streets/{from}/street_00.png"));
+            fs::copy(from, root.join(folder).join("street_00.png")).unwrap();
+        }
+        rest(root, b"\x10\x09J\x01\x01");
         scene
     }
 
@@ -183,8 +199,15 @@ fn bands(folder: &Path) {
     }
 }
 
+struct Scenes {
+    maps: Scene,
+    images: Scene,
+    streets: Scene,
+}
+
 /// Runs a command in its scene: what it writes is removed before.
-fn check(maps: &Scene, images: &Scene, line: &str) {
+fn check(scenes: &Scenes, line: &str) {
+    let Scenes { maps, images, streets } = scenes;
     let line = line.replace("/opt/onnxruntime/lib", "\"$ORT_DYLIB_PATH\"");
     if line.contains("| man -l") && !shell(maps.path(), "command -v man").status.success()
     {
@@ -199,6 +222,7 @@ fn check(maps: &Scene, images: &Scene, line: &str) {
     let root = match () {
         () if line.starts_with("find .") => &few,
         () if of_classes => images.path(),
+        () if line.contains("--places") => streets.path(),
         () => maps.path(),
     };
     // The image folder of the documents, and a model without dropout where it is inserted.
@@ -262,10 +286,13 @@ fn every_printed_command_runs_as_printed() {
     // In their order: a page shows a command before another reads its results.
     let mut seen = BTreeSet::new();
     commands.retain(|line| seen.insert(line.clone()));
-    let maps = Scene::of_maps(N_IMAGES);
-    let images = Scene::of_images();
+    let scenes = Scenes {
+        maps: Scene::of_maps(N_IMAGES),
+        images: Scene::of_images(),
+        streets: Scene::of_streets(),
+    };
     for line in &commands {
-        check(&maps, &images, line);
+        check(&scenes, line);
     }
 }
 
