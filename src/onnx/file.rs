@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, Result};
 
 /// Largest model file that is read into memory. Larger ones contain weights, which stay in the file.
-const MOST_READ: u64 = 64 << 20;
+const MOST_READ: u64 = 16 << 20;
 
 /// Opens a regular file; anything else might block or never end.
 fn open(path: &Path) -> Result<(File, u64)> {
