@@ -31,6 +31,7 @@ const DEEPEST: usize = 200;
 #[derive(Debug, Clone)]
 pub(super) struct ConfinedFolder {
     root: Arc<Dir>,
+    path: Arc<Path>,
 }
 
 /// An entry of a folder: the handle of the folder, and the name of the entry.
@@ -45,7 +46,7 @@ impl ConfinedFolder {
         // An empty path is the working directory.
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let root = Dir::open_ambient_dir(path, ambient_authority())?;
-        Ok(Self { root: Arc::new(root) })
+        Ok(Self { root: Arc::new(root), path: path.into() })
     }
 
     /// Opens the regular file at `relative`.
@@ -66,7 +67,12 @@ impl ConfinedFolder {
     }
 
     /// Creates a temporary file in the folder of `relative`, and the missing folders.
+    ///
+    /// # Errors
+    /// Fails with `NotFound` if the folder was moved or removed: its handle would still accept
+    /// files, which nobody would find.
     pub(super) fn temporary(&self, relative: &str) -> io::Result<TemporaryFile> {
+        std::fs::metadata(&self.path)?;
         let entry = self.entry(relative, true)?;
         entry.refuse_irregular()?;
         TemporaryFile::create(entry.folder)
