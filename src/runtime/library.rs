@@ -43,7 +43,7 @@ impl Runtime {
     /// active virtual or conda environment; the folder of the executable; the set-up folder `.ort` of
     /// the checkout that the executable was built in; the system's loader by name. Beside the
     /// executable and in the checkout, a library is loaded only if no other user can have put it
-    /// there ([`ownership`]). The working directory and the folders of models and images are never
+    /// there (`ownership`). The working directory and the folders of models and images are never
     /// searched, and no other program is run.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ const LARGEST_MULTIPLE: usize = u16::MAX as usize;
 /// documentation.
 ///
 /// A row becomes a field of [`Options`], a field of [`PartialConfig`], a key of the sidecar, and
-/// a function of [`ConfigStack`] that finds the value in effect ([`accessor`]).
+/// a function of [`ConfigStack`] that finds the value in effect (`accessor`).
 macro_rules! settings {
     ($($(#[$doc:meta])* $key:ident: $type:ty = $kind:ident $(($default:expr))?,)+) => {
         /// Preprocessing options. They win over configuration files; `None` leaves a setting to
