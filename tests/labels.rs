@@ -251,6 +251,15 @@ fn void_colors_count_as_no_label() {
         "{messages}"
     );
 
+    // The 12th color of CamVid, black, is a class only of models with 12 classes.
+    let camvid = [[128, 128, 128], [128, 0, 0], [192, 192, 128], [0, 0, 0]];
+    let picture = |x: u32, _: u32| Rgb(camvid[(x % 4) as usize]);
+    fs::create_dir(scene.path().join("camvid")).unwrap();
+    let file = scene.path().join("camvid/0.png");
+    RgbImage::from_fn(SIZE.0, SIZE.1, picture).save(file).unwrap();
+    let (eleven, _) = scene.evaluate("camvid", &["--label-colors", "camvid"]);
+    assert_eq!(eleven["metrics"], expected["metrics"]);
+
     let lines = "128,64,128\n244,35,232\n70,70,70\n";
     let file = scene.path().join("colors.txt");
     fs::write(&file, format!("{lines}void #000000\n")).unwrap();
@@ -334,6 +343,52 @@ fn every_file_format_of_a_label_map_gives_the_same_ids() {
     assert!(n_ids >= 20 && n_masks >= 6, "{n_ids} {n_masks}");
     let lossy = read(&folder.join("white.jpg"));
     assert!(lossy.is_lossy && lossy.ids.iter().any(|id| ![0, 255].contains(id)));
+}
+
+#[test]
+fn pixels_that_are_left_out_of_masks_are_counted_apart_from_labels() {
+    let scene = Scene::new("logits", &["0.png"], SIZE);
+    scene.label("masks/0.png", SIZE, |x, _| [0, 1, 7, 1][(x % 4) as usize]);
+    scene.label("labels/0.png", SIZE, |x, _| [0, 1, 2, 255][(x % 4) as usize]);
+    let output = scene.run(&["evaluate", "out", "--ood-masks", "masks"]);
+    let messages = text(&output.stderr);
+    assert!(output.status.success(), "{messages}");
+    let of_masks =
+        "25.0 % of the pixels are neither in nor out of distribution in the masks (id 7)";
+    assert!(messages.contains(of_masks), "{messages}");
+    assert!(
+        !messages.contains("label)") && !messages.contains("every pixel"),
+        "{messages}"
+    );
+    let (_, messages) = scene.evaluate("labels", &["--ood-masks", "masks"]);
+    assert!(messages.contains(of_masks), "{messages}");
+    assert!(
+        messages.contains("25.0 % of the pixels have no label (id 255)"),
+        "{messages}"
+    );
+}
+
+#[test]
+fn labels_are_opened_once_for_all_choices_of_a_tuning() {
+    let scene = Scene::new("one-channel", &["0.png"], SIZE);
+    scene.label("white/0.png", SIZE, |x, y| 255 * u8::from(is_object(x, y)));
+    let model = fixture::path("fixtures/heads/one-channel.onnx");
+    let output = scene.run(&[
+        "tune",
+        model.to_str().unwrap(),
+        "images",
+        "--labels",
+        "white",
+        "--ratios",
+        "0.1,0.2",
+        "--preset",
+        "unit",
+        "--samples",
+        "4",
+    ]);
+    let messages = text(&output.stderr);
+    assert!(output.status.success(), "{messages}");
+    assert_eq!(messages.matches("255 is the object").count(), 1, "{messages}");
 }
 
 #[test]

@@ -8,9 +8,7 @@ use crate::evaluate::{
     EvaluationEvent, ImageLabels, KeptArrays, LabelSource, LeftOut, PredictionFolder,
     for_each_image,
 };
-use crate::metric::{
-    IGNORED, PredictedClasses, check_labels, deterministic_scores, predicted_classes,
-};
+use crate::metric::{IGNORED, PredictedClasses, deterministic_scores, predicted_classes};
 use crate::policy::{ImageScore, Policy, Threshold, prediction_settings};
 use crate::random::image_key;
 
@@ -130,7 +128,6 @@ impl CalibrationRun<'_> {
                         return Ok(OpenedImage::Missing(wanted));
                     }
                     ImageLabels::Classes { classes, left_out: without } => {
-                        check_labels(id, arrays.size.1, &classes, self.folder.n_classes)?;
                         left_out = without;
                         Some(classes)
                     }

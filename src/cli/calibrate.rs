@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::labels::{LabelArguments, tell};
+use super::labels::{LabelArguments, print_unlabeled, tell};
 use super::names;
 use super::{End, terminal};
 use crate::calibrate::{
@@ -98,7 +98,8 @@ enum MethodName {
 pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
     let options = arguments.options()?;
     let folder = PredictionFolder::open(&arguments.folder)?;
-    let open = |labels: &PathBuf| arguments.label.open(labels, &folder);
+    let threads = options.threads;
+    let open = |labels: &PathBuf| arguments.label.open(labels, &folder, threads);
     let labels = arguments.labels.as_ref().map(open).transpose()?;
     arguments.refuse_idle(folder.task)?;
     let calibration =
@@ -112,7 +113,7 @@ pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
         arguments.output.display()
     ));
     if labels.is_some() && folder.task.has_maps() {
-        terminal::note(&calibration.left_out.describe(calibration.items));
+        print_unlabeled(&calibration.left_out, calibration.items);
     }
     let all_counted = calibration.missing + calibration.failed == 0;
     Ok(if all_counted { End::Done } else { End::SomeImagesFailed })

@@ -3,11 +3,11 @@
 mod table;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use clap::Args;
 
-use super::labels::{LabelArguments, tell};
+use super::labels::{LabelArguments, print_unlabeled, tell};
 use super::run::{Run, RunArguments};
 use super::sites::SiteArguments;
 use super::{End, predict, terminal};
@@ -102,7 +102,7 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
         evaluate::evaluate(&folder, &truth, ood.as_ref(), threads, &mut |event| {
             tell(&event);
         })?;
-    report(&folder, &result, arguments.recorded_labels(folder.path()))
+    report(&folder, &result, arguments)
 }
 
 /// Predicts and evaluates in one pass.
@@ -139,18 +139,23 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warning_with_hint(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &result, arguments.recorded_labels(folder.path()))?;
+    let counted_end = report(&folder, &result, arguments)?;
     Ok(if end == End::Done { counted_end } else { end })
 }
 
 impl EvaluateArguments {
     fn truth(&self, folder: &PredictionFolder) -> Result<GroundTruth> {
         let labels = self.labels.as_deref();
+        let threads = self.run.machine.threads();
         let masks = self.ood_masks.as_deref();
         Ok(GroundTruth {
-            labels: labels.map(|labels| self.label.open(labels, folder)).transpose()?,
+            labels: labels
+                .map(|labels| self.label.open(labels, folder, threads).map(Arc::new))
+                .transpose()?,
             masks: masks
-                .map(|masks| self.label.open_masks(masks, self.ood_index, folder))
+                .map(|masks| {
+                    self.label.open_masks(masks, self.ood_index, folder, threads)
+                })
                 .transpose()?,
         })
     }
@@ -165,9 +170,9 @@ impl EvaluateArguments {
 fn report(
     folder: &PredictionFolder,
     result: &EvaluationResult,
-    labels: Option<LabelsRecord>,
+    arguments: &EvaluateArguments,
 ) -> Result<End> {
-    evaluate::write(folder, result, labels)?;
+    evaluate::write(folder, result, arguments.recorded_labels(folder.path()))?;
     terminal::line(&table::table(result));
     let items = result.evaluation.n_items();
     let n_images = result.evaluation.n_images().0;
@@ -181,8 +186,12 @@ fn report(
         result.evaluation.n_images().0,
         folder.path().join(METRICS_FILE).display()
     ));
-    if folder.task.has_maps() {
-        terminal::note(&result.left_out.describe(items));
+    if folder.task.has_maps() && arguments.labels.is_some() {
+        print_unlabeled(&result.left_out, items);
+    }
+    let of_masks = "are neither in nor out of distribution in the masks";
+    if let Some(line) = result.mask_left_out.describe(result.n_mask_pixels, of_masks) {
+        terminal::note(&line);
     }
     if folder.path().join(PAGE).exists() {
         let folder = folder.path().display();

@@ -8,12 +8,12 @@ use clap::{Args, Command, Id};
 use super::terminal;
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    EvaluationEvent, IdOptions, LabelOptions, LabelRename, LabelSource, PredictionFolder,
+    EvaluationEvent, IdOptions, LabelOptions, LabelRename, LabelSource, LeftOut,
+    PredictionFolder,
 };
 use crate::input::label::{LabelColors, VOID};
 use crate::palette::Palette;
 use crate::record::{LabelOptionsRecord, LabelsRecord, path_of_record, recorded_path};
-use crate::sampling::SamplingOptions;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Labels")]
@@ -85,6 +85,7 @@ impl LabelArguments {
         &self,
         labels: &Path,
         folder: &PredictionFolder,
+        threads: usize,
     ) -> Result<LabelSource> {
         let of_maps = [
             ("--ignore-index", self.ignore_index.is_some()),
@@ -109,7 +110,7 @@ impl LabelArguments {
                     .unwrap_or_default()
             ));
         }
-        let source = LabelSource::open(labels, folder, self.options(folder)?)?;
+        let source = LabelSource::open(labels, folder, self.options(folder, threads)?)?;
         for note in source.notes() {
             terminal::note(note);
         }
@@ -117,7 +118,7 @@ impl LabelArguments {
     }
 
     /// Returns the options of the source of labels of a folder.
-    fn options(&self, folder: &PredictionFolder) -> Result<LabelOptions> {
+    fn options(&self, folder: &PredictionFolder, threads: usize) -> Result<LabelOptions> {
         Ok(LabelOptions {
             rename: self.rename()?,
             ids: IdOptions {
@@ -126,8 +127,8 @@ impl LabelArguments {
                     .reduce_zero_label
                     .or(folder.record.reduces_zero_label()),
             },
-            colors: self.colors()?,
-            threads: SamplingOptions::default().threads,
+            colors: self.colors(folder.n_classes)?,
+            threads,
         })
     }
 
@@ -137,17 +138,15 @@ impl LabelArguments {
         masks: &Path,
         index: u16,
         folder: &PredictionFolder,
+        threads: usize,
     ) -> Result<LabelSource> {
         if !folder.task.has_maps() {
             let message = "applies to pixels, but this is a classification";
             return Err(Error::setting("--ood-masks", message)
                 .with_hint("use predictions of out-of-distribution images: --ood OUT"));
         }
-        let options = LabelOptions {
-            rename: self.rename()?,
-            threads: SamplingOptions::default().threads,
-            ..LabelOptions::default()
-        };
+        let options =
+            LabelOptions { rename: self.rename()?, threads, ..LabelOptions::default() };
         let source = LabelSource::open_masks(masks, index, folder, options)?;
         for note in source.notes() {
             terminal::note(note);
@@ -162,7 +161,7 @@ impl LabelArguments {
         }
     }
 
-    fn colors(&self) -> Result<Option<LabelColors>> {
+    fn colors(&self, n_classes: usize) -> Result<Option<LabelColors>> {
         let Some(typed) = &self.label_colors else { return Ok(None) };
         let palette = Palette::by_name(typed).or_else(|_| {
             // A device would never end.
@@ -179,12 +178,26 @@ impl LabelArguments {
                 )
             })
         })?;
-        let void = palette.void_colors().iter().map(|color| (*color, VOID));
-        let classes = 0..u16::try_from(palette.colors().len()).unwrap_or(u16::MAX);
-        // Of equal colors, the first class counts.
-        let classes = classes.rev().map(|class| (palette.color(class), u32::from(class)));
-        Ok(Some(void.chain(classes).collect()))
+        let mut colors = LabelColors::new();
+        for (class, color) in (0..).zip(palette.colors()) {
+            // Of equal colors, the first class counts.
+            colors.entry(*color).or_insert(class);
+        }
+        for color in palette.void_colors() {
+            // A class that the model has keeps its color.
+            let id = colors.entry(*color).or_insert(VOID);
+            if *id as usize >= n_classes {
+                *id = VOID;
+            }
+        }
+        Ok(Some(colors))
     }
+}
+
+/// Prints the share of pixels without a label, of which `labeled` have one.
+pub(super) fn print_unlabeled(left_out: &LeftOut, labeled: u64) {
+    let line = left_out.describe(labeled, "have no label");
+    terminal::note(&line.as_deref().unwrap_or("every pixel has a label"));
 }
 
 /// Prints the images that are left out, with the reason.

@@ -52,7 +52,8 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
         (None, None) => None,
     };
     let open = labels.map(|(labels, options)| {
-        move |folder: &PredictionFolder| options.open(labels, folder)
+        let threads = SamplingOptions::default().threads;
+        move |folder: &PredictionFolder| options.open(labels, folder, threads)
     });
     let options = Options {
         images: arguments.images.as_deref(),

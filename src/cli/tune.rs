@@ -4,6 +4,7 @@ mod command;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 
@@ -14,7 +15,7 @@ use super::run::{Run, RunArguments};
 use super::{End, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    EvaluationEvent, GroundTruth, PredictionFolder, StreamingEvaluation,
+    EvaluationEvent, GroundTruth, LabelSource, PredictionFolder, StreamingEvaluation,
 };
 use crate::graph::{self, InsertionPoint, SiteOptions};
 use crate::input::{Source, list_images};
@@ -87,7 +88,7 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
         verbose: false,
         jsonl: false,
     };
-    let tuning = Tuning { arguments, runtime, model, run };
+    let tuning = Tuning { arguments, runtime, model, run, labels: OnceLock::new() };
     let most_lost = arguments.most_lost;
     let first =
         choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
@@ -199,6 +200,8 @@ struct Tuning<'a> {
     runtime: Runtime,
     model: Model,
     run: Run<'a>,
+    /// The labels, once they are opened.
+    labels: OnceLock<Arc<LabelSource>>,
 }
 
 /// Result of a run.
@@ -221,9 +224,19 @@ impl Tuning<'_> {
         self.evaluated(Setup { plan, preprocessing }, &job)
     }
 
+    /// Opens the labels, which are those of every choice, at the first one.
+    fn labels(&self, folder: &PredictionFolder) -> Result<Arc<LabelSource>> {
+        if let Some(labels) = self.labels.get() {
+            return Ok(Arc::clone(labels));
+        }
+        let TuneArguments { label, labels, run, .. } = self.arguments;
+        let labels = Arc::new(label.open(labels, folder, run.machine.threads())?);
+        Ok(Arc::clone(self.labels.get_or_init(|| labels)))
+    }
+
     fn evaluated(&self, setup: Setup, job: &Job) -> Result<Tried> {
         let open_truth = |folder: &PredictionFolder| {
-            let labels = Some(self.arguments.label.open(&self.arguments.labels, folder)?);
+            let labels = Some(self.labels(folder)?);
             Ok(GroundTruth { labels, masks: None })
         };
         let ignore = |_: &EvaluationEvent<'_>| {};

@@ -1,6 +1,7 @@
 //! The evaluator, which adds images up, and the evaluation of a folder on several threads.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
@@ -47,8 +48,12 @@ pub struct EvaluationResult {
     pub missing: usize,
     /// Number of images whose label or prediction cannot be used.
     pub failed: usize,
-    /// Pixels of the evaluated images that have no label.
+    /// Pixels of the evaluated images that have no label, if there are labels.
     pub left_out: LeftOut,
+    /// Pixels of the masks that are neither inside nor outside the distribution.
+    pub mask_left_out: LeftOut,
+    /// Number of pixels of the masks that are one of both.
+    pub n_mask_pixels: u64,
 }
 
 impl EvaluationResult {
@@ -62,7 +67,7 @@ impl EvaluationResult {
 #[derive(Debug, Default)]
 pub struct GroundTruth {
     /// True classes; `None` if no item has a label.
-    pub labels: Option<LabelSource>,
+    pub labels: Option<Arc<LabelSource>>,
     /// Masks of the pixels outside the distribution ([`LabelSource::open_masks`]): class 1 is
     /// outside, class 0 inside.
     pub masks: Option<LabelSource>,
@@ -70,12 +75,20 @@ pub struct GroundTruth {
 
 /// Summary of an image, or the reason why there is none.
 pub(super) enum SummaryOutcome {
-    Done {
-        summary: Box<ImageSummary>,
-        left_out: LeftOut,
-    },
+    Done(Box<SummarizedImage>),
     /// The image has no label; the string names what was expected.
     Missing(String),
+}
+
+/// A summary, and the pixels of the image that do not count.
+pub(super) struct SummarizedImage {
+    summary: ImageSummary,
+    /// Pixels without a label.
+    left_out: LeftOut,
+    /// Pixels that are left out of the mask.
+    mask_left_out: LeftOut,
+    /// Number of the other pixels of the mask.
+    n_mask_pixels: u64,
 }
 
 /// Adds up the summaries of images.
@@ -84,6 +97,8 @@ pub(super) struct Evaluator {
     missing: usize,
     failed: usize,
     left_out: LeftOut,
+    mask_left_out: LeftOut,
+    n_mask_pixels: u64,
 }
 
 impl Evaluator {
@@ -93,6 +108,8 @@ impl Evaluator {
             missing: 0,
             failed: 0,
             left_out: LeftOut::default(),
+            mask_left_out: LeftOut::default(),
+            n_mask_pixels: 0,
         }
     }
 
@@ -105,9 +122,11 @@ impl Evaluator {
     ) {
         let added = summary.and_then(|summary| match summary {
             SummaryOutcome::Missing(wanted) => Ok(Some(wanted)),
-            SummaryOutcome::Done { summary, left_out } => {
-                self.evaluation.add(*summary)?;
-                self.left_out.add(&left_out);
+            SummaryOutcome::Done(image) => {
+                self.evaluation.add(image.summary)?;
+                self.left_out.add(&image.left_out);
+                self.mask_left_out.add(&image.mask_left_out);
+                self.n_mask_pixels += image.n_mask_pixels;
                 Ok(None)
             }
         });
@@ -133,7 +152,7 @@ impl Evaluator {
     ) {
         let added = summary.and_then(|summary| match summary {
             SummaryOutcome::Missing(_) => Ok(()),
-            SummaryOutcome::Done { summary, .. } => self.evaluation.add_outside(*summary),
+            SummaryOutcome::Done(image) => self.evaluation.add_outside(image.summary),
         });
         if let Err(error) = added {
             self.failed += 1;
@@ -157,8 +176,15 @@ impl Evaluator {
                 .with_hint("if label names differ from image names, set `match`"));
         }
         let metrics = self.evaluation.metrics();
-        let Self { evaluation, missing, failed, left_out } = self;
-        Ok(EvaluationResult { evaluation, metrics, missing, failed, left_out })
+        Ok(EvaluationResult {
+            evaluation: self.evaluation,
+            metrics,
+            missing: self.missing,
+            failed: self.failed,
+            left_out: self.left_out,
+            mask_left_out: self.mask_left_out,
+            n_mask_pixels: self.n_mask_pixels,
+        })
     }
 }
 
@@ -269,13 +295,13 @@ pub(super) fn summarize(
     spec: &EvaluationSpec,
 ) -> Result<SummaryOutcome> {
     let (height, width) = prediction.size;
-    let mut left_out = LeftOut::default();
+    let (mut left_out, mut mask_left_out) = (LeftOut::default(), LeftOut::default());
     let labels = match &truth.labels {
         None => vec![IGNORED; height * width],
         Some(source) => match source.labels(image)? {
             ImageLabels::Missing(wanted) => return Ok(SummaryOutcome::Missing(wanted)),
             ImageLabels::Classes { classes, left_out: without } => {
-                left_out.add(&without);
+                left_out = without;
                 classes
             }
         },
@@ -286,9 +312,7 @@ pub(super) fn summarize(
         Some(masks) => match masks.labels(image)? {
             ImageLabels::Missing(wanted) => return Ok(SummaryOutcome::Missing(wanted)),
             ImageLabels::Classes { classes, left_out: without } => {
-                if truth.labels.is_none() {
-                    left_out.add(&without);
-                }
+                mask_left_out = without;
                 classes.into_iter().map(mask_value).collect()
             }
         },
@@ -303,8 +327,14 @@ pub(super) fn summarize(
         deterministic: Some(prediction.deterministic),
         mask: spec.has_masks().then_some(&mask[..]),
     };
-    let summary = Box::new(ImageSummary::new(&input, spec)?);
-    Ok(SummaryOutcome::Done { summary, left_out })
+    let n_mask_pixels = mask.iter().filter(|value| **value != NO_MASK).count() as u64;
+    let summary = ImageSummary::new(&input, spec)?;
+    Ok(SummaryOutcome::Done(Box::new(SummarizedImage {
+        summary,
+        left_out,
+        mask_left_out,
+        n_mask_pixels,
+    })))
 }
 
 /// Converts a class of a mask: 0 is inside, 1 outside, and pixels without a class do not count.

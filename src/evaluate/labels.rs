@@ -113,6 +113,11 @@ impl LabelSource {
             (Item::Image, false) => {
                 LabelTable::open(path, folder, options.rename).map(Self::Table)
             }
+            (Item::Image, true) if options.rename.is_some() => {
+                let message =
+                    "applies to a table or to label maps, but each folder is a class";
+                Err(Error::setting("match", message).with_hint("leave it out"))
+            }
             (Item::Image, true) => {
                 Ok(Self::Folders { classes: table::class_folders(path, folder)? })
             }

@@ -51,26 +51,22 @@ impl LeftOut {
         self.0.iter().map(|(reason, n)| (*reason, *n))
     }
 
-    /// Describes the pixels as shares of all pixels, of which `labeled` have a label:
-    /// `3.1 % of the pixels have no label (id 255)`.
-    pub fn describe(&self, labeled: u64) -> String {
+    /// Describes the pixels as shares of all pixels, of which `counted` are not left out:
+    /// `3.1 % of the pixels have no label (id 255)`, given `have no label`. Returns `None` if there
+    /// are none.
+    pub fn describe(&self, counted: u64, lack: &str) -> Option<String> {
         let total = self.total();
-        if total == 0 {
-            return "every pixel has a label".to_owned();
-        }
-        let all = total + labeled;
+        let all = total + counted;
         let reasons: Vec<String> = match self.0.len() {
+            0 => return None,
             1 => self.0.keys().map(LeftOutReason::to_string).collect(),
             _ => self
                 .iter()
                 .map(|(reason, n)| format!("{reason}: {}", share(n, all)))
                 .collect(),
         };
-        format!(
-            "{} of the pixels have no label ({})",
-            share(total, all),
-            reasons.join(", ")
-        )
+        let share = share(total, all);
+        Some(format!("{share} of the pixels {lack} ({})", reasons.join(", ")))
     }
 }
 

@@ -270,7 +270,7 @@ impl IdMapping {
         let within: u64 =
             unknown.iter().map(|id| survey.ids[id].files).max().unwrap_or(0);
         let place = if within < survey.n_files {
-            format!("; {} in {within} of them", name(unknown[0]))
+            format!("; {} occurs in {within} of them", name(unknown[0]))
         } else {
             String::new()
         };
@@ -430,7 +430,8 @@ mod tests {
                     prop_assert_eq!(classes.len(), map.len());
                     prop_assert!(classes.iter().all(
                         |class| *class == ClassMap::NONE || usize::from(*class) < n_classes));
-                    let text = left_out.describe((map.len() - none) as u64);
+                    let text = left_out.describe((map.len() - none) as u64, "have no label");
+                    let text = text.unwrap_or_default();
                     for (reason, _) in left_out.iter() {
                         prop_assert!(text.contains(&reason.to_string()), "{}", text);
                     }
