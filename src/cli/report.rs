@@ -51,17 +51,17 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
         (None, Some((labels, options))) => Some((labels, options)),
         (None, None) => None,
     };
+    let threads = arguments
+        .threads
+        .map_or_else(|| SamplingOptions::default().threads, |n| n as usize);
     let open = labels.map(|(labels, options)| {
-        let threads = SamplingOptions::default().threads;
         move |folder: &PredictionFolder| options.open(labels, folder, threads)
     });
     let options = Options {
         images: arguments.images.as_deref(),
         compare: arguments.compare.as_deref(),
         labels: open.as_ref().map(|open| open as &OpenLabels<'_>),
-        threads: arguments
-            .threads
-            .map_or_else(|| SamplingOptions::default().threads, |n| n as usize),
+        threads,
     };
     write(&arguments.folder, &options)
 }
