@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ort::operator::OperatorDomain;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{
-    OutputSelector, RunOptions, Session as OrtSession, SessionInputValue,
+    OutputSelector, RunOptions, Session as OrtSession, SessionInputValue, SessionOutputs,
 };
 use ort::value::{Outlet, ValueType};
 
@@ -132,36 +132,35 @@ impl Session {
 
     /// Runs the graph on named inputs. Returns all outputs in their order.
     pub(crate) fn run(&mut self, inputs: &[(&str, &Value)]) -> Result<Vec<Value>> {
-        let fed: Vec<(String, SessionInputValue<'_>)> = inputs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (&value.0).into()))
-            .collect();
         let what = self.what;
-        let run = self.inner.run(fed);
-        let outputs = run.map_err(|e| refusal::of_running(what, &e.to_string()))?;
-        Ok(outputs.into_iter().map(|(_, value)| Value(value)).collect())
+        let run = self.inner.run(fed(inputs));
+        values(run.map_err(|error| refusal::of_running(what, &error.to_string())))
     }
 
-    /// Runs the session and returns only these outputs, in the order of the session. The others take no
-    /// memory after the run.
+    /// Runs the graph on named inputs. Returns only these outputs, in the given order. The others
+    /// take no memory after the run.
     pub(crate) fn run_for(
         &mut self,
         inputs: &[(&str, &Value)],
         outputs: &[String],
     ) -> Result<Vec<Value>> {
-        let fed: Vec<(String, SessionInputValue<'_>)> = inputs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (&value.0).into()))
-            .collect();
         let what = self.what;
         let refused = |error: ort::Error| refusal::of_running(what, &error.to_string());
         let wanted =
             outputs.iter().fold(OutputSelector::no_default(), OutputSelector::with);
         let options = RunOptions::new().map_err(refused)?.with_outputs(wanted);
-        let run = self.inner.run_with_options(fed, &options);
-        let run = run.map_err(|error| refusal::of_running(what, &error.to_string()))?;
-        Ok(run.into_iter().map(|(_, value)| Value(value)).collect())
+        values(self.inner.run_with_options(fed(inputs), &options).map_err(refused))
     }
+}
+
+fn fed<'v>(inputs: &[(&str, &'v Value)]) -> Vec<(String, SessionInputValue<'v>)> {
+    let owned =
+        inputs.iter().map(|(name, value)| ((*name).to_owned(), (&value.0).into()));
+    owned.collect()
+}
+
+fn values(run: Result<SessionOutputs<'_>>) -> Result<Vec<Value>> {
+    Ok(run?.into_iter().map(|(_, value)| Value(value)).collect())
 }
 
 fn builder(runtime: &Runtime, options: &SessionOptions) -> ort::Result<SessionBuilder> {

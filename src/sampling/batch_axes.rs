@@ -340,9 +340,6 @@ impl<'a> AxisProbe<'a> {
     fn run_suffix_with(&mut self, values: &[&Value], group: usize) -> Result<Vec<Value>> {
         let names = self.prefix.names().iter().map(String::as_str);
         let fed: Vec<(&str, &Value)> = names.zip(values.iter().copied()).collect();
-        if self.n_groups() == 1 {
-            return self.suffix.run(&fed);
-        }
         let n_heads = self.plan.heads().len();
         let end = (n_heads + (group + 1) * SITES_PER_RUN).min(self.outputs.len());
         let start = if group == FIRST { 0 } else { n_heads + group * SITES_PER_RUN };
