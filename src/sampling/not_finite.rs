@@ -49,7 +49,7 @@ impl BadPass {
 }
 
 /// Describes NaN and plus infinity among values; `None` if there is neither.
-pub(super) fn bad_values_of(values: &[f32]) -> Option<String> {
+fn bad_values_of(values: &[f32]) -> Option<String> {
     let count = |bad: fn(f32) -> bool| values.iter().filter(|v| bad(**v)).count();
     let (nan, high) = (count(f32::is_nan), count(|v| v == f32::INFINITY));
     let total = values.len();
@@ -64,11 +64,11 @@ pub(super) fn bad_values_of(values: &[f32]) -> Option<String> {
 }
 
 /// Fails if the scores of a noise image are NaN or infinite, and nothing in the graph shows
-/// their meaning.
+/// their meaning. `noise` makes that image again.
 pub(super) fn check_probe(
     plan: &Plan,
     opener: Opener,
-    noise: Value,
+    noise: impl Fn() -> Result<Value>,
     scores: &Value,
 ) -> Result<()> {
     let head = plan.heads().first();
@@ -77,7 +77,7 @@ pub(super) fn check_probe(
     }
     let Some(found) = bad_values_of(&scores.to_f32()?) else { return Ok(()) };
     let mut message = format!("{found} of the pass without dropout on an image of noise");
-    if let Some(first) = first_bad_node(plan, opener, noise) {
+    if let Some(first) = first_bad_node(plan, opener, noise()?) {
         message = format!("{message}: {first}");
     }
     Err(Error::output(head.output.clone(), message).with_hint(hint(plan, "noise")))
@@ -86,8 +86,8 @@ pub(super) fn check_probe(
 /// Number of tensors that are read in one run.
 const TRACED_TOGETHER: usize = 32;
 
-/// Describes the first node that writes NaN or infinity from finite inputs in a pass without
-/// dropout. Runs the model several times, so that not all of its tensors are in memory together.
+/// Describes the first node that writes NaN or infinity in a pass without dropout. Runs the model
+/// several times, so that not all of its tensors are in memory together.
 pub(super) fn first_bad_node(
     plan: &Plan,
     opener: Opener,
@@ -111,12 +111,12 @@ pub(super) fn first_bad_node(
         for ((node, output), value) in written.into_iter().zip(&values) {
             let Ok(values) = value.to_f32() else { continue };
             let finite = largest_of(&values);
-            if values.iter().any(|v| v.is_nan() || *v == f32::INFINITY) {
+            let has_nan = values.iter().any(|value| value.is_nan());
+            if has_nan || values.contains(&f32::INFINITY) {
                 let inputs = node.input.iter();
                 let before = inputs.filter_map(|name| largest.get(name.as_str()));
                 let before = before.copied().fold(0.0, f32::max);
-                let what =
-                    if values.iter().any(|v| v.is_nan()) { "NaN" } else { "infinity" };
+                let what = if has_nan { "NaN" } else { "infinity" };
                 return Some(format!(
                     "node \"{}\" ({}) is the first that writes {what}; its largest finite \
                      value is {finite}, and that of its inputs {before}",
