@@ -19,8 +19,8 @@ pub(super) enum Batch {
 /// Returns layout, channels and fixed sizes of the image input of a model.
 ///
 /// # Errors
-/// Fails if the input does not have four axes with 1 to 4 channels, or fewer than rows and columns,
-/// on the second or the last, or if its values are neither f32 nor f16.
+/// Fails if the input does not have four axes, if neither the second nor the last can count channels
+/// (1 to 4, or fewer than rows and columns), or if its values are neither f32 nor f16.
 pub fn model_input(plan: &Plan) -> Result<ModelInput> {
     let image = plan.image();
     let refused = |message: String, hint: &str| {
@@ -35,7 +35,7 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
             .then(|| hint_for_cast(plan))
             .flatten();
         let hint = cast.unwrap_or_else(|| hint_for_type(image.element_type).to_owned());
-        return Err(Error::input(image.name.clone(), message).with_hint(hint));
+        return Err(refused(message, &hint));
     }
     let Some(dimensions) = image.dimensions.as_deref() else {
         let message = "the file does not state its sizes".to_owned();
@@ -48,35 +48,26 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
         );
         return Err(refused(message, hint_for_rank(dimensions.len())));
     };
-    let channels = |size: Option<usize>| size.filter(|n| (1..=4).contains(n));
-    if let Some(channels) = channels(second) {
-        return Ok(ModelInput {
-            layout: Layout::Nchw,
-            channels,
-            height: third,
-            width: last,
-        });
-    }
-    if let Some(channels) = channels(last) {
-        return Ok(ModelInput {
-            layout: Layout::Nhwc,
-            channels,
-            height: second,
-            width: third,
-        });
-    }
-    // More channels are bands, of which there are fewer than rows and columns.
-    let bands = |count: Option<usize>, sides: [Option<usize>; 2]| {
-        let is_side = |side: Option<usize>| side.is_none_or(|side| Some(side) > count);
-        count.filter(|_| sides.into_iter().all(is_side))
+    let nchw = |channels| ModelInput {
+        layout: Layout::Nchw,
+        channels,
+        height: third,
+        width: last,
     };
-    if let Some(channels) = bands(second, [third, last]) {
-        let layout = Layout::Nchw;
-        return Ok(ModelInput { layout, channels, height: third, width: last });
-    }
-    if let Some(channels) = bands(last, [second, third]) {
-        let layout = Layout::Nhwc;
-        return Ok(ModelInput { layout, channels, height: second, width: third });
+    let nhwc = |channels| ModelInput {
+        layout: Layout::Nhwc,
+        channels,
+        height: second,
+        width: third,
+    };
+    let few = |size: Option<usize>| size.filter(|n| (1..=4).contains(n));
+    let found = few(second)
+        .map(nchw)
+        .or_else(|| few(last).map(nhwc))
+        .or_else(|| bands(second, [third, last]).map(nchw))
+        .or_else(|| bands(last, [second, third]).map(nhwc));
+    if let Some(input) = found {
+        return Ok(input);
     }
     let text = |size: Option<usize>| size.map_or("?".to_owned(), |n| n.to_string());
     let sizes = dimensions.iter().map(|&size| text(size)).collect::<Vec<_>>().join("x");
@@ -88,6 +79,13 @@ pub fn model_input(plan: &Plan) -> Result<ModelInput> {
         "export the model with a fixed number of channels (1 to 4 channels, or fewer than rows and \
          columns): leave the channel axis out of dynamic_axes",
     ))
+}
+
+/// Returns the size of an axis if it can count bands: there are fewer than rows and columns, as far as
+/// the file fixes those.
+fn bands(size: Option<usize>, sides: [Option<usize>; 2]) -> Option<usize> {
+    let is_fewer = |&n: &usize| n > 0 && sides.into_iter().flatten().all(|side| n < side);
+    size.filter(is_fewer)
 }
 
 const EXPORT_HINT: &str =
@@ -205,7 +203,7 @@ mod tests {
         let mut model =
             Model::open(&path.join("fixtures/traps/view-size0.onnx")).unwrap();
         let dimension = |&size: &i64| proto::Dimension {
-            value: (size > 0).then_some(proto::DimensionValue::Value(size)),
+            value: (size >= 0).then_some(proto::DimensionValue::Value(size)),
             ..proto::Dimension::default()
         };
         let tensor = proto::TensorType {
@@ -237,6 +235,7 @@ mod tests {
             (1, &[3, 8, 8], "it has 3 axes", "batch axis"),
             (1, &[-1, 3, 4, 8, 8], "it has 5 axes", "volumes and videos"),
             (1, &[-1, -1, 8, 8], "it has the sizes ?x?x8x8", "channel axis"),
+            (1, &[-1, 0, -1, -1], "it has the sizes ?x0x?x?", "channel axis"),
             (1, &[-1, 12, 8, 8], "it has the sizes ?x12x8x8", "1 to 4 channels"),
         ] {
             let (error, found_hint) = refusal_of(element_type, sizes).unwrap();
