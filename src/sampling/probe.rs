@@ -70,8 +70,9 @@ impl ProbedModel {
     /// the model takes them.
     ///
     /// # Errors
-    /// Fails if ONNX Runtime rejects the model, a site does not run, the output does not contain
-    /// class scores, or the axis of the images cannot be found at a fixed batch size.
+    /// Fails if ONNX Runtime rejects the model, a site does not run, samples are asked for although
+    /// there is no site, the output does not contain class scores, or the axis of the images cannot
+    /// be found at a fixed batch size.
     pub fn probe(
         plan: Plan,
         runtime: &Runtime,
@@ -180,6 +181,7 @@ pub(super) fn probe(
     size: Size,
 ) -> Result<(ProbedModel, Sessions)> {
     options.check()?;
+    check_sites(&plan, &options)?;
     let plan = if options.uses(Shortcut::SplitConcatenations) {
         with_concatenations_split(plan)?
     } else {
@@ -206,6 +208,16 @@ pub(super) fn probe(
         size,
     };
     Ok((model, sessions))
+}
+
+/// Fails if samples of a model without sites are asked for, which would all be equal.
+fn check_sites(plan: &Plan, options: &SamplingOptions) -> Result<()> {
+    if options.deterministic || !plan.sites().is_empty() {
+        return Ok(());
+    }
+    let message = "the model has no live dropout, so all samples would be equal";
+    Err(Error::model(plan.model().path(), message)
+        .with_hint("put dropout in: `insert = head`; or use `deterministic`"))
 }
 
 /// Facts that the probe has shown about a plan.

@@ -7,7 +7,7 @@ use super::super::engine::session_options;
 use super::super::model_input;
 use super::super::size::Size;
 use super::*;
-use crate::graph::{Growing, ScoresOption, Site};
+use crate::graph::{Growing, ScoresOption, Site, SiteOptions};
 use crate::input::NetworkInput;
 use crate::onnx::ElementType;
 use crate::onnx::Model;
@@ -418,6 +418,21 @@ fn scores_that_are_said_to_be_what_they_are_not_are_refused() {
         assert!(error.hint().is_some(), "{name}: {error}");
     }
     assert!(open("hard-sigmoid", ScoresOption::Probabilities).is_ok());
+}
+
+#[test]
+fn samples_of_a_model_without_dropout_are_refused() {
+    let model = Model::open(&fixture("fixtures/unusual/no-dropout.onnx")).unwrap();
+    let sites = SiteOptions { may_be_empty: true, ..SiteOptions::default() };
+    let plan = Plan::with_sites(model, None, ScoresOption::Auto, &sites).unwrap();
+    let runtime = Runtime::find(None).unwrap();
+    let open = |deterministic| {
+        let options = SamplingOptions { deterministic, ..options() };
+        Sampler::open(plan.clone(), &runtime, options, (16, 16)).map(|_| ())
+    };
+    let error = open(false).unwrap_err();
+    assert!(error.to_string().contains("no live dropout"), "{error}");
+    open(true).unwrap();
 }
 
 mod changed;
