@@ -131,10 +131,13 @@ impl Heads {
         self.iter().map(|head| head.tensor.as_str())
     }
 
-    /// Returns the names of the tensors that are read, in order, to read others instead.
+    /// Returns the names of the tensors that are read, in order. Changed names are read instead.
     pub(crate) fn tensors_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        let all = std::iter::once(&mut self.first).chain(&mut self.others);
-        all.map(|head| &mut head.tensor)
+        self.iter_mut().map(|head| &mut head.tensor)
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut HeadTensor> {
+        std::iter::once(&mut self.first).chain(&mut self.others)
     }
 
     /// Returns whether a tensor is read as a head.
@@ -142,11 +145,10 @@ impl Heads {
         self.tensors().any(|name| name == tensor)
     }
 
-    /// Adds a node for each head that has its channels last, which moves them to the front, and for
-    /// each head without an axis of channels, which adds it.
-    pub(crate) fn move_channels_first(&mut self, graph: &mut proto::Graph, opset: i64) {
-        let all = std::iter::once(&mut self.first).chain(&mut self.others);
-        for (number, head) in all.enumerate() {
+    /// Makes the channels the second axis of each head: adds a node that moves them there if they are
+    /// last, or that adds their axis if it is missing.
+    pub(crate) fn make_channels_second(&mut self, graph: &mut proto::Graph, opset: i64) {
+        for (number, head) in self.iter_mut().enumerate() {
             if let OmittedChannel::ToAdd(_) = head.omitted_channel {
                 head.add_channel(number, graph, opset);
             }
@@ -158,14 +160,14 @@ impl Heads {
 
     /// Declares that heads of unknown layout have their channels last.
     pub(crate) fn assume_channels_last(&mut self) {
-        for head in std::iter::once(&mut self.first).chain(&mut self.others) {
+        for head in self.iter_mut() {
             head.channel_axis.get_or_insert(ChannelAxis::Last);
         }
     }
 
     /// Treats heads without a role as logits, for callers that do not need their values.
     pub(crate) fn assume_logits(&mut self) {
-        for head in std::iter::once(&mut self.first).chain(&mut self.others) {
+        for head in self.iter_mut() {
             head.role.get_or_insert(Role::Logits);
         }
     }
@@ -578,9 +580,7 @@ fn is_stochastic(index: &GraphIndex, tensor: &str) -> bool {
         let Some(node) = index.producer(name).filter(|_| seen.insert(name)) else {
             continue;
         };
-        if node.op() == "Dropout"
-            || node.op().starts_with("Random")
-            || node.op() == "Bernoulli"
+        if matches!(node.op(), "Dropout" | "Bernoulli") || node.op().starts_with("Random")
         {
             return true;
         }

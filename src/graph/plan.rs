@@ -189,7 +189,7 @@ impl Plan {
         let mut model = self.model.clone();
         self.heads.assume_channels_last();
         let opset = model.opset();
-        self.heads.move_channels_first(&mut model.graph, opset);
+        self.heads.make_channels_second(&mut model.graph, opset);
         self.with_model(model, self.image.clone())
     }
 

@@ -133,7 +133,7 @@ pub(super) fn prepare(
         active = add_placeholders(&mut heads, &mut model.graph);
     }
     let opset = model.opset();
-    heads.move_channels_first(&mut model.graph, opset);
+    heads.make_channels_second(&mut model.graph, opset);
     let sites = chosen.iter().map(|&i| found[i].site.clone()).collect();
     Ok(Prepared { model, heads, survey, sites, active })
 }

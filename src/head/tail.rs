@@ -55,9 +55,9 @@ pub(super) struct Tail<'a> {
     pub(super) node: Option<&'a proto::Node>,
     /// Set if only `Identity` and `Cast` follow the operator.
     pub(super) is_last: bool,
-    /// Set if some channels are left out behind the operator.
+    /// Set if a node behind the operator leaves some channels out.
     pub(super) selects_channels: bool,
-    /// The first node behind the operator that rounds to integers, with their type.
+    /// The first node behind the operator that casts to integers, with their type.
     rounding: Option<(&'a proto::Node, ElementType)>,
 }
 
@@ -138,10 +138,12 @@ pub(super) fn refuse_without_scores(
     index: &GraphIndex,
     output: &ValueDescription,
 ) -> Result<()> {
-    let refused = |message: String| Err(Error::output(output.name.clone(), message));
+    let refused = |message: String, hint: &str| {
+        Err(Error::output(output.name.clone(), message).with_hint(hint))
+    };
     if let Some(kind) = container(model, &output.name) {
-        return refused(format!("holds {kind}: expected a tensor of class scores"))
-            .map_err(|error| error.with_hint(NO_SCORES_HINT));
+        let message = format!("holds {kind}: expected a tensor of class scores");
+        return refused(message, NO_SCORES_HINT);
     }
     let tail = Tail::of(model, index, &output.name);
     if PICKS.contains(&tail.operator()) {
@@ -149,7 +151,7 @@ pub(super) fn refuse_without_scores(
             "comes out of {}: class ids, where class scores are expected",
             tail.operator()
         );
-        return refused(message).map_err(|error| error.with_hint(NO_SCORES_HINT));
+        return refused(message, NO_SCORES_HINT);
     }
     let decision = tail.node.filter(|node| is_decision(model, index, node));
     if let Some(node) = decision {
@@ -158,15 +160,16 @@ pub(super) fn refuse_without_scores(
             "comes out of {}: decisions after a threshold, where class scores are expected",
             node.op()
         );
-        return refused(message).map_err(|error| error.with_hint(hint));
+        return refused(message, &hint);
     }
     let rounded = tail.rounding.filter(|_| tail.node.is_some());
     if let Some((node, element_type)) = rounded {
         let hint = cut_hint(model, index, node, &output.name);
         let message = format!(
-            "its scores are cast to {element_type}: expected class scores that are not rounded"
+            "holds scores that are cast to {element_type}: expected class scores that are not \
+             rounded"
         );
-        return refused(message).map_err(|error| error.with_hint(hint));
+        return refused(message, &hint);
     }
     if may_be_scores(output.element_type) {
         return Ok(());
@@ -176,12 +179,11 @@ pub(super) fn refuse_without_scores(
         ElementType::Bool => "true or false: decisions",
         _ => "integers: class ids",
     };
-    refused(format!("holds {what}, where class scores are expected"))
-        .map_err(|error| error.with_hint(NO_SCORES_HINT))
+    refused(format!("holds {what}, where class scores are expected"), NO_SCORES_HINT)
 }
 
-const NO_SCORES_HINT: &str = "export the model up to its logits (leave out the argmax), or choose another output with \
-     `output_name`";
+const NO_SCORES_HINT: &str = "export the model up to its logits (leave out the argmax), or choose \
+                              another output with `output_name`";
 
 /// Returns the kind of an output that is not a tensor.
 fn container(model: &Model, output: &str) -> Option<&'static str> {
@@ -207,7 +209,8 @@ fn is_decision(model: &Model, index: &GraphIndex, node: &proto::Node) -> bool {
         || (node.is("Where") && is_constant(1) && is_constant(2))
 }
 
-/// Returns the hint to cut off a node that makes decisions, and what it is computed from.
+/// Returns the hint to cut off a node that makes decisions, with the node before it that writes the
+/// scores.
 fn cut_hint(
     model: &Model,
     index: &GraphIndex,
