@@ -9,7 +9,7 @@
 //! be computed in advance by an optimizer, which may be more precise than the runtime itself. An
 //! input's sizes are not enough either, since arithmetic with sizes stays on the CPU.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ use crate::random;
 const WORD: u64 = 0x0123_4567_89AB_CDEF;
 /// Number of random words that are compared.
 const COUNT: u32 = 8;
-/// Words below and above it have another sign in 32 bits.
+/// Smallest word that is negative as a signed 32-bit integer.
 const MIDDLE: i64 = 1 << 31;
 
 /// Description of a guard in the metadata of a file.
@@ -60,7 +60,7 @@ impl Guard {
         "guard".clone_into(&mut b.scope);
         let passes = passes(b, source);
         let mut outputs = Vec::new();
-        let written: Vec<&String> =
+        let written: HashSet<&String> =
             graph.node.iter().flat_map(|node| &node.output).collect();
         let mut new = HashMap::new();
         for output in &graph.output {
@@ -70,8 +70,7 @@ impl Guard {
             };
             let Some(otherwise) = Otherwise::of(output) else { continue };
             let unguarded = b.names.unique(&format!("mcdrop/unguarded/{name}"));
-            let node = b.names.unique(&format!("mcdrop/guard/{name}"));
-            otherwise.protect(b, &passes, [&unguarded, &node, name]);
+            otherwise.protect(b, &passes, &unguarded, name);
             new.insert(name.clone(), unguarded.clone());
             outputs.push(GuardedOutput {
                 name: name.clone(),
@@ -119,21 +118,17 @@ impl Otherwise {
     }
 
     /// Writes an output from its value before the guard.
-    fn protect(
-        &self,
-        b: &mut NodeBuilder,
-        passes: &str,
-        [unguarded, node, output]: [&str; 3],
-    ) {
+    fn protect(&self, b: &mut NodeBuilder, passes: &str, unguarded: &str, output: &str) {
+        let node = b.names.unique(&format!("mcdrop/guard/{output}"));
         match *self {
             Self::Nan(element_type) => {
                 let nan = nan(b, element_type);
-                b.named("Where", &[passes, unguarded, &nan], node, output);
+                b.named("Where", &[passes, unguarded, &nan], &node, output);
             }
             Self::Empty => {
                 let [first, all] = [0, i64::from(i32::MAX)].map(|value| b.ints(&[value]));
                 let end = b.op("Where", &[passes, &all, &first]);
-                b.named("Slice", &[unguarded, &first, &end], node, output);
+                b.named("Slice", &[unguarded, &first, &end], &node, output);
             }
         }
     }

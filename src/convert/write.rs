@@ -33,8 +33,7 @@ pub(super) fn refuse_target(model: &Model, target: &Path, overwrite: bool) -> Re
         is_same(path, target) || (!model.external.is_empty() && is_same(path, &data))
     };
     if own.any(is_own) {
-        let hint = "choose another name";
-        return refused("the model itself or its data", hint);
+        return refused("the model itself or its data", "choose another name");
     }
     if !overwrite && (target.exists() || target.is_symlink()) {
         return refused("there already", ANOTHER);
@@ -91,8 +90,8 @@ impl PendingFile {
         &self.file
     }
 
-    /// Copies the model's external data into one file beside the temporary one. The model does not
-    /// decide about its name: it is that of the target with `.data`.
+    /// Copies the model's external data into one file beside the temporary one. It is named after the
+    /// target, with `.data`, whatever names the model gives.
     fn put_data(
         &mut self,
         model: &Model,
