@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// Largest model file that is read into memory. Larger ones contain weights, which stay in the file.
 const MOST_READ: u64 = 16 << 20;
 
-/// Opens a regular file; anything else might block or never end.
+/// Opens a regular file and returns its length too. Anything else might block or never end.
 fn open(path: &Path) -> Result<(File, u64)> {
     let read = |source| Error::read(path, source);
     let metadata = std::fs::metadata(path).map_err(read)?;
@@ -32,7 +32,7 @@ fn open(path: &Path) -> Result<(File, u64)> {
 pub(super) fn content(path: &Path) -> Result<Bytes> {
     let (mut file, length) = open(path)?;
     if length > MOST_READ {
-        return map(path);
+        return map_opened(path, &file);
     }
     let mut content = Vec::with_capacity(length as usize);
     file.read_to_end(&mut content).map_err(|source| Error::read(path, source))?;
@@ -40,15 +40,17 @@ pub(super) fn content(path: &Path) -> Result<Bytes> {
 }
 
 /// Maps a file into memory without reading it.
-#[expect(unsafe_code, reason = "a memory map is how gigabytes of weights stay unread")]
 pub(super) fn map(path: &Path) -> Result<Bytes> {
     let (file, length) = open(path)?;
-    if length == 0 {
-        return Ok(Bytes::new());
-    }
+    if length == 0 { Ok(Bytes::new()) } else { map_opened(path, &file) }
+}
+
+/// Maps a file that is not empty.
+#[expect(unsafe_code, reason = "a memory map is how gigabytes of weights stay unread")]
+fn map_opened(path: &Path, file: &File) -> Result<Bytes> {
     // SAFETY: the map is read-only and private to this process. It is assumed, as by every reader
     // of memory maps including ONNX Runtime, that the file is not shortened while it is open.
-    let content = unsafe { memmap2::Mmap::map(&file) };
+    let content = unsafe { memmap2::Mmap::map(file) };
     Ok(Bytes::from_owner(content.map_err(|source| Error::read(path, source))?))
 }
 

@@ -26,7 +26,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a model file. Weights are not copied; external data is found but not read.
+    /// Reads a model file. The weights of a file of more than 16 MiB stay in it; external data is
+    /// found but not read.
     ///
     /// # Errors
     /// Fails if the file cannot be read, is not an ONNX model, has no graph, or names external data
@@ -88,8 +89,8 @@ impl Model {
             .unwrap_or(0)
     }
 
-    /// Returns the number of bytes in fields newer than IR 14, which are lost when the model is written again.
-    /// 0 for the files of today's exporters.
+    /// Returns the number of bytes in fields newer than IR 14, which are lost when the model is
+    /// written again. 0 for the files of today's exporters.
     pub fn unknown_bytes(&self) -> u64 {
         self.unknown_bytes
     }
