@@ -50,7 +50,7 @@ pub struct PassGroup {
 }
 
 impl PassPlan {
-    /// Plans a number of samples. If sampling can stop early, it does so after a block.
+    /// Plans a number of samples. If `can_stop` is true, sampling may stop after each block.
     pub fn new(samples: u32, can_stop: bool) -> Self {
         Self { samples, can_stop }
     }

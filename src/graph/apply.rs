@@ -201,8 +201,8 @@ impl NodeBuilder<'_> {
         }
     }
 
-    /// Name of the node that draws, if a node behind it is named after the output. A node without
-    /// a name is called after its output too.
+    /// Returns the name of a node that draws and does not write the output itself. A site without a
+    /// name has that of the output, which the node that writes it gets.
     fn draw_label<'b>(&'b self, drawn: &'b DrawnTensors) -> &'b str {
         let label = self.label();
         if label == self.application.output { &drawn.output } else { label }

@@ -68,11 +68,12 @@ impl Warning {
 
 /// Largest mask that is examined.
 const LARGEST_MASK: usize = 1 << 16;
-/// Number of values of a weight that are examined.
+/// Smallest number of values of a weight that are examined, unless it has fewer.
 const SEEN_WEIGHTS: usize = 4096;
 /// Largest number of values of a weight that are examined.
 const MOST_WEIGHTS: usize = 1 << 18;
-/// Number of rows of a matrix that are examined even if they have more values.
+/// Number of rows of a matrix that are examined even if they have more values than
+/// [`SEEN_WEIGHTS`].
 const SEEN_ROWS: usize = 8;
 
 /// Returns all warnings, in graph order.
@@ -183,18 +184,17 @@ fn frozen_weight(
     if !node.is_one_of(&["Conv", "Gemm", "MatMul", "ConvTranspose"]) {
         return None;
     }
-    let inputs = node.input.iter().take(2).enumerate();
-    let (position, name) =
-        inputs.into_iter().find(|(_, name)| tensor(reach, name).is_some())?;
+    let mut inputs = node.input.iter().take(2).enumerate();
+    let (position, name) = inputs.find(|(_, name)| tensor(reach, name).is_some())?;
     let weights = tensor(reach, name).filter(|tensor| tensor.dims.len() >= 2)?;
     if !seen.insert(name.clone()) {
         return None;
     }
-    let axis = OutputChannels::of(node, position, weights)?;
-    let row = axis.count.saturating_mul(axis.inner);
+    let channels = OutputChannels::of(node, position, weights)?;
+    let row = channels.count.saturating_mul(channels.inner);
     let most = SEEN_WEIGHTS.max(row.saturating_mul(SEEN_ROWS));
     let values = first_values(model, weights, most.min(MOST_WEIGHTS))?;
-    let alive = axis.without_dead(&values);
+    let alive = channels.without_dead(&values);
     let zeros = alive.iter().filter(|value| **value == 0.0).count();
     let fraction = zeros as f64 / alive.len().max(1) as f64;
     if zeros < 8 || !(0.02..0.9).contains(&fraction) {

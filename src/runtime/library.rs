@@ -100,7 +100,7 @@ impl Runtime {
         &self.version
     }
 
-    /// One line for each location that was tried; the last one is that of the library.
+    /// Returns a line for each location that was tried; the last one is that of the library.
     pub fn tried(&self) -> &[String] {
         &self.tried
     }
@@ -128,7 +128,7 @@ impl Runtime {
 struct LibraryLocation {
     path: PathBuf,
     by_name: bool,
-    /// The executable whose owner must have put the libraries there, or the user or root.
+    /// The executable, if only its owner, the user or root may have put the libraries there.
     owned_like: Option<PathBuf>,
     /// The setting that named it, if the user did.
     named_by: &'static str,

@@ -105,7 +105,7 @@ impl Value {
             .unwrap_or_default()
     }
 
-    /// Returns the values; fails if they are not f32.
+    /// Returns the values; `None` if they are not f32.
     pub(crate) fn f32s(&self) -> Option<&[f32]> {
         self.0.try_extract_tensor::<f32>().ok().map(|(_, values)| values)
     }

@@ -148,7 +148,7 @@ impl<'a> AxisProbe<'a> {
         self.suffix.outputs().iter().skip(n_heads).map(as_typed).collect()
     }
 
-    /// Returns the run whose outputs of the first group these are.
+    /// Returns the run that wrote these outputs of the first group.
     fn deterministic_run(
         &mut self,
         cut: &CutTensors,

@@ -152,8 +152,8 @@ impl StoppingTest {
         error.is_some_and(|error| error <= tolerance)
     }
 
-    /// Returns the largest error of a mean after this number of blocks, in standard errors; it is
-    /// larger with probability `significance` over all tests.
+    /// Returns bounds of the error of a mean after this number of blocks, in standard errors. Over
+    /// all tests, the error exceeds them with probability at most `significance`.
     fn margins(
         &self,
         n_blocks: u32,
@@ -170,9 +170,9 @@ impl StoppingTest {
     }
 }
 
-/// Returns the largest error of the mean of `n` independent samples, in standard errors. It is
-/// larger at some `n` with probability `significance` (two-sided). The bound is narrowest at one
-/// block.
+/// Returns the bound of the error of the mean of `n` independent samples, in standard errors. The
+/// error exceeds it at some `n` with probability at most `significance` (two-sided). The bound is
+/// narrowest at one block.
 ///
 /// `sqrt(2 (n r + 1) / (n r) ln(sqrt(n r + 1) / a))` with `r` the square of the paper's ρ.
 fn anytime_margin(n: u32, significance: f64) -> f64 {
@@ -182,8 +182,8 @@ fn anytime_margin(n: u32, significance: f64) -> f64 {
     (2.0 * (scaled + 1.0) / scaled * ((scaled + 1.0).sqrt() / significance).ln()).sqrt()
 }
 
-/// Returns the largest error of the mean of `n` normally distributed numbers, in standard errors;
-/// it is larger with probability `significance` (two-sided).
+/// Returns the bound of the error of the mean of `n` normally distributed numbers, in standard
+/// errors. The error exceeds it with probability at most `significance` (two-sided).
 fn student_margin(n: u32, significance: f64) -> f64 {
     let quantile = |student: StudentsT| student.inverse_cdf(1.0 - significance / 2.0);
     StudentsT::new(0.0, 1.0, f64::from(n) - 1.0).map_or(f64::INFINITY, quantile)
