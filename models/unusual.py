@@ -229,9 +229,8 @@ def pruned():
     both = dropped.copy()
     both[::3] = 0
     segmenter("dead-and-dropped", channels=16, w=both, sizes=["n", 16, "h", "w"])
-    mask = node("Mul", ["d", "mask"], "e", name="mask")
     frozen = floats([[2, 0, 2, 0, 2, 2, 0, 0]])
-    classifier("frozen-mask", drop=[*DROP[:0], node("Mul", ["f", "mask"], "e", name="frozen"),
+    classifier("frozen-mask", drop=[node("Mul", ["f", "mask"], "e", name="frozen"),
                                     node("Dropout", ["e", "ratio", "mode"], "d", name="drop")], mask=frozen)
     classifier("frozen-mask-only", drop=[node("Mul", ["f", "mask"], "d", name="frozen")], mask=frozen)
     aux = [node("Identity", ["l"], "logits"), node("Mul", ["f", "mask"], "e", name="frozen"),
