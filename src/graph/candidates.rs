@@ -243,12 +243,7 @@ impl<'r, 'a> CandidateSearch<'r, 'a> {
     }
 
     fn is_constant(&self, tensor: &str) -> bool {
-        self.reach.index.initializers.contains_key(tensor)
-            || self
-                .reach
-                .index
-                .producer_index(tensor)
-                .is_some_and(|i| self.constant.contains(&i))
+        self.reach.is_constant(tensor, &self.constant)
     }
 
     fn varying(&self, node: &'a proto::Node) -> Vec<&'a str> {

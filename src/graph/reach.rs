@@ -30,6 +30,13 @@ impl<'a> Reach<'a> {
         &self.reads[node]
     }
 
+    /// Returns true if a tensor is an initializer, or if a node in `constant` writes it, which is the
+    /// result of [`Reach::constant`].
+    pub(super) fn is_constant(&self, tensor: &str, constant: &HashSet<usize>) -> bool {
+        self.index.initializers.contains_key(tensor)
+            || self.index.producer_index(tensor).is_some_and(|i| constant.contains(&i))
+    }
+
     /// Returns the nodes that these tensors depend on.
     pub(super) fn needed<'n>(
         &self,

@@ -146,10 +146,7 @@ fn frozen_mask(
     if !matches!(node.op(), "Mul" | "Div") {
         return None;
     }
-    let is_fixed = |name: &&String| {
-        reach.index.initializers.contains_key(name.as_str())
-            || reach.index.producer_index(name).is_some_and(|i| constant.contains(&i))
-    };
+    let is_fixed = |name: &&String| reach.is_constant(name, constant);
     let (fixed, varying): (Vec<_>, Vec<_>) = node.input.iter().partition(is_fixed);
     let (&[mask], false) = (&fixed[..], varying.is_empty()) else { return None };
     let values = tensor_values(model, tensor(reach, mask)?, LARGEST_MASK)?;

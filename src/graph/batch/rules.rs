@@ -185,12 +185,7 @@ impl<'a> BatchGraph<'a> {
     }
 
     fn is_constant(&self, tensor: &str) -> bool {
-        self.reach.index.initializer(tensor).is_some()
-            || self
-                .reach
-                .index
-                .producer_index(tensor)
-                .is_some_and(|i| self.constant.contains(&i))
+        self.reach.is_constant(tensor, &self.constant)
     }
 
     /// Returns the axis that probably counts images: the first one of the batch's size, without the
