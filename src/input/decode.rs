@@ -44,7 +44,7 @@ use self::raster::Raster;
 use self::tiff_directory::Directories;
 use super::picture::Picture;
 use super::remark::Remark;
-use super::settings::{Exif, ReadOptions};
+use super::settings::ReadOptions;
 use crate::error::{Error, Result};
 use crate::random::digest_key;
 
@@ -94,23 +94,16 @@ pub(super) fn frames_of(path: &Path) -> u32 {
 pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     let bytes = read_bytes(path)?;
     let sha256 = Sha256::digest(&bytes).into();
-    match decode(&bytes, path, options) {
-        Ok(picture) => {
-            let remarks = match (options.frame, frames::count(&bytes)) {
-                (Some(_), _) | (None, 1) => Vec::new(),
-                (None, n) => vec![Remark::Frames(n)],
-            };
-            let orientation = match options.exif {
-                Exif::Apply => applied_orientation(&bytes),
-                Exif::Ignore => None,
-            };
-            let frame = options.frame.unwrap_or(1);
-            Ok(Decoded { picture, sha256, frame, remarks, orientation })
-        }
-        Err(Refusal { message, hint }) => {
-            Err(Error::image(path, message).with_hint(sniff::hint_for(hint, path)))
-        }
-    }
+    let UprightPicture { picture, orientation } =
+        decode(&bytes, path, options).map_err(|refusal| refusal.into_error(path))?;
+    let remarks = match (options.frame, frames::count(&bytes)) {
+        (Some(_), _) | (None, 1) => Vec::new(),
+        (None, n) => vec![Remark::Frames(n)],
+    };
+    let orientation =
+        (orientation != Orientation::NoTransforms).then(|| orientation.to_exif());
+    let frame = options.frame.unwrap_or(1);
+    Ok(Decoded { picture, sha256, frame, remarks, orientation })
 }
 
 /// Decodes the content of the file at `path`, which is not read.
@@ -120,9 +113,8 @@ pub(crate) fn decode_content(
     path: &Path,
     options: &ReadOptions,
 ) -> Result<Picture> {
-    decode(content, path, options).map_err(|Refusal { message, hint }| {
-        Error::image(path, message).with_hint(sniff::hint_for(hint, path))
-    })
+    let decoded = decode(content, path, options);
+    decoded.map(|upright| upright.picture).map_err(|refusal| refusal.into_error(path))
 }
 
 /// Returns the pixels of a decoded image, as [`read_image`] does for a file.
@@ -139,11 +131,26 @@ pub fn picture_of(image: DynamicImage, options: &ReadOptions) -> Result<Picture>
 
 /// Reason why bytes are not a usable image, with a hint.
 ///
-/// In the hint, `{file}` is the name of the file and `{files}` that of all files like it.
+/// [`sniff::hint_for`] replaces the names in braces in the hint.
 #[derive(Debug)]
 struct Refusal {
     message: String,
     hint: &'static str,
+}
+
+impl Refusal {
+    /// Returns the error about the file at `path`.
+    fn into_error(self, path: &Path) -> Error {
+        Error::image(path, self.message).with_hint(sniff::hint_for(self.hint, path))
+    }
+}
+
+/// A decoded image that was turned upright.
+#[derive(Debug)]
+struct UprightPicture {
+    picture: Picture,
+    /// The EXIF orientation that was applied.
+    orientation: Orientation,
 }
 
 const FORMATS: &str = "JPEG, PNG, TIFF, GIF, BMP, WebP, PNM (PBM, PGM, PPM, PAM), TGA, QOI, ICO, Radiance HDR \
@@ -177,7 +184,11 @@ pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Decodes an image. A panic of a decoder becomes an error of this image only.
-fn decode(bytes: &[u8], path: &Path, options: &ReadOptions) -> Result<Picture, Refusal> {
+fn decode(
+    bytes: &[u8],
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<UprightPicture, Refusal> {
     catch_unwind(AssertUnwindSafe(|| decode_unguarded(bytes, path, options)))
         .unwrap_or_else(|_| {
             let message = "the decoder panicked".to_owned();
@@ -189,7 +200,7 @@ fn decode_unguarded(
     bytes: &[u8],
     path: &Path,
     options: &ReadOptions,
-) -> Result<Picture, Refusal> {
+) -> Result<UprightPicture, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal {
             message: "the file is empty".to_owned(),
@@ -214,7 +225,7 @@ fn decode_unguarded(
         return Err(Refusal { message, hint: SAVE_AGAIN });
     }
     if format == ImageFormat::Tiff {
-        return tiff::read(bytes, options)?.into_picture(options);
+        return tiff::read(bytes, options);
     }
     let mut changed = Cow::Borrowed(bytes);
     if format == ImageFormat::Jpeg {
@@ -229,10 +240,7 @@ fn decode_unguarded(
     let mut decoder = reader.into_decoder().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
     check_pixels(width.into(), height.into(), options.max_pixels)?;
-    let orientation = match options.exif {
-        Exif::Apply => orientation(decoder.exif_metadata().ok().flatten()),
-        Exif::Ignore => Orientation::NoTransforms,
-    };
+    let orientation = orientation(decoder.exif_metadata().ok().flatten());
     let image = match options.frame {
         Some(frame @ 2..) => {
             drop(decoder);
@@ -240,18 +248,7 @@ fn decode_unguarded(
         }
         _ => DynamicImage::from_decoder(decoder).map_err(refusal)?,
     };
-    Raster::of_image(image)?.oriented(orientation).into_picture(options)
-}
-
-/// Returns the EXIF orientation of a file if it changes the pixels.
-fn applied_orientation(bytes: &[u8]) -> Option<u8> {
-    let orientation = if let Some(mut directories) = Directories::of(bytes) {
-        tiff::orientation(&directories.next()?)
-    } else {
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
-        orientation(reader.into_decoder().ok()?.exif_metadata().ok().flatten())
-    };
-    (orientation != Orientation::NoTransforms).then(|| orientation.to_exif())
+    Raster::of_image(image)?.into_upright(orientation, options)
 }
 
 /// Returns a copy of a TIFF in which a tag of the first page has another value; `None` if the page

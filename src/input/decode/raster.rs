@@ -5,9 +5,9 @@ use image::{DynamicImage, GenericImageView as _};
 
 use super::alpha::{bytes_on_white, floats_on_white, shorts_on_white};
 use super::orient::orient;
-use super::{CONVERT, Refusal};
+use super::{CONVERT, Refusal, UprightPicture};
 use crate::input::picture::{Picture, Values};
-use crate::input::settings::{Alpha, Channels, ReadOptions};
+use crate::input::settings::{Alpha, Channels, Exif, ReadOptions};
 
 /// Pixels of a file, with all its bands.
 #[derive(Debug)]
@@ -75,8 +75,23 @@ impl Raster {
         Ok(Self { width, height, bands, meaning, alpha, values })
     }
 
-    /// Rotates the pixels upright.
-    pub(super) fn oriented(self, orientation: Orientation) -> Self {
+    /// Turns the pixels upright from the orientation of the file, unless the options ignore it, and
+    /// keeps the bands that the options select or that the model takes.
+    pub(super) fn into_upright(
+        self,
+        orientation: Orientation,
+        options: &ReadOptions,
+    ) -> Result<UprightPicture, Refusal> {
+        let orientation = match options.exif {
+            Exif::Apply => orientation,
+            Exif::Ignore => Orientation::NoTransforms,
+        };
+        let picture = self.oriented(orientation).into_picture(options)?;
+        Ok(UprightPicture { picture, orientation })
+    }
+
+    /// Turns the pixels upright.
+    fn oriented(self, orientation: Orientation) -> Self {
         let (size, bands) = ((self.width, self.height), self.bands);
         let (values, (width, height)) = match self.values {
             Values::U8(values) => {

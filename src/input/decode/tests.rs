@@ -38,7 +38,8 @@ fn bytes_of_hex(text: &str) -> Vec<u8> {
 }
 
 fn decoded(bytes: &[u8]) -> Result<Picture, Refusal> {
-    decode(bytes, Path::new("a"), &ReadOptions::default())
+    let decoded = decode(bytes, Path::new("a"), &ReadOptions::default());
+    decoded.map(|upright| upright.picture)
 }
 
 fn read(path: &Path) -> Result<Decoded> {

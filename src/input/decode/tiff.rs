@@ -16,9 +16,11 @@ use tiff::{TiffError, TiffFormatError};
 
 use super::raster::{AlphaKind, Meaning, Raster};
 use super::tiff_directory::{Directories, Directory, Patch};
-use super::{CONVERT, Refusal, SAVE_AGAIN, TOO_LARGE, check_pixels, color, sniff};
+use super::{
+    CONVERT, Refusal, SAVE_AGAIN, TOO_LARGE, UprightPicture, check_pixels, color, sniff,
+};
 use crate::input::picture::Values;
-use crate::input::settings::{Channels, Exif, ReadOptions};
+use crate::input::settings::{Channels, ReadOptions};
 
 /// Numbers of tags.
 mod tag {
@@ -56,7 +58,10 @@ const JPEG: u64 = 7;
 const FAX: &[u64] = &[2, 3, 4];
 
 /// Reads the page that the options name.
-pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Raster, Refusal> {
+pub(super) fn read(
+    bytes: &[u8],
+    options: &ReadOptions,
+) -> Result<UprightPicture, Refusal> {
     let mut directories = Directories::of(bytes).into_iter().flatten();
     let directory = match options.frame {
         None => directories.next(),
@@ -83,10 +88,7 @@ pub(super) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Raster, Refusa
     }
     let samples = layout.samples(bytes, &directory, options)?;
     let raster = layout.raster(samples, &directory)?;
-    Ok(raster.oriented(match options.exif {
-        Exif::Apply => orientation(&directory),
-        Exif::Ignore => Orientation::NoTransforms,
-    }))
+    raster.into_upright(orientation(&directory), options)
 }
 
 /// Returns whether a page holds the data of a camera's sensor, or is a preview of them.

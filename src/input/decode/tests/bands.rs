@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::input::picture::Values;
-use crate::input::settings::{Alpha, Channels};
+use crate::input::settings::{Alpha, Channels, Exif};
 
 fn cases() -> Vec<Value> {
     let text = fs::read_to_string(fixtures().join("bands.json")).unwrap();
@@ -132,6 +132,7 @@ fn floats_with_alpha_are_laid_on_white_or_refused() {
     let white = ReadOptions { alpha: Alpha::White, ..ReadOptions::default() };
     let read = |kind, values: &[f32], options: &ReadOptions| {
         let picture = decode(&float_with_alpha(kind, values), Path::new("a"), options);
+        let picture = picture.map(|upright| upright.picture);
         picture.map(|picture| (picture.bands, picture.values)).map_err(|r| r.message)
     };
     let values = [0.5, 0.0, 1.0, 0.25, 0.1, 0.2, 0.3, 1.0];
@@ -170,11 +171,13 @@ fn orientation_can_be_ignored() {
         ("float-turned.tif", Channels::Rgb),
     ] {
         let options = ReadOptions { channels, ..options.clone() };
-        let as_it_lies = read_image(&fixtures().join(name), &options).unwrap().picture;
-        let upright = read(&fixtures().join(name)).unwrap().picture;
+        let as_it_lies = read_image(&fixtures().join(name), &options).unwrap();
+        let upright = read(&fixtures().join(name)).unwrap();
+        assert_eq!(as_it_lies.orientation, None, "{name}");
+        assert!(matches!(upright.orientation, Some(5..=8)), "{name}");
         assert_eq!(
-            (as_it_lies.width, as_it_lies.height),
-            (upright.height, upright.width),
+            (as_it_lies.picture.width, as_it_lies.picture.height),
+            (upright.picture.height, upright.picture.width),
             "{name}"
         );
     }
