@@ -96,10 +96,8 @@ pub fn read_image(path: &Path, options: &ReadOptions) -> Result<Decoded> {
     let sha256 = Sha256::digest(&bytes).into();
     let UprightPicture { picture, orientation } =
         decode(&bytes, path, options).map_err(|refusal| refusal.into_error(path))?;
-    let remarks = match (options.frame, frames::count(&bytes)) {
-        (Some(_), _) | (None, 1) => Vec::new(),
-        (None, n) => vec![Remark::Frames(n)],
-    };
+    let count = if options.frame.is_none() { frames::count(&bytes) } else { 1 };
+    let remarks = if count > 1 { vec![Remark::Frames(count)] } else { Vec::new() };
     let orientation =
         (orientation != Orientation::NoTransforms).then(|| orientation.to_exif());
     let frame = options.frame.unwrap_or(1);

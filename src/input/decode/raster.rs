@@ -142,11 +142,11 @@ impl Raster {
         let Self { width, height, bands, .. } = self;
         let list: Vec<usize> = list.iter().map(|band| usize::from(*band) - 1).collect();
         let values = match self.values {
-            Values::U8(values) => Values::U8(picked(&values, bands, &list)),
+            Values::U8(values) => Values::U8(picked(values, bands, &list)),
             Values::U16 { values, largest } => {
-                Values::U16 { values: picked(&values, bands, &list), largest }
+                Values::U16 { values: picked(values, bands, &list), largest }
             }
-            Values::F32(values) => Values::F32(picked(&values, bands, &list)),
+            Values::F32(values) => Values::F32(picked(values, bands, &list)),
         };
         Ok(Picture { width, height, bands: list.len(), values })
     }
@@ -174,16 +174,16 @@ impl Raster {
                 let is_multiplied = kind == AlphaKind::Multiplied;
                 Values::F32(floats_on_white(&values, colors, bands, is_multiplied)?)
             }
-            (Values::U8(values), None) => Values::U8(picked(&values, bands, &first)),
+            (Values::U8(values), None) => Values::U8(picked(values, bands, &first)),
             (Values::U16 { values, largest }, None) => {
-                Values::U16 { values: picked(&values, bands, &first), largest }
+                Values::U16 { values: picked(values, bands, &first), largest }
             }
-            (Values::F32(values), None) => Values::F32(picked(&values, bands, &first)),
+            (Values::F32(values), None) => Values::F32(picked(values, bands, &first)),
         };
         // Gray of 8 bits is shown and resized as three equal colors.
         Ok(match values {
             Values::U8(values) if colors == 1 => {
-                Picture::rgb(width, height, picked(&values, 1, &[0, 0, 0]))
+                Picture::rgb(width, height, picked(values, 1, &[0, 0, 0]))
             }
             values => Picture { width, height, bands: colors, values },
         })
@@ -191,9 +191,9 @@ impl Raster {
 }
 
 /// Returns the values of some bands of each pixel.
-fn picked<T: Copy>(values: &[T], bands: usize, list: &[usize]) -> Vec<T> {
+fn picked<T: Copy>(values: Vec<T>, bands: usize, list: &[usize]) -> Vec<T> {
     if list.iter().copied().eq(0..bands) {
-        return values.to_vec();
+        return values;
     }
     let pixels = values.chunks_exact(bands.max(1));
     pixels.flat_map(|pixel| list.iter().map(|band| pixel[*band])).collect()
