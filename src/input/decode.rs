@@ -208,12 +208,17 @@ fn decode_unguarded(
     sniff::check(bytes, path)?;
     let bytes = ico::png_within(bytes).unwrap_or(bytes);
     let format = format_of(bytes, path).ok_or_else(|| sniff::refusal(bytes, path))?;
-    if format == ImageFormat::Jpeg && jpeg::is_jpeg_ls(bytes) {
-        return Err(sniff::jpeg_ls());
-    }
-    if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
-        let message = "JPEG: the file ends before the image does".to_owned();
-        return Err(Refusal { message, hint: SAVE_AGAIN });
+    let mut changed = Cow::Borrowed(bytes);
+    if format == ImageFormat::Jpeg {
+        let markers = jpeg::Markers::read(bytes);
+        if markers.is_jpeg_ls {
+            return Err(sniff::jpeg_ls());
+        }
+        if !markers.is_complete {
+            let message = "JPEG: the file ends before the image does".to_owned();
+            return Err(Refusal { message, hint: SAVE_AGAIN });
+        }
+        changed = markers.with_colors_of_libjpeg(bytes);
     }
     if format == ImageFormat::Png
         && let Some(length) = png::incomplete_palette(bytes)
@@ -224,10 +229,6 @@ fn decode_unguarded(
     }
     if format == ImageFormat::Tiff {
         return tiff::read(bytes, options);
-    }
-    let mut changed = Cow::Borrowed(bytes);
-    if format == ImageFormat::Jpeg {
-        changed = jpeg::with_colors_of_libjpeg(bytes);
     }
     let mut reader = ImageReader::with_format(Cursor::new(&*changed), format);
     // An image of the largest size with 16 bits and four channels, and as much working memory.

@@ -14,23 +14,10 @@ const START_OF_SCAN: u8 = 0xda;
 const END: u8 = 0xd9;
 const JFIF: u8 = 0xe0;
 const ADOBE: u8 = 0xee;
+const FRAME_OF_JPEG_LS: u8 = 0xf7;
 
 /// Names of the components of red, green and blue.
 const RGB: [u8; 3] = *b"RGB";
-
-/// Returns whether the file contains the end marker of the image itself.
-pub(super) fn is_complete(bytes: &[u8]) -> bool {
-    Segments { bytes, at: 0 }.any(|segment| segment.kind == END)
-}
-
-/// Returns whether the file is a JPEG-LS, which begins like a JPEG.
-pub(super) fn is_jpeg_ls(bytes: &[u8]) -> bool {
-    const FRAME_OF_LS: u8 = 0xf7;
-    let mut segments = Segments { bytes, at: 0 };
-    let frame =
-        segments.find(|segment| matches!(segment.kind, 0xc0..=0xc3 | FRAME_OF_LS));
-    frame.is_some_and(|segment| segment.kind == FRAME_OF_LS)
-}
 
 /// A segment of a file.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +54,14 @@ impl Iterator for Segments<'_> {
     }
 }
 
-/// What a file says about its colors, with the places of the bytes that say it.
+/// Properties of a file that follow from its markers, and the places of the bytes that determine
+/// its color model.
 #[derive(Debug, Default)]
-struct Header {
+pub(super) struct Markers {
+    /// Set if the file contains the end marker of the image itself.
+    pub(super) is_complete: bool,
+    /// Set if the file is a JPEG-LS, which begins like a JPEG.
+    pub(super) is_jpeg_ls: bool,
     has_jfif: bool,
     /// Place of the transform of an Adobe segment.
     adobe: Option<usize>,
@@ -79,74 +71,78 @@ struct Header {
     scanned: Vec<usize>,
 }
 
-impl Header {
-    fn of(bytes: &[u8]) -> Self {
-        let mut header = Self::default();
+impl Markers {
+    /// Walks once over the file, up to the end marker.
+    pub(super) fn read(bytes: &[u8]) -> Self {
+        let mut markers = Self::default();
         for Segment { kind, start, end } in (Segments { bytes, at: 0 }) {
             let content = bytes.get(start..end).unwrap_or_default();
             match kind {
-                JFIF if content.starts_with(b"JFIF\0") => header.has_jfif = true,
+                JFIF if content.starts_with(b"JFIF\0") => markers.has_jfif = true,
                 ADOBE if content.starts_with(b"Adobe") && content.len() >= 12 => {
-                    header.adobe = Some(start + 11);
+                    markers.adobe = Some(start + 11);
                 }
                 0xc0..=0xcf
                     if !matches!(kind, 0xc4 | 0xc8 | 0xcc) && content.len() > 5 =>
                 {
                     let names = (0..usize::from(content[5])).map(|i| start + 6 + 3 * i);
-                    header.names = names.filter(|at| *at < end).collect();
+                    markers.names = names.filter(|at| *at < end).collect();
                 }
                 START_OF_SCAN if !content.is_empty() => {
                     let names = (0..usize::from(content[0])).map(|i| start + 1 + 2 * i);
-                    header.scanned.extend(names.filter(|at| *at < end));
+                    markers.scanned.extend(names.filter(|at| *at < end));
                 }
-                END => break,
+                FRAME_OF_JPEG_LS if markers.names.is_empty() => markers.is_jpeg_ls = true,
+                END => {
+                    markers.is_complete = true;
+                    break;
+                }
                 _ => {}
             }
         }
-        header
+        markers
+    }
+
+    /// Returns the file with a header from which the decoder infers the color model of libjpeg.
+    pub(super) fn with_colors_of_libjpeg(self, bytes: &[u8]) -> Cow<'_, [u8]> {
+        let transform = self.adobe.map(|at| bytes[at]);
+        let mut changed = Cow::Borrowed(bytes);
+        match (self.names.len(), transform) {
+            (3, _) => {
+                let is_rgb = !self.has_jfif
+                    && match transform {
+                        Some(transform) => transform == 0,
+                        None => self.is_named_rgb(bytes),
+                    };
+                if is_rgb {
+                    return changed;
+                }
+                if let Some(at) = self.adobe.filter(|_| transform != Some(1)) {
+                    changed.to_mut()[at] = 1;
+                }
+                if self.is_named_rgb(bytes) {
+                    for at in self.names.into_iter().chain(self.scanned) {
+                        let number =
+                            RGB.iter().zip(1..).find(|(name, _)| **name == bytes[at]);
+                        if let Some((_, number)) = number {
+                            changed.to_mut()[at] = number;
+                        }
+                    }
+                }
+            }
+            (4, Some(1 | 3..)) => {
+                if let Some(at) = self.adobe {
+                    changed.to_mut()[at] = 2;
+                }
+            }
+            _ => {}
+        }
+        changed
     }
 
     fn is_named_rgb(&self, bytes: &[u8]) -> bool {
         self.names.iter().map(|at| bytes[*at]).eq(RGB)
     }
-}
-
-/// Returns the file with a header from which the decoder infers the color model of libjpeg.
-pub(super) fn with_colors_of_libjpeg(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let header = Header::of(bytes);
-    let transform = header.adobe.map(|at| bytes[at]);
-    let mut changed = Cow::Borrowed(bytes);
-    match (header.names.len(), transform) {
-        (3, _) => {
-            let is_rgb = !header.has_jfif
-                && match transform {
-                    Some(transform) => transform == 0,
-                    None => header.is_named_rgb(bytes),
-                };
-            if is_rgb {
-                return changed;
-            }
-            if let Some(at) = header.adobe.filter(|_| transform != Some(1)) {
-                changed.to_mut()[at] = 1;
-            }
-            if header.is_named_rgb(bytes) {
-                for at in header.names.into_iter().chain(header.scanned) {
-                    let number =
-                        RGB.iter().zip(1..).find(|(name, _)| **name == bytes[at]);
-                    if let Some((_, number)) = number {
-                        changed.to_mut()[at] = number;
-                    }
-                }
-            }
-        }
-        (4, Some(1 | 3..)) => {
-            if let Some(at) = header.adobe {
-                changed.to_mut()[at] = 2;
-            }
-        }
-        _ => {}
-    }
-    changed
 }
 
 /// Returns the kind of the next marker, and the bytes after it.

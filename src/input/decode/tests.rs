@@ -277,8 +277,9 @@ fn an_embedded_preview_does_not_make_a_jpeg_complete() {
     with_preview.extend(u16::try_from(preview.len() + 2).unwrap().to_be_bytes());
     with_preview.extend(preview);
     with_preview.extend(&bytes[2..]);
-    assert!(jpeg::is_complete(&with_preview));
-    assert!(!jpeg::is_complete(&with_preview[..with_preview.len() - 2]));
+    assert!(jpeg::Markers::read(&with_preview).is_complete);
+    let cut = &with_preview[..with_preview.len() - 2];
+    assert!(!jpeg::Markers::read(cut).is_complete);
     with_preview.extend(b"something after the end");
     assert_eq!(message(&with_preview), "37x23");
 }
