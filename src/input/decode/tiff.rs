@@ -19,7 +19,7 @@ use super::tiff_directory::{Directories, Directory, Patch};
 use super::{
     CONVERT, Refusal, SAVE_AGAIN, TOO_LARGE, UprightPicture, check_pixels, color, sniff,
 };
-use crate::input::picture::Values;
+use crate::input::picture::{Values, byte_of};
 use crate::input::settings::{Channels, ReadOptions};
 
 /// Numbers of tags.
@@ -80,7 +80,7 @@ pub(super) fn read(
     drop(decoder);
     check_pixels(width.into(), height.into(), options.max_pixels)?;
     let directory = directory.ok_or_else(damaged)?;
-    let layout = Layout::of(&directory)?;
+    let layout = SampleLayout::of(&directory)?;
     let wants_bands = matches!(options.channels, Channels::Rgba | Channels::Bands(_));
     if layout.photometric == photometric::CMYK && wants_bands && options.bands.is_none() {
         let message = "TIFF: found CMYK, expected four bands".to_owned();
@@ -109,7 +109,7 @@ pub(super) fn orientation(directory: &Directory<'_>) -> Orientation {
 
 /// Arrangement and kind of the samples of a page.
 #[derive(Debug)]
-struct Layout {
+struct SampleLayout {
     width: usize,
     height: usize,
     bands: usize,
@@ -129,7 +129,7 @@ enum Samples {
     Floats(Vec<f32>),
 }
 
-impl Layout {
+impl SampleLayout {
     fn of(directory: &Directory<'_>) -> Result<Self, Refusal> {
         let value = |tag, default| directory.value(tag).unwrap_or(default);
         let size = |tag| directory.value(tag).and_then(|side| usize::try_from(side).ok());
@@ -194,7 +194,7 @@ impl Layout {
             directory.set(tag::PHOTOMETRIC, photometric::BLACK_IS_ZERO as u32);
         patches.push(directory.make_first());
         if !self.is_read_by_decoder(directory) {
-            return self.packed(bytes, directory, (patches, options));
+            return self.packed(bytes, directory, patches, options);
         }
         // What the decoder takes for gray has no bands that it could drop.
         patches.extend(directory.hide(tag::EXTRA_SAMPLES));
@@ -253,7 +253,8 @@ impl Layout {
         &self,
         bytes: &[u8],
         directory: &Directory<'_>,
-        (mut patches, options): (Vec<Patch>, &ReadOptions),
+        mut patches: Vec<Patch>,
+        options: &ReadOptions,
     ) -> Result<Samples, Refusal> {
         let is_predicted = directory.value(tag::PREDICTOR).unwrap_or(1) != 1;
         if self.bits > 16 || !self.is_integer || self.is_planar || is_predicted {
@@ -325,10 +326,7 @@ impl Layout {
                 return self.of_palette(&indices, 255, directory);
             }
             Samples::Integers { values, largest } if largest < 255 => {
-                let scaled = values.into_iter().map(|value| {
-                    ((u32::from(value) * 255 + u32::from(largest) / 2)
-                        / u32::from(largest)) as u8
-                });
+                let scaled = values.into_iter().map(|value| byte_of(value, largest));
                 Values::U8(scaled.collect())
             }
             Samples::Integers { values, largest } => Values::U16 { values, largest },
@@ -410,7 +408,10 @@ impl Layout {
 
 /// Returns the kind of alpha of the band behind the colors.
 fn alpha(directory: &Directory<'_>, photometric: u64, bands: usize) -> Option<AlphaKind> {
-    let colors = if photometric == photometric::RGB { 3 } else { 1 };
+    let colors = match photometric {
+        photometric::RGB | photometric::YCBCR => 3,
+        _ => 1,
+    };
     if bands <= colors {
         return None;
     }
@@ -425,7 +426,7 @@ fn alpha(directory: &Directory<'_>, photometric: u64, bands: usize) -> Option<Al
     }
 }
 
-/// Returns up to 16 bits from a bit on.
+/// Returns the number that `bits` bits (up to 16) hold, of which the first is bit `start`.
 fn bits_at(bytes: &[u8], start: usize, bits: usize) -> u16 {
     let at = start / 8;
     let window = (0..3).fold(0_u32, |sum, i| {
