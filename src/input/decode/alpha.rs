@@ -1,16 +1,28 @@
 //! Compositing of transparent images on white.
 //!
-//! Pixels have `bands` values: `colors` colors, alpha, and bands that are dropped.
+//! Pixels have `bands` values: `colors` colors, alpha, and bands that are dropped. `is_multiplied` is
+//! set if the colors are already multiplied by alpha.
 
 use super::Refusal;
 
 /// Composites 8-bit pixels.
-pub(super) fn bytes_on_white(values: &[u8], colors: usize, bands: usize) -> Vec<u8> {
+pub(super) fn bytes_on_white(
+    values: &[u8],
+    colors: usize,
+    bands: usize,
+    is_multiplied: bool,
+) -> Vec<u8> {
     let pixels = values.chunks_exact(bands);
     pixels
         .flat_map(|pixel| {
             let alpha = pixel[colors];
-            pixel[..colors].iter().map(move |value| byte_over_white(*value, alpha))
+            pixel[..colors].iter().map(move |&value| {
+                if is_multiplied {
+                    value.saturating_add(u8::MAX - alpha)
+                } else {
+                    byte_over_white(value, alpha)
+                }
+            })
         })
         .collect()
 }
@@ -29,9 +41,13 @@ pub(super) fn shorts_on_white(
     colors: usize,
     bands: usize,
     largest: u16,
+    is_multiplied: bool,
 ) -> Vec<u16> {
     let white = u64::from(largest);
     let mix = |value: u16, alpha: u16| {
+        if is_multiplied {
+            return value.saturating_add(largest - alpha.min(largest)).min(largest);
+        }
         let alpha = u64::from(alpha.min(largest));
         let mixed = u64::from(value) * alpha + white * (white - alpha);
         ((mixed + white / 2) / white) as u16
@@ -43,7 +59,6 @@ pub(super) fn shorts_on_white(
 }
 
 /// Composites floating-point pixels on white, which is 1. Values outside 0 to 1 are refused.
-/// `is_multiplied` is set if the colors are already multiplied by alpha.
 pub(super) fn floats_on_white(
     values: &[f32],
     colors: usize,
@@ -86,10 +101,17 @@ mod tests {
         let multiplied = floats_on_white(&[0.125, 0.0, 0.25, 0.25], 3, 4, true).ok();
         assert_eq!(multiplied, Some(vec![0.875, 0.75, 1.0]));
         let bytes = [9, 8, 7, 255, 9, 8, 7, 0];
-        assert_eq!(bytes_on_white(&bytes, 3, 4), [9, 8, 7, 255, 255, 255]);
-        assert_eq!(bytes_on_white(&[9, 255, 0, 9, 0, 0], 1, 3), [9, 255]);
+        assert_eq!(bytes_on_white(&bytes, 3, 4, false), [9, 8, 7, 255, 255, 255]);
+        assert_eq!(bytes_on_white(&[9, 255, 0, 9, 0, 0], 1, 3, false), [9, 255]);
         let shorts = [900, 4095, 900, 0, 0, 2048];
-        assert_eq!(shorts_on_white(&shorts, 1, 2, 4095), [900, 4095, 2047]);
+        assert_eq!(shorts_on_white(&shorts, 1, 2, 4095, false), [900, 4095, 2047]);
+    }
+
+    #[test]
+    fn colors_that_are_multiplied_by_alpha_are_not_multiplied_again() {
+        let bytes = bytes_on_white(&[64, 0, 127, 127, 9, 0, 0, 255], 3, 4, true);
+        assert_eq!(bytes, [192, 128, 255, 9, 0, 0]);
+        assert_eq!(shorts_on_white(&[900, 2048], 1, 2, 4095, true), [2947]);
     }
 
     #[test]

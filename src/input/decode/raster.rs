@@ -33,12 +33,12 @@ pub(super) enum Meaning {
     Unknown,
 }
 
-/// Whether colors are multiplied by their alpha.
+/// Relation of colors to their alpha.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AlphaKind {
-    /// They are not.
+    /// The colors are not multiplied by alpha.
     Straight,
-    /// They are.
+    /// The colors are multiplied by alpha.
     Multiplied,
 }
 
@@ -162,16 +162,16 @@ impl Raster {
         };
         let alpha = self.alpha.filter(|_| options.alpha == Alpha::White);
         let first: Vec<usize> = (0..colors).collect();
+        let is_multiplied = alpha == Some(AlphaKind::Multiplied);
         let values = match (self.values, alpha) {
             (Values::U8(values), Some(_)) => {
-                Values::U8(bytes_on_white(&values, colors, bands))
+                Values::U8(bytes_on_white(&values, colors, bands, is_multiplied))
             }
             (Values::U16 { values, largest }, Some(_)) => Values::U16 {
-                values: shorts_on_white(&values, colors, bands, largest),
+                values: shorts_on_white(&values, colors, bands, largest, is_multiplied),
                 largest,
             },
-            (Values::F32(values), Some(kind)) => {
-                let is_multiplied = kind == AlphaKind::Multiplied;
+            (Values::F32(values), Some(_)) => {
                 Values::F32(floats_on_white(&values, colors, bands, is_multiplied)?)
             }
             (Values::U8(values), None) => Values::U8(picked(values, bands, &first)),
