@@ -234,7 +234,7 @@ fn decode_unguarded(
     // An image of the largest size with 16 bits and four channels, and as much working memory.
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(options.max_pixels.saturating_mul(16));
-    reader.limits(limits);
+    reader.limits(limits.clone());
     let refusal = |error: ImageError| refusal(format, &error);
     let mut decoder = reader.into_decoder().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
@@ -243,7 +243,7 @@ fn decode_unguarded(
     let image = match options.frame {
         Some(frame @ 2..) => {
             drop(decoder);
-            frames::read(format, &changed, frame, options.max_pixels).map_err(refusal)?
+            frames::read(format, &changed, frame, limits).map_err(refusal)?
         }
         _ => DynamicImage::from_decoder(decoder).map_err(refusal)?,
     };

@@ -313,7 +313,7 @@ pub enum Channels {
     Gray,
     /// Four bands as the file has them: red, green, blue, alpha, or any others.
     Rgba,
-    /// So many bands as the file has them, or as they are selected.
+    /// This number of bands, as the file has them or as they are selected.
     Bands(u16),
 }
 
@@ -361,7 +361,7 @@ impl FromStr for Channels {
     }
 }
 
-/// Largest number of bands that are selected.
+/// Largest number of bands that can be selected.
 const MOST_BANDS: usize = 1024;
 
 /// Bands of an image that become channels, counted from 1, in the order of red, green and blue.
@@ -416,14 +416,14 @@ impl FromStr for BandSelection {
 /// Range of pixel values that becomes 0 to 1, before `mean` and `std`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum InputRange {
-    /// From a value to another.
+    /// Between two values.
     Values {
         /// The value that becomes 0.
         low: f32,
         /// The value that becomes 1.
         high: f32,
     },
-    /// From a percentile of the values of each image to another.
+    /// Between two percentiles of the values of each image.
     Percentiles {
         /// Percentile whose value becomes 0.
         low: f32,
@@ -479,7 +479,7 @@ impl FromStr for InputRange {
     }
 }
 
-/// Number of bits of pixel values in files of more bits, 1 to 16.
+/// Number of bits, 1 to 16, that pixel values use in a file that stores more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputBits(u8);
 
@@ -494,7 +494,7 @@ impl InputBits {
         valid.map(Self).ok_or_else(|| format!("{bits} is not between 1 and 16"))
     }
 
-    /// Returns the range of values of so many bits.
+    /// Returns the range of values of this number of bits.
     pub fn range(self) -> InputRange {
         InputRange::Values { low: 0.0, high: f32::from(u16::MAX >> (16 - self.0)) }
     }

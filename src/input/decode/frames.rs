@@ -38,10 +38,8 @@ pub(super) fn read(
     format: ImageFormat,
     bytes: &[u8],
     number: u32,
-    max_pixels: u64,
+    limits: Limits,
 ) -> ImageResult<DynamicImage> {
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(max_pixels.saturating_mul(16));
     let input = Cursor::new(bytes);
     let frames = match format {
         ImageFormat::Gif => {

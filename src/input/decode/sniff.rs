@@ -282,11 +282,12 @@ fn of_brands(bytes: &[u8]) -> Option<&'static OtherFormat> {
 /// Refuses images of formats that are not read although they begin like one that is: camera raw
 /// files are TIFFs, and their first picture is a small preview.
 pub(super) fn check(bytes: &[u8], path: &Path) -> Result<(), Refusal> {
-    let is_raw = |path: &Path| is_named_like(path, &CAMERA_RAW);
     let is_tiff = bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*");
     match of_content(bytes) {
         Some(format) => Err(not_supported(format)),
-        None if is_tiff && is_raw(path) => Err(not_supported(&CAMERA_RAW)),
+        None if is_tiff && is_named_like(path, &CAMERA_RAW) => {
+            Err(not_supported(&CAMERA_RAW))
+        }
         None => Ok(()),
     }
 }
@@ -340,7 +341,8 @@ pub(super) fn refusal(bytes: &[u8], path: &Path) -> Refusal {
     Refusal { message, hint: FORMATS }
 }
 
-/// Returns a hint with the names of a file, or of all files like it, in its command.
+/// Returns a hint with names in its command: `{file}` is the file, `{files}` are all files in its
+/// folder with its extension, and `{first_of_files}` is the first layer of each of these.
 pub(super) fn hint_for(hint: &str, path: &Path) -> String {
     let file = quoted(&path.to_string_lossy());
     let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();

@@ -9,19 +9,19 @@ pub(super) fn units(picture: &Picture, range: Option<InputRange>) -> Vec<f32> {
     let values = &picture.values;
     match range {
         None => {
-            let scale = Scale { low: 0.0, high: largest_of(values) };
-            map(values, |value| scale.unit(value))
+            let range = UnitRange { low: 0.0, high: largest_of(values) };
+            map(values, |value| range.unit(value))
         }
         Some(InputRange::Values { low, high }) => {
-            let scale = Scale { low, high };
-            map(values, |value| scale.unit(value))
+            let range = UnitRange { low, high };
+            map(values, |value| range.unit(value))
         }
         Some(InputRange::Percentiles { low, high }) => {
             let mut sorted = map(values, |value| value);
             let low = percentile(&mut sorted, low);
             let high = percentile(&mut sorted, high);
-            let scale = Scale { low, high };
-            map(values, |value| scale.unit(value).clamp(0.0, 1.0))
+            let range = UnitRange { low, high };
+            map(values, |value| range.unit(value).clamp(0.0, 1.0))
         }
     }
 }
@@ -51,12 +51,12 @@ pub(super) fn dark(picture: &Picture, range: Option<InputRange>) -> Option<(f32,
 
 /// The values that become 0 and 1.
 #[derive(Debug, Clone, Copy)]
-struct Scale {
+struct UnitRange {
     low: f32,
     high: f32,
 }
 
-impl Scale {
+impl UnitRange {
     /// Scales a value; an image of a single value becomes black.
     fn unit(self, value: f32) -> f32 {
         let (low, high) = (f64::from(self.low), f64::from(self.high));

@@ -146,12 +146,13 @@ settings! {
     preset: Preset = scale,
     /// Channels of the model's input.
     channels: Channels = implied_or(Channels::Rgb),
-    /// Bands of the image that become channels; all of them, or its colors, if there are none.
+    /// Bands of the image that become channels. Without it, these are all bands, or the colors.
     bands: BandSelection = optional,
     /// Range of pixel values that becomes 0 to 1. Without it, integers reach from 0 to the largest
     /// one of their bits, and floating-point values are not scaled.
     input_range: InputRange = scale,
-    /// Number of bits of pixel values in files of more bits: another form of `input_range`.
+    /// Number of bits that pixel values use in a file that stores more: another form of
+    /// `input_range`.
     bits: InputBits = scale,
     /// Mean that is subtracted: one number, or one for each channel. For 8-bit images it refers
     /// to values in 0..1, for floating-point images to the values themselves.
@@ -178,7 +179,7 @@ settings! {
     pad_side: PadSide = default(PadSide::End),
     /// Values of the padding.
     fill: Fill = default(Fill::Zero),
-    /// Whether label maps have 0 for "no label", and ids that are 1 more than the class.
+    /// Reads 0 in label maps as "no label", and any other id as one more than its class.
     reduce_zero_label: bool = optional,
     /// Names of the classes by index.
     classes: Vec<String> = optional,

@@ -158,8 +158,8 @@ fn preprocessing(file: &ProcessorFile<'_>) -> Result<PartialConfig> {
     for key in ["do_reduce_labels", "reduce_labels"] {
         if file.object.boolean(key)? == Some(true) {
             config.reduce_zero_label = Some(true);
-            let place = format!("{}: {key}", file.object.file);
-            config.set_provenance("reduce_zero_label", place.clone(), place);
+            let location = format!("{}: {key}", file.object.file);
+            config.set_provenance("reduce_zero_label", location.clone(), location);
         }
     }
     Ok(config)
