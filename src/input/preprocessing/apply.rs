@@ -1,6 +1,6 @@
 //! Conversion of a picture into the network's input, step by step.
 
-use super::normalize::unit_of_byte;
+use super::normalize::{Scaling, unit_of_byte};
 use super::tensor_layout::TensorLayout;
 use super::{Geometry, NetworkInput, Preprocessing, bands, levels};
 use crate::error::{Error, Result};
@@ -82,7 +82,7 @@ impl Preprocessing {
         }))
     }
 
-    /// Scales values of 0..1 that were levels of more than 8 bits, or that a range was given for.
+    /// Scales values of 0..1 that were levels of more than 8 bits, or to which a range was applied.
     fn of_levels(
         &self,
         units: &[f32],
@@ -95,15 +95,7 @@ impl Preprocessing {
         if let Some(number) = &self.only_for_floats {
             return Err(number.error());
         }
-        let scaling = &self.scaling;
-        let pixels = bands::select(units, picture, self.channels, bands::float_luma)?;
-        let resized = self.spatial.method().resize_floats(pixels, geometry.resized());
-        let layout = self.tensor_layout();
-        let arranged = layout.arrange(&resized, geometry, scaling, |channel, value| {
-            scaling.unit(channel, value)
-        });
-        check_finite(&arranged)?;
-        Ok(arranged)
+        self.resized_floats(units, picture, geometry, Scaling::unit)
     }
 
     fn of_floats(
@@ -113,12 +105,23 @@ impl Preprocessing {
         geometry: &Geometry,
     ) -> Result<Vec<f32>> {
         self.check_range(values)?;
+        self.resized_floats(values, picture, geometry, Scaling::float)
+    }
+
+    /// Resizes values in floating point, and scales each of them with `scale`.
+    fn resized_floats(
+        &self,
+        values: &[f32],
+        picture: &Picture,
+        geometry: &Geometry,
+        scale: impl Fn(&Scaling, usize, f32) -> f32,
+    ) -> Result<Vec<f32>> {
         let scaling = &self.scaling;
         let pixels = bands::select(values, picture, self.channels, bands::float_luma)?;
         let resized = self.spatial.method().resize_floats(pixels, geometry.resized());
         let layout = self.tensor_layout();
         let arranged = layout.arrange(&resized, geometry, scaling, |channel, value| {
-            scaling.float(channel, value)
+            scale(scaling, channel, value)
         });
         check_finite(&arranged)?;
         Ok(arranged)
