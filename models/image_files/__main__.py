@@ -1,4 +1,4 @@
-"""Makes fixtures/image_files: about 200 unusual image files with what Pillow, tifffile, OpenCV and imagecodecs read in them.
+"""Makes fixtures/image_files: unusual image files with what Pillow, tifffile, OpenCV and imagecodecs read in them.
 
     python -m models.image_files
 
@@ -19,6 +19,7 @@ import PIL
 import tifffile
 
 from models.image_files import cases, folder
+from models.image_files.case import counted
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "fixtures" / "image_files"
@@ -46,16 +47,15 @@ def row_of(case):
 
 def table_of(rows):
     """The table of the document: one line for each file."""
-    kinds = {8: "8 bits", 16: "16 bits", 32: "values as they are"}
+    kinds = {8: "8 bits", 32: "values as they are"}
 
     def meaning(row):
         if "error" in row:
-            return f"refused: {row['error']}"
-        bits = "12 bits" if row.get("largest") == 4095 else kinds[row["bits"]]
-        if row.get("largest") not in (None, 4095, 65535):
-            bits = f"{row['largest'].bit_length()} bits"
+            # An error that is only the format ends in the words of a decoder.
+            return "refused" if row["error"].endswith(": ") else f"refused: {row['error']}"
+        bits = f"{row['largest'].bit_length()} bits" if "largest" in row else kinds[row["bits"]]
         bands = {1: "gray", 3: "red, green, blue"}.get(row["bands"], f"{row['bands']} bands")
-        close = f", within {row['tolerance']} levels" if "tolerance" in row else ""
+        close = f", within {counted(row['tolerance'], 'level')}" if "tolerance" in row else ""
         return f"{bands}, {bits}{close}"
 
     return TABLE + "".join(f"| {row['what']} | {meaning(row)} | {row['oracle']} |\n" for row in rows)

@@ -25,8 +25,12 @@ class Case:
     frame: int | None = None
 
 
-def refused(name, what, data, error):
-    return Case(name, what, data, error=error, oracle="")
+def refused(name, what, data, error, **more):
+    return Case(name, what, data, error=error, oracle="", **more)
+
+
+def counted(number, unit):
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def shaped(values):

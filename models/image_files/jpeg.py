@@ -92,7 +92,7 @@ def all_cases():
     image.save(stream, "MPO", save_all=True, append_images=[Image.fromarray(pixels[::-1])], quality=95, subsampling=0)
     yield lossy("two.mpo", "MPO, two images, of which the first is read", stream.getvalue())
     yield lossy("more-bytes.jpg", "JPEG with bytes behind its end", data + b"\0\0more", pixels=by_pillow(data))
-    yield refused("cut.jpg", "JPEG cut short", data[:-40], "JPEG: the file ends before the image does")
+    yield refused("cut.jpg", "JPEG, truncated", data[:-40], "JPEG: the file ends before the image does")
     yield refused("no-end.jpg", "JPEG without its end marker", data[:-2], "JPEG: the file ends before the image does")
     yield refused("twelve.jpg", "JPEG of 12 bits", imagecodecs.jpeg_encode(pixels[:, :, 0].astype(np.uint16) * 16, bitspersample=12), "JPEG: ")
     yield refused("lossless.jpg", "JPEG, lossless", imagecodecs.ljpeg_encode(pixels[:, :, 0]), "JPEG: ")

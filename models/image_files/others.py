@@ -35,7 +35,7 @@ def gif_cases():
     yield Case("clear.gif", "GIF with transparency", data, by_pillow(data), "Pillow")
     data = saved(indexed, "GIF")
     yield pillow_case("old.gif", "GIF, version 87a", data[:4] + b"7" + data[5:])
-    yield refused("cut.gif", "GIF cut short", data[:-40], "GIF: ")
+    yield refused("cut.gif", "GIF, truncated", data[:-40], "GIF: ")
     yield refused("empty.gif", "GIF without a frame", data[:13] + b";", "GIF: ")
 
 
@@ -52,7 +52,7 @@ def bmp_cases():
     short = np.random.default_rng(27).integers(0, 65536, (HEIGHT, WIDTH + WIDTH % 2)).astype("<u2")
     masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
     yield pillow_case("565.bmp", "BMP of 16 bits, 5-6-5", bmp(values, 16, 3, short.tobytes(), masks), tolerance=1)
-    yield refused("cut.bmp", "BMP cut short", saved(image, "BMP")[:-30], "BMP: ")
+    yield refused("cut.bmp", "BMP, truncated", saved(image, "BMP")[:-30], "BMP: ")
 
 
 def webp_cases():
@@ -67,7 +67,7 @@ def webp_cases():
     data = saved(image, "WEBP", lossless=True, save_all=True, append_images=[Image.fromarray(values[::-1])])
     yield pillow_case("animated.webp", "WebP, two frames", data)
     yield frame_case("animated-2.webp", "WebP, the second of two frames (`--frames all`)", data, 2, tolerance=1)
-    yield refused("cut.webp", "WebP cut short", saved(image, "WEBP", lossless=True)[:-40], "WEBP: ")
+    yield refused("cut.webp", "WebP, truncated", saved(image, "WEBP", lossless=True)[:-40], "WEBP: ")
 
 
 def pnm_cases():
@@ -89,7 +89,7 @@ def pnm_cases():
         header = f"P7\nWIDTH {WIDTH}\nHEIGHT {HEIGHT}\nDEPTH 4\nMAXVAL {top}\nTUPLTYPE RGB_ALPHA\nENDHDR\n".encode()
         four = colors(31, dtype, 4)
         yield Case(f"alpha-{top}.pam", f"PAM with alpha, up to {top}, which is dropped", header + big(four), four[:, :, :3])
-    yield refused("cut.pgm", "PGM cut short", f"P5\n{size}\n255\n".encode() + b"1234", "PNM: ")
+    yield refused("cut.pgm", "PGM, truncated", f"P5\n{size}\n255\n".encode() + b"1234", "PNM: ")
 
 
 def more_cases():

@@ -7,7 +7,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from models.image_files.case import HEIGHT, WIDTH, Case, colors, frame_case, gray, pillow_case, refused, saved, shaped
+from models.image_files.case import HEIGHT, WIDTH, Case, colors, counted, frame_case, gray, pillow_case, refused, saved, shaped
 
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 BANDS = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGBA: 4}
@@ -60,12 +60,12 @@ def all_cases():
             values = random.integers(0, 2**depth, (HEIGHT, WIDTH, 1))
             data = encode(values, GRAY, depth, interlaced=interlaced)
             found = values.astype(np.uint16) if depth == 16 else (values * 255 // (2**depth - 1)).astype(np.uint8)
-            yield Case(f"gray-{depth}{end}.png", f"PNG, gray of {depth} bits{form}", data, shaped(found))
+            yield Case(f"gray-{depth}{end}.png", f"PNG, gray of {counted(depth, 'bit')}{form}", data, shaped(found))
             if depth > 8:
                 continue
             entries = (b"PLTE", palette[: 2**depth].tobytes())
             data = encode(values, PALETTE, depth, interlaced=interlaced, before=[entries])
-            yield pillow_case(f"palette-{depth}{end}.png", f"PNG, palette of {depth} bits{form}", data)
+            yield pillow_case(f"palette-{depth}{end}.png", f"PNG, palette of {counted(depth, 'bit')}{form}", data)
         for kind, what in ((RGB, "colors"), (RGBA, "colors with alpha"), (GRAY_ALPHA, "gray with alpha")):
             for depth in (8, 16):
                 values = random.integers(0, 2**depth, (HEIGHT, WIDTH, BANDS[kind]))
@@ -102,9 +102,9 @@ def all_cases():
     good = encode(levels, RGB, 8)
     yield refused("no-end.png", "PNG without its last chunk", encode(levels, RGB, 8, end=False), "PNG: the file ends before the image does")
     yield Case("more-bytes.png", "PNG with bytes behind its end", good + b"more", levels.astype(np.uint8))
-    yield refused("cut.png", "PNG cut short", good[:-60], "PNG: ")
+    yield refused("cut.png", "PNG, truncated", good[:-60], "PNG: ")
     yield refused("checksum.png", "PNG with a wrong checksum", good[:-20] + b"\xff" + good[-19:], "PNG: ")
     yield refused("no-width.png", "PNG of width 0", encode(levels[:, :0], RGB, 8), "PNG: ")
     yield refused("short-palette.png", "PNG with a palette that ends within a color", encode(values, PALETTE, 8, before=[(b"PLTE", b"1234")]), "the palette has 4 bytes")
     yield refused("deep.png", "PNG of 32 bits", encode(levels, RGB, 8)[:24] + b"\x20" + good[25:], "PNG: ")
-    yield refused("three-for-four.png", "PNG of three bands for a model of four channels", good, "the image has 3 bands")
+    yield refused("three-for-four.png", "PNG of three bands for a model of four channels", good, "the image has 3 bands", channels="rgba")

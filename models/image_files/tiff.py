@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from models.image_files.case import HEIGHT, WIDTH, Case, by_pillow, colors, frame_case, gray, pillow_case, refused, saved, shaped, smooth
+from models.image_files.case import HEIGHT, WIDTH, Case, by_pillow, colors, counted, frame_case, gray, pillow_case, refused, saved, shaped, smooth
 from models.preprocessing.tiff import encode
 
 
@@ -82,7 +82,7 @@ def all_cases():
         found = values.astype(np.uint16) if bits > 8 else ((values * 255 + top // 2) // top).astype(np.uint8)
         for tile in (None, 16):
             end, form = ("-tiled", ", tiled") if tile else ("", "")
-            yield Case(f"gray-{bits}{end}.tif", f"TIFF, gray of {bits} bits{form}", packed(values, bits, tile), shaped(found), largest=top if bits > 8 else 65535)
+            yield Case(f"gray-{bits}{end}.tif", f"TIFF, gray of {counted(bits, 'bit')}{form}", packed(values, bits, tile), shaped(found), largest=top if bits > 8 else 65535)
     for dtype in ("u1", "u2"):
         values = colors(1, np.dtype(dtype), 4)
         for name, photometric, found in (("minisblack", "minisblack", values[:, :, 0]), ("rgb", "rgb", values[:, :, :3])):
@@ -160,7 +160,7 @@ def all_cases():
     data = written(inks, photometric="separated", planarconfig="contig")
     mixed = ((255 - inks[:, :, :3].astype(np.float32)) * (1 - inks[:, :, 3:].astype(np.float32) / np.float32(255))).astype(np.uint8)
     yield Case("cmyk.tif", "TIFF, CMYK", data, mixed)
-    yield refused_with("cmyk-for-four.tif", "TIFF, CMYK for a model of four channels", data, "TIFF: found CMYK", "rgba")
+    yield refused("cmyk-for-four.tif", "TIFF, CMYK for a model of four channels", data, "TIFF: found CMYK", channels="rgba")
     big = smooth()
     for photometric, subsampling in (("rgb", None), ("ycbcr", (1, 1)), ("ycbcr", (2, 2))):
         options = {"subsampling": subsampling} if subsampling else {}
@@ -183,11 +183,11 @@ def all_cases():
         for page, kind in ((colors(40), 0), (colors(41)[::2, ::2], 1), (colors(42, np.uint16), 0)):
             writer.write(page, photometric="rgb", subfiletype=kind, datetime=None, software=False, metadata=None)
     yield Case("pages-with-previews.tif", "TIFF, the second of two pages with a preview between (`--frames all`)", stream.getvalue(), colors(42, np.uint16), "tifffile", frame=2)
-    yield refused_frame("pages-4.tif", "TIFF, a fourth of three pages", data, "TIFF: ", 4)
+    yield refused("pages-4.tif", "TIFF, a fourth of three pages", data, "TIFF: ", frame=4)
     for compression in ("zstd", "webp", "lzma", "jpeg2000", "jpegxl", "lerc"):
         yield refused(f"{compression}.tif", f"TIFF, {compression} compression", written(values, photometric="rgb", compression=compression), "TIFF: ")
     good = written(values, photometric="rgb")
-    yield refused("cut.tif", "TIFF cut short", good[:-30], "TIFF: ")
+    yield refused("cut.tif", "TIFF, truncated", good[:-30], "TIFF: ")
     yield refused("planes-tiled.tif", "TIFF, separate bands in tiles", written(planes, photometric="rgb", planarconfig="separate", tile=(16, 16)), "separate bands in tiles")
     nan = floats.copy()
     nan[1, 2, 0] = np.nan
@@ -195,7 +195,7 @@ def all_cases():
     yield refused("five-for-three.tif", "TIFF, five bands for a model of three channels", written(colors(5, np.uint8, 5), photometric="minisblack", planarconfig="contig"), "the image has 5 bands, but the model takes 3")
     yield refused("mosaic.tif", "TIFF, data of a camera's sensor", changed(packed(gray(3).astype(int), 8), 262, 32803), "camera raw is not supported")
     yield refused("lab.tif", "TIFF, CIE L*a*b*", changed(encode(values, 2), 262, 8), "CIE L*a*b* is not supported")
-    yield refused("no-directory.tif", "TIFF that points nowhere", b"II*\0\xff\xff\xff\x7f", "TIFF: ")
+    yield refused("no-directory.tif", "TIFF whose first directory lies outside the file", b"II*\0\xff\xff\xff\x7f", "TIFF: ")
 
 
 def with_palette(data, table):
@@ -211,15 +211,3 @@ def with_palette(data, table):
     place = len(data)
     data += struct.pack("<H", len(entries)) + b"".join(entries) + b"\0" * 4
     return data[:4] + struct.pack("<I", place) + data[8:]
-
-
-def refused_frame(name, what, data, error, frame):
-    case = refused(name, what, data, error)
-    case.frame = frame
-    return case
-
-
-def refused_with(name, what, data, error, channels):
-    case = refused(name, what, data, error)
-    case.channels = channels
-    return case

@@ -26,8 +26,6 @@ fn difference(case: &Value, folder: &Path) -> Option<String> {
     fs::write(&path, STANDARD.decode(case["file"].as_str().unwrap()).unwrap()).unwrap();
     let channels =
         case["channels"].as_str().map_or(Channels::Rgb, |c| c.parse().unwrap());
-    // A model of four channels shows that such files have three bands.
-    let channels = if name == "three-for-four.png" { Channels::Rgba } else { channels };
     let frame = case["frame"].as_u64().map(|frame| frame as u32);
     let options = ReadOptions { channels, frame, ..ReadOptions::default() };
     let result = read_image(&path, &options);
