@@ -29,7 +29,7 @@ mod tensor_layout;
 mod tests;
 mod text_file;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use self::classes::read_class_names;
 pub use self::colors::read_palette;
@@ -73,6 +73,7 @@ pub struct Preprocessing {
     class_names_location: Option<SettingLocation>,
     palette_location: Option<SettingLocation>,
     settings: Vec<Setting>,
+    paths: Vec<PathBuf>,
 }
 
 /// A preprocessing setting in effect, with its origin.
@@ -126,7 +127,7 @@ impl Preprocessing {
     /// Fails if a file cannot be read or contains something that is not a setting, if values
     /// contradict each other or the model's input, or if no source gives the scale of pixel values.
     pub fn resolve(model: &Path, input: &ModelInput, options: &Options) -> Result<Self> {
-        let ConfigSources { configs, ignored } = sources::gather(model, options)?;
+        let ConfigSources { configs, ignored, paths } = sources::gather(model, options)?;
         let channels = scale::resolve_channels(&configs, input)?;
         let Some(scale) = Scale::resolve(&configs, channels.value)? else {
             let unrecognized = ignored.iter().map(|ignored| &ignored.error);
@@ -205,6 +206,7 @@ impl Preprocessing {
             input_range: input_range.map(|range| range.value),
             read_options,
             settings,
+            paths,
         })
     }
 
@@ -216,6 +218,12 @@ impl Preprocessing {
     /// Returns every setting in effect, with its origin.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
+    }
+
+    /// Returns the paths that the texts of [`Self::settings`] may contain: those of the model and of
+    /// all configuration files.
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
     }
 
     /// Checks that there is a color for each class, once their number is known.

@@ -34,6 +34,11 @@ pub(super) fn run_record(
         false if path.is_absolute() => recorded_path(path, &job.folder),
         false => path.display().to_string(),
     };
+    let with_recorded_paths = |text: &str| {
+        preprocessing.paths().iter().fold(text.to_owned(), |text, path| {
+            text.replace(&path.display().to_string(), &path_of(path))
+        })
+    };
     Ok(RunRecord {
         mcdrop: env!("CARGO_PKG_VERSION").to_owned(),
         model: model(sampler, path_of(sampler.plan().model().path()))?,
@@ -50,11 +55,8 @@ pub(super) fn run_record(
         preprocessing: settings
             .map(|setting| PreprocessingSetting {
                 key: setting.key.to_owned(),
-                value: setting.value.clone(),
-                from: match Path::new(&setting.origin) {
-                    file if file.is_absolute() => path_of(file),
-                    _ => setting.origin.clone(),
-                },
+                value: with_recorded_paths(&setting.value),
+                from: with_recorded_paths(&setting.origin),
             })
             .collect(),
         classes: preprocessing.class_names.clone(),

@@ -4,13 +4,8 @@ use super::*;
 fn texts(scratch: &Path, more: &[&str]) -> String {
     let at = |name: &str| scratch.join(name).to_str().unwrap().to_owned();
     let (images, labels, out) = (at("in"), at("labels"), at("out"));
-    fs::copy(model("streets"), at("model.onnx")).unwrap();
-    fs::copy(fixture::path("models/streets.toml"), at("model.toml")).unwrap();
-    fs::create_dir_all(&labels).unwrap();
-    let label = fixture::path("fixtures/streets/labels/street_00.png");
-    fs::copy(label, scratch.join("labels/a.png")).unwrap();
     let _ = fs::remove_dir_all(&out);
-    let model = at("model.onnx");
+    let model = at("customer/model.onnx");
     let predict = ["predict", &model, &images, "-o", &out, "--samples", "2", "--report"];
     let evaluate = ["evaluate", &out, "--labels", &labels];
     for typed in [
@@ -30,10 +25,25 @@ fn texts(scratch: &Path, more: &[&str]) -> String {
     texts.map(|(_, content)| String::from_utf8_lossy(content)).collect()
 }
 
+/// Creates `customer/model.onnx` with a sidecar and a file that is not recognized, and labels.
+fn add_model_and_labels(scratch: &Path) {
+    let at = |name: &str| scratch.join(name);
+    for folder in ["customer", "labels"] {
+        fs::create_dir(at(folder)).unwrap();
+    }
+    fs::copy(model("streets"), at("customer/model.onnx")).unwrap();
+    let sidecar = "task = \"segmentation\"\npreset = \"imagenet\"\nresize = \"none\"\n";
+    fs::write(at("customer/model.toml"), sidecar).unwrap();
+    fs::write(at("customer/preprocessor_config.json"), "{\"unknown\": 1}").unwrap();
+    let label = fixture::path("fixtures/streets/labels/street_00.png");
+    fs::copy(label, at("labels/a.png")).unwrap();
+}
+
 #[test]
 fn paths_are_relative_to_the_run_and_private_ones_are_left_out() {
     let scratch = scratch();
     let path = scratch.path();
+    add_model_and_labels(path);
     let texts_of_run = texts(path, &[]);
     // Other paths, such as that of the library, may be in other folders of this machine.
     assert!(!texts_of_run.contains(path.to_str().unwrap()), "{texts_of_run}");
@@ -57,6 +67,15 @@ fn paths_are_relative_to_the_run_and_private_ones_are_left_out() {
     assert!(!private.contains("../in") && !private.contains("../labels"));
     assert!(!private.contains(env!("CARGO_MANIFEST_DIR")), "the library's folder");
     assert!(private.contains("\"model.onnx\""));
+    assert!(private.contains("preset imagenet (model.toml)"));
+    assert!(private.contains("preprocessor_config.json: unknown"));
+    assert!(!private.contains("customer"), "{private}");
+    // The same for a path that was typed as a relative one.
+    let typed = ["predict", "customer/model.onnx", "in", "-o", "relative", "--private"];
+    let (code, said) = mcdrop(path, &[&typed[..], &["--samples", "2"]].concat());
+    assert_eq!(code, 0, "{said}");
+    let record = fs::read_to_string(path.join("relative/run.json")).unwrap();
+    assert!(!record.contains("customer"), "{record}");
 }
 
 #[test]

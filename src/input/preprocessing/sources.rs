@@ -12,7 +12,7 @@ mod mmdeploy;
 mod timm;
 mod ultralytics;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -129,6 +129,8 @@ impl ConfigFiles {
 pub(super) struct ConfigSources {
     pub(super) configs: ConfigStack,
     pub(super) ignored: Vec<IgnoredConfig>,
+    /// Paths that origins and errors may contain: those of the model and of all configuration files.
+    pub(super) paths: Vec<PathBuf>,
 }
 
 /// A configuration file that was ignored.
@@ -143,14 +145,17 @@ pub(super) struct IgnoredConfig {
 /// Reads every source of a model's preprocessing settings.
 pub(super) fn gather(model: &Path, options: &Options) -> Result<ConfigSources> {
     let folders = Folders::around(model);
-    let ConfigDiscovery { mut files, broken, unrecognized } =
+    let ConfigDiscovery { mut files, mut paths, broken, unrecognized } =
         ConfigDiscovery::read(&folders);
+    paths.extend(options.config.clone());
+    paths.push(model.to_owned());
     hugging_face::check_problem_type(&files)?;
     files.insert(METADATA, metadata_document(model, &options.metadata));
 
     let mut explicit = Vec::new();
     if let Some(path) = folders.sidecar() {
         explicit.push(sidecar::parse(&path.display().to_string(), &read(&path)?)?);
+        paths.push(path);
     }
     if let Some(path) = &options.config {
         explicit.extend(read_config(path)?);
@@ -176,7 +181,7 @@ pub(super) fn gather(model: &Path, options: &Options) -> Result<ConfigSources> {
         }
     }
     configs.extend(explicit);
-    Ok(ConfigSources { configs: ConfigStack(configs), ignored })
+    Ok(ConfigSources { configs: ConfigStack(configs), ignored, paths })
 }
 
 /// Fails if a configuration beside a model states that its outputs are not scores of classes of

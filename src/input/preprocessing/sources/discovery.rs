@@ -16,6 +16,8 @@ const EXPORT_FOLDER: &str = "onnx";
 pub(super) struct ConfigDiscovery {
     /// Files that were read.
     pub(super) files: ConfigFiles,
+    /// Paths of all files, also of those that cannot be read or are not recognized.
+    pub(super) paths: Vec<PathBuf>,
     /// Errors of files that belong to a library and cannot be read.
     pub(super) broken: Vec<Error>,
     /// Errors of files whose names any program may use and that no library is known to have written.
@@ -39,6 +41,7 @@ impl ConfigDiscovery {
                 Err(error) if belongs => discovery.broken.push(error),
                 Err(error) => discovery.unrecognized.push(error),
             }
+            discovery.paths.push(path);
         }
         discovery
     }
