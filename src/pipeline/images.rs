@@ -85,12 +85,18 @@ impl Reader {
                         budget.admit(i, Some(0));
                         continue;
                     }
-                    let admitted = budget.admit(i, declared_bytes(&file.path()));
-                    let load = || {
-                        let loaded = load(file, preprocessing);
-                        loaded.map(|image| Loaded { admitted: Some(admitted), ..image })
-                    };
-                    if !go_on() || sender.send(load()).is_err() {
+                    // A panic would leave the other threads waiting for this image to be admitted.
+                    let bytes = guarded(file, || Ok(declared_bytes(&file.path())));
+                    let admitted = budget.admit(i, bytes.ok().flatten());
+                    let load_and_send =
+                        || {
+                            let loaded = load(file, preprocessing);
+                            sender.send(loaded.map(|image| Loaded {
+                                admitted: Some(admitted),
+                                ..image
+                            }))
+                        };
+                    if !go_on() || load_and_send().is_err() {
                         budget.close();
                         return;
                     }
