@@ -13,6 +13,7 @@ use std::io;
 
 use ab_glyph_rasterizer::{Point, Rasterizer, point};
 use skrifa::instance::{LocationRef, Size};
+use skrifa::metrics::{BoundingBox, GlyphMetrics};
 use skrifa::outline::{DrawSettings, OutlinePen};
 use skrifa::{FontRef, GlyphId, MetadataProvider as _};
 
@@ -61,19 +62,24 @@ impl Font {
         (left, baseline): (f32, usize),
         color: [u8; 3],
     ) {
+        let metrics = self.metrics();
         let mut place = left;
         for letter in text.chars() {
             let glyph = self.glyph(letter);
-            let mut outline = Outline::new(self.scale, point(place, baseline as f32));
+            let origin = point(place, baseline as f32);
             place += self.advance(glyph);
+            let outline = self.font.outline_glyphs().get(glyph);
+            // A letter that the font lacks leaves a gap.
+            let Some((outline, bounds)) = outline.zip(metrics.bounds(glyph)) else {
+                continue;
+            };
             let settings =
                 DrawSettings::unhinted(Size::unscaled(), LocationRef::default());
-            let drawn = self.font.outline_glyphs().get(glyph);
-            // A letter that the font lacks leaves a gap.
-            if drawn.is_none_or(|glyph| glyph.draw(settings, &mut outline).is_err()) {
+            let mut pen = RasterPen::new(self.scale, origin, bounds);
+            if outline.draw(settings, &mut pen).is_err() {
                 continue;
             }
-            outline.rasterize(|at, share| {
+            pen.for_each_pixel(|at, share| {
                 // Makes stems darker that are thinner than a pixel.
                 let share = share.clamp(0.0, 1.0);
                 let share = share.midpoint(share.sqrt());
@@ -86,106 +92,85 @@ impl Font {
         self.font.charmap().map(letter).unwrap_or_default()
     }
 
+    fn metrics(&self) -> GlyphMetrics<'static> {
+        self.font.glyph_metrics(Size::unscaled(), LocationRef::default())
+    }
+
     fn advance(&self, glyph: GlyphId) -> f32 {
-        let metrics = self.font.glyph_metrics(Size::unscaled(), LocationRef::default());
-        metrics.advance_width(glyph).unwrap_or_default() * self.scale
+        self.metrics().advance_width(glyph).unwrap_or_default() * self.scale
     }
 }
 
-/// A part of an outline: a line, or a curve with one or two control points.
-enum Segment {
-    Line([Point; 2]),
-    Quadratic([Point; 3]),
-    Cubic([Point; 4]),
-}
-
-impl Segment {
-    fn points(&mut self) -> &mut [Point] {
-        match self {
-            Self::Line(points) => points,
-            Self::Quadratic(points) => points,
-            Self::Cubic(points) => points,
-        }
-    }
-}
-
-/// The outline of a letter in pixels.
-struct Outline {
+/// Pen that rasterizes the outline of a letter.
+struct RasterPen {
+    rasterizer: Rasterizer,
+    /// Pixels per unit of the font.
     scale: f32,
+    /// Position of the letter on the canvas.
     origin: Point,
-    segments: Vec<Segment>,
+    /// Top left corner of the raster on the canvas.
+    corner: Point,
     start: Point,
     last: Point,
 }
 
-impl Outline {
-    fn new(scale: f32, origin: Point) -> Self {
-        Self { scale, origin, segments: Vec::new(), start: origin, last: origin }
+impl RasterPen {
+    /// Creates a pen for a letter with these bounds in units of the font.
+    fn new(scale: f32, origin: Point, bounds: BoundingBox) -> Self {
+        let (left, top) =
+            (origin.x + bounds.x_min * scale, origin.y - bounds.y_max * scale);
+        let (right, bottom) =
+            (origin.x + bounds.x_max * scale, origin.y - bounds.y_min * scale);
+        let corner = point(left.floor(), top.floor());
+        let (width, height) = (right.ceil() - corner.x, bottom.ceil() - corner.y);
+        let rasterizer = Rasterizer::new(width as usize, height as usize);
+        let start = point(0.0, 0.0);
+        Self { rasterizer, scale, origin, corner, start, last: start }
     }
 
-    /// Returns a point of the font, whose y grows upward, in pixels.
-    fn pixel(&self, x: f32, y: f32) -> Point {
-        point(self.origin.x + x * self.scale, self.origin.y - y * self.scale)
+    /// Returns the position in the raster of a point of the font, whose y grows upward.
+    fn position(&self, x: f32, y: f32) -> Point {
+        let Self { scale, origin, corner, .. } = *self;
+        point(origin.x + x * scale - corner.x, origin.y - y * scale - corner.y)
     }
 
-    /// Passes each pixel that the outline covers, and its covered fraction, to `blend`.
-    fn rasterize(mut self, mut blend: impl FnMut((i64, i64), f32)) {
-        let points = self.segments.iter_mut().flat_map(|segment| segment.points().iter());
-        let (mut low, mut high) = (point(f32::MAX, f32::MAX), point(f32::MIN, f32::MIN));
-        for at in points {
-            low = point(low.x.min(at.x), low.y.min(at.y));
-            high = point(high.x.max(at.x), high.y.max(at.y));
-        }
-        if low.x > high.x {
-            return;
-        }
-        let corner = point(low.x.floor(), low.y.floor());
-        let (width, height) = (high.x.ceil() - corner.x, high.y.ceil() - corner.y);
-        let mut rasterizer = Rasterizer::new(width as usize, height as usize);
-        for segment in &mut self.segments {
-            for at in segment.points() {
-                *at = point(at.x - corner.x, at.y - corner.y);
-            }
-            match *segment {
-                Segment::Line([a, b]) => rasterizer.draw_line(a, b),
-                Segment::Quadratic([a, b, c]) => rasterizer.draw_quad(a, b, c),
-                Segment::Cubic([a, b, c, d]) => rasterizer.draw_cubic(a, b, c, d),
-            }
-        }
-        let (left, top) = (corner.x as i64, corner.y as i64);
-        rasterizer.for_each_pixel_2d(|x, y, share| {
+    /// Calls `blend` with each pixel of the raster on the canvas, and the fraction of it that the
+    /// letter covers.
+    fn for_each_pixel(&self, mut blend: impl FnMut((i64, i64), f32)) {
+        let (left, top) = (self.corner.x as i64, self.corner.y as i64);
+        self.rasterizer.for_each_pixel_2d(|x, y, share| {
             blend((left + i64::from(x), top + i64::from(y)), share);
         });
     }
 }
 
-impl OutlinePen for Outline {
+impl OutlinePen for RasterPen {
     fn move_to(&mut self, x: f32, y: f32) {
-        self.last = self.pixel(x, y);
+        self.last = self.position(x, y);
         self.start = self.last;
     }
 
     fn line_to(&mut self, x: f32, y: f32) {
-        let end = self.pixel(x, y);
-        self.segments.push(Segment::Line([self.last, end]));
+        let end = self.position(x, y);
+        self.rasterizer.draw_line(self.last, end);
         self.last = end;
     }
 
     fn quad_to(&mut self, cx: f32, cy: f32, x: f32, y: f32) {
-        let (control, end) = (self.pixel(cx, cy), self.pixel(x, y));
-        self.segments.push(Segment::Quadratic([self.last, control, end]));
+        let (control, end) = (self.position(cx, cy), self.position(x, y));
+        self.rasterizer.draw_quad(self.last, control, end);
         self.last = end;
     }
 
     fn curve_to(&mut self, ax: f32, ay: f32, bx: f32, by: f32, x: f32, y: f32) {
-        let controls = [self.pixel(ax, ay), self.pixel(bx, by)];
-        let end = self.pixel(x, y);
-        self.segments.push(Segment::Cubic([self.last, controls[0], controls[1], end]));
+        let (first, second) = (self.position(ax, ay), self.position(bx, by));
+        let end = self.position(x, y);
+        self.rasterizer.draw_cubic(self.last, first, second, end);
         self.last = end;
     }
 
     fn close(&mut self) {
-        self.segments.push(Segment::Line([self.last, self.start]));
+        self.rasterizer.draw_line(self.last, self.start);
         self.last = self.start;
     }
 }
