@@ -61,6 +61,19 @@ fn predict(scratch: &Path, more: &[&str]) -> (i32, String) {
     mcdrop(scratch, &[&arguments[..], more].concat())
 }
 
+/// Creates `labels/a.png`, the label map of `in/a.png`.
+fn add_labels(scratch: &Path) {
+    fs::create_dir(scratch.join("labels")).unwrap();
+    let labels = fixture::path("fixtures/streets/labels/street_00.png");
+    fs::copy(labels, scratch.join("labels/a.png")).unwrap();
+}
+
+#[cfg(unix)]
+fn make_pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
 /// Returns all files below a folder, with their contents; links are not followed.
 fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter();

@@ -158,8 +158,7 @@ fn data_that_are_links_to_files_elsewhere_are_refused() {
 fn special_files_as_data_are_refused() {
     let scratch = tempfile::tempdir().unwrap();
     fs::create_dir(scratch.path().join("model")).unwrap();
-    let pipe = scratch.path().join("model/pipe");
-    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    make_pipe(&scratch.path().join("model/pipe"));
     for target in ["pipe", "/dev/zero", "."] {
         for (code, said) in with_linked_data(scratch.path(), target) {
             assert_eq!(code, 1, "{target}: {said}");

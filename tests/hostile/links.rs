@@ -70,9 +70,7 @@ fn predict_and_evaluate_do_not_write_through_links() {
     let victim = victim(path);
     let before = contents(&victim);
     let out = path.join("out");
-    let labels = fixture::path("fixtures/streets/labels/street_00.png");
-    fs::create_dir(path.join("labels")).unwrap();
-    fs::copy(labels, path.join("labels/a.png")).unwrap();
+    add_labels(path);
     for place in [
         "prediction",
         "overlay",
@@ -185,8 +183,7 @@ fn special_files_in_the_folder_of_results_do_not_block() {
         let pipe = path.join("out").join(place);
         let _ = fs::remove_file(&pipe);
         fs::create_dir_all(pipe.parent().unwrap()).unwrap();
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
-        assert!(made.success());
+        make_pipe(&pipe);
         for typed in [
             &["report", "out"][..],
             &["evaluate", "out", "--labels", labels],

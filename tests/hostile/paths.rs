@@ -25,25 +25,22 @@ fn texts(scratch: &Path, more: &[&str]) -> String {
     texts.map(|(_, content)| String::from_utf8_lossy(content)).collect()
 }
 
-/// Creates `customer/model.onnx` with a sidecar and a file that is not recognized, and labels.
-fn add_model_and_labels(scratch: &Path) {
+/// Creates `customer/model.onnx` with a sidecar and a file that is not recognized.
+fn add_model(scratch: &Path) {
     let at = |name: &str| scratch.join(name);
-    for folder in ["customer", "labels"] {
-        fs::create_dir(at(folder)).unwrap();
-    }
+    fs::create_dir(at("customer")).unwrap();
     fs::copy(model("streets"), at("customer/model.onnx")).unwrap();
     let sidecar = "task = \"segmentation\"\npreset = \"imagenet\"\nresize = \"none\"\n";
     fs::write(at("customer/model.toml"), sidecar).unwrap();
     fs::write(at("customer/preprocessor_config.json"), "{\"unknown\": 1}").unwrap();
-    let label = fixture::path("fixtures/streets/labels/street_00.png");
-    fs::copy(label, at("labels/a.png")).unwrap();
 }
 
 #[test]
 fn paths_are_relative_to_the_run_and_private_ones_are_left_out() {
     let scratch = scratch();
     let path = scratch.path();
-    add_model_and_labels(path);
+    add_model(path);
+    add_labels(path);
     let texts_of_run = texts(path, &[]);
     // Other paths, such as that of the library, may be in other folders of this machine.
     assert!(!texts_of_run.contains(path.to_str().unwrap()), "{texts_of_run}");

@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-/// Runs all commands that read a folder of results, with a limit on their memory.
+/// Runs all commands that read a folder of results.
 fn read_everything(scratch: &Path) -> Vec<(i32, String)> {
     [
         &["report", "out"][..],
@@ -19,9 +19,7 @@ fn read_everything(scratch: &Path) -> Vec<(i32, String)> {
 fn records_that_lie_about_numbers_are_refused() {
     let scratch = scratch();
     let path = scratch.path();
-    fs::create_dir(path.join("labels")).unwrap();
-    let labels = fixture::path("fixtures/streets/labels/street_00.png");
-    fs::copy(labels, path.join("labels/a.png")).unwrap();
+    add_labels(path);
     assert_eq!(predict(path, &["--keep-probabilities"]).0, 0);
     let record = path.join("out/run.json");
     let original: Json = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
