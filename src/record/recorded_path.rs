@@ -1,14 +1,15 @@
 //! Paths in records: relative to the folder of the run if both lie in one folder of the user, so that
 //! the record can be moved and passed on.
 
+use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
-/// Returns the form in which a path is recorded in a run's folder: relative to that folder if both
-/// are in the same folder below the root, else absolute; always with `/` between its parts.
+/// Returns the form in which a path is recorded in a run's folder: relative to that folder, with `/`
+/// between its parts, if both are below the same top-level folder, else absolute.
 pub fn recorded_path(path: &Path, run: &Path) -> String {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
     let (path, run) = (absolute(path), absolute(run));
-    relative(&path, &run).unwrap_or(path).display().to_string()
+    relative(&path, &run).unwrap_or_else(|| path.display().to_string())
 }
 
 /// Returns the path that was recorded in a run's folder.
@@ -21,27 +22,24 @@ pub fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn relative(path: &Path, run: &Path) -> Option<PathBuf> {
-    let parts = |path: &Path| -> Option<Vec<PathBuf>> {
-        let parts = path.components();
-        // Without knowing the links, `..` cannot be removed.
-        let all = parts.map(|part| match part {
-            Component::ParentDir => None,
-            part => Some(PathBuf::from(part.as_os_str())),
-        });
-        all.collect()
-    };
-    let (path, run) = (parts(path)?, parts(run)?);
-    let common = path.iter().zip(&run).take_while(|(one, other)| one == other).count();
-    // The root, and on Windows the disk, are not a folder of the user.
-    let roots =
-        run.iter().take_while(|part| part.has_root() || part.ends_with(":")).count();
-    if common <= roots.max(1) {
+fn relative(path: &Path, run: &Path) -> Option<String> {
+    let path: Vec<Component<'_>> = path.components().collect();
+    let run: Vec<Component<'_>> = run.components().collect();
+    // Without knowing the links, `..` cannot be removed.
+    if path.iter().chain(&run).any(|part| *part == Component::ParentDir) {
         return None;
     }
-    let up = run[common..].iter().map(|_| PathBuf::from(".."));
-    let relative: PathBuf = up.chain(path[common..].iter().cloned()).collect();
-    Some(if relative.as_os_str().is_empty() { PathBuf::from(".") } else { relative })
+    let common = path.iter().zip(&run).take_while(|(one, other)| one == other).count();
+    // The root, and on Windows the disk, are not a folder of the user.
+    let is_root = |part: &&Component<'_>| !matches!(part, Component::Normal(_));
+    let roots = run.iter().take_while(is_root).count();
+    if common <= roots {
+        return None;
+    }
+    let up = run[common..].iter().map(|_| "..".into());
+    let down = path[common..].iter().map(|part| part.as_os_str().to_string_lossy());
+    let parts: Vec<Cow<'_, str>> = up.chain(down).collect();
+    Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
 }
 
 #[cfg(all(test, unix))]
