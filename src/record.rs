@@ -304,14 +304,16 @@ impl RunRecord {
 
     /// Returns the value of a setting of the preprocessing.
     pub fn preprocessing_setting(&self, key: &str) -> Option<&str> {
-        let mut settings = self.preprocessing.iter();
-        settings.find(|setting| setting.key == key).map(|setting| setting.value.as_str())
+        self.find_setting(key).map(|setting| setting.value.as_str())
     }
 
     /// Returns where a setting of the preprocessing comes from.
     pub fn preprocessing_origin(&self, key: &str) -> Option<&str> {
-        let mut settings = self.preprocessing.iter();
-        settings.find(|setting| setting.key == key).map(|setting| setting.from.as_str())
+        self.find_setting(key).map(|setting| setting.from.as_str())
+    }
+
+    fn find_setting(&self, key: &str) -> Option<&PreprocessingSetting> {
+        self.preprocessing.iter().find(|setting| setting.key == key)
     }
 
     /// Returns whether id 0 of label maps means "no label" and other ids are reduced by 1; `None`
