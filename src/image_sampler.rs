@@ -271,7 +271,7 @@ fn bands_of(dimensions: (usize, usize, usize)) -> Result<(usize, usize, usize)> 
         return Ok(dimensions);
     }
     let message =
-        format!("expected [H, W, C] with a channel or more, found {dimensions:?}");
+        format!("expected [H, W, C] with at least one channel, found {dimensions:?}");
     Err(Error::setting("image", message).with_hint("put the channels last"))
 }
 

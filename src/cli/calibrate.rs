@@ -151,7 +151,7 @@ impl CalibrateArguments {
         })
     }
 
-    /// Refuses options that have no effect together.
+    /// Refuses options that would have no effect.
     fn refuse_idle(&self, task: &Task) -> Result<()> {
         let has_threshold = self.keep.or(self.risk).or(self.ood_keep).is_some();
         let no_threshold = "applies to thresholds, but none is requested";

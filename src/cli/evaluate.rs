@@ -34,9 +34,10 @@ Examples:
 
 const MEANING: &str = "\
 Writes metrics.json (every metric under a flat key, with a 95 % interval over images) and
-curves/*.csv, .svg and .png into OUT. The score \"deterministic\" is for comparison: 1 minus the probability of the
-pass without dropout, evaluated on the class of that pass. In label maps of another size,
-the nearest label of each pixel of the prediction counts. Every metric weights all items of the folder equally.";
+curves/*.csv, .svg and .png into OUT. The score \"deterministic\" is for comparison: 1 minus the
+probability of the pass without dropout, evaluated on the class of that pass. In label maps of
+another size, the label nearest to each pixel of the prediction counts. Every metric weights all
+items of the folder equally.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
@@ -182,8 +183,7 @@ fn report(
         ));
     }
     terminal::note(&format!(
-        "{} images, {items} labeled items: {}",
-        result.evaluation.n_images().0,
+        "{n_images} images, {items} labeled items: {}",
         folder.path().join(METRICS_FILE).display()
     ));
     if folder.task.has_maps() && arguments.labels.is_some() {

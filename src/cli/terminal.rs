@@ -64,21 +64,21 @@ pub(super) fn bytes(content: &[u8]) {
 /// Returns a text in which no character acts on the terminal or changes the order of others. Names
 /// of files and nodes come from strangers, and may move the cursor or look like another message.
 pub(super) fn harmless(text: &str) -> Cow<'_, str> {
-    escaped(text, |letter| letter != '\n' && letter != '\t' && is_active(letter))
+    escaped(text, |letter| letter != '\n' && letter != '\t' && acts_on_terminal(letter))
 }
 
 /// Returns a text like [`harmless`], in one line.
 pub(super) fn one_line(text: &str) -> Cow<'_, str> {
-    escaped(text, is_active)
+    escaped(text, acts_on_terminal)
 }
 
-fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_meant) {
+fn escaped(text: &str, must_escape: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&must_escape) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
-        if is_meant(letter) {
+        if must_escape(letter) {
             safe.extend(letter.escape_default());
         } else {
             safe.push(letter);
@@ -89,7 +89,7 @@ fn escaped(text: &str, is_meant: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// Returns `true` for control characters, ends of lines, and invisible characters that set the
 /// direction of text.
-fn is_active(letter: char) -> bool {
+fn acts_on_terminal(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,
