@@ -88,15 +88,13 @@ impl Reader {
                     // A panic would leave the other threads waiting for this image to be admitted.
                     let bytes = guarded(file, || Ok(declared_bytes(&file.path())));
                     let admitted = budget.admit(i, bytes.ok().flatten());
-                    let load_and_send =
-                        || {
-                            let loaded = load(file, preprocessing);
-                            sender.send(loaded.map(|image| Loaded {
-                                admitted: Some(admitted),
-                                ..image
-                            }))
-                        };
-                    if !go_on() || load_and_send().is_err() {
+                    let is_sent = || {
+                        let loaded = load(file, preprocessing);
+                        let loaded = loaded
+                            .map(|image| Loaded { admitted: Some(admitted), ..image });
+                        sender.send(loaded).is_ok()
+                    };
+                    if !(go_on() && is_sent()) {
                         budget.close();
                         return;
                     }
