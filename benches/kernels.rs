@@ -13,7 +13,7 @@ use mcdrop::palette::Palette;
 use mcdrop::random::{self, Applied, Draws, MaskTable, Stream};
 use mcdrop::simd::Isa;
 use mcdrop::sums::{
-    CategoricalSums, Coordinates, Needs, ScoreKind, Scores, Sums, VarianceSource,
+    Coordinates, ImageSums, Needs, ScoreKind, Scores, Sums, VarianceSource,
 };
 use mcdrop::tensor::{ClassMap, Map};
 
@@ -95,7 +95,7 @@ fn reduction(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("reduction");
     for (name, factor, needs) in [
         ("everything", 1, Needs::ALL),
-        ("mean and entropy", 1, Needs { entropy: true, ..Needs::MEAN }),
+        ("mean and entropy", 1, Needs { within: true, ..Needs::MEAN }),
         ("mean", 1, Needs::MEAN),
         ("everything, resized by 16", 16, Needs::ALL),
     ] {
@@ -108,12 +108,13 @@ fn reduction(criterion: &mut Criterion) {
             width: w,
             kind: ScoreKind::Logits,
             coordinates: Coordinates::HalfPixel,
+            spread: None,
+            units: &[],
         };
         let all: Vec<Scores> = samples.chunks(channels * h * w).map(scores).collect();
         group.throughput(Throughput::Elements((4 * channels * height * width) as u64));
         group.bench_function(name, |bencher| {
-            let mut sums =
-                CategoricalSums::new(channels, height, width, needs, Isa::detect());
+            let mut sums = ImageSums::new(channels, height, width, needs, Isa::detect());
             bencher.iter(|| sums.add(black_box(&all)));
         });
     }
@@ -130,9 +131,10 @@ fn measures(criterion: &mut Criterion) {
         width,
         kind: ScoreKind::Logits,
         coordinates: Coordinates::HalfPixel,
+        spread: None,
+        units: &[],
     };
-    let mut sums =
-        CategoricalSums::new(channels, height, width, Needs::ALL, Isa::detect());
+    let mut sums = ImageSums::new(channels, height, width, Needs::ALL, Isa::detect());
     let added = sums.add(&[scores; 2]);
     assert_eq!(added, Ok(()));
     sums.end_group();

@@ -36,7 +36,7 @@ mod site;
 mod split_concat;
 mod suspect;
 
-pub use crate::head::ScoresOption;
+pub use crate::head::{HeadChoice, HeadOptions, ScoresOption};
 pub(crate) use batch::{
     BatchGuess, Shapes, size_model, suspected_reason, with_open_batch,
 };

@@ -5,32 +5,14 @@
 //! samples are logits. No other module knows the names of outputs.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
-use self::tail::{LONGEST_TAIL, Tail, refuse_without_scores};
+pub use self::choice::{HeadChoice, HeadOptions, Role, ScoresOption};
+
+use self::tail::{LONGEST_TAIL, Tail, refuse_without_scores, refuse_without_values};
 use crate::error::{Error, Result};
 use crate::onnx::{ElementType, GraphIndex, Model, ValueDescription, int_values, proto};
-
-/// Choice of the scores' role by the user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ScoresOption {
-    /// Decided by the last operators of the graph, else by a probe.
-    #[default]
-    Auto,
-    /// Scores before a softmax (or sigmoid, for one channel).
-    Logits,
-    /// Scores that are non-negative and sum to 1 over the classes.
-    Probabilities,
-}
-
-/// Meaning of the values of a head. Tasks extend this list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Class scores before a softmax, or logarithms of probabilities, which a softmax does not
-    /// change.
-    Logits,
-    /// Class scores that are non-negative and sum to 1 over the classes.
-    Probabilities,
-}
+use crate::sums::Family;
 
 /// Position of the channel axis in the tensor of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,31 +65,152 @@ pub(crate) enum OmittedChannel {
 pub struct Heads {
     first: HeadTensor,
     others: Vec<HeadTensor>,
+    readings: Vec<Reading>,
+    is_guess: bool,
+}
+
+/// Channels of a head that are read in a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Number of the head, in the order of [`Heads::iter`].
+    pub head: usize,
+    /// The channels; `None` for all.
+    pub channels: Option<Range<usize>>,
+    /// The role; `None` if the last operators or a probe decide if scores are logits.
+    pub role: Option<Role>,
+}
+
+impl Reading {
+    /// Returns the number of channels that are read of a head with `of` channels.
+    pub(crate) fn count(&self, of: usize) -> usize {
+        self.channels.as_ref().map_or(of, ExactSizeIterator::len)
+    }
 }
 
 impl Heads {
-    /// Chooses outputs by name, or the only output if no name is given, and examines the operators
-    /// that write them.
+    /// Chooses outputs by role or by name, or the only output, and examines the operators that
+    /// write them.
     ///
     /// # Errors
     /// Fails if the model does not have one of these outputs, if it has several and none is named,
-    /// if an output holds class ids, or if `option` contradicts its last operator.
-    pub(crate) fn choose(
-        model: &Model,
-        names: &[&str],
-        option: ScoresOption,
-    ) -> Result<Self> {
-        let (first, others) = match names {
-            [] => (only_output(model)?, &[][..]),
-            [first, others @ ..] => (output_named(model, first)?, others),
+    /// if an output holds class ids where scores are expected, if roles do not go together, or if
+    /// the kind of the scores contradicts the last operator.
+    pub(crate) fn choose(model: &Model, options: &HeadOptions) -> Result<Self> {
+        if !options.heads.is_empty() {
+            return Self::by_role(model, &options.heads, options.scores);
+        }
+        let outputs = match &options.outputs[..] {
+            [] => match only_output(model) {
+                Ok(output) => vec![output],
+                Err(error) => return Self::guess(model, options).unwrap_or(Err(error)),
+            },
+            names => names
+                .iter()
+                .map(|name| output_named(model, name, "output_name"))
+                .collect::<Result<_>>()?,
         };
-        let others = others.iter().map(|name| {
-            HeadTensor::of_output(model, &output_named(model, name)?, option)
+        let role = match options.family {
+            Some(Family::Values) => Some(Role::Mean),
+            Some(Family::Labels) => Some(Role::LabelLogits),
+            Some(Family::Classes) | None => None,
+        };
+        let tensors = outputs
+            .iter()
+            .map(|output| HeadTensor::of_output(model, output, role, options.scores));
+        let tensors = tensors.collect::<Result<Vec<_>>>()?;
+        let readings = (0..tensors.len()).map(|head| Reading {
+            head,
+            channels: None,
+            role: tensors[head].role,
         });
-        Ok(Self {
-            first: HeadTensor::of_output(model, &first, option)?,
-            others: others.collect::<Result<_>>()?,
-        })
+        let readings = readings.collect();
+        Self::of_tensors(tensors, readings, false)
+            .ok_or_else(|| Error::model(model.path(), "the graph has no output"))
+    }
+
+    /// Returns the heads if one of two outputs is named like the variance of the other.
+    fn guess(model: &Model, options: &HeadOptions) -> Option<Result<Self>> {
+        if options.family.is_some_and(|family| family != Family::Values) {
+            return None;
+        }
+        let heads = choice::guess(&model.outputs())?;
+        let guessed = Self::by_role(model, &heads, options.scores);
+        Some(guessed.map(|heads| Self { is_guess: true, ..heads }))
+    }
+
+    fn by_role(
+        model: &Model,
+        choices: &[HeadChoice],
+        scores: ScoresOption,
+    ) -> Result<Self> {
+        check_roles(choices)?;
+        // The values come before their variances.
+        let ordered = choices.iter().filter(|choice| !choice.role.is_spread());
+        let ordered = ordered.chain(choices.iter().filter(|one| one.role.is_spread()));
+        let (mut tensors, mut readings) = (Vec::<HeadTensor>::new(), Vec::new());
+        for choice in ordered {
+            let known = tensors.iter().position(|head| head.output == choice.output);
+            let head = known.unwrap_or(tensors.len());
+            if known.is_none() {
+                let output = output_named(model, &choice.output, "head")?;
+                let role = Some(choice.role);
+                tensors.push(HeadTensor::of_output(model, &output, role, scores)?);
+            }
+            let role = match choice.role {
+                // A sigmoid that was cut off makes logits of the probabilities.
+                Role::LabelProbabilities => tensors[head].role,
+                role => Some(role),
+            };
+            readings.push(Reading { head, channels: choice.channels.clone(), role });
+        }
+        Self::of_tensors(tensors, readings, false)
+            .ok_or_else(|| Error::model(model.path(), "the graph has no output"))
+    }
+
+    fn of_tensors(
+        mut tensors: Vec<HeadTensor>,
+        readings: Vec<Reading>,
+        is_guess: bool,
+    ) -> Option<Self> {
+        if tensors.is_empty() {
+            return None;
+        }
+        let first = tensors.remove(0);
+        Some(Self { first, others: tensors, readings, is_guess })
+    }
+
+    /// Returns what is read: first the scores or values, then their variances if there are any.
+    pub fn readings(&self) -> &[Reading] {
+        &self.readings
+    }
+
+    /// Returns the number of a head and what is read of it, by number in the order of
+    /// [`Heads::readings`].
+    pub fn tensor_of(&self, reading: &Reading) -> &HeadTensor {
+        reading
+            .head
+            .checked_sub(1)
+            .and_then(|i| self.others.get(i))
+            .unwrap_or(&self.first)
+    }
+
+    /// Returns what is read as `ROLE=OUTPUT[:CHANNELS]`, for heads with a known role.
+    pub fn described(&self) -> Vec<String> {
+        let choice = |reading: &Reading| {
+            let output = self.tensor_of(reading).output.clone();
+            let (role, channels) = (reading.role?, reading.channels.clone());
+            Some(HeadChoice { role, output, channels }.to_string())
+        };
+        self.readings.iter().filter_map(choice).collect()
+    }
+
+    /// Returns the roles as `ROLE=OUTPUT` if they were guessed from the names of the outputs.
+    pub fn guessed(&self) -> Option<Vec<HeadChoice>> {
+        let choice = |reading: &Reading| {
+            let output = self.tensor_of(reading).output.clone();
+            Some(HeadChoice { role: reading.role?, output, channels: None })
+        };
+        self.is_guess.then(|| self.readings.iter().filter_map(choice).collect())
     }
 
     /// Returns the first head: the only one of a task that needs a single role.
@@ -190,6 +293,7 @@ impl HeadTensor {
     fn of_output(
         model: &Model,
         output: &ValueDescription,
+        role: Option<Role>,
         option: ScoresOption,
     ) -> Result<Self> {
         let graph = OutputGraph { model, index: GraphIndex::new(&model.graph) };
@@ -204,6 +308,15 @@ impl HeadTensor {
             omitted_channel: OmittedChannel::No,
             is_linear: false,
         };
+        let is_value = role.is_some_and(|role| role.family() == Family::Values);
+        if is_value {
+            refuse_without_values(model, output)?;
+            head.role = role;
+            head.set_axes(&graph, output);
+            head.cut_transpose(&graph);
+            head.cut_squeeze(&graph);
+            return Ok(head);
+        }
         if let Some((node, channel_axis)) = graph.argmax_over_classes(output) {
             head.cut(node, "ArgMax");
             head.channel_axis = Some(channel_axis);
@@ -212,19 +325,38 @@ impl HeadTensor {
             head.channel_axis = Some(ChannelAxis::First);
         } else {
             refuse_without_scores(model, &graph.index, output)?;
-            head.channel_axis = graph.channel_axis_of(&output.name);
-            let rank = output.dimensions.as_ref().map(Vec::len);
-            if let Some(rank @ (1 | 3)) = rank {
-                head.omitted_channel = OmittedChannel::ToAdd(rank);
-                head.channel_axis = Some(ChannelAxis::First);
-            }
+            head.set_axes(&graph, output);
         }
         head.cut_transpose(&graph);
         head.cut_squeeze(&graph);
         head.cut_activation(&graph, option)?;
         head.cut_squeeze(&graph);
         head.cut_transpose(&graph);
+        head.role = match (role, head.activation) {
+            (Some(Role::LabelLogits), Some("Softmax")) => {
+                let message = "comes out of a Softmax: exactly one class holds";
+                return Err(Error::output(head.output, message)
+                    .with_hint("leave `task = multilabel` out"));
+            }
+            (Some(Role::LabelLogits | Role::LabelProbabilities), _) => match head.role {
+                Some(Role::Probabilities) => Some(Role::LabelProbabilities),
+                Some(Role::Logits) => Some(Role::LabelLogits),
+                _ if role == Some(Role::LabelLogits) => role,
+                _ => Some(Role::LabelProbabilities),
+            },
+            _ => head.role,
+        };
         Ok(head)
+    }
+
+    /// Finds the axis of the channels, and whether the tensor leaves it out.
+    fn set_axes(&mut self, graph: &OutputGraph, output: &ValueDescription) {
+        self.channel_axis = graph.channel_axis_of(&output.name);
+        let rank = output.dimensions.as_ref().map(Vec::len);
+        if let Some(rank @ (1 | 3)) = rank {
+            self.omitted_channel = OmittedChannel::ToAdd(rank);
+            self.channel_axis = Some(ChannelAxis::First);
+        }
     }
 
     /// Cuts off a last `Squeeze` that only removes the axis of a single channel.
@@ -529,10 +661,41 @@ fn declared_channel_axis(
     }
 }
 
-fn output_named(model: &Model, name: &str) -> Result<ValueDescription> {
+/// Fails if roles do not go together.
+fn check_roles(choices: &[HeadChoice]) -> Result<()> {
+    let refused = |message: String, hint: &str| {
+        Err(Error::setting("head", message).with_hint(hint))
+    };
+    let list = |choices: &[&HeadChoice]| {
+        choices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+    };
+    let (spreads, values): (Vec<_>, Vec<_>) =
+        choices.iter().partition(|choice| choice.role.is_spread());
+    match (&values[..], &spreads[..]) {
+        ([_, _, ..], _) => refused(
+            format!("{} cannot be read together", list(&values)),
+            "name one head of scores or values",
+        ),
+        (_, [_, _, ..]) => refused(
+            format!("{} are two forms of one variance", list(&spreads)),
+            "name one of them",
+        ),
+        ([], _) => refused(
+            format!("{} is a variance without values", list(&spreads)),
+            "name the head of the values too: `head = mean=OUTPUT`",
+        ),
+        ([scores], [spread]) if scores.role != Role::Mean => refused(
+            format!("{spread} does not go with {scores}: it is the variance of a mean"),
+            "name the values with `head = mean=OUTPUT`, or leave the variance out",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn output_named(model: &Model, name: &str, setting: &str) -> Result<ValueDescription> {
     let outputs = model.outputs();
     outputs.iter().find(|output| output.name == name).cloned().ok_or_else(|| {
-        Error::setting("output_name", format!("the model has no output \"{name}\""))
+        Error::setting(setting, format!("the model has no output \"{name}\""))
             .with_hint(format!("its outputs are {}", list(&outputs)))
     })
 }
@@ -562,7 +725,7 @@ const MOST_COMPARED: usize = 16;
 fn likeliest_scores<'a>(model: &Model, outputs: &'a [ValueDescription]) -> &'a str {
     let index = GraphIndex::new(&model.graph);
     let has_scores = |output: &&ValueDescription| {
-        HeadTensor::of_output(model, output, ScoresOption::Auto).is_ok()
+        HeadTensor::of_output(model, output, None, ScoresOption::Auto).is_ok()
     };
     let compared = outputs.iter().take(MOST_COMPARED);
     let scores: Vec<&ValueDescription> = compared.filter(has_scores).collect();
@@ -604,6 +767,7 @@ fn describe(value: &ValueDescription) -> String {
     }
 }
 
+mod choice;
 mod tail;
 #[cfg(test)]
 mod tests;

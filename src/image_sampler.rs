@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::graph::{Plan, SiteOptions};
-use crate::head::ScoresOption;
-use crate::input::preprocessing::Options;
+use crate::head::{HeadChoice, HeadOptions, ScoresOption};
+use crate::input::preprocessing::{Options, OutputSettings};
 use crate::input::{Picture, Preprocessing, Values, picture_of, read_image};
 use crate::onnx::{Model, find_model};
 use crate::pass::Pass;
@@ -17,7 +17,8 @@ use crate::prediction::Prediction;
 use crate::random::digest_key;
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, SamplingOptions, model_input};
-use crate::sums::{ScoreKind, Scores};
+use crate::sums::{Family, ScoreKind, Scores, TargetUnit};
+use crate::task::Target;
 use crate::tensor::Region;
 
 /// Side of the image that a model is probed with, if the model does not fix it.
@@ -37,6 +38,7 @@ pub struct SamplerBuilder {
     model: PathBuf,
     library: Option<PathBuf>,
     output_name: Option<String>,
+    heads: Vec<HeadChoice>,
     scores: ScoresOption,
     sites: SiteOptions,
     preprocessing: Options,
@@ -67,6 +69,7 @@ impl ImageSampler {
             model: model.as_ref().to_owned(),
             library: None,
             output_name: None,
+            heads: Vec::new(),
             scores: ScoresOption::Auto,
             sites: SiteOptions::default(),
             preprocessing: Options::default(),
@@ -208,6 +211,13 @@ impl SamplerBuilder {
         self
     }
 
+    /// Sets which outputs are read in which roles, such as a mean and its variance. Default: the only
+    /// output, or what a configuration beside the model states.
+    pub fn heads(mut self, heads: impl IntoIterator<Item = HeadChoice>) -> Self {
+        self.heads = heads.into_iter().collect();
+        self
+    }
+
     /// Sets whether the output contains logits or probabilities. Default: determined by the last
     /// operator of the graph or by a trial run.
     pub fn scores(mut self, scores: ScoresOption) -> Self {
@@ -239,16 +249,30 @@ impl SamplerBuilder {
         let runtime = Runtime::find(self.library.as_deref())?;
         let file = find_model(&self.model)?;
         let model = Model::open(&file)?;
-        let output_name = self.output_name.as_deref();
         let may_be_empty = self.sites.may_be_empty || self.sampling.deterministic;
         let sites = SiteOptions { may_be_empty, ..self.sites };
-        let plan = Plan::with_sites(model, output_name, self.scores, &sites)?;
         let mut options = self.preprocessing;
-        options.metadata = plan.model().metadata();
+        options.metadata = model.metadata();
+        let settings = OutputSettings::resolve(&file, &options)?;
+        let task = self.sampling.task.or(settings.task);
+        let heads = match (&self.heads[..], &self.output_name) {
+            ([], None) => settings.heads,
+            (heads, _) => heads.to_vec(),
+        };
+        let heads = HeadOptions {
+            outputs: self.output_name.into_iter().collect(),
+            scores: self.scores,
+            heads,
+            family: task.map(|task| task.family),
+        };
+        let plan = Plan::with_sites(model, &heads, &sites)?;
         let input = model_input(&plan)?;
         let preprocessing = Preprocessing::resolve(&file, &input, &options)?;
         let mut sampling = self.sampling;
         sampling.task = sampling.task.or(preprocessing.task);
+        if sampling.target == TargetUnit::default() {
+            sampling.target = preprocessing.target.conversion(None);
+        }
         let (width, height) = self.probe_size.unwrap_or_else(|| {
             (input.width.unwrap_or(PROBE_SIDE), input.height.unwrap_or(PROBE_SIDE))
         });
@@ -261,7 +285,11 @@ impl SamplerBuilder {
         let blank = preprocessing.apply(&blank)?;
         let size = (blank.height, blank.width);
         let sampler = Sampler::open(plan, &runtime, sampling, size)?;
-        preprocessing.check_class_names(sampler.scores().n_classes())?;
+        if sampler.scores().task().target == Target::Value {
+            preprocessing.check_targets(sampler.scores().n_classes())?;
+        } else {
+            preprocessing.check_class_names(sampler.scores().n_classes())?;
+        }
         Ok(ImageSampler { sampler, preprocessing })
     }
 }
@@ -294,10 +322,10 @@ fn key_of(picture: &Picture) -> u64 {
     digest_key(&hash.finalize().into())
 }
 
-/// Returns the class probabilities of one pass on a region, `[C, H, W]`.
+/// Returns the probabilities or values of one pass on a region, `[C, H, W]`.
 fn probabilities(scores: &Scores<'_>, region: &Region) -> Array3<f32> {
     let plane = scores.height * scores.width;
-    let n_classes = scores.n_channels.max(2);
+    let n_classes = scores.kind.family().channels(scores.n_channels);
     let (height, width) = (region.rows.len(), region.columns.len());
     let mut probabilities = Array3::zeros((n_classes, height, width));
     for ((y, x), mut classes) in ndarray::indices((height, width))
@@ -306,11 +334,14 @@ fn probabilities(scores: &Scores<'_>, region: &Region) -> Array3<f32> {
     {
         let pixel = (region.rows.start + y) * scores.width + region.columns.start + x;
         let score = |channel: usize| scores.values[channel * plane + pixel];
+        if scores.kind.family() != Family::Classes {
+            for channel in 0..n_classes {
+                classes[channel] = single(scores, channel, score(channel));
+            }
+            continue;
+        }
         if scores.n_channels == 1 {
-            let p = match scores.kind {
-                ScoreKind::Logits => 1.0 / (1.0 + (-score(0)).exp()),
-                ScoreKind::Probabilities => score(0),
-            };
+            let p = single(scores, 0, score(0));
             classes[0] = 1.0 - p;
             classes[1] = p;
             continue;
@@ -326,6 +357,18 @@ fn probabilities(scores: &Scores<'_>, region: &Region) -> Array3<f32> {
         }
     }
     probabilities
+}
+
+/// Returns the probability of a score by itself, or the value in the target's unit.
+fn single(scores: &Scores<'_>, channel: usize, score: f32) -> f32 {
+    match scores.kind {
+        ScoreKind::Logits | ScoreKind::LabelLogits => 1.0 / (1.0 + (-score).exp()),
+        ScoreKind::Probabilities | ScoreKind::LabelProbabilities => score,
+        ScoreKind::Values => {
+            let unit = scores.units.get(channel).copied().unwrap_or_default();
+            score * unit.scale + unit.offset
+        }
+    }
 }
 
 impl<'a> From<&'a Path> for ImageSource<'a> {

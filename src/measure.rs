@@ -5,6 +5,9 @@
 //! tests all come from it: a new measure is one constant in a file of this module, and its name in
 //! the table.
 //!
+//! This is the table for classes; [`VALUE_MEASURES`] and [`LABEL_MEASURES`] are those for values and
+//! for labels.
+//!
 //! Throughout, `T` is the number of samples, `C` that of classes, `p_t` the probabilities of one
 //! sample and `m` their mean over samples; `H(q) = -sum_c q_c ln q_c`. Entropies are in nats and
 //! variances divide by `T`. Every measure grows with uncertainty, is finite and not negative.
@@ -17,7 +20,9 @@
 mod confidence;
 mod entropy;
 pub mod image_level;
+mod label;
 pub(crate) mod onnx_form;
+mod value;
 mod variance;
 
 #[cfg(test)]
@@ -30,6 +35,14 @@ use onnx_form::MeasureGraph;
 
 pub use confidence::{LEAST_CONFIDENCE, MARGIN, VARIATION_RATIO};
 pub use entropy::{EXPECTED_ENTROPY, MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
+pub use label::{
+    LABEL_EPISTEMIC_STD, LABEL_EXPECTED_ENTROPY, LABEL_MEASURES,
+    LABEL_MUTUAL_INFORMATION, LABEL_PREDICTIVE_ENTROPY, LABEL_PROBABILITY,
+};
+pub use value::{
+    ALEATORIC_STD, ALEATORIC_VALUE_VARIANCE, EPISTEMIC_STD, EPISTEMIC_VALUE_VARIANCE,
+    TOTAL_STD, TOTAL_VALUE_VARIANCE, VALUE, VALUE_MEASURES,
+};
 pub use variance::{
     ALEATORIC_VARIANCE, EPISTEMIC_VARIANCE, PREDICTED_CLASS_STD, TOTAL_VARIANCE,
 };
@@ -55,8 +68,8 @@ pub struct Measure {
     pub name: &'static str,
     /// Description in one line.
     pub summary: &'static str,
-    /// Unit: `nat`, or `1` for a pure number.
-    pub unit: &'static str,
+    /// Unit of its values.
+    pub unit: Unit,
     /// Publication that defines it.
     pub reference: &'static str,
     /// Sums that it is computed from.
@@ -72,6 +85,33 @@ pub struct Measure {
     pub(crate) onnx: fn(&MeasureGraph, &mut NodeBuilder) -> String,
 }
 
+/// Unit of a measure's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Nats.
+    Nat,
+    /// None: a pure number.
+    One,
+    /// The unit of the target of a regression.
+    Target,
+    /// The square of that unit.
+    SquaredTarget,
+}
+
+impl Unit {
+    /// Returns the text of the unit (`1` for a pure number) if targets have this unit, which may be
+    /// empty if it is unknown.
+    pub fn text(self, target: &str) -> String {
+        match self {
+            Self::Nat => "nat".to_owned(),
+            Self::One => "1".to_owned(),
+            Self::Target => target.to_owned(),
+            Self::SquaredTarget if target.is_empty() => String::new(),
+            Self::SquaredTarget => format!("{target}²"),
+        }
+    }
+}
+
 /// The range of a measure's values.
 #[derive(Debug, Clone, Copy)]
 pub enum Range {
@@ -79,6 +119,8 @@ pub enum Range {
     Fixed(fn(n_classes: usize) -> f32),
     /// From 0 upwards without a bound.
     Unbounded,
+    /// Any number.
+    Any,
 }
 
 impl Range {
@@ -91,7 +133,15 @@ impl Measure {
     pub fn upper_bound(&self, n_classes: usize) -> f32 {
         match self.range {
             Range::Fixed(bound) => bound(n_classes),
-            Range::Unbounded => f32::INFINITY,
+            Range::Unbounded | Range::Any => f32::INFINITY,
+        }
+    }
+
+    /// Returns the smallest possible value.
+    pub fn lower_bound(&self) -> f32 {
+        match self.range {
+            Range::Fixed(_) | Range::Unbounded => 0.0,
+            Range::Any => f32::NEG_INFINITY,
         }
     }
 
@@ -111,12 +161,32 @@ impl Measure {
             self.name,
             self.needs
         );
-        let bound = self.upper_bound(statistics.n_classes());
-        statistics.map(|tile, out| {
-            (self.kernel)(tile, out);
+        statistics.map(self.clamped(statistics.n_classes()))
+    }
+
+    /// Computes the value of one channel, a label or a target, at each pixel like
+    /// [`Measure::map`].
+    ///
+    /// # Panics
+    /// Panics if the statistics lack sums that the measure needs.
+    pub fn map_of_channel(&self, statistics: &Statistics, channel: usize) -> Map {
+        assert!(
+            statistics.needs().covers(self.needs),
+            "{} needs {:?}",
+            self.name,
+            self.needs
+        );
+        statistics.map_of_channel(channel, self.clamped(1))
+    }
+
+    fn clamped(&self, n_classes: usize) -> impl Fn(&Tile, &mut [f32]) + Sync {
+        let (low, high) = (self.lower_bound(), self.upper_bound(n_classes));
+        let kernel = self.kernel;
+        move |tile: &Tile, out: &mut [f32]| {
+            kernel(tile, out);
             for value in out {
-                *value = value.clamp(0.0, bound);
+                *value = value.clamp(low, high);
             }
-        })
+        }
     }
 }

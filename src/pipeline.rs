@@ -17,6 +17,7 @@ mod page_files;
 mod record;
 mod resume;
 mod run;
+mod scales;
 mod write;
 
 pub use job::{Event, Job, OutputOptions, Summary};

@@ -105,13 +105,13 @@ mod tests {
     use super::*;
     use crate::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
     use crate::simd::Isa;
-    use crate::sums::{CategoricalSums, Coordinates, Needs, ScoreKind, Scores, Sums};
+    use crate::sums::{Coordinates, ImageSums, Needs, ScoreKind, Scores, Sums};
     use crate::task::SEGMENTATION;
 
     /// Two classes on 2 x 3 pixels; the last column is padding.
     fn prediction(needs: Needs) -> Prediction {
         let values = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, -1.0, 9.0, 2.0, -2.0, 9.0];
-        let mut sums = CategoricalSums::new(2, 2, 3, needs, Isa::detect());
+        let mut sums = ImageSums::new(2, 2, 3, needs, Isa::detect());
         let scores = Scores {
             values: &values,
             n_channels: 2,
@@ -119,6 +119,8 @@ mod tests {
             width: 3,
             kind: ScoreKind::Logits,
             coordinates: Coordinates::HalfPixel,
+            spread: None,
+            units: &[],
         };
         sums.set_deterministic(&scores).unwrap();
         sums.add(&[scores; 2]).unwrap();

@@ -76,8 +76,11 @@ pub struct ModelRecord {
     pub opset: i64,
     /// Name of the output that the scores belong to.
     pub output: String,
-    /// `logits` or `probabilities`.
+    /// Kind of the scores: `logits`, `probabilities`, `values`, ...
     pub scores: String,
+    /// What is read of the outputs, as `ROLE=OUTPUT`, where the role is known before a probe.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<String>,
     /// Operators behind the scores that were cut off.
     pub removed_from_end: Option<String>,
     /// Number of nodes that run once per image.
@@ -205,8 +208,17 @@ pub struct PreprocessingSetting {
 pub struct OutputRecord {
     /// Name of the task.
     pub task: String,
-    /// Number of classes.
+    /// `image` or `pixel`, if the name of the task does not tell which has a prediction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// Number of classes, labels or targets.
     pub n_classes: usize,
+    /// Names of the targets of a regression.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// Probability of the intervals of a regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<f64>,
     /// Measures in the table of images.
     pub measures: Vec<String>,
     /// Measures of which maps were written.
@@ -221,8 +233,11 @@ pub struct OutputRecord {
     pub reading: NamedValues<String>,
     /// Size of class maps and of maps of measures.
     pub map_size: MapSize,
-    /// The largest value of each measure.
+    /// Upper end of the scale of each measure, by the name of its column.
     pub bounds: NamedValues<f64>,
+    /// Lower end, where it is not 0.
+    #[serde(skip_serializing_if = "NamedValues::is_empty")]
+    pub lower_bounds: NamedValues<f64>,
     /// The unit of each measure.
     pub units: NamedValues<String>,
     /// Precision of the mean probabilities, if they were kept.

@@ -1,9 +1,9 @@
 //! Sums over the passes of an image: a few numbers per pixel, from which the measures are computed.
 //!
 //! [`Sums`] is the trait that every task's sums have: add passes, end a group of passes, merge, read
-//! tiles. [`CategoricalSums`] are those of probabilities of classes. They take the scores of one
+//! tiles. [`ImageSums`] are those of probabilities of classes. They take the scores of one
 //! sample after the other and keep sums only, so their memory does not depend on the number of
-//! samples; [`CategoricalSums::finish`] turns them into [`Statistics`].
+//! samples; [`ImageSums::finish`] turns them into [`Statistics`].
 //!
 //! For each sample and pixel, the scores are brought to the network's input size (bilinear, as
 //! logits), the largest is subtracted, they are exponentiated and normalized, and these sums are
@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | mean of the probability | C | everything |
 //! | sum of squared deviations from that mean | C | [`Needs::moments`] |
-//! | mean of the entropy | 1 | [`Needs::entropy`] |
+//! | mean of the entropy | 1 | [`Needs::within`] |
 //! | votes: number of samples in which the class was the most probable | C | [`Needs::votes`] |
 //!
 //! # Order and bits
@@ -53,8 +53,10 @@
 //!   The American Statistician 37(3).
 
 mod block_sums;
-mod categorical;
+mod channelwise;
 mod elementary;
+mod frame;
+mod image_sums;
 mod resize;
 mod softmax;
 mod standard_error;
@@ -66,7 +68,11 @@ mod tile;
 mod tests;
 
 pub use block_sums::BlockSums;
-pub use categorical::{CategoricalSums, ScoreKind, Scores};
+pub(crate) use channelwise::binary_entropy;
+pub use frame::{
+    Family, Invalid, Reason, ScoreKind, Scores, Spread, SpreadForm, TargetUnit,
+};
+pub use image_sums::ImageSums;
 pub use resize::Coordinates;
 pub use standard_error::{SamplingError, VarianceSource};
 pub use statistics::Statistics;
@@ -87,16 +93,16 @@ pub trait Sums: Sized {
     /// Keeps the result of the pass without dropout.
     ///
     /// # Errors
-    /// Fails if a value is not finite. The sums must not be used afterwards.
-    fn set_deterministic(&mut self, frame: &Self::Frame<'_>) -> Result<(), NotFinite>;
+    /// Fails if a value is not valid. The sums must not be used afterwards.
+    fn set_deterministic(&mut self, frame: &Self::Frame<'_>) -> Result<(), Invalid>;
 
     /// Adds passes in their order, in parallel over the pixels on the current thread pool of
     /// rayon. How the passes are spread over several calls does not change the sums.
     ///
     /// # Errors
-    /// Fails if a value is not finite, with the first pixel that has one in any pass. The sums must
+    /// Fails if a value is not valid, with the first pixel that has one in any pass. The sums must
     /// not be used afterwards.
-    fn add(&mut self, frames: &[Self::Frame<'_>]) -> Result<(), NotFinite>;
+    fn add(&mut self, frames: &[Self::Frame<'_>]) -> Result<(), Invalid>;
 
     /// Ends a group: the passes since the last group ended, or since the first one. All groups must
     /// have the same number of passes. From the first call on, variances between groups are kept.
@@ -124,25 +130,26 @@ pub trait Sums: Sized {
 pub struct Needs {
     /// The squared deviations from the mean.
     pub moments: bool,
-    /// The mean entropy.
-    pub entropy: bool,
+    /// The mean of what each pass leaves open by itself: its entropy, or the variance that its
+    /// head of the variance predicts.
+    pub within: bool,
     /// The votes for each class.
     pub votes: bool,
 }
 
 impl Needs {
     /// Only the mean.
-    pub const MEAN: Self = Self { moments: false, entropy: false, votes: false };
+    pub const MEAN: Self = Self { moments: false, within: false, votes: false };
 
     /// Every sum.
-    pub const ALL: Self = Self { moments: true, entropy: true, votes: true };
+    pub const ALL: Self = Self { moments: true, within: true, votes: true };
 
     /// Returns the sums that are in either.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self {
             moments: self.moments || other.moments,
-            entropy: self.entropy || other.entropy,
+            within: self.within || other.within,
             votes: self.votes || other.votes,
         }
     }
@@ -151,16 +158,4 @@ impl Needs {
     pub fn covers(self, other: Self) -> bool {
         self.union(other) == self
     }
-}
-
-/// Error of a pixel that has a NaN or infinite score, or no possible class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-#[error(
-    "the score of class {class} at pixel {pixel} is NaN or infinite, or no class is possible there"
-)]
-pub struct NotFinite {
-    /// The pixel, counted row by row in the given scores.
-    pub pixel: usize,
-    /// The class; 0 if no class is possible.
-    pub class: usize,
 }

@@ -6,6 +6,10 @@
 //! a map of 1 x 1.
 
 pub mod categorical;
+mod model_task;
+pub mod multilabel;
+pub mod regression;
+mod target;
 
 #[cfg(test)]
 mod tests;
@@ -13,15 +17,26 @@ mod tests;
 use std::fmt;
 
 use crate::head::Role;
-use crate::measure::Measure;
-use crate::sums::Statistics;
+use crate::measure::{Measure, image_level};
+use crate::sums::{Family, Statistics};
 use crate::tensor::{Map, Region};
 
 pub use categorical::{CLASSIFICATION, SEGMENTATION};
+pub use model_task::{ModelTask, NamedColumn, Quantity};
+pub use multilabel::{IMAGE_LABELS, PIXEL_LABELS};
+pub use regression::{IMAGE_REGRESSION, PIXEL_REGRESSION};
+pub use target::{TargetSettings, ValueRange};
 
-/// All tasks. If neither the user nor a configuration chooses one, the first that accepts the
-/// model's output is taken.
-pub const TASKS: &[Task] = &[CLASSIFICATION, SEGMENTATION];
+/// All tasks. The first one that accepts the model's output is taken, of those with the name that
+/// the user or a configuration chooses. A task for images and for pixels has a row for each.
+pub const TASKS: &[Task] = &[
+    CLASSIFICATION,
+    SEGMENTATION,
+    IMAGE_LABELS,
+    PIXEL_LABELS,
+    IMAGE_REGRESSION,
+    PIXEL_REGRESSION,
+];
 
 /// A task.
 #[derive(Clone, Copy)]
@@ -30,6 +45,8 @@ pub struct Task {
     pub name: &'static str,
     /// Description in one line.
     pub summary: &'static str,
+    /// What the channels of the output are.
+    pub family: Family,
     /// Roles that the head tensor may have.
     pub roles: &'static [Role],
     /// Axes of the output that the task expects, for messages: `[N,C]`.
@@ -48,8 +65,10 @@ pub struct Task {
     pub prediction_columns: &'static [PredictionColumn],
     /// Columns of each measure in the table of images, in order.
     pub summaries: &'static [Summary],
-    /// Stopping rule for `samples = auto` without a tolerance.
-    pub default_stop: DefaultStop,
+    /// Quantities whose error can end sampling.
+    pub stop_targets: &'static [StopTarget],
+    /// Stopping rule for `samples = auto` without a tolerance; `None` if there is no usual one.
+    pub default_stop: Option<DefaultStop>,
     /// Number of samples with uniform probabilities that are added when the error of the means is
     /// estimated, so that rare outcomes that were not drawn yet are not ruled out. 0 if there are
     /// many items per image.
@@ -74,6 +93,10 @@ pub enum Item {
 pub enum Target {
     /// The id of one class.
     Class,
+    /// Labels, each of which holds or not.
+    Labels,
+    /// Numbers in the unit of the target.
+    Value,
 }
 
 /// A column that describes the prediction in the table of images.
@@ -83,6 +106,8 @@ pub struct PredictionColumn {
     pub name: &'static str,
     /// Type of the values.
     pub kind: ColumnKind,
+    /// Set if there is a column for each label or target.
+    pub per_channel: bool,
     /// Computes the value of an image.
     pub value: fn(&ImagePrediction) -> ColumnValue,
 }
@@ -116,8 +141,12 @@ pub struct ImagePrediction<'a> {
     pub statistics: &'a Statistics,
     /// The part of the maps that shows the image.
     pub region: &'a Region,
-    /// Names of the classes, if there are any.
+    /// Names of the classes or labels, if there are any.
     pub class_names: &'a [String],
+    /// The label or target of a column per channel.
+    pub channel: usize,
+    /// Probability of the intervals of a regression.
+    pub interval: f64,
 }
 
 /// A column of each measure: a number per image, computed from the measure's map.
@@ -125,6 +154,8 @@ pub struct ImagePrediction<'a> {
 pub struct Summary {
     /// Ending of the column's name behind that of the measure.
     pub suffix: &'static str,
+    /// Returns whether a measure has this column.
+    pub applies: fn(&Measure) -> bool,
     /// Computes the number from a map without NaN.
     pub value: fn(&Map) -> f32,
 }
@@ -154,11 +185,21 @@ pub enum StopTarget {
     PredictiveEntropy,
     /// The mean probability of the predicted class. The tolerance is its error, as for the entropy.
     Probability,
+    /// The mean probabilities of labels: the root mean square of their errors.
+    LabelProbability,
+    /// The mean values of targets: the root mean square of their errors, in the target's unit.
+    Value,
 }
 
 impl StopTarget {
     /// All targets.
-    pub const ALL: [Self; 3] = [Self::Class, Self::PredictiveEntropy, Self::Probability];
+    pub const ALL: [Self; 5] = [
+        Self::Class,
+        Self::PredictiveEntropy,
+        Self::Probability,
+        Self::LabelProbability,
+        Self::Value,
+    ];
 
     /// Returns the name in settings and records.
     pub fn name(self) -> &'static str {
@@ -166,6 +207,8 @@ impl StopTarget {
             Self::Class => "class",
             Self::PredictiveEntropy => "predictive_entropy",
             Self::Probability => "probability",
+            Self::LabelProbability => "label_probability",
+            Self::Value => "value",
         }
     }
 
@@ -191,6 +234,38 @@ pub struct OutputShape<'a> {
     pub sizes: &'a [usize],
     /// The model declares that height and width are always 1.
     pub is_declared_single: bool,
+    /// What the channels are.
+    pub family: Family,
+}
+
+impl OutputShape<'_> {
+    /// Returns whether there is one item per image.
+    fn is_image_level(&self) -> bool {
+        match self.sizes {
+            [_, _] => true,
+            // A map that is 1 x 1 only because the image is small is still a map.
+            [_, _, 1, 1] => self.is_declared_single,
+            _ => false,
+        }
+    }
+}
+
+impl Summary {
+    /// The mean over the items.
+    pub const MEAN: Self =
+        Self { suffix: "", applies: |_| true, value: image_level::mean };
+    /// The largest mean of a patch.
+    pub const PATCH_MAX: Self =
+        Self { suffix: "_patch_max", applies: |_| true, value: image_level::patch_max };
+    /// The 95 % quantile over the pixels.
+    pub const QUANTILE_95: Self =
+        Self { suffix: "_q95", applies: |_| true, value: image_level::quantile_95 };
+}
+
+/// Returns the quantile of the standard normal distribution at a probability in (0, 1).
+pub fn normal_quantile(probability: f64) -> f64 {
+    use statrs::distribution::{ContinuousCDF, Normal};
+    Normal::standard().inverse_cdf(probability)
 }
 
 impl Item {
@@ -233,21 +308,56 @@ impl Task {
         TASKS.iter().find(|task| task.name == name)
     }
 
+    /// Returns the task of a name for images or for pixels.
+    pub fn of_item(name: &str, item: Option<Item>) -> Option<&'static Self> {
+        let fits = |task: &&Self| item.is_none_or(|item| task.item == item);
+        TASKS.iter().filter(|task| task.name == name).find(fits)
+    }
+
     /// Returns the first task that accepts an output of this shape.
     pub fn of_output(shape: &OutputShape) -> Option<&'static Self> {
         TASKS.iter().find(|task| (task.accepts)(shape))
     }
 
-    /// Returns true if an output of this shape can be of the task, if the user or a configuration
-    /// chose it: a map of one pixel may then be an image-level prediction.
-    pub fn accepts(&self, sizes: &[usize]) -> bool {
-        (self.accepts)(&OutputShape { sizes, is_declared_single: true })
+    /// Returns the row of this task's name that accepts an output of this shape, if the user or a
+    /// configuration chose it: a map of one pixel may then be an image-level prediction.
+    pub fn accepting(&self, sizes: &[usize]) -> Option<&'static Self> {
+        let shape = OutputShape { sizes, is_declared_single: true, family: self.family };
+        let mut rows = TASKS.iter().filter(|task| task.name == self.name);
+        rows.find(|task| (task.accepts)(&shape))
     }
 
-    /// Returns the columns of a measure in the table of images.
-    pub fn measure_columns(&self, measure: &Measure) -> impl Iterator<Item = String> {
-        let name = measure.name;
-        self.summaries.iter().map(move |summary| format!("{name}{}", summary.suffix))
+    /// Returns the measure of a name.
+    pub fn measure(&self, name: &str) -> Option<&'static Measure> {
+        self.measures.iter().find(|measure| measure.name == name)
+    }
+
+    /// Returns the measure of a name in any task; where several have it, the first one's.
+    pub fn measure_of_any(name: &str) -> Option<&'static Measure> {
+        TASKS.iter().find_map(|task| task.measure(name))
+    }
+
+    /// Returns the names of the measures of all tasks, without repetitions.
+    pub fn all_measure_names() -> Vec<&'static str> {
+        let mut names: Vec<&str> = Vec::new();
+        for measure in TASKS.iter().flat_map(|task| task.measures) {
+            if !names.contains(&measure.name) {
+                names.push(measure.name);
+            }
+        }
+        names
+    }
+
+    /// Returns the names of all tasks, without repetitions.
+    pub fn names() -> Vec<&'static str> {
+        let mut names: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
+        names.dedup();
+        names
+    }
+
+    /// Returns true if maps of predicted classes can be written.
+    pub fn has_class_maps(&self) -> bool {
+        self.has_maps() && self.target == Target::Class
     }
 
     /// Returns true if maps of an image can be written.
@@ -258,7 +368,7 @@ impl Task {
 
 impl PartialEq for Task {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        self.name == other.name && self.item == other.item
     }
 }
 
@@ -282,8 +392,7 @@ impl std::str::FromStr for &'static Task {
     /// Parses the name of a task.
     fn from_str(name: &str) -> Result<Self, String> {
         Task::by_name(name).ok_or_else(|| {
-            let names: Vec<_> = TASKS.iter().map(|task| task.name).collect();
-            format!("\"{name}\" is not one of {}", names.join(", "))
+            format!("\"{name}\" is not one of {}", Task::names().join(", "))
         })
     }
 }

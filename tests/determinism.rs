@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use mcdrop::input::{ImageFile, Source, list_images};
-use mcdrop::measure::MEASURES;
 use mcdrop::output::format;
 use mcdrop::pipeline::{self, Job, MapSize, OutputOptions, Precision, Setup};
 use mcdrop::runtime::Runtime;
@@ -25,8 +24,10 @@ fn run(
     let setup = Setup { plan: opened.plan, preprocessing: opened.preprocessing };
     let output = OutputOptions {
         report: false,
+        value_range: None,
+        interval: 0.95,
         private: false,
-        measures: MEASURES.iter().collect(),
+        measures: None,
         maps: Some(MEASURES.iter().collect()),
         prediction: true,
         overlay: true,

@@ -19,7 +19,7 @@ fn predict(images: &Path, out: &Path, on_started: &(dyn Fn() + Sync)) -> Summary
     let setup = Setup { plan: opened.plan, preprocessing: opened.preprocessing };
     let images = list_images(&[Source::Path(images.to_owned())], None).unwrap().images;
     let output = OutputOptions {
-        measures: vec![&PREDICTIVE_ENTROPY],
+        measures: Some(vec![&PREDICTIVE_ENTROPY]),
         maps: Some(Vec::new()),
         prediction: false,
         overlay: false,
@@ -28,6 +28,8 @@ fn predict(images: &Path, out: &Path, on_started: &(dyn Fn() + Sync)) -> Summary
         keep_probabilities: None,
         policy: None,
         report: false,
+        value_range: None,
+        interval: 0.95,
         private: false,
     };
     let sampling = SamplingOptions { threads: 2, ..SamplingOptions::default() };

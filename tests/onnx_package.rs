@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mcdrop::graph::{Plan, ScoresOption, SiteOptions, inspect};
+use mcdrop::graph::{HeadOptions, Plan, ScoresOption, SiteOptions, inspect};
 use mcdrop::onnx::Model;
 use mcdrop::sampling::model_input;
 
@@ -53,7 +53,9 @@ fn every_model_of_the_onnx_package_is_read() {
         let is_same = model.encode() == fs::read(path).unwrap();
         assert!(is_same, "{name} changes when written again");
         same += usize::from(is_same);
-        if let Err(error) = inspect(&model, None, &SiteOptions::default()) {
+        if let Err(error) =
+            inspect(&model, &HeadOptions::default(), &SiteOptions::default())
+        {
             assert!(error.hint().is_some(), "{name}: {error} has no hint");
         }
         let plan = Plan::new(model, None, ScoresOption::Auto);

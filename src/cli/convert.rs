@@ -9,7 +9,7 @@ use super::sites::ModelArguments;
 use super::{End, terminal};
 use crate::convert::{self, ConversionSummary, ConvertOptions, EmbeddedSamplingOptions};
 use crate::error::Result;
-use crate::graph::{Plan, ScoresOption};
+use crate::graph::Plan;
 use crate::input::preprocessing::check_problem_type;
 use crate::measure::Measure;
 use crate::onnx::{Model, find_model};
@@ -94,9 +94,9 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
             model.unknown_bytes()
         ));
     }
-    let output_name = arguments.given.output_name.as_deref();
+    let heads = arguments.given.head_options(&file, &model);
     let sites = arguments.given.sites.options();
-    let plan = Plan::with_sites(model, output_name, ScoresOption::Auto, &sites)?;
+    let plan = Plan::with_sites(model, &heads, &sites)?;
     super::predict::warn(&plan);
     let defaults = ConvertOptions::default();
     let options = ConvertOptions {

@@ -65,8 +65,8 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let file = find_model(&arguments.model)?;
     let model = Model::open(&file)?;
     let options = arguments.given.sites.options();
-    let output_name = arguments.given.output_name.as_deref();
-    let mut found = graph::inspect(&model, output_name, &options)?;
+    let heads = arguments.given.head_options(&file, &model);
+    let mut found = graph::inspect(&model, &heads, &options)?;
     let usable = found.plan.as_ref().map_or(Ok(()), |plan| {
         model_input(plan)?;
         check_problem_type(&file)
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
         found.plan = Err(error);
     }
     // A choice that matches no site is a usage error, not a property of the file.
-    let was_chosen = !options.is_default() || arguments.given.output_name.is_some();
+    let was_chosen = !options.is_default() || arguments.given.heads.is_given();
     if matches!(&found.plan, Err(error) if error.is_setting()) && was_chosen {
         return found.plan.map(|_| End::Done);
     }

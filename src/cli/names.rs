@@ -1,10 +1,10 @@
 //! Parsers of option values: measures, maps, formats, numbers, sizes.
 
 use crate::error::Error;
-use crate::measure::{MEASURES, Measure};
+use crate::measure::Measure;
 use crate::output::format::{FORMATS, Format};
 use crate::sampling::StopRule;
-use crate::task::StopTarget;
+use crate::task::{StopTarget, Task, ValueRange};
 
 /// Heading of the options used most, in place of their group's.
 pub(in crate::cli) const FIRST: Option<&str> = None;
@@ -32,6 +32,19 @@ pub(in crate::cli) fn size(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
+/// Parses a positive number.
+pub(super) fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number > 0.0);
+    number.filter(|number| number.is_finite()).ok_or_else(|| {
+        format!("expected a number above 0 such as 12.5, found \"{text}\"")
+    })
+}
+
+/// Parses a range of values.
+pub(super) fn value_range(text: &str) -> Result<ValueRange, String> {
+    text.parse()
+}
+
 /// Parses a fraction in the open interval (0, 1).
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| *share > 0.0 && *share < 1.0);
@@ -41,20 +54,21 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 }
 
 fn known_measures() -> String {
-    MEASURES.iter().map(|measure| measure.name).collect::<Vec<_>>().join(", ")
+    Task::all_measure_names().join(", ")
 }
 
 fn measure(name: &str) -> Option<&'static Measure> {
-    Measure::by_name(name)
+    Task::measure_of_any(name)
 }
 
 fn names(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
+/// Parses a list of measures; `all` is an empty one.
 pub(super) fn measures(text: &str) -> Result<List<&'static Measure>, String> {
     if text == "all" {
-        return Ok(List(MEASURES.iter().collect()));
+        return Ok(List(Vec::new()));
     }
     let unknown = |name: &str| {
         format!(

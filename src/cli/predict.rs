@@ -113,7 +113,8 @@ pub(super) fn run_observed(
             "{bytes} bytes of the model belong to fields newer than IR 14 and are ignored"
         ));
     }
-    let plan = run.plan(model, &run.sites)?;
+    let plan = run.plan(&file, model, &run.sites)?;
+    note_guess(&plan);
     let preprocessing = run.preprocessing(&file, &plan)?;
     warn(&plan);
     let stretched = |s: &&Setting| s.key == "resize" && s.origin == MODEL_INPUT;
@@ -147,6 +148,13 @@ pub(super) fn run_observed(
     let all_found = listing.unreadable.is_empty();
     let end = if end == End::Done && !all_found { End::SomeImagesFailed } else { end };
     Ok((end, summary))
+}
+
+/// Prints the roles of outputs if they were guessed from their names.
+fn note_guess(plan: &Plan) {
+    let Some(heads) = plan.heads().guessed() else { return };
+    let heads: Vec<String> = heads.iter().map(|head| format!("--head {head}")).collect();
+    terminal::note(&format!("by the names of the outputs: {}", heads.join(" ")));
 }
 
 /// Largest number of signs of a suspicious file that are printed.

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::names::{self, FIRST, List, Samples};
+use super::sites::HeadArguments;
 use crate::error::{Error, Result};
-use crate::graph::{Plan, ScoresOption, SiteOptions};
+use crate::graph::{HeadOptions, Plan, ScoresOption, SiteOptions};
 use crate::input::preprocessing::{
     BandSelection, Channels, Crop, Exif, Frames, InputRange, Interpolation, Options,
-    Preset, Resize, read_class_names, read_palette,
+    OutputSettings, Preset, Resize, read_class_names, read_palette,
 };
 use crate::input::{ImageFile, Preprocessing, Source, each_frame};
 use crate::onnx::Model;
@@ -17,7 +18,7 @@ use crate::pipeline::{Job, OutputOptions};
 use crate::random::Draws;
 use crate::sampling::{Masks, SamplingOptions, Shortcut, Stop, StopRule, model_input};
 use crate::sums::Needs;
-use crate::task::{TASKS, Task};
+use crate::task::Task;
 
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
@@ -68,14 +69,20 @@ pub(in crate::cli) struct SamplingArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model output")]
 pub(in crate::cli) struct ScoreArguments {
-    /// Output that contains the class scores.
-    #[arg(long, value_name = "NAME", help_heading = FIRST)]
-    pub(in crate::cli) output_name: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) heads: HeadArguments,
     /// Kind of the scores.
     #[arg(long, value_enum, default_value_t = ScoresName::Auto, hide_short_help = true)]
     scores: ScoresName,
     #[arg(help = task_help(), long, value_name = "TASK", value_parser = task, hide_short_help = true)]
     task: Option<TaskChoice>,
+    /// Names of the targets of a regression, one for each channel.
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', hide_short_help = true)]
+    targets: Vec<String>,
+    /// Precision of the observations of a regression: 1 / variance, in the network's unit; it adds to
+    /// the aleatoric variance.
+    #[arg(long, value_name = "TAU", value_parser = names::positive, hide_short_help = true)]
+    model_precision: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -191,6 +198,7 @@ impl RunArguments {
             classes: typed.classes.as_deref().map(read_class_names).transpose()?,
             palette: typed.palette.as_deref().map(read_palette).transpose()?,
             task: self.scores.task.and_then(|choice| choice.0),
+            targets: Some(self.scores.targets.clone()).filter(|names| !names.is_empty()),
             ..Options::default()
         })
     }
@@ -258,8 +266,10 @@ fn seed(text: &str) -> Result<u64, String> {
 }
 
 fn task_help() -> String {
-    let names: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
-    format!("Meaning of the output: {} or auto [default: by its shape]", names.join(", "))
+    let names = Task::names().join(", ");
+    format!(
+        "Meaning of the outputs: {names} or auto [default: by their shape and operators]"
+    )
 }
 
 /// A task, or `auto`, which wins over a sidecar's.
@@ -303,11 +313,33 @@ pub(in crate::cli) struct Run<'a> {
 
 impl Run<'_> {
     /// Finds the sites of a model and cuts it there.
-    pub(in crate::cli) fn plan(&self, model: Model, sites: &SiteOptions) -> Result<Plan> {
-        let RunArguments { scores, sampling, .. } = self.arguments;
+    pub(in crate::cli) fn plan(
+        &self,
+        file: &Path,
+        model: Model,
+        sites: &SiteOptions,
+    ) -> Result<Plan> {
+        let RunArguments { sampling, .. } = self.arguments;
         let may_be_empty = sampling.deterministic;
         let sites = SiteOptions { may_be_empty, ..sites.clone() };
-        Plan::with_sites(model, scores.output_name.as_deref(), scores.option(), &sites)
+        let heads = self.head_options(file, &model)?;
+        Plan::with_sites(model, &heads, &sites)
+    }
+
+    /// Returns which outputs of a model are read, by options and configuration files.
+    pub(in crate::cli) fn head_options(
+        &self,
+        file: &Path,
+        model: &Model,
+    ) -> Result<HeadOptions> {
+        let scores = &self.arguments.scores;
+        let mut options = self.arguments.preprocessing_options()?;
+        options.metadata = model.metadata();
+        let mut settings = OutputSettings::resolve(file, &options)?;
+        if let Some(choice) = scores.task {
+            settings.task = choice.0;
+        }
+        Ok(scores.heads.options(scores.option(), &settings))
     }
 
     /// Resolves the preprocessing of a model that was read from `file`.
@@ -354,6 +386,7 @@ impl Run<'_> {
             memory: machine.memory,
             threads: machine.threads(),
             task: scores.task.map_or(preprocessing.task, |choice| choice.0),
+            target: preprocessing.target.conversion(scores.model_precision),
             needs: self.output.needs().union(needs),
             disabled: machine.disable.clone(),
         };

@@ -1,11 +1,13 @@
 //! Options that choose the sites, shared by the commands that open a model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::names;
-use crate::graph::{DropUnit, SiteOptions};
+use crate::graph::{DropUnit, HeadChoice, HeadOptions, ScoresOption, SiteOptions};
+use crate::input::preprocessing::{Options, OutputSettings};
+use crate::onnx::Model;
 
 /// Options of the commands that open a model without images.
 #[derive(Debug, Args)]
@@ -13,14 +15,55 @@ pub(in crate::cli) struct ModelArguments {
     /// Image size for costs or checks, if the model does not fix it [default: 224x224].
     #[arg(long, value_name = "WxH", value_parser = names::size)]
     pub(in crate::cli) size: Option<(usize, usize)>,
-    /// Output that contains the class scores.
-    #[arg(long, value_name = "NAME")]
-    pub(in crate::cli) output_name: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) heads: HeadArguments,
     /// ONNX Runtime's library, or the folder that contains it.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(in crate::cli) ort_lib: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) sites: SiteArguments,
+}
+
+/// Options that choose the outputs that are read.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct HeadArguments {
+    /// Output that contains the class scores.
+    #[arg(long, value_name = "NAME", conflicts_with = "head")]
+    pub(in crate::cli) output_name: Option<String>,
+    /// Output with its role, and its channels if not all are read: mean=depth,
+    /// log_variance=out:1; repeated for a variance.
+    #[arg(long, value_name = "ROLE=OUTPUT[:CHANNELS]", value_parser = head, hide_short_help = true)]
+    pub(in crate::cli) head: Vec<HeadChoice>,
+}
+
+fn head(text: &str) -> Result<HeadChoice, String> {
+    text.parse()
+}
+
+impl HeadArguments {
+    /// Returns the options for the graph. `settings` is what configuration files state.
+    pub(in crate::cli) fn options(
+        &self,
+        scores: ScoresOption,
+        settings: &OutputSettings,
+    ) -> HeadOptions {
+        // A named output replaces the roles of a configuration.
+        let heads = match (&self.head[..], &self.output_name) {
+            ([], None) => settings.heads.clone(),
+            (heads, _) => heads.to_vec(),
+        };
+        HeadOptions {
+            outputs: self.output_name.iter().cloned().collect(),
+            scores,
+            heads,
+            family: settings.family(),
+        }
+    }
+
+    /// Returns whether outputs were chosen.
+    pub(in crate::cli) fn is_given(&self) -> bool {
+        self.output_name.is_some() || !self.head.is_empty()
+    }
 }
 
 #[derive(Debug, Default, Args)]
@@ -45,6 +88,16 @@ pub(in crate::cli) struct SiteArguments {
     /// Unit that inserted dropout drops as a whole [default: element].
     #[arg(long, value_enum, requires = "insert", hide_short_help = true)]
     unit: Option<UnitName>,
+}
+
+impl ModelArguments {
+    /// Returns which outputs of a model that was read from `file` are read. A configuration of
+    /// another library that cannot be followed does not matter without images.
+    pub(in crate::cli) fn head_options(&self, file: &Path, model: &Model) -> HeadOptions {
+        let options = Options { metadata: model.metadata(), ..Options::default() };
+        let settings = OutputSettings::resolve(file, &options).unwrap_or_default();
+        self.heads.options(ScoresOption::Auto, &settings)
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, GroundTruth, LabelSource, PredictionFolder, StreamingEvaluation,
 };
-use crate::graph::{self, InsertionPoint, SiteOptions};
+use crate::graph::{self, HeadOptions, InsertionPoint, SiteOptions};
 use crate::input::{Source, list_images};
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Job, Setup};
@@ -73,8 +73,6 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
     let runtime = Runtime::find(arguments.run.machine.ort_lib.as_deref())?;
     let file = find_model(&arguments.model)?;
     let model = Model::open(&file)?;
-    let places = arguments.places(&model)?;
-    let choices = dropout_choices(&places, &ratios);
     let scratch = tempfile::tempdir()
         .map_err(|error| Error::write(&std::env::temp_dir(), error))?;
     let run = Run {
@@ -88,11 +86,14 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
         verbose: false,
         jsonl: false,
     };
+    let heads = run.head_options(&file, &model)?;
+    let places = arguments.places(&model, &heads)?;
+    let choices = dropout_choices(&places, &ratios);
     let tuning = Tuning { arguments, runtime, model, run, labels: OnceLock::new() };
     let most_lost = arguments.most_lost;
     let first =
         choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
-    let plan = tuning.run.plan(tuning.model.clone(), &first.sites())?;
+    let plan = tuning.run.plan(tuning.run.model, tuning.model.clone(), &first.sites())?;
     super::predict::warn(&plan);
     terminal::line(&HEAD);
     let Tried { outcome: plain, task, left_out } = tuning.outcome(&first, true)?;
@@ -164,9 +165,8 @@ impl TuneArguments {
     }
 
     /// Returns the places to try: none if the model has live dropout.
-    fn places(&self, model: &Model) -> Result<Vec<String>> {
-        let output = self.run.scores.output_name.as_deref();
-        let found = graph::inspect(model, output, &SiteOptions::default())?;
+    fn places(&self, model: &Model, heads: &HeadOptions) -> Result<Vec<String>> {
+        let found = graph::inspect(model, heads, &SiteOptions::default())?;
         let is_live = found.sites.iter().any(|site| site.live);
         match (is_live, self.places.is_empty()) {
             (true, true) => return Ok(Vec::new()),
@@ -216,7 +216,7 @@ struct Tried {
 impl Tuning<'_> {
     /// Evaluates a choice, or the model without dropout.
     fn outcome(&self, choice: &DropoutChoice, plain: bool) -> Result<Tried> {
-        let plan = self.run.plan(self.model.clone(), &choice.sites())?;
+        let plan = self.run.plan(self.run.model, self.model.clone(), &choice.sites())?;
         let preprocessing = self.run.preprocessing(self.run.model, &plan)?;
         let listing = list_images(&self.run.sources, None)?;
         let mut job = self.run.job(listing.images, &preprocessing)?;

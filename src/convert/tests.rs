@@ -32,11 +32,12 @@ fn fixture(name: &str) -> PathBuf {
 
 fn plan(path: &Path, options: &SiteOptions) -> Plan {
     let output = path.ends_with("two-outputs.onnx").then_some("logits");
+    let heads = |scores| HeadOptions::of_scores(output, scores);
     let model = Model::open(path).unwrap();
-    Plan::with_sites(model, output, ScoresOption::Logits, options)
+    Plan::with_sites(model, &heads(ScoresOption::Logits), options)
         .or_else(|_| {
             let model = Model::open(path).unwrap();
-            Plan::with_sites(model, output, ScoresOption::Auto, options)
+            Plan::with_sites(model, &heads(ScoresOption::Auto), options)
         })
         .unwrap()
 }

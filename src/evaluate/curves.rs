@@ -276,7 +276,7 @@ fn histograms(
                 "{} and {} items by {}.",
                 kinds[0], kinds[1], measure.name
             ),
-            x: axis(&format!("{} ({})", measure.name, measure.unit), None),
+            x: axis(&format!("{} ({})", measure.name, measure.unit.text("")), None),
             y: axis("share of its kind", None),
             series: all,
         });

@@ -12,7 +12,7 @@ use std::time::Duration;
 use prost::Message as _;
 
 use super::made::{model, node};
-use super::{Plan, ScoresOption, SiteOptions, inspect};
+use super::{HeadOptions, Plan, ScoresOption, SiteOptions, inspect};
 use crate::onnx::{Model, proto};
 
 /// A model and its fault.
@@ -38,7 +38,7 @@ fn look(path: &Path) -> End {
     };
     assert!(!model.encode().is_empty());
     let options = SiteOptions::default();
-    if let Err(error) = inspect(&model, None, &options) {
+    if let Err(error) = inspect(&model, &HeadOptions::default(), &options) {
         message(&error);
     }
     match Plan::new(model, None, ScoresOption::Auto) {

@@ -8,7 +8,7 @@ use super::site::Site;
 use super::suspect::{self, Warning};
 use super::{Plan, prepare, recognize};
 use crate::error::Result;
-use crate::head::{Heads, ScoresOption};
+use crate::head::{HeadOptions, Heads};
 use crate::onnx::Model;
 
 /// Verdict on the randomness of a file: the first one that holds.
@@ -67,16 +67,16 @@ pub struct Inspection {
 /// Fails if the file was written by `mcdrop convert`, or if its sites cannot be recognized.
 pub fn inspect(
     file: &Model,
-    output_name: Option<&str>,
+    heads: &HeadOptions,
     options: &SiteOptions,
 ) -> Result<Inspection> {
     converted_model::refuse(file)?;
-    let plan = Plan::with_sites(file.clone(), output_name, ScoresOption::Auto, options);
+    let plan = Plan::with_sites(file.clone(), heads, options);
     let mut model = file.clone();
     let batch_norm_training = prepare::repaired(&mut model)?;
     let found = recognize::recognize(&model)?;
     let sites: Vec<Site> = found.iter().map(|found| found.site.clone()).collect();
-    let read = read_outputs(&model, output_name);
+    let read = read_outputs(&model, heads);
     let tensors: Vec<&str> = read.tensors.iter().map(String::as_str).collect();
     let reach = Reach::new(&model.graph);
     let needed = reach.needed(tensors.iter().copied());
@@ -121,8 +121,8 @@ struct ReadOutputs {
 
 /// Finds the tensors of the heads. If an output does not contain scores, the output itself is
 /// inspected; of several possible ones, the first.
-fn read_outputs(model: &Model, output_name: Option<&str>) -> ReadOutputs {
-    match Heads::choose(model, output_name.as_slice(), ScoresOption::Auto) {
+fn read_outputs(model: &Model, heads: &HeadOptions) -> ReadOutputs {
+    match Heads::choose(model, heads) {
         Ok(heads) => ReadOutputs {
             tensors: heads.tensors().map(str::to_owned).collect(),
             output: Some(heads.first().output.clone()),
@@ -130,7 +130,9 @@ fn read_outputs(model: &Model, output_name: Option<&str>) -> ReadOutputs {
         Err(error) if error.is_setting() => ReadOutputs::default(),
         Err(_) => {
             let first = || model.outputs().into_iter().next().map(|output| output.name);
-            let output = output_name.map(str::to_owned).or_else(first);
+            let of_head = || Some(heads.heads.first()?.output.clone());
+            let named = heads.outputs.first().cloned().or_else(of_head);
+            let output = named.or_else(first);
             ReadOutputs { tensors: output.iter().cloned().collect(), output }
         }
     }
@@ -151,7 +153,8 @@ mod tests {
             let path = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join(format!("fixtures/heads/{name}.onnx"));
             let file = Model::open(&path).unwrap();
-            let found = inspect(&file, None, &SiteOptions::default()).unwrap();
+            let found =
+                inspect(&file, &HeadOptions::default(), &SiteOptions::default()).unwrap();
             let warns = found.warnings.iter().any(|w| w.suspicion == Suspicion::ClassIds);
             assert_eq!(warns, is_suspicious, "{name}");
             assert_eq!(found.plan.is_err(), is_suspicious, "{name}");

@@ -14,8 +14,8 @@ use super::reach::Reach;
 use super::site::Site;
 use crate::error::{Error, Result};
 use crate::head::{
-    CHANNELS_TO_LAST, HeadTensor, Heads, OmittedChannel, ScoresOption, channel_nodes,
-    transpose,
+    CHANNELS_TO_LAST, HeadOptions, HeadTensor, Heads, OmittedChannel, ScoresOption,
+    channel_nodes, transpose,
 };
 use crate::onnx::{
     ElementType, Model, ValueDescription, captured_names, declared, proto, untyped,
@@ -90,28 +90,17 @@ impl Plan {
         output_name: Option<&str>,
         scores: ScoresOption,
     ) -> Result<Self> {
-        Self::with_sites(model, output_name, scores, &SiteOptions::default())
+        let heads = HeadOptions::of_scores(output_name, scores);
+        Self::with_sites(model, &heads, &SiteOptions::default())
     }
 
-    /// Creates a plan like [`Plan::new`], with a choice of sites.
+    /// Creates a plan like [`Plan::new`], with a choice of outputs, their roles, and sites.
     ///
     /// # Errors
-    /// Fails like [`Plan::new`], and if the choice matches no site.
+    /// Fails like [`Plan::new`], and if roles do not go together or the choice matches no site.
     pub fn with_sites(
         model: Model,
-        output_name: Option<&str>,
-        scores: ScoresOption,
-        options: &SiteOptions,
-    ) -> Result<Self> {
-        Self::with_outputs(model, output_name.as_slice(), scores, options)
-    }
-
-    /// Creates a plan like [`Plan::with_sites`], with these outputs as heads. Without names, the
-    /// only output is the head.
-    pub(super) fn with_outputs(
-        model: Model,
-        outputs: &[&str],
-        scores: ScoresOption,
+        heads: &HeadOptions,
         options: &SiteOptions,
     ) -> Result<Self> {
         converted_model::refuse(&model)?;
@@ -122,7 +111,7 @@ impl Plan {
             // Optimum leaves all four open.
             *open = channels::of_image(&model.graph, &image.name);
         }
-        Self::cut(prepare::prepare(model, outputs, scores, options)?, image)
+        Self::cut(prepare::prepare(model, heads, options)?, image)
     }
 
     /// Cuts a prepared model.

@@ -15,7 +15,7 @@ use super::reserved;
 use super::site::{DetectedSite, DropoutValues, Mask, Site, SiteKind, StochasticNode};
 use super::suspect::{self, Warning};
 use crate::error::{Error, Result};
-use crate::head::{Heads, ScoresOption};
+use crate::head::{HeadOptions, Heads};
 use crate::onnx::{Model, proto};
 use crate::operator;
 
@@ -74,12 +74,11 @@ const EXPORT_HINT: &str = "export with dropout alive and the rest in evaluation 
 
 pub(super) fn prepare(
     mut model: Model,
-    outputs: &[&str],
-    scores: ScoresOption,
+    heads: &HeadOptions,
     options: &SiteOptions,
 ) -> Result<Prepared> {
     let batch_norm_training = repaired(&mut model)?;
-    let mut heads = Heads::choose(&model, outputs, scores)?;
+    let mut heads = Heads::choose(&model, heads)?;
     let mut found = recognize::recognize(&model)?;
     let (needed, warnings) = {
         let reach = Reach::new(&model.graph);

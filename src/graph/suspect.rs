@@ -7,7 +7,7 @@ use super::reach::Reach;
 use super::recognize;
 use super::site::Site;
 use crate::error::Error;
-use crate::head::{Heads, ScoresOption};
+use crate::head::{HeadOptions, Heads};
 use crate::onnx::{Model, first_values, proto, tensor_values};
 
 /// Kind of a warning.
@@ -287,7 +287,7 @@ fn is_shape(node: &proto::Node) -> bool {
 
 fn class_ids(model: &Model, reach: &Reach) -> Vec<Warning> {
     let ids = model.outputs().into_iter().filter_map(|output| {
-        let chosen = Heads::choose(model, &[output.name.as_str()], ScoresOption::Auto);
+        let chosen = Heads::choose(model, &HeadOptions::of_output(&output.name));
         let Err(Error::Graph { message, .. }) = chosen else { return None };
         let picks = picks_classes(reach, &output.name);
         (picks || output.element_type.is_integer()).then(|| Warning {

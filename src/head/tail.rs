@@ -132,6 +132,23 @@ fn may_be_scores(element_type: ElementType) -> bool {
     element_type.is_float() || element_type == ElementType::Undefined
 }
 
+/// Fails if an output does not hold numbers that can be values.
+pub(super) fn refuse_without_values(
+    model: &Model,
+    output: &ValueDescription,
+) -> Result<()> {
+    let what = match container(model, &output.name) {
+        Some(kind) => kind.to_owned(),
+        None if may_be_scores(output.element_type) => return Ok(()),
+        None => format!("{} elements", output.element_type),
+    };
+    Err(Error::output(
+        output.name.clone(),
+        format!("holds {what}: expected floating-point values"),
+    )
+    .with_hint("name another output with `head`, or export the values as floats"))
+}
+
 /// Fails if an output is not a tensor, or holds decisions or class ids.
 pub(super) fn refuse_without_scores(
     model: &Model,

@@ -7,7 +7,8 @@ use super::*;
 fn choose(name: &str, option: ScoresOption) -> Result<HeadTensor> {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/{name}.onnx"));
-    let heads = Heads::choose(&Model::open(&path)?, &[], option)?;
+    let options = HeadOptions::of_scores(None, option);
+    let heads = Heads::choose(&Model::open(&path)?, &options)?;
     Ok(heads.first)
 }
 

@@ -49,8 +49,10 @@ use self::sources::ConfigSources;
 use self::spatial_transform::SpatialTransform;
 use super::settings::ReadOptions;
 use crate::error::Result;
+use crate::head::HeadChoice;
 use crate::palette::Palette;
-use crate::task::Task;
+use crate::sums::Family;
+use crate::task::{TargetSettings, Task};
 
 /// Conversion of images into the input of a network, with every setting resolved.
 #[derive(Debug, Clone)]
@@ -61,6 +63,9 @@ pub struct Preprocessing {
     pub palette: Option<Palette>,
     /// Meaning of the output, if a source gives it.
     pub task: Option<&'static Task>,
+    /// Targets of a regression.
+    pub target: TargetSettings,
+    targets_location: Option<SettingLocation>,
     layout: Layout,
     channels: Channels,
     spatial: SpatialTransform,
@@ -108,6 +113,35 @@ impl NetworkInput {
     }
 }
 
+/// What the outputs of a model mean, as far as the user and configuration files state it. It is known
+/// before the model's graph is examined.
+#[derive(Debug, Clone, Default)]
+pub struct OutputSettings {
+    /// The task.
+    pub task: Option<&'static Task>,
+    /// Outputs with their roles.
+    pub heads: Vec<HeadChoice>,
+}
+
+impl OutputSettings {
+    /// Resolves the settings from the same sources as [`Preprocessing::resolve`].
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read or contains something that is not a setting.
+    pub fn resolve(model: &Path, options: &Options) -> Result<Self> {
+        let ConfigSources { configs, .. } = sources::gather(model, options)?;
+        Ok(Self {
+            task: configs.task().map(|task| task.value),
+            heads: configs.heads().map(|heads| heads.value).unwrap_or_default(),
+        })
+    }
+
+    /// Returns what the channels of the outputs are, if the task is known.
+    pub fn family(&self) -> Option<Family> {
+        self.task.map(|task| task.family)
+    }
+}
+
 /// Fails if a configuration file beside a model states that its outputs are not scores of classes
 /// of which exactly one holds.
 ///
@@ -145,6 +179,8 @@ impl Preprocessing {
         let spatial =
             SpatialTransform::resolve(&configs, input, read_options.max_pixels)?;
         let task = configs.task();
+        let (heads, targets) = (configs.heads(), configs.targets());
+        let of_file = configs.target();
         let classes = configs.classes();
         let palette = colors::resolve(&configs, classes.as_ref())?;
 
@@ -154,6 +190,16 @@ impl Preprocessing {
         };
         if let Some(task) = &task {
             list("task", task.value.to_string(), &task.origin);
+        }
+        if let Some(heads) = &heads {
+            let text: Vec<String> = heads.value.iter().map(ToString::to_string).collect();
+            list("heads", text.join(" "), &heads.origin);
+        }
+        if let Some(target) = &of_file {
+            list("target", target.value.to_string(), &target.origin);
+        }
+        if let Some(targets) = &targets {
+            list("targets", targets.value.join(", "), &targets.origin);
         }
         list("layout", input.layout.to_string(), MODEL_INPUT);
         list("channels", channels.value.to_string(), &channels.origin);
@@ -191,7 +237,14 @@ impl Preprocessing {
         for ignored in &ignored {
             list("left out", ignored.error.to_string(), ignored.reason);
         }
+        let mut target = of_file.map(|target| target.value).unwrap_or_default();
+        let targets_location = targets.as_ref().map(|targets| targets.location.clone());
+        if let Some(targets) = targets {
+            target.names = targets.value;
+        }
         Ok(Self {
+            target,
+            targets_location,
             class_names_location: classes.as_ref().map(|names| names.location.clone()),
             class_names: classes.map(|names| names.value),
             palette_location: palette.as_ref().map(|colors| colors.location.clone()),
@@ -238,6 +291,23 @@ impl Preprocessing {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks that there is a name for each target of a regression, once their number is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`Error`](crate::Error) if names were given and are not as many as the targets.
+    pub fn check_targets(&self, n_targets: usize) -> Result<()> {
+        let n = self.target.names.len();
+        if n == 0 || n == n_targets {
+            return Ok(());
+        }
+        let message =
+            format!("{n} names are given, but the model has {n_targets} targets");
+        let location = self.targets_location.clone();
+        let location = location.unwrap_or(SettingLocation::Option("targets"));
+        Err(location.error(message).with_hint("name each target: `targets = NAME,NAME`"))
     }
 
     /// Checks that there is a name for each class, once their number is known.

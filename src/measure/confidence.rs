@@ -1,7 +1,7 @@
 //! Distances of the decision from certainty.
 
 use super::onnx_form::{MeasureGraph, complement};
-use super::{Measure, Range};
+use super::{Measure, Range, Unit};
 use crate::onnx::ElementType::F64;
 use crate::onnx::build::NodeBuilder;
 use crate::sums::{Needs, Tile};
@@ -17,7 +17,7 @@ use crate::sums::{Needs, Tile};
 pub const VARIATION_RATIO: Measure = Measure {
     name: "variation_ratio",
     summary: "share of samples that vote for another class than most do",
-    unit: "1",
+    unit: Unit::One,
     reference: "Gal (2016)",
     needs: Needs { votes: true, ..Needs::MEAN },
     range: Range::UNIT,
@@ -37,7 +37,7 @@ pub const VARIATION_RATIO: Measure = Measure {
 pub const LEAST_CONFIDENCE: Measure = Measure {
     name: "least_confidence",
     summary: "1 - mean probability of the predicted class",
-    unit: "1",
+    unit: Unit::One,
     reference: "Hendrycks and Gimpel (2017)",
     needs: Needs::MEAN,
     range: Range::UNIT,
@@ -56,7 +56,7 @@ pub const LEAST_CONFIDENCE: Measure = Measure {
 pub const MARGIN: Measure = Measure {
     name: "margin",
     summary: "1 - difference of the two largest mean probabilities",
-    unit: "1",
+    unit: Unit::One,
     reference: "margin sampling",
     needs: Needs::MEAN,
     range: Range::UNIT,

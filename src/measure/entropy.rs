@@ -1,7 +1,7 @@
 //! Entropy of the prediction, and its two parts.
 
 use super::onnx_form::{MeasureGraph, zero};
-use super::{Measure, Range};
+use super::{Measure, Range, Unit};
 use crate::onnx::build::NodeBuilder;
 use crate::sums::{Needs, Tile};
 
@@ -16,7 +16,7 @@ use crate::sums::{Needs, Tile};
 pub const PREDICTIVE_ENTROPY: Measure = Measure {
     name: "predictive_entropy",
     summary: "entropy of the mean probabilities: total uncertainty",
-    unit: "nat",
+    unit: Unit::Nat,
     reference: "Kendall and Gal (2017), section 2.1",
     needs: Needs::MEAN,
     range: Range::Fixed(largest_entropy),
@@ -36,9 +36,9 @@ pub const PREDICTIVE_ENTROPY: Measure = Measure {
 pub const EXPECTED_ENTROPY: Measure = Measure {
     name: "expected_entropy",
     summary: "mean entropy of the samples: the aleatoric part of predictive_entropy",
-    unit: "nat",
+    unit: Unit::Nat,
     reference: "Houlsby et al. (2011)",
-    needs: Needs { entropy: true, ..Needs::MEAN },
+    needs: Needs { within: true, ..Needs::MEAN },
     range: Range::Fixed(largest_entropy),
     sqrt_scale: false,
     kernel: expected_entropy,
@@ -65,9 +65,9 @@ pub const EXPECTED_ENTROPY: Measure = Measure {
 pub const MUTUAL_INFORMATION: Measure = Measure {
     name: "mutual_information",
     summary: "predictive_entropy - expected_entropy: the epistemic part, about 1/T too small",
-    unit: "nat",
+    unit: Unit::Nat,
     reference: "Houlsby et al. (2011)",
-    needs: Needs { entropy: true, ..Needs::MEAN },
+    needs: Needs { within: true, ..Needs::MEAN },
     range: Range::Fixed(largest_entropy),
     sqrt_scale: true,
     kernel: mutual_information,
@@ -84,14 +84,12 @@ fn predictive_entropy(tile: &Tile, out: &mut [f32]) {
 }
 
 fn expected_entropy(tile: &Tile, out: &mut [f32]) {
-    out.copy_from_slice(tile.expected_entropy());
+    out.copy_from_slice(tile.within());
 }
 
 fn mutual_information(tile: &Tile, out: &mut [f32]) {
     let entropy = tile.entropy_of_mean();
-    for ((out, entropy), expected) in
-        out.iter_mut().zip(entropy).zip(tile.expected_entropy())
-    {
+    for ((out, entropy), expected) in out.iter_mut().zip(entropy).zip(tile.within()) {
         *out = entropy - expected;
     }
 }

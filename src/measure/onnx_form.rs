@@ -13,7 +13,7 @@ pub(crate) struct SumTensors {
     probability: String,
     /// Squares of the probabilities, if [`Needs::moments`]; else empty.
     square: String,
-    /// Entropies, if [`Needs::entropy`]; else empty.
+    /// Entropies, if [`Needs::within`]; else empty.
     entropy: String,
     /// Votes, if [`Needs::votes`]; else empty.
     votes: String,
@@ -33,7 +33,7 @@ impl SumTensors {
             let squares = b.op("Mul", &[&wide, &wide]);
             sums.square = over_samples(b, &squares);
         }
-        if needs.entropy {
+        if needs.within {
             let entropy = b.entropy(&wide, 2);
             sums.entropy = over_samples(b, &entropy);
         }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::simd::Isa;
-use crate::sums::{CategoricalSums, Coordinates, ScoreKind, Scores, Sums};
+use crate::sums::{Coordinates, ImageSums, ScoreKind, Scores, Sums};
 
 /// Logits of the samples of one image, sample by sample.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ impl Samples {
     fn statistics(&self) -> Statistics {
         let (n_channels, [height, width]) = (self.n_classes, self.size);
         let mut reduction =
-            CategoricalSums::new(n_channels, height, width, Needs::ALL, Isa::detect());
+            ImageSums::new(n_channels, height, width, Needs::ALL, Isa::detect());
         for values in &self.logits {
             let kind = ScoreKind::Logits;
             reduction
@@ -27,6 +27,8 @@ impl Samples {
                     width,
                     kind,
                     coordinates: Coordinates::HalfPixel,
+                    spread: None,
+                    units: &[],
                 }])
                 .unwrap();
         }
@@ -278,7 +280,7 @@ fn names_are_unique_and_find_their_measure() {
 #[test]
 #[should_panic(expected = "mutual_information needs")]
 fn a_measure_without_its_sums_is_refused() {
-    let mut reduction = CategoricalSums::new(2, 1, 1, Needs::MEAN, Isa::detect());
+    let mut reduction = ImageSums::new(2, 1, 1, Needs::MEAN, Isa::detect());
     let kind = ScoreKind::Logits;
     let coordinates = Coordinates::HalfPixel;
     let scores = Scores {

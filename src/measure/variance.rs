@@ -1,7 +1,7 @@
 //! Variance of the class indicator, its two parts, and the deviation of one class.
 
 use super::onnx_form::{MeasureGraph, complement, over_classes};
-use super::{Measure, Range};
+use super::{Measure, Range, Unit};
 use crate::onnx::build::NodeBuilder;
 use crate::sums::{LANES, Needs, Tile};
 
@@ -17,7 +17,7 @@ use crate::sums::{LANES, Needs, Tile};
 pub const TOTAL_VARIANCE: Measure = Measure {
     name: "total_variance",
     summary: "variance of the class indicator under the mean probabilities, summed over classes",
-    unit: "1",
+    unit: Unit::One,
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs::MEAN,
     range: Range::Fixed(largest_variance),
@@ -37,7 +37,7 @@ pub const TOTAL_VARIANCE: Measure = Measure {
 pub const ALEATORIC_VARIANCE: Measure = Measure {
     name: "aleatoric_variance",
     summary: "mean over samples of the variance within each, summed over classes",
-    unit: "1",
+    unit: Unit::One,
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs { moments: true, ..Needs::MEAN },
     range: Range::Fixed(largest_variance),
@@ -57,7 +57,7 @@ pub const ALEATORIC_VARIANCE: Measure = Measure {
 pub const EPISTEMIC_VARIANCE: Measure = Measure {
     name: "epistemic_variance",
     summary: "variance of the probabilities between samples, summed over classes",
-    unit: "1",
+    unit: Unit::One,
     reference: "law of total variance; Sale et al. (2024)",
     needs: Needs { moments: true, ..Needs::MEAN },
     range: Range::Fixed(largest_variance),
@@ -76,7 +76,7 @@ pub const EPISTEMIC_VARIANCE: Measure = Measure {
 pub const PREDICTED_CLASS_STD: Measure = Measure {
     name: "predicted_class_std",
     summary: "standard deviation over samples of the probability of the predicted class",
-    unit: "1",
+    unit: Unit::One,
     reference: "standard deviation of the softmax output",
     needs: Needs { moments: true, ..Needs::MEAN },
     range: Range::Fixed(|_| 0.5),

@@ -282,6 +282,20 @@ impl NodeBuilder {
         self.op("Neg", &[&sum])
     }
 
+    /// Adds `-p ln p - (1 - p) ln (1 - p)`, element by element, in double precision.
+    pub(crate) fn binary_entropy(&mut self, p: &str) -> String {
+        let smallest = self.double(f64::MIN_POSITIVE);
+        let one = self.double(1.0);
+        let rest = self.op("Sub", &[&one, p]);
+        let terms = [p, &rest].map(|p| {
+            let above = self.op("Max", &[p, &smallest]);
+            let logarithm = self.op("Log", &[&above]);
+            self.op("Mul", &[p, &logarithm])
+        });
+        let sum = self.op("Add", &[&terms[0], &terms[1]]);
+        self.op("Neg", &[&sum])
+    }
+
     /// Adds 1 for the class of the largest value, the lowest of equal ones, and 0 for the others,
     /// in double precision.
     pub(crate) fn one_hot_of_largest(

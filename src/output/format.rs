@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 
-use super::heat_map::{self, HeatMap};
+use super::heat_map::{self, HeatMap, Scale};
 use super::{float_tiff, gray_png};
 use crate::npy;
 use crate::tensor::Map;
@@ -23,8 +23,8 @@ pub struct Format {
     pub steps: Option<u16>,
     /// Encodes a map as the bytes of a file.
     pub encode: fn(&HeatMap<'_>) -> io::Result<Vec<u8>>,
-    /// Decodes a file of a measure with this bound, with an error of at most half a step.
-    pub decode: fn(&[u8], f32) -> io::Result<Map>,
+    /// Decodes a file with this scale, with an error of at most half a step.
+    pub decode: fn(&[u8], Scale) -> io::Result<Map>,
 }
 
 /// All formats, the default one first.
@@ -122,9 +122,12 @@ mod tests {
         let map = Map { height: 1, width: 2, values: vec![0.25, f32::NAN] };
         for format in FORMATS {
             let found = find(format.name).unwrap();
-            let bytes =
-                (found.encode)(&HeatMap { map: &map, bound: 1.0, ramp: Ramp::Linear })
-                    .unwrap();
+            let bytes = (found.encode)(&HeatMap {
+                map: &map,
+                scale: Scale::up_to(1.0),
+                ramp: Ramp::Linear,
+            })
+            .unwrap();
             assert!(!bytes.is_empty(), "{}", format.name);
             assert!(!format.extension.starts_with('.'));
             assert!(!format.summary.is_empty() && !format.reading.is_empty());
@@ -137,9 +140,10 @@ mod tests {
         let values = [0.0, 0.1, 0.7, 1.99, 2.0, f32::NAN, 1.234_567, 1e-6];
         let map = Map { height: 2, width: 4, values: values.to_vec() };
         for format in FORMATS {
-            let heat = HeatMap { map: &map, bound: 2.0, ramp: Ramp::SquareRoot };
+            let heat =
+                HeatMap { map: &map, scale: Scale::up_to(2.0), ramp: Ramp::SquareRoot };
             let bytes = (format.encode)(&heat).unwrap();
-            let back = (format.decode)(&bytes, 2.0).unwrap();
+            let back = (format.decode)(&bytes, Scale::up_to(2.0)).unwrap();
             assert_eq!((back.height, back.width), (2, 4), "{}", format.name);
             let half = format.steps.map_or(0.0, |steps| 1.000_01 / f32::from(steps));
             for (value, back) in values.iter().zip(&back.values) {
@@ -147,7 +151,10 @@ mod tests {
                 assert!(same || (value - back).abs() <= half, "{}: {back}", format.name);
             }
             for cut in [0, 9, bytes.len() / 2, bytes.len() - 13] {
-                assert!((format.decode)(&bytes[..cut], 2.0).is_err(), "{cut}");
+                assert!(
+                    (format.decode)(&bytes[..cut], Scale::up_to(2.0)).is_err(),
+                    "{cut}"
+                );
             }
         }
     }

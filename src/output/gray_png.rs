@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::heat_map::HeatMap;
+use super::heat_map::{HeatMap, Scale};
 use super::png_decoder::{self, Samples};
 use super::png_encoder::{self, Pixels};
 use crate::tensor::Map;
@@ -12,9 +12,9 @@ const HIGHEST: u16 = u16::MAX;
 
 /// Encodes a map as a 16-bit gray PNG (color type 0, bit depth 16, high byte first).
 ///
-/// A pixel is `round(65535 * value / bound)` with halves away from zero, and values outside the scale
-/// are clamped. So `bound * pixel / 65535` is the value with an error of at most half a step
-/// (`bound / 131070`).
+/// A pixel is `round(65535 * (value - low) / length)` with halves away from zero, and values outside
+/// the scale are clamped. So `low + length * pixel / 65535` is the value with an error of at most half
+/// a step (`length / 131070`).
 ///
 /// Every level can be a value, so the `tRNS` chunk states which level means "none" (NaN) and is fully
 /// transparent. The chunk exists only if a pixel has no value. It contains the highest level that no
@@ -24,12 +24,12 @@ const HIGHEST: u16 = u16::MAX;
 ///
 /// # Errors
 ///
-/// Fails if the bound is not a positive number, or if the map is empty or does not have the stated
+/// Fails if the length of the scale is not a positive number, or if the map is empty or does not have the stated
 /// size.
 pub fn encode(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
-    let bound = heat.usable_bound()?;
+    heat.usable_length()?;
     let mut levels: Vec<Option<u16>> =
-        heat.map.values.iter().map(|value| level(*value, bound)).collect();
+        heat.map.values.iter().map(|value| level(*value, heat.scale)).collect();
     let none = if levels.contains(&None) { Some(set_free(&mut levels)) } else { None };
     let data: Vec<u8> = levels
         .into_iter()
@@ -39,31 +39,35 @@ pub fn encode(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     png_encoder::encode(size, &Pixels::Gray16 { none }, &data)
 }
 
-/// Reads a map that [`encode`] wrote on a scale up to `bound`, with an error of at most half a step.
+/// Reads a map that [`encode`] wrote on a scale, with an error of at most half a step.
 ///
 /// # Errors
 ///
 /// Fails if the file is not a 16-bit gray PNG, is truncated, or has too many pixels.
-pub fn decode(bytes: &[u8], bound: f32) -> io::Result<Map> {
+pub fn decode(bytes: &[u8], scale: Scale) -> io::Result<Map> {
     let raster = png_decoder::decode(bytes)?;
     let Samples::Gray16 { levels, none } = raster.samples else {
         return Err(png_decoder::unexpected("16-bit gray"));
     };
+    let length = f64::from(scale.high) - f64::from(scale.low);
     let value = |level: u16| {
         let share = f64::from(level) / f64::from(HIGHEST);
-        if none == Some(level) { f32::NAN } else { (f64::from(bound) * share) as f32 }
+        let value = f64::from(scale.low) + length * share;
+        if none == Some(level) { f32::NAN } else { value as f32 }
     };
     let values = levels.into_iter().map(value).collect();
     Ok(Map { height: raster.height, width: raster.width, values })
 }
 
 /// Returns the level of a value; `None` for NaN.
-fn level(value: f32, bound: f32) -> Option<u16> {
+fn level(value: f32, scale: Scale) -> Option<u16> {
     if value.is_nan() {
         return None;
     }
     // Both are f32, so that the product is exact. The conversion clamps values outside the scale.
-    let scaled = f64::from(HIGHEST) * f64::from(value) / f64::from(bound);
+    let low = f64::from(scale.low);
+    let length = f64::from(scale.high) - low;
+    let scaled = f64::from(HIGHEST) * (f64::from(value) - low) / length;
     Some(scaled.round() as u16)
 }
 
@@ -92,7 +96,8 @@ mod tests {
 
     fn file(height: usize, width: usize, values: Vec<f32>, bound: f32) -> Vec<u8> {
         let map = Map { height, width, values };
-        encode(&HeatMap { map: &map, bound, ramp: Ramp::SquareRoot }).unwrap()
+        encode(&HeatMap { map: &map, scale: Scale::up_to(bound), ramp: Ramp::SquareRoot })
+            .unwrap()
     }
 
     /// Header, levels, and the level that is transparent, as the `png` crate reads them.
@@ -150,11 +155,15 @@ mod tests {
     fn what_cannot_be_shown_is_refused() {
         let map = Map { height: 1, width: 2, values: vec![0.0; 2] };
         for bound in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            let heat = HeatMap { map: &map, bound, ramp: Ramp::Linear };
+            let heat =
+                HeatMap { map: &map, scale: Scale::up_to(bound), ramp: Ramp::Linear };
             assert!(encode(&heat).unwrap_err().to_string().contains("cannot end at"));
         }
         let map = Map { height: 2, width: 2, values: vec![f32::NAN; 3] };
-        assert!(encode(&HeatMap { map: &map, bound: 1.0, ramp: Ramp::Linear }).is_err());
+        assert!(
+            encode(&HeatMap { map: &map, scale: Scale::up_to(1.0), ramp: Ramp::Linear })
+                .is_err()
+        );
     }
 
     proptest! {

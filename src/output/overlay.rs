@@ -90,7 +90,7 @@ pub fn draw(
     let (shown_width, shown_height) = (width * factor, height * factor);
     let legend = legend::Legend::layout(&legend::Content {
         caption,
-        bound: heat.bound,
+        bound: heat.scale.high,
         has_gaps: levels.contains(&NO_LEVEL),
         picture: (shown_width, shown_height),
     })?;

@@ -8,7 +8,7 @@ use crate::measure::image_level;
 use crate::metric::{PredictedClasses, deterministic_scores};
 use crate::output::colormap::Ramp;
 use crate::output::folder::{SET_SIZE, map_path};
-use crate::output::heat_map::HeatMap;
+use crate::output::heat_map::{HeatMap, Scale};
 use crate::output::resample;
 use crate::policy::{Decision, ImageScore, Policy, temper};
 use crate::record::ImageRecord;
@@ -60,7 +60,8 @@ impl Writer<'_> {
         let (placement, height, width) = self.map_placement(result);
         // Resampled like class ids, so that sizes stay whole numbers.
         let map = &values(&resample::classes(sizes, &placement, height, width));
-        let heat = HeatMap { map, bound: result.n_classes() as f32, ramp: Ramp::Linear };
+        let scale = Scale::up_to(result.n_classes() as f32);
+        let heat = HeatMap { map, scale, ramp: Ramp::Linear };
         for format in &self.options.formats {
             let path = map_path(SET_SIZE, result.id, format.extension);
             self.folder.save(&path, (format.encode)(&heat))?;
@@ -81,7 +82,7 @@ fn decide(policy: &Policy, result: &ImageResult<'_>) -> Option<Decision> {
     };
     policy.decide(|score: &ImageScore| {
         if let Some(measure) = score.measure {
-            let map = result.map_of(measure);
+            let map = result.map_of(measure.name);
             map.map_or(f32::NAN, |map| score.value(&map.values, &pixels))
         } else {
             let scores = deterministic_scores(result.deterministic().probabilities);

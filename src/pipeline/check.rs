@@ -6,12 +6,11 @@ use super::job::{Job, OutputOptions};
 use crate::error::{Error, Result};
 use crate::input::ImageFile;
 use crate::input::images::same_but_for_case;
-use crate::measure::MEASURES;
 use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
 use crate::policy::{Policy, prediction_settings};
 use crate::record::{MapSize, RunRecord};
-use crate::task::Task;
+use crate::task::{Target, Task};
 
 /// Fails if results of two images would have the same name, or if images lie in folders of results.
 pub(super) fn names(job: &Job) -> Result<()> {
@@ -41,7 +40,7 @@ fn refuse_maps_that_meet(job: &Job) -> Result<()> {
 /// Fails if images lie in folders of maps, which `--overwrite` empties.
 fn refuse_images_among_results(job: &Job) -> Result<()> {
     let Ok(folder) = job.folder.canonicalize() else { return Ok(()) };
-    let measures = MEASURES.iter().map(|measure| measure.name);
+    let measures = Task::all_measure_names().into_iter();
     let kinds: Vec<PathBuf> =
         KINDS.iter().copied().chain(measures).map(|kind| folder.join(kind)).collect();
     // Images are listed folder by folder, so the last folder is usually the same.
@@ -81,9 +80,32 @@ pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
     }
 }
 
+/// Fails if an option has no effect on the task.
+pub(super) fn options_of_task(
+    options: &OutputOptions,
+    task: &'static Task,
+) -> Result<()> {
+    if task.target != Target::Class && options.policy.is_some() {
+        let message = format!("policies decide about classes, not about `task = {task}`");
+        return Err(Error::setting("policy", message).with_hint("leave `policy` out"));
+    }
+    if task.target != Target::Class && options.report {
+        let message = format!("there is no page for `task = {task}`");
+        return Err(Error::setting("report", message)
+            .with_hint("leave `report` out: the maps are pictures"));
+    }
+    if task.target != Target::Value && options.value_range.is_some() {
+        let message = format!("`task = {task}` has no values");
+        return Err(
+            Error::setting("value_range", message).with_hint("leave `value_range` out")
+        );
+    }
+    Ok(())
+}
+
 /// Fails if maps at the size of the image and kept arrays at the size of the network would have the
 /// same name.
-pub(super) fn kept_arrays(options: &OutputOptions, task: &Task) -> Result<()> {
+pub(super) fn kept_arrays(options: &OutputOptions, task: &'static Task) -> Result<()> {
     let writes_npy = options.formats.iter().any(|format| format.extension == "npy");
     let meet = options.keep_probabilities.is_some()
         && options.map_size == MapSize::Image

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::error::{Error, Result};
 use crate::input::{ImageFile, Remark};
 use crate::measure::Measure;
 use crate::output::folder::{SET_SIZE, map_path};
@@ -11,7 +12,7 @@ use crate::policy::Policy;
 use crate::record::{Column, Columns, ImageRecord, MapSize, Precision};
 use crate::sampling::{Sampler, SamplingOptions};
 use crate::sums::Needs;
-use crate::task::{TASKS, Task};
+use crate::task::{ModelTask, Quantity, TASKS, Target, Task, ValueRange};
 
 /// The images of a run, and its settings.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ pub struct Job {
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each kind of file is written or not")]
 pub struct OutputOptions {
-    /// Measures of the table of images.
-    pub measures: Vec<&'static Measure>,
+    /// Measures of the table of images; `None` for all of the task.
+    pub measures: Option<Vec<&'static Measure>>,
     /// Measures of which maps are written; `None` for those of the task
     /// ([`Task::default_maps`]).
     pub maps: Option<Vec<&'static Measure>>,
@@ -51,6 +52,10 @@ pub struct OutputOptions {
     pub policy: Option<Policy>,
     /// Whether the pictures and values of the page are written.
     pub report: bool,
+    /// Scale of pictures of values; `None` if it is chosen from a few images.
+    pub value_range: Option<ValueRange>,
+    /// Probability of the intervals of a regression.
+    pub interval: f64,
     /// Whether the record leaves out the folders of the images, the model and the library.
     pub private: bool,
 }
@@ -62,6 +67,8 @@ pub enum Event<'a> {
     Started {
         /// The model as it is run.
         sampler: &'a Sampler,
+        /// The task, with the labels or targets of the model.
+        task: &'a ModelTask,
         /// Number of images that an earlier run finished.
         kept: usize,
     },
@@ -116,44 +123,85 @@ impl OutputOptions {
     /// Returns the measures of the table, and those of which maps are written for any task. Measures
     /// may be repeated.
     pub fn measures_of_any_task(&self) -> impl Iterator<Item = &'static Measure> {
-        let maps = TASKS.iter().flat_map(|task| self.map_measures(task));
-        self.measures.iter().copied().chain(maps)
+        TASKS.iter().flat_map(|task| {
+            self.table_measures(task).into_iter().chain(self.map_measures(task))
+        })
+    }
+
+    /// Returns the measures of the table.
+    pub fn table_measures(&self, task: &'static Task) -> Vec<&'static Measure> {
+        match &self.measures {
+            None => task.measures.iter().collect(),
+            Some(measures) => of_task(task, measures),
+        }
     }
 
     /// Returns the measures of which maps are written if the task has maps.
-    pub fn map_measures(&self, task: &Task) -> Vec<&'static Measure> {
-        self.maps.clone().unwrap_or_else(|| task.default_maps.iter().collect())
+    pub fn map_measures(&self, task: &'static Task) -> Vec<&'static Measure> {
+        match &self.maps {
+            None => task.default_maps.iter().collect(),
+            Some(maps) => of_task(task, maps),
+        }
+    }
+
+    /// Fails if a measure was chosen that the task does not have.
+    pub(super) fn check_measures(&self, task: &'static Task) -> Result<()> {
+        let lists = [("measures", &self.measures), ("maps", &self.maps)];
+        for (setting, measures) in lists {
+            let unknown = measures
+                .iter()
+                .flatten()
+                .find(|measure| task.measure(measure.name).is_none());
+            if let Some(measure) = unknown {
+                let names: Vec<&str> = task.measures.iter().map(|m| m.name).collect();
+                let message = format!("`task = {task}` has no {}", measure.name);
+                return Err(Error::setting(setting, message)
+                    .with_hint(format!("its measures are {}", names.join(", "))));
+            }
+        }
+        Ok(())
     }
 
     fn shows_overview(&self) -> bool {
         self.overlay || self.report
     }
 
-    /// Returns the measures whose values the page shows: those with a map, and the task's overview.
-    pub(super) fn measures_of_page(&self, task: &Task) -> Vec<&'static Measure> {
-        let maps = self.map_measures(task);
-        let has_overview = maps.iter().any(|m| m.name == task.overview.name);
-        let overview = (!has_overview).then_some(task.overview);
+    /// Returns whether a file needs the scales of measures without a bound.
+    pub(super) fn needs_scales(&self, task: &'static Task) -> bool {
+        let has_steps = self.formats.iter().any(|format| format.steps.is_some());
+        task.has_maps()
+            && (self.shows_overview()
+                || (has_steps && !self.map_measures(task).is_empty()))
+    }
+
+    /// Returns what the page shows: the quantities with a map, and the overview.
+    pub(super) fn quantities_of_page(&self, task: &ModelTask) -> Vec<Quantity> {
+        let maps = task.quantities(&self.map_measures(task.task));
+        let overview = task.overview();
+        let has_overview = maps.iter().any(|one| one.name == overview.name);
+        let overview = (!has_overview).then_some(overview);
         overview.into_iter().chain(maps).collect()
     }
 
-    /// Returns every measure that an output needs, without repetitions.
-    pub(super) fn computed(&self, task: &Task) -> Vec<&'static Measure> {
-        let overview = self.shows_overview().then_some(task.overview);
-        let maps = self.map_measures(task).into_iter().chain(overview);
+    /// Returns everything that an output needs, without repetitions.
+    pub(super) fn computed(&self, task: &ModelTask) -> Vec<Quantity> {
+        let mut computed = task.quantities(&self.table_measures(task.task));
+        let maps = task.quantities(&self.map_measures(task.task));
+        let overview = self.shows_overview().then(|| task.overview());
+        let maps = maps.into_iter().chain(overview);
         let maps = maps.filter(|_| task.has_maps());
         let of_policy = self.policy.iter().flat_map(Policy::measures);
-        let mut computed = self.measures.clone();
-        for measure in maps.chain(of_policy) {
-            if !computed.iter().any(|other| other.name == measure.name) {
-                computed.push(measure);
+        let of_policy = of_policy.map(Quantity::of_classes);
+        for quantity in maps.chain(of_policy) {
+            if !computed.iter().any(|other| other.name == quantity.name) {
+                computed.push(quantity);
             }
         }
         computed
     }
 
     /// Returns the columns of the table of images.
-    pub fn columns(&self, task: &Task) -> Columns {
+    pub fn columns(&self, task: &ModelTask) -> Columns {
         let of_policy = self.policy.iter().flat_map(|policy| {
             [
                 (Column::CalibratedProbability, policy.temperature.is_some()),
@@ -163,7 +211,8 @@ impl OutputOptions {
             ]
         });
         let of_policy = of_policy.filter(|(_, is_written)| *is_written);
-        Columns::new(task, &self.measures, of_policy.map(|(column, _)| column))
+        let measures = self.table_measures(task.task);
+        Columns::new(task, &measures, of_policy.map(|(column, _)| column))
     }
 
     /// Returns the kind and the path in the output folder of each file of a predicted image.
@@ -171,7 +220,7 @@ impl OutputOptions {
     /// The kind is `prediction`, `overlay`, `set_size`, `probabilities`, `deterministic` or a
     /// measure. If there are several files of a kind, the others are called by kind and ending, as
     /// in `margin.npy`.
-    pub fn files(&self, task: &Task, id: &str) -> Vec<(String, String)> {
+    pub fn files(&self, task: &ModelTask, id: &str) -> Vec<(String, String)> {
         let has_maps = task.has_maps();
         let mut files = Vec::new();
         let mut add = |kind: &str, extension: &str| {
@@ -184,13 +233,13 @@ impl OutputOptions {
                 if first { kind.to_owned() } else { format!("{kind}.{extension}") };
             files.push((name, path));
         };
-        if has_maps && self.prediction {
+        if has_maps && self.prediction && task.task.has_class_maps() {
             add("prediction", "png");
         }
-        let maps = if has_maps { self.map_measures(task) } else { Vec::new() };
-        for measure in maps {
+        let maps = if has_maps { self.map_measures(task.task) } else { Vec::new() };
+        for quantity in task.quantities(&maps) {
             for format in &self.formats {
-                add(measure.name, format.extension);
+                add(&quantity.name, format.extension);
             }
         }
         if has_maps && self.overlay {
@@ -200,14 +249,21 @@ impl OutputOptions {
             self.formats.iter().for_each(|format| add(SET_SIZE, format.extension));
         }
         if self.keep_probabilities.is_some() {
-            add("probabilities", "npy");
+            if task.task.target == Target::Class {
+                add("probabilities", "npy");
+            }
             add("deterministic", "npy");
-            for measure in self.computed(task) {
-                add(measure.name, "npy");
+            for quantity in self.computed(task) {
+                add(&quantity.name, "npy");
             }
         }
         files
     }
+}
+
+/// Returns the measures of a task with the names of these.
+fn of_task(task: &'static Task, measures: &[&'static Measure]) -> Vec<&'static Measure> {
+    measures.iter().filter_map(|measure| task.measure(measure.name)).collect()
 }
 
 #[cfg(test)]
@@ -219,7 +275,7 @@ mod tests {
 
     fn options(maps: Option<Vec<&'static Measure>>) -> OutputOptions {
         OutputOptions {
-            measures: vec![&PREDICTIVE_ENTROPY],
+            measures: Some(vec![&PREDICTIVE_ENTROPY]),
             maps,
             prediction: true,
             overlay: false,
@@ -228,6 +284,8 @@ mod tests {
             keep_probabilities: None,
             policy: None,
             report: false,
+            value_range: None,
+            interval: ModelTask::INTERVAL,
             private: false,
         }
     }
@@ -235,7 +293,8 @@ mod tests {
     #[test]
     fn maps_that_are_not_listed_are_those_of_the_task() {
         let kinds = |maps| {
-            let files = options(maps).files(&SEGMENTATION, "a.png");
+            let files =
+                options(maps).files(&ModelTask::of_classes(&SEGMENTATION), "a.png");
             files.into_iter().map(|(kind, _)| kind).skip(1).collect::<Vec<_>>()
         };
         let of_task = SEGMENTATION.default_maps.iter().map(|m| m.name.to_owned());
@@ -244,6 +303,8 @@ mod tests {
         assert_eq!(kinds(Some(Vec::new())), [""; 0]);
         assert!(options(None).map_measures(&CLASSIFICATION).is_empty());
         let without_maps = options(Some(Vec::new()));
-        assert_eq!(without_maps.measures_of_any_task().count(), 1);
+        assert!(
+            without_maps.measures_of_any_task().all(|m| m.name == "predictive_entropy")
+        );
     }
 }

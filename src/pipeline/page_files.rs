@@ -15,12 +15,12 @@ impl Writer<'_> {
         let picture = &result.image.decoded.picture;
         let rgb = &picture.to_rgb8();
         let photo = Photo { height: picture.height, width: picture.width, rgb };
-        let overview = self.task.overview;
+        let overview = self.task.overview();
         let has_maps = self.task.has_maps();
-        let heat = result.map_of(overview).filter(|_| has_maps).map(|map| Heat {
+        let heat = result.map_of(&overview.name).filter(|_| has_maps).map(|map| Heat {
             map,
             placement: placement(&result.image.geometry),
-            bound: overview.upper_bound(result.n_classes()),
+            bound: self.scales.of(&overview, result.n_classes()).high,
         });
         let page_folder = PageFolder::own(self.folder);
         page_folder.save_pictures(result.id, photo, heat.as_ref())?;
@@ -50,13 +50,16 @@ impl Writer<'_> {
             predicting: true,
             ..ImageData::default()
         };
-        let classes = resample::classes(result.classes(), &map_placement, height, width);
-        data.set_classes(&classes, Some(place))?;
-        for measure in self.options.measures_of_page(self.task) {
-            let Some(map) = result.map_of(measure) else { continue };
+        if self.task.task.has_class_maps() {
+            let classes =
+                resample::classes(result.classes(), &map_placement, height, width);
+            data.set_classes(&classes, Some(place))?;
+        }
+        for quantity in self.options.quantities_of_page(self.task) {
+            let Some(map) = result.map_of(&quantity.name) else { continue };
             let map = resample::values(map, &map_placement, height, width);
-            let bound = measure.upper_bound(result.n_classes());
-            data.add(measure.name, (bound, HIGHEST), &map, Some(place))?;
+            let bound = self.scales.of(&quantity, result.n_classes()).high;
+            data.add(&quantity.name, (bound, HIGHEST), &map, Some(place))?;
         }
         Ok(data)
     }

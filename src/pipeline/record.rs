@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::job::{Job, Summary};
+use super::scales::Scales;
 use crate::cost::costs;
 use crate::error::{Error, Result};
 use crate::graph::Warning;
@@ -16,13 +17,13 @@ use crate::record::{
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, model_input};
 use crate::simd::Isa;
-use crate::sums::ScoreKind;
+use crate::task::{ModelTask, TASKS, Target};
 
 /// Returns the record of a run that is about to start; `size` is the (height, width) of the
 /// network's input for the first image.
 pub(super) fn run_record(
-    sampler: &Sampler,
-    size: (usize, usize),
+    (sampler, size): (&Sampler, (usize, usize)),
+    task: (&ModelTask, &Scales),
     runtime: &Runtime,
     preprocessing: &Preprocessing,
     job: &Job,
@@ -61,7 +62,7 @@ pub(super) fn run_record(
             .collect(),
         classes: preprocessing.class_names.clone(),
         palette: preprocessing.palette.as_ref().map(|palette| palette.colors().to_vec()),
-        output: output(sampler, job)?,
+        output: output(sampler, task, job)?,
         inputs: inputs(job),
         images: None,
         times: None,
@@ -91,9 +92,10 @@ fn model(sampler: &Sampler, path: String) -> Result<ModelRecord> {
         producer: plan.model().producer(),
         opset: plan.model().opset(),
         output: head.output.clone(),
-        scores: match sampler.scores().kind() {
-            ScoreKind::Logits => "logits".to_owned(),
-            ScoreKind::Probabilities => "probabilities".to_owned(),
+        scores: sampler.scores().kind().name().to_owned(),
+        heads: match sampler.scores().task().target {
+            Target::Class => Vec::new(),
+            Target::Labels | Target::Value => plan.heads().described(),
         },
         removed_from_end: Some(head.cut_off.join(", ")).filter(|text| !text.is_empty()),
         prefix_nodes,
@@ -138,30 +140,56 @@ fn sites(sampler: &Sampler) -> Vec<SiteRecord> {
         .collect()
 }
 
-fn output(sampler: &Sampler, job: &Job) -> Result<OutputRecord> {
-    let (scores, options) = (sampler.scores(), &job.output);
-    let n_classes = scores.n_classes();
-    let overlay = options.overlay.then_some(scores.task().overview);
-    let maps = options.map_measures(scores.task());
-    let shown = || options.measures.iter().chain(&maps).copied().chain(overlay);
+fn output(
+    sampler: &Sampler,
+    (task, scales): (&ModelTask, &Scales),
+    job: &Job,
+) -> Result<OutputRecord> {
+    let options = &job.output;
+    let n_classes = sampler.scores().n_classes();
+    let overlay = options.overlay.then_some(task.task.overview);
+    let maps = options.map_measures(task.task);
+    let measures = options.table_measures(task.task);
+    let shown: Vec<_> = measures.iter().chain(&maps).copied().chain(overlay).collect();
+    let quantities = task.quantities(&shown);
+    let scaled = quantities.iter().map(|one| (one, scales.of(one, n_classes)));
+    let scaled: Vec<_> = scaled.filter(|(_, scale)| scale.high.is_finite()).collect();
+    let is_regression = task.task.target == Target::Value;
     let policy = options.policy.as_ref().map(serde_json::to_value).transpose();
     Ok(OutputRecord {
-        task: scores.task().name.to_owned(),
+        task: task.task.name.to_owned(),
+        item: item_of_record(task),
         n_classes,
-        measures: options.measures.iter().map(|m| m.name.to_owned()).collect(),
+        targets: if is_regression { task.channels.clone() } else { Vec::new() },
+        interval: is_regression.then_some(task.interval),
+        measures: measures.iter().map(|m| m.name.to_owned()).collect(),
         maps: maps.iter().map(|m| m.name.to_owned()).collect(),
         prediction: options.prediction,
         overlay: options.overlay,
         formats: options.formats.iter().map(|f| f.name.to_owned()).collect(),
         reading: options.formats.iter().map(|f| (f.name, f.reading.to_owned())).collect(),
         map_size: options.map_size,
-        bounds: shown().map(|m| (m.name, f64::from(m.upper_bound(n_classes)))).collect(),
-        units: shown().map(|m| (m.name, m.unit.to_owned())).collect(),
+        bounds: scaled
+            .iter()
+            .map(|(one, scale)| (one.name.as_str(), f64::from(scale.high)))
+            .collect(),
+        lower_bounds: scaled
+            .iter()
+            .filter(|(_, scale)| scale.low != 0.0)
+            .map(|(one, scale)| (one.name.as_str(), f64::from(scale.low)))
+            .collect(),
+        units: shown.iter().map(|m| (m.name, task.unit(m))).collect(),
         keep_probabilities: options.keep_probabilities,
         policy: policy
             .map_err(|error| Error::runtime("recording the policy", error.to_string()))?,
         report: options.report,
     })
+}
+
+/// Returns what is predicted one by one, where the name of the task does not tell.
+fn item_of_record(task: &ModelTask) -> Option<String> {
+    let named = TASKS.iter().filter(|other| other.name == task.task.name);
+    (named.count() > 1).then(|| task.task.item.singular().to_owned())
 }
 
 /// Largest number of input folders in the record.

@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::job::{Event, Job};
 use crate::error::{Error, Result};
 use crate::input::{hexadecimal, sha256_of};
-use crate::measure::MEASURES;
 use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
 use crate::output::page::PageFolder;
 use crate::output::table::{Span, Table};
 use crate::record::RunRecord;
-use crate::task::Task;
+use crate::task::{ModelTask, Task};
 
 /// The rows of a run, by the index of their image in the job.
 pub(super) struct Rows {
@@ -39,9 +38,11 @@ impl Rows {
         folder: &OutputFolder,
         record: &RunRecord,
         job: &Job,
-        task: &Task,
+        task: &ModelTask,
     ) -> Result<Self> {
-        let measures: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
+        let quantities = task.quantities(&task.task.measures.iter().collect::<Vec<_>>());
+        let mut measures = Task::all_measure_names();
+        measures.extend(quantities.iter().map(|quantity| quantity.name.as_str()));
         let mut rows = Self { places: vec![None; job.images.len()], kept: 0 };
         if job.overwrite {
             if !table.is_empty()? {

@@ -13,6 +13,7 @@ use super::observe::Observer;
 use super::open::{FirstImage, OpenedModel, open_model};
 use super::record::{finish, run_record};
 use super::resume::Rows;
+use super::scales::Scales;
 use super::write::{Predicted, Writer};
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
@@ -21,6 +22,7 @@ use crate::output::table::Table;
 use crate::record::RunRecord;
 use crate::runtime::Runtime;
 use crate::sampling::Sampler;
+use crate::task::{ModelTask, Target};
 
 /// Predicts every image of a job and writes its files. `tell` receives the events of the run.
 ///
@@ -58,14 +60,17 @@ pub fn predict_observed(
     let Setup { plan, preprocessing } = setup;
     OutputFolder::refuse_file(&job.folder)?;
     check::names(job)?;
-    let OpenedModel { sampler, first } = open_model(&plan, runtime, job, &preprocessing)?;
-    preprocessing.check_class_names(sampler.scores().n_classes())?;
-    preprocessing.check_palette(sampler.scores().n_classes())?;
-    let task = sampler.scores().task();
-    check::kept_arrays(&job.output, task)?;
+    let OpenedModel { mut sampler, first } =
+        open_model(&plan, runtime, job, &preprocessing)?;
+    let task = &model_task(&sampler, &preprocessing, job)?;
+    job.output.check_measures(task.task)?;
+    check::options_of_task(&job.output, task.task)?;
+    check::kept_arrays(&job.output, task.task)?;
     let columns = job.output.columns(task);
     let size = first.loaded.input.size();
-    let mut record = run_record(&sampler, size, runtime, &preprocessing, job)?;
+    let scales = Scales::choose(&mut sampler, task, job, (&preprocessing, &first))?;
+    let mut record =
+        run_record((&sampler, size), (task, &scales), runtime, &preprocessing, job)?;
     check::policy(&job.output, &record)?;
     if let Some(observer) = observer {
         let ids = job.images.iter().map(|file| file.id().to_owned()).collect();
@@ -88,11 +93,13 @@ pub fn predict_observed(
     }
     // Written first, so that the record exists even if the run is killed.
     write_record(&folder, &record)?;
-    tell(Event::Started { sampler: &sampler, kept: rows.kept() });
+    tell(Event::Started { sampler: &sampler, task, kept: rows.kept() });
     rows.tell_kept(&mut table, tell)?;
     let started = (SystemTime::now(), Instant::now());
     let mut run = Run {
         sampler,
+        task,
+        scales: &scales,
         folder: &folder,
         job,
         preprocessing: &preprocessing,
@@ -114,12 +121,35 @@ pub fn predict_observed(
     Ok(summary)
 }
 
+/// Returns the task of a model, with the names of its labels or targets.
+///
+/// # Errors
+/// Fails if names or colors were given and are not as many as the classes, labels or targets.
+fn model_task(
+    sampler: &Sampler,
+    preprocessing: &Preprocessing,
+    job: &Job,
+) -> Result<ModelTask> {
+    let (task, n) = (sampler.scores().task(), sampler.scores().n_classes());
+    if task.target == Target::Value {
+        preprocessing.check_targets(n)?;
+    } else {
+        preprocessing.check_class_names(n)?;
+        preprocessing.check_palette(n)?;
+    }
+    let names = preprocessing.class_names.as_deref().unwrap_or_default();
+    let task = ModelTask::new(task, n, names, &preprocessing.target);
+    Ok(ModelTask { interval: job.output.interval, ..task })
+}
+
 fn write_record(folder: &OutputFolder, record: &RunRecord) -> Result<()> {
     folder.save(RECORD, record.encode().map_err(std::io::Error::from))
 }
 
 struct Run<'a> {
     sampler: Sampler,
+    task: &'a ModelTask,
+    scales: &'a Scales,
     folder: &'a OutputFolder,
     job: &'a Job,
     preprocessing: &'a Preprocessing,
@@ -154,7 +184,8 @@ impl Run<'_> {
             options: &job.output,
             class_names: preprocessing.class_names.as_deref(),
             palette: preprocessing.palette.clone().unwrap_or_default(),
-            task: self.sampler.scores().task(),
+            task: self.task,
+            scales: self.scales,
             observer: self.observer,
         };
         let threads = job.sampling.threads;

@@ -5,9 +5,10 @@ use std::cell::OnceCell;
 use super::job::OutputOptions;
 use super::memory_budget::Admitted;
 use super::observe::{Observed, Observer};
+use super::scales::Scales;
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile, hexadecimal};
-use crate::measure::{MEASURES, Measure};
+use crate::measure::Measure;
 use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::class_map;
@@ -19,7 +20,7 @@ use crate::output::resample::{self, Placement};
 use crate::palette::Palette;
 use crate::record::{ImageRecord, MapSize, Precision};
 use crate::sums::Statistics;
-use crate::task::{ImagePrediction, Task};
+use crate::task::{ImagePrediction, ModelTask, NamedColumn, Quantity, Target};
 use crate::tensor::ImageShape;
 use crate::tensor::{ClassMap, Map, Region};
 
@@ -42,7 +43,8 @@ pub(super) struct Writer<'a> {
     pub(super) options: &'a OutputOptions,
     pub(super) class_names: Option<&'a [String]>,
     pub(super) palette: Palette,
-    pub(super) task: &'static Task,
+    pub(super) task: &'a ModelTask,
+    pub(super) scales: &'a Scales,
     /// The hook that receives each prediction.
     pub(super) observer: Option<&'a dyn Observer>,
 }
@@ -54,17 +56,17 @@ pub(super) struct ImageResult<'a> {
     /// Part of the network's plane that shows the image, without padding.
     pub(super) region: Region,
     /// Maps of the measures in the region.
-    measures: Vec<(&'static Measure, Map)>,
+    measures: Vec<(Quantity, Map)>,
     classes: OnceCell<ClassMap>,
     probabilities: OnceCell<Vec<f32>>,
     deterministic: OnceCell<(Vec<u16>, Vec<f32>)>,
 }
 
 impl ImageResult<'_> {
-    /// Returns the map of a measure, if an output needs it.
-    pub(super) fn map_of(&self, wanted: &Measure) -> Option<&Map> {
+    /// Returns the map of a quantity, if an output needs it.
+    pub(super) fn map_of(&self, name: &str) -> Option<&Map> {
         let mut maps = self.measures.iter();
-        maps.find(|(measure, _)| measure.name == wanted.name).map(|(_, map)| map)
+        maps.find(|(quantity, _)| quantity.name == name).map(|(_, map)| map)
     }
 
     /// Returns the predicted classes.
@@ -111,8 +113,10 @@ impl Writer<'_> {
     ) -> Result<ImageRecord> {
         let region = self.region(image);
         let measures = self.options.computed(self.task).into_iter();
-        let measures = measures
-            .map(|measure| (measure, region.crop_map(measure.map(&image.statistics))));
+        let measures = measures.map(|quantity| {
+            let map = region.crop_map(quantity.map(&image.statistics));
+            (quantity, map)
+        });
         let result = ImageResult {
             id: file.id(),
             image,
@@ -156,19 +160,26 @@ impl Writer<'_> {
             statistics,
             region: &result.region,
             class_names: self.class_names.unwrap_or_default(),
+            channel: 0,
+            interval: self.task.interval,
         };
-        let columns = self.task.prediction_columns.iter();
+        let columns = self.task.prediction_columns().into_iter();
+        let prediction = columns.map(|(_, NamedColumn { column, channel })| {
+            Some((column.value)(&ImagePrediction { channel, ..prediction }))
+        });
         let mut measures = Vec::new();
-        for map in self.options.measures.iter().filter_map(|m| result.map_of(m)) {
-            measures
-                .extend(self.task.summaries.iter().map(|summary| (summary.value)(map)));
+        let listed = self.options.table_measures(self.task.task);
+        for quantity in self.task.quantities(&listed) {
+            let Some(map) = result.map_of(&quantity.name) else { continue };
+            let columns = quantity.columns(self.task.task);
+            measures.extend(columns.iter().map(|(_, value)| value(map)));
         }
         ImageRecord {
             path: result.id.to_owned(),
             width: u32::try_from(decoded.picture.width).ok(),
             height: u32::try_from(decoded.picture.height).ok(),
             orientation: decoded.orientation,
-            prediction: columns.map(|column| Some((column.value)(&prediction))).collect(),
+            prediction: prediction.collect(),
             measures,
             samples: Some(*samples),
             sha256: Some(hexadecimal(&decoded.sha256)),
@@ -178,15 +189,16 @@ impl Writer<'_> {
 
     /// Writes the maps at the chosen size, and the overlay at the size of the image.
     fn write_maps(&self, result: &ImageResult<'_>) -> Result<()> {
-        if self.options.prediction {
+        if self.options.prediction && self.task.task.has_class_maps() {
             let (placement, height, width) = self.map_placement(result);
             let classes = resample::classes(result.classes(), &placement, height, width);
             let encoded =
                 class_map::encode_png(&classes, result.n_classes(), &self.palette);
             self.folder.save(&map_path("prediction", result.id, "png"), encoded)?;
         }
-        for measure in self.options.map_measures(self.task) {
-            self.write_map(result, measure)?;
+        let maps = self.options.map_measures(self.task.task);
+        for quantity in self.task.quantities(&maps) {
+            self.write_map(result, &quantity)?;
         }
         if self.options.overlay {
             self.write_overlay(result)?;
@@ -194,31 +206,32 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn write_map(&self, result: &ImageResult<'_>, measure: &Measure) -> Result<()> {
-        let Some(map) = result.map_of(measure) else { return Ok(()) };
+    fn write_map(&self, result: &ImageResult<'_>, quantity: &Quantity) -> Result<()> {
+        let Some(map) = result.map_of(&quantity.name) else { return Ok(()) };
         let (placement, height, width) = self.map_placement(result);
         let map = &resample::values(map, &placement, height, width);
-        let bound = measure.upper_bound(result.n_classes());
-        let heat = HeatMap { map, bound, ramp: ramp(measure) };
+        let scale = self.scales.of(quantity, result.n_classes());
+        let heat = HeatMap { map, scale, ramp: ramp(quantity.measure) };
         for format in &self.options.formats {
-            let path = map_path(measure.name, result.id, format.extension);
+            let path = map_path(&quantity.name, result.id, format.extension);
             self.folder.save(&path, (format.encode)(&heat))?;
         }
         Ok(())
     }
 
     fn write_overlay(&self, result: &ImageResult<'_>) -> Result<()> {
-        let measure = self.task.overview;
-        let Some(map) = result.map_of(measure) else { return Ok(()) };
+        let overview = self.task.overview();
+        let Some(map) = result.map_of(&overview.name) else { return Ok(()) };
         let picture = &result.image.decoded.picture;
         let (width, height) = (picture.width, picture.height);
         let placement = placement(&result.image.geometry);
         let map = &resample::values(map, &placement, height, width);
-        let bound = measure.upper_bound(result.n_classes());
-        let heat = HeatMap { map, bound, ramp: Ramp::Linear };
+        let scale = self.scales.of(&overview, result.n_classes());
+        let heat = HeatMap { map, scale, ramp: Ramp::Linear };
         let rgb = &picture.to_rgb8();
         let photo = Photo { height, width, rgb };
-        let caption = Caption { name: measure.name, unit: measure.unit };
+        let unit = &self.task.unit(overview.measure);
+        let caption = Caption { name: &overview.name, unit };
         let encoded = overlay::encode_png(photo, &heat, caption);
         self.folder.save(&map_path("overlay", result.id, "png"), encoded)
     }
@@ -244,6 +257,10 @@ impl Writer<'_> {
     /// of the network without padding.
     fn keep_arrays(&self, result: &ImageResult<'_>, precision: Precision) -> Result<()> {
         let (height, width) = result.size();
+        if self.task.task.target != Target::Class {
+            self.keep_deterministic(result)?;
+            return self.keep_quantities(result);
+        }
         let shape = [result.n_classes(), height, width];
         let encoded = match precision {
             Precision::F32 => npy::encode_f32(&shape, result.probabilities()),
@@ -255,17 +272,38 @@ impl Writer<'_> {
         let values: Vec<f32> = classes.chain(probabilities.iter().copied()).collect();
         let encoded = npy::encode_f32(&[2, height, width], &values);
         self.folder.save(&map_path("deterministic", result.id, "npy"), encoded)?;
-        for (measure, map) in &result.measures {
+        self.keep_quantities(result)
+    }
+
+    fn keep_quantities(&self, result: &ImageResult<'_>) -> Result<()> {
+        let (height, width) = result.size();
+        for (quantity, map) in &result.measures {
             let encoded = npy::encode_f32(&[height, width], &map.values);
-            self.folder.save(&map_path(measure.name, result.id, "npy"), encoded)?;
+            self.folder.save(&map_path(&quantity.name, result.id, "npy"), encoded)?;
         }
         Ok(())
     }
 
+    /// Writes the pass without dropout of each label or target as an array `[2 C, H, W]`: the values
+    /// of all, then what that pass leaves open, the entropies or the variances.
+    fn keep_deterministic(&self, result: &ImageResult<'_>) -> Result<()> {
+        let (height, width) = result.size();
+        let n = result.n_classes();
+        let maps = (0..n).map(|channel| {
+            let (value, within) = result.image.statistics.deterministic_channel(channel);
+            let crop = |map: Map| result.region.crop_map(map).values;
+            (crop(value), crop(within))
+        });
+        let (values, within): (Vec<_>, Vec<_>) = maps.unzip();
+        let all: Vec<f32> = values.into_iter().chain(within).flatten().collect();
+        let encoded = npy::encode_f32(&[2 * n, height, width], &all);
+        self.folder.save(&map_path("deterministic", result.id, "npy"), encoded)
+    }
+
     fn observed<'r>(&self, result: &'r ImageResult<'_>) -> Observed<'r> {
-        let is_listed =
-            |m: &&Measure| self.options.measures.iter().any(|o| o.name == m.name);
-        let listed = MEASURES.iter().filter(is_listed);
+        let chosen = self.options.table_measures(self.task.task);
+        let listed = self.task.task.measures.iter();
+        let listed = listed.filter(|m| chosen.iter().any(|one| one.name == m.name));
         Observed {
             id: result.id,
             size: result.size(),
@@ -277,7 +315,9 @@ impl Writer<'_> {
             probabilities: result.probabilities(),
             deterministic: result.deterministic(),
             measures: listed
-                .filter_map(|measure| Some(result.map_of(measure)?.values.as_slice()))
+                .filter_map(|measure| {
+                    Some(result.map_of(measure.name)?.values.as_slice())
+                })
                 .collect(),
         }
     }

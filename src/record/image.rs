@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use crate::measure::Measure;
-use crate::task::{ColumnKind, ColumnValue, TASKS, Task};
+use crate::task::{ColumnKind, ColumnValue, ModelTask, TASKS};
 use crate::tensor::ImageShape;
 
 /// Results of an image, or the error that prevented them.
@@ -68,7 +68,7 @@ pub enum Column {
     /// One of [`ImageRecord::prediction`].
     Prediction {
         /// Name of the column.
-        name: &'static str,
+        name: String,
         /// Type of the values.
         kind: ColumnKind,
         /// Position among the columns of this kind.
@@ -245,20 +245,21 @@ const FIXED: [Column; 11] = [
 impl Columns {
     /// Returns the columns of a run: `of_policy` are those that its policy adds.
     pub fn new(
-        task: &Task,
-        measures: &[&Measure],
+        task: &ModelTask,
+        measures: &[&'static Measure],
         of_policy: impl IntoIterator<Item = Column>,
     ) -> Self {
         let mut columns =
             vec![Column::Path, Column::Width, Column::Height, Column::Orientation];
-        columns.extend(task.prediction_columns.iter().enumerate().map(
-            |(index, column)| Column::Prediction {
-                name: column.name,
-                kind: column.kind,
-                index,
-            },
-        ));
-        let names = measures.iter().flat_map(|measure| task.measure_columns(measure));
+        let of_prediction = task.prediction_columns().into_iter().enumerate();
+        columns.extend(of_prediction.map(|(index, (name, named))| Column::Prediction {
+            name,
+            kind: named.column.kind,
+            index,
+        }));
+        let quantities = task.quantities(measures);
+        let names = quantities.iter().flat_map(|quantity| quantity.columns(task.task));
+        let names = names.map(|(name, _)| name);
         columns.extend(
             names.enumerate().map(|(index, name)| Column::Measure { name, index }),
         );
@@ -277,9 +278,13 @@ impl Columns {
                 return column;
             }
             let mut known = TASKS.iter().flat_map(|task| task.prediction_columns);
-            if let Some(column) = known.find(|column| column.name == name) {
+            let is_named = |of: &str| {
+                name == of
+                    || name.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'))
+            };
+            if let Some(column) = known.find(|column| is_named(column.name)) {
                 Column::Prediction {
-                    name: column.name,
+                    name: name.to_owned(),
                     kind: column.kind,
                     index: next(&mut n_predictions),
                 }

@@ -21,6 +21,11 @@ impl<T> NamedValues<T> {
         self.positions.get(name).map(|&position| &self.values[position].1)
     }
 
+    /// Returns whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// Returns the names in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.values.iter().map(|(name, _)| name.as_str())

@@ -6,6 +6,7 @@ use crate::measure::{MEASURES, Measure};
 use crate::output::class_map;
 use crate::output::folder::map_path;
 use crate::output::format::{FORMATS, Format};
+use crate::output::heat_map::Scale;
 use crate::output::page::data::{HIGHEST, ImageData};
 use crate::record::RunRecord;
 
@@ -74,7 +75,7 @@ pub(super) fn read(
             let read = run
                 .files
                 .read_file(file)
-                .and_then(|bytes| (format.decode)(&bytes, bound))
+                .and_then(|bytes| (format.decode)(&bytes, Scale::up_to(bound)))
                 .and_then(|map| {
                     let steps = format.steps.unwrap_or(HIGHEST);
                     let place = place(run, (map.width, map.height), size);

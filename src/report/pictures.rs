@@ -9,6 +9,7 @@ use crate::input::preprocessing::{Channels, Exif};
 use crate::input::{Picture, ReadOptions, decode_content, hexadecimal, read_image};
 use crate::output::folder::map_path;
 use crate::output::format::{FORMATS, Format};
+use crate::output::heat_map::Scale;
 use crate::output::overlay::Photo;
 use crate::output::page::preview::Heat;
 use crate::output::page::{PageFolder, Pictures};
@@ -109,7 +110,7 @@ fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f3
     let bound = overview.upper_bound(folder.n_classes);
     let read = |format: &Format| {
         let file = run.files.read_file(&map_path(overview.name, id, format.extension));
-        let map = (format.decode)(&file.ok()?, bound).ok()?;
+        let map = (format.decode)(&file.ok()?, Scale::up_to(bound)).ok()?;
         maps::place(run, (map.width, map.height), size)?;
         Some(map)
     };

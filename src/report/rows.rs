@@ -6,7 +6,7 @@ use super::files::{Image, Shown};
 use super::maps;
 use super::truth::Truth;
 use crate::input::hexadecimal;
-use crate::measure::{MEASURES, Measure};
+use crate::measure::{MEASURES, Measure, Unit};
 use crate::output::colormap::{self, Ramp};
 use crate::palette::Palette;
 use crate::record::Column;
@@ -61,7 +61,7 @@ fn measures(shown: &Shown) -> Value {
     let measure = |measure: &Measure| {
         json!({
             "name": measure.name,
-            "unit": if measure.unit == "1" { "" } else { measure.unit },
+            "unit": if measure.unit == Unit::One { String::new() } else { measure.unit.text("") },
             "bound": n_classes.map(|n| measure.upper_bound(n)),
             "ramp": if measure.sqrt_scale { "squareRoot" } else { "linear" },
             "columns": columns_of(shown, measure.name),

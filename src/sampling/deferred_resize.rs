@@ -3,12 +3,12 @@
 use super::Shortcut;
 use super::engine::{Opener, Prefix, Suffix, SuffixLayout};
 use super::options::SamplingOptions;
-use super::scores::ScoreLayout;
+use super::scores::{HeadOutput, ScoreLayout};
 use super::size::Size;
 use crate::error::Result;
 use crate::graph::{LastResize, Plan};
 use crate::runtime::Value;
-use crate::sums::{CategoricalSums, Coordinates, Scores};
+use crate::sums::{Coordinates, ImageSums, Scores};
 use crate::task::Item;
 
 /// Largest difference of logits that counts as rounding, relative to the largest logit.
@@ -28,7 +28,9 @@ impl DeferredResize {
         scores: &ScoreLayout,
         options: &SamplingOptions,
     ) -> Option<Self> {
-        if scores.task().item == Item::Image || !options.uses(Shortcut::ResizeInReduction)
+        if scores.task().item == Item::Image
+            || plan.heads().len() > 1
+            || !options.uses(Shortcut::ResizeInReduction)
         {
             return None;
         }
@@ -63,9 +65,10 @@ impl DeferredResize {
         if (*height, *width) != size {
             return Ok(false);
         }
-        let (whole_values, values) = (whole.to_f32()?, logits.to_f32()?);
-        let Ok(scores) = layout.row(&shape, &values, 0) else { return Ok(false) };
-        let expected = layout.row(&whole_shape, &whole_values, 0)?;
+        let whole = [HeadOutput::new(whole)?];
+        let low = [HeadOutput::new(logits)?];
+        let Ok(scores) = layout.row(&low, 0) else { return Ok(false) };
+        let expected = layout.row(&whole, 0)?;
         Ok(are_close(&self.apply(scores), &expected))
     }
 
@@ -77,8 +80,7 @@ impl DeferredResize {
 
 /// Returns true if the resized scores equal the expected ones up to rounding.
 fn are_close(scores: &Scores, expected: &Scores) -> bool {
-    let Ok(found) = CategoricalSums::resized(scores, (expected.height, expected.width))
-    else {
+    let Ok(found) = ImageSums::resized(scores, (expected.height, expected.width)) else {
         return false;
     };
     let largest = expected.values.iter().fold(f32::MIN_POSITIVE, |a, b| a.max(b.abs()));

@@ -9,25 +9,34 @@ use crate::graph::Plan;
 use crate::onnx::{ElementType, proto};
 use crate::pass::Pass;
 use crate::runtime::Value;
-use crate::sums::{NotFinite, ScoreKind, Scores};
+use crate::sums::{Invalid, Reason, ScoreKind, Scores, Spread, SpreadForm};
 
 /// A pass with scores that are NaN or infinite.
 pub(super) struct BadPass {
     pass: Pass,
     /// Number of the values, in words.
     found: String,
+    /// They are variances.
+    of_spread: bool,
 }
 
 impl BadPass {
     /// Returns the first pass of a run that has such scores.
-    pub(super) fn first(problem: &NotFinite, passes: &[Pass], scores: &[Scores]) -> Self {
+    pub(super) fn first(problem: &Invalid, passes: &[Pass], scores: &[Scores]) -> Self {
         let first = passes.iter().zip(scores).find_map(|(&pass, scores)| {
-            bad_values(scores).map(|found| Self { pass, found })
+            let (found, of_spread) = match &scores.spread {
+                Some(spread) if problem.reason == Reason::Spread => {
+                    (bad_spread(spread), true)
+                }
+                _ => (bad_values(scores), false),
+            };
+            found.map(|found| Self { pass, found, of_spread })
         });
         // Probabilities that sum to nothing are finite.
         first.unwrap_or_else(|| Self {
             pass: passes.first().copied().unwrap_or(Pass::DETERMINISTIC),
             found: problem.to_string(),
+            of_spread: problem.reason == Reason::Spread,
         })
     }
 
@@ -43,9 +52,42 @@ impl BadPass {
         if let Some(trace) = trace {
             message = format!("{message}: on noise, {trace}");
         }
-        Error::output(plan.heads().first().output.clone(), message)
-            .with_hint(hint(plan, "this image"))
+        let heads = plan.heads();
+        let reading = &heads.readings()[usize::from(self.of_spread)];
+        let error = Error::output(heads.tensor_of(reading).output.clone(), message);
+        if self.of_spread && self.found.starts_with(NEGATIVE) {
+            return error.with_hint(
+                "state the form of the variance: `head = log_variance=OUTPUT`, or log_std",
+            );
+        }
+        error.with_hint(hint(plan, "this image"))
     }
+}
+
+/// Start of the description of negative variances.
+const NEGATIVE: &str = "negative";
+
+/// Describes variances that are negative, NaN or infinite; `None` if there are none.
+fn bad_spread(spread: &Spread) -> Option<String> {
+    bad_values_of(spread.values).or_else(|| {
+        let is_plain = matches!(
+            spread.form,
+            SpreadForm::Variance | SpreadForm::Std | SpreadForm::LaplaceScale
+        );
+        let n = spread.values.iter().filter(|value| **value < 0.0).count();
+        let total = spread.values.len();
+        match (is_plain, n) {
+            (true, 1..) => Some(format!("{NEGATIVE} in {n} of {total} variances")),
+            _ => {
+                let largest = largest_of(spread.values);
+                (largest > 40.0).then(|| {
+                    format!(
+                        "too large to be a logarithm in {total} values: up to {largest}"
+                    )
+                })
+            }
+        }
+    })
 }
 
 /// Describes NaN and plus infinity among values; `None` if there is neither.

@@ -4,7 +4,7 @@ use super::shortcut::Shortcut;
 use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::random::Draws;
-use crate::sums::{CategoricalSums, Needs};
+use crate::sums::{ImageSums, Needs, TargetUnit};
 use crate::task::Task;
 
 /// Sharing of masks between images.
@@ -53,6 +53,8 @@ pub struct SamplingOptions {
     pub threads: usize,
     /// Task of the model. Default: determined by the shape of the output.
     pub task: Option<&'static Task>,
+    /// Unit of the targets of a regression. Default: the network's values as they are.
+    pub target: TargetUnit,
     /// Sums that are kept: those that the measures need, and the moments for `stop`. Default: all.
     pub needs: Needs,
     /// Optimizations that are not used. Default: none.
@@ -68,7 +70,7 @@ impl SamplingOptions {
     /// # Errors
     /// Fails if the number of samples or the tolerance is out of range.
     pub(super) fn check(&self) -> Result<()> {
-        let most = CategoricalSums::MAX_SAMPLES;
+        let most = ImageSums::MAX_SAMPLES;
         if !(1..=most).contains(&(self.samples as usize)) {
             let message = format!("{} is not between 1 and {most}", self.samples);
             return Err(Error::setting("samples", message)
@@ -100,7 +102,8 @@ impl Default for SamplingOptions {
             threads: std::thread::available_parallelism()
                 .map_or(1, std::num::NonZero::get),
             task: None,
-            needs: Needs { moments: true, entropy: true, votes: true },
+            target: TargetUnit::default(),
+            needs: Needs::ALL,
             disabled: Vec::new(),
         }
     }

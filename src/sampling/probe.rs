@@ -41,6 +41,7 @@ pub struct ProbedModel {
     /// Rows of a run of images that do not use the deferred resize.
     pub(super) whole_rows_per_run: usize,
     pub(super) scores: ScoreLayout,
+    pub(super) stop_rule: Option<StopRule>,
     pub(super) deferred_resize: Option<DeferredResize>,
     /// Height and width of the image that it was probed with.
     pub(super) size: Size,
@@ -105,8 +106,7 @@ impl ProbedModel {
 
     /// Returns the rule by which an image has enough samples before the last one.
     pub fn stop_rule(&self) -> Option<StopRule> {
-        let stop = self.options.stop.filter(|_| !self.options.deterministic)?;
-        Some(stop.rule(self.scores.task()))
+        self.stop_rule
     }
 
     /// Returns the axis of each draw that counts rows.
@@ -194,6 +194,8 @@ pub(super) fn probe(
     let Probed { plan, layout, batching, whole_rows_per_run, scores, deferred_resize } =
         probed;
     let cut_inputs = sessions.prefix.cut_inputs();
+    let stop = options.stop.filter(|_| !options.deterministic);
+    let stop_rule = stop.map(|stop| stop.rule(scores.task())).transpose()?;
     let model = ProbedModel {
         plan,
         runtime: runtime.clone(),
@@ -204,6 +206,7 @@ pub(super) fn probe(
         batching,
         whole_rows_per_run,
         scores,
+        stop_rule,
         deferred_resize,
         size,
     };
@@ -249,13 +252,8 @@ impl Probe<'_> {
         let RealRun { run, cut } = real;
         let noise = || image::noise_tensor(&plan, self.input, 0, self.size);
         not_finite::check_probe(&plan, self.opener, noise, &run.heads[0])?;
-        let scores = ScoreLayout::new(
-            &plan,
-            &run,
-            &declared,
-            (self.input, self.size),
-            options.task,
-        )?;
+        let scores =
+            ScoreLayout::new(&plan, &run, &declared, (self.input, self.size), options)?;
         let chosen = Batching::choose(
             axes.limited_by,
             image::batch(&plan),

@@ -11,7 +11,7 @@ use super::image;
 use super::not_finite::{BadPass, first_bad_node};
 use super::options::{Masks, SamplingOptions};
 use super::probe::{self, ProbedModel, Sessions};
-use super::scores::ScoreLayout;
+use super::scores::{HeadOutput, ScoreLayout};
 use super::size::{Size, Sizes};
 use super::stop::{StopRule, StoppingTest};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::input::NetworkInput;
 use crate::pass::{Pass, PassPlan};
 use crate::runtime::{Runtime, Value};
 use crate::simd::Isa;
-use crate::sums::{CategoricalSums, Scores, Statistics, Sums};
+use crate::sums::{ImageSums, Scores, Statistics, Sums};
 
 /// A probed model with open sessions, ready to sample images.
 pub struct Sampler {
@@ -140,6 +140,32 @@ impl Sampler {
         image_key: u64,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<Statistics>> {
+        let most = self.options().samples;
+        self.sample_at_most(image, image_key, most, go_on)
+    }
+
+    /// Samples an image like [`Sampler::sample`], with at most this number of samples.
+    ///
+    /// # Errors
+    /// Fails like [`Sampler::sample`].
+    pub(crate) fn sample_few(
+        &mut self,
+        image: NetworkInput,
+        image_key: u64,
+        most: u32,
+    ) -> Result<Statistics> {
+        let most = most.min(self.options().samples);
+        let finished = self.sample_at_most(image, image_key, most, &|| true)?;
+        finished.ok_or_else(|| Error::runtime("sampling", "was stopped"))
+    }
+
+    fn sample_at_most(
+        &mut self,
+        image: NetworkInput,
+        image_key: u64,
+        most: u32,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Statistics>> {
         let size = image.size();
         let tensor =
             image::tensor(&self.model.plan, &self.model.input, image.values, size)?;
@@ -147,7 +173,7 @@ impl Sampler {
             Masks::PerImage => image_key.cast_signed(),
             Masks::Shared => 0,
         };
-        self.sample_tensor(tensor, size, key, go_on)
+        self.sample_tensor((tensor, size), key, most, go_on)
             .map_err(|error| self.refuse_size(size, error))
     }
 
@@ -187,10 +213,9 @@ impl Sampler {
             for passes in group.passes.chunks(rows_per_run) {
                 image.shrink();
                 let outputs = self.run_passes(&mut image, passes, false)?;
-                let values = outputs[0].to_f32()?;
-                let shape = outputs[0].shape();
+                let heads = HeadOutput::all(&outputs)?;
                 for (row, pass) in passes.iter().enumerate() {
-                    on_pass(*pass, &self.model.scores.row(&shape, &values, row)?);
+                    on_pass(*pass, &self.model.scores.row(&heads, row)?);
                 }
             }
         }
@@ -199,24 +224,24 @@ impl Sampler {
 
     fn sample_tensor(
         &mut self,
-        image: Value,
-        size: Size,
+        (image, size): (Value, Size),
         key: i64,
+        most: u32,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<Statistics>> {
         let cut = self.run_prefix(image)?;
         let mut image = PreparedImage::new(cut, key);
         let is_deferred = self.can_defer_resize(&mut image, size)?;
         let (height, width) = self.scores().task().item.map_size(size);
-        let mut sums = CategoricalSums::new(
+        let mut sums = ImageSums::of_family(
+            self.scores().task().family,
             self.scores().channels(),
-            height,
-            width,
+            (height, width),
             self.options().needs,
             Isa::detect(),
         );
         let options = self.options();
-        let samples = if options.deterministic { 0 } else { options.samples };
+        let samples = if options.deterministic { 0 } else { most };
         let stopping = self.stopping_test();
         let rows_per_run = if is_deferred {
             self.model.batching.rows_per_run
@@ -229,7 +254,7 @@ impl Sampler {
                     return Ok(None);
                 }
                 let outputs = self.run_passes(&mut image, passes, is_deferred)?;
-                self.add(&mut sums, &outputs[0], passes, is_deferred)?;
+                self.add(&mut sums, &outputs, passes, is_deferred)?;
             }
             if let Some(stopping) = stopping.as_ref().filter(|_| !group.is_last)
                 && self.threads.install(|| stopping.should_stop(&mut sums))
@@ -322,22 +347,15 @@ impl Sampler {
     /// Adds the scores of a run to the sums.
     fn add(
         &self,
-        sums: &mut CategoricalSums,
-        output: &Value,
+        sums: &mut ImageSums,
+        outputs: &[Value],
         passes: &[Pass],
         is_deferred: bool,
     ) -> Result<()> {
-        let converted;
-        let values = if let Some(values) = output.f32s() {
-            values
-        } else {
-            converted = output.to_f32()?;
-            &converted
-        };
-        let shape = output.shape();
+        let heads = HeadOutput::all(outputs)?;
         let resize = self.low_resolution.as_ref().filter(|_| is_deferred);
         let row = |row| -> Result<Scores> {
-            let scores = self.model.scores.row(&shape, values, row)?;
+            let scores = self.model.scores.row(&heads, row)?;
             Ok(resize.map_or(scores, |low| low.resize.apply(scores)))
         };
         let rows = (0..passes.len()).map(row).collect::<Result<Vec<_>>>()?;

@@ -1,21 +1,64 @@
-//! Layout of the scores: class scores of images or of pixels.
+//! Layout of what is read: scores of classes or labels, or values, of images or of pixels.
+
+use std::borrow::Cow;
 
 use super::batch_axes::DeterministicRun;
+use super::options::SamplingOptions;
 use super::size::Size;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
-use crate::head::{ChannelAxis, OmittedChannel, Role};
+use crate::head::{ChannelAxis, OmittedChannel, Reading, Role};
 use crate::input::preprocessing::{Layout, ModelInput};
 use crate::runtime::Value;
-use crate::sums::{Coordinates, ScoreKind, Scores};
+use crate::sums::{
+    Coordinates, Family, ScoreKind, Scores, Spread, SpreadForm, TargetUnit,
+};
 use crate::task::{Item, OutputShape, Task};
 
-/// Shape and kind of a model's scores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Shape and kind of what is read of a model's outputs.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ScoreLayout {
-    channels: usize,
     task: &'static Task,
     kind: ScoreKind,
+    /// The scores or values.
+    scores: Channels,
+    /// The variances of values.
+    spread: Option<(Channels, SpreadForm)>,
+    /// The unit of each target of a regression; empty for other tasks.
+    units: Vec<TargetUnit>,
+}
+
+/// Channels of a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Channels {
+    /// Number of the head.
+    head: usize,
+    first: usize,
+    count: usize,
+    /// Number of channels of the head.
+    of: usize,
+}
+
+/// The output of a run for one head.
+pub(super) struct HeadOutput<'a> {
+    pub(super) shape: Vec<usize>,
+    pub(super) values: Cow<'a, [f32]>,
+}
+
+impl<'a> HeadOutput<'a> {
+    /// Reads the tensor of a head; f32 is not copied.
+    pub(super) fn new(output: &'a Value) -> Result<Self> {
+        let values = match output.f32s() {
+            Some(values) => Cow::Borrowed(values),
+            None => Cow::Owned(output.to_f32()?),
+        };
+        Ok(Self { shape: output.shape(), values })
+    }
+
+    /// Reads the tensors of all heads.
+    pub(super) fn all(outputs: &'a [Value]) -> Result<Vec<Self>> {
+        outputs.iter().map(Self::new).collect()
+    }
 }
 
 impl ScoreLayout {
@@ -25,17 +68,27 @@ impl ScoreLayout {
         run: &DeterministicRun,
         declared: &[Option<usize>],
         (input, size): (&ModelInput, Size),
-        task: Option<&'static Task>,
+        options: &SamplingOptions,
     ) -> Result<Self> {
-        let (head, layout) = (&run.heads[0], input.layout);
+        let task = options.task;
+        let readings = plan.heads().readings();
+        let reading = &readings[0];
+        let (head, layout) = (&run.heads[reading.head], input.layout);
         let shape = head.shape();
         if shape.first() != Some(&run.rows) {
             return Err(refuse_rows(plan, &shape, run.rows));
         }
         let is_declared_single = matches!(declared, [_, _, Some(1), Some(1)]);
+        let n_channels = reading.count(shape.get(1).copied().unwrap_or(0));
+        let family = family(plan, n_channels, task);
         let chosen = match task {
-            Some(task) => Some(task).filter(|task| task.accepts(&shape)),
-            None => Task::of_output(&OutputShape { sizes: &shape, is_declared_single }),
+            Some(task) if task.family == family => task.accepting(&shape),
+            Some(_) => None,
+            None => Task::of_output(&OutputShape {
+                sizes: &shape,
+                is_declared_single,
+                family,
+            }),
         };
         // An axis that the file declares is only refused if the sizes contradict it.
         let is_open = plan.heads().first().channel_axis.is_none();
@@ -55,20 +108,40 @@ impl ScoreLayout {
         let Some(task) = chosen.filter(|_| !has_channels_last) else {
             return Err(refuse_shape(plan, &shape, task));
         };
-        let channels = shape[1];
-        check_channels(plan, channels)?;
-        let kind = kind(plan, head, channels)?;
-        Ok(Self { channels, task, kind })
+        let scores = Channels::of(plan, reading, &shape)?;
+        if task.family == Family::Classes {
+            check_channels(plan, scores.count)?;
+        }
+        let kind = match task.family {
+            Family::Classes => kind(plan, head, scores.count)?,
+            Family::Labels => label_kind(plan, head)?,
+            Family::Values => ScoreKind::Values,
+        };
+        let spread = readings.get(1).and_then(|reading| match reading.role {
+            Some(Role::Spread(form)) => Some((reading, form)),
+            _ => None,
+        });
+        let spread = spread.map(|(reading, form)| {
+            let of_spread = run.heads[reading.head].shape();
+            let channels = Channels::of(plan, reading, &of_spread)?;
+            check_sizes(plan, (&scores, &shape), (&channels, &of_spread))?;
+            Ok((channels, form))
+        });
+        let units = match task.family {
+            Family::Values => vec![options.target; scores.count],
+            Family::Classes | Family::Labels => Vec::new(),
+        };
+        Ok(Self { task, kind, scores, spread: spread.transpose()?, units })
     }
 
-    /// Returns the number of channels of the output. One channel means two classes.
+    /// Returns the number of channels that are read. One channel of class scores means two classes.
     pub fn channels(&self) -> usize {
-        self.channels
+        self.scores.count
     }
 
-    /// Returns the number of classes.
+    /// Returns the number of classes, labels or targets.
     pub fn n_classes(&self) -> usize {
-        self.channels.max(2)
+        self.task.family.channels(self.scores.count)
     }
 
     /// Returns the task.
@@ -76,43 +149,171 @@ impl ScoreLayout {
         self.task
     }
 
-    /// Returns the kind of the scores: logits or probabilities.
+    /// Returns the kind of the scores: logits or probabilities of classes or labels, or values.
     pub fn kind(&self) -> ScoreKind {
         self.kind
     }
 
-    /// Returns the scores of one row of a run.
+    /// Returns whether the model predicts the variances of its values.
+    pub fn has_spread(&self) -> bool {
+        self.spread.is_some()
+    }
+
+    /// Returns the outputs of one row of a run.
     pub(super) fn row<'a>(
-        &self,
-        shape: &[usize],
-        values: &'a [f32],
+        &'a self,
+        heads: &'a [HeadOutput<'_>],
         row: usize,
     ) -> Result<Scores<'a>> {
-        let changed = || {
-            Error::runtime(
-                "the model's output",
-                format!("its sizes changed to {shape:?}"),
-            )
-            .with_hint(
-                "export the model with dynamic height and width, or use `resize = WxH`",
-            )
+        let (values, height, width) = self.slice(&self.scores, heads, row)?;
+        let spread = match &self.spread {
+            None => None,
+            Some((channels, form)) => {
+                let (values, h, w) = self.slice(channels, heads, row)?;
+                if (h, w) != (height, width) {
+                    return Err(changed(&heads[channels.head].shape));
+                }
+                Some(Spread { values, form: *form })
+            }
         };
-        let (rows, channels) =
-            (shape.first().copied().unwrap_or(0), shape.get(1).copied());
+        Ok(Scores {
+            values,
+            n_channels: self.scores.count,
+            height,
+            width,
+            kind: self.kind,
+            coordinates: Coordinates::HalfPixel,
+            spread,
+            units: &self.units,
+        })
+    }
+
+    /// Returns the values of channels in a row of a run, and their height and width.
+    fn slice<'a>(
+        &self,
+        channels: &Channels,
+        heads: &'a [HeadOutput<'_>],
+        row: usize,
+    ) -> Result<(&'a [f32], usize, usize)> {
+        let head = heads.get(channels.head).ok_or_else(|| changed(&[]))?;
+        let shape = &head.shape[..];
         let (height, width) = match (self.task.item, shape) {
             (Item::Pixel, &[_, _, height, width]) => (height, width),
             (Item::Image, _) => (1, 1),
-            (Item::Pixel, _) => return Err(changed()),
+            (Item::Pixel, _) => return Err(changed(shape)),
         };
-        let length = self.channels * height * width;
-        if channels != Some(self.channels) || row >= rows || values.len() != rows * length
+        let (rows, found) = (shape.first().copied().unwrap_or(0), shape.get(1).copied());
+        let plane = height * width;
+        let length = channels.of * plane;
+        if found != Some(channels.of) || row >= rows || head.values.len() != rows * length
         {
-            return Err(changed());
+            return Err(changed(shape));
         }
-        let values = &values[row * length..(row + 1) * length];
-        let coordinates = Coordinates::HalfPixel;
-        let (n_channels, kind) = (self.channels, self.kind);
-        Ok(Scores { values, n_channels, height, width, kind, coordinates })
+        let start = row * length + channels.first * plane;
+        Ok((&head.values[start..start + channels.count * plane], height, width))
+    }
+}
+
+fn changed(shape: &[usize]) -> Error {
+    Error::runtime("the model's output", format!("its sizes changed to {shape:?}"))
+        .with_hint(
+            "export the model with dynamic height and width, or use `resize = WxH`",
+        )
+}
+
+impl Channels {
+    /// Returns the channels that a reading selects of a head of this shape.
+    fn of(plan: &Plan, reading: &Reading, shape: &[usize]) -> Result<Self> {
+        let of = shape.get(1).copied().unwrap_or(0);
+        let range = reading.channels.clone().unwrap_or(0..of);
+        if range.end > of {
+            let head = plan.heads().tensor_of(reading);
+            let message = format!(
+                "output \"{}\" has {of} channels, not channel {}",
+                head.output,
+                range.end - 1
+            );
+            return Err(Error::setting("head", message)
+                .with_hint("count channels from 0; a range leaves its end out"));
+        }
+        Ok(Self { head: reading.head, first: range.start, count: range.len(), of })
+    }
+}
+
+/// Fails if the variances are not as many as the values, or have another size.
+fn check_sizes(
+    plan: &Plan,
+    (scores, shape): (&Channels, &[usize]),
+    (spread, of_spread): (&Channels, &[usize]),
+) -> Result<()> {
+    if scores.count == spread.count && shape.get(2..) == of_spread.get(2..) {
+        return Ok(());
+    }
+    let describe = |channels: &Channels, shape: &[usize]| {
+        let head = plan.heads().iter().nth(channels.head);
+        let name = head.map_or("", |head| head.output.as_str());
+        let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+        let of = match channels.count {
+            count if count == channels.of => String::new(),
+            1 => format!(", channel {}", channels.first),
+            count => {
+                format!(", channels {} to {}", channels.first, channels.first + count - 1)
+            }
+        };
+        format!("\"{name}\" ({}{of})", sizes.join("x"))
+    };
+    let message = format!(
+        "the variances in {} are not one for each value in {}",
+        describe(spread, of_spread),
+        describe(scores, shape)
+    );
+    Err(Error::setting("head", message)
+        .with_hint("choose channels, as in `head = log_variance=OUTPUT:1`"))
+}
+
+/// Returns what the channels of the first reading are, by its role, the chosen task and the last
+/// operator.
+fn family(plan: &Plan, n_channels: usize, task: Option<&'static Task>) -> Family {
+    let heads = plan.heads();
+    let role = heads.readings()[0].role;
+    match role.map(Role::family) {
+        Some(family @ (Family::Values | Family::Labels)) => family,
+        _ if task.is_some_and(|task| task.family == Family::Labels) => Family::Labels,
+        // Several classes can hold at once behind a sigmoid of each.
+        _ if task.is_none()
+            && n_channels > 1
+            && heads.first().activation == Some("Sigmoid") =>
+        {
+            Family::Labels
+        }
+        _ => Family::Classes,
+    }
+}
+
+/// Returns whether scores of labels are logits or probabilities.
+fn label_kind(plan: &Plan, head: &Value) -> Result<ScoreKind> {
+    match plan.heads().readings()[0].role {
+        Some(Role::LabelLogits | Role::Logits) => Ok(ScoreKind::LabelLogits),
+        Some(_) => {
+            let values = head.to_f32()?;
+            match looks(&values, 1, 1) {
+                ValueRange::WithinOne | ValueRange::Probabilities => {
+                    Ok(ScoreKind::LabelProbabilities)
+                }
+                ValueRange::Free | ValueRange::WholeNumbers => {
+                    let (low, high) = range(&values);
+                    let message = format!(
+                        "it should contain probabilities of labels, but a probe gave values \
+                         from {low} to {high}"
+                    );
+                    Err(Error::output(&plan.heads().first().output, message).with_hint(
+                        "if it contains scores before a sigmoid, state that: \
+                         `head = label_logits=OUTPUT`",
+                    ))
+                }
+            }
+        }
+        None => Ok(ScoreKind::LabelLogits),
     }
 }
 
@@ -170,7 +371,7 @@ fn refuse_rows(plan: &Plan, shape: &[usize], rows: usize) -> Error {
 fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<&'static Task>) -> Error {
     let sizes = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
     let output = &plan.heads().first().output;
-    if shape.len() == 4 && task.is_none_or(|task| task.accepts(shape)) {
+    if shape.len() == 4 && task.is_none_or(|task| task.accepting(shape).is_some()) {
         return Error::output(
             output,
             format!("its maps ({sizes}) do not have the proportions of the image"),
@@ -208,10 +409,10 @@ fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
         ),
         (Some("Sigmoid"), 2..) => refused(
             format!(
-                "a sigmoid over {channels} channels means that several classes can hold at once \
-                 (multi-label), which is not supported"
+                "a sigmoid over {channels} channels means that several classes can hold at once"
             ),
-            "if exactly one class holds, export the model again without the sigmoid",
+            "use `task = multilabel`; if exactly one class holds, export the model again without \
+             the sigmoid",
         ),
         (_, n) if n > MOST_CLASSES => refused(
             format!("it has {n} classes, more than {MOST_CLASSES}"),
@@ -231,7 +432,9 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
     };
     match (plan.heads().first().role, looks(&values, channels, pixels)) {
         (Some(Role::Logits), _) | (None, ValueRange::Free) => Ok(ScoreKind::Logits),
-        (_, ValueRange::Probabilities) => Ok(ScoreKind::Probabilities),
+        (Some(Role::Probabilities) | None, ValueRange::Probabilities) => {
+            Ok(ScoreKind::Probabilities)
+        }
         (None, _) if plan.heads().first().is_linear => Ok(ScoreKind::Logits),
         (Some(Role::Probabilities), ValueRange::WithinOne) if channels == 1 => {
             Ok(ScoreKind::Probabilities)
@@ -242,7 +445,14 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
             "if it contains scores before a softmax, state that: `scores = logits`; else export \
              the model up to its logits",
         ),
-        (None, ValueRange::WithinOne | ValueRange::WholeNumbers) => unclear(
+        // Other roles are those of other tasks.
+        (
+            _,
+            ValueRange::WithinOne
+            | ValueRange::WholeNumbers
+            | ValueRange::Probabilities
+            | ValueRange::Free,
+        ) => unclear(
             "it is unclear if it contains logits",
             "state its content: `scores = logits`, or `scores = probabilities`; class ids are not \
              scores: export the model up to its logits",

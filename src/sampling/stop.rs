@@ -28,7 +28,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::error::{Error, Result};
 use crate::random;
-use crate::sums::{CategoricalSums, SamplingError, Sums, VarianceSource};
+use crate::sums::{ImageSums, SamplingError, Sums, VarianceSource};
 use crate::task::{DefaultStop, Item, StopTarget, Task};
 
 /// Rule by which sampling ends.
@@ -42,12 +42,30 @@ pub enum Stop {
 
 impl Stop {
     /// Returns the rule for a task.
-    pub(super) fn rule(self, task: &Task) -> StopRule {
-        match self {
-            Self::Rule(rule) => rule,
-            Self::ByTask => {
-                let DefaultStop { target, tolerance } = task.default_stop;
-                StopRule { target, tolerance }
+    ///
+    /// # Errors
+    /// Fails if the task has no such target, or no rule that is usual.
+    pub(super) fn rule(self, task: &Task) -> Result<StopRule> {
+        let names = || {
+            let names: Vec<_> = task.stop_targets.iter().map(|one| one.name()).collect();
+            names.join(", ")
+        };
+        match (self, task.default_stop) {
+            (Self::Rule(rule), _) if task.stop_targets.contains(&rule.target) => Ok(rule),
+            (Self::Rule(rule), _) => {
+                let message = format!("`task = {task}` has no {}", rule.target.name());
+                Err(Error::setting("tolerance", message)
+                    .with_hint(format!("give one of {}", names())))
+            }
+            (Self::ByTask, Some(DefaultStop { target, tolerance })) => {
+                Ok(StopRule { target, tolerance })
+            }
+            (Self::ByTask, None) => {
+                let message = format!("`task = {task}` has no usual tolerance");
+                Err(Error::setting("tolerance", message).with_hint(format!(
+                    "give the largest error in the target's unit: `tolerance = {}=0.1`",
+                    names()
+                )))
             }
         }
     }
@@ -86,6 +104,12 @@ impl StopRule {
                 "an error in nats above 0, such as predictive_entropy=0.01"
             }
             StopTarget::Probability => "an error above 0, such as probability=0.01",
+            StopTarget::LabelProbability => {
+                "an error above 0, such as label_probability=0.01"
+            }
+            StopTarget::Value => {
+                "an error in the target's unit above 0, such as value=0.01"
+            }
         };
         let message = format!("{name}={} is not a tolerance", self.tolerance);
         Err(Error::setting("tolerance", message).with_hint(format!("give {expected}")))
@@ -115,7 +139,7 @@ impl StoppingTest {
 
     /// Ends a block, in parallel on the current thread pool of rayon. Returns true if the samples
     /// so far are enough.
-    pub(super) fn should_stop(&self, reduction: &mut CategoricalSums) -> bool {
+    pub(super) fn should_stop(&self, reduction: &mut ImageSums) -> bool {
         reduction.end_group();
         let reduction = &*reduction;
         let tolerance = self.rule.tolerance;
@@ -135,6 +159,9 @@ impl StoppingTest {
             }
             StopTarget::Probability => {
                 largest(&|source| reduction.probability_error(source, pseudo_samples))
+            }
+            StopTarget::LabelProbability | StopTarget::Value => {
+                largest(&|source| reduction.mean_error(source))
             }
             StopTarget::Class => {
                 // Of the image, the tolerance is a chance; of pixels, a fraction of them.

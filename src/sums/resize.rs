@@ -1,18 +1,18 @@
-//! Bilinear resizing of logits, block by block, without storing the resized map.
+//! Bilinear resizing of logits and values, block by block, without storing the resized map.
 //!
 //! Without antialiasing and clamped at the edges, like bilinear `interpolate` in `PyTorch` and
 //! a linear `Resize` in ONNX.
 
 use super::elementary::ln;
 use super::softmax::LOWEST_SCORE;
-use super::{NotFinite, ScoreKind, Scores};
+use super::{Family, Invalid, Reason, ScoreKind, Scores};
 use crate::simd::Isa;
 
 /// Numbers between the lines of two channels, so that the lines of many channels do not share
 /// lines of the processor's cache.
 const GAP: usize = 16;
 
-/// Logits on their way to another size: they have the new width and the old height. So each line is
+/// Logits or values on their way to another size: they have the new width and the old height. So each line is
 /// interpolated once, and not again for every new line next to it.
 #[derive(Debug)]
 pub(super) struct Resized {
@@ -45,11 +45,13 @@ impl Resized {
         scores: &Scores,
         to: [usize; 2],
         isa: Isa,
-    ) -> Result<Self, NotFinite> {
+    ) -> Result<Self, Invalid> {
         check(scores)?;
-        let Scores { values, n_channels, height, width, kind, ref coordinates } = *scores;
-        let (rows, columns) =
-            (taps(height, to[0], *coordinates), taps(width, to[1], *coordinates));
+        let Scores { values, n_channels, height, width, kind, .. } = *scores;
+        let (rows, columns) = (
+            taps(height, to[0], scores.coordinates),
+            taps(width, to[1], scores.coordinates),
+        );
         let stride = to[1] + GAP;
         let mut lines = vec![0.0; height * n_channels * stride];
         let mut line = vec![0.0; width];
@@ -133,13 +135,19 @@ fn mix(out: &mut [f32], weight: f32, upper: &[f32], lower: &[f32]) {
     }
 }
 
-/// Converts scores to logits that can be interpolated.
+/// Converts scores to numbers that can be interpolated ([`ScoreKind::resized`]).
 #[inline(always)]
 fn to_logits(line: &mut [f32], kind: ScoreKind, n_channels: usize) {
     match (kind, n_channels) {
         (ScoreKind::Logits, _) => replace(line, |x| x.max(LOWEST_SCORE)),
-        (ScoreKind::Probabilities, 1) => replace(line, |x| ln(x) - ln(1.0 - x)),
+        (ScoreKind::Probabilities, 1) | (ScoreKind::LabelProbabilities, _) => {
+            replace(line, |x| ln(x) - ln(1.0 - x));
+        }
         (ScoreKind::Probabilities, _) => replace(line, ln),
+        (ScoreKind::LabelLogits, _) => {
+            replace(line, |x| x.clamp(LOWEST_SCORE, -LOWEST_SCORE));
+        }
+        (ScoreKind::Values, _) => {}
     }
 }
 
@@ -188,11 +196,24 @@ fn taps(from: usize, to: usize, coordinates: Coordinates) -> Vec<Tap> {
     (0..to).map(tap).collect()
 }
 
-fn check(scores: &Scores) -> Result<(), NotFinite> {
+fn check(scores: &Scores) -> Result<(), Invalid> {
     let n_pixels = scores.height * scores.width;
+    let at = |i: usize| Invalid {
+        pixel: i % n_pixels,
+        channel: i / n_pixels,
+        reason: Reason::NotFinite,
+    };
+    if scores.kind.family() != Family::Classes {
+        let is_bad = |value: &f32| match scores.kind {
+            ScoreKind::LabelLogits => value.is_nan(),
+            _ => !value.is_finite(),
+        };
+        let bad = (0..scores.values.len()).filter(|&i| is_bad(&scores.values[i]));
+        return bad.map(at).min().map_or(Ok(()), Err);
+    }
     let lowest = match scores.kind {
         ScoreKind::Logits => f32::NEG_INFINITY,
-        ScoreKind::Probabilities => 0.0,
+        _ => 0.0,
     };
     let mut is_possible = vec![scores.n_channels == 1; n_pixels];
     for channel in scores.values.chunks_exact(n_pixels) {
@@ -200,7 +221,6 @@ fn check(scores: &Scores) -> Result<(), NotFinite> {
             *is_possible |= score > lowest;
         }
     }
-    let at = |i: usize| NotFinite { pixel: i % n_pixels, class: i / n_pixels };
     let infinite = (0..scores.values.len())
         .filter(|&i| scores.values[i].is_nan() || scores.values[i] == f32::INFINITY)
         .map(at);

@@ -1,7 +1,7 @@
 //! Softmax and entropy of a block of pixels.
 
 use super::elementary::{LOWEST_EXPONENT, LOWEST_PROBABILITY, exp, ln, ln_1p};
-use super::{NotFinite, ScoreKind};
+use super::{Invalid, Reason, ScoreKind};
 
 /// Lower scores are raised to this one, so that differences and products stay finite.
 pub(super) const LOWEST_SCORE: f32 = -1e38;
@@ -25,10 +25,10 @@ impl<'a, const W: usize> Block<'a, W> {
     /// Finds the largest score of each pixel. Returns the first invalid score, if there is one,
     /// with the lane as the pixel.
     #[inline(always)]
-    pub(super) fn find_largest(&mut self, kind: ScoreKind) -> Option<NotFinite> {
+    pub(super) fn find_largest(&mut self, kind: ScoreKind) -> Option<Invalid> {
         let (lowest, in_its_place) = match kind {
             ScoreKind::Logits => (LOWEST_SCORE, LOWEST_SCORE),
-            ScoreKind::Probabilities => (LOWEST_PROBABILITY, 0.0),
+            _ => (LOWEST_PROBABILITY, 0.0),
         };
         let mut largest = [lowest; W];
         let mut class = [0; W];
@@ -50,7 +50,8 @@ impl<'a, const W: usize> Block<'a, W> {
             |lane: usize| largest[lane] <= lowest || largest[lane] == f32::INFINITY;
         (0..W).find(|&lane| is_bad(lane)).map(|lane| {
             let infinite = self.rows.iter().position(|row| row[lane] == f32::INFINITY);
-            NotFinite { pixel: lane, class: infinite.unwrap_or(0) }
+            let channel = infinite.unwrap_or(0);
+            Invalid { pixel: lane, channel, reason: Reason::NotFinite }
         })
     }
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::elementary::ln;
 use super::strip::{Strip, blocks};
-use super::{CategoricalSums, LANES, Tile};
+use super::{ImageSums, LANES, Tile};
 
 /// The variance that a standard error is computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct SamplingError {
     pub bias: f64,
 }
 
-impl CategoricalSums {
+impl ImageSums {
     /// Returns the standard error of the predicted class's mean probability. Adds
     /// `pseudo_samples` (0 or 1) with uniform probabilities, so that rare outcomes not yet drawn
     /// are not ruled out.
@@ -61,7 +61,7 @@ impl CategoricalSums {
     /// Returns the error of the predictive entropy in nats, to second order in that of the means:
     /// noise from the gradient `-ln m_c`, assuming worst-case correlation between classes; bias
     /// `-1/2 sum_c v_c / m_c` with `v_c` the squared standard error. `pseudo_samples` are added as
-    /// in [`CategoricalSums::probability_error`].
+    /// in [`ImageSums::probability_error`].
     ///
     /// # Panics
     /// Panics if the squared deviations are not kept.
@@ -80,6 +80,27 @@ impl CategoricalSums {
             squares
         });
         SamplingError { noise: self.root_mean(noise), bias: self.root_mean(bias) }
+    }
+
+    /// Returns the standard error of the mean values of targets, or of the mean probabilities of
+    /// labels, over all channels and pixels.
+    ///
+    /// # Panics
+    /// Panics if the squared deviations are not kept.
+    pub fn mean_error(&self, source: VarianceSource) -> SamplingError {
+        let error = self.standard_error(source, 0);
+        let [squares, _] = self.total(|tile| {
+            let mut squares = [0.0; LANES];
+            for channel in 0..tile.n_classes() {
+                let deviations = error.deviations(tile, channel);
+                for (square, deviations) in squares.iter_mut().zip(deviations) {
+                    *square += deviations * error.scale;
+                }
+            }
+            [squares, [0.0; LANES]]
+        });
+        let noise = self.root_mean(squares / self.n_channels as f64);
+        SamplingError { noise, bias: 0.0 }
     }
 
     /// Returns the fraction of the pixels whose class might change with more samples: for each of

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::strip::{STRIP, Strip, blocks};
-use super::{CategoricalSums, Needs, Tile};
+use super::{Family, ImageSums, Needs, Tile};
 use crate::simd::Isa;
 use crate::tensor::{ClassMap, Map};
 
@@ -11,6 +11,7 @@ use crate::tensor::{ClassMap, Map};
 #[derive(Debug, Clone)]
 pub struct Statistics {
     n_samples: usize,
+    family: Family,
     n_classes: usize,
     height: usize,
     width: usize,
@@ -20,10 +21,11 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    pub(super) fn new(reduction: CategoricalSums) -> Self {
+    pub(super) fn new(reduction: ImageSums) -> Self {
         Self {
             n_samples: reduction.n_samples as usize,
-            n_classes: reduction.n_channels.max(2),
+            family: reduction.family,
+            n_classes: reduction.family.channels(reduction.n_channels),
             height: reduction.height,
             width: reduction.width,
             needs: reduction.needs,
@@ -37,7 +39,12 @@ impl Statistics {
         self.n_samples
     }
 
-    /// Number of classes; 2 if the network has one channel.
+    /// What the channels of the passes are.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Number of classes (2 if the network has one channel), of labels, or of targets.
     pub fn n_classes(&self) -> usize {
         self.n_classes
     }
@@ -72,7 +79,7 @@ impl Statistics {
         self.map(|tile, out| out.copy_from_slice(&tile.top().largest[..out.len()]))
     }
 
-    /// The mean probabilities, shape `[n_classes, height, width]`.
+    /// The mean probabilities or values, shape `[n_classes, height, width]`.
     pub fn mean(&self) -> Vec<f32> {
         let mut all = vec![0.0; self.n_classes * self.height * self.width];
         for (first_pixel, tile) in self.tiles() {
@@ -96,6 +103,38 @@ impl Statistics {
         let (classes, values) = self.strips.iter().flat_map(of_strip).unzip();
         let (height, width) = (self.height, self.width);
         (ClassMap { height, width, classes }, Map { height, width, values })
+    }
+
+    /// The value and the variance (probability and entropy of a label) of a channel in the pass
+    /// without dropout. NaN if there was no such pass.
+    pub fn deterministic_channel(&self, channel: usize) -> (Map, Map) {
+        let (height, width) = (self.height, self.width);
+        let map = || Map { height, width, values: vec![f32::NAN; height * width] };
+        let (mut value, mut within) = (map(), map());
+        for strip in &self.strips {
+            for (offset, lanes) in blocks(strip.n_pixels) {
+                let start = offset * self.n_classes + channel * lanes;
+                let source = start..start + lanes;
+                let target =
+                    strip.first_pixel + offset..strip.first_pixel + offset + lanes;
+                if let Some(values) = strip.deterministic_values.get(source.clone()) {
+                    value.values[target.clone()].copy_from_slice(values);
+                    within.values[target]
+                        .copy_from_slice(&strip.deterministic_within[source]);
+                }
+            }
+        }
+        (value, within)
+    }
+
+    /// Computes a value per pixel from one channel, a label or a target: `kernel` gets tiles with
+    /// the channel as their only one.
+    pub fn map_of_channel(
+        &self,
+        channel: usize,
+        kernel: impl Fn(&Tile, &mut [f32]) + Sync,
+    ) -> Map {
+        self.map(|tile, out| kernel(&tile.of_channel(channel), out))
     }
 
     /// Computes a value per pixel, tile by tile in parallel: `kernel` gets a tile and a slice with

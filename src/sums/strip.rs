@@ -2,7 +2,7 @@
 
 use super::resize::Resized;
 use super::softmax::Block;
-use super::{LANES, Needs, NotFinite, ScoreKind};
+use super::{Family, Invalid, LANES, Needs, ScoreKind, SpreadForm, TargetUnit};
 
 /// Pixels of a strip, the unit of work of a thread. A multiple of [`LANES`].
 pub(super) const STRIP: usize = 8 * LANES;
@@ -19,12 +19,21 @@ pub(super) enum PassKind {
     Sample { weight: f32 },
 }
 
-/// Scores of a pass.
+/// What is read of a pass.
+pub(super) struct PassSource<'a> {
+    pub(super) scores: ScoreSource<'a>,
+    /// The head of the variance, and its form.
+    pub(super) spread: Option<(ScoreSource<'a>, SpreadForm)>,
+    /// The unit of each target; empty if the network's values are in their units.
+    pub(super) units: &'a [TargetUnit],
+}
+
+/// Values of a head in a pass.
 pub(super) enum ScoreSource<'a> {
     /// Scores of the size of the sums.
     Same { values: &'a [f32], n_pixels: usize, kind: ScoreKind },
-    /// Logits of another size.
-    Resized(Resized),
+    /// Values of another size, and their meaning once they are resized.
+    Resized(Resized, ScoreKind),
 }
 
 /// Sums of consecutive pixels.
@@ -35,20 +44,29 @@ pub(super) enum ScoreSource<'a> {
 pub(super) struct Strip {
     pub(super) first_pixel: usize,
     pub(super) n_pixels: usize,
+    /// Number of classes, labels or targets.
     pub(super) n_classes: usize,
+    pub(super) family: Family,
     pub(super) mean: Vec<f32>,
     /// Sums of squared deviations from the mean; empty if not needed.
     pub(super) deviations: Vec<f32>,
-    /// Mean entropies; empty if not needed.
-    pub(super) entropy: Vec<f32>,
+    /// Means of what each pass leaves open: one per pixel for classes, else one per channel. Empty
+    /// if not needed.
+    pub(super) within: Vec<f32>,
     /// Votes; empty if not needed.
     pub(super) votes: Vec<u16>,
     /// The mean when the last group of samples ended; empty until a group ends.
     pub(super) mean_before: Vec<f32>,
     /// Sums of squared deviations of the groups' means; empty until a group ends.
     pub(super) group_deviations: Vec<f32>,
-    /// Empty until there was a deterministic pass.
+    /// Class and probability without dropout. Empty until there was a deterministic pass, and for
+    /// other families.
     pub(super) deterministic: Vec<(u16, f32)>,
+    /// Values without dropout, stored like the mean. Empty until there was a deterministic pass, and
+    /// for classes.
+    pub(super) deterministic_values: Vec<f32>,
+    /// What that pass leaves open, stored alike.
+    pub(super) deterministic_within: Vec<f32>,
 }
 
 /// The first pixel and the number of lanes of each block of a strip.
@@ -65,22 +83,26 @@ impl Strip {
     pub(super) fn new(
         first_pixel: usize,
         n_pixels: usize,
-        n_classes: usize,
+        (family, n_classes): (Family, usize),
         needs: Needs,
     ) -> Self {
         let size = n_pixels * n_classes;
+        let within = n_pixels * family.within_per_pixel(n_classes);
         let sized = |is_needed: bool, size: usize| if is_needed { size } else { 0 };
         Self {
             first_pixel,
             n_pixels,
             n_classes,
+            family,
             mean: vec![0.0; size],
             deviations: vec![0.0; sized(needs.moments, size)],
-            entropy: vec![0.0; sized(needs.entropy, n_pixels)],
-            votes: vec![0; sized(needs.votes, size)],
+            within: vec![0.0; sized(needs.within, within)],
+            votes: vec![0; sized(needs.votes && family == Family::Classes, size)],
             mean_before: Vec::new(),
             group_deviations: Vec::new(),
             deterministic: Vec::new(),
+            deterministic_values: Vec::new(),
+            deterministic_within: Vec::new(),
         }
     }
 
@@ -88,12 +110,13 @@ impl Strip {
     #[inline(always)]
     pub(super) fn take(
         &mut self,
-        passes: &[(ScoreSource, PassKind)],
-    ) -> Result<(), NotFinite> {
-        let mut scratch = vec![0.0; self.n_classes * LANES.min(self.n_pixels)];
+        passes: &[(PassSource, PassKind)],
+    ) -> Result<(), Invalid> {
+        let rows = self.n_classes * if self.family == Family::Classes { 1 } else { 2 };
+        let mut scratch = vec![0.0; rows * LANES.min(self.n_pixels)];
         for (source, pass) in passes {
             if matches!(pass, PassKind::Deterministic) {
-                self.deterministic.resize(self.n_pixels, (0, 0.0));
+                self.start_deterministic();
             }
             for (offset, lanes) in blocks(self.n_pixels) {
                 match lanes {
@@ -114,23 +137,45 @@ impl Strip {
     fn take_block<const W: usize>(
         &mut self,
         offset: usize,
+        source: &PassSource,
+        pass: PassKind,
+        scratch: &mut [f32],
+    ) -> Result<(), Invalid> {
+        if self.family == Family::Classes {
+            self.take_classes::<W>(offset, &source.scores, pass, scratch)
+        } else {
+            self.take_channels::<W>(offset, source, pass, scratch)
+        }
+    }
+
+    fn start_deterministic(&mut self) {
+        if self.family == Family::Classes {
+            self.deterministic.resize(self.n_pixels, (0, 0.0));
+        } else {
+            self.deterministic_values.resize(self.mean.len(), 0.0);
+            self.deterministic_within.resize(self.mean.len(), 0.0);
+        }
+    }
+
+    #[inline(always)]
+    fn take_classes<const W: usize>(
+        &mut self,
+        offset: usize,
         source: &ScoreSource,
         pass: PassKind,
         scratch: &mut [f32],
-    ) -> Result<(), NotFinite> {
+    ) -> Result<(), Invalid> {
         let (rows, _) = scratch.as_chunks_mut::<W>();
         let rows = &mut rows[..self.n_classes];
         let first = self.first_pixel + offset;
         let kind = source.load(first, rows);
         let mut block = Block::new(rows);
         if let Some(bad) = block.find_largest(kind) {
-            return Err(NotFinite { pixel: first + bad.pixel, class: bad.class });
+            return Err(Invalid { pixel: first + bad.pixel, ..bad });
         }
         let entropy = match kind {
             ScoreKind::Logits => block.normalize_logits(),
-            ScoreKind::Probabilities => {
-                block.normalize_probabilities(!self.entropy.is_empty())
-            }
+            _ => block.normalize_probabilities(!self.within.is_empty()),
         };
         match pass {
             PassKind::Deterministic => {
@@ -177,8 +222,8 @@ impl Strip {
                 }
             }
         }
-        if !self.entropy.is_empty() {
-            for (mean, value) in self.entropy[offset..].iter_mut().zip(entropy) {
+        if !self.within.is_empty() {
+            for (mean, value) in self.within[offset..].iter_mut().zip(entropy) {
                 *mean += (value - *mean) * weight;
             }
         }
@@ -192,18 +237,19 @@ impl Strip {
 }
 
 impl ScoreSource<'_> {
-    /// Loads the scores of `W` pixels, a row per class, and returns their meaning. One channel
-    /// becomes two classes.
+    /// Loads `W` pixels, a row per channel, and returns the meaning of the values. One channel of
+    /// two rows becomes two classes.
     #[inline(always)]
-    fn load<const W: usize>(
+    pub(super) fn load<const W: usize>(
         &self,
         first_pixel: usize,
         rows: &mut [[f32; W]],
     ) -> ScoreKind {
-        let is_pair = match self {
-            Self::Same { values, n_pixels, .. } => values.len() == *n_pixels,
-            Self::Resized(resized) => resized.n_channels() == 1,
+        let n_channels = match self {
+            Self::Same { values, n_pixels, .. } => values.len() / n_pixels,
+            Self::Resized(resized, _) => resized.n_channels(),
         };
+        let is_pair = n_channels == 1 && rows.len() == 2;
         let loaded = if is_pair { &mut rows[1..] } else { &mut rows[..] };
         let kind = match self {
             Self::Same { values, n_pixels, kind } => {
@@ -212,16 +258,16 @@ impl ScoreSource<'_> {
                 }
                 *kind
             }
-            Self::Resized(resized) => {
+            Self::Resized(resized, kind) => {
                 resized.load(first_pixel, loaded);
-                ScoreKind::Logits
+                *kind
             }
         };
         if is_pair && let [first, second] = rows {
             for lane in 0..W {
                 first[lane] = match kind {
                     ScoreKind::Logits => 0.0,
-                    ScoreKind::Probabilities => 1.0 - second[lane],
+                    _ => 1.0 - second[lane],
                 };
             }
         }

@@ -28,7 +28,16 @@ pub(super) fn scores(
 ) -> Scores<'_> {
     assert_eq!(values.len(), n_channels * height * width);
     let coordinates = Coordinates::HalfPixel;
-    Scores { values, n_channels, height, width, kind, coordinates }
+    Scores {
+        values,
+        n_channels,
+        height,
+        width,
+        kind,
+        coordinates,
+        spread: None,
+        units: &[],
+    }
 }
 
 fn reduce(
@@ -38,8 +47,7 @@ fn reduce(
     kind: ScoreKind,
     isa: Isa,
 ) -> Statistics {
-    let mut reduction =
-        CategoricalSums::new(n_channels, size[0], size[1], Needs::ALL, isa);
+    let mut reduction = ImageSums::new(n_channels, size[0], size[1], Needs::ALL, isa);
     for sample in samples {
         reduction.add(&[scores(sample, n_channels, size, kind)]).unwrap();
     }
@@ -52,7 +60,7 @@ fn bits(statistics: &Statistics) -> Vec<u32> {
     let of_strip = |strip: &Strip| {
         let mut all = floats(&strip.mean);
         all.extend(floats(&strip.deviations));
-        all.extend(floats(&strip.entropy));
+        all.extend(floats(&strip.within));
         all.extend(strip.votes.iter().map(|&votes| u32::from(votes)));
         all
     };
@@ -110,7 +118,7 @@ fn equal_samples_have_their_own_mean_and_no_variance() {
         assert_eq!(often.mean(), once.mean());
         for (a, b) in often.strips().iter().zip(once.strips()) {
             assert!(a.deviations.iter().all(|d| d.to_bits() == 0));
-            assert_eq!(a.entropy, b.entropy);
+            assert_eq!(a.within, b.within);
             assert!(a.votes.iter().zip(&b.votes).all(|(a, b)| *a == 100 * b));
         }
     }
@@ -120,10 +128,10 @@ fn equal_samples_have_their_own_mean_and_no_variance() {
 fn entropy_keeps_its_relative_accuracy_where_a_class_is_certain() {
     for margin in [1.0f32, 5.0, 10.0, 20.0, 40.0] {
         let sample = vec![0.0, margin, -1.0];
-        let exact = Oracle::new(std::slice::from_ref(&sample), 3, 1, ScoreKind::Logits)
-            .entropy[0];
+        let exact =
+            Oracle::new(std::slice::from_ref(&sample), 3, 1, ScoreKind::Logits).within[0];
         let statistics = reduce(&[sample], 3, [1, 1], ScoreKind::Logits, Isa::detect());
-        let of_sample = f64::from(statistics.strips()[0].entropy[0]);
+        let of_sample = f64::from(statistics.strips()[0].within[0]);
         let of_mean =
             f64::from(statistics.map(|t, out| out[0] = t.entropy_of_mean()[0]).values[0]);
         for value in [of_sample, of_mean] {
@@ -152,7 +160,7 @@ fn samples_that_are_added_together_give_the_same_bits() {
     let one_by_one = reduce(&samples, 3, size, ScoreKind::Logits, Isa::detect());
     let all: Vec<_> =
         samples.iter().map(|s| scores(s, 3, size, ScoreKind::Logits)).collect();
-    let mut reduction = CategoricalSums::new(3, 30, 31, Needs::ALL, Isa::detect());
+    let mut reduction = ImageSums::new(3, 30, 31, Needs::ALL, Isa::detect());
     reduction.add(&all[..4]).unwrap();
     reduction.add(&all[4..]).unwrap();
     assert_eq!(bits(&reduction.finish()), bits(&one_by_one));
@@ -160,13 +168,13 @@ fn samples_that_are_added_together_give_the_same_bits() {
 
 #[test]
 fn only_the_sums_that_are_needed_are_kept() {
-    let mut reduction = CategoricalSums::new(4, 3, 3, Needs::MEAN, Isa::detect());
+    let mut reduction = ImageSums::new(4, 3, 3, Needs::MEAN, Isa::detect());
     let sample = logits(36, 0, 1.0);
     reduction.add(&[scores(&sample, 4, [3, 3], ScoreKind::Logits)]).unwrap();
     let mean = reduction.clone().finish();
     let [strip] = mean.strips() else { panic!("one strip") };
     assert!(
-        strip.deviations.is_empty() && strip.entropy.is_empty() && strip.votes.is_empty()
+        strip.deviations.is_empty() && strip.within.is_empty() && strip.votes.is_empty()
     );
     let all = reduce(&[sample], 4, [3, 3], ScoreKind::Logits, Isa::detect());
     assert_eq!(mean.mean(), all.mean());

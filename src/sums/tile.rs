@@ -13,7 +13,7 @@ pub struct Tile<'a> {
     n_classes: usize,
     mean: &'a [f32],
     deviations: &'a [f32],
-    entropy: &'a [f32],
+    within: &'a [f32],
     votes: &'a [u16],
     group_deviations: &'a [f32],
     isa: Isa,
@@ -42,13 +42,15 @@ impl<'a> Tile<'a> {
     ) -> Self {
         let n_classes = strip.n_classes;
         let (start, size) = (offset * n_classes, lanes * n_classes);
+        let per_pixel = strip.family.within_per_pixel(n_classes);
+        let within = offset * per_pixel..(offset + lanes) * per_pixel;
         Self {
             lanes,
             n_samples,
             n_classes,
             mean: &strip.mean[start..start + size],
             deviations: strip.deviations.get(start..start + size).unwrap_or_default(),
-            entropy: strip.entropy.get(offset..offset + lanes).unwrap_or_default(),
+            within: strip.within.get(within).unwrap_or_default(),
             votes: strip.votes.get(start..start + size).unwrap_or_default(),
             group_deviations: strip
                 .group_deviations
@@ -61,6 +63,23 @@ impl<'a> Tile<'a> {
     /// Number of pixels, at most [`LANES`].
     pub fn lanes(&self) -> usize {
         self.lanes
+    }
+
+    /// Returns the sums of one channel, a label or a target, as channel 0.
+    #[must_use]
+    pub(super) fn of_channel(&self, channel: usize) -> Self {
+        let slice = |sums: &'a [f32]| {
+            let start = channel * self.lanes;
+            sums.get(start..start + self.lanes).unwrap_or_default()
+        };
+        Self {
+            n_classes: 1,
+            mean: slice(self.mean),
+            deviations: slice(self.deviations),
+            within: slice(self.within),
+            group_deviations: slice(self.group_deviations),
+            ..*self
+        }
     }
 
     /// Number of classes.
@@ -98,9 +117,10 @@ impl<'a> Tile<'a> {
         &self.group_deviations[class * self.lanes..][..self.lanes]
     }
 
-    /// The mean over samples of the entropy.
-    pub fn expected_entropy(&self) -> &'a [f32] {
-        self.entropy
+    /// The mean over samples of what each leaves open: its entropy, or the variance that it predicts.
+    /// One per pixel for classes, else those of the first channel.
+    pub fn within(&self) -> &'a [f32] {
+        self.within.get(..self.lanes).unwrap_or_default()
     }
 
     /// Number of samples in which a class was the most probable.

@@ -2,16 +2,18 @@
 //! computation for an image or for every pixel.
 
 use super::{
-    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric, OutputShape,
+    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric,
     PredictionColumn, StopTarget, Summary, Target, Task,
 };
 use crate::head::Role;
 use crate::measure::{MEASURES, MUTUAL_INFORMATION, PREDICTIVE_ENTROPY, image_level};
+use crate::sums::Family;
 
 /// One class per image.
 pub const CLASSIFICATION: Task = Task {
     name: "classification",
     summary: "one class per image",
+    family: Family::Classes,
     roles: ROLES,
     output_axes: "[N,C]",
     item: Item::Image,
@@ -20,35 +22,45 @@ pub const CLASSIFICATION: Task = Task {
     default_maps: &[],
     overview: &PREDICTIVE_ENTROPY,
     prediction_columns: &[
-        PredictionColumn { name: "class", kind: ColumnKind::Class, value: class },
+        PredictionColumn {
+            name: "class",
+            kind: ColumnKind::Class,
+            per_channel: false,
+            value: class,
+        },
         PredictionColumn {
             name: "class_name",
             kind: ColumnKind::Text,
+            per_channel: false,
             value: class_name,
         },
         PredictionColumn {
             name: "probability",
             kind: ColumnKind::Number,
+            per_channel: false,
             value: probability,
         },
         PredictionColumn {
             name: "deterministic_class",
             kind: ColumnKind::Class,
+            per_channel: false,
             value: deterministic_class,
         },
         DETERMINISTIC_PROBABILITY,
     ],
-    summaries: &[MEAN],
-    default_stop: DefaultStop { target: StopTarget::Class, tolerance: 0.01 },
+    summaries: &[Summary::MEAN],
+    stop_targets: STOP_TARGETS,
+    default_stop: Some(DefaultStop { target: StopTarget::Class, tolerance: 0.01 }),
     pseudo_samples: 1,
     main_metric: MainMetric { key: "accuracy", title: "accuracy" },
-    accepts: is_image_level,
+    accepts: |shape| shape.family == Family::Classes && shape.is_image_level(),
 };
 
 /// One class per pixel.
 pub const SEGMENTATION: Task = Task {
     name: "segmentation",
     summary: "one class per pixel",
+    family: Family::Classes,
     roles: ROLES,
     output_axes: "[N,C,H,W]",
     item: Item::Pixel,
@@ -57,40 +69,33 @@ pub const SEGMENTATION: Task = Task {
     default_maps: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
     overview: &PREDICTIVE_ENTROPY,
     prediction_columns: &[DETERMINISTIC_PROBABILITY],
-    summaries: &[
-        MEAN,
-        Summary { suffix: "_patch_max", value: image_level::patch_max },
-        Summary { suffix: "_q95", value: image_level::quantile_95 },
-    ],
-    default_stop: DefaultStop { target: StopTarget::PredictiveEntropy, tolerance: 0.02 },
+    summaries: &[Summary::MEAN, Summary::PATCH_MAX, Summary::QUANTILE_95],
+    stop_targets: STOP_TARGETS,
+    default_stop: Some(DefaultStop {
+        target: StopTarget::PredictiveEntropy,
+        tolerance: 0.02,
+    }),
     pseudo_samples: 0,
     main_metric: MainMetric { key: "mean_iou", title: "mean IoU" },
-    accepts: |shape| shape.sizes.len() == 4,
+    accepts: |shape| shape.family == Family::Classes && shape.sizes.len() == 4,
 };
 
 const ROLES: &[Role] = &[Role::Logits, Role::Probabilities];
 
-const MEAN: Summary = Summary { suffix: "", value: image_level::mean };
+const STOP_TARGETS: &[StopTarget] =
+    &[StopTarget::Class, StopTarget::PredictiveEntropy, StopTarget::Probability];
 
 /// Mean over the items; an image has only one item in classification.
 const DETERMINISTIC_PROBABILITY: PredictionColumn = PredictionColumn {
     name: "deterministic_probability",
     kind: ColumnKind::Number,
+    per_channel: false,
     value: |image| {
         let (_, probability) = image.statistics.deterministic();
         let probability = image.region.crop_map(probability);
         ColumnValue::Number(image_level::mean(&probability))
     },
 };
-
-fn is_image_level(shape: &OutputShape) -> bool {
-    match shape.sizes {
-        [_, _] => true,
-        // A map that is 1 x 1 only because the image is small is still a map.
-        [_, _, 1, 1] => shape.is_declared_single,
-        _ => false,
-    }
-}
 
 fn predicted_class(image: &ImagePrediction) -> u16 {
     image.statistics.prediction().classes[0]

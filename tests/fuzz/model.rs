@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcdrop::graph::{DropUnit, Plan, ScoresOption, SiteOptions, inspect};
+use mcdrop::graph::{DropUnit, HeadOptions, Plan, ScoresOption, SiteOptions, inspect};
 use mcdrop::onnx::Model;
 use mcdrop::sampling::model_input;
 
@@ -97,8 +97,7 @@ fn put_in(model: &Model) {
     let insert = vec!["blocks".to_owned(), "*".to_owned()];
     let options =
         SiteOptions { insert, unit: Some(DropUnit::Channel), ..SiteOptions::default() };
-    if let Err(error) =
-        Plan::with_sites(model.clone(), None, ScoresOption::Auto, &options)
+    if let Err(error) = Plan::with_sites(model.clone(), &HeadOptions::default(), &options)
     {
         check(&error);
     }

@@ -5,20 +5,21 @@ use std::io;
 use crate::cli::terminal;
 use crate::pipeline::OutputOptions;
 use crate::record::{Columns, ImageRecord, JsonLine};
-use crate::task::Task;
+use crate::task::ModelTask;
 
 /// Writer of JSON lines to standard output.
 pub(super) struct Lines<'a> {
     options: &'a OutputOptions,
-    task: &'static Task,
+    task: ModelTask,
     columns: Columns,
     is_open: bool,
 }
 
 impl<'a> Lines<'a> {
     /// Creates the writer of a run.
-    pub(super) fn new(options: &'a OutputOptions, task: &'static Task) -> Self {
-        Self { options, task, columns: options.columns(task), is_open: true }
+    pub(super) fn new(options: &'a OutputOptions, task: &ModelTask) -> Self {
+        let columns = options.columns(task);
+        Self { options, task: task.clone(), columns, is_open: true }
     }
 
     /// Writes the record of an image.
@@ -30,7 +31,7 @@ impl<'a> Lines<'a> {
             return Ok(());
         }
         let files = match record.error {
-            None => self.options.files(self.task, &record.path),
+            None => self.options.files(&self.task, &record.path),
             Some(_) => Vec::new(),
         };
         let line = JsonLine { columns: &self.columns, record, files: &files };

@@ -10,7 +10,7 @@ use crate::input::Remark;
 use crate::pipeline::{Event, Job, Summary};
 use crate::record::ImageRecord;
 use crate::sampling::Sampler;
-use crate::sums::ScoreKind;
+use crate::task::{ModelTask, Target};
 
 /// Prints events of a run: messages on standard error, rows of JSON on standard output.
 pub(super) struct ProgressReporter<'a> {
@@ -42,7 +42,9 @@ impl<'a> ProgressReporter<'a> {
 
     pub(super) fn on_event(&mut self, event: &Event<'_>) {
         match event {
-            Event::Started { sampler, kept } => self.started(sampler, *kept),
+            Event::Started { sampler, task, kept } => {
+                self.started(sampler, task, *kept);
+            }
             Event::Kept(record) => self.write(record),
             Event::Remark { id, remark } => self.remark(id, remark),
             Event::Done(record) => {
@@ -67,7 +69,7 @@ impl<'a> ProgressReporter<'a> {
         self.progress.finish();
     }
 
-    fn started(&mut self, sampler: &Sampler, kept: usize) {
+    fn started(&mut self, sampler: &Sampler, task: &ModelTask, kept: usize) {
         self.progress.skip(kept);
         let rows = sampler.batching();
         if let (Some(_), Some(reason)) = (sampler.options().batch_size, &rows.limited_by)
@@ -76,10 +78,9 @@ impl<'a> ProgressReporter<'a> {
             self.progress.aside(|| terminal::warning(&message));
         }
         if self.run.verbose {
-            self.progress.aside(|| describe_sampler(sampler));
+            self.progress.aside(|| describe_sampler(sampler, task));
         }
         if self.run.jsonl {
-            let task = sampler.scores().task();
             self.lines = Some(Lines::new(&self.job.output, task));
         }
     }
@@ -157,16 +158,25 @@ fn sum_up(job: &Job, summary: &Summary) {
     terminal::note(&format!("{total} {images}{how}{failed}: {folder}/predictions.csv"));
 }
 
-fn describe_sampler(sampler: &Sampler) {
-    let (scores, head) = (sampler.scores(), sampler.plan().heads().first());
-    let kind = match scores.kind() {
-        ScoreKind::Logits => "logits",
-        ScoreKind::Probabilities => "probabilities",
+fn describe_sampler(sampler: &Sampler, task: &ModelTask) {
+    let (scores, heads) = (sampler.scores(), sampler.plan().heads());
+    let (kind, n) = (scores.kind().name(), scores.n_classes());
+    let how = if heads.first().role.is_none() {
+        "by a probe"
+    } else {
+        "by the graph or options"
     };
-    let how = if head.role.is_none() { "by a probe" } else { "by the graph or --scores" };
-    let task = scores.task();
-    let n = scores.n_classes();
-    terminal::note(&format!("{task} of {n} classes; the scores are {kind} ({how})"));
+    let name = task.task;
+    terminal::note(&match task.task.target {
+        Target::Class => {
+            format!("{name} of {n} classes; the scores are {kind} ({how})")
+        }
+        Target::Labels => format!("{name} of {n} labels; the scores are {kind} ({how})"),
+        Target::Value => {
+            let targets = task.channels.join(", ");
+            format!("{name} of {targets}; heads {}", heads.described().join(" "))
+        }
+    });
     let rows = sampler.batching();
     let reason =
         rows.limited_by.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();

@@ -6,10 +6,11 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::names::{self, FIRST, List, Maps};
 use crate::error::Result;
-use crate::measure::{MEASURES, Measure};
+use crate::measure::Measure;
 use crate::output::format::Format;
 use crate::pipeline::{MapSize, OutputOptions, Precision};
 use crate::policy::Policy;
+use crate::task::{ModelTask, ValueRange};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Results")]
@@ -43,6 +44,12 @@ pub(in crate::cli) struct ResultArguments {
     /// Also write report.html, a page of all results.
     #[arg(long, help_heading = FIRST)]
     report: bool,
+    /// Scale of pictures of values, in the target's unit [default: chosen from up to 16 images].
+    #[arg(long, value_name = "LOW:HIGH", value_parser = names::value_range, allow_hyphen_values = true, hide_short_help = true)]
+    value_range: Option<ValueRange>,
+    /// Probability of the intervals of values.
+    #[arg(long, value_name = "P", default_value_t = ModelTask::INTERVAL, value_parser = names::share, hide_short_help = true)]
+    interval: f64,
     /// Record no folders of this machine in run.json, so that OUT can be passed on.
     #[arg(long, hide_short_help = true)]
     private: bool,
@@ -55,7 +62,7 @@ impl ResultArguments {
     /// Fails if the policy cannot be read.
     pub(super) fn output(&self) -> Result<OutputOptions> {
         Ok(OutputOptions {
-            measures: self.measures.0.clone(),
+            measures: Some(self.measures.0.clone()).filter(|list| !list.is_empty()),
             maps: self.maps.as_ref().map(|maps| maps.measures.clone()),
             prediction: self.maps.as_ref().is_none_or(|maps| maps.prediction),
             overlay: self.maps.as_ref().is_none_or(|maps| maps.overlay),
@@ -72,6 +79,8 @@ impl ResultArguments {
             ),
             policy: self.policy.as_deref().map(Policy::read).transpose()?,
             report: self.report,
+            value_range: self.value_range,
+            interval: self.interval,
             private: self.private,
         })
     }
@@ -80,7 +89,7 @@ impl ResultArguments {
 /// Returns options that write only the table, with every measure.
 pub(in crate::cli) fn table_only() -> OutputOptions {
     OutputOptions {
-        measures: MEASURES.iter().collect(),
+        measures: None,
         maps: Some(Vec::new()),
         prediction: false,
         overlay: false,
@@ -89,6 +98,8 @@ pub(in crate::cli) fn table_only() -> OutputOptions {
         keep_probabilities: None,
         policy: None,
         report: false,
+        value_range: None,
+        interval: ModelTask::INTERVAL,
         private: false,
     }
 }

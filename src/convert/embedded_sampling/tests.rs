@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::graph::ScoresOption;
 use crate::measure::onnx_form::MeasureGraph;
-use crate::measure::{MEASURES, Measure, Range};
+use crate::measure::{MEASURES, Measure, Range, Unit};
 use crate::onnx::build::NodeBuilder;
 use crate::onnx::{ElementType, Model};
 use crate::sums::Tile;
@@ -98,7 +98,7 @@ fn a_model_with_embedded_sampling_is_recognized_and_refused() {
 const SECOND_PROBABILITY: Measure = Measure {
     name: "second_probability",
     summary: "mean probability of the second class",
-    unit: "1",
+    unit: Unit::One,
     reference: "a test",
     needs: Needs::MEAN,
     range: Range::Fixed(|_| 0.5),

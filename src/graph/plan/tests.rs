@@ -11,7 +11,9 @@ fn plan(export: &str, outputs: &[&str]) -> Result<Plan> {
         .join("fixtures/exports")
         .join(format!("{export}.onnx"));
     let options = SiteOptions::default();
-    Plan::with_outputs(Model::open(&path)?, outputs, ScoresOption::Auto, &options)
+    let outputs = outputs.iter().map(|name| (*name).to_owned()).collect();
+    let heads = HeadOptions { outputs, ..HeadOptions::default() };
+    Plan::with_sites(Model::open(&path)?, &heads, &options)
 }
 
 /// Names of the outputs of the suffix.

@@ -4,12 +4,13 @@ use std::str::FromStr;
 
 use toml::Value;
 
+use crate::head::HeadChoice;
 use crate::input::settings::{
     Alpha, BandSelection, Channels, Crop, CropRule, Fill, InputBits, InputRange,
     Interpolation, Pad, PadSide, Preset, Resampler, Resize,
 };
 use crate::palette::Palette;
-use crate::task::Task;
+use crate::task::{TargetSettings, Task};
 
 /// A value of a setting that a sidecar can give. The error is a sentence.
 pub(super) trait FromToml: Sized {
@@ -94,6 +95,66 @@ impl FromToml for InputBits {
     }
 }
 
+/// Outputs by role, each with its channels if not all are read.
+impl FromToml for Vec<HeadChoice> {
+    fn from_toml(value: &Value) -> Result<Self, String> {
+        let form = "a table of outputs by role, as in { mean = \"depth\" }";
+        let table = value.as_table().ok_or_else(|| expected(form, value))?;
+        table
+            .iter()
+            .map(|(role, output)| {
+                let output = output.as_str().ok_or_else(|| expected("text", output))?;
+                format!("{role}={output}").parse()
+            })
+            .collect()
+    }
+}
+
+impl FromToml for TargetSettings {
+    fn from_toml(value: &Value) -> Result<Self, String> {
+        let form = "a table such as { unit = \"m\", valid = \"0:80\" }";
+        let table = value.as_table().ok_or_else(|| expected(form, value))?;
+        let mut target = Self::default();
+        for (key, value) in table {
+            let mut set = || match key.as_str() {
+                "name" => {
+                    let name = value.as_str().ok_or_else(|| expected("text", value))?;
+                    target.names = vec![name.to_owned()];
+                    Ok(())
+                }
+                "unit" => {
+                    let unit = value.as_str().ok_or_else(|| expected("text", value))?;
+                    unit.clone_into(&mut target.unit);
+                    Ok(())
+                }
+                "scale" => {
+                    target.scale = finite_number(value)?;
+                    match target.scale {
+                        0.0 => Err("expected a factor, found 0".to_owned()),
+                        _ => Ok(()),
+                    }
+                }
+                "offset" => {
+                    target.offset = finite_number(value)?;
+                    Ok(())
+                }
+                "valid" => {
+                    target.valid = Some(parse_text(value)?);
+                    Ok(())
+                }
+                "invalid" => {
+                    target.invalid = Some(finite_number(value)?);
+                    Ok(())
+                }
+                _ => Err("unknown: expected name, unit, scale, offset, valid or invalid"
+                    .to_owned()),
+            };
+            set().map_err(|message: String| format!("{key}: {message}"))?;
+        }
+        Ok(target)
+    }
+}
+
 /// A name, or a color as a list.
 impl FromToml for Fill {
     fn from_toml(value: &Value) -> Result<Self, String> {
@@ -112,6 +173,15 @@ impl FromToml for Palette {
             None => parse_list(value, "colors", parse_color).map(Self::new),
         }
     }
+}
+
+fn finite_number(value: &Value) -> Result<f64, String> {
+    let number = match value {
+        Value::Float(number) => Some(*number),
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    };
+    number.filter(|number| number.is_finite()).ok_or_else(|| expected("a number", value))
 }
 
 fn parse_text<T: FromStr<Err = String>>(value: &Value) -> Result<T, String> {

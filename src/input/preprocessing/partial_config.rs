@@ -7,12 +7,13 @@ use toml::Value;
 
 use super::from_toml::FromToml;
 use crate::error::{Error, Result};
+use crate::head::HeadChoice;
 use crate::input::settings::{
     Alpha, BandSelection, Channels, Crop, CropRule, Exif, Fill, Frames, InputBits,
     InputRange, Interpolation, Pad, PadSide, Preset, Resampler, Resize,
 };
 use crate::palette::Palette;
-use crate::task::Task;
+use crate::task::{TargetSettings, Task};
 
 /// Largest `pad_to_multiple`, the same as in a sidecar.
 const LARGEST_MULTIPLE: usize = u16::MAX as usize;
@@ -142,6 +143,12 @@ macro_rules! accessor {
 settings! {
     /// Meaning of the model's output.
     task: &'static Task = optional,
+    /// Outputs with their roles, by role.
+    heads: Vec<HeadChoice> = optional,
+    /// Unit of the targets of a regression, and the conversion of the network's values.
+    target: TargetSettings = optional,
+    /// Names of the targets of a regression.
+    targets: Vec<String> = optional,
     /// Mean and standard deviation by name; some presets also set sizes.
     preset: Preset = scale,
     /// Channels of the model's input.

@@ -7,7 +7,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageBuffer, ImageEncoder as _, Rgb};
 
 use crate::output::colormap::Ramp;
-use crate::output::heat_map::HeatMap;
+use crate::output::heat_map::{HeatMap, Scale};
 use crate::output::overlay::{self, Photo};
 use crate::output::png_encoder::{self, Pixels};
 use crate::output::resample::{self, Placement};
@@ -75,7 +75,7 @@ pub fn thumbnail(photo: Photo<'_>, heat: Option<&Heat<'_>>) -> io::Result<Vec<u8
             (photo.width as f64 / width as f64, photo.height as f64 / height as f64);
         let placement = heat.placement.of_smaller(shrinks);
         let map = &resample::values(heat.map, &placement, height, width);
-        let heat = HeatMap { map, bound: heat.bound, ramp: Ramp::Linear };
+        let heat = HeatMap { map, scale: Scale::up_to(heat.bound), ramp: Ramp::Linear };
         overlay::blend(Photo { height, width, rgb: &small }, &heat)
     });
     let blended = blended.transpose()?;

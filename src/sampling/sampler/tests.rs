@@ -7,7 +7,7 @@ use super::super::engine::session_options;
 use super::super::model_input;
 use super::super::size::Size;
 use super::*;
-use crate::graph::{Growing, ScoresOption, Site, SiteOptions};
+use crate::graph::{Growing, HeadOptions, ScoresOption, Site, SiteOptions};
 use crate::input::NetworkInput;
 use crate::onnx::ElementType;
 use crate::onnx::Model;
@@ -424,7 +424,7 @@ fn scores_that_are_said_to_be_what_they_are_not_are_refused() {
 fn samples_of_a_model_without_dropout_are_refused() {
     let model = Model::open(&fixture("fixtures/unusual/no-dropout.onnx")).unwrap();
     let sites = SiteOptions { may_be_empty: true, ..SiteOptions::default() };
-    let plan = Plan::with_sites(model, None, ScoresOption::Auto, &sites).unwrap();
+    let plan = Plan::with_sites(model, &HeadOptions::default(), &sites).unwrap();
     let runtime = Runtime::find(None).unwrap();
     let open = |deterministic| {
         let options = SamplingOptions { deterministic, ..options() };

@@ -15,14 +15,23 @@ fn sampled(
     looks: &StoppingTest,
     most: u32,
     logits: impl Fn(u32) -> Vec<f32>,
-) -> (u32, CategoricalSums) {
+) -> (u32, ImageSums) {
     let n_channels = logits(0).len();
-    let mut reduction = CategoricalSums::new(n_channels, 1, 1, Needs::ALL, Isa::detect());
+    let mut reduction = ImageSums::new(n_channels, 1, 1, Needs::ALL, Isa::detect());
     for sample in 0..most {
         let values = &logits(sample)[..];
         let (height, width) = (1, 1);
         let (kind, coordinates) = (ScoreKind::Logits, Coordinates::HalfPixel);
-        let scores = Scores { values, n_channels, height, width, kind, coordinates };
+        let scores = Scores {
+            values,
+            n_channels,
+            height,
+            width,
+            kind,
+            coordinates,
+            spread: None,
+            units: &[],
+        };
         reduction.add(&[scores]).unwrap();
         let samples = sample + 1;
         let is_look = samples % BLOCK == 0 && samples < most;

@@ -48,8 +48,8 @@ fn oracle(
     (0..n_pixels).map(|p| (0..N_CLASSES).map(|c| of(p, c)).collect()).collect()
 }
 
-fn reduced(samples: &[Vec<f32>], n_pixels: usize, isa: Isa) -> CategoricalSums {
-    let mut reduction = CategoricalSums::new(N_CLASSES, 1, n_pixels, Needs::ALL, isa);
+fn reduced(samples: &[Vec<f32>], n_pixels: usize, isa: Isa) -> ImageSums {
+    let mut reduction = ImageSums::new(N_CLASSES, 1, n_pixels, Needs::ALL, isa);
     for block in samples.chunks(BLOCK) {
         for sample in block {
             let scores = scores(sample, N_CLASSES, [1, n_pixels], ScoreKind::Logits);
@@ -161,7 +161,7 @@ fn the_entropy_error_covers_what_repeated_sampling_shows() {
         |seed: u64| (0..40).map(move |t| vec![0.8 + 6.0 * (uniform(seed, t) - 0.5), 0.0]);
     let mut found = Vec::new();
     for seed in 0..2000 {
-        let mut reduction = CategoricalSums::new(2, 1, 1, Needs::ALL, Isa::detect());
+        let mut reduction = ImageSums::new(2, 1, 1, Needs::ALL, Isa::detect());
         for sample in probability(seed) {
             reduction.add(&[scores(&sample, 2, [1, 1], ScoreKind::Logits)]).unwrap();
         }
@@ -182,8 +182,7 @@ fn a_pseudo_sample_counts_like_one_that_was_drawn() {
     let mut all = samples(n_pixels);
     let with_pseudo = reduced(&all, n_pixels, Isa::detect());
     all.push(vec![0.0; N_CLASSES * n_pixels]);
-    let mut drawn =
-        CategoricalSums::new(N_CLASSES, 1, n_pixels, Needs::ALL, Isa::detect());
+    let mut drawn = ImageSums::new(N_CLASSES, 1, n_pixels, Needs::ALL, Isa::detect());
     for sample in &all {
         drawn.add(&[scores(sample, N_CLASSES, size, ScoreKind::Logits)]).unwrap();
     }

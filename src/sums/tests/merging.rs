@@ -8,9 +8,9 @@ const N_CHANNELS: usize = 3;
 const SIZE: [usize; 2] = [3, 25];
 const BLOCK: usize = 4;
 
-fn sums_of(samples: &[Vec<f32>]) -> CategoricalSums {
+fn sums_of(samples: &[Vec<f32>]) -> ImageSums {
     let mut sums =
-        CategoricalSums::new(N_CHANNELS, SIZE[0], SIZE[1], Needs::ALL, Isa::detect());
+        ImageSums::new(N_CHANNELS, SIZE[0], SIZE[1], Needs::ALL, Isa::detect());
     let all: Vec<_> =
         samples.iter().map(|s| scores(s, N_CHANNELS, SIZE, ScoreKind::Logits)).collect();
     sums.add(&all).unwrap();
@@ -18,7 +18,7 @@ fn sums_of(samples: &[Vec<f32>]) -> CategoricalSums {
 }
 
 /// Returns the sums of one block, as a group.
-fn sums_of_block(samples: &[Vec<f32>]) -> CategoricalSums {
+fn sums_of_block(samples: &[Vec<f32>]) -> ImageSums {
     let mut sums = sums_of(samples);
     sums.end_group();
     sums
@@ -29,15 +29,15 @@ fn many(n_samples: usize) -> Vec<Vec<f32>> {
     (0..n_samples).map(|sample| logits(n, sample, 4.0)).collect()
 }
 
-fn merged(parts: impl IntoIterator<Item = CategoricalSums>) -> CategoricalSums {
-    let merge = |mut sums: CategoricalSums, next| {
+fn merged(parts: impl IntoIterator<Item = ImageSums>) -> ImageSums {
+    let merge = |mut sums: ImageSums, next| {
         sums.merge(next);
         sums
     };
     parts.into_iter().reduce(merge).unwrap()
 }
 
-fn assert_close(sums: &CategoricalSums, exact: &CategoricalSums) {
+fn assert_close(sums: &ImageSums, exact: &ImageSums) {
     assert_eq!(sums.n_samples(), exact.n_samples());
     let n = exact.n_samples() as f32;
     let close = |a: &[f32], b: &[f32], unit: f32| {
@@ -48,7 +48,7 @@ fn assert_close(sums: &CategoricalSums, exact: &CategoricalSums) {
     };
     for (a, b) in sums.strips.iter().zip(&exact.strips) {
         close(&a.mean, &b.mean, 1.0);
-        close(&a.entropy, &b.entropy, 1.0);
+        close(&a.within, &b.within, 1.0);
         close(&a.deviations, &b.deviations, n);
         close(&a.group_deviations, &b.group_deviations, n);
         assert_eq!(a.votes, b.votes);

@@ -65,7 +65,7 @@ impl Oracle {
                     assert_eq!(tile.votes(class)[lane], self.votes[i], "class {class}");
                 }
             }
-            for (lane, &value) in tile.expected_entropy().iter().enumerate() {
+            for (lane, &value) in tile.within().iter().enumerate() {
                 close(value, self.entropy[first_pixel + lane], 2.0 * tolerance);
             }
         }

@@ -36,8 +36,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn reduce_to(to: [usize; 2], scores: &Scores, isa: Isa) -> Statistics {
-    let mut reduction =
-        CategoricalSums::new(scores.n_channels, to[0], to[1], Needs::ALL, isa);
+    let mut reduction = ImageSums::new(scores.n_channels, to[0], to[1], Needs::ALL, isa);
     reduction.set_deterministic(scores).unwrap();
     reduction.add(std::slice::from_ref(scores)).unwrap();
     reduction.finish()
@@ -110,7 +109,7 @@ fn a_class_at_minus_infinity_has_no_probability() {
     let full =
         reduce_to([1, 1], &scores(&sample, 4, [1, 1], ScoreKind::Logits), Isa::detect());
     assert_eq!(full.mean(), [0.0, 0.5, 0.5, 0.0]);
-    let entropy = full.map(|tile, out| out[0] = tile.expected_entropy()[0]).values[0];
+    let entropy = full.map(|tile, out| out[0] = tile.within()[0]).values[0];
     assert!((entropy - std::f32::consts::LN_2).abs() < 1e-6);
     let larger =
         reduce_to([3, 2], &scores(&sample, 4, [1, 1], ScoreKind::Logits), Isa::detect());
@@ -134,7 +133,7 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
                 logits(3 * 2000, 0, 1.0).iter().map(|x| x.abs()).collect();
             (values[2 * 2000 + 777 + i], values[2000 + 1999]) = (bad, bad);
             let mut reduction =
-                CategoricalSums::new(3, to[0], to[1], Needs::ALL, Isa::detect());
+                ImageSums::new(3, to[0], to[1], Needs::ALL, Isa::detect());
             let error = reduction.add(&[scores(&values, 3, size, kind)]).unwrap_err();
             assert_eq!((error.pixel, error.class), (777 + i, 2), "{kind:?} {to:?}");
         }
@@ -147,8 +146,7 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
         for class in 0..3 {
             values[class * 2000 + 5] = impossible;
         }
-        let mut reduction =
-            CategoricalSums::new(3, to[0], to[1], Needs::ALL, Isa::detect());
+        let mut reduction = ImageSums::new(3, to[0], to[1], Needs::ALL, Isa::detect());
         let error =
             reduction.set_deterministic(&scores(&values, 3, size, kind)).unwrap_err();
         assert_eq!((error.pixel, error.class), (5, 0), "{kind:?} {to:?}");
@@ -158,7 +156,7 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
 #[test]
 fn the_pass_without_dropout_is_kept_apart() {
     let (values, other) = (logits(5 * 600, 0, 2.0), logits(5 * 600, 9, 2.0));
-    let mut reduction = CategoricalSums::new(5, 20, 30, Needs::ALL, Isa::detect());
+    let mut reduction = ImageSums::new(5, 20, 30, Needs::ALL, Isa::detect());
     let (classes, values_without) = reduction.clone().finish().deterministic();
     assert!(classes.classes.iter().all(|&class| class == ClassMap::NONE));
     assert!(values_without.values.iter().all(|p| p.is_nan()));
@@ -194,7 +192,7 @@ fn each_coordinate_transformation_is_that_of_the_definition() {
         for (height, width) in [(sizes[0], sizes[1]), (15, 70), (13, 7), (5, 1)] {
             let low =
                 Scores { coordinates, ..scores(&values, 3, from, ScoreKind::Logits) };
-            let found = CategoricalSums::resized(&low, (height, width)).unwrap();
+            let found = ImageSums::resized(&low, (height, width)).unwrap();
             let at = |c: usize, y: f64, x: f64| {
                 let y = y.clamp(0.0, from[0] as f64 - 1.0);
                 let x = x.clamp(0.0, from[1] as f64 - 1.0);

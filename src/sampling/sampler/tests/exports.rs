@@ -5,7 +5,11 @@ use crate::onnx::ElementType;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::graph::{self, SiteOptions};
+use crate::graph::{self, HeadOptions, SiteOptions};
+
+fn heads(output: Option<&str>) -> HeadOptions {
+    HeadOptions::of_scores(output, ScoresOption::Auto)
+}
 
 /// The table of the fixtures, or what PyTorch computed for them.
 fn table(name: &str) -> serde_json::Map<String, Json> {
@@ -44,13 +48,14 @@ fn the_sites_of_every_export_are_those_that_survived_in_the_file() {
             })
             .collect();
         let output = entry["output"].as_str();
-        let found = match graph::inspect(&open(&name), output, &SiteOptions::default()) {
-            Ok(found) => found,
-            Err(error) => {
-                wrong.push(format!("{name}: {error}"));
-                continue;
-            }
-        };
+        let found =
+            match graph::inspect(&open(&name), &heads(output), &SiteOptions::default()) {
+                Ok(found) => found,
+                Err(error) => {
+                    wrong.push(format!("{name}: {error}"));
+                    continue;
+                }
+            };
         let sites: Vec<String> = found
             .sites
             .iter()
@@ -106,7 +111,11 @@ impl Case {
         // The library must be found before any tensor is made.
         let runtime = Runtime::find(None).unwrap();
         let output = entry["output"].as_str();
-        let plan = Plan::with_sites(open(name), output, ScoresOption::Logits, options)?;
+        let plan = Plan::with_sites(
+            open(name),
+            &HeadOptions::of_scores(output, ScoresOption::Logits),
+            options,
+        )?;
         assert!(
             matches!(plan.heads().first().cut_off[..], [] | ["ArgMax"]),
             "{name}: its scores are not its output"
@@ -321,8 +330,8 @@ fn dropout_can_be_put_in_at_every_place_of_a_stripped_export() {
             continue;
         }
         let output = entry["output"].as_str();
-        let found =
-            graph::inspect(&open(&name), output, &SiteOptions::default()).unwrap();
+        let found = graph::inspect(&open(&name), &heads(output), &SiteOptions::default())
+            .unwrap();
         for (candidate, unit) in found
             .candidates
             .iter()

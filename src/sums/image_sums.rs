@@ -1,43 +1,16 @@
-//! Sums of the probabilities of classes.
+//! Sums of the passes of an image: probabilities of classes, probabilities of labels, or values.
 
 use rayon::prelude::*;
 
-use super::resize::{Coordinates, Resized};
-use super::strip::{PassKind, STRIP, ScoreSource, Strip, blocks};
-use super::{Needs, NotFinite, Statistics, Sums, Tile};
+use super::resize::Resized;
+use super::strip::{PassKind, PassSource, STRIP, ScoreSource, Strip, blocks};
+use super::{Family, Invalid, Needs, Reason, Scores, Statistics, Sums, Tile};
 use crate::simd::Isa;
 
-/// Meaning of the values that a network computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScoreKind {
-    /// Any numbers, to be normalized by a softmax; −∞ is an impossible class.
-    Logits,
-    /// Probabilities; negative ones count as 0, and they are divided by their sum.
-    Probabilities,
-}
-
-/// The scores of one sample of one image, class by class, row by row.
-///
-/// One channel means two classes: logits `[0, z]`, or probabilities `[1 - s, s]`.
-#[derive(Debug, Clone, Copy)]
-pub struct Scores<'a> {
-    /// `n_channels * height * width` numbers.
-    pub values: &'a [f32],
-    /// Number of channels.
-    pub n_channels: usize,
-    /// Number of rows; 1 in classification.
-    pub height: usize,
-    /// Number of columns; 1 in classification.
-    pub width: usize,
-    /// Meaning of the numbers.
-    pub kind: ScoreKind,
-    /// Alignment of the pixels if the sums have another size.
-    pub coordinates: Coordinates,
-}
-
-/// The sums of the probabilities of classes over the samples of one image.
+/// The sums over the samples of one image.
 #[derive(Debug, Clone)]
-pub struct CategoricalSums {
+pub struct ImageSums {
+    pub(super) family: Family,
     pub(super) n_channels: usize,
     pub(super) height: usize,
     pub(super) width: usize,
@@ -50,12 +23,12 @@ pub struct CategoricalSums {
     pub(super) strips: Vec<Strip>,
 }
 
-impl CategoricalSums {
+impl ImageSums {
     /// Largest number of samples that votes are counted for.
     pub const MAX_SAMPLES: usize = u16::MAX as usize;
 
-    /// Creates empty sums for scores of `n_channels` channels and maps of `height` by `width`:
-    /// the network's input size, 1 by 1 in classification.
+    /// Creates empty sums of classes for scores of `n_channels` channels and maps of `height` by
+    /// `width`: the network's input size, 1 by 1 in classification.
     pub fn new(
         n_channels: usize,
         height: usize,
@@ -63,12 +36,25 @@ impl CategoricalSums {
         needs: Needs,
         isa: Isa,
     ) -> Self {
-        let (n_pixels, n_classes) = (height * width, n_channels.max(2));
-        let strips = (0..n_pixels)
-            .step_by(STRIP)
-            .map(|first| Strip::new(first, STRIP.min(n_pixels - first), n_classes, needs))
-            .collect();
+        Self::of_family(Family::Classes, n_channels, (height, width), needs, isa)
+    }
+
+    /// Creates empty sums for outputs of `n_channels` channels and maps of this size (height,
+    /// width).
+    pub fn of_family(
+        family: Family,
+        n_channels: usize,
+        (height, width): (usize, usize),
+        needs: Needs,
+        isa: Isa,
+    ) -> Self {
+        let (n_pixels, channels) = (height * width, family.channels(n_channels));
+        let strip = |first: usize| {
+            Strip::new(first, STRIP.min(n_pixels - first), (family, channels), needs)
+        };
+        let strips = (0..n_pixels).step_by(STRIP).map(strip).collect();
         Self {
+            family,
             n_channels,
             height,
             width,
@@ -89,7 +75,7 @@ impl CategoricalSums {
     pub fn resized(
         scores: &Scores,
         (height, width): (usize, usize),
-    ) -> Result<Vec<f32>, NotFinite> {
+    ) -> Result<Vec<f32>, Invalid> {
         Ok(Resized::new(scores, [height, width], Isa::detect())?.all())
     }
 
@@ -98,7 +84,7 @@ impl CategoricalSums {
         Statistics::new(self)
     }
 
-    fn take(&mut self, passes: &[(&Scores, PassKind)]) -> Result<(), NotFinite> {
+    fn take(&mut self, passes: &[(&Scores, PassKind)]) -> Result<(), Invalid> {
         let sources = passes
             .par_iter()
             .map(|&(scores, pass)| Ok((self.source(scores)?, pass)))
@@ -119,7 +105,25 @@ impl CategoricalSums {
         }
     }
 
-    fn source<'a>(&self, scores: &Scores<'a>) -> Result<ScoreSource<'a>, NotFinite> {
+    fn source<'a>(&self, scores: &Scores<'a>) -> Result<PassSource<'a>, Invalid> {
+        assert_eq!(scores.kind.family(), self.family, "family of the outputs");
+        let spread = scores.spread.map(|spread| {
+            let values = Scores { values: spread.values, spread: None, ..*scores };
+            let source = self.source_of_head(&values);
+            let of_spread = |bad: Invalid| Invalid { reason: Reason::Spread, ..bad };
+            Ok((source.map_err(of_spread)?, spread.form))
+        });
+        Ok(PassSource {
+            scores: self.source_of_head(scores)?,
+            spread: spread.transpose()?,
+            units: scores.units,
+        })
+    }
+
+    fn source_of_head<'a>(
+        &self,
+        scores: &Scores<'a>,
+    ) -> Result<ScoreSource<'a>, Invalid> {
         let Scores { values, n_channels, height, width, kind, .. } = *scores;
         assert_eq!(n_channels, self.n_channels, "number of channels");
         assert_eq!(values.len(), n_channels * height * width, "number of scores");
@@ -127,7 +131,7 @@ impl CategoricalSums {
             return Ok(ScoreSource::Same { values, n_pixels: height * width, kind });
         }
         let resized = Resized::new(scores, [self.height, self.width], self.isa)?;
-        Ok(ScoreSource::Resized(resized))
+        Ok(ScoreSource::Resized(resized, kind.resized()))
     }
 
     /// Ends the open group, if there is one.
@@ -138,16 +142,16 @@ impl CategoricalSums {
     }
 }
 
-impl Sums for CategoricalSums {
+impl Sums for ImageSums {
     type Frame<'a> = Scores<'a>;
     type Tile<'a> = Tile<'a>;
 
-    /// Keeps the most probable class of the pass without dropout, and its probability.
+    /// Keeps the pass without dropout: the most probable class and its probability, or the values.
     ///
     /// # Panics
     /// Panics if the number of channels differs from that of the sums, or if the number of values
     /// does not match the sizes.
-    fn set_deterministic(&mut self, scores: &Scores) -> Result<(), NotFinite> {
+    fn set_deterministic(&mut self, scores: &Scores) -> Result<(), Invalid> {
         self.take(&[(scores, PassKind::Deterministic)])
     }
 
@@ -157,7 +161,7 @@ impl Sums for CategoricalSums {
     /// # Panics
     /// Panics if the number of channels differs from that of the sums, or if the number of values
     /// does not match the sizes.
-    fn add(&mut self, samples: &[Scores]) -> Result<(), NotFinite> {
+    fn add(&mut self, samples: &[Scores]) -> Result<(), Invalid> {
         let before = self.n_samples;
         self.n_samples += samples.len() as u32;
         let weights = (before + 1..).map(|n| (1.0 / f64::from(n)) as f32);
@@ -182,8 +186,11 @@ impl Sums for CategoricalSums {
     }
 
     fn merge(&mut self, mut other: Self) {
-        let layout = |sums: &Self| (sums.n_channels, sums.height, sums.width, sums.needs);
-        assert_eq!(layout(self), layout(&other), "channels, height, width and needs");
+        let layout = |sums: &Self| {
+            let size = (sums.height, sums.width);
+            (sums.family, sums.n_channels, size, sums.needs)
+        };
+        assert_eq!(layout(self), layout(&other), "family, channels, size and needs");
         if self.n_groups + other.n_groups > 0 {
             self.end_open_group();
             other.end_open_group();
@@ -286,12 +293,16 @@ impl Strip {
         );
         groups.merge_means(&mut self.mean_before, &other.mean_before);
         samples.merge_means(&mut self.mean, &other.mean);
-        samples.merge_means(&mut self.entropy, &other.entropy);
+        samples.merge_means(&mut self.within, &other.within);
         for (votes, others) in self.votes.iter_mut().zip(other.votes) {
             *votes = votes.saturating_add(others);
         }
         if self.deterministic.is_empty() {
             self.deterministic = other.deterministic;
+        }
+        if self.deterministic_values.is_empty() {
+            self.deterministic_values = other.deterministic_values;
+            self.deterministic_within = other.deterministic_within;
         }
     }
 }

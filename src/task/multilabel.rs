@@ -1,0 +1,83 @@
+//! Labels of which any number may hold together. Per image or per pixel it is the same computation.
+
+use super::{
+    ColumnKind, ColumnValue, Item, MainMetric, PredictionColumn, StopTarget, Summary,
+    Target, Task,
+};
+use crate::head::Role;
+use crate::measure::{
+    LABEL_MEASURES, LABEL_MUTUAL_INFORMATION, LABEL_PREDICTIVE_ENTROPY,
+    LABEL_PROBABILITY, image_level,
+};
+use crate::sums::Family;
+
+/// Labels of each image.
+pub const IMAGE_LABELS: Task = Task {
+    name: "multilabel",
+    summary: "labels of which any number holds, per image or per pixel",
+    family: Family::Labels,
+    roles: &[Role::LabelLogits, Role::LabelProbabilities],
+    output_axes: "[N,C]",
+    item: Item::Image,
+    target: Target::Labels,
+    measures: LABEL_MEASURES,
+    default_maps: &[],
+    overview: &LABEL_PREDICTIVE_ENTROPY,
+    prediction_columns: &[LABELS, DETERMINISTIC_PROBABILITY],
+    summaries: &[Summary::MEAN],
+    stop_targets: &[StopTarget::LabelProbability],
+    default_stop: Some(super::DefaultStop {
+        target: StopTarget::LabelProbability,
+        tolerance: 0.02,
+    }),
+    pseudo_samples: 0,
+    main_metric: MainMetric { key: "mean_auroc", title: "mean AUROC" },
+    accepts: |shape| shape.family == Family::Labels && shape.is_image_level(),
+};
+
+/// Labels of each pixel.
+pub const PIXEL_LABELS: Task = Task {
+    output_axes: "[N,C,H,W]",
+    item: Item::Pixel,
+    default_maps: &[
+        LABEL_PROBABILITY,
+        LABEL_PREDICTIVE_ENTROPY,
+        LABEL_MUTUAL_INFORMATION,
+    ],
+    prediction_columns: &[DETERMINISTIC_PROBABILITY],
+    summaries: &[Summary::MEAN, Summary::PATCH_MAX, Summary::QUANTILE_95],
+    accepts: |shape| shape.family == Family::Labels && shape.sizes.len() == 4,
+    ..IMAGE_LABELS
+};
+
+/// Probability from which on a label is predicted.
+pub const THRESHOLD: f32 = 0.5;
+
+/// Names of the predicted labels, separated by semicolons; their numbers if they have no names.
+const LABELS: PredictionColumn = PredictionColumn {
+    name: "labels",
+    kind: ColumnKind::Text,
+    per_channel: false,
+    value: |image| {
+        let mut names = Vec::new();
+        for label in 0..image.statistics.n_classes() {
+            let map = LABEL_PROBABILITY.map_of_channel(image.statistics, label);
+            if map.values.first().is_some_and(|probability| *probability >= THRESHOLD) {
+                let name = image.class_names.get(label).cloned();
+                names.push(name.unwrap_or_else(|| label.to_string()));
+            }
+        }
+        ColumnValue::Text(names.join("; "))
+    },
+};
+
+/// Mean over the items; an image has only one item if labels are per image.
+const DETERMINISTIC_PROBABILITY: PredictionColumn = PredictionColumn {
+    name: "deterministic_probability",
+    kind: ColumnKind::Number,
+    per_channel: true,
+    value: |image| {
+        let (probability, _) = image.statistics.deterministic_channel(image.channel);
+        ColumnValue::Number(image_level::mean(&image.region.crop_map(probability)))
+    },
+};

@@ -1,0 +1,108 @@
+//! Regression: one or several values per item, with the variance that the network predicts if it has
+//! a head for it. Per image or per pixel it is the same computation.
+
+use super::{
+    ColumnKind, ColumnValue, ImagePrediction, Item, MainMetric, PredictionColumn,
+    StopTarget, Summary, Target, Task,
+};
+use crate::head::Role;
+use crate::measure::{
+    ALEATORIC_STD, EPISTEMIC_STD, TOTAL_STD, Unit, VALUE, VALUE_MEASURES, image_level,
+};
+use crate::sums::Family;
+
+/// Name of the task.
+const NAME: &str = "regression";
+
+/// Values of each image.
+pub const IMAGE_REGRESSION: Task = Task {
+    name: NAME,
+    summary: "values: one or several numbers per image or per pixel",
+    family: Family::Values,
+    roles: &[Role::Mean],
+    output_axes: "[N,K]",
+    item: Item::Image,
+    target: Target::Value,
+    measures: VALUE_MEASURES,
+    default_maps: &[],
+    overview: &TOTAL_STD,
+    prediction_columns: &[
+        DETERMINISTIC_VALUE,
+        DETERMINISTIC_STD,
+        PredictionColumn {
+            name: "interval_low",
+            kind: ColumnKind::Number,
+            per_channel: true,
+            value: |image| ColumnValue::Number(interval(image, -1.0)),
+        },
+        PredictionColumn {
+            name: "interval_high",
+            kind: ColumnKind::Number,
+            per_channel: true,
+            value: |image| ColumnValue::Number(interval(image, 1.0)),
+        },
+    ],
+    summaries: &[Summary::MEAN],
+    stop_targets: &[StopTarget::Value],
+    default_stop: None,
+    pseudo_samples: 0,
+    main_metric: MainMetric { key: "rmse", title: "RMSE" },
+    accepts: |shape| shape.family == Family::Values && shape.is_image_level(),
+};
+
+/// Values of each pixel.
+pub const PIXEL_REGRESSION: Task = Task {
+    output_axes: "[N,K,H,W]",
+    item: Item::Pixel,
+    default_maps: &[VALUE, TOTAL_STD, ALEATORIC_STD, EPISTEMIC_STD],
+    prediction_columns: &[DETERMINISTIC_VALUE, DETERMINISTIC_STD],
+    summaries: &[
+        Summary::MEAN,
+        Summary { applies: is_std, ..Summary::PATCH_MAX },
+        Summary { applies: is_std, ..Summary::QUANTILE_95 },
+    ],
+    accepts: |shape| shape.family == Family::Values && shape.sizes.len() == 4,
+    ..IMAGE_REGRESSION
+};
+
+/// Mean over the items; an image has only one item if values are per image.
+const DETERMINISTIC_VALUE: PredictionColumn = PredictionColumn {
+    name: "deterministic_value",
+    kind: ColumnKind::Number,
+    per_channel: true,
+    value: |image| {
+        let (value, _) = image.statistics.deterministic_channel(image.channel);
+        ColumnValue::Number(image_level::mean(&image.region.crop_map(value)))
+    },
+};
+
+/// Root of the variance that the pass without dropout predicts: the mean over the items.
+const DETERMINISTIC_STD: PredictionColumn = PredictionColumn {
+    name: "deterministic_std",
+    kind: ColumnKind::Number,
+    per_channel: true,
+    value: |image| {
+        let (_, variance) = image.statistics.deterministic_channel(image.channel);
+        let mut std = image.region.crop_map(variance);
+        for value in &mut std.values {
+            *value = value.sqrt();
+        }
+        ColumnValue::Number(image_level::mean(&std))
+    },
+};
+
+/// Returns whether a measure is a standard deviation of the value.
+fn is_std(measure: &crate::measure::Measure) -> bool {
+    measure.unit == Unit::Target && measure.name != VALUE.name
+}
+
+/// Returns the end of the central Gaussian interval of the image's value below (`-1`) or above (`1`)
+/// it.
+fn interval(image: &ImagePrediction, side: f32) -> f32 {
+    let of_image = |measure: &crate::measure::Measure| {
+        let map = measure.map_of_channel(image.statistics, image.channel);
+        image_level::mean(&image.region.crop_map(map))
+    };
+    let quantile = super::normal_quantile(0.5 + image.interval / 2.0) as f32;
+    of_image(&VALUE) + side * quantile * of_image(&TOTAL_STD)
+}
