@@ -25,8 +25,7 @@ from torch import nn
 from models.digits.train import NOT_SYMMETRIC, load_split
 from models.export import (FIXTURES, MODELS, check_export, export_dynamo, export_legacy,
                            keep_dropout_alive, write_sidecars)
-from models.streets_depth.net import heteroscedastic_loss
-from models.streets_depth.train import fit
+from models.training import fit, heteroscedastic_loss
 
 MEAN, STD = 0.158, 0.294  # of the training pixels, 0..1
 SIDE, ENLARGED = 28, 20

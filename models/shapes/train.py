@@ -25,7 +25,7 @@ from torch import nn
 
 from models.export import (FIXTURES, MODELS, check_export, export_dynamo, export_legacy,
                            keep_dropout_alive, write_sidecars)
-from models.streets_depth.train import fit
+from models.training import fit
 
 LABELS = ["disc", "square", "triangle", "cross", "ring"]
 MEAN, STD = [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]

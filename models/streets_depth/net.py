@@ -1,7 +1,4 @@
-"""The network of depths: the U-Net of the streets with fewer weights, and depth and log variance as outputs.
-
-Reference: Kendall and Gal (2017), What uncertainties do we need in Bayesian deep learning for computer vision?
-"""
+"""The network of depths: the U-Net of the streets with fewer weights, and depth and log variance as outputs."""
 
 import torch
 from torch import nn
@@ -36,10 +33,3 @@ class JoinedDepthNet(nn.Module):
 
     def forward(self, image):
         return torch.cat(self.net(image), 1)
-
-
-def heteroscedastic_loss(mean, log_variance, target):
-    """Returns the mean of exp(-s) (d - mu)^2 / 2 + s / 2 over the targets that are not NaN."""
-    known = ~torch.isnan(target)
-    mean, log_variance, target = (part[known] for part in (mean, log_variance, target))
-    return (0.5 * torch.exp(-log_variance) * (target - mean) ** 2 + 0.5 * log_variance).mean()

@@ -22,7 +22,8 @@ from models.streets.things import ROAD
 from models.streets.train import MEAN, STD, to_input
 from models.streets_depth.draw import (FARTHEST, FIXTURES, NEAREST, draw_all, load_depth,
                                        noise_std)
-from models.streets_depth.net import DepthNet, JoinedDepthNet, heteroscedastic_loss
+from models.streets_depth.net import DepthNet, JoinedDepthNet
+from models.training import fit, heteroscedastic_loss
 
 TRAINING_STREETS, STEPS, BATCH = 1200, 2000, 8
 OUTPUTS = ("depth", "log_variance")
@@ -38,31 +39,13 @@ def batches(*parts, steps=STEPS, batch=BATCH):
                     for part in parts)
 
 
-def fit(model, loss_of, batches, steps=STEPS, rate=6e-3):
-    """Minimizes loss_of(model, *batch) and returns the model in evaluation mode."""
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-    losses = []
-    for step, batch in enumerate(batches, 1):
-        loss = loss_of(model, *batch)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-        if step % 50 == 0:
-            print(f"step {step} of {steps}: loss {np.mean(losses[-50:]):.4f}", flush=True)
-    return model.to(memory_format=torch.contiguous_format).eval()
-
-
 def train(images, depths):
     torch.manual_seed(0)
 
     def loss_of(model, image, depth):
         return heteroscedastic_loss(*model(to_input(image)), torch.from_numpy(depth)[:, None])
     model = DepthNet().to(memory_format=torch.channels_last)
-    return fit(model, loss_of, batches(images, depths))
+    return fit(model, loss_of, batches(images, depths), STEPS)
 
 
 def export(model):
