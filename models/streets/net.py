@@ -54,10 +54,13 @@ class BayesianUNet(nn.Module):
         self.up2, self.up1, self.up0 = Up(d, c, c), Up(c, b, b), Up(b, a, a)
         self.head = nn.Conv2d(a, classes, 1)
 
-    def forward(self, image):
+    def features(self, image):
         full = self.stem(image)
         half = self.down1(full)
         quarter = self.down2(half)
         eighth = self.down3(quarter)
         deep = self.up3(self.middle(eighth), eighth)
-        return self.head(self.up0(self.up1(self.up2(deep, quarter), half), full))
+        return self.up0(self.up1(self.up2(deep, quarter), half), full)
+
+    def forward(self, image):
+        return self.head(self.features(image))
