@@ -76,7 +76,56 @@ def load_weights(model, path):
 
 
 def write_sidecars(name, settings):
-    """Writes the settings as TOML beside both exports. JSON scalars and lists are valid TOML."""
-    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+    """Writes the settings beside both exports."""
     for suffix in ("", "-dynamo"):
-        (MODELS / f"{name}{suffix}.toml").write_text(text)
+        write_sidecar(name + suffix, settings)
+
+
+def write_sidecar(name, settings):
+    """Writes the settings as TOML; a dictionary becomes a table. JSON scalars and lists are valid TOML."""
+    tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
+    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()
+                   if key not in tables)
+    for table, values in tables.items():
+        text += f"\n[{table}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in values.items())
+    (MODELS / f"{name}.toml").write_text(text)
+
+
+def check_export(model, path, image, tolerance=1e-5):
+    """Fails unless ONNX Runtime agrees with PyTorch without dropout, and dropout changes the file's outputs.
+
+    The tolerance is relative to the larger of 1 and the largest absolute value of an output. ONNX Runtime's
+    optimizer removes live Dropout nodes unless this optimization is disabled.
+    """
+    import onnxruntime
+    model.eval()
+    with torch.no_grad():
+        expected = model(image)
+    keep_dropout_alive(model)
+    expected = [expected] if isinstance(expected, torch.Tensor) else list(expected)
+    wanted = sum(isinstance(m, nn.modules.dropout._DropoutNd) for m in model.modules())
+    stored = onnx.load(path)  # with the external data
+    dropouts = [node for node in stored.graph.node if node.op_type == "Dropout"]
+    if len(dropouts) != wanted:
+        raise AssertionError(f"{path}: expected {wanted} Dropout nodes, found {len(dropouts)}")
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+
+    def run(content):
+        session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], disabled_optimizers=["EliminateDropout"])
+        return session.run(None, {session.get_inputs()[0].name: image.numpy()})
+
+    first, second = (run(stored.SerializeToString()) for _ in range(2))
+    if any((a == b).all() for a, b in zip(first, second)):
+        raise AssertionError(f"{path}: dropout does not change every output")
+    for node in dropouts:
+        del node.input[2]  # without `training_mode`, the operator passes its input on
+    differences = []
+    for found, tensor in zip(run(stored.SerializeToString()), expected, strict=True):
+        scale = max(1.0, tensor.abs().max().item())
+        differences.append((torch.from_numpy(found) - tensor).abs().max().item() / scale)
+    if not max(differences) <= tolerance:
+        raise AssertionError(f"{path}: differs from PyTorch by {differences}")
+    print(f"{path.name}: {wanted} live Dropout nodes, differs from PyTorch by {max(differences):.1e}")

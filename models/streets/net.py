@@ -42,21 +42,25 @@ class Up(nn.Module):
 class BayesianUNet(nn.Module):
     """Computes logits [N, classes, H, W] from [N, 3, H, W]."""
 
-    def __init__(self, classes):
+    def __init__(self, classes, channels=CHANNELS, middle_dropout=MIDDLE_DROPOUT,
+                 deep_dropout=DEEP_DROPOUT):
         super().__init__()
-        a, b, c, d, e = CHANNELS
+        a, b, c, d, e = channels
         self.stem = nn.Sequential(*convolution(3, a))
         self.down1, self.down2 = Down(a, b), Down(b, c)
-        self.down3 = Down(c, d, DEEP_DROPOUT)
-        self.middle = Down(d, e, MIDDLE_DROPOUT)
-        self.up3 = Up(e, d, d, DEEP_DROPOUT)
+        self.down3 = Down(c, d, deep_dropout)
+        self.middle = Down(d, e, middle_dropout)
+        self.up3 = Up(e, d, d, deep_dropout)
         self.up2, self.up1, self.up0 = Up(d, c, c), Up(c, b, b), Up(b, a, a)
         self.head = nn.Conv2d(a, classes, 1)
 
-    def forward(self, image):
+    def features(self, image):
         full = self.stem(image)
         half = self.down1(full)
         quarter = self.down2(half)
         eighth = self.down3(quarter)
         deep = self.up3(self.middle(eighth), eighth)
-        return self.head(self.up0(self.up1(self.up2(deep, quarter), half), full))
+        return self.up0(self.up1(self.up2(deep, quarter), half), full)
+
+    def forward(self, image):
+        return self.head(self.features(image))

@@ -42,6 +42,17 @@ class Street:
     crossing: tuple
 
 
+@dataclass
+class Mount:
+    """A camera that is fixed to the car: pixels, focal length in widths of the picture, height in meters, pitch."""
+
+    width: int
+    height: int
+    focal: float
+    above_ground: float
+    pitch: float
+
+
 def choose_street(random):
     road = random.uniform(3.4, 5.8)
     pavement = road + random.uniform(2.0, 3.6)
@@ -200,12 +211,25 @@ def draw_scene(seed, strange=None):
 
     With `strange` = k it contains the k-th thing of strange.THINGS, with the label 255.
     """
+    image, label, _ = draw_scene_with_depth(seed, strange)
+    return image, label
+
+
+def draw_scene_with_depth(seed, strange=None, mount=None):
+    """Returns image and labels of a street, and the distance along the optical axis in meters (float32 [H, W]).
+
+    The distance of the sky is SKY_DEPTH. Without a mount, each street has a camera of its own.
+    """
     random = np.random.default_rng(seed)
     light, street, noise = choose_light(random), choose_street(random), Noise(random)
-    eye = (random.uniform(-0.4, 0.55) * street.road, random.uniform(1.35, 2.3), 0)
-    buffer = Buffer(WIDTH * OVERSAMPLE, HEIGHT * OVERSAMPLE,
-                    WIDTH * OVERSAMPLE * random.uniform(0.68, 0.9), eye,
-                    random.uniform(-0.05, 0.06), random.normal(0, 0.07))
+    aside, above_ground = random.uniform(-0.4, 0.55) * street.road, random.uniform(1.35, 2.3)
+    chosen = Mount(WIDTH, HEIGHT, random.uniform(0.68, 0.9), above_ground,
+                   random.uniform(-0.05, 0.06))
+    mount = mount or chosen
+    eye = (aside, mount.above_ground, 0)
+    width = mount.width * OVERSAMPLE
+    buffer = Buffer(width, mount.height * OVERSAMPLE, width * mount.focal, eye, mount.pitch,
+                    random.normal(0, 0.07))
     paint_sky(buffer, light, noise, random)
     paint_ground(buffer, street, noise, random)
     add_sides(buffer, street, light, random, noise)
@@ -227,7 +251,8 @@ def draw_scene(seed, strange=None):
     color = color * clear + haze * (1 - clear)
     image = develop(downsample(color, OVERSAMPLE), downsample(buffer.glow * clear, OVERSAMPLE),
                     light, random)
-    return image, buffer.label[::OVERSAMPLE, ::OVERSAMPLE].copy()
+    label, depth = (part[::OVERSAMPLE, ::OVERSAMPLE].copy() for part in (buffer.label, buffer.depth))
+    return image, label, depth
 
 
 def colored(label):
