@@ -24,5 +24,6 @@ pages! {
     sidecar: "sidecar.md",
     sites: "sites.md",
     speed: "speed.md",
+    tasks: "tasks.md",
     thresholds: "thresholds.md",
 }

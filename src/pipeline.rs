@@ -13,6 +13,7 @@ mod job;
 mod memory_budget;
 mod observe;
 mod open;
+#[cfg(feature = "report")]
 mod page_files;
 mod record;
 mod resume;

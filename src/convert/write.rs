@@ -53,7 +53,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
 /// [`PendingFile::finish`] moves them to the target.
 #[derive(Debug)]
 pub(super) struct PendingFile {
-    folder: tempfile::TempDir,
+    folder: ScratchFolder,
     file: PathBuf,
     /// The data file to be moved: from, to.
     data: Option<(PathBuf, PathBuf)>,
@@ -73,10 +73,8 @@ impl PendingFile {
         };
         let failed = |source| Error::write(target, source);
         fs::create_dir_all(parent).map_err(failed)?;
-        let mut builder = tempfile::Builder::new();
-        let folder = builder.prefix(".mcdrop-").suffix(".part").tempdir_in(parent);
-        let folder = folder.map_err(failed)?;
-        let file = folder.path().join(target.file_name().unwrap_or_default());
+        let folder = ScratchFolder::create_in(parent).map_err(failed)?;
+        let file = folder.0.join(target.file_name().unwrap_or_default());
         let mut pending = Self { folder, file, data: None };
         if !model.external.is_empty() {
             pending.put_data(model, &mut messages, target, overwrite)?;
@@ -107,7 +105,7 @@ impl PendingFile {
                 Error::setting("output", message).with_hint("choose another name")
             );
         };
-        let from = self.folder.path().join(name);
+        let from = self.folder.0.join(name);
         let mut copy = File::create_new(&from).map_err(failed)?;
         for (offset, path) in model.external.merge(messages, name) {
             let mut part = File::open(path).map_err(|error| Error::read(path, error))?;
@@ -139,6 +137,37 @@ impl PendingFile {
         }
         moved(&self.file, target)?;
         Ok(self.data.map(|(_, to)| to))
+    }
+}
+
+/// A new folder that is deleted with everything in it.
+#[derive(Debug)]
+struct ScratchFolder(PathBuf);
+
+/// Largest number of names that are tried for a folder.
+const MOST_NAMES: u32 = 1000;
+
+impl ScratchFolder {
+    /// Creates a folder with a name that is not taken.
+    fn create_in(parent: &Path) -> io::Result<Self> {
+        let process = std::process::id();
+        let mut names = (0..MOST_NAMES).map(|n| format!(".mcdrop-{process}-{n}.part"));
+        loop {
+            let name = names.next().ok_or(io::ErrorKind::AlreadyExists)?;
+            let path = parent.join(name);
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for ScratchFolder {
+    fn drop(&mut self) {
+        // A folder that cannot be deleted has a name that tells what it is.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Files that the page of a folder (`report.html`) loads: pictures, and values of maps.
 //!
 //! A page that is opened from disk can neither fetch a file nor read the pixels of a picture.
-//! Therefore values are scripts, one per image, which are loaded when they are shown ([`data`]).
+//! Therefore values are scripts, one per image, which are loaded when they are shown (`data`).
 //! Pictures are copies, so that the folder can be moved and shared ([`preview`]).
 
+#[cfg(feature = "report")]
 pub mod data;
 mod page_folder;
 pub mod preview;

@@ -89,6 +89,10 @@ pub(super) fn options_of_task(
         let message = format!("policies decide about classes, not about `task = {task}`");
         return Err(Error::setting("policy", message).with_hint("leave `policy` out"));
     }
+    if options.report && !cfg!(feature = "report") {
+        return Err(Error::setting("report", "the page is a feature that was left out")
+            .with_hint("build mcdrop with the feature `report`"));
+    }
     if task.target != Target::Class && options.report {
         let message = format!("there is no page for `task = {task}`");
         return Err(Error::setting("report", message)

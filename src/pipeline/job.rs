@@ -175,6 +175,7 @@ impl OutputOptions {
     }
 
     /// Returns what the page shows: the quantities with a map, and the overview.
+    #[cfg(feature = "report")]
     pub(super) fn quantities_of_page(&self, task: &ModelTask) -> Vec<Quantity> {
         let maps = task.quantities(&self.map_measures(task.task));
         let overview = task.overview();

@@ -130,6 +130,7 @@ impl Writer<'_> {
         if self.task.has_maps() {
             self.write_maps(&result)?;
         }
+        #[cfg(feature = "report")]
         if self.options.report {
             self.write_page_files(&result)?;
         }

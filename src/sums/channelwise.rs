@@ -104,9 +104,9 @@ fn to_value<const W: usize>(
     let square = unit.scale * unit.scale;
     let mut is_valid = true;
     for spread in spread.iter_mut() {
+        *spread = (*spread + unit.noise_variance) * square;
         // A negative variance or standard deviation is NaN here.
         is_valid &= *spread < f32::INFINITY;
-        *spread = (*spread + unit.noise_variance) * square;
     }
     if is_valid {
         return None;

@@ -3,6 +3,7 @@ use super::*;
 use crate::random::squares32;
 use crate::simd::Isa;
 
+mod channelwise;
 mod merging;
 mod oracle;
 mod scores;
