@@ -11,7 +11,7 @@ use super::dropout::{Tables, dropout};
 use super::keys::{BatchTensors, GraphInputs, KeyTensors};
 use super::*;
 use crate::graph::{
-    ActiveSite, Mask, ScoresOption, SiteAxis, SiteOptions, StochasticNode,
+    ActiveSite, HeadOptions, Mask, ScoresOption, SiteAxis, SiteOptions, StochasticNode,
 };
 use crate::onnx::ElementType::F32;
 use crate::onnx::build::{NodeBuilder, UniqueNames};

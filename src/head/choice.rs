@@ -186,6 +186,7 @@ fn parse_channels(text: &str) -> Result<Range<usize>, String> {
 const SPREAD_NAMES: &[(&str, SpreadForm)] = &[
     ("log_laplace_scale", SpreadForm::LogLaplaceScale),
     ("laplace_scale", SpreadForm::LaplaceScale),
+    ("log_variance", SpreadForm::LogVariance),
     ("log_var", SpreadForm::LogVariance),
     ("logvar", SpreadForm::LogVariance),
     ("log_sigma", SpreadForm::LogStd),

@@ -272,7 +272,10 @@ fn names_are_unique_and_find_their_measure() {
             Measure::by_name(measure.name).map(|m| m.summary),
             Some(measure.summary)
         );
-        assert!(["nat", "1"].contains(&measure.unit) && !measure.reference.is_empty());
+        assert!(
+            [Unit::Nat, Unit::One].contains(&measure.unit)
+                && !measure.reference.is_empty()
+        );
     }
     assert!(Measure::by_name("uncertainty").is_none());
 }
@@ -290,6 +293,8 @@ fn a_measure_without_its_sums_is_refused() {
         width: 1,
         kind,
         coordinates,
+        spread: None,
+        units: &[],
     };
     reduction.add(&[scores]).unwrap();
     MUTUAL_INFORMATION.map(&reduction.finish());

@@ -9,6 +9,7 @@ use crate::cost::costs;
 use crate::error::{Error, Result};
 use crate::graph::Warning;
 use crate::input::{ImageFile, Preprocessing, hexadecimal};
+use crate::output::format::Format;
 use crate::record::{
     FileHash, ImageCounts, InputFolder, ModelRecord, MultiplyAdds, OutputRecord,
     PreprocessingSetting, RunRecord, RuntimeRecord, SamplingRecord, SiteRecord,
@@ -167,7 +168,11 @@ fn output(
         prediction: options.prediction,
         overlay: options.overlay,
         formats: options.formats.iter().map(|f| f.name.to_owned()).collect(),
-        reading: options.formats.iter().map(|f| (f.name, f.reading.to_owned())).collect(),
+        reading: options
+            .formats
+            .iter()
+            .map(|format| (format.name, reading(format, is_regression)))
+            .collect(),
         map_size: options.map_size,
         bounds: scaled
             .iter()
@@ -184,6 +189,16 @@ fn output(
             .map_err(|error| Error::runtime("recording the policy", error.to_string()))?,
         report: options.report,
     })
+}
+
+/// Returns the formula from pixels of a format to values. Scales of a regression may start at another
+/// value than 0.
+fn reading(format: &Format, is_regression: bool) -> String {
+    if !is_regression {
+        return format.reading.to_owned();
+    }
+    let from_low = "low = lower_bound or 0: value = low + (bound - low) *";
+    format.reading.replace("value = bound *", from_low)
 }
 
 /// Returns what is predicted one by one, where the name of the task does not tell.

@@ -1,16 +1,18 @@
 //! Scales of pictures: fixed for measures with a bound; else chosen once for a run, by the user or
 //! from a few of its images.
 
+use std::collections::HashMap;
+
 use super::images;
 use super::job::Job;
 use super::open::FirstImage;
 use crate::error::Result;
 use crate::input::{ImageFile, Preprocessing};
-use crate::measure::{Range, TOTAL_STD, Unit, VALUE};
+use crate::measure::{Measure, Range};
 use crate::output::heat_map::Scale;
 use crate::sampling::Sampler;
 use crate::task::{ModelTask, Quantity, ValueRange};
-use crate::tensor::{Map, Region};
+use crate::tensor::Region;
 
 /// Largest number of images that scales are chosen from.
 const MOST_IMAGES: usize = 16;
@@ -24,35 +26,21 @@ const ABOVE: f64 = 0.001;
 /// The scales of measures without a bound.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scales {
-    /// For each target, the range of the values and the largest standard deviation.
-    targets: Vec<TargetScale>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct TargetScale {
-    values: ValueRange,
-    std: f64,
+    /// For each target, the scale of each measure by name.
+    targets: Vec<HashMap<&'static str, Scale>>,
 }
 
 impl Scales {
     /// Returns the scale of a quantity.
     pub(super) fn of(&self, quantity: &Quantity, n_classes: usize) -> Scale {
         let measure = quantity.measure;
-        let target = quantity.channel.and_then(|channel| self.targets.get(channel));
-        match (measure.range, target) {
-            (Range::Fixed(bound), _) => {
-                let channels = if quantity.channel.is_some() { 1 } else { n_classes };
-                Scale::up_to(bound(channels))
-            }
-            (Range::Any, Some(target)) => {
-                Scale { low: target.values.low as f32, high: target.values.high as f32 }
-            }
-            (Range::Unbounded, Some(target)) if measure.unit == Unit::SquaredTarget => {
-                Scale::up_to((target.std * target.std) as f32)
-            }
-            (Range::Unbounded, Some(target)) => Scale::up_to(target.std as f32),
-            (Range::Any | Range::Unbounded, None) => Scale::up_to(f32::INFINITY),
+        if let Range::Fixed(bound) = measure.range {
+            let channels = if quantity.channel.is_some() { 1 } else { n_classes };
+            return Scale::up_to(bound(channels));
         }
+        let target = quantity.channel.and_then(|channel| self.targets.get(channel));
+        let scale = target.and_then(|scales| scales.get(measure.name));
+        scale.copied().unwrap_or(Scale::up_to(f32::INFINITY))
     }
 
     /// Chooses the scales of a run: those of the user, else from up to 16 images that are spread
@@ -66,10 +54,13 @@ impl Scales {
         job: &Job,
         (preprocessing, first): (&Preprocessing, &FirstImage),
     ) -> Result<Self> {
-        if !job.output.needs_scales(task.task) || !has_unbounded(task) {
+        let measures: Vec<&'static Measure> =
+            task.task.measures.iter().filter(|one| !is_bounded(one)).collect();
+        if !job.output.needs_scales(task.task) || measures.is_empty() {
             return Ok(Self::default());
         }
-        let mut looks = vec![Look::default(); task.channels.len()];
+        let n_looks = task.channels.len() * measures.len();
+        let mut looks: Vec<Vec<f32>> = vec![Vec::new(); n_looks];
         for index in spread_over(job.images.len()) {
             let loaded = if index == first.index {
                 Ok((first.loaded.input.clone(), first.loaded.decoded.mask_key()))
@@ -85,49 +76,39 @@ impl Scales {
             let Ok(statistics) = sampler.sample_few(input, key, SAMPLES) else {
                 continue;
             };
-            for (channel, look) in looks.iter_mut().enumerate() {
-                let of = |measure: &crate::measure::Measure| {
-                    region.crop_map(measure.map_of_channel(&statistics, channel))
-                };
-                look.values.extend(finite(of(&VALUE)));
-                look.stds.extend(finite(of(&TOTAL_STD)));
+            for (i, look) in looks.iter_mut().enumerate() {
+                let (channel, measure) =
+                    (i / measures.len(), measures[i % measures.len()]);
+                let map = region.crop_map(measure.map_of_channel(&statistics, channel));
+                look.extend(map.values.into_iter().filter(|value| value.is_finite()));
             }
         }
-        let targets = looks.into_iter().map(|look| look.scale(job.output.value_range));
-        Ok(Self { targets: targets.collect() })
+        let scales = looks.chunks_mut(measures.len()).map(|looks| {
+            let scales = measures.iter().zip(looks).map(|(measure, look)| {
+                (measure.name, scale_of(measure, look, job.output.value_range))
+            });
+            scales.collect()
+        });
+        Ok(Self { targets: scales.collect() })
     }
 }
 
-/// Values of the images that scales are chosen from.
-#[derive(Debug, Clone, Default)]
-struct Look {
-    values: Vec<f32>,
-    stds: Vec<f32>,
-}
-
-impl Look {
-    fn scale(mut self, chosen: Option<ValueRange>) -> TargetScale {
-        let values = chosen.unwrap_or_else(|| {
-            let (low, high) = (
-                quantile(&mut self.values, ABOVE),
-                quantile(&mut self.values, 1.0 - ABOVE),
-            );
+/// Returns the scale that shows nearly all of these values of a measure.
+fn scale_of(measure: &Measure, values: &mut [f32], chosen: Option<ValueRange>) -> Scale {
+    if let Range::Any = measure.range {
+        let range = chosen.unwrap_or_else(|| {
+            let (low, high) = (quantile(values, ABOVE), quantile(values, 1.0 - ABOVE));
             rounded_outward(low, high)
         });
-        let std = round_up(quantile(&mut self.stds, 1.0 - ABOVE));
-        // Without any uncertainty, the pictures are dark on any scale.
-        let std = if std > 0.0 { std } else { (values.high - values.low) / 10.0 };
-        TargetScale { values, std }
+        return Scale { low: range.low as f32, high: range.high as f32 };
     }
+    let high = round_up(quantile(values, 1.0 - ABOVE));
+    // Without any uncertainty, the pictures are dark on any scale.
+    Scale::up_to(if high > 0.0 { high as f32 } else { 1.0 })
 }
 
-fn has_unbounded(task: &ModelTask) -> bool {
-    let mut measures = task.task.measures.iter();
-    measures.any(|measure| matches!(measure.range, Range::Any | Range::Unbounded))
-}
-
-fn finite(map: Map) -> impl Iterator<Item = f32> {
-    map.values.into_iter().filter(|value| value.is_finite())
+fn is_bounded(measure: &Measure) -> bool {
+    matches!(measure.range, Range::Fixed(_))
 }
 
 /// Returns up to [`MOST_IMAGES`] indices, evenly spread over the list.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::measure::MARGIN;
-use crate::task::{CLASSIFICATION, ColumnValue};
+use crate::task::{CLASSIFICATION, ColumnValue, ModelTask};
 
 fn record() -> RunRecord {
     RunRecord {
@@ -108,7 +108,7 @@ fn an_image_is_found_below_its_folder() {
 
 fn classified() -> (Columns, ImageRecord) {
     let columns = Columns::new(
-        &CLASSIFICATION,
+        &ModelTask::of_classes(&CLASSIFICATION),
         &[&MARGIN],
         [Column::PredictionSet, Column::Decision],
     );

@@ -42,9 +42,8 @@ fn at(statistics: &Statistics, channel: usize, pixel: usize) -> [f64; 3] {
         },
         |tile, out| out.copy_from_slice(tile.within()),
     ];
-    kernels.map(|kernel| {
-        f64::from(statistics.map_of_channel(channel, kernel).values[pixel])
-    })
+    kernels
+        .map(|kernel| f64::from(statistics.map_of_channel(channel, kernel).values[pixel]))
 }
 
 /// The variance that a head means, in f64.
@@ -88,7 +87,8 @@ fn values_and_their_variances_agree_with_sums_in_f64() {
                 let unit = units[channel];
                 let (scale, offset) = (f64::from(unit.scale), f64::from(unit.offset));
                 let index = channel * n_pixels + pixel;
-                let value = |p: &(Vec<f32>, Vec<f32>)| f64::from(p.0[index]) * scale + offset;
+                let value =
+                    |p: &(Vec<f32>, Vec<f32>)| f64::from(p.0[index]) * scale + offset;
                 let n = all.len() as f64;
                 let mean = all.iter().map(value).sum::<f64>() / n;
                 let epistemic =
@@ -99,9 +99,13 @@ fn values_and_their_variances_agree_with_sums_in_f64() {
                 };
                 let aleatoric = all.iter().map(of).sum::<f64>() / n;
                 let found = at(&statistics, channel, pixel);
-                for (found, exact) in found.into_iter().zip([mean, epistemic, aleatoric]) {
+                for (found, exact) in found.into_iter().zip([mean, epistemic, aleatoric])
+                {
                     let unit = exact.abs().max(1.0);
-                    assert!((found - exact).abs() < 3e-6 * unit, "{form:?} {found} {exact}");
+                    assert!(
+                        (found - exact).abs() < 3e-6 * unit,
+                        "{form:?} {found} {exact}"
+                    );
                 }
             }
         }
@@ -110,9 +114,8 @@ fn values_and_their_variances_agree_with_sums_in_f64() {
 
 #[test]
 fn labels_agree_with_sums_in_f64_where_they_are_nearly_certain_too() {
-    let all: Vec<_> = (0..5)
-        .map(|sample| logits(N * SIZE[0] * SIZE[1], sample, 12.0))
-        .collect();
+    let all: Vec<_> =
+        (0..5).map(|sample| logits(N * SIZE[0] * SIZE[1], sample, 12.0)).collect();
     let frames: Vec<_> =
         all.iter().map(|x| scores(x, N, SIZE, ScoreKind::LabelLogits)).collect();
     let statistics = sums_of(Family::Labels, &frames).finish();
@@ -144,7 +147,8 @@ fn probabilities_of_labels_are_those_of_their_logits() {
     let of = |values: &[f32], kind| {
         sums_of(Family::Labels, &[scores(values, N, SIZE, kind)]).finish()
     };
-    let (a, b) = (of(&logits, ScoreKind::LabelLogits), of(&p, ScoreKind::LabelProbabilities));
+    let (a, b) =
+        (of(&logits, ScoreKind::LabelLogits), of(&p, ScoreKind::LabelProbabilities));
     for pixel in 0..SIZE[0] * SIZE[1] {
         for (a, b) in at(&a, 1, pixel).into_iter().zip(at(&b, 1, pixel)) {
             assert!((a - b).abs() < 2e-6, "{a} {b}");

@@ -80,7 +80,7 @@ fn probabilities(channels: &[f64], kind: ScoreKind) -> Vec<f64> {
             let largest = channels.iter().copied().fold(f64::MIN, f64::max);
             channels.iter().map(|x| (x - largest).exp()).collect()
         }
-        (_, ScoreKind::Probabilities) => channels.to_vec(),
+        _ => channels.to_vec(),
     };
     let sum: f64 = scores.iter().sum();
     scores.iter().map(|x| x / sum).collect()

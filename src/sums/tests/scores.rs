@@ -135,7 +135,7 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
             let mut reduction =
                 ImageSums::new(3, to[0], to[1], Needs::ALL, Isa::detect());
             let error = reduction.add(&[scores(&values, 3, size, kind)]).unwrap_err();
-            assert_eq!((error.pixel, error.class), (777 + i, 2), "{kind:?} {to:?}");
+            assert_eq!((error.pixel, error.channel), (777 + i, 2), "{kind:?} {to:?}");
         }
         let impossible = match kind {
             ScoreKind::Logits => f32::NEG_INFINITY,
@@ -149,7 +149,7 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
         let mut reduction = ImageSums::new(3, to[0], to[1], Needs::ALL, Isa::detect());
         let error =
             reduction.set_deterministic(&scores(&values, 3, size, kind)).unwrap_err();
-        assert_eq!((error.pixel, error.class), (5, 0), "{kind:?} {to:?}");
+        assert_eq!((error.pixel, error.channel), (5, 0), "{kind:?} {to:?}");
     }
 }
 
