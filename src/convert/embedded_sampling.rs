@@ -5,7 +5,7 @@ mod assemble;
 use std::path::Path;
 
 use super::check::tolerance;
-use super::{ConvertOptions, checked_size, write};
+use super::{ConvertOptions, MaskSource, checked_size, write};
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::{Geometry, NetworkInput};
@@ -59,6 +59,11 @@ pub fn export_with_embedded_sampling(
     target: &Path,
 ) -> Result<EmbeddedSampling> {
     let conversion = &options.conversion;
+    if conversion.masks == MaskSource::Inputs {
+        let message = "a model with embedded sampling draws its masks itself";
+        return Err(Error::setting("masks", message)
+            .with_hint("leave out `samples` or use `masks = drawn`"));
+    }
     write::refuse_target(plan.model(), target, conversion.overwrite)?;
     let size = checked_size(&plan, conversion)?;
     let sampling = SamplingOptions {
