@@ -33,9 +33,9 @@ all; -1 is the pass without dropout), and two optional ones, 0 by default: seed 
 masks are those of `mcdrop predict --masks shared`, bit by bit. In a runtime that computes 64-bit
 integers in another way, such as OpenVINO, all outputs are NaN.
 
-With `--masks inputs` the file draws nothing, works in every runtime, and has one new input for each
-dropout: mask/NODE (uint8), 1 for a unit that is kept, 0 for one that is dropped, 2 for the pass without
-dropout. Kept units are multiplied by 1 / (1 - ratio) in the file.
+With `--masks inputs` the file draws nothing, which OpenVINO can run as well. It has one new input for
+each dropout: mask/NODE (uint8), 1 for a unit that is kept, 0 for one that is dropped, 2 for the pass
+without dropout. Kept units are multiplied by 1 / (1 - ratio) in the file.
 
 For each dropout the file has a node mcdrop/NODE, which no optimizer of ONNX Runtime removes; the entry
 \"mcdrop\" of its metadata lists all of them as JSON, with unit, ratio, and the name and shape of a mask

@@ -20,8 +20,6 @@ use crate::onnx::{ElementType, captured_names, proto, typed};
 use crate::random::Draws;
 use crate::sampling::ProbedModel;
 
-/// The first operator set that can shift integers.
-pub(super) const FIRST_OPSET: i64 = 11;
 /// The first version of the format in which initializers need not be inputs.
 const FIRST_IR: i64 = 4;
 

@@ -4,11 +4,11 @@
 //! pass without dropout is a value of the mask, and any other byte makes its unit NaN.
 
 use super::ConvertOptions;
-use super::assemble::FIRST_OPSET;
 use super::conversion::Conversion;
 use super::converted::{Converted, ConvertedMask};
 use super::draw_location::{DrawLocation, draw_number};
 use super::dropout::{UnitValues, apply};
+use super::generator::FIRST_OPSET;
 use crate::error::{Error, Result};
 use crate::graph::{ActiveSite, Mask, Plan, SiteAxis, StochasticNode};
 use crate::onnx::ElementType::{Bool, I32, U8};

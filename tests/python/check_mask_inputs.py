@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+onnxruntime.set_default_logger_severity(3)
 ROOT = Path(__file__).resolve().parents[2]
 # Images are counted by axis 0; by axis 1; by windows of which each image has several.
 MODELS = {

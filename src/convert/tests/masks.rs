@@ -96,7 +96,8 @@ fn a_file_with_given_masks_is_the_model_with_the_same_factors() {
             shape[site["row_axis"].as_u64().unwrap() as usize] *= images as usize;
             let bytes = bytes(shape.iter().product(), number as u64, 3);
             let scale = crate::random::keep_scale(site["ratio"].as_f64().unwrap() as f32);
-            assert_eq!(site["values"][0].as_f64().unwrap() as f32, scale);
+            let described = site["values"][0].as_f64().unwrap() as f32;
+            assert_eq!(described.to_bits(), scale.to_bits());
             let factor = |&byte: &u8| [0.0, scale, 1.0][usize::from(byte)];
             let values = bytes.iter().map(factor).collect();
             let output = site["output"].as_str().unwrap();
@@ -168,6 +169,34 @@ fn numbers_without_a_meaning_make_scores_nan_and_nothing_else() {
             scores.iter().all(|score| score.is_nan() == is_nan),
             "{byte}: {scores:?}"
         );
+    }
+}
+
+#[test]
+fn alpha_dropout_has_an_input_and_a_node_that_cannot_have_one_is_named() {
+    let options = ConvertOptions { size: (8, 8), ..options_with_masks() };
+    let attempt = |name: &str| {
+        let path = fixture("fixtures/exports").join(name);
+        let plan = plan(&path, &SiteOptions::default());
+        let nodes: Vec<String> =
+            plan.sites().iter().map(|site| site.node.clone()).collect();
+        (nodes, converted(plan, &options))
+    };
+    for name in ["alpha-dynamo.onnx", "feature-alpha-dynamo.onnx"] {
+        let made = attempt(name).1.unwrap().made;
+        assert!(made.checked.difference < 1e-5, "{name}: {made:?}");
+    }
+    for (name, reason) in [
+        ("gaussian-dynamo.onnx", "it draws numbers other than 0 and 1"),
+        ("drop-block-legacy-17.onnx", "it draws numbers other than 0 and 1"),
+        ("loop-legacy-17.onnx", "it is inside of a subgraph"),
+    ] {
+        let (nodes, result) = attempt(name);
+        let error = result.map(|made| made.made).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(reason), "{name}: {text}");
+        assert!(nodes.iter().any(|node| text.contains(node.as_str())), "{name}: {text}");
+        assert!(error.hint().unwrap().contains("`masks = drawn`"), "{name}");
     }
 }
 
