@@ -94,6 +94,7 @@ $(PYTHON_STAMP): .config/python-checks.txt
 
 check-python: build python-checks ## Check converted models in Python (fetches wheels pinned by hash)
 	PYTHONPATH=.python $(PYTHON) tests/python/check_converted.py $(MCDROP)
+	PYTHONPATH=.python $(PYTHON) tests/python/check_mask_inputs.py $(MCDROP)
 
 readme-pictures: build ## Take the pictures of the page for the README (needs Chromium)
 	$(MCDROP) predict models/streets.onnx fixtures/streets/images -o target/readme --overwrite \

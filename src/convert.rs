@@ -3,8 +3,9 @@
 //!
 //! Each draw is replaced by integer operators that compute the masks of
 //! [`random`](crate::random) bit by bit from three inputs: the sample of each image of the run
-//! (-1 for the deterministic pass), a seed and image keys. The last two may be left out. Before the
-//! file is written, it is run at every optimization level and compared with the sampler.
+//! (-1 for the deterministic pass), a seed and image keys. The last two may be left out. Instead,
+//! masks can be inputs ([`MaskSource`]). Before the file is written, it is run at every optimization
+//! level and compared with the sampler.
 
 mod assemble;
 mod check;
@@ -31,6 +32,7 @@ pub use check::CheckResult;
 pub use embedded_sampling::{
     EmbeddedSampling, EmbeddedSamplingOptions, export_with_embedded_sampling,
 };
+pub use mask_inputs::MaskSource;
 
 use check::ConversionCheck;
 
@@ -47,6 +49,8 @@ use converted::Converted;
 /// Options of a conversion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConvertOptions {
+    /// Origin of the masks.
+    pub masks: MaskSource,
     /// The scheme that masks are drawn by.
     pub draws: Draws,
     /// Height and width of the noise images that the result is checked with, if the model does not
@@ -63,6 +67,7 @@ pub struct ConvertOptions {
 impl Default for ConvertOptions {
     fn default() -> Self {
         Self {
+            masks: MaskSource::default(),
             draws: Draws::Stratified,
             size: (224, 224),
             verify: false,
@@ -79,7 +84,7 @@ pub struct ConversionSummary {
     pub nodes: Vec<String>,
     /// Names of the inputs that were added.
     pub inputs: Vec<String>,
-    /// The masks are inputs, because the operator set is too old to draw them.
+    /// The masks are inputs: by choice, or because the operator set is too old to draw them.
     pub masks_are_inputs: bool,
     /// Reason why a run takes only one image; `None` if it takes any number.
     pub single_image_reason: Option<String>,
@@ -113,7 +118,7 @@ pub fn convert(
     };
     let mut sampler = Sampler::open(plan.unprobed(), runtime, sampling, size)?;
     let threads = options.threads;
-    if sampler.plan().model().opset() < assemble::FIRST_OPSET {
+    if mask_inputs::are_needed(sampler.plan(), options) {
         mask_inputs::check_supported(sampler.plan())?;
     }
     let mut made = make(sampler.model(), options, false, target)?;
@@ -170,7 +175,7 @@ fn make(
     single_image: bool,
     target: &Path,
 ) -> Result<(write::PendingFile, Converted)> {
-    let (model, entry) = assemble::assemble(probed, options.draws, single_image);
+    let (model, entry) = assemble::assemble(probed, options, single_image)?;
     let source = probed.plan().model();
     let pending = write::PendingFile::write(source, model, target, options.overwrite)?;
     Ok((pending, entry))

@@ -77,15 +77,26 @@ fn sites_are_chosen_as_in_predict_and_more_is_checked_where_asked() {
 }
 
 #[test]
-fn converted_files_are_alive_in_the_onnx_runtime_of_python() {
+fn masks_become_inputs_on_request() {
+    let folder = folder("models/digits.onnx");
+    let typed = ["convert", "model.onnx", "-o", "live.onnx", "--masks", "inputs"];
+    let (code, said) = mcdrop(folder.path(), &typed);
+    assert_eq!(code, 0, "{said}");
+    let inputs =
+        "inputs mask//features/features.7/Dropout, mask//classifier/classifier.3/Dropout";
+    assert!(said.contains(inputs) && !said.contains("warning"), "{said}");
+}
+
+/// Runs a script of `tests/python` with the program and arguments.
+fn run_python(script: &str, arguments: &[&str]) {
     let wheels = fixture::path(".python");
     if !wheels.join(".checks").exists() {
         return skip("needs `make python-checks`");
     }
     let mut python = Process::new("python3");
     python.env("PYTHONPATH", wheels);
-    python.arg(fixture::path("tests/python/check_converted.py"));
-    python.args([env!("CARGO_BIN_EXE_mcdrop"), "digits.onnx", "streets.onnx"]);
+    python.arg(fixture::path("tests/python").join(script));
+    python.arg(env!("CARGO_BIN_EXE_mcdrop")).args(arguments);
     match python.output() {
         Err(error) => skip(&format!("needs Python: {error}")),
         Ok(output) => {
@@ -94,4 +105,14 @@ fn converted_files_are_alive_in_the_onnx_runtime_of_python() {
             assert!(output.status.success(), "{text}{errors}");
         }
     }
+}
+
+#[test]
+fn converted_files_are_alive_in_the_onnx_runtime_of_python() {
+    run_python("check_converted.py", &["digits.onnx", "streets.onnx"]);
+}
+
+#[test]
+fn python_code_of_the_documentation_draws_the_masks_of_mcdrop() {
+    run_python("check_mask_inputs.py", &[]);
 }

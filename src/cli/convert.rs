@@ -1,4 +1,4 @@
-//! `mcdrop convert`: writes a model that draws its masks itself.
+//! `mcdrop convert`: writes a model that draws its masks itself, or takes them as inputs.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,13 @@ use clap::{Args, ValueEnum};
 use super::names::{self, List};
 use super::sites::ModelArguments;
 use super::{End, terminal};
-use crate::convert::{self, ConversionSummary, ConvertOptions, EmbeddedSamplingOptions};
-use crate::error::Result;
+use crate::convert::{
+    self, ConversionSummary, ConvertOptions, EmbeddedSamplingOptions, MaskSource,
+};
+use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::preprocessing::check_problem_type;
-use crate::measure::Measure;
+use crate::measure::{MEASURES, Measure};
 use crate::onnx::{Model, find_model};
 use crate::random::Draws;
 use crate::runtime::Runtime;
@@ -21,18 +23,23 @@ Examples:
   mcdrop convert model.onnx -o live.onnx
   mcdrop convert model.onnx -o live.onnx --ratio 0.2 --verify
   mcdrop convert plain.onnx -o live.onnx --insert head --ratio 0.1
-  mcdrop convert model.onnx -o uncertain.onnx --samples 31";
+  mcdrop convert model.onnx -o uncertain.onnx --samples 31
+  mcdrop convert model.onnx -o masks.onnx --masks inputs";
 
 const MEANING: &str = "\
 The file is standard ONNX. It has a new input sample (int64, one for each image of the run, or one for
 all; -1 is the pass without dropout), and two optional ones, 0 by default: seed (int64), and image_key
 (int64, one for each image, or one for all). For T samples, run an image with samples 0 to T - 1. The
-masks are those of `mcdrop predict --masks shared`, bit by bit. Below operator set 11 the masks
-themselves are inputs: mask/NODE, 0 or 1 / (1 - ratio), 1 for the pass without dropout.
+masks are those of `mcdrop predict --masks shared`, bit by bit. In a runtime that computes 64-bit
+integers in another way, such as OpenVINO, all outputs are NaN.
+
+With `--masks inputs` the file draws nothing, which OpenVINO can run as well. It has one new input for
+each dropout: mask/NODE (uint8), 1 for a unit that is kept, 0 for one that is dropped, 2 for the pass
+without dropout. Kept units are multiplied by 1 / (1 - ratio) in the file.
 
 For each dropout the file has a node mcdrop/NODE, which no optimizer of ONNX Runtime removes; the entry
-\"mcdrop\" of its metadata lists all of them as JSON. mcdrop itself refuses such files: give it the
-original model.";
+\"mcdrop\" of its metadata lists all of them as JSON, with unit, ratio, and the name and shape of a mask
+that is an input. mcdrop itself refuses such files: give it the original model.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
@@ -69,11 +76,22 @@ pub(super) struct ConvertArguments {
     /// Print decisions.
     #[arg(short, long)]
     verbose: bool,
-    /// Scheme by which masks are drawn.
-    #[arg(long, value_enum, default_value_t = DrawsName::Stratified)]
-    draws: DrawsName,
+    /// Origin of the masks (which units are dropped).
+    #[arg(long, value_enum, default_value_t = MaskSourceName::Drawn)]
+    masks: MaskSourceName,
+    /// Scheme by which the file draws masks [default: stratified].
+    #[arg(long, value_enum)]
+    draws: Option<DrawsName>,
     #[command(flatten)]
     given: ModelArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum MaskSourceName {
+    /// The file draws them, which needs operator set 11: below, they are inputs.
+    Drawn,
+    /// They are inputs of the file.
+    Inputs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -85,6 +103,15 @@ enum DrawsName {
 }
 
 pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
+    let masks = match arguments.masks {
+        MaskSourceName::Drawn => MaskSource::Drawn,
+        MaskSourceName::Inputs => MaskSource::Inputs,
+    };
+    if masks == MaskSource::Inputs && arguments.draws.is_some() {
+        let message = "a file whose masks are inputs draws none";
+        return Err(Error::setting("draws", message)
+            .with_hint("leave it out or use `masks = drawn`"));
+    }
     let runtime = Runtime::find(arguments.given.ort_lib.as_deref())?;
     let file = find_model(&arguments.model)?;
     let model = Model::open(&file)?;
@@ -100,9 +127,10 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
     super::predict::warn(&plan);
     let defaults = ConvertOptions::default();
     let options = ConvertOptions {
+        masks,
         draws: match arguments.draws {
-            DrawsName::Stratified => Draws::Stratified,
-            DrawsName::Independent => Draws::Independent,
+            None | Some(DrawsName::Stratified) => Draws::Stratified,
+            Some(DrawsName::Independent) => Draws::Independent,
         },
         size: arguments
             .given
@@ -133,7 +161,10 @@ fn embed_sampling(
         conversion,
         samples,
         seed: arguments.seed.cast_unsigned(),
-        measures: arguments.measures.0.clone(),
+        measures: match &arguments.measures.0[..] {
+            [] => MEASURES.iter().collect(),
+            chosen => chosen.to_vec(),
+        },
         samples_per_run: None,
         memory: arguments.memory,
     };
@@ -161,7 +192,7 @@ fn report(arguments: &ConvertArguments, made: &ConversionSummary) {
     if let Some(reason) = &made.single_image_reason {
         terminal::warning(&format!("it takes only one image per run: {reason}"));
     }
-    if made.masks_are_inputs {
+    if made.masks_are_inputs && arguments.masks == MaskSourceName::Drawn {
         terminal::warning(&"operator sets below 11 cannot draw masks: they are inputs");
         terminal::hint("for masks drawn in the file, export with opset_version=17");
     }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::ConvertOptions;
 use super::conversion::{Conversion, DrawContext};
 use super::converted::{AddedInputs, Converted};
 use super::draw_location::{DrawLocation, draw_locations, draw_number};
 use super::dropout::{self, Tables};
 use super::guard::{Guard, GuardSource};
 use super::keys::{BatchTensors, GraphInputs, KeyTensors};
-use super::mask_inputs::MaskInputs;
-use super::metadata;
+use super::mask_inputs::{self, MaskInputs};
+use super::metadata::{self, MaskOrigin};
 use super::noise;
+use crate::error::Result;
 use crate::graph::{ActiveSite, SiteAxis, StochasticNode};
 use crate::onnx::ElementType::I64;
 use crate::onnx::build::{NodeBuilder, UniqueNames, initializer};
@@ -18,41 +20,45 @@ use crate::onnx::{ElementType, captured_names, proto, typed};
 use crate::random::Draws;
 use crate::sampling::ProbedModel;
 
-/// The first operator set that can shift integers.
-pub(super) const FIRST_OPSET: i64 = 11;
 /// The first version of the format in which initializers need not be inputs.
 const FIRST_IR: i64 = 4;
 
 /// Assembles the model and its metadata. With `single_image` a run takes one image, even if the
 /// draws allow more.
+///
+/// # Errors
+/// Fails if masks are inputs and ONNX Runtime cannot find their shapes.
 pub(super) fn assemble(
     probed: &ProbedModel,
-    scheme: Draws,
+    options: &ConvertOptions,
     single_image: bool,
-) -> (proto::Model, Converted) {
-    assemble_site(probed, scheme, single_image, None)
+) -> Result<(proto::Model, Converted)> {
+    assemble_site(probed, options, single_image, None)
 }
 
-/// Assembles as [`assemble`] does, with the draws of one site only if `only` is given.
+/// Assembles as [`assemble`] does, but draws for one site only if `only` is given.
 pub(super) fn assemble_site(
     probed: &ProbedModel,
-    scheme: Draws,
+    options: &ConvertOptions,
     single_image: bool,
     only: Option<usize>,
-) -> (proto::Model, Converted) {
+) -> Result<(proto::Model, Converted)> {
     let plan = probed.plan();
     let mut names = UniqueNames::of(plan.model());
     let draws_at = draw_locations(probed, &mut names);
     let single_image =
         single_image || draws_at.iter().any(|location| location.axis == SiteAxis::Whole);
+    let scheme = options.draws;
     let conversion = Conversion { plan, draws_at: &draws_at, scheme, single_image };
     let mut builder = NodeBuilder::new(names, plan.model().opset());
     let mut model = plan.model().with_graph(proto::Graph::default());
     let mut graph = plan.model().graph.clone();
-    let (added, guard) = if plan.model().opset() < FIRST_OPSET {
-        let masks = MaskInputs::of(&conversion, &mut builder);
+    raise_version(&mut model, &mut graph);
+    let origin = if mask_inputs::are_needed(plan, options) {
+        let masks = MaskInputs::new(&conversion, probed, &mut builder)?;
         masks.replace_draws(&mut builder, &conversion, &mut graph.node);
-        (masks.add_to(&mut graph), None)
+        masks.declare(&mut graph);
+        MaskOrigin::Inputs(masks)
     } else {
         let inputs = GraphInputs {
             image: plan.image().name.clone(),
@@ -60,7 +66,6 @@ pub(super) fn assemble_site(
             seed: builder.names.unique("seed"),
             image_key: builder.names.unique("image_key"),
         };
-        raise_version(&mut model, &mut graph);
         let mut shared = SharedTensors::build(&mut builder, &conversion, &inputs);
         shared.only = only;
         let mut nodes = builder.take();
@@ -69,14 +74,14 @@ pub(super) fn assemble_site(
         graph.node = nodes;
         let source = GuardSource { name: &inputs.sample, element_type: I64 };
         let guard = Guard::add(&mut builder, &mut graph, &source);
-        (add_inputs(&mut graph, &inputs, single_image), Some(guard))
+        MaskOrigin::Drawn { inputs: add_inputs(&mut graph, &inputs, single_image), guard }
     };
     graph.initializer.append(&mut builder.constants);
     remove_unread(&mut graph);
-    let entry = metadata::entry(&conversion, added, guard);
+    let entry = metadata::entry(&conversion, origin);
     model.graph = Some(graph);
     metadata::put(&mut model, &entry);
-    (model, entry)
+    Ok((model, entry))
 }
 
 /// Tensors that the draws of a graph share.

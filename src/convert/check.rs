@@ -3,7 +3,7 @@
 use super::ConvertOptions;
 use super::assemble::assemble_site;
 use super::converted::Converted;
-use super::mask_inputs::masks_of_sample;
+use super::mask_inputs::{DrawnMasks, fixed_batch};
 use crate::error::{Error, Result};
 use crate::graph::TypedTensor;
 use crate::onnx::{ElementType, Model};
@@ -35,6 +35,8 @@ pub(super) struct ConversionCheck<'a> {
     threads: usize,
     tolerance: f32,
     tail: Option<Session>,
+    /// The only site whose mask inputs drop units, if there is one.
+    only: Option<usize>,
     checked: CheckResult,
 }
 
@@ -51,12 +53,13 @@ impl<'a> ConversionCheck<'a> {
     ) -> Self {
         let tolerance = tolerance(sampler.plan().model());
         let checked = CheckResult::default();
-        Self { sampler, runtime, entry, size, threads, tolerance, tail: None, checked }
+        let (tail, only) = (None, None);
+        Self { sampler, runtime, entry, size, threads, tolerance, tail, only, checked }
     }
 
     /// Returns true if images of one run do not change each other's scores.
     pub(super) fn keeps_images_apart(mut self, file: &std::path::Path) -> Result<bool> {
-        if self.entry.rows == Converted::ONE || self.entry.inputs.sample.is_none() {
+        if self.entry.rows == Converted::ONE {
             return Ok(true);
         }
         let mut session = self.open(file, Optimization::All)?;
@@ -76,9 +79,6 @@ impl<'a> ConversionCheck<'a> {
         file: &std::path::Path,
         options: &ConvertOptions,
     ) -> Result<CheckResult> {
-        if self.entry.inputs.sample.is_none() {
-            return self.run_with_masks(file);
-        }
         let rows: Vec<Row> = [-1, 0, 1, 31].map(|sample| (0, sample)).to_vec();
         let expected = self.expected(&rows, 0)?;
         for level in Optimization::EACH {
@@ -99,31 +99,7 @@ impl<'a> ConversionCheck<'a> {
             self.compare(expected, &found, rows, Optimization::All)?;
         }
         if options.verify {
-            self.single_sites(options)?;
-        }
-        Ok(self.checked)
-    }
-
-    /// Makes all comparisons if the masks are inputs.
-    fn run_with_masks(mut self, file: &std::path::Path) -> Result<CheckResult> {
-        let image = self.sampler.model().noise(0, self.size)?;
-        let rows: Vec<Row> = [-1, 0, 1].map(|sample| (0, sample)).to_vec();
-        let expected = self.expected(&rows, 0)?;
-        let batch = self.batch().unwrap_or(1);
-        for level in Optimization::EACH {
-            let mut session = self.open(file, level)?;
-            for (row, expected) in rows.iter().zip(&expected) {
-                let masks =
-                    masks_of_sample(self.sampler.model(), self.size, batch, row.1)?;
-                let names = self.entry.inputs.masks.iter().map(String::as_str);
-                let images = Value::stack(&vec![&image; batch], 0)?;
-                let mut fed = vec![(self.sampler.plan().image().name.as_str(), &images)];
-                fed.extend(names.zip(&masks));
-                let outputs = session.run(&fed)?;
-                let found = self.chosen(&session, outputs, batch, 1)?;
-                self.compare(std::slice::from_ref(expected), &found, &[*row], level)?;
-            }
-            self.checked.levels += 1;
+            self.single_sites(file, options)?;
         }
         Ok(self.checked)
     }
@@ -135,12 +111,6 @@ impl<'a> ConversionCheck<'a> {
             ..SessionOptions::default()
         };
         Session::open_file(self.runtime, "converted model", file, &options)
-    }
-
-    /// Returns the number of images of a run, if the file fixes it.
-    fn batch(&self) -> Option<usize> {
-        let sizes = self.sampler.plan().image().dimensions.as_ref()?;
-        sizes.first().copied().flatten()
     }
 
     /// Computes the output of each batch element with the sampler.
@@ -203,14 +173,11 @@ impl<'a> ConversionCheck<'a> {
         key: i64,
     ) -> Result<Vec<Vec<f32>>> {
         let most = if self.entry.rows == Converted::ONE { 1 } else { rows.len() };
-        let batch = self.batch().unwrap_or(most);
-        let added = &self.entry.inputs;
-        let (Some(sample), Some(image_key)) = (&added.sample, &added.image_key) else {
-            return Ok(Vec::new());
-        };
+        let fixed = fixed_batch(self.sampler.plan());
+        let batch = fixed.unwrap_or(most);
         let mut found = Vec::new();
         for rows in rows.chunks(batch) {
-            let batch = self.batch().unwrap_or(rows.len());
+            let batch = fixed.unwrap_or(rows.len());
             let padded = (0..batch).map(|i| rows[i.min(rows.len() - 1)]);
             let padded: Vec<Row> = padded.collect();
             let images =
@@ -218,20 +185,36 @@ impl<'a> ConversionCheck<'a> {
             let images = images.collect::<Result<Vec<Value>>>()?;
             let images = Value::stack(&images.iter().collect::<Vec<_>>(), 0)?;
             let samples: Vec<i64> = padded.iter().map(|row| row.1).collect();
-            let samples = Value::from_i64(&[batch], samples)?;
-            let keys = Value::from_i64(&[1], vec![key])?;
-            let mut fed = vec![
-                (self.sampler.plan().image().name.as_str(), &images),
-                (sample.as_str(), &samples),
-            ];
-            // The default of this input is 0.
-            if key != 0 {
-                fed.push((image_key.as_str(), &keys));
-            }
-            let outputs = session.run(&fed)?;
+            let added = self.added_inputs(samples, key)?;
+            let added = added.iter().map(|(name, value)| (name.as_str(), value));
+            let image = (self.sampler.plan().image().name.as_str(), &images);
+            let outputs =
+                session.run(&std::iter::once(image).chain(added).collect::<Vec<_>>())?;
             found.extend(self.chosen(session, outputs, batch, rows.len())?);
         }
         Ok(found)
+    }
+
+    /// Returns the inputs besides the image, for these samples.
+    fn added_inputs(&self, samples: Vec<i64>, key: i64) -> Result<Vec<(String, Value)>> {
+        let inputs = &self.entry.inputs;
+        let (Some(sample), Some(image_key)) = (&inputs.sample, &inputs.image_key) else {
+            let masks = DrawnMasks {
+                plan: self.sampler.plan(),
+                entry: self.entry,
+                options: self.sampler.options(),
+                image_key: key,
+                only: self.only,
+            };
+            return masks.of_samples(&samples);
+        };
+        let samples = Value::from_i64(&[samples.len()], samples)?;
+        let mut added = vec![(sample.clone(), samples)];
+        // The default of this input is 0.
+        if key != 0 {
+            added.push((image_key.clone(), Value::from_i64(&[1], vec![key])?));
+        }
+        Ok(added)
     }
 
     fn chosen(
@@ -263,7 +246,8 @@ impl<'a> ConversionCheck<'a> {
             return Ok(());
         }
         let output = self.sampler.plan().heads().first().output.clone();
-        if found.iter().flatten().all(|value| value.is_nan()) {
+        let has_guard = self.entry.guard.is_some();
+        if has_guard && found.iter().flatten().all(|value| value.is_nan()) {
             let message = format!(
                 "the converted model's guard does not pass with {} optimization: ONNX Runtime \
                  computes 64-bit integers in another way; nothing was written",
@@ -290,28 +274,24 @@ impl<'a> ConversionCheck<'a> {
     }
 
     /// Checks that each site by itself changes the output in some sample of a block.
-    fn single_sites(&mut self, options: &ConvertOptions) -> Result<()> {
+    fn single_sites(
+        &mut self,
+        file: &std::path::Path,
+        options: &ConvertOptions,
+    ) -> Result<()> {
         let rows: Vec<Row> = (-1..31).map(|sample| (0, sample)).collect();
         for site in 0..self.sampler.plan().sites().len() {
-            let one = self.entry.rows == Converted::ONE;
-            let (model, _) =
-                assemble_site(self.sampler.model(), options.draws, one, Some(site));
-            let plan = self.sampler.plan();
-            let session = SessionOptions {
-                threads: self.threads,
-                external: plan.model().external.real_folder().map(Into::into),
-                ..SessionOptions::default()
+            let mut session = if self.entry.inputs.sample.is_some() {
+                self.open_site(site, options)?
+            } else {
+                self.only = Some(site);
+                self.open(file, Optimization::All)?
             };
-            let mut model = model;
-            plan.model().external.rename(&mut model);
-            let bytes = Model::encode_messages(&model);
-            let what = "converted model with one site";
-            let mut session = Session::open(self.runtime, what, &bytes, &session)?;
             let found = self.run(&mut session, &rows, 0)?;
             let (off, on) = found.split_first().unwrap_or((&found[0], &[]));
-            let ratio = plan.sites()[site].ratio;
-            if ratio != Some(0.0) && on.iter().all(|row| row == off) {
-                let node = plan.sites()[site].node.clone();
+            let site = &self.sampler.plan().sites()[site];
+            if site.ratio != Some(0.0) && on.iter().all(|row| row == off) {
+                let node = site.node.clone();
                 let message = "its draws change nothing in the output of 31 samples";
                 return Err(Error::node(node, message).with_hint(
                     "leave it out with `except`, or check what its tensor is used for",
@@ -320,6 +300,23 @@ impl<'a> ConversionCheck<'a> {
             self.checked.single_sites += 1;
         }
         Ok(())
+    }
+
+    /// Opens a converted model that draws for one site only.
+    fn open_site(&self, site: usize, options: &ConvertOptions) -> Result<Session> {
+        let one = self.entry.rows == Converted::ONE;
+        let (mut model, _) =
+            assemble_site(self.sampler.model(), options, one, Some(site))?;
+        let external = &self.sampler.plan().model().external;
+        let session = SessionOptions {
+            threads: self.threads,
+            external: external.real_folder().map(Into::into),
+            ..SessionOptions::default()
+        };
+        external.rename(&mut model);
+        let bytes = Model::encode_messages(&model);
+        let what = "converted model with one site";
+        Session::open(self.runtime, what, &bytes, &session)
     }
 }
 

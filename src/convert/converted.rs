@@ -9,8 +9,9 @@ use crate::graph::LIVE_MASKS;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Converted {
     pub(crate) version: u32,
-    /// The scheme that masks are drawn by; `given` if masks are inputs.
-    pub(crate) draws: String,
+    /// The scheme that masks are drawn by; `None` if masks are inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) draws: Option<String>,
     /// Names of the added inputs.
     pub(crate) inputs: AddedInputs,
     /// Check of the runtime's integers; `None` if masks are inputs.
@@ -26,8 +27,6 @@ impl Converted {
     pub(crate) const METADATA: &'static str = LIVE_MASKS;
     /// Version of the format.
     pub(crate) const VERSION: u32 = 1;
-    /// Value of `draws` if masks are inputs.
-    pub(crate) const GIVEN: &'static str = "given";
     /// Value of `rows` if a run takes any number of images.
     pub(crate) const ANY: &'static str = "any";
     /// Value of `rows` if a run takes one image.
@@ -88,6 +87,9 @@ pub(crate) struct ConvertedDraw {
     pub(crate) uniform: Option<[f32; 3]>,
     /// Axis that counts the images; `null` if a run has one.
     pub(crate) row_axis: Option<usize>,
+    /// The mask, if masks are inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mask: Option<ConvertedMask>,
     /// Counter of the loop around it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) iteration: Option<String>,
@@ -96,4 +98,13 @@ pub(crate) struct ConvertedDraw {
     /// Reason for which an inert site draws, or a note about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+}
+
+/// A mask that is an input.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct ConvertedMask {
+    /// Name of the input.
+    pub(crate) input: String,
+    /// Sizes for one image of the size that the conversion was checked with.
+    pub(crate) shape: Vec<usize>,
 }

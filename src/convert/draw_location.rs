@@ -17,6 +17,8 @@ pub(super) struct DrawLocation {
     pub(super) axis: SiteAxis,
     /// Number of axes of the tensor; known if the images' axis is not the first.
     pub(super) rank: usize,
+    /// Sizes of the tensor that do not depend on the images, if they are known.
+    pub(super) dimensions: Vec<Option<usize>>,
     pub(super) element_type: ElementType,
     /// Counter of the loop around it.
     pub(super) iteration: Option<String>,
@@ -56,6 +58,7 @@ pub(super) fn draw_locations(
             name: names.unique(&format!("mcdrop/{}", plan.node_of(number))),
             axis: probed.axes().get(number).copied().unwrap_or(SiteAxis::Whole),
             rank: tensor.map_or(0, |tensor| tensor.dimensions.len()),
+            dimensions: tensor.map_or_else(Vec::new, |tensor| tensor.dimensions.clone()),
             element_type,
             iteration: iterations.get(&number).cloned(),
         }

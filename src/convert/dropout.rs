@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::conversion::DrawContext;
+use super::draw_location::DrawLocation;
 use super::generator::{MAPS, range, shifted, spread, squares, strata};
 use super::unit_layout::UnitLayout;
 use crate::graph::{ActiveSite, Mask};
@@ -122,19 +123,43 @@ pub(super) fn dropout(
         layout.scatter(b, batch, &shifts)
     });
     let is_kept = b.cast(&factors, Bool);
+    apply(b, active, location, &UnitValues { factors, shifts, is_kept });
+}
+
+/// Tensors with a value for each unit of a mask.
+pub(super) struct UnitValues {
+    pub(super) factors: String,
+    /// Summands of alpha dropout.
+    pub(super) shifts: Option<String>,
+    /// False if the unit is dropped.
+    pub(super) is_kept: String,
+}
+
+/// Applies a mask to the tensor of a draw.
+pub(super) fn apply(
+    b: &mut NodeBuilder,
+    active: &ActiveSite,
+    location: &DrawLocation,
+    units: &UnitValues,
+) {
+    let (x, name, output) = (&active.input, &location.name, &active.output);
     let is_half = location.element_type == F16;
     let wide = if is_half { b.cast(x, F32) } else { x.clone() };
-    let mut kept = b.op("Mul", &[&wide, &factors]);
-    if let Some(shifts) = &shifts {
+    let mut kept = b.op("Mul", &[&wide, &units.factors]);
+    if let Some(shifts) = &units.shifts {
         kept = b.op("Add", &[&kept, shifts]);
     }
-    let dropped = if is_half {
+    if is_half {
         kept = b.cast(&kept, F16);
-        b.half(values.dropped)
-    } else {
-        b.float(values.dropped)
-    };
-    b.named("Where", &[&is_kept, &kept, &dropped], &location.name, &active.output);
+    }
+    if b.opset() < NodeBuilder::FIRST_WITH_WHERE {
+        let element_type = if is_half { F16 } else { F32 };
+        let is_kept = b.cast(&units.is_kept, element_type);
+        return b.named("Mul", &[&kept, &is_kept], name, output);
+    }
+    let dropped = active.values.dropped;
+    let dropped = if is_half { b.half(dropped) } else { b.float(dropped) };
+    b.named("Where", &[&units.is_kept, &kept, &dropped], name, output);
 }
 
 /// Returns each word's index into the table for the first sample, as `int32`.

@@ -5,7 +5,7 @@ mod assemble;
 use std::path::Path;
 
 use super::check::tolerance;
-use super::{ConvertOptions, checked_size, write};
+use super::{ConvertOptions, MaskSource, checked_size, write};
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::{Geometry, NetworkInput};
@@ -13,6 +13,7 @@ use crate::measure::Measure;
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
 use crate::sampling::{Masks, Sampler, SamplingOptions, Shortcut};
 use crate::sums::Needs;
+use crate::task::Target;
 
 /// Options of a model with embedded sampling.
 #[derive(Debug, Clone)]
@@ -59,6 +60,11 @@ pub fn export_with_embedded_sampling(
     target: &Path,
 ) -> Result<EmbeddedSampling> {
     let conversion = &options.conversion;
+    if conversion.masks == MaskSource::Inputs {
+        let message = "a model with embedded sampling draws its masks itself";
+        return Err(Error::setting("masks", message)
+            .with_hint("leave out `samples` or use `masks = drawn`"));
+    }
     write::refuse_target(plan.model(), target, conversion.overwrite)?;
     let size = checked_size(&plan, conversion)?;
     let sampling = SamplingOptions {
@@ -74,6 +80,12 @@ pub fn export_with_embedded_sampling(
         ..SamplingOptions::default()
     };
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
+    let task = sampler.scores().task();
+    if task.target != Target::Class {
+        let message = format!("`task = {task}` cannot be sampled inside of a model");
+        return Err(Error::setting("samples", message)
+            .with_hint("leave `samples` out, and run the model for each sample"));
+    }
     let (model, samples_per_run) = assemble::assemble(sampler.model(), options)?;
     let source = sampler.plan().model();
     let pending = write::PendingFile::write(source, model, target, conversion.overwrite)?;

@@ -9,6 +9,9 @@ use crate::onnx::build::NodeBuilder;
 use crate::onnx::proto;
 use crate::random::BLOCK;
 
+/// The first operator set that can shift integers.
+pub(super) const FIRST_OPSET: i64 = 11;
+
 const TWO_32: i64 = 1 << 32;
 
 /// Affine maps of a block.

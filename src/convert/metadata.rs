@@ -1,29 +1,39 @@
 //! Metadata of converted models.
 
 use super::conversion::Conversion;
-use super::converted::{AddedInputs, Converted, ConvertedDraw};
+use super::converted::{AddedInputs, Converted, ConvertedDraw, ConvertedMask};
 use super::draw_location::DrawLocation;
 use super::guard::Guard;
+use super::mask_inputs::MaskInputs;
 use crate::graph::{ActiveSite, Plan, SiteAxis, StochasticNode};
 use crate::onnx::proto;
 
+/// Origin of the masks of a converted graph.
+pub(super) enum MaskOrigin {
+    Drawn { inputs: AddedInputs, guard: Guard },
+    Inputs(MaskInputs),
+}
+
 /// Describes a conversion.
-pub(super) fn entry(
-    conversion: &Conversion,
-    inputs: AddedInputs,
-    guard: Option<Guard>,
-) -> Converted {
+pub(super) fn entry(conversion: &Conversion, origin: MaskOrigin) -> Converted {
     let Conversion { plan, draws_at, scheme, single_image } = *conversion;
-    let given = inputs.sample.is_none();
-    let sites = plan.active().iter().zip(draws_at);
+    let (inputs, guard, masks) = match origin {
+        MaskOrigin::Drawn { inputs, guard } => (inputs, Some(guard), Vec::new()),
+        MaskOrigin::Inputs(masks) => {
+            let inputs = AddedInputs { masks: masks.names(), ..AddedInputs::default() };
+            (inputs, None, masks.of_draws)
+        }
+    };
+    let masks = masks.into_iter().map(Some).chain(std::iter::repeat(None));
+    let sites = plan.active().iter().zip(draws_at).zip(masks);
     Converted {
         version: Converted::VERSION,
-        draws: if given { Converted::GIVEN } else { scheme.name() }.to_owned(),
+        draws: guard.is_some().then(|| scheme.name().to_owned()),
         inputs,
         guard,
         rows: if single_image { Converted::ONE } else { Converted::ANY }.to_owned(),
         sites: sites
-            .map(|(active, location)| draw(plan, active, location, given))
+            .map(|((active, location), mask)| draw(plan, active, location, mask))
             .collect(),
     }
 }
@@ -32,7 +42,7 @@ fn draw(
     plan: &Plan,
     active: &ActiveSite,
     location: &DrawLocation,
-    given: bool,
+    mask: Option<ConvertedMask>,
 ) -> ConvertedDraw {
     let site = &plan.sites()[active.site];
     let values = active.values;
@@ -65,7 +75,8 @@ fn draw(
             SiteAxis::Whole => None,
         },
         iteration: location.iteration.clone(),
-        generator: if given { "input" } else { "mask page" }.to_owned(),
+        generator: if mask.is_some() { "input" } else { "mask page" }.to_owned(),
+        mask,
         reason: site.reason.clone(),
     }
 }

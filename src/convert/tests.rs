@@ -22,6 +22,7 @@ use crate::runtime::{Optimization, Session, SessionOptions, Value};
 mod exports;
 mod files;
 mod guard;
+mod masks;
 
 const KEY: i64 = 0x0123_4567_89ab_cdef;
 const SIZE: (usize, usize) = (16, 16);
@@ -238,6 +239,7 @@ fn single(draws: Draws, (site, ratio): (u64, f32), iteration: i64) -> Vec<u8> {
         name: name("mcdrop/site"),
         axis: SiteAxis::Rows(0),
         rank: 2,
+        dimensions: Vec::new(),
         element_type: F32,
         iteration: (iteration != 0).then_some(counter),
     };

@@ -54,6 +54,9 @@ pub(crate) struct NodeBuilder {
 }
 
 impl NodeBuilder {
+    /// The first operator set with `Where`.
+    pub(crate) const FIRST_WITH_WHERE: i64 = 9;
+
     pub(crate) fn new(names: UniqueNames, opset: i64) -> Self {
         Self {
             names,
@@ -64,6 +67,11 @@ impl NodeBuilder {
             scope: String::new(),
             count: 0,
         }
+    }
+
+    /// Returns the operator set of the model.
+    pub(crate) fn opset(&self) -> i64 {
+        self.opset
     }
 
     /// Takes the nodes that were built since the last call.

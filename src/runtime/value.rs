@@ -82,6 +82,11 @@ impl Value {
         Self::from_vec(shape, values)
     }
 
+    /// Creates a tensor of bytes.
+    pub(crate) fn from_u8(shape: &[usize], values: Vec<u8>) -> Result<Self> {
+        Self::from_vec(shape, values)
+    }
+
     fn from_vec<T>(shape: &[usize], values: Vec<T>) -> Result<Self>
     where
         T: ort::value::PrimitiveTensorElementType + Clone + std::fmt::Debug + 'static,

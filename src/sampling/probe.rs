@@ -109,6 +109,11 @@ impl ProbedModel {
         self.stop_rule
     }
 
+    /// Returns the size (height, width) of the images that it was probed for.
+    pub(crate) fn size(&self) -> Size {
+        self.size
+    }
+
     /// Returns the axis of each draw that counts rows.
     pub(crate) fn axes(&self) -> &[SiteAxis] {
         &self.layout.axes

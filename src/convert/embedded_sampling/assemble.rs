@@ -7,11 +7,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::EmbeddedSamplingOptions;
-use crate::convert::assemble::{
-    FIRST_OPSET, SharedTensors, raise_version, remove_unread,
-};
+use crate::convert::assemble::{SharedTensors, raise_version, remove_unread};
 use crate::convert::conversion::Conversion;
 use crate::convert::draw_location::draw_locations;
+use crate::convert::generator::FIRST_OPSET;
 use crate::convert::guard::{Guard, GuardSource};
 use crate::convert::keys::GraphInputs;
 use crate::error::{Error, Result};

@@ -207,10 +207,10 @@ fn the_check_of_a_conversion_names_the_guard_if_it_does_not_pass() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("broken.onnx");
     let runtime = Runtime::find(None).unwrap();
-    let (messages, entry) = assemble::assemble(sampler.model(), Draws::Stratified, false);
+    let options = options(Draws::Stratified);
+    let (messages, entry) = assemble::assemble(sampler.model(), &options, false).unwrap();
     std::fs::write(&file, Model::encode_messages(&messages)).unwrap();
     let model = Model::open(&file).unwrap();
-    let options = options(Draws::Stratified);
     let mut check = |bytes: Vec<u8>| {
         std::fs::write(&file, bytes).unwrap();
         let check = ConversionCheck::new(&mut sampler, &runtime, &entry, (8, 8), 1);

@@ -139,7 +139,7 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
         }
         let impossible = match kind {
             ScoreKind::Logits => f32::NEG_INFINITY,
-            ScoreKind::Probabilities => 0.0,
+            _ => 0.0,
         };
         let mut values: Vec<f32> =
             logits(3 * 2000, 0, 1.0).iter().map(|x| x.abs()).collect();
