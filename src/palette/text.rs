@@ -72,7 +72,8 @@ fn color(text: &str) -> Option<[u8; 3]> {
         return colors.next().is_none().then(|| hexadecimal(color))?;
     };
     let (numbers, rest) = parts[first..].split_at_checked(3)?;
-    let is_one_color = !rest.iter().any(is_number);
+    let is_other = |part: &&str| is_number(part) || part.starts_with('#');
+    let is_one_color = !parts[..first].iter().chain(rest).any(is_other);
     is_one_color.then(|| three(numbers.iter().map(|part| part.parse().ok())))?
 }
 
