@@ -180,6 +180,7 @@ def sites():
 
 
 def values():
+    classifier("minus-infinity", tail=[node("Mul", ["l", "zero"], "z"), node("Log", ["z"], "y")])
     classifier("nan", tail=[node("Log", ["l"], "y")])
     overflowing = [node("Mul", ["l", "big"], "m", name="scale"), node("Exp", ["m"], "y", name="exp")]
     classifier("infinity", tail=overflowing, w=np.abs(weights(8, 3)), big=np.float32(1e4))
@@ -233,6 +234,12 @@ def pruned():
     classifier("frozen-mask", drop=[node("Mul", ["f", "mask"], "e", name="frozen"),
                                     node("Dropout", ["e", "ratio", "mode"], "d", name="drop")], mask=frozen)
     classifier("frozen-mask-only", drop=[node("Mul", ["f", "mask"], "d", name="frozen")], mask=frozen)
+    kept = np.asarray([[True, False, True, False, True, True, False, False]])
+    live = node("Dropout", ["e", "ratio", "mode"], "d", name="drop")
+    classifier("frozen-where", drop=[node("Where", ["mask", "f", "zero"], "e", name="frozen"), live],
+               mask=kept)
+    classifier("frozen-cast", drop=[node("Cast", ["mask"], "m", to=T.FLOAT),
+                                    node("Mul", ["f", "m"], "e", name="frozen"), live], mask=kept)
     aux = [node("Identity", ["l"], "logits"), node("Mul", ["f", "mask"], "e", name="frozen"),
            node("Gemm", ["e", "w"], "aux")]
     classifier("frozen-elsewhere", tail=aux, mask=frozen,

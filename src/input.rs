@@ -21,11 +21,11 @@ pub mod preprocessing;
 mod remark;
 pub mod settings;
 
-pub(crate) use decode::declared_bytes;
 #[cfg(feature = "report")]
 pub(crate) use decode::decode_content;
 pub use decode::{Decoded, picture_of, read_image};
 pub use digest::{hexadecimal, sha256_of};
+pub(crate) use images::split_frame;
 pub use images::{ImageFile, Listing, Source, each_frame, list_images};
 pub use picture::{Picture, Values};
 pub use preprocessing::{Geometry, NetworkInput, Preprocessing};

@@ -54,6 +54,12 @@ pub const KNOWN: &[KnownPalette] = &[
 ];
 
 impl KnownPalette {
+    /// Lists the names of all known palettes.
+    pub fn names() -> String {
+        let names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
+        names.join(", ")
+    }
+
     /// Returns true if these names are the classes of the palette, in order. Case, and whitespace
     /// around a name, are ignored.
     fn is_of(&self, names: &[String]) -> bool {
@@ -88,10 +94,9 @@ impl Palette {
     /// Returns a message that lists the known names.
     pub fn by_name(name: &str) -> Result<Self, String> {
         let known = KNOWN.iter().find(|known| known.name == name);
-        known.map(Self::known).ok_or_else(|| {
-            let names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
-            format!("\"{name}\" is not one of {}", names.join(", "))
-        })
+        known
+            .map(Self::known)
+            .ok_or_else(|| format!("\"{name}\" is not one of {}", KnownPalette::names()))
     }
 
     /// Returns the palette whose classes are exactly these, if there is one.
@@ -99,8 +104,8 @@ impl Palette {
         KNOWN.iter().find(|known| known.is_of(names)).map(Self::known)
     }
 
-    /// Parses a list of colors: one line per color, `RED,GREEN,BLUE` from 0 to 255 or `#rrggbb`; or
-    /// JSON, a list of `[red, green, blue]` or of `"#rrggbb"`. A line `void COLOR` is the color of
+    /// Parses a list of colors: one line per color, `RED,GREEN,BLUE` from 0 to 255 or `#rrggbb`, also
+    /// with spaces, and with the name of the class before or behind it; or JSON, a list of `[red, green, blue]` or of `"#rrggbb"`. A line `void COLOR` is the color of
     /// pixels without a class, and does not count.
     ///
     /// # Errors

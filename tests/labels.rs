@@ -215,6 +215,73 @@ fn a_match_with_a_name_behind_the_group_finds_the_labels_of_cityscapes() {
 }
 
 #[test]
+fn labels_that_cannot_be_used_have_a_hint_about_their_cause() {
+    let scene = Scene::new("logits", &["a.png"], SIZE);
+    let id = |x: u32, y: u32| ((x + y) % 3) as u8;
+    scene.label("labels/a.png", SIZE, id);
+    let rename = |rule: [&str; 2]| {
+        scene.refusal(&[
+            "evaluate", "out", "--labels", "labels", "--match", rule[0], rule[1],
+        ])
+    };
+    let message = rename(["(.*)", "\\1_mask"]);
+    assert!(message.contains("hint: write `$1`"), "{message}");
+    let message = rename(["_image", "_mask"]);
+    assert!(message.contains("must match the whole path"), "{message}");
+
+    fs::create_dir(scene.path().join("arrays")).unwrap();
+    fs::write(scene.path().join("arrays/a.npz"), "PK").unwrap();
+    let message = scene.refusal(&["evaluate", "out", "--labels", "arrays"]);
+    let file = Path::new("arrays").join("a.npz");
+    assert!(message.contains(&format!("{} is not read", file.display())), "{message}");
+
+    // Of several pages, none is taken for the label map.
+    let pages = fixture::path("fixtures/preprocessing/pages.tif");
+    fs::create_dir(scene.path().join("pages")).unwrap();
+    fs::copy(pages, scene.path().join("pages/a.tif")).unwrap();
+    let message = scene.refusal(&["evaluate", "out", "--labels", "pages"]);
+    assert!(message.contains("it has 2 pages or frames; expected one"), "{message}");
+    assert!(message.contains("hint: correct the label maps"), "{message}");
+
+    // Lossy compression of ids.
+    let lossy = scene.path().join("lossy/a.jpg");
+    fs::create_dir(lossy.parent().unwrap()).unwrap();
+    GrayImage::from_fn(SIZE.0, SIZE.1, |x, y| Luma([100 * id(x, y)]))
+        .save(lossy)
+        .unwrap();
+    let message = scene.refusal(&["evaluate", "out", "--labels", "lossy"]);
+    assert!(message.contains("make the label maps again as PNG"), "{message}");
+}
+
+#[test]
+fn images_that_exif_turns_unseen_are_counted() {
+    let scene = Scene { folder: tempfile::tempdir().unwrap() };
+    fs::create_dir(scene.path().join("images")).unwrap();
+    // Rotated by 180 degrees, mirrored, rotated by 90 degrees, and a square that is.
+    for (i, (orientation, width)) in
+        [(3, 24), (2, 24), (6, 24), (6, 18)].into_iter().enumerate()
+    {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, width, 18);
+        encoder.set_color(png::ColorType::Rgb);
+        let mut writer = encoder.write_header().unwrap();
+        let mut exif =
+            *b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        exif[18] = orientation;
+        writer.write_chunk(png::chunk::eXIf, &exif).unwrap();
+        writer.write_image_data(&vec![i as u8 * 40; width as usize * 18 * 3]).unwrap();
+        drop(writer);
+        fs::write(scene.path().join(format!("images/{i}.png")), bytes).unwrap();
+        let upright =
+            if (orientation, width) == (6, 24) { (18, 24) } else { (width, 18) };
+        scene.label(&format!("labels/{i}.png"), upright, |x, y| ((x + y) % 3) as u8);
+    }
+    scene.predict("logits", &[]);
+    let (_, messages) = scene.evaluate("labels", &[]);
+    assert!(messages.contains("3 images are rotated or mirrored by EXIF"), "{messages}");
+}
+
+#[test]
 fn usual_suffixes_are_found_if_they_are_unambiguous() {
     let scene = Scene::new("logits", &["a.png", "b.png"], SIZE);
     for name in ["a_mask", "b_mask"] {

@@ -43,6 +43,42 @@ pub(crate) fn peak_of(command: &mut Command) -> u64 {
     peak
 }
 
+/// Runs of a network on a large image: the network is opened with small ones.
+#[test]
+fn a_large_image_takes_the_memory_of_one_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let peak_at = |width: u32, height: u32| {
+        let image = folder.path().join(format!("{width}.png"));
+        image::RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([(x / 9) as u8, (y / 7) as u8, ((x + y) / 5) as u8])
+        })
+        .save(&image)
+        .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
+        command
+            .arg("predict")
+            .arg(fixture::path("fixtures/heads/logits.onnx"))
+            .arg(&image)
+            .args([
+                "--preset",
+                "unit",
+                "--samples",
+                "1",
+                "--maps",
+                "none",
+                "--overwrite",
+                "-o",
+            ])
+            .arg(folder.path().join("out"));
+        peak_of(&mut command)
+    };
+    let (small, large) = (peak_at(64, 48), peak_at(1600, 1250));
+    // Eight channels before dropout, behind it and behind a layer, and three classes, of 4 bytes.
+    let per_pixel = (large - small) as f64 * 1024.0 / (1600.0 * 1250.0);
+    println!("peak memory: {small} KiB for a small image; {per_pixel} bytes a pixel");
+    assert!(per_pixel < 450.0, "{per_pixel} bytes a pixel");
+}
+
 #[test]
 fn ten_times_the_samples_take_the_same_memory() {
     let (few, many) = (peak(31), peak(310));

@@ -211,6 +211,14 @@ fn messages_name_the_cause() {
                 "--output-name logits".to_owned(),
             ],
         ),
+        (
+            "minus-infinity",
+            "",
+            vec![
+                "minus infinity in 3 of 3".to_owned(),
+                "node \"log_y\" (Log) is the first that writes minus infinity".to_owned(),
+            ],
+        ),
         ("nan", "", vec!["NaN in".to_owned(), "node \"log_y\" (Log)".to_owned()]),
         (
             "infinity",
@@ -340,6 +348,9 @@ fn pruned_filters_are_not_suspicious_but_dropped_weights_are() {
         ("optimized-all", false),
         ("dropped-weights", true),
         ("dead-and-dropped", true),
+        ("frozen-mask", true),
+        ("frozen-where", true),
+        ("frozen-cast", true),
     ] {
         let shown = succeed(folder.path(), &["inspect", &model(name)]);
         assert_eq!(shown.contains("suspect"), is_suspicious, "{name}: {shown}");

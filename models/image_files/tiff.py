@@ -138,6 +138,10 @@ def all_cases():
     yield Case("white.tif", "TIFF, white is zero", written(white, photometric="miniswhite"), shaped(255 - white), "tifffile")
     white = gray(9, np.uint16)
     yield Case("white-16.tif", "TIFF, white is zero, 16 bits", written(white, photometric="miniswhite"), shaped(65535 - white), "tifffile")
+    both = colors(43, np.uint8, 2)
+    data = written(both, photometric="miniswhite", extrasamples=[2], planarconfig="contig")
+    inverted = np.dstack([255 - both[:, :, 0], both[:, :, 1]])
+    yield Case("white-alpha.tif", "TIFF, white is zero, with alpha, for a model of two channels", data, inverted, "tifffile", channels="bands:2")
     bilevel = Image.fromarray(gray(10) > 127)
     for compression in ("group3", "group4", "tiff_lzw", "packbits", "raw"):
         data = saved(bilevel, "TIFF", compression=compression)
@@ -183,6 +187,11 @@ def all_cases():
         for page, kind in ((colors(40), 0), (colors(41)[::2, ::2], 1), (colors(42, np.uint16), 0)):
             writer.write(page, photometric="rgb", subfiletype=kind, datetime=None, software=False, metadata=None)
     yield Case("pages-with-previews.tif", "TIFF, the second of two pages with a preview between (`--frames all`)", stream.getvalue(), colors(42, np.uint16), "tifffile", frame=2)
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as writer:
+        for page, kind in ((colors(44)[::2, ::2], 1), (colors(45, np.uint16), 0)):
+            writer.write(page, photometric="rgb", subfiletype=kind, datetime=None, software=False, metadata=None)
+    yield Case("preview-first.tif", "TIFF, a preview before the page, which is read", stream.getvalue(), colors(45, np.uint16), "tifffile")
     yield refused("pages-4.tif", "TIFF, a fourth of three pages", data, "TIFF: ", frame=4)
     for compression in ("zstd", "webp", "lzma", "jpeg2000", "jpegxl", "lerc"):
         yield refused(f"{compression}.tif", f"TIFF, {compression} compression", written(values, photometric="rgb", compression=compression), "TIFF: ")

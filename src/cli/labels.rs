@@ -12,7 +12,8 @@ use crate::evaluate::{
     PredictionFolder,
 };
 use crate::input::label::{LabelColors, VOID};
-use crate::palette::Palette;
+use crate::input::preprocessing::text_file;
+use crate::palette::{KnownPalette, Palette};
 use crate::record::{LabelOptionsRecord, LabelsRecord, path_of_record, recorded_path};
 
 #[derive(Debug, Args)]
@@ -170,11 +171,14 @@ impl LabelArguments {
                 return Err(Error::setting("--label-colors", message)
                     .with_hint("name a file with one color per line"));
             }
-            let text = std::fs::read_to_string(typed)
+            let text = text_file::read(typed.as_ref())
                 .map_err(|error| Error::read(typed.as_ref(), error))?;
             Palette::parse(&text).map_err(|message| {
                 Error::setting("--label-colors", format!("{typed}: {message}")).with_hint(
-                    "name a file with one color per line, or a palette: cityscapes, camvid",
+                    format!(
+                        "name a file with one color per line, or one of {}",
+                        KnownPalette::names()
+                    ),
                 )
             })
         })?;

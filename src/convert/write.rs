@@ -27,6 +27,13 @@ pub(super) fn refuse_target(model: &Model, target: &Path, overwrite: bool) -> Re
         );
     }
     let data = data_path(target);
+    // A device would be replaced by a file of its name.
+    let is_special = |path: &Path| {
+        path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir())
+    };
+    if is_special(target) || (!model.external.is_empty() && is_special(&data)) {
+        return refused("not a regular file", "choose another name");
+    }
     let mut own =
         [model.path()].into_iter().chain(model.external.files().map(|(_, path)| path));
     let is_own = |path| {

@@ -17,6 +17,8 @@ type Meaning = (&'static str, &'static str);
 /// Returns the message: the meaning of the error, then the text of the operating system.
 pub(super) fn message(source: &Error, access: Access) -> String {
     let text = match meaning(source, access) {
+        // The reader states what it found.
+        _ if is_unexpected_content(source) => source.to_string(),
         Some((words, _)) => format!("{words} ({source})"),
         None => source.to_string(),
     };
@@ -31,7 +33,15 @@ pub(super) fn hint(source: &Error, access: Access) -> Option<&'static str> {
     if source.get_ref().and_then(|inner| inner.downcast_ref::<RefusedEntry>()).is_some() {
         return Some("remove it, or choose another folder");
     }
+    if access == Access::Read && is_unexpected_content(source) {
+        return Some("make the file again, or copy it again from its source");
+    }
     meaning(source, access).map(|(_, hint)| hint)
+}
+
+/// Returns true for the error of a reader of this crate about the content of a file.
+fn is_unexpected_content(source: &Error) -> bool {
+    source.kind() == ErrorKind::InvalidData && source.get_ref().is_some()
 }
 
 /// Reason why an entry below a folder of results is not opened: it is a link or a special file.

@@ -172,8 +172,13 @@ impl Evaluator {
         if self.is_empty() {
             let n = self.missing + self.failed;
             let message = format!("none of {n} images could be compared");
-            return Err(Error::setting("labels", message)
-                .with_hint("if label names differ from image names, set `match`"));
+            let hint = if self.missing == 0 {
+                "correct the label maps: each has the error that is reported for its image"
+            } else {
+                "if names of labels differ from those of their images, set `match`; it must match \
+                 the whole path of the image without the ending"
+            };
+            return Err(Error::setting("labels", message).with_hint(hint));
         }
         let metrics = self.evaluation.metrics();
         Ok(EvaluationResult {

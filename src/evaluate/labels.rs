@@ -206,6 +206,16 @@ impl LabelMaps {
         }
         notes.extend(note);
         let is_cropped = folder.record.is_cropped();
+        let is_unclear = |id: &&String| {
+            folder.shapes.get(*id).is_some_and(|shape| geometry::is_ambiguous(*shape))
+        };
+        let n_unclear = folder.ids.iter().filter(is_unclear).count();
+        if n_unclear > 0 && !is_cropped {
+            notes.push(format!(
+                "{n_unclear} images are rotated or mirrored by EXIF, which their sides do not show: their \
+                 label maps are read as the images are shown"
+            ));
+        }
         Ok(Self { files, colors, mapping, is_cropped, notes })
     }
 

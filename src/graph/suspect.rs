@@ -8,7 +8,7 @@ use super::recognize;
 use super::site::Site;
 use crate::error::Error;
 use crate::head::{HeadOptions, Heads};
-use crate::onnx::{Model, first_values, proto, tensor_values};
+use crate::onnx::{Model, first_values, float_scalar, proto, tensor_values};
 
 /// Kind of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,13 +143,48 @@ fn frozen_mask(
     constant: &HashSet<usize>,
     node: &proto::Node,
 ) -> Option<Warning> {
-    if !matches!(node.op(), "Mul" | "Div") {
-        return None;
-    }
     let is_fixed = |name: &&String| reach.is_constant(name, constant);
-    let (fixed, varying): (Vec<_>, Vec<_>) = node.input.iter().partition(is_fixed);
-    let (&[mask], false) = (&fixed[..], varying.is_empty()) else { return None };
-    let values = tensor_values(model, tensor(reach, mask)?, LARGEST_MASK)?;
+    let (mask, evidence) = match (node.op(), &node.input[..]) {
+        ("Mul" | "Div", inputs) => {
+            let (fixed, varying): (Vec<_>, Vec<_>) = inputs.iter().partition(is_fixed);
+            let (&[mask], false) = (&fixed[..], varying.is_empty()) else { return None };
+            let values = tensor_values(model, tensor(reach, mask)?, LARGEST_MASK)?;
+            (mask, factors(&values)?)
+        }
+        ("Where", [mask, chosen, other]) if is_fixed(&mask) => {
+            let is_zero =
+                |name: &String| float_scalar(model, &reach.index, name) == Some(0.0);
+            let drops_false = match (is_zero(chosen), is_zero(other)) {
+                (true, false) if !is_fixed(&other) => false,
+                (false, true) if !is_fixed(&chosen) => true,
+                _ => return None,
+            };
+            let values = tensor_values(model, tensor(reach, mask)?, LARGEST_MASK)?;
+            let (n, total) = (
+                values.iter().filter(|value| (**value == 0.0) == drops_false).count(),
+                values.len(),
+            );
+            if n == 0 || n == total {
+                return None;
+            }
+            (mask, format!("by which {n} of {total} values become 0"))
+        }
+        _ => return None,
+    };
+    let verb = if node.op() == "Where" { "selects by" } else { "multiplies by" };
+    Some(Warning {
+        suspicion: Suspicion::FrozenMask,
+        node: node.label().to_owned(),
+        evidence: format!(
+            "{verb} the constant \"{mask}\" {evidence}: a mask that the exporter froze? Every \
+             pass has the same"
+        ),
+    })
+}
+
+/// Describes the factors of a mask: zeros, and one other value of at least 1. `None` if the values
+/// are others.
+fn factors(values: &[f32]) -> Option<String> {
     let zeros = values.iter().filter(|value| **value == 0.0).count();
     let other: BTreeSet<u32> = values
         .iter()
@@ -157,18 +192,9 @@ fn frozen_mask(
         .map(|value| value.to_bits())
         .collect();
     let kept = other.first().map(|&bits| f32::from_bits(bits))?;
-    if zeros == 0 || other.len() != 1 || kept < 1.0 {
-        return None;
-    }
     let n = values.len();
-    Some(Warning {
-        suspicion: Suspicion::FrozenMask,
-        node: node.label().to_owned(),
-        evidence: format!(
-            "multiplies by the constant \"{mask}\" of which {zeros} of {n} values are 0 and the \
-             others {kept}: a mask that the exporter froze? Every pass has the same"
-        ),
-    })
+    (zeros > 0 && other.len() == 1 && kept >= 1.0)
+        .then(|| format!("of which {zeros} of {n} values are 0 and the others {kept}"))
 }
 
 fn frozen_weight(

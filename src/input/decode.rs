@@ -15,7 +15,7 @@
 mod alpha;
 mod color;
 mod declared_size;
-mod frames;
+pub(super) mod frames;
 mod ico;
 mod jpeg;
 mod orient;
@@ -37,11 +37,11 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use sha2::{Digest, Sha256};
 
-pub(crate) use declared_size::declared_bytes;
+pub(super) use declared_size::declared_bytes;
 pub(super) use sniff::{is_other_format, quoted};
 
 use self::raster::Raster;
-use self::tiff_directory::Directories;
+use self::tiff_directory::{Directories, Directory, Patch};
 use super::picture::Picture;
 use super::remark::Remark;
 use super::settings::ReadOptions;
@@ -50,6 +50,9 @@ use crate::random::digest_key;
 
 /// Largest file that is read.
 const MAX_BYTES: u64 = 2 << 30;
+
+/// Number of bytes at the beginning of a file from which it is mostly known whether it is animated.
+const FRAMES_HEAD: u64 = 1 << 16;
 
 /// Pixels and hash of an image file.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,8 +81,13 @@ impl Decoded {
     }
 }
 
-/// Returns the number of frames or pages of a file; 1 if it cannot be read.
+/// Returns the number of frames or pages of a file; 1 if it cannot be read. Files that can have
+/// only one by their beginning, such as most photos, are not read further.
 pub(super) fn frames_of(path: &Path) -> u32 {
+    let start = read_at_most(path, FRAMES_HEAD);
+    if !start.is_ok_and(|bytes| frames::may_be_several(&bytes)) {
+        return 1;
+    }
     let count = read_bytes(path).map_or(1, |bytes| frames::count(&bytes));
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -162,10 +170,19 @@ const TOO_LARGE: &str =
 const FILE_TOO_LARGE: &str = "cut the image into parts or make it smaller first";
 
 pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let bytes = read_at_most(path, MAX_BYTES + 1)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("is larger than {} GiB", MAX_BYTES >> 30);
+        return Err(Error::image(path, message).with_hint(FILE_TOO_LARGE));
+    }
+    Ok(bytes)
+}
+
+/// Reads the beginning of a file, up to a number of bytes.
+fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let read = || {
-        let file = File::open(path)?;
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
         Ok::<_, io::Error>(bytes)
     };
     // Opening a pipe would wait for a writer.
@@ -173,12 +190,7 @@ pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     if !metadata.is_file() {
         return Err(Error::image(path, "is not a file").with_hint(FORMATS));
     }
-    let bytes = read().map_err(|error| Error::read(path, error))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("is larger than {} GiB", MAX_BYTES >> 30);
-        return Err(Error::image(path, message).with_hint(FILE_TOO_LARGE));
-    }
-    Ok(bytes)
+    read().map_err(|error| Error::read(path, error))
 }
 
 /// Decodes an image. A panic of a decoder becomes an error of this image only.
@@ -250,16 +262,34 @@ fn decode_unguarded(
     Raster::of_image(image)?.into_upright(orientation, options)
 }
 
-/// Returns a copy of a TIFF in which a tag of the first page has another value; `None` if the page
-/// has no such tag.
+/// Returns a copy of a TIFF in which a tag of the first directory has another value; `None` if the
+/// directory has no such tag.
 pub(super) fn tiff_with_tag(bytes: &[u8], tag: u16, value: u32) -> Option<Vec<u8>> {
     let patches = Directories::of(bytes)?.next()?.set(tag, value);
+    if patches.is_empty() {
+        return None;
+    }
+    patched(bytes, &patches)
+}
+
+/// Returns a copy of a TIFF that begins with its first page; `None` if it does already, or has no
+/// page.
+pub(super) fn tiff_without_previews(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut directories = Directories::of(bytes)?;
+    if directories.next()?.is_page() {
+        return None;
+    }
+    let page = directories.find(Directory::is_page)?;
+    patched(bytes, &[page.make_first()])
+}
+
+fn patched(bytes: &[u8], patches: &[Patch]) -> Option<Vec<u8>> {
     let mut copy = bytes.to_vec();
-    for patch in &patches {
+    for patch in patches {
         let at = usize::try_from(patch.at).ok()?;
         copy.get_mut(at..at + patch.bytes.len())?.copy_from_slice(&patch.bytes);
     }
-    (!patches.is_empty()).then_some(copy)
+    Some(copy)
 }
 
 /// Returns the orientation of EXIF. Nothing else of EXIF is used, so EXIF that cannot be read is

@@ -3,7 +3,8 @@
 //! # Sources
 //! - **A file**, whatever its name.
 //! - **A folder**, with its subfolders. Only files with the extension of an image ([`EXTENSIONS`])
-//!   are listed, including those of image formats that are not read: reading them gives the error. Files and folders whose name begins with a dot are skipped: they are thumbnails,
+//!   are listed, including those of image formats that are not read, and DICOM files without an
+//!   extension: reading them gives the error. Files and folders whose name begins with a dot are skipped: they are thumbnails,
 //!   caches and resource forks. The output folder is skipped, and so is a folder with the results
 //!   of an earlier run (`predictions.csv` and `run.json`). Links are followed. A link to nothing is
 //!   an image that cannot be read if it has the name of an image; other links to nothing, and links
@@ -62,6 +63,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 pub use file::ImageFile;
+pub(crate) use id::split_frame;
 pub use repeats::same_but_for_case;
 
 use crate::error::{Error, Result};

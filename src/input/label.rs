@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use super::decode::read_bytes;
+use super::decode::{frames, read_bytes};
 use crate::error::{Error, Result};
 
 /// Extensions of label maps, in the order of the search.
@@ -69,6 +69,13 @@ fn parse(bytes: &[u8], colors: Option<&LabelColors>) -> Result<LabelMap, Refusal
                 "leave out `label_colors`, or save the label map as a picture",
             )),
         };
+    }
+    let frames = frames::count(bytes);
+    if frames > 1 {
+        return Err(Refusal::new(
+            format!("it has {frames} pages or frames; expected one"),
+            "write one label map, with the class of each pixel, into each file",
+        ));
     }
     let raster = if bytes.starts_with(b"\x89PNG") {
         png::read(bytes)

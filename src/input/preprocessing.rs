@@ -27,7 +27,7 @@ mod spatial_transform;
 mod tensor_layout;
 #[cfg(test)]
 mod tests;
-mod text_file;
+pub(crate) mod text_file;
 
 use std::path::{Path, PathBuf};
 

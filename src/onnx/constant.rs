@@ -69,7 +69,8 @@ fn constant_node(node: &proto::Node) -> Option<Constant<'_>> {
     }
 }
 
-/// Returns the values of a floating-point tensor as f32; `None` if it has more than `most` elements.
+/// Returns the values of a tensor of floating-point numbers or truth values as f32; `None` if it has
+/// more than `most` elements.
 pub(crate) fn tensor_values(
     model: &Model,
     tensor: &proto::Tensor,
@@ -96,6 +97,10 @@ pub(crate) fn tensor_values(
         }
         (ElementType::F64, None) => {
             tensor.double_data.iter().map(|&value| value as f32).collect()
+        }
+        (ElementType::Bool, Some(b)) => b.iter().map(|&byte| f32::from(byte)).collect(),
+        (ElementType::Bool, None) => {
+            tensor.int32_data.iter().map(|&value| value as f32).collect()
         }
         _ => return single(model, tensor).map(|value| vec![value]),
     };

@@ -29,6 +29,20 @@ pub struct Table {
     length: u64,
 }
 
+/// Returns true if the file has several names. It is written in place, unlike all others.
+fn has_other_names(file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        file.metadata().is_ok_and(|there| there.nlink() > 1)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
+    }
+}
+
 impl Table {
     /// Opens `predictions.csv` of a folder, or creates an empty one, and locks it.
     ///
@@ -55,6 +69,14 @@ impl Table {
                     format!("another run is writing into {}", folder.path().display());
                 return Err(Error::setting("output", message)
                     .with_hint("wait until it has ended, or choose another folder"));
+            }
+            if has_other_names(&file) {
+                let message = format!(
+                    "{} is a hard link: a run would change the file under its other name, too",
+                    path.display()
+                );
+                return Err(Error::setting("output", message)
+                    .with_hint("remove it, or choose another folder"));
             }
             // Another process may have replaced the file between opening and locking.
             if is_the_table(&file, folder) {

@@ -60,9 +60,21 @@ fn json(text: &str) -> Result<Vec<[u8; 3]>, String> {
 
 const EXPECTED: &str = "expected red, green, blue of 0 to 255 or #rrggbb, found";
 
+/// Parses a color, before or behind which the name of its class may be written.
 fn color(text: &str) -> Option<[u8; 3]> {
-    hexadecimal(text)
-        .or_else(|| three(text.split(',').map(|part| part.trim().parse().ok())))
+    let parts = text.split([',', ';', ' ', '\t']).filter(|part| !part.is_empty());
+    let is_number = |part: &&str| part.parse::<f64>().is_ok();
+    let parts: Vec<&str> = parts.collect();
+    let first = parts.iter().position(is_number);
+    let Some(first) = first else {
+        let mut colors = parts.iter().filter(|part| part.starts_with('#'));
+        let color = colors.next()?;
+        return colors.next().is_none().then(|| hexadecimal(color))?;
+    };
+    let (numbers, rest) = parts[first..].split_at_checked(3)?;
+    let is_other = |part: &&str| is_number(part) || part.starts_with('#');
+    let is_one_color = !parts[..first].iter().chain(rest).any(is_other);
+    is_one_color.then(|| three(numbers.iter().map(|part| part.parse().ok())))?
 }
 
 fn hexadecimal(text: &str) -> Option<[u8; 3]> {
@@ -92,6 +104,25 @@ mod tests {
         assert_eq!(parse("#804080\n#F423e8"), expected);
         assert_eq!(parse("[[128, 64, 128], [244, 35, 232]]"), expected);
         assert_eq!(parse(" [\"#804080\", \"#f423e8\"]"), expected);
+    }
+
+    #[test]
+    fn names_of_classes_and_other_separators_are_read() {
+        let classes = vec![[128, 64, 128], [244, 35, 232]];
+        let expected = Ok(Colors { classes, void: Vec::new() });
+        for text in [
+            "128 64 128\tRoad\n244 35 232\tSide walk\n",
+            "road,128,64,128\nside walk,244,35,232\n",
+            "128;64;128\n244; 35; 232\n",
+            "#804080 road\nside walk: #f423e8\n",
+        ] {
+            assert_eq!(parse(text), expected, "{text}");
+        }
+        for text in
+            ["name,r,g,b\n", "1 2 3 4", "#804080 #f423e8", "0.5 0.5 0.5", "#804080 1 2 3"]
+        {
+            assert!(parse(text).unwrap_err().starts_with("line 1: "), "{text}");
+        }
     }
 
     #[test]

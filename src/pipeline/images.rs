@@ -7,7 +7,7 @@ use std::thread::Scope;
 
 use super::memory_budget::{Admitted, MemoryBudget};
 use crate::error::{Error, Result};
-use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing, declared_bytes};
+use crate::input::{Decoded, ImageFile, NetworkInput, Preprocessing};
 
 /// A decoded image and the input of the network.
 pub(super) struct Loaded {
@@ -86,7 +86,7 @@ impl Reader {
                         continue;
                     }
                     // A panic would leave the other threads waiting for this image to be admitted.
-                    let bytes = guarded(file, || Ok(declared_bytes(&file.path())));
+                    let bytes = guarded(file, || Ok(file.declared_bytes()));
                     let admitted = budget.admit(i, bytes.ok().flatten());
                     let is_sent = || {
                         let loaded = load(file, preprocessing);

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Sets, Temperature, Threshold};
 use crate::error::{Error, Result};
+use crate::input::preprocessing::text_file;
 use crate::record::RunRecord;
 
 const VERSION: u32 = 1;
@@ -64,8 +65,7 @@ impl Policy {
             Error::setting("policy", format!("{}: {message}", path.display()))
                 .with_hint(hint)
         };
-        let text =
-            std::fs::read_to_string(path).map_err(|error| Error::read(path, error))?;
+        let text = text_file::read(path).map_err(|error| Error::read(path, error))?;
         let policy: Self = toml::from_str(&text).map_err(|error| {
             let message = error.to_string();
             let last = message.trim().lines().last().unwrap_or_default().to_lowercase();

@@ -126,6 +126,9 @@ fn read<T>(
     None
 }
 
+/// Largest row of the table that is shown. Rows of a run are much smaller.
+const MOST_ROW_BYTES: usize = 1 << 20;
+
 /// Returns the columns and the complete rows of the table.
 fn table(files: &OutputFolder, notes: &mut Vec<String>) -> (Columns, Vec<ImageRecord>) {
     let none = || (Columns::from_header([]), Vec::new());
@@ -154,7 +157,7 @@ fn table(files: &OutputFolder, notes: &mut Vec<String>) -> (Columns, Vec<ImageRe
         return (columns, Vec::new());
     }
     let (mut rows, mut seen) = (Vec::new(), HashSet::new());
-    let (mut torn, mut repeated, mut outside) = (0, 0, 0);
+    let (mut torn, mut repeated, mut outside, mut long) = (0, 0, 0, 0);
     for record in reader.byte_records() {
         let Ok(record) = record else {
             torn += 1;
@@ -162,6 +165,10 @@ fn table(files: &OutputFolder, notes: &mut Vec<String>) -> (Columns, Vec<ImageRe
         };
         if record.len() != columns.len() {
             torn += 1;
+            continue;
+        }
+        if record.as_slice().len() > MOST_ROW_BYTES {
+            long += 1;
             continue;
         }
         let fields: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
@@ -178,6 +185,10 @@ fn table(files: &OutputFolder, notes: &mut Vec<String>) -> (Columns, Vec<ImageRe
     }
     if torn > 0 {
         notes.push(format!("{TABLE}: {torn} rows are incomplete and left out."));
+    }
+    if long > 0 {
+        notes
+            .push(format!("{TABLE}: {long} rows have more than 1 MiB and are left out."));
     }
     if outside > 0 {
         notes

@@ -1,12 +1,15 @@
 //! Pictures of an image, made from its file, or else from the files of the run.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::folder::Run;
 use super::maps;
 use crate::error::Result;
 use crate::input::preprocessing::{Channels, Exif};
-use crate::input::{Picture, ReadOptions, decode_content, hexadecimal, read_image};
+use crate::input::{
+    Picture, ReadOptions, decode_content, hexadecimal, read_image, split_frame,
+};
 use crate::output::folder::map_path;
 use crate::output::format::{FORMATS, Format};
 use crate::output::heat_map::Scale;
@@ -70,9 +73,8 @@ fn original(
     options.bands = run.setting("bands").and_then(|bands| bands.parse().ok());
     let mut why = "the image is not where it was".to_owned();
     for place in &places {
-        let (file, frame) = file_of(place);
-        options.frame = frame;
-        let file = &file;
+        let (file, frame) = &file_of(place);
+        options.frame = frame.map(NonZeroU32::get);
         if !file.is_file() {
             continue;
         }
@@ -94,11 +96,12 @@ fn roots(run: &Run, id: &str) -> Vec<PathBuf> {
 }
 
 /// Returns the file of an image, and the number of its frame if the image is one.
-fn file_of(place: &Path) -> (PathBuf, Option<u32>) {
-    let name = place.to_string_lossy();
-    let frame = name.rsplit_once('#').and_then(|(file, n)| Some((file, n.parse().ok()?)));
-    match frame {
-        Some((file, frame)) if !place.is_file() => (file.into(), Some(frame)),
+fn file_of(place: &Path) -> (PathBuf, Option<NonZeroU32>) {
+    let name = place.file_name().and_then(|name| name.to_str());
+    match name.map(split_frame) {
+        Some((name, frame @ Some(_))) if !place.is_file() => {
+            (place.with_file_name(name), frame)
+        }
         _ => (place.to_owned(), None),
     }
 }

@@ -90,12 +90,21 @@ fn bad_spread(spread: &Spread) -> Option<String> {
     })
 }
 
-/// Describes NaN and plus infinity among values; `None` if there is neither.
+/// Returns true if no value is anything else: a score of a single class may be minus infinity.
+fn is_minus_infinity(values: &[f32]) -> bool {
+    !values.is_empty() && values.iter().all(|value| *value == f32::NEG_INFINITY)
+}
+
+/// Describes NaN and infinity among values; `None` if there is neither. Minus infinity counts only
+/// if all values are.
 fn bad_values_of(values: &[f32]) -> Option<String> {
     let count = |bad: fn(f32) -> bool| values.iter().filter(|v| bad(**v)).count();
     let (nan, high) = (count(f32::is_nan), count(|v| v == f32::INFINITY));
     let total = values.len();
     match (nan, high) {
+        (0, 0) if is_minus_infinity(values) => {
+            Some(format!("minus infinity in {total} of {total} values"))
+        }
         (0, 0) => None,
         (nan, 0) => Some(format!("NaN in {nan} of {total} values")),
         (0, high) => Some(format!("infinite in {high} of {total} values")),
@@ -154,11 +163,16 @@ pub(super) fn first_bad_node(
             let Ok(values) = value.to_f32() else { continue };
             let finite = largest_of(&values);
             let has_nan = values.iter().any(|value| value.is_nan());
-            if has_nan || values.contains(&f32::INFINITY) {
+            let is_low = is_minus_infinity(&values);
+            if has_nan || is_low || values.contains(&f32::INFINITY) {
                 let inputs = node.input.iter();
                 let before = inputs.filter_map(|name| largest.get(name.as_str()));
                 let before = before.copied().fold(0.0, f32::max);
-                let what = if has_nan { "NaN" } else { "infinity" };
+                let what = match (has_nan, is_low) {
+                    (true, _) => "NaN",
+                    (false, true) => "minus infinity",
+                    (false, false) => "infinity",
+                };
                 return Some(format!(
                     "node \"{}\" ({}) is the first that writes {what}; its largest finite \
                      value is {finite}, and that of its inputs {before}",

@@ -155,6 +155,34 @@ fn data_that_are_links_to_files_elsewhere_are_refused() {
 
 #[cfg(unix)]
 #[test]
+fn special_files_are_not_replaced_by_a_converted_model() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let scratch = download("././weights/weights.bin");
+    let repo = scratch.path().join("repo");
+    for place in ["live.onnx", "live.onnx.data"] {
+        make_pipe(&repo.join(place));
+        std::os::unix::fs::symlink(place, repo.join("link.onnx")).unwrap();
+        let targets = if place == "live.onnx" {
+            &["live.onnx", "link.onnx"][..]
+        } else {
+            &["live.onnx"]
+        };
+        for target in targets {
+            let typed =
+                ["convert", "../download/model.onnx", "-o", target, "--overwrite"];
+            let (code, said) = mcdrop(&repo, &typed);
+            assert_eq!(code, 2, "{target}: {said}");
+            assert!(said.contains("is not a regular file"), "{said}");
+            let kind = fs::symlink_metadata(repo.join(place)).unwrap().file_type();
+            assert!(kind.is_fifo(), "{target}");
+        }
+        fs::remove_file(repo.join(place)).unwrap();
+        fs::remove_file(repo.join("link.onnx")).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn special_files_as_data_are_refused() {
     let scratch = tempfile::tempdir().unwrap();
     fs::create_dir(scratch.path().join("model")).unwrap();

@@ -112,6 +112,37 @@ fn predict_and_evaluate_do_not_write_through_links() {
 }
 
 #[test]
+fn files_with_a_second_name_elsewhere_are_not_changed() {
+    let scratch = scratch();
+    let path = scratch.path();
+    add_labels(path);
+    let victim = path.join("victim");
+    for place in [
+        "predictions.csv",
+        "run.json",
+        "report.html",
+        "metrics.json",
+        "prediction/a.png.png",
+        "probabilities/a.png.npy",
+        "curves/reliability.csv",
+    ] {
+        let _ = fs::remove_dir_all(path.join("out"));
+        assert_eq!(predict(path, &["--keep-probabilities", "--report"]).0, 0);
+        let place = path.join("out").join(place);
+        let _ = fs::remove_file(&place);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(&victim, "precious").unwrap();
+        fs::hard_link(&victim, &place).unwrap();
+        predict(path, &["--keep-probabilities", "--report"]);
+        mcdrop(path, &["evaluate", "out", "--labels", "labels"]);
+        mcdrop(path, &["report", "out"]);
+        let (code, said) = predict(path, &["--overwrite", "--keep-probabilities"]);
+        assert_eq!(code != 0, place.ends_with("predictions.csv"), "{said}");
+        assert_eq!(fs::read(&victim).unwrap(), b"precious", "{}", place.display());
+    }
+}
+
+#[test]
 fn a_link_as_the_name_of_the_output_folder_is_followed() {
     let scratch = scratch();
     let path = scratch.path();

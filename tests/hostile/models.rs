@@ -142,7 +142,7 @@ fn many_sites_are_probed_in_groups_with_the_same_result() {
         nodes.push(node("Identity", &[names[n]], "y", ""));
         model_of(&nodes, &[])
     };
-    for n in [3, 64, 65, 200] {
+    for n in [3, 64, 65, 200, 1000] {
         fs::write(path.join("model.onnx"), chain(n)).unwrap();
         let out = format!("out{n}");
         let typed = ["predict", "model.onnx", "in", "-o", &out, "--samples", "2", "-v"];
@@ -177,14 +177,47 @@ fn models_that_are_pipes_or_devices_are_refused() {
 }
 
 #[test]
-fn a_model_that_is_truncated_after_it_was_opened_stays_as_it_was() {
+fn a_model_that_changes_after_it_was_opened_stays_as_it_was() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("model.onnx");
-    fs::copy(model("digits"), &path).unwrap();
-    let model = Model::open(&path).unwrap();
-    fs::write(&path, "").unwrap();
-    let plan = Plan::new(model, None, ScoresOption::Auto).unwrap();
-    let runtime = mcdrop::runtime::Runtime::find(None).unwrap();
-    let options = mcdrop::sampling::SamplingOptions::default();
-    mcdrop::sampling::ProbedModel::probe(plan, &runtime, options, (8, 8)).unwrap();
+    let original = fs::read(model("digits")).unwrap();
+    let changes: [(&str, &dyn Fn()); 5] = [
+        ("truncated", &|| fs::write(&path, "").unwrap()),
+        ("removed", &|| fs::remove_file(&path).unwrap()),
+        ("zeroed", &|| fs::write(&path, vec![0; original.len()]).unwrap()),
+        ("cut", &|| fs::write(&path, &original[..original.len() / 2]).unwrap()),
+        ("replaced", &|| fs::write(&path, fs::read(model("streets")).unwrap()).unwrap()),
+    ];
+    for (name, change) in changes {
+        fs::write(&path, &original).unwrap();
+        let opened = Model::open(&path).unwrap();
+        change();
+        let plan = Plan::new(opened, None, ScoresOption::Auto).unwrap();
+        let runtime = mcdrop::runtime::Runtime::find(None).unwrap();
+        let options = mcdrop::sampling::SamplingOptions::default();
+        let probed =
+            mcdrop::sampling::ProbedModel::probe(plan, &runtime, options, (8, 8));
+        assert_eq!(probed.unwrap().scores().n_classes(), 10, "{name}");
+    }
+}
+
+#[test]
+fn models_that_end_anywhere_are_an_error_and_external_data_too() {
+    let scratch = scratch();
+    let path = scratch.path();
+    for name in ["digits-dynamo.onnx", "digits-dynamo.onnx.data"] {
+        let original = fs::read(fixture::path(&format!("models/{name}"))).unwrap();
+        for part in [0, 1, original.len() / 3, original.len() - 1] {
+            for file in ["digits-dynamo.onnx", "digits-dynamo.onnx.data"] {
+                let from = fixture::path(&format!("models/{file}"));
+                fs::copy(from, path.join(file)).unwrap();
+            }
+            fs::write(path.join(name), &original[..part]).unwrap();
+            let typed =
+                ["predict", "digits-dynamo.onnx", "in", "-o", "out", "--preset", "unit"];
+            let (code, said) = mcdrop(path, &[&typed[..], &["--resize", "8x8"]].concat());
+            assert_eq!(code, 1, "{name} of {part} bytes: {said}");
+            assert!(said.contains("hint: "), "{said}");
+        }
+    }
 }

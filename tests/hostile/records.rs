@@ -86,6 +86,56 @@ fn records_that_lie_about_numbers_are_refused() {
     assert!(answers[2..].iter().all(|(code, _)| *code != 0), "{answers:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn files_without_end_are_refused_as_settings() {
+    let scratch = scratch();
+    let path = scratch.path();
+    add_labels(path);
+    assert_eq!(predict(path, &["--keep-probabilities"]).0, 0);
+    std::os::unix::fs::symlink("/dev/zero", path.join("zero.toml")).unwrap();
+    let evaluate =
+        ["evaluate", "out", "--labels", "labels", "--label-colors", "zero.toml"];
+    for (code, said) in [
+        predict(path, &["--overwrite", "--policy", "zero.toml"]),
+        predict(path, &["--overwrite", "--config", "zero.toml"]),
+        predict(path, &["--overwrite", "--palette", "zero.toml"]),
+        predict(path, &["--overwrite", "--classes", "zero.toml"]),
+        mcdrop(path, &evaluate),
+    ] {
+        assert_ne!(code, 0, "{said}");
+        let is_named =
+            said.contains("is larger than 16 MiB") || said.contains("is not a file");
+        assert!(is_named, "{said}");
+    }
+}
+
+#[test]
+fn rows_and_files_of_any_size_make_a_small_page() {
+    let scratch = scratch();
+    let path = scratch.path();
+    add_labels(path);
+    assert_eq!(predict(path, &["--keep-probabilities"]).0, 0);
+    let table = path.join("out/predictions.csv");
+    let original = fs::read_to_string(&table).unwrap();
+    let row = original.lines().nth(1).unwrap();
+    let long = "x".repeat(3 << 20);
+    let rest = row.strip_prefix("a.png").unwrap();
+    for added in [
+        format!("{long}{rest}\n"),
+        format!("b.png{rest}{long}\n"),
+        format!("c.png,{long}{}\n", ",".repeat(rest.matches(',').count() - 1)),
+        format!("\"{}\"{rest}\n", "../".repeat(1 << 20)),
+    ] {
+        fs::write(&table, format!("{original}{added}")).unwrap();
+        for (code, said) in read_everything(path) {
+            assert!(code == 0 || code == 2 || code == 3, "{said}");
+        }
+        let page = fs::metadata(path.join("out/report.html")).unwrap().len();
+        assert!(page < 1 << 20, "{page} bytes");
+    }
+}
+
 #[test]
 fn names_do_not_act_on_the_terminal() {
     let active =

@@ -4,9 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::rename::LabelRename;
 use crate::input::label::LABEL_ENDINGS;
+use crate::input::split_frame;
 
 /// Endings of names that are tried if no label has the name of the image.
 const SUFFIXES: [&str; 4] = ["_mask", "_label", "_gt", "_labelIds"];
+
+/// Endings of files that may contain labels but are not read.
+const OTHER_ENDINGS: [&str; 20] = [
+    "npz", "mat", "h5", "pkl", "pt", "json", "geojson", "xml", "txt", "csv", "jp2",
+    "jxl", "avif", "heic", "pgm", "ppm", "tga", "svg", "nii", "nii.gz",
+];
 
 /// A folder with a label file for each image.
 #[derive(Debug)]
@@ -28,7 +35,8 @@ impl LabelFiles {
     /// expected.
     pub(super) fn find(&self, id: &str) -> Result<LabelFile, String> {
         let (file, frame) = split_frame(id);
-        let stem = &format!("{}{frame}", without_ending(file));
+        let end = frame.map_or_else(String::new, |frame| format!("#{frame}"));
+        let stem = &format!("{}{end}", without_ending(file));
         let names = match &self.rename {
             Some(rename) => match rename.name(stem) {
                 Some(name) => vec![name],
@@ -49,7 +57,11 @@ impl LabelFiles {
         }
         let expected =
             self.root.join(format!("{}.{}", names[0], LABEL_ENDINGS.join("|")));
-        Err(expected.display().to_string())
+        let other = OTHER_ENDINGS.iter().find_map(|ending| {
+            let path = self.root.join(format!("{}.{ending}", names[0]));
+            path.is_file().then(|| format!("; {} is not read", path.display()))
+        });
+        Err(format!("{}{}", expected.display(), other.unwrap_or_default()))
     }
 
     fn with_suffix(&self, stem: &str) -> Result<Option<LabelFile>, String> {
@@ -79,15 +91,6 @@ impl LabelFiles {
             self.root.join(format!("{name}.{}", ending.to_ascii_uppercase()))
         })
     }
-}
-
-/// Separates the number of a frame from an id: `scan.tif` and `#3`.
-fn split_frame(id: &str) -> (&str, &str) {
-    let at = id.rfind('#').filter(|at| {
-        let number = &id[at + 1..];
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    id.split_at(at.unwrap_or(id.len()))
 }
 
 /// Returns an id without the extension of its file name.

@@ -36,6 +36,16 @@ pub(super) fn upright(
     }
 }
 
+/// Returns whether an image was turned in a way that the sides of its label map cannot show.
+pub(super) fn is_ambiguous(shape: ImageShape) -> bool {
+    let orientation = shape.orientation.and_then(Orientation::from_exif);
+    orientation.is_some_and(|orientation| {
+        orientation != Orientation::NoTransforms
+            && (!swaps_sides(orientation)
+                || same_aspect((shape.height, shape.width), (shape.width, shape.height)))
+    })
+}
+
 /// Returns whether two sizes (width, height) have the same aspect, up to rounding of the sides of
 /// the first by one pixel.
 fn same_aspect((width, height): (usize, usize), of: (usize, usize)) -> bool {

@@ -9,6 +9,8 @@ use crate::tensor::ClassMap;
 
 /// Id that usually means "no label".
 const USUALLY_IGNORED: u32 = 255;
+/// White of 8 and of 16 bits.
+const WHITES: [u32; 2] = [255, 65_535];
 /// Most ids that an error lists.
 const MOST_LISTED: usize = 12;
 /// Most different ids that a survey counts one by one.
@@ -99,6 +101,15 @@ impl IdSurvey {
     /// Returns whether lossy files are among the maps.
     pub(super) fn has_lossy(&self) -> bool {
         self.n_lossy > 0
+    }
+
+    /// Returns whether the ids look like black and white with levels between them at edges.
+    fn is_smoothed_mask(&self) -> bool {
+        let pixels = |id: u32| self.ids.get(&id).map_or(0, |count| count.pixels);
+        let (black, white) = (pixels(0), pixels(USUALLY_IGNORED));
+        self.ids.keys().all(|id| *id <= USUALLY_IGNORED)
+            && 2 * (black + white) >= self.n_pixels
+            && black.min(white) > pixels(1)
     }
 
     /// Lists the ids with their shares of all pixels, the most frequent ones.
@@ -245,22 +256,39 @@ impl IdMapping {
         if !unknown.is_empty() {
             return Err(self.misfit(survey, &unknown));
         }
-        if survey.ids.len() == 1 && !is_given {
-            let (id, _) =
-                survey.ids.iter().next().unwrap_or((&VOID, &IdCount::default()));
-            let meaning = match self.meaning(*id) {
-                Meaning::LeftOut(_) => ", which means \"no label\"",
-                _ => "",
-            };
-            let message = format!(
-                "every pixel of {} has the id {}{meaning}",
-                files(survey.n_files),
-                name(*id)
-            );
-            return Err(Error::setting("labels", message)
-                .with_hint("if this is right, confirm it: `ignore_index = 255`"));
+        if is_given {
+            return Ok(());
         }
-        Ok(())
+        match self.single_class(survey) {
+            Some(message) => Err(Error::setting("labels", message)
+                .with_hint("if this is right, confirm it: `ignore_index = 255`")),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns a message if all pixels that count have the same id, or none counts.
+    fn single_class(&self, survey: &IdSurvey) -> Option<String> {
+        let is_class = |id: &u32| matches!(self.meaning(*id), Meaning::Class(_));
+        let (counted, left_out): (Vec<u32>, Vec<u32>) =
+            survey.ids.keys().partition(|id| is_class(id));
+        let files = files(survey.n_files);
+        let no_label = "which means \"no label\"";
+        match (&counted[..], &left_out[..]) {
+            ([id], []) => Some(format!("every pixel of {files} has the id {id}")),
+            ([], [id]) => Some(format!(
+                "every pixel of {files} has the id {}, {no_label}",
+                name(*id)
+            )),
+            ([id], [..]) => Some(format!(
+                "every pixel with a label in {files} has the id {id}, found {}: {} means \"no label\"",
+                survey.list(),
+                left_out.iter().map(|id| name(*id)).collect::<Vec<_>>().join(" or ")
+            )),
+            ([], [..]) => {
+                Some(format!("no pixel of {files} has a label, found {}", survey.list()))
+            }
+            _ => None,
+        }
     }
 
     /// Creates the error about ids that are not classes, with the option that fits them.
@@ -283,7 +311,15 @@ impl IdMapping {
         let known =
             survey.ids.keys().filter(|id| **id != VOID && !self.ignored.contains(id));
         let known: Vec<u32> = known.copied().collect();
-        let hint = if known.iter().all(|id| (0..=n).contains(id)) && !self.reduce_zero {
+        let hint = if survey.has_lossy() {
+            "lossy compression changes ids at edges: make the label maps again as PNG, from the \
+             data that these were made of"
+                .to_owned()
+        } else if self.n_classes == 2 && survey.is_smoothed_mask() {
+            "if levels between black and white come from smoothing, resize and draw the masks \
+             again without it (nearest neighbor)"
+                .to_owned()
+        } else if known.iter().all(|id| (0..=n).contains(id)) && !self.reduce_zero {
             "if the ids begin at 1 and 0 means \"no label\": `reduce_zero_label = true`"
                 .to_owned()
         } else if known.len() == self.n_classes && known.iter().all(|id| *id <= 255) {
@@ -293,9 +329,14 @@ impl IdMapping {
                 "give the level of each class, one a line, {}: `label_colors = FILE`",
                 lines.join(" ")
             )
+        } else if unknown.len() > MOST_LISTED {
+            format!(
+                "write the class of each pixel, from 0 to {most}, or the color of its class and \
+                 `label_colors = NAME|FILE`"
+            )
         } else {
             let mut ignored: Vec<u32> = self.ignored.clone();
-            ignored.extend(unknown.iter().take(MOST_LISTED));
+            ignored.extend(unknown);
             ignored.sort_unstable();
             ignored.dedup();
             let ids: Vec<String> = ignored.iter().map(u32::to_string).collect();
@@ -312,11 +353,14 @@ fn files(n: u64) -> String {
 /// Recognizes masks of black and white.
 fn object_rule(survey: &IdSurvey) -> Option<(ObjectRule, String)> {
     let ids = &survey.ids;
-    let has_white = ids.contains_key(&USUALLY_IGNORED);
-    if has_white && ids.keys().all(|id| [0, USUALLY_IGNORED, VOID].contains(id)) {
-        let line = "the label maps contain 0 and 255: 255 is the object, class 1";
-        return (ids.len() > 1)
-            .then(|| (ObjectRule::Id(USUALLY_IGNORED), line.to_owned()));
+    let white = WHITES.into_iter().find(|white| ids.contains_key(white));
+    if let Some(white) = white
+        && ids.keys().all(|id| [0, white, VOID].contains(id))
+    {
+        let line = format!(
+            "the label maps contain 0 and {white}: {white} is the object, class 1"
+        );
+        return (ids.len() > 1).then_some((ObjectRule::Id(white), line));
     }
     let is_lossy = survey.n_lossy == survey.n_files && survey.n_files > 0;
     let is_bright = ids.keys().any(|id| (200..256).contains(id));
@@ -371,6 +415,20 @@ mod tests {
             (&[1, 2, 3, 3], 3, "1 (25.0 %)", "`reduce_zero_label = true`"),
             (&[0, 1, 2, 255], 2, "2 (25.0 %)", "`reduce_zero_label = true`"),
             (&[0, 1, 7, 255], 2, "7 (25.0 %)", "`ignore_index = 7,255`"),
+            (&[0, 64, 191, 255], 2, "64 (25.0 %)", "nearest neighbor"),
+            (
+                &[0, 0, 0, 255],
+                3,
+                "every pixel with a label in 1 label map has the id 0, found 0 (75.0 %), 255 (25.0 %): 255 \
+                 means \"no label\"",
+                "`ignore_index = 255`",
+            ),
+            (
+                &[255, VOID],
+                3,
+                "no pixel of 1 label map has a label",
+                "`ignore_index = 255`",
+            ),
             (
                 &[0, 0, 0, 0],
                 3,
@@ -386,6 +444,24 @@ mod tests {
     }
 
     #[test]
+    fn a_hint_with_ids_names_all_of_them_or_none() {
+        let many: Vec<u32> = (0..40).collect();
+        let error = decide(&[&many], 3).unwrap_err();
+        assert!(error.to_string().contains("and 28 more"), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("from 0 to 2") && !hint.contains("ignore_index"), "{hint}");
+    }
+
+    #[test]
+    fn white_of_16_bits_is_the_object_too() {
+        let (mapping, note) = decide(&[&[0, 65_535]], 2).unwrap();
+        assert!(note.unwrap().contains("65535 is the object"));
+        assert_eq!(mapping.classes(&[0, 65_535]).unwrap().0, [0, 1]);
+        assert!(decide(&[&[0, 255, 65_535]], 2).is_err());
+        assert!(decide(&[&[0, 65_535]], 3).is_err());
+    }
+
+    #[test]
     fn lossy_masks_of_two_classes_are_split_at_half_the_brightness() {
         let mut survey = IdSurvey::default();
         let ids = vec![0, 3, 131, 250, 255];
@@ -394,7 +470,8 @@ mod tests {
             IdMapping::decide(&survey, &IdOptions::default(), 2).unwrap();
         assert!(note.unwrap().contains("with loss"));
         assert_eq!(mapping.classes(&[0, 3, 131, 250, 255]).unwrap().0, [0, 0, 1, 1, 1]);
-        assert!(IdMapping::decide(&survey, &IdOptions::default(), 3).is_err());
+        let error = IdMapping::decide(&survey, &IdOptions::default(), 3).unwrap_err();
+        assert!(error.hint().unwrap().contains("again as PNG"), "{error:?}");
     }
 
     #[test]

@@ -29,6 +29,11 @@ impl LabelRename {
                     "for instance '(.*)_leftImg8bit' and '$1_gtFine_labelTrainIds'",
                 )
         })?;
+        if let Some(group) = backslash_group(replacement) {
+            let message = format!("\"\\{group}\" in the replacement is not a group");
+            let hint = format!("write `${group}`");
+            return Err(Error::setting("match", message).with_hint(hint));
+        }
         let (replacement, groups) = braced(replacement);
         let is_known = |group: &&String| match group.parse::<usize>() {
             Ok(number) => number < compiled.captures_len(),
@@ -52,6 +57,12 @@ impl LabelRename {
         found.expand(&self.replacement, &mut renamed);
         Some(renamed)
     }
+}
+
+/// Returns the number of the first group that is written as in sed or Python: `\1`.
+fn backslash_group(replacement: &str) -> Option<char> {
+    let after = replacement.split('\\').skip(1);
+    after.filter_map(|rest| rest.chars().next()).find(char::is_ascii_digit)
 }
 
 /// Puts every group of a replacement in braces, so that `$1_name` means group 1 and not a group

@@ -2,23 +2,25 @@
 
 use crate::input::picture::Values;
 
-/// Inverts levels that count from white.
-pub(super) fn inverted(values: Values) -> Values {
+/// Inverts gray levels that count from white: the first of `bands`. The others, such as alpha, stay
+/// as they are.
+pub(super) fn inverted(values: Values, bands: usize) -> Values {
+    let step = bands.max(1);
     match values {
         Values::U8(mut values) => {
-            for value in &mut values {
+            for value in values.iter_mut().step_by(step) {
                 *value = !*value;
             }
             Values::U8(values)
         }
         Values::U16 { mut values, largest } => {
-            for value in &mut values {
+            for value in values.iter_mut().step_by(step) {
                 *value = largest.saturating_sub(*value);
             }
             Values::U16 { values, largest }
         }
         Values::F32(mut values) => {
-            for value in &mut values {
+            for value in values.iter_mut().step_by(step) {
                 *value = 1.0 - *value;
             }
             Values::F32(values)

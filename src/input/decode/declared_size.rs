@@ -1,7 +1,7 @@
 //! Memory that an image takes when it is decoded, by what its file declares.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read as _, Seek};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -20,14 +20,16 @@ const JPEG_HEAD: u64 = 1 << 18;
 /// Bytes per sample of an image that is in work: values are kept as f32.
 const BYTES_PER_SAMPLE: u64 = 4;
 
-/// Returns the bytes that the first frame of a file takes when it is decoded; `None` if the file does
-/// not declare its size, or not reliably. Pixels are not read.
-pub(crate) fn declared_bytes(path: &Path) -> Option<u64> {
+/// Returns the bytes that a frame of a file takes when it is decoded, the first one if none is
+/// given; `None` if the file does not declare its size, or not reliably. Pixels are not read.
+pub(in crate::input) fn declared_bytes(path: &Path, frame: Option<u32>) -> Option<u64> {
     // A decoder may panic on a damaged header, which decoding reports as an error of this image.
-    catch_unwind(AssertUnwindSafe(|| declared_bytes_unguarded(path))).ok().flatten()
+    catch_unwind(AssertUnwindSafe(|| declared_bytes_unguarded(path, frame)))
+        .ok()
+        .flatten()
 }
 
-fn declared_bytes_unguarded(path: &Path) -> Option<u64> {
+fn declared_bytes_unguarded(path: &Path, frame: Option<u32>) -> Option<u64> {
     if !path.metadata().ok()?.is_file() {
         return None;
     }
@@ -40,6 +42,7 @@ fn declared_bytes_unguarded(path: &Path) -> Option<u64> {
         ImageFormat::Ico => None,
         ImageFormat::Tiff => {
             let mut decoder = Decoder::new(BufReader::new(file)).ok()?;
+            go_to_page(&mut decoder, frame.unwrap_or(1))?;
             let (width, height) = decoder.dimensions().ok()?;
             let samples = decoder.find_tag_unsigned::<u32>(Tag::SamplesPerPixel);
             Some(bytes(width, height, samples.ok()?.unwrap_or(1).into()))
@@ -54,6 +57,22 @@ fn declared_bytes_unguarded(path: &Path) -> Option<u64> {
             })
         }
         format => by_decoder(BufReader::new(file), format),
+    }
+}
+
+/// Goes to a page, counted from 1, as decoding does. `None` if there is no such page, even if
+/// decoding then takes the first directory.
+fn go_to_page<R: Read + Seek>(decoder: &mut Decoder<R>, number: u32) -> Option<()> {
+    /// Kinds of directories that are not pages: previews and masks.
+    const NOT_PAGES: u32 = 0b101;
+    let mut pages = 0;
+    loop {
+        let kind = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType).ok()?;
+        pages += u32::from(kind.unwrap_or(0) & NOT_PAGES == 0);
+        if pages >= number {
+            return Some(());
+        }
+        decoder.next_image().ok()?;
     }
 }
 
@@ -80,10 +99,14 @@ mod tests {
         let image = image::DynamicImage::new_rgb16(30, 20);
         for name in ["a.png", "a.tif"] {
             image.save(path(name)).unwrap();
-            assert_eq!(declared_bytes(&path(name)), Some(30 * 20 * 3 * 4), "{name}");
+            assert_eq!(
+                declared_bytes(&path(name), None),
+                Some(30 * 20 * 3 * 4),
+                "{name}"
+            );
         }
         image.to_rgb8().save(path("a.jpg")).unwrap();
-        assert_eq!(declared_bytes(&path("a.jpg")), Some(30 * 20 * 3 * 4));
+        assert_eq!(declared_bytes(&path("a.jpg"), None), Some(30 * 20 * 3 * 4));
         // A JPEG whose header is longer than what is read first.
         let jpeg = std::fs::read(path("a.jpg")).unwrap();
         let mut long = jpeg[..2].to_vec();
@@ -93,16 +116,56 @@ mod tests {
         }
         long.extend(&jpeg[2..]);
         std::fs::write(path("long.jpg"), long).unwrap();
-        assert_eq!(declared_bytes(&path("long.jpg")), Some(30 * 20 * 3 * 4));
+        assert_eq!(declared_bytes(&path("long.jpg"), None), Some(30 * 20 * 3 * 4));
         // A WebP of 28 bytes that declares 16383 x 12207 pixels.
         let mut webp = b"RIFF\x14\0\0\0WEBPVP8L\x08\0\0\0\x2f".to_vec();
         let size = (16_383_u32 - 1) | ((12_207 - 1) << 14);
         webp.extend(size.to_le_bytes());
         webp.extend([0x88, 0x88, 0x08]);
         std::fs::write(path("a.webp"), webp).unwrap();
-        assert!(declared_bytes(&path("a.webp")).is_none_or(|bytes| bytes > 1 << 29));
+        assert!(
+            declared_bytes(&path("a.webp"), None).is_none_or(|bytes| bytes > 1 << 29)
+        );
         std::fs::write(path("b.png"), "text").unwrap();
-        assert_eq!(declared_bytes(&path("b.png")), None);
-        assert_eq!(declared_bytes(scratch.path()), None);
+        assert_eq!(declared_bytes(&path("b.png"), None), None);
+        assert_eq!(declared_bytes(scratch.path(), None), None);
+        // A TIFF of pages of different sizes, the first of which is a preview.
+        std::fs::write(path("pages.tif"), pages(&[(1, 2, 3), (0, 4, 5), (0, 600, 700)]))
+            .unwrap();
+        for (frame, expected) in [
+            (None, Some(4 * 5)),
+            (Some(1), Some(4 * 5)),
+            (Some(2), Some(600 * 700)),
+            (Some(3), None),
+        ] {
+            let bytes = declared_bytes(&path("pages.tif"), frame);
+            assert_eq!(bytes, expected.map(|pixels| pixels * 4), "{frame:?}");
+        }
+        std::fs::write(path("preview.tif"), pages(&[(1, 9, 9)])).unwrap();
+        assert_eq!(declared_bytes(&path("preview.tif"), None), None);
+    }
+
+    /// Returns a TIFF of gray pages without pixels, of which kind, width and height are given.
+    fn pages(pages: &[(u32, u32, u32)]) -> Vec<u8> {
+        let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+        for (i, &(kind, width, height)) in pages.iter().enumerate() {
+            let tags = [
+                (254, kind),
+                (256, width),
+                (257, height),
+                (258, 8),
+                (262, 1),
+                (273, 8),
+                (279, 1),
+            ];
+            bytes.extend((tags.len() as u16).to_le_bytes());
+            for (tag, value) in tags {
+                bytes.extend([tag, 4_u16].iter().flat_map(|number| number.to_le_bytes()));
+                bytes.extend([1, value].iter().flat_map(|number| number.to_le_bytes()));
+            }
+            let next = if i + 1 == pages.len() { 0 } else { bytes.len() as u32 + 4 };
+            bytes.extend(next.to_le_bytes());
+        }
+        bytes
     }
 }

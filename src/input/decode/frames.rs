@@ -20,7 +20,7 @@ const PNG_CHUNK: usize = 12;
 
 /// Returns the number of frames of a GIF, PNG or WebP, or of pages of a TIFF; 1 for other files
 /// and for those whose structure cannot be followed.
-pub(super) fn count(bytes: &[u8]) -> usize {
+pub(in crate::input) fn count(bytes: &[u8]) -> usize {
     let counted = if bytes.starts_with(b"GIF8") {
         of_gif(bytes)
     } else if bytes.starts_with(b"\x89PNG") {
@@ -31,6 +31,21 @@ pub(super) fn count(bytes: &[u8]) -> usize {
         Directories::of(bytes).map(|pages| pages.filter(Directory::is_page).count())
     };
     counted.unwrap_or(1).max(1)
+}
+
+/// Returns whether a file that begins so may have several frames or pages.
+pub(super) fn may_be_several(start: &[u8]) -> bool {
+    const ANIMATED: u8 = 2;
+    if start.starts_with(b"\x89PNG") {
+        return of_png(start).is_none_or(|frames| frames > 1);
+    }
+    if start.starts_with(b"RIFF") {
+        // Only an extended file has flags.
+        let flags = start.get(12..).and_then(|rest| rest.strip_prefix(b"VP8X"));
+        let flags = flags.and_then(|rest| rest.get(4));
+        return flags.is_some_and(|flags| flags & ANIMATED != 0);
+    }
+    start.starts_with(b"GIF8") || Directories::of(start).is_some()
 }
 
 /// Reads a frame of an animation, counted from 1, as it is shown.
@@ -85,7 +100,8 @@ fn of_gif(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Returns the frames that the animation of a PNG declares.
+/// Returns the frames that the animation of a PNG declares; 1 if the pixels come first, and `None`
+/// if the file ends before.
 fn of_png(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes.get(PNG_SIGNATURE..)?;
     loop {
@@ -95,7 +111,7 @@ fn of_png(bytes: &[u8]) -> Option<usize> {
             return Some(u32::from_be_bytes(*content.first_chunk()?) as usize);
         }
         if after.starts_with(b"IDAT") {
-            return None;
+            return Some(1);
         }
         rest = rest.get(length.checked_add(PNG_CHUNK)?..)?;
     }
@@ -137,6 +153,36 @@ mod tests {
         assert_eq!(count(&tiff(&[0, 0, 2], false)), 3);
         assert_eq!(count(&tiff(&[0, 1, 1, 4], false)), 1);
         assert_eq!(count(&tiff(&[0, 0], true)), 2);
+    }
+
+    #[test]
+    fn the_beginning_tells_which_files_may_have_several_frames() {
+        let chunk = |name: &[u8; 4], content: &[u8]| {
+            let length = (content.len() as u32).to_be_bytes();
+            [&length, &name[..], content, &[0; 4]].concat()
+        };
+        let png =
+            |chunks: &[Vec<u8>]| [&b"\x89PNG\r\n\x1a\n"[..], &chunks.concat()].concat();
+        let text = chunk(b"tEXt", b"IDAT acTL");
+        let animated = chunk(b"acTL", &[0, 0, 0, 3, 0, 0, 0, 0]);
+        let pixels = chunk(b"IDAT", &[]);
+        let webp =
+            |flags| [&b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0"[..], &[flags, 0, 0, 0]].concat();
+        for (start, expected) in [
+            (png(&[text.clone(), pixels.clone(), animated.clone()]), false),
+            (png(&[text.clone(), animated, pixels]), true),
+            // The metadata are longer than what was read.
+            (png(&[text]), true),
+            (webp(0x10), false),
+            (webp(0x12), true),
+            (b"RIFF\0\0\0\0WEBPVP8 ".to_vec(), false),
+            (b"\xff\xd8\xff\xe0".to_vec(), false),
+            (b"GIF89a".to_vec(), true),
+            (tiff(&[0], false), true),
+            (Vec::new(), false),
+        ] {
+            assert_eq!(may_be_several(&start), expected, "{start:?}");
+        }
     }
 
     #[test]

@@ -62,15 +62,17 @@ pub(super) fn read(
     bytes: &[u8],
     options: &ReadOptions,
 ) -> Result<UprightPicture, Refusal> {
-    let mut directories = Directories::of(bytes).into_iter().flatten();
+    let directories = Directories::of(bytes);
     let directory = match options.frame {
-        None => directories.next(),
+        None => directories.and_then(Directories::first_page),
         Some(frame) => {
-            let mut pages = directories.filter(Directory::is_page);
+            let mut pages = directories.into_iter().flatten().filter(Directory::is_page);
             pages.nth(frame.saturating_sub(1) as usize)
         }
     };
-    if directory.as_ref().is_some_and(is_camera_raw) {
+    // The first directory of a raw file may be a preview of it.
+    let first = Directories::of(bytes).and_then(|mut directories| directories.next());
+    if [&first, &directory].into_iter().flatten().any(is_camera_raw) {
         return Err(sniff::camera_raw());
     }
     // Errors in the structure of the file are those of the decoder.
@@ -335,7 +337,7 @@ impl SampleLayout {
         };
         let (meaning, bands, values) = match self.photometric {
             photometric::WHITE_IS_ZERO => {
-                (self.gray(), self.bands, color::inverted(values))
+                (self.gray(), self.bands, color::inverted(values, self.bands))
             }
             photometric::BLACK_IS_ZERO => (self.gray(), self.bands, values),
             photometric::RGB if self.bands >= 3 => (Meaning::Colors, self.bands, values),

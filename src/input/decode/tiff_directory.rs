@@ -58,6 +58,16 @@ impl<'a> Directories<'a> {
         let next = number(bytes, is_little, at, size)?;
         Some(Self { bytes, is_little, is_big, next, seen: HashSet::new() })
     }
+
+    /// Returns the first page, which may lie behind previews. If no directory is a page, it is the
+    /// first one.
+    pub(super) fn first_page(mut self) -> Option<Directory<'a>> {
+        let first = self.next()?;
+        if first.is_page() {
+            return Some(first);
+        }
+        Some(self.find(Directory::is_page).unwrap_or(first))
+    }
 }
 
 impl<'a> Iterator for Directories<'a> {

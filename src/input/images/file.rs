@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::id;
 use crate::error::{Error, Result};
-use crate::input::decode::{Decoded, is_other_format, quoted, read_image};
+use crate::input::decode::{
+    Decoded, declared_bytes, is_other_format, quoted, read_image,
+};
 use crate::input::settings::ReadOptions;
 
 /// A listed image.
@@ -115,6 +117,12 @@ impl ImageFile {
         })
     }
 
+    /// Returns the bytes that the image takes when it is decoded; `None` if the file does not declare
+    /// its size.
+    pub(crate) fn declared_bytes(&self) -> Option<u64> {
+        declared_bytes(&self.path(), self.frame.map(NonZeroU32::get))
+    }
+
     fn missing(&self, path: &Path) -> Error {
         let Kind::List { working, folder } = &self.root.kind else {
             let message = "was removed after the images were listed";
@@ -171,8 +179,7 @@ impl ImageFile {
             return folder.join(entry);
         }
         let id = self.id.get(self.root.skip..).unwrap_or_default();
-        let file = self.frame.and_then(|_| id.rsplit_once('#'));
-        folder.join(file.map_or(id, |(file, _)| file))
+        folder.join(if self.frame.is_some() { id::split_frame(id).0 } else { id })
     }
 }
 

@@ -2,10 +2,23 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf, Prefix};
 
 /// First part of the ids of files outside the root.
 const OUTSIDE: &str = "outside";
+
+/// Separates the number of a frame from an id: `scan.tif#3` is frame 3 of `scan.tif`.
+///
+/// A file may have such a name without being a frame.
+pub(crate) fn split_frame(id: &str) -> (&str, Option<NonZeroU32>) {
+    let parts = id.rsplit_once('#').and_then(|(file, number)| {
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        let number = number.parse().ok().filter(|_| is_number)?;
+        Some((file, number))
+    });
+    parts.map_or((id, None), |(file, number)| (file, Some(number)))
+}
 
 /// Parts of a path, joined with `/`.
 #[derive(Debug, PartialEq, Eq)]

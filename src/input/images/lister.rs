@@ -263,15 +263,22 @@ fn is_image(path: &Path) -> bool {
     let extension = path.extension().map(OsStr::to_ascii_lowercase).unwrap_or_default();
     // The headers of other programs' data have the name of a Radiance image, too.
     if extension == "hdr" {
-        return begins_like_radiance(path);
+        return starts_with(path, 0, b"#?");
+    }
+    // Scanners number their files, and write no extension.
+    if extension.as_encoded_bytes().iter().all(u8::is_ascii_digit) {
+        return starts_with(path, 128, b"DICM");
     }
     EXTENSIONS.iter().any(|known| extension == **known) || is_other_format(path)
 }
 
-fn begins_like_radiance(path: &Path) -> bool {
-    let mut start = [0; 2];
-    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start == *b"#?"
+/// Returns whether a file has these bytes behind `skipped` others.
+fn starts_with(path: &Path, skipped: u64, mark: &[u8]) -> bool {
+    let mut start = Vec::new();
+    let length = skipped + mark.len() as u64;
+    let read =
+        fs::File::open(path).and_then(|file| file.take(length).read_to_end(&mut start));
+    read.is_ok() && start.get(skipped as usize..) == Some(mark)
 }
 
 /// Recognizes a link in a circle, to itself or to nothing.

@@ -78,7 +78,22 @@ fn images_of_other_formats_are_listed_so_that_reading_them_says_why() {
         folder(&["a.HEIC", "b.nii.gz", "c.tar.gz", "d.gif", "scan.dcm", "x.mov"]);
     fs::write(folder.path().join("envi.hdr"), "ENVI\nsamples = 3\n").unwrap();
     fs::write(folder.path().join("lamp.hdr"), "#?RADIANCE\n").unwrap();
-    let expected = ["a.HEIC", "b.nii.gz", "d.gif", "lamp.hdr", "scan.dcm"];
+    for name in ["IM-0001", "1.2.840.113619.2"] {
+        let scan = [&[0; 128][..], b"DICM"].concat();
+        fs::write(folder.path().join(name), scan).unwrap();
+    }
+    for name in ["README", "model.17"] {
+        fs::write(folder.path().join(name), "text").unwrap();
+    }
+    let expected = [
+        "1.2.840.113619.2",
+        "IM-0001",
+        "a.HEIC",
+        "b.nii.gz",
+        "d.gif",
+        "lamp.hdr",
+        "scan.dcm",
+    ];
     assert_eq!(ids(folder.path(), None), expected);
 }
 

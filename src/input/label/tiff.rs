@@ -8,7 +8,7 @@ use tiff::{ColorType, TiffError};
 
 use super::raster::{Pixels, Raster};
 use super::{MAX_BYTES, Refusal, VOID, check_size, packed_sample};
-use crate::input::decode::tiff_with_tag;
+use crate::input::decode::{tiff_with_tag, tiff_without_previews};
 
 pub(super) fn is_tiff(bytes: &[u8]) -> bool {
     [b"II\x2a\0", b"MM\0\x2a", b"II\x2b\0", b"MM\0\x2b"]
@@ -16,9 +16,15 @@ pub(super) fn is_tiff(bytes: &[u8]) -> bool {
         .any(|start| bytes.starts_with(*start))
 }
 
+/// Compressions that change values: JPEG, in its old and its new form.
+const LOSSY: [u16; 2] = [6, 7];
+
 type BytesDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
 
+/// Reads the first page, which may lie behind previews.
 pub(super) fn read(bytes: &[u8]) -> Result<Raster, Refusal> {
+    let copy = tiff_without_previews(bytes);
+    let bytes = copy.as_deref().unwrap_or(bytes);
     let mut decoder = open(bytes)?;
     let interpretation = decoder
         .find_tag_unsigned_vec::<u16>(Tag::PhotometricInterpretation)
@@ -79,11 +85,19 @@ fn raster(
         },
         _ => return Err(unexpected(color)),
     };
-    Ok(Raster { height, width, pixels, is_lossy: false })
+    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression);
+    let is_lossy = matches!(compression, Ok(Some(kind)) if LOSSY.contains(&kind));
+    Ok(Raster { height, width, pixels, is_lossy })
 }
 
 fn unexpected(color: ColorType) -> Refusal {
-    Refusal::unexpected(format!("TIFF: its pixels are of type {color:?}"))
+    let message = match color {
+        ColorType::Multiband { bit_depth, num_samples } => {
+            format!("TIFF: it has {num_samples} bands of {bit_depth} bits")
+        }
+        other => format!("TIFF: its pixels are of type {other:?}"),
+    };
+    Refusal::unexpected(message)
 }
 
 fn levels(values: DecodingResult, bits: u8, width: usize) -> Result<Vec<u32>, Refusal> {
