@@ -63,6 +63,7 @@ mod items;
 mod spec;
 mod sums;
 mod table;
+mod value_metric;
 mod values;
 
 #[cfg(test)]
@@ -83,4 +84,10 @@ pub use spec::{
     DETERMINISTIC, EvaluationOptions, EvaluationSpec, ScoreSpec, deterministic_scores,
 };
 pub use table::{Breakdown, Direction, Headline, METRICS, Metric, Requires};
+pub use value_metric::{
+    DeterministicValues, ErrorDistribution, ImageErrors, STD_FLOOR, StdSource,
+    VALUE_LIMIT, VALUE_METRICS, ValueBreakdown, ValueDirection, ValueEvaluation,
+    ValueEvaluationOptions, ValueEvaluationSpec, ValueInput, ValueInterval, ValueMetric,
+    ValueRequires, ValueSummary, ValueUnit,
+};
 pub use values::MetricValue;
