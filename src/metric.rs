@@ -1,7 +1,9 @@
 //! Metrics: comparison of predictions and their uncertainties with labels.
 //!
-//! [`METRICS`] is the table of all metrics. Keys, directions, descriptions and functions come from
-//! its rows: a new metric from existing sums is a row and a function.
+//! [`METRICS`] is the table of the metrics of classes, [`VALUE_METRICS`] that of the metrics of
+//! values, whose evaluation is a [`ValueEvaluation`]. Keys, directions, descriptions and functions
+//! come from their rows: a new metric from existing sums is a row and a function. The rest of this
+//! page is about classes.
 //!
 //! Each image is summarized on its own ([`ImageSummary`], on any thread) and added to an
 //! [`Evaluation`] of constant size. All sums are integers, so evaluations of parts of the images

@@ -170,14 +170,16 @@ impl<'a> ValueInput<'a> {
         let is_invalid = |&&item: &&usize| !(least..=most).contains(&values[item]);
         let Some(&item) = labeled.iter().find(is_invalid) else { return Ok(()) };
         let position = position(item, self.n_items(), self.width);
-        let message = format!(
-            "the {name} is {}{position}: expected a number from {least:e} to {most:e}",
-            values[item]
-        );
-        let hint = if values[item].is_finite() {
+        let value = values[item];
+        let expected =
+            if least < 0.0 { "a number from -2^32 to 2^32" } else { "0 to 2^64" };
+        let message = format!("the {name} is {value}{position}: expected {expected}");
+        let hint = if !value.is_finite() {
+            "find out why the model or the label file contains infinity or NaN"
+        } else if value.abs() > most {
             "use another unit, or leave the item out by a label of NaN"
         } else {
-            "find out why the model or the label file contains infinity or NaN"
+            "check which output of the model is meant"
         };
         Err(self.error(message, hint))
     }

@@ -4,7 +4,9 @@ use super::formula::{
     ValueMetricInput, calibration, depth, error, rank_correlation, sparsification,
 };
 
-use ValueDirection::{ClosestTo, Descriptive, HigherIsBetter, LowerIsBetter};
+use ValueDirection::{
+    ClosestTo, ClosestToLevel, Descriptive, HigherIsBetter, LowerIsBetter,
+};
 use ValueMetricFunction::{Binned, Exact};
 
 /// Relation of a metric's value to quality.
@@ -16,6 +18,9 @@ pub enum ValueDirection {
     LowerIsBetter,
     /// This value is the best one.
     ClosestTo(f64),
+    /// The level of the intervals is the best value
+    /// ([`ValueEvaluationSpec::interval_level`](super::ValueEvaluationSpec::interval_level)).
+    ClosestToLevel,
     /// The value explains other metrics. It has no interval.
     Descriptive,
 }
@@ -289,9 +294,8 @@ pub const VALUE_METRICS: &[ValueMetric] = &[
     ValueMetric {
         name: "interval_coverage",
         title: "interval coverage",
-        summary: "share of the labels inside of the given intervals, which should be at least \
-                  their level",
-        direction: HigherIsBetter,
+        summary: "share of the labels inside of the given intervals",
+        direction: ClosestToLevel,
         range: SHARE,
         requires: ValueRequires::Interval,
         breakdown: ValueBreakdown::Whole,
