@@ -42,14 +42,14 @@ impl<const BITS: i32> ExactSum<BITS> {
     /// Adds a finite term.
     #[inline(always)]
     pub(super) fn put(&mut self, term: f64) {
-        let units = (term * Self::ONE).round_ties_even();
+        let units = rounded(term * Self::ONE);
         if units.abs() < HALF {
             self.low += i128::from(units as i64);
         } else {
-            // Both parts have the sign of the term and are exact.
-            let high = (units / WHOLE).trunc();
-            self.low += (units - high * WHOLE) as i128;
-            self.high += high as i128;
+            // Both parts are exact, and the lower one lies between -2⁶³ and 2⁶³.
+            let high = rounded(units / WHOLE);
+            self.low += integer(units - high * WHOLE);
+            self.high += integer(high);
         }
     }
 
@@ -83,6 +83,25 @@ impl<const BITS: i32> ExactSum<BITS> {
     }
 }
 
+/// Rounds to the nearest integer, ties to even, without a call of the mathematical library.
+#[inline(always)]
+fn rounded(value: f64) -> f64 {
+    // 2⁵²; larger numbers are integers.
+    const ANCHOR: f64 = (1u64 << (f64::MANTISSA_DIGITS - 1)) as f64;
+    if value.abs() < ANCHOR {
+        let anchor = ANCHOR.copysign(value);
+        (value + anchor) - anchor
+    } else {
+        value
+    }
+}
+
+/// Converts an integer; most of them fit into an `i64`, whose conversion is far faster.
+#[inline(always)]
+fn integer(value: f64) -> i128 {
+    if value.abs() < HALF { i128::from(value as i64) } else { value as i128 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +122,26 @@ mod tests {
         assert_eq!(sum(&[0.1, 0.2, 0.3]), sum(&[0.3, 0.1, 0.2]));
         assert!((sum(&[-0.1; 3]).value() + 0.3).abs() < 1e-15);
         assert!((sum(&[-1e-20]).value() + 1e-20).abs() < 1e-24);
+    }
+
+    #[test]
+    fn each_term_is_rounded_to_the_nearest_unit() {
+        let unit = f64::powi(2.0, -80);
+        let mut term = unit / 8.0;
+        while term < f64::powi(2.0, 66) {
+            for term in [term, -term, term * 1.000_000_1] {
+                let found = sum(&[term]).value();
+                // The sum turns a negative zero into a positive one.
+                let expected = (term / unit).round_ties_even() * unit + 0.0;
+                assert_eq!(found.to_bits(), expected.to_bits(), "{term}");
+            }
+            term *= 1.37;
+        }
+        // Halves of the upper part.
+        for term in [f64::powi(2.0, -17), f64::powi(2.0, -17) * 3.0, -f64::powi(2.0, -17)]
+        {
+            assert!((sum(&[term]).value() - term).abs() < unit);
+        }
     }
 
     #[test]

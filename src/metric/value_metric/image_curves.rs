@@ -17,7 +17,7 @@ const STEPS: usize = 50;
 #[derive(Debug)]
 pub(super) struct RemovalOrder {
     /// Indices of the items, the first one to remove first.
-    pub(super) items: Vec<usize>,
+    items: Vec<usize>,
     /// For each step but the last one, the number of items that are removed.
     removed: [usize; STEPS],
 }
@@ -52,6 +52,13 @@ impl RemovalOrder {
         }
         let items = sorted.iter().map(|word| (word & 0xffff_ffff) as usize).collect();
         Self { items, removed }
+    }
+
+    /// Returns values of the items in the opposite order, in which the keys ascend.
+    ///
+    /// Reading them all before they are used lets the processor wait for many of them at once.
+    pub(super) fn ascending(&self, values: &[f64]) -> Vec<f64> {
+        self.items.iter().rev().map(|&item| values[item]).collect()
     }
 
     /// Returns the error of all items, and the area under the curve.

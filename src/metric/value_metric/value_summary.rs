@@ -295,9 +295,8 @@ impl<'a> ImageScan<'a> {
             areas.push(area);
         }
         let mut by_error = SparseBins::<ErrorBin>::default();
-        for &item in order.items.iter().rev() {
-            let (error, key) = (prediction.errors[item], prediction.sizes[item]);
-            let is_large = self.is_large(error);
+        for error in order.ascending(&prediction.errors) {
+            let (is_large, key) = (self.is_large(error), error.abs() as f32);
             let content = BinItem { error, is_large, variance: 0.0, key };
             by_error.last(LogResolution::FINE.bin(key)).put(&content);
         }
@@ -314,10 +313,11 @@ impl<'a> ImageScan<'a> {
         let mut sums = StdSums::default();
         let keys: Vec<f32> = stds.iter().map(|&std| std as f32).collect();
         let order = RemovalOrder::new(&keys);
-        for &item in order.items.iter().rev() {
-            let (error, key) = (prediction.errors[item], keys[item]);
-            let (is_large, std) = (self.is_large(error), self.floored(stds[item]));
-            let content = BinItem { error, is_large, variance: std * std, key };
+        let errors = order.ascending(&prediction.errors);
+        for (error, std) in errors.into_iter().zip(order.ascending(stds)) {
+            let (is_large, floored, key) =
+                (self.is_large(error), self.floored(std), std as f32);
+            let content = BinItem { error, is_large, variance: floored * floored, key };
             sums.bins.last(LogResolution::FINE.bin(key)).put(&content);
         }
         let bin = |value: f32| LogResolution::PAIR.bin(value);
