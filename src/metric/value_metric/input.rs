@@ -73,8 +73,13 @@ impl<'a> ValueInput<'a> {
         self.height * self.width
     }
 
+    /// Describes the position of an item; empty for a single item.
+    pub(super) fn position(&self, item: usize) -> String {
+        position(item, self.n_items(), self.width)
+    }
+
     /// Creates an error about this image.
-    fn error(&self, message: impl Into<String>, hint: &str) -> Error {
+    pub(super) fn error(&self, message: impl Into<String>, hint: &str) -> Error {
         Error::image(Path::new(self.id), message).with_hint(hint)
     }
 
@@ -169,7 +174,7 @@ impl<'a> ValueInput<'a> {
     ) -> Result<()> {
         let is_invalid = |&&item: &&usize| !(least..=most).contains(&values[item]);
         let Some(&item) = labeled.iter().find(is_invalid) else { return Ok(()) };
-        let position = position(item, self.n_items(), self.width);
+        let position = self.position(item);
         let value = values[item];
         let expected =
             if least < 0.0 { "a number from -2^32 to 2^32" } else { "0 to 2^64" };

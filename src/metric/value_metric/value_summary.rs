@@ -10,7 +10,7 @@ use super::sums::{
     BinItem, DepthSums, DistributionSums, ErrorBin, ErrorSums, ImageError, IntervalSums,
     LabelSums, StdSums, ValueSums, pair,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Factor by which a prediction of depth may differ from the label in the first of the shares of
 /// near predictions.
@@ -211,12 +211,12 @@ impl<'a> ImageScan<'a> {
             let [low, high] =
                 [interval.low, interval.high].map(|end| f64::from(end[item]));
             if low > high {
+                let position = self.input.position(item);
                 let message = format!(
-                    "an interval goes from {low} to {high}: expected the smaller end first"
+                    "the interval is {low} to {high}{position}: expected the lower end first"
                 );
-                let path = std::path::Path::new(self.input.id);
-                return Err(Error::image(path, message)
-                    .with_hint("check which of the two files holds the lower ends"));
+                let hint = "check which of the two arrays holds the lower ends";
+                return Err(self.input.error(message, hint));
             }
             sums.covered += u64::from((low..=high).contains(label));
             sums.width.put(high - low);
@@ -236,8 +236,7 @@ impl<'a> ImageScan<'a> {
             StdSource::Aleatoric => [aleatoric, None],
             StdSource::Deterministic => [deterministic, None],
         };
-        let terms = terms.into_iter().flatten();
-        let terms: Vec<&[f32]> = terms.collect();
+        let terms: Vec<&[f32]> = terms.into_iter().flatten().collect();
         let variance = |item: usize| -> f64 {
             terms.iter().map(|variances| f64::from(variances[item])).sum()
         };
@@ -320,10 +319,11 @@ impl<'a> ImageScan<'a> {
             let content = BinItem { error, is_large, variance: floored * floored, key };
             sums.bins.last(LogResolution::FINE.bin(key)).put(&content);
         }
-        let bin = |value: f32| LogResolution::PAIR.bin(value);
+        let resolution = LogResolution::PAIR;
         let pairs = keys.iter().zip(&prediction.sizes);
-        let mut pairs: Vec<u32> =
-            pairs.map(|(&key, &size)| pair(bin(key), bin(size))).collect();
+        let mut pairs: Vec<u32> = pairs
+            .map(|(&key, &size)| pair(resolution.bin(key), resolution.bin(size)))
+            .collect();
         pairs.sort_unstable();
         for index in pairs {
             *sums.pairs.last(index) += 1;

@@ -250,7 +250,7 @@ fn invalid_inputs_are_errors_that_name_the_image_and_the_position() {
     check(&|image| image.labels.truncate(5), "label: expected 6 values, found 5");
     check(
         &|image| image.interval = image.interval.take().map(|(low, high)| (high, low)),
-        "expected the smaller end first",
+        " at row 0, column 0: expected the lower end first",
     );
     check(&|image| image.height = 0, "3 x 0 items");
 }
