@@ -7,14 +7,12 @@ pub(super) mod rank_correlation;
 pub(super) mod sorted_items;
 pub(super) mod sparsification;
 
-use super::spec::ValueEvaluationSpec;
 use super::sums::{PredictionSums, StdSums, ValueSums};
 
 /// Input of a metric: the sums, and the prediction or standard deviation that is meant.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ValueMetricInput<'a> {
     pub(super) sums: &'a ValueSums,
-    pub(super) spec: &'a ValueEvaluationSpec,
     /// Index of the prediction; for a standard deviation, of the prediction whose errors it
     /// should find.
     pub(super) prediction: usize,

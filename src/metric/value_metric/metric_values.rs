@@ -28,9 +28,16 @@ pub(super) struct Selection {
     /// Ending of the key, with its dot.
     ending: String,
     /// Index of the prediction.
-    pub(super) prediction: usize,
+    prediction: usize,
     /// Index of the standard deviation.
-    pub(super) std: usize,
+    std: usize,
+}
+
+impl Selection {
+    /// Returns the input of a metric for sums.
+    pub(super) fn input<'a>(&self, sums: &'a ValueSums) -> ValueMetricInput<'a> {
+        ValueMetricInput { sums, prediction: self.prediction, std: self.std }
+    }
 }
 
 impl ValueEvaluationData<'_> {
@@ -66,20 +73,6 @@ impl ValueEvaluationData<'_> {
                 std,
             })
             .collect()
-    }
-
-    /// Returns the input of a metric for the sums of all images.
-    pub(super) fn input(&self, selection: &Selection) -> ValueMetricInput<'_> {
-        self.input_from(self.pooled, selection)
-    }
-
-    fn input_from<'a>(
-        &'a self,
-        sums: &'a ValueSums,
-        selection: &Selection,
-    ) -> ValueMetricInput<'a> {
-        let Selection { prediction, std, .. } = *selection;
-        ValueMetricInput { sums, spec: self.spec, prediction, std }
     }
 }
 
@@ -161,7 +154,7 @@ impl ComputedValue {
         | ValueMetricFunction::Binned { value: function, .. }) = metric.function;
         let compute =
             |input: &ValueMetricInput| function(input).filter(|v| v.is_finite());
-        let input = data.input(selection);
+        let input = selection.input(data.pooled);
         let value = compute(&input);
         let bin_error = match metric.function {
             ValueMetricFunction::Binned { bound, .. } if value.is_some() => bound(&input),
@@ -174,7 +167,7 @@ impl ComputedValue {
             .coarse
             .iter()
             .filter(|_| has_interval)
-            .map(|sums| compute(&data.input_from(sums, selection)));
+            .map(|sums| compute(&selection.input(sums)));
         let whole = coarse.next().flatten();
         let shift = value.zip(whole).map_or(0.0, |(value, whole)| value - whole);
         Self { value, replicates: coarse.collect(), shift, bin_error }

@@ -16,7 +16,7 @@ impl ValueEvaluation {
         let selections = data.stds().into_iter().zip(data.spec.std_sources());
         selections
             .map(|(selection, source)| {
-                let bins = std_bins(&data.input(&selection));
+                let bins = std_bins(&selection.input(data.pooled));
                 let points = bins.iter().map(|bin| (bin.std(), bin.rmse()));
                 Curve::new(format!("error_by_std.{}", source.name()), points)
             })
@@ -32,7 +32,7 @@ impl ValueEvaluation {
         selections
             .map(|(selection, name)| {
                 let coverages =
-                    coverages(&data.input(&selection)).into_iter().enumerate();
+                    coverages(&selection.input(data.pooled)).into_iter().enumerate();
                 let points = coverages.map(|(index, share)| (level(index), share));
                 Curve::new(format!("coverage.{name}"), points)
             })
@@ -53,7 +53,7 @@ impl ValueEvaluation {
         let best = best.map(|(selection, name)| (selection, RemovalKey::Error, name));
         stds.chain(best)
             .filter_map(|(selection, key, name)| {
-                let steps = steps(&data.input(&selection), key)?;
+                let steps = steps(&selection.input(data.pooled), key)?;
                 let points = steps.iter().map(|step| (step.removed, step.rest));
                 Some(Curve::new(format!("sparsification.{name}"), points))
             })
