@@ -1,7 +1,9 @@
 //! Metrics: comparison of predictions and their uncertainties with labels.
 //!
-//! [`METRICS`] is the table of all metrics. Keys, directions, descriptions and functions come from
-//! its rows: a new metric from existing sums is a row and a function.
+//! [`METRICS`] is the table of the metrics of classes, [`VALUE_METRICS`] that of the metrics of
+//! values, whose evaluation is a [`ValueEvaluation`]. Keys, directions, descriptions and functions
+//! come from their rows: a new metric from existing sums is a row and a function. The rest of this
+//! page is about classes.
 //!
 //! Each image is summarized on its own ([`ImageSummary`], on any thread) and added to an
 //! [`Evaluation`] of constant size. All sums are integers, so evaluations of parts of the images
@@ -63,6 +65,7 @@ mod items;
 mod spec;
 mod sums;
 mod table;
+mod value_metric;
 mod values;
 
 #[cfg(test)]
@@ -83,4 +86,10 @@ pub use spec::{
     DETERMINISTIC, EvaluationOptions, EvaluationSpec, ScoreSpec, deterministic_scores,
 };
 pub use table::{Breakdown, Direction, Headline, METRICS, Metric, Requires};
+pub use value_metric::{
+    DeterministicValues, ErrorDistribution, ImageErrors, STD_FLOOR, StdSource,
+    VALUE_LIMIT, VALUE_METRICS, ValueBreakdown, ValueDirection, ValueEvaluation,
+    ValueEvaluationOptions, ValueEvaluationSpec, ValueInput, ValueInterval, ValueMetric,
+    ValueRequires, ValueSummary, ValueUnit,
+};
 pub use values::MetricValue;

@@ -25,7 +25,7 @@ pub struct Curve {
 }
 
 impl Curve {
-    fn new(
+    pub(super) fn new(
         name: impl Into<String>,
         points: impl IntoIterator<Item = (f64, f64)>,
     ) -> Self {

@@ -15,7 +15,7 @@ pub const IGNORED: u16 = ClassMap::NONE;
 pub const NO_MASK: u8 = 255;
 
 /// Largest number of items of an image; no sum over one image overflows.
-const MAX_ITEMS: usize = 1 << 25;
+pub(super) const MAX_ITEMS: usize = 1 << 25;
 
 /// Largest ratio of a score, which is in f32, to its bound.
 const SLACK: f32 = 1.001;
@@ -94,7 +94,7 @@ pub fn check_labels(
 }
 
 /// Describes the position of an item among `n`; empty for a single item.
-fn position(item: usize, n: usize, width: usize) -> String {
+pub(super) fn position(item: usize, n: usize, width: usize) -> String {
     match n {
         1 => String::new(),
         _ => format!(" at row {}, column {}", item / width, item % width),

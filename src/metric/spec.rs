@@ -24,6 +24,9 @@ pub(super) const ENTROPY: &str = "predictive_entropy";
 /// Largest number of classes; one id is reserved for items without a label.
 const MAX_CLASSES: usize = 65_535;
 
+/// Largest number of bootstrap replicates.
+pub(super) const MAX_REPLICATES: usize = 10_000;
+
 /// A measure of uncertainty to evaluate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreSpec {
@@ -215,8 +218,9 @@ fn check_options(options: &EvaluationOptions) -> Result<()> {
         let message = format!("{size} is listed twice");
         return Err(Error::setting("patch_sizes", message).with_hint("list it once"));
     }
-    if options.replicates > 10_000 {
-        let message = format!("{}: expected at most 10000", options.replicates);
+    if options.replicates > MAX_REPLICATES {
+        let message =
+            format!("{}: expected at most {MAX_REPLICATES}", options.replicates);
         return Err(Error::setting("replicates", message)
             .with_hint("200 replicates are enough for 95 % intervals"));
     }

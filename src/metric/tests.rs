@@ -2,7 +2,7 @@
 //! intervals.
 
 mod curves;
-mod data;
+pub(super) mod data;
 mod edge_cases;
 mod fixtures;
 mod images;

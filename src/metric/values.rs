@@ -18,7 +18,8 @@ pub struct MetricValue {
     /// Name of the metric, followed by the class, score, patch size or aggregation if it has one:
     /// `misclassification.auroc.mutual_information`.
     pub key: String,
-    /// Name of the metric ([`Metric::by_name`]).
+    /// Name of the metric ([`Metric::by_name`], or
+    /// [`ValueMetric::by_name`](super::ValueMetric::by_name) for metrics of values).
     pub metric: &'static str,
     /// The value; `None` if the metric is undefined.
     pub value: Option<f64>,
@@ -26,10 +27,11 @@ pub struct MetricValue {
     /// [`FEWEST_IMAGES`] labeled images (outside images, for metrics about these), for counts, and
     /// if the metric is often undefined.
     ///
-    /// Replicates count scores in coarser bins, 32 per octave (8 for patches). The effect of these
-    /// bins on the value of all images is subtracted, so the error of the ends is only the change
-    /// of this effect between replicates. Metrics whose `bin_error` is zero for every score
-    /// (accuracy, calibration with equal width) have exact ends.
+    /// Replicates count scores in coarser bins, 32 per octave (8 for patches, 16 for values and 4
+    /// for their rank correlation). The effect of these bins on the value of all images is
+    /// subtracted, so the error of the ends is only the change of this effect between replicates.
+    /// Metrics whose `bin_error` is zero for every score (accuracy, calibration with equal width)
+    /// have exact ends.
     pub interval: Option<(f64, f64)>,
     /// Ends of the 95 % interval of the value minus that of the pass without dropout
     /// ([`DETERMINISTIC`]), over the same replicates. Both see the same images, so this interval

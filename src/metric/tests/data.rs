@@ -8,10 +8,10 @@ use crate::task::Item;
 
 /// Generator of test data: `SplitMix64`.
 #[derive(Debug, Clone)]
-pub(super) struct Random(pub(super) u64);
+pub(in crate::metric) struct Random(pub(in crate::metric) u64);
 
 impl Random {
-    pub(super) fn word(&mut self) -> u64 {
+    pub(in crate::metric) fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -19,11 +19,11 @@ impl Random {
     }
 
     /// Returns a uniform number in [0, 1).
-    pub(super) fn share(&mut self) -> f64 {
+    pub(in crate::metric) fn share(&mut self) -> f64 {
         (self.word() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(in crate::metric) fn below(&mut self, end: usize) -> usize {
         (self.word() % end as u64) as usize
     }
 }
