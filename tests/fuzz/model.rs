@@ -82,7 +82,7 @@ fn run(scratch: &Scratch, bytes: &[u8]) {
 }
 
 fn look(model: &Model) {
-    match inspect(model, None, &SiteOptions::default()) {
+    match inspect(model, &HeadOptions::default(), &SiteOptions::default()) {
         Ok(seen) => {
             assert_eq!(seen.sites.len(), seen.reaches_output.len());
             let behind = seen.candidates.iter().map(|place| place.downstream().count());
