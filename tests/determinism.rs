@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use mcdrop::input::{ImageFile, Source, list_images};
+use mcdrop::measure::MEASURES;
 use mcdrop::output::format;
 use mcdrop::pipeline::{self, Job, MapSize, OutputOptions, Precision, Setup};
 use mcdrop::runtime::Runtime;
