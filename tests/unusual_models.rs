@@ -228,7 +228,10 @@ fn messages_name_the_cause() {
         (
             "nan-weight",
             "",
-            vec!["NaN in 1 of 3".to_owned(), "\"gemm\" (Gemm)".to_owned()],
+            vec![
+                "NaN in 1 of 3".to_owned(),
+                "the constant \"w\" of node \"gemm\" (Gemm) holds NaN".to_owned(),
+            ],
         ),
         (
             "overflow-f16",

@@ -213,6 +213,8 @@ fn frozen_weight(
     if !seen.insert(name.clone()) {
         return None;
     }
+    // Of weights that a dropout froze, one in fifty is 0: that none of so many is 0 is no accident.
+    first_values(model, weights, SEEN_WEIGHTS)?.iter().find(|value| **value == 0.0)?;
     let channels = OutputChannels::of(node, position, weights)?;
     let row = channels.count.saturating_mul(channels.inner);
     let most = SEEN_WEIGHTS.max(row.saturating_mul(SEEN_ROWS));

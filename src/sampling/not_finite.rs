@@ -6,7 +6,7 @@ use super::engine::{Opener, filled};
 use super::image;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
-use crate::onnx::{ElementType, proto};
+use crate::onnx::{ElementType, proto, tensor_values};
 use crate::pass::Pass;
 use crate::runtime::Value;
 use crate::sums::{Invalid, Reason, ScoreKind, Scores, Spread, SpreadForm};
@@ -43,14 +43,14 @@ impl BadPass {
     /// Returns the error of the image.
     ///
     /// `trace` is the first node that overflows on noise, if there is one.
-    pub(super) fn error(&self, plan: &Plan, trace: Option<&str>) -> Error {
+    pub(super) fn error(&self, plan: &Plan, trace: Option<&BadNode>) -> Error {
         let pass = match self.pass.sample {
             None => "the pass without dropout".to_owned(),
             Some(sample) => format!("sample {sample}"),
         };
         let mut message = format!("{} of {pass}", self.found);
         if let Some(trace) = trace {
-            message = format!("{message}: on noise, {trace}");
+            message = format!("{message}: on noise, {}", trace.description);
         }
         let heads = plan.heads();
         let reading = &heads.readings()[usize::from(self.of_spread)];
@@ -60,7 +60,7 @@ impl BadPass {
                 "state the form of the variance: `head = log_variance=OUTPUT`, or log_std",
             );
         }
-        error.with_hint(hint(plan, "this image"))
+        error.with_hint(hint(plan, "this image", trace))
     }
 }
 
@@ -128,10 +128,12 @@ pub(super) fn check_probe(
     }
     let Some(found) = bad_values_of(&scores.to_f32()?) else { return Ok(()) };
     let mut message = format!("{found} of the pass without dropout on an image of noise");
-    if let Some(first) = first_bad_node(plan, opener, noise()?) {
-        message = format!("{message}: {first}");
+    let first = first_bad_node(plan, opener, noise()?);
+    if let Some(first) = &first {
+        message = format!("{message}: {}", first.description);
     }
-    Err(Error::output(head.output.clone(), message).with_hint(hint(plan, "noise")))
+    let hint = hint(plan, "noise", first.as_ref());
+    Err(Error::output(head.output.clone(), message).with_hint(hint))
 }
 
 /// Number of tensors that are read in one run.
@@ -143,7 +145,7 @@ pub(super) fn first_bad_node(
     plan: &Plan,
     opener: Opener,
     image: Value,
-) -> Option<String> {
+) -> Option<BadNode> {
     let image = filled(image, image::rows(plan)).ok()?;
     let mut largest: HashMap<&str, f32> = HashMap::new();
     largest.insert(&plan.image().name, largest_of(&image.to_f32().ok()?));
@@ -173,17 +175,44 @@ pub(super) fn first_bad_node(
                     (false, true) => "minus infinity",
                     (false, false) => "infinity",
                 };
-                return Some(format!(
+                if let Some(name) = bad_constant(plan, node) {
+                    let (node, operator) = (node.label(), node.op());
+                    let description = format!(
+                        "the constant \"{name}\" of node \"{node}\" ({operator}) holds {what}"
+                    );
+                    return Some(BadNode { description, is_constant: true });
+                }
+                let description = format!(
                     "node \"{}\" ({}) is the first that writes {what}; its largest finite \
                      value is {finite}, and that of its inputs {before}",
                     node.label(),
                     node.op()
-                ));
+                );
+                return Some(BadNode { description, is_constant: false });
             }
             largest.insert(output, finite);
         }
     }
     None
+}
+
+/// The first node of a model that writes NaN or infinity.
+pub(super) struct BadNode {
+    description: String,
+    /// A constant of the file already holds NaN or infinity.
+    is_constant: bool,
+}
+
+/// Returns the name of a constant input of a node that holds NaN or infinity.
+fn bad_constant<'a>(plan: &Plan, node: &'a proto::Node) -> Option<&'a str> {
+    let model = plan.model();
+    let is_bad = |name: &&String| {
+        let mut constants = model.graph.initializer.iter();
+        let constant = constants.find(|tensor| tensor.name.as_ref() == Some(name));
+        let values = constant.and_then(|tensor| tensor_values(model, tensor, usize::MAX));
+        values.is_some_and(|values| values.iter().any(|value| !value.is_finite()))
+    };
+    node.input.iter().find(is_bad).map(String::as_str)
 }
 
 /// Returns the largest finite absolute value.
@@ -192,7 +221,12 @@ fn largest_of(values: &[f32]) -> f32 {
     finite.fold(0.0, f32::max)
 }
 
-fn hint(plan: &Plan, image: &str) -> String {
+fn hint(plan: &Plan, image: &str, first: Option<&BadNode>) -> String {
+    if first.is_some_and(|first| first.is_constant) {
+        return "the weights of the file are damaged: export the model again from a \
+                checkpoint without NaN"
+            .to_owned();
+    }
     let check = "check mean, std and the value range that it was trained with";
     if plan.image().element_type == ElementType::F16 {
         format!("f16 ends at 65504: export the model in f32; and {check}")

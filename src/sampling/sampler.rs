@@ -8,7 +8,7 @@ use super::batching::Batching;
 use super::deferred_resize::DeferredResize;
 use super::engine::{CutTensors, DETERMINISTIC, Prefix, PreparedImage, Suffix, filled};
 use super::image;
-use super::not_finite::{BadPass, first_bad_node};
+use super::not_finite::{BadNode, BadPass, first_bad_node};
 use super::options::{Masks, SamplingOptions};
 use super::probe::{self, ProbedModel, Sessions};
 use super::scores::{HeadOutput, ScoreLayout};
@@ -32,7 +32,7 @@ pub struct Sampler {
     /// Sizes that the model takes, as far as a refused size made it necessary to search.
     sizes: Sizes,
     /// The first node that overflows on noise, if an image made the search necessary.
-    overflow: OnceCell<Option<String>>,
+    overflow: OnceCell<Option<BadNode>>,
 }
 
 /// The suffix up to the logits of a resize that the sums compute.
@@ -373,7 +373,7 @@ impl Sampler {
                 first_bad_node(&self.model.plan, self.model.opener(), noise()?)
             });
             let bad = BadPass::first(&problem, passes, &rows);
-            bad.error(&self.model.plan, trace.as_deref())
+            bad.error(&self.model.plan, trace.as_ref())
         })
     }
 
