@@ -1,10 +1,11 @@
 //! Sums over the passes of an image: a few numbers per pixel, from which the measures are computed.
 //!
-//! [`Sums`] is the trait that every task's sums have: add passes, end a group of passes, merge, read
-//! tiles. [`ImageSums`] are those of probabilities of classes. They take the scores of one
-//! sample after the other and keep sums only, so their memory does not depend on the number of
-//! samples; [`ImageSums::finish`] turns them into [`Statistics`].
+//! [`Sums`] is the trait of sums: add passes, end a group of passes, merge, read tiles. [`ImageSums`]
+//! are those of all tasks. They take the outputs of one sample after the other and keep sums only, so
+//! their memory does not depend on the number of samples; [`ImageSums::finish`] turns them into
+//! [`Statistics`]. What is summed depends on the [`Family`] of the channels.
 //!
+//! # Classes
 //! For each sample and pixel, the scores are brought to the network's input size (bilinear, as
 //! logits), the largest is subtracted, they are exponentiated and normalized, and these sums are
 //! updated:
@@ -15,6 +16,16 @@
 //! | sum of squared deviations from that mean | C | [`Needs::moments`] |
 //! | mean of the entropy | 1 | [`Needs::within`] |
 //! | votes: number of samples in which the class was the most probable | C | [`Needs::votes`] |
+//!
+//! # Labels and values
+//! Each channel is summed by itself, after the outputs are brought to the network's input size:
+//! labels as logits, values and their variances as the network writes them.
+//!
+//! | sum | labels | values | kept for |
+//! |---|---|---|---|
+//! | mean | of the probability | of the value in the target's unit | everything |
+//! | sum of squared deviations from it | 1 per channel | 1 per channel | [`Needs::moments`] |
+//! | mean of what a sample leaves open | its entropy | the variance that it predicts | [`Needs::within`] |
 //!
 //! # Order and bits
 //! Lanes are pixels, in blocks of 64 with the classes of a block together (`[block][class][64]`);
