@@ -28,7 +28,7 @@ pub(in crate::cli) struct ModelArguments {
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct HeadArguments {
     /// Output that contains the class scores.
-    #[arg(long, value_name = "NAME", conflicts_with = "head")]
+    #[arg(long, value_name = "NAME", conflicts_with = "head", help_heading = names::FIRST)]
     pub(in crate::cli) output_name: Option<String>,
     /// Output with its role, and its channels if not all are read: mean=depth,
     /// log_variance=out:1; repeated for a variance.
