@@ -13,7 +13,8 @@ use mcdrop::palette::Palette;
 use mcdrop::random::{self, Applied, Draws, MaskTable, Stream};
 use mcdrop::simd::Isa;
 use mcdrop::sums::{
-    Coordinates, ImageSums, Needs, ScoreKind, Scores, Sums, VarianceSource,
+    Coordinates, ImageSums, Needs, ScoreKind, Scores, Spread, SpreadForm, Sums,
+    VarianceSource,
 };
 use mcdrop::tensor::{ClassMap, Map};
 
@@ -121,6 +122,47 @@ fn reduction(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Sums of two classes, of two labels, and of a value with its log-variance, at the same size.
+fn families(criterion: &mut Criterion) {
+    let (height, width) = (256, 512);
+    let n = height * width;
+    let samples = values(8 * n);
+    let mut group = criterion.benchmark_group("families");
+    for (name, kind, channels) in [
+        ("two classes", ScoreKind::Logits, 2),
+        ("two labels", ScoreKind::LabelLogits, 2),
+        ("value and log-variance", ScoreKind::Values, 1),
+    ] {
+        let frame = |i: usize| Scores {
+            values: &samples[i * n..(i + channels) * n],
+            n_channels: channels,
+            height,
+            width,
+            kind,
+            coordinates: Coordinates::HalfPixel,
+            spread: (kind == ScoreKind::Values).then_some(Spread {
+                values: &samples[7 * n..],
+                form: SpreadForm::LogVariance,
+            }),
+            units: &[],
+        };
+        let all: Vec<Scores> = (0..4).map(frame).collect();
+        group.throughput(Throughput::Elements((4 * n) as u64));
+        group.bench_function(name, |bencher| {
+            let size = (height, width);
+            let mut sums = ImageSums::of_family(
+                kind.family(),
+                channels,
+                size,
+                Needs::ALL,
+                Isa::detect(),
+            );
+            bencher.iter(|| sums.add(black_box(&all)));
+        });
+    }
+    group.finish();
+}
+
 fn measures(criterion: &mut Criterion) {
     let (channels, height, width) = (19, 256, 512);
     let samples = values(channels * height * width);
@@ -163,7 +205,11 @@ fn pictures(criterion: &mut Criterion) {
     let map = Map { height, width, values: (0..height * width).map(value).collect() };
     let classes = map.values.iter().map(|v| (v * 9.0) as u16).collect();
     let classes = ClassMap { height, width, classes };
-    let heat = heat_map::HeatMap { map: &map, bound: 2.0, ramp: Ramp::Linear };
+    let heat = heat_map::HeatMap {
+        map: &map,
+        scale: heat_map::Scale::up_to(2.0),
+        ramp: Ramp::Linear,
+    };
     let palette = Palette::default();
     let mut group = criterion.benchmark_group("pictures");
     group.throughput(Throughput::Elements((height * width) as u64));
@@ -176,5 +222,5 @@ fn pictures(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, dropout, reduction, measures, pictures);
+criterion_group!(benches, dropout, reduction, families, measures, pictures);
 criterion_main!(benches);
