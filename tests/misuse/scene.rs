@@ -61,7 +61,16 @@ impl Scene {
     }
 
     fn good(&self) {
-        for name in ["digits.onnx", "digits.toml", "streets.onnx", "streets.toml"] {
+        let names = [
+            "digits",
+            "streets",
+            "digits_angle",
+            "streets_depth",
+            "streets_depth-joined",
+            "shapes",
+        ];
+        let files = names.map(|name| [format!("{name}.onnx"), format!("{name}.toml")]);
+        for name in &files.concat() {
             self.fixture(&format!("models/{name}"), name);
         }
         for trap in fs::read_dir(fixture::path("fixtures/traps")).unwrap() {
@@ -76,6 +85,9 @@ impl Scene {
         self.fixture("fixtures/digits/0/0001.png", "images/a.png");
         self.fixture("fixtures/digits/1/0001.png", "images/sub/b.png");
         self.pixels("streets/a.png", 64, 32, 90);
+        let angle = "fixtures/digits_angle/images/evaluation_00.png";
+        self.fixture(angle, "angles/a.png");
+        self.fixture("fixtures/shapes/images/evaluation_00.png", "shapes/a.png");
     }
 
     fn models(&self) {
@@ -301,6 +313,8 @@ impl Scene {
         self.predict("digits.onnx", "images", "unrecorded");
         self.predict("digits.onnx", "images", "damaged-record");
         self.predict("digits.onnx", "images", "busy");
+        self.predict("digits_angle.onnx", "angles", "values");
+        self.predict("shapes.onnx", "shapes", "labels");
         let mut changed = content("fixtures/digits/5/0001.png");
         changed.extend(b"edited");
         self.write("changing/a.png", changed);
