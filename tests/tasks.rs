@@ -355,8 +355,7 @@ fn pictures_hold_the_values_to_half_a_step_of_the_recorded_scale() {
                 let clamped: Vec<f32> = clamped.collect();
                 let inside = values.iter().zip(&clamped).filter(|(a, b)| a == b).count();
                 assert!(inside * 10 > values.len() * 9, "{map}: {inside}");
-                let png16 =
-                    fs::read(scene.path().join(format!("{map}.png16.png"))).unwrap();
+                let png16 = fs::read(scene.path().join(format!("{map}.16.png"))).unwrap();
                 let png16 = gray_png::decode(&png16, scale).unwrap().values;
                 let png = levels(&scene.path().join(format!("{map}.png")));
                 let png = png

@@ -313,6 +313,7 @@ impl Scene {
         self.predict("digits.onnx", "images", "unrecorded");
         self.predict("digits.onnx", "images", "damaged-record");
         self.predict("digits.onnx", "images", "busy");
+        self.write("accept.toml", ACCEPT);
         self.predict("digits_angle.onnx", "angles", "values");
         self.predict("shapes.onnx", "shapes", "labels");
         let mut changed = content("fixtures/digits/5/0001.png");
@@ -351,6 +352,18 @@ impl Scene {
         }
     }
 }
+
+/// A policy about classes.
+const ACCEPT: &str = "version = 1
+[accept]
+below = 1.2
+promise = \"keeps 0.9 of images like these on average\"
+images = 420
+[accept.score]
+measure = \"predictive_entropy\"
+aggregation = \"mean\"
+[made_with]
+";
 
 const POINTER: &str =
     "version https://git-lfs.github.com/spec/v1\noid sha256:1f\nsize 9\n";
