@@ -18,7 +18,7 @@ fn main() -> mcdrop::Result<()> {
     let mut sampler = Sampler::builder("models/digits.onnx").samples(62).build()?;
     let prediction = sampler.predict(pixels.view())?;
 
-    let classes = prediction.probabilities();
+    let classes = prediction.probabilities()?;
     for (class, probability) in classes.iter().enumerate() {
         println!("{class}: {probability:.3}");
     }

@@ -14,8 +14,8 @@ fn main() -> mcdrop::Result<()> {
 
     let entropy = prediction.map(&measure::PREDICTIVE_ENTROPY)?;
     let disagreement = prediction.map(&measure::MUTUAL_INFORMATION)?;
-    println!("class {}", prediction.classes()[[0, 0]]);
-    println!("probability {:.4}", prediction.probability()[[0, 0]]);
+    println!("class {}", prediction.classes()?[[0, 0]]);
+    println!("probability {:.4}", prediction.probability()?[[0, 0]]);
     println!("predictive entropy {:.4} nats on average", entropy.mean().unwrap_or(0.0));
     println!(
         "mutual information {:.4} nats on average",

@@ -177,7 +177,7 @@ def describe(model, path, file, image, grid, rows):
 
 
 def write(name, model, files, to_input, rows):
-    """Writes the reference of one model, one line per image."""
+    """Writes the reference of one model."""
     torch.manual_seed(1)
     path = MODELS / f"{name}.onnx"
     load_weights(model, path)
@@ -186,9 +186,14 @@ def write(name, model, files, to_input, rows):
         pixels = np.asarray(Image.open(file))
         entries.append(describe(model, path, file, to_input(pixels[None].copy()), GRID[name], rows))
         print(file.relative_to(ROOT), flush=True)
+    write_file(name, path, {"classes": len(entries[0]["mean"][0])}, entries)
+
+
+def write_file(name, path, facts, entries):
+    """Writes fixtures/reference/<name>.json, one line per image."""
     head = {"model": str(path.relative_to(ROOT)),
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "samples": SAMPLES,
-            "groups": GROUPS, "classes": len(entries[0]["mean"][0])}
+            "groups": GROUPS} | facts
     lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in entries)
     text = json.dumps(head)[:-1] + ', "images": [\n' + lines + "\n]}\n"
     folder = FIXTURES / "reference"

@@ -184,8 +184,7 @@ impl Heads {
         &self.readings
     }
 
-    /// Returns the number of a head and what is read of it, by number in the order of
-    /// [`Heads::readings`].
+    /// Returns the head that a reading is of.
     pub fn tensor_of(&self, reading: &Reading) -> &HeadTensor {
         reading
             .head
@@ -674,7 +673,8 @@ fn check_roles(choices: &[HeadChoice]) -> Result<()> {
     match (&values[..], &spreads[..]) {
         ([_, _, ..], _) => refused(
             format!("{} cannot be read together", list(&values)),
-            "name one head of scores or values",
+            "name one head of scores or values; a variance has a role of its own, as in \
+             `head = log_variance=OUTPUT`",
         ),
         (_, [_, _, ..]) => refused(
             format!("{} are two forms of one variance", list(&spreads)),

@@ -81,8 +81,8 @@ impl ImageSampler {
     /// Predicts an image: runs all passes and keeps their sums.
     ///
     /// # Errors
-    /// Fails if the image cannot be read, if the model cannot take its size, or if scores are not
-    /// finite.
+    /// Fails if the image cannot be read, if the model cannot take its size, if scores or values are
+    /// not finite, or if a variance is negative.
     pub fn predict<'a>(
         &mut self,
         image: impl Into<ImageSource<'a>>,
@@ -95,8 +95,8 @@ impl ImageSampler {
         Ok(Prediction::new(task, statistics, region))
     }
 
-    /// Runs the passes of [`Self::predict`] without keeping sums, and calls `on_pass` with the class
-    /// probabilities of each, `[C, H, W]`. The pass without dropout is the first one; the samples
+    /// Runs the passes of [`Self::predict`] without keeping sums, and calls `on_pass` with what each
+    /// predicts, `[C, H, W]`: probabilities of classes or labels, or values in the target's unit. The pass without dropout is the first one; the samples
     /// follow in order.
     ///
     /// # Errors
@@ -124,12 +124,12 @@ impl ImageSampler {
         &self.preprocessing
     }
 
-    /// Returns the number of classes.
+    /// Returns the number of classes, labels or targets.
     pub fn n_classes(&self) -> usize {
         self.sampler.scores().n_classes()
     }
 
-    /// Returns the name of a class, if names are known.
+    /// Returns the name of a class or label, if names are known.
     pub fn class_name(&self, class: usize) -> Option<&str> {
         self.preprocessing.class_names.as_ref()?.get(class).map(String::as_str)
     }
@@ -205,7 +205,7 @@ impl SamplerBuilder {
         self
     }
 
-    /// Sets the name of the output that contains the class scores. Default: the only output.
+    /// Sets the name of the output that contains the scores or values. Default: the only output.
     pub fn output_name(mut self, name: impl Into<String>) -> Self {
         self.output_name = Some(name.into());
         self
@@ -213,6 +213,22 @@ impl SamplerBuilder {
 
     /// Sets which outputs are read in which roles, such as a mean and its variance. Default: the only
     /// output, or what a configuration beside the model states.
+    ///
+    /// ```
+    /// use mcdrop::{Sampler, measure};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut sampler = Sampler::builder("models/digits_angle.onnx")
+    ///     .heads(["mean=angle".parse()?, "log_variance=log_variance".parse()?])
+    ///     .build()?;
+    /// let prediction = sampler.predict("fixtures/digits_angle/images/evaluation_00.png")?;
+    ///
+    /// let angle = prediction.map(&measure::VALUE)?[[0, 0]]; // degrees
+    /// let std = prediction.map(&measure::TOTAL_STD)?[[0, 0]];
+    /// assert!((angle - 2.0 * std..angle + 2.0 * std).contains(&-6.3));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn heads(mut self, heads: impl IntoIterator<Item = HeadChoice>) -> Self {
         self.heads = heads.into_iter().collect();
         self

@@ -13,7 +13,7 @@
 //! let mut sampler = Sampler::builder("models/digits.onnx").samples(62).seed(7).build()?;
 //! let prediction = sampler.predict("fixtures/digits/7/0001.png")?;
 //!
-//! assert_eq!(prediction.classes()[[0, 0]], 7);
+//! assert_eq!(prediction.classes()?[[0, 0]], 7);
 //! let total = prediction.map(&measure::PREDICTIVE_ENTROPY)?[[0, 0]]; // nats
 //! let between_samples = prediction.map(&measure::MUTUAL_INFORMATION)?[[0, 0]];
 //! assert!(between_samples <= total && total < 10_f32.ln());
@@ -22,8 +22,8 @@
 //! ```
 //! ONNX Runtime's library is loaded at run time. Set the environment variable `ORT_DYLIB_PATH` to
 //! its path, or use [`SamplerBuilder::onnx_runtime`]; otherwise the usual places are searched. The
-//! folder `examples` has programs for one image, a folder, an array in memory, and statistics of
-//! single passes.
+//! folder `examples` has programs for one image, a folder, an array in memory, values and labels, and
+//! statistics of single passes.
 //!
 //! # Where to start
 //! - [`Sampler`] predicts single images; [`Prediction`] contains the results as arrays.
@@ -103,7 +103,7 @@ pub mod tune;
 
 pub use error::{Error, Result};
 pub use graph::SiteOptions;
-pub use head::ScoresOption;
+pub use head::{HeadChoice, ScoresOption};
 pub use image_sampler::{ImageSampler as Sampler, ImageSource, SamplerBuilder};
 pub use input::preprocessing::Options as PreprocessingOptions;
 pub use measure::Measure;

@@ -26,7 +26,7 @@ fn run(
     let output = OutputOptions {
         report: false,
         value_range: None,
-        interval: 0.95,
+        interval: None,
         private: false,
         measures: None,
         maps: Some(MEASURES.iter().collect()),

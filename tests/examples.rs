@@ -49,3 +49,12 @@ fn an_array_is_predicted() {
     assert_eq!(text.lines().count(), 11, "{text}");
     assert!(text.contains("predictive entropy"), "{text}");
 }
+
+#[test]
+fn values_and_labels_are_predicted() {
+    let text = output_of("values");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("angle -5."), "{text}");
+    assert_eq!(lines.len(), 6, "{text}");
+    assert!(lines[4].starts_with("cross: probability 0.9"), "{text}");
+}

@@ -29,7 +29,7 @@ fn predict(images: &Path, out: &Path, on_started: &(dyn Fn() + Sync)) -> Summary
         policy: None,
         report: false,
         value_range: None,
-        interval: 0.95,
+        interval: None,
         private: false,
     };
     let sampling = SamplingOptions { threads: 2, ..SamplingOptions::default() };

@@ -99,6 +99,8 @@ mod padding;
 mod printed_commands;
 /// Measures and probabilities compared with PyTorch's own dropout.
 mod reference;
+/// Values, labels and their measures compared with PyTorch's own dropout.
+mod reference_tasks;
 /// Pages of complete, older, incomplete and hostile folders.
 #[cfg(feature = "cli")]
 mod report;
@@ -111,6 +113,9 @@ mod resume;
 /// Images with as many samples as they need.
 #[cfg(feature = "cli")]
 mod stop;
+/// Values and labels through the whole program.
+#[cfg(feature = "cli")]
+mod tasks;
 /// Unusual outputs, inputs, sites and weights.
 #[cfg(feature = "cli")]
 mod unusual_models;

@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::fixture;
 
-const SAMPLES: u32 = 496;
+pub(crate) const SAMPLES: u32 = 496;
 /// Number of samples of the reference, and of one of its groups.
-const REFERENCE: (f64, f64) = (2000.0, 100.0);
+pub(crate) const REFERENCE: (f64, f64) = (2000.0, 100.0);
 const GROUPS: f64 = 20.0;
 /// Largest allowed distance of a single value in standard errors. Tails are heavy, and there are
 /// tens of thousands of comparisons.
@@ -26,22 +26,22 @@ const WITHIN_THREE: f64 = 0.97;
 /// variance`, the number of equal events with this mean and variance) does not have a normal error,
 /// because the reference may have missed the event. Such means are small; they must agree to
 /// [`RARE_DIFFERENCE`] and are counted.
-const RARE_EVENTS: f64 = 30.0;
-const RARE_DIFFERENCE: f64 = 0.01;
+pub(crate) const RARE_EVENTS: f64 = 30.0;
+pub(crate) const RARE_DIFFERENCE: f64 = 0.01;
 /// Rounding error of the reference's and of mcdrop's arithmetic.
 const ROUNDING: f64 = 2e-5;
 
-struct Reference {
-    images: Vec<Value>,
+pub(crate) struct Reference {
+    pub(crate) images: Vec<Value>,
     name: &'static str,
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
 impl Reference {
-    fn read(name: &'static str) -> Self {
+    pub(crate) fn read(name: &'static str) -> Self {
         let file = fixture::path(&format!("fixtures/reference/{name}.json"));
         let value: Value =
             serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
@@ -56,7 +56,7 @@ impl Reference {
         Self { images: value["images"].as_array().unwrap().clone(), name }
     }
 
-    fn sampler(&self, options: SamplingOptions) -> Sampler {
+    pub(crate) fn sampler(&self, options: SamplingOptions) -> Sampler {
         let opened = fixture::open(self.name);
         let (image, _) =
             fixture::image(&opened, self.images[0]["path"].as_str().unwrap());
@@ -74,10 +74,10 @@ fn digest(text: &str) -> Vec<u8> {
 
 /// Distances of values in standard errors.
 #[derive(Default)]
-struct Distances(Vec<f64>);
+pub(crate) struct Distances(Vec<f64>);
 
 impl Distances {
-    fn add(&mut self, what: &str, value: f64, expected: f64, error: f64) {
+    pub(crate) fn add(&mut self, what: &str, value: f64, expected: f64, error: f64) {
         let off = (value - expected).abs();
         let distance = (off - ROUNDING).max(0.0) / error.max(1e-9);
         assert!(
@@ -87,7 +87,7 @@ impl Distances {
         self.0.push(distance);
     }
 
-    fn check(&self, what: &str) {
+    pub(crate) fn check(&self, what: &str) {
         let within =
             self.0.iter().filter(|&&d| d <= 3.0).count() as f64 / self.0.len() as f64;
         let largest = self.0.iter().copied().fold(0.0, f64::max);
@@ -104,7 +104,7 @@ impl Distances {
 }
 
 /// Returns the expected value and standard error of a measure at [`SAMPLES`].
-fn expectation(at_all: f64, group_mean: f64, group_std: f64) -> (f64, f64) {
+pub(crate) fn expectation(at_all: f64, group_mean: f64, group_std: f64) -> (f64, f64) {
     let (all, group) = (1.0 / REFERENCE.0, 1.0 / REFERENCE.1);
     let own = 1.0 / f64::from(SAMPLES);
     let bias = (at_all - group_mean) / (group - all);

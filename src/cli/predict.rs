@@ -22,7 +22,6 @@ use crate::error::Result;
 use crate::graph::{Plan, Site};
 use crate::input::preprocessing::{MODEL_INPUT, Setting};
 use crate::input::{Listing, Preprocessing, Source, list_images};
-use crate::measure::MUTUAL_INFORMATION;
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Event, Job, Observer, Setup, Summary};
 use crate::report::Options;
@@ -130,15 +129,6 @@ pub(super) fn run_observed(
     let listing = list_images(&run.sources, Some(&run.folder))?;
     warn_of_listing(&listing);
     let job = run.job(listing.images, &preprocessing)?;
-    let mut shown = job.output.measures_of_any_task();
-    if job.sampling.stop.is_some()
-        && shown.any(|measure| measure.name == MUTUAL_INFORMATION.name)
-    {
-        terminal::note(&format!(
-            "{} is too small by a fraction of about 1/T, and T differs between these images",
-            MUTUAL_INFORMATION.name
-        ));
-    }
     let setup = Setup { plan, preprocessing };
     let (end, summary) = predict(run, setup, &runtime, &job, observer)?;
     if job.output.report {

@@ -95,7 +95,6 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
         choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
     let plan = tuning.run.plan(tuning.run.model, tuning.model.clone(), &first.sites())?;
     super::predict::warn(&plan);
-    terminal::line(&HEAD);
     let Tried { outcome: plain, task, left_out } = tuning.outcome(&first, true)?;
     if left_out > 0 {
         terminal::warning(&format!(
@@ -103,6 +102,7 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
         ));
         terminal::hint("`mcdrop evaluate MODEL IMAGES` names them");
     }
+    terminal::line(&HEAD);
     terminal::line(&row("none", None, &plain));
     let mut outcomes = Vec::new();
     for choice in &choices {

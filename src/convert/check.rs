@@ -34,7 +34,8 @@ pub(super) struct ConversionCheck<'a> {
     size: (usize, usize),
     threads: usize,
     tolerance: f32,
-    tail: Option<Session>,
+    /// For each head, the session of the operators that the sampler leaves out, once it is open.
+    tails: Vec<Option<Session>>,
     /// The only site whose mask inputs drop units, if there is one.
     only: Option<usize>,
     checked: CheckResult,
@@ -42,6 +43,9 @@ pub(super) struct ConversionCheck<'a> {
 
 /// A batch element: the number of its noise image, and its sample.
 type Row = (u64, i64);
+
+/// Values of a batch element, for each head.
+type HeadValues = Vec<Vec<f32>>;
 
 impl<'a> ConversionCheck<'a> {
     pub(super) fn new(
@@ -53,8 +57,9 @@ impl<'a> ConversionCheck<'a> {
     ) -> Self {
         let tolerance = tolerance(sampler.plan().model());
         let checked = CheckResult::default();
-        let (tail, only) = (None, None);
-        Self { sampler, runtime, entry, size, threads, tolerance, tail, only, checked }
+        let tails = sampler.plan().heads().iter().map(|_| None).collect();
+        let only = None;
+        Self { sampler, runtime, entry, size, threads, tolerance, tails, only, checked }
     }
 
     /// Returns true if images of one run do not change each other's scores.
@@ -113,19 +118,24 @@ impl<'a> ConversionCheck<'a> {
         Session::open_file(self.runtime, "converted model", file, &options)
     }
 
-    /// Computes the output of each batch element with the sampler.
-    fn expected(&mut self, rows: &[Row], key: i64) -> Result<Vec<Vec<f32>>> {
+    /// Computes the outputs of each batch element with the sampler.
+    fn expected(&mut self, rows: &[Row], key: i64) -> Result<Vec<HeadValues>> {
         let mut expected = Vec::new();
         for group in rows.chunk_by(|a, b| a.0 == b.0) {
             let image = self.sampler.model().noise(group[0].0, self.size)?;
             let samples: Vec<i64> = group.iter().map(|row| row.1).collect();
-            for (scores, count) in self.sampler.scores_of(image, key, &samples)? {
-                let output = self.through_tail(scores)?;
-                let all = output.shape().first().copied().unwrap_or(1);
-                expected.extend(split(&output, all, count)?);
+            for (heads, count) in self.sampler.outputs_of(image, key, &samples)? {
+                let mut of_heads = Vec::new();
+                for (number, scores) in heads.into_iter().enumerate() {
+                    let output = self.through_tail(number, scores)?;
+                    let all = output.shape().first().copied().unwrap_or(1);
+                    of_heads.push(split(&output, all, count)?);
+                }
+                expected.extend(by_row(&of_heads, count));
             }
         }
-        if expected.iter().any(|row| !row.iter().any(|value| value.is_finite())) {
+        let is_nowhere_finite = |values: &Vec<f32>| !values.iter().any(|v| v.is_finite());
+        if expected.iter().flatten().any(is_nowhere_finite) {
             let message = "the model's scores for an image of noise are not numbers";
             return Err(Error::runtime("checking the model", message)
                 .with_hint("check the weights of the model"));
@@ -133,45 +143,39 @@ impl<'a> ConversionCheck<'a> {
         Ok(expected)
     }
 
-    /// Applies the operators that the sampler leaves out to scores.
-    fn through_tail(&mut self, scores: Value) -> Result<Value> {
+    /// Applies the operators that the sampler leaves out behind a head.
+    fn through_tail(&mut self, number: usize, scores: Value) -> Result<Value> {
         let described = TypedTensor {
             name: String::new(),
             element_type: scores.element_type()?,
             dimensions: vec![None; scores.shape().len()],
         };
         let plan = self.sampler.plan();
-        let Some(model) = plan.tail(plan.heads().first(), &described) else {
-            return Ok(scores);
-        };
-        if self.tail.is_none() {
-            let options = SessionOptions::default();
-            let session = Session::open(
+        let head = plan.heads().iter().nth(number).unwrap_or(plan.heads().first());
+        let Some(model) = plan.tail(head, &described) else { return Ok(scores) };
+        let name = head.tensor.clone();
+        let missing = || Error::runtime("the check", "the scores lead to no output");
+        let tail = self.tails.get_mut(number).ok_or_else(missing)?;
+        let session = match tail {
+            Some(session) => session,
+            None => tail.insert(Session::open(
                 self.runtime,
                 "model from its scores on",
                 &model,
-                &options,
-            )?;
-            self.tail = Some(session);
-        }
-        let name = self.sampler.plan().heads().first().tensor.clone();
-        let outputs = match &mut self.tail {
-            Some(session) => session.run(&[(name.as_str(), &scores)])?,
-            None => vec![scores],
+                &SessionOptions::default(),
+            )?),
         };
-        outputs
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::runtime("the check", "the scores lead to no output"))
+        let outputs = session.run(&[(name.as_str(), &scores)])?;
+        outputs.into_iter().next().ok_or_else(missing)
     }
 
-    /// Computes the chosen output of each batch element, together if the file allows it.
+    /// Computes the chosen outputs of each batch element, together if the file allows it.
     fn run(
         &self,
         session: &mut Session,
         rows: &[Row],
         key: i64,
-    ) -> Result<Vec<Vec<f32>>> {
+    ) -> Result<Vec<HeadValues>> {
         let most = if self.entry.rows == Converted::ONE { 1 } else { rows.len() };
         let fixed = fixed_batch(self.sampler.plan());
         let batch = fixed.unwrap_or(most);
@@ -223,19 +227,23 @@ impl<'a> ConversionCheck<'a> {
         outputs: Vec<Value>,
         batch: usize,
         count: usize,
-    ) -> Result<Vec<Vec<f32>>> {
-        let name = &self.sampler.plan().heads().first().output;
-        let place = session.outputs().iter().position(|output| output.name == *name);
-        let output = place.and_then(|place| outputs.into_iter().nth(place));
-        let missing =
-            || Error::output(name.clone(), "the converted model does not give it");
-        split(&output.ok_or_else(missing)?, batch, count)
+    ) -> Result<Vec<HeadValues>> {
+        let mut of_heads = Vec::new();
+        for head in self.sampler.plan().heads().iter() {
+            let name = &head.output;
+            let place = session.outputs().iter().position(|output| output.name == *name);
+            let output = place.and_then(|place| outputs.get(place));
+            let missing =
+                || Error::output(name.clone(), "the converted model does not give it");
+            of_heads.push(split(output.ok_or_else(missing)?, batch, count)?);
+        }
+        Ok(by_row(&of_heads, count))
     }
 
     fn compare(
         &mut self,
-        expected: &[Vec<f32>],
-        found: &[Vec<f32>],
+        expected: &[HeadValues],
+        found: &[HeadValues],
         rows: &[Row],
         level: Optimization,
     ) -> Result<()> {
@@ -245,9 +253,15 @@ impl<'a> ConversionCheck<'a> {
         if largest <= self.tolerance {
             return Ok(());
         }
-        let output = self.sampler.plan().heads().first().output.clone();
+        let heads = self.sampler.plan().heads();
+        let is_wrong = |number: usize| {
+            let mut pairs = expected.iter().zip(found);
+            pairs.any(|(a, b)| difference(&a[number], &b[number]) > self.tolerance)
+        };
+        let wrong = heads.iter().enumerate().find(|(number, _)| is_wrong(*number));
+        let output = wrong.map_or(heads.first(), |(_, head)| head).output.clone();
         let has_guard = self.entry.guard.is_some();
-        if has_guard && found.iter().flatten().all(|value| value.is_nan()) {
+        if has_guard && found.iter().flatten().flatten().all(|value| value.is_nan()) {
             let message = format!(
                 "the converted model's guard does not pass with {} optimization: ONNX Runtime \
                  computes 64-bit integers in another way; nothing was written",
@@ -257,7 +271,8 @@ impl<'a> ConversionCheck<'a> {
                 .with_hint("install another version of ONNX Runtime: `make setup`"));
         }
         let each = expected.iter().zip(found).zip(rows);
-        let mut wrong = each.filter(|((a, b), _)| difference(a, b) > self.tolerance);
+        let mut wrong =
+            each.filter(|((a, b), _)| largest_of_heads(a, b) > self.tolerance);
         let sample = wrong.next().map_or(-1, |(_, row)| row.1);
         Err(Error::output(
             output,
@@ -327,12 +342,27 @@ fn split(output: &Value, rows: usize, count: usize) -> Result<Vec<Vec<f32>>> {
     Ok(values.chunks(length).take(count).map(<[f32]>::to_vec).collect())
 }
 
-/// Returns the largest difference of any batch element, relative to its largest value.
-fn largest_difference(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
+/// Returns the values of each batch element from those of each head.
+fn by_row(of_heads: &[Vec<Vec<f32>>], count: usize) -> Vec<HeadValues> {
+    let of_row = |row: usize| {
+        of_heads.iter().map(|rows| rows.get(row).cloned().unwrap_or_default()).collect()
+    };
+    (0..count).map(of_row).collect()
+}
+
+/// Returns the largest difference of any batch element, relative to the largest value of its head.
+fn largest_difference(expected: &[HeadValues], found: &[HeadValues]) -> f32 {
     let rows = expected.iter().zip(found);
-    let worst =
-        rows.map(|(expected, found)| difference(expected, found)).fold(0.0, f32::max);
+    let worst = rows
+        .map(|(expected, found)| largest_of_heads(expected, found))
+        .fold(0.0, f32::max);
     if expected.len() == found.len() { worst } else { f32::INFINITY }
+}
+
+/// Returns the largest difference of any head of a batch element, relative to its largest value.
+fn largest_of_heads(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
+    let heads = expected.iter().zip(found);
+    heads.map(|(expected, found)| difference(expected, found)).fold(0.0, f32::max)
 }
 
 /// Returns the largest difference relative to the largest value; equal non-finite values have none.

@@ -93,7 +93,7 @@ fn sampler(plan: Plan, draws: Draws, seed: u64) -> Sampler {
     Sampler::open(plan, &Runtime::find(None).unwrap(), options, size).unwrap()
 }
 
-/// Runs a converted file on samples of the noise image 5; returns the outputs.
+/// Runs a converted file on samples of the noise image 5; returns the values of all heads of each.
 fn rows(
     session: &mut Session,
     sampler: &Sampler,
@@ -124,11 +124,12 @@ fn rows(
         }
         let outputs = session.run(&fed).unwrap();
         let described = session.outputs();
-        let name = &plan.heads().first().output;
-        let place = described.iter().position(|output| output.name == *name).unwrap();
-        let values = outputs[place].to_f32().unwrap();
-        let length = values.len() / outputs[place].shape()[0];
-        found.extend(values.chunks(length).take(chunk.len()).map(<[f32]>::to_vec));
+        let mut values = vec![Vec::new(); chunk.len()];
+        for head in plan.heads().iter() {
+            let place = described.iter().position(|output| output.name == head.output);
+            append_rows(&mut values, &outputs[place.unwrap()]);
+        }
+        found.extend(values);
     }
     found
 }
@@ -138,12 +139,19 @@ fn expected(sampler: &mut Sampler, key: i64, samples: &[i64]) -> Vec<Vec<f32>> {
     let size = (input.height.unwrap_or(SIZE.0), input.width.unwrap_or(SIZE.1));
     let image = sampler.model().noise(5, size).unwrap();
     let mut rows = Vec::new();
-    for (scores, count) in sampler.scores_of(image, key, samples).unwrap() {
-        let values = scores.to_f32().unwrap();
-        let length = values.len() / scores.shape()[0];
-        rows.extend(values.chunks(length).take(count).map(<[f32]>::to_vec));
+    for (heads, count) in sampler.outputs_of(image, key, samples).unwrap() {
+        let mut values = vec![Vec::new(); count];
+        heads.iter().for_each(|head| append_rows(&mut values, head));
+        rows.extend(values);
     }
     rows
+}
+
+/// Appends the values of a head to those of each row.
+fn append_rows(rows: &mut [Vec<f32>], head: &Value) {
+    let values = head.to_f32().unwrap();
+    let length = values.len() / head.shape()[0];
+    rows.iter_mut().zip(values.chunks(length)).for_each(|(row, head)| row.extend(head));
 }
 
 /// Returns the largest difference relative to the largest value.
@@ -167,8 +175,14 @@ const SAMPLES: [i64; 6] = [-1, 0, 1, 30, 31, 61];
 fn rows_of_converted_files_are_those_of_the_sampler_for_all_seeds_and_keys() {
     let mut all = traps();
     all.extend(
-        ["models/digits.onnx", "models/digits-dynamo.onnx", "models/streets.onnx"]
-            .map(str::to_owned),
+        [
+            "models/digits.onnx",
+            "models/digits-dynamo.onnx",
+            "models/streets.onnx",
+            "models/digits_angle.onnx",
+            "models/streets_depth.onnx",
+        ]
+        .map(str::to_owned),
     );
     let mut wrong = Vec::new();
     for name in all {

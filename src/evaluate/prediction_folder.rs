@@ -9,13 +9,14 @@ use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::folder::{OutputFolder, RECORD, TABLE, map_path};
 use crate::record::{Column, Columns, RunRecord};
-use crate::task::Task;
+use crate::task::{Target, Task};
 use crate::tensor::ImageShape;
 
 /// Largest number of classes: ids are 16-bit numbers, the last of which mean "none".
 const MOST_CLASSES: usize = 65_534;
 
 const AGAIN: &str = "predict again with `keep_probabilities`";
+const FOR_CLASSES: &str = "name a folder of a classification or segmentation";
 
 /// A folder of predictions, described by its `run.json` and `predictions.csv`.
 #[derive(Debug)]
@@ -113,6 +114,12 @@ impl PredictionFolder {
     /// Fails if the record has no known task or no classes.
     pub fn of_record(path: &Path, record: RunRecord) -> Result<Self> {
         let output = &record.output;
+        if let Some(task) = Task::by_name(&output.task)
+            && task.target != Target::Class
+        {
+            let message = format!("predictions of `task = {task}`, expected classes");
+            return Err(refusal(path, &message, FOR_CLASSES));
+        }
         let is_possible = (2..=MOST_CLASSES).contains(&output.n_classes);
         let (Some(task), true) = (Task::by_name(&output.task), is_possible) else {
             return Err(refusal(path, "run.json has no known task and classes", AGAIN));

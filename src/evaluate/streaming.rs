@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::metric::EvaluationSpec;
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
+use crate::task::{Target, Task};
 
 /// Opens the labels of a run, whose task and classes are then known.
 type OpenGroundTruth<'a> = dyn Fn(&PredictionFolder) -> Result<GroundTruth> + Sync + 'a;
@@ -70,8 +71,20 @@ impl<'a> StreamingEvaluation<'a> {
     }
 }
 
+/// Fails if a run does not predict classes.
+fn refuse_other_tasks(record: &RunRecord) -> Result<()> {
+    let task = Task::by_name(&record.output.task);
+    let Some(task) = task.filter(|task| task.target != Target::Class) else {
+        return Ok(());
+    };
+    let message = format!("`task = {task}` cannot be evaluated, only classes");
+    Err(Error::setting("model", message)
+        .with_hint("use `mcdrop predict`, which works for every task"))
+}
+
 impl Observer for StreamingEvaluation<'_> {
     fn begin(&self, record: &RunRecord, ids: Vec<String>) -> Result<()> {
+        refuse_other_tasks(record)?;
         let mut folder = PredictionFolder::of_record(&self.path, record.clone())?;
         folder.ids = ids;
         let truth = (self.open_truth)(&folder)?;

@@ -14,7 +14,7 @@ use super::reach::Reach;
 use super::site::Site;
 use crate::error::{Error, Result};
 use crate::head::{
-    CHANNELS_TO_LAST, HeadOptions, HeadTensor, Heads, OmittedChannel, ScoresOption,
+    CHANNELS_TO_LAST, HeadOptions, HeadTensor, Heads, OmittedChannel, Role, ScoresOption,
     channel_nodes, transpose,
 };
 use crate::onnx::{
@@ -121,16 +121,21 @@ impl Plan {
         let constant = reach.constant();
         let needed = reach.needed(heads.tensors());
         let moved = reach.downstream(&reach.draws(&needed), false);
-        let deterministic = heads.iter().find(|head| {
+        let deterministic = heads.readings().iter().find(|reading| {
+            let head = heads.tensor_of(reading);
             let writer = reach.index.producer_index(&head.tensor);
             !writer.is_some_and(|node| moved.contains(&node))
         });
-        if let Some(head) = deterministic {
-            return Err(Error::output(
-                head.output.clone(),
-                "no live dropout reaches this output",
-            )
-            .with_hint("choose another output with `output_name`"));
+        if let Some(reading) = deterministic {
+            let is_spread = reading.role.is_some_and(Role::is_spread);
+            let hint = if is_spread {
+                "leave this variance out, or choose another with `head`"
+            } else {
+                "choose another output with `output_name`"
+            };
+            let output = heads.tensor_of(reading).output.clone();
+            let message = "no live dropout reaches this output";
+            return Err(Error::output(output, message).with_hint(hint));
         }
         let cut = Cut::new(&reach, &reach.random(&needed), &constant);
         let (prefix, suffix) = (cut.prefix(&reach), cut.suffix);

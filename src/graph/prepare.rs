@@ -245,6 +245,21 @@ fn no_site(
 ) -> Error {
     let reach = Reach::new(&model.graph);
     let head = &heads.first().output;
+    let live_before = |output: &str| {
+        let needed = reach.needed([output]);
+        let is_before = |site: &&DetectedSite| {
+            site.site.live
+                && site.applications.iter().any(|found| needed.contains(&found.top()))
+        };
+        found.iter().find(is_before)
+    };
+    if let Some(off) = live_before(head) {
+        let message =
+            format!("every live dropout is turned off, as node \"{}\"", off.site.node);
+        return Error::model(model.path(), message).with_hint(
+            "leave one on, or use `deterministic = true` for one pass without dropout",
+        );
+    }
     if let Some(elsewhere) = found.iter().find(|found| found.site.live) {
         let name = &elsewhere.site.node;
         let is_needed = |output: &String| {

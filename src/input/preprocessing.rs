@@ -237,8 +237,11 @@ impl Preprocessing {
         for ignored in &ignored {
             list("left out", ignored.error.to_string(), ignored.reason);
         }
+        let targets_location = match (&targets, &of_file) {
+            (Some(names), _) => Some(names.location.clone()),
+            (None, of_file) => of_file.as_ref().map(|target| target.location.clone()),
+        };
         let mut target = of_file.map(|target| target.value).unwrap_or_default();
-        let targets_location = targets.as_ref().map(|targets| targets.location.clone());
         if let Some(targets) = targets {
             target.names = targets.value;
         }
@@ -303,11 +306,21 @@ impl Preprocessing {
         if n == 0 || n == n_targets {
             return Ok(());
         }
-        let message =
-            format!("{n} names are given, but the model has {n_targets} targets");
+        let counted = |n: usize, one: &str, many: &str| match n {
+            1 => format!("1 {one}"),
+            n => format!("{n} {many}"),
+        };
+        let names = counted(n, "name is given", "names are given");
+        let targets = counted(n_targets, "target", "targets");
+        let message = format!("{names}, but the model has {targets}");
         let location = self.targets_location.clone();
         let location = location.unwrap_or(SettingLocation::Option("targets"));
         Err(location.error(message).with_hint("name each target: `targets = NAME,NAME`"))
+    }
+
+    /// Returns whether the names of targets are an option, not part of a configuration.
+    pub fn has_targets_option(&self) -> bool {
+        matches!(self.targets_location, Some(SettingLocation::Option(_)))
     }
 
     /// Checks that there is a name for each class, once their number is known.

@@ -81,10 +81,8 @@ pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
 }
 
 /// Fails if an option has no effect on the task.
-pub(super) fn options_of_task(
-    options: &OutputOptions,
-    task: &'static Task,
-) -> Result<()> {
+pub(super) fn options_of_task(job: &Job, task: &'static Task) -> Result<()> {
+    let options = &job.output;
     if task.target != Target::Class && options.policy.is_some() {
         let message = format!("policies decide about classes, not about `task = {task}`");
         return Err(Error::setting("policy", message).with_hint("leave `policy` out"));
@@ -98,13 +96,23 @@ pub(super) fn options_of_task(
         return Err(Error::setting("report", message)
             .with_hint("leave `report` out: the maps are pictures"));
     }
-    if task.target != Target::Value && options.value_range.is_some() {
-        let message = format!("`task = {task}` has no values");
-        return Err(
-            Error::setting("value_range", message).with_hint("leave `value_range` out")
-        );
+    let of_values = [
+        ("value_range", options.value_range.is_some()),
+        ("interval", options.interval.is_some()),
+        ("model_precision", job.sampling.target.noise_variance > 0.0),
+    ];
+    for (setting, _) in of_values.iter().filter(|(_, is_given)| *is_given) {
+        if task.target != Target::Value {
+            return Err(without_values(setting, task));
+        }
     }
     Ok(())
+}
+
+/// Returns the error of a setting that has no effect on tasks without values.
+pub(super) fn without_values(setting: &str, task: &'static Task) -> Error {
+    Error::setting(setting, format!("`task = {task}` has no values"))
+        .with_hint(format!("leave `{setting}` out"))
 }
 
 /// Fails if maps at the size of the image and kept arrays at the size of the network would have the

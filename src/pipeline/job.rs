@@ -55,7 +55,7 @@ pub struct OutputOptions {
     /// Scale of pictures of values; `None` if it is chosen from a few images.
     pub value_range: Option<ValueRange>,
     /// Probability of the intervals of a regression.
-    pub interval: f64,
+    pub interval: Option<f64>,
     /// Whether the record leaves out the folders of the images, the model and the library.
     pub private: bool,
 }
@@ -123,9 +123,16 @@ impl OutputOptions {
     /// Returns the measures of the table, and those of which maps are written for any task. Measures
     /// may be repeated.
     pub fn measures_of_any_task(&self) -> impl Iterator<Item = &'static Measure> {
-        TASKS.iter().flat_map(|task| {
-            self.table_measures(task).into_iter().chain(self.map_measures(task))
-        })
+        TASKS.iter().flat_map(|task| self.shown_measures(task))
+    }
+
+    /// Returns the measures of the table, and those of which maps are written. Measures may be
+    /// repeated.
+    pub fn shown_measures(
+        &self,
+        task: &'static Task,
+    ) -> impl Iterator<Item = &'static Measure> {
+        self.table_measures(task).into_iter().chain(self.map_measures(task))
     }
 
     /// Returns the measures of the table.
@@ -286,7 +293,7 @@ mod tests {
             policy: None,
             report: false,
             value_range: None,
-            interval: ModelTask::INTERVAL,
+            interval: None,
             private: false,
         }
     }

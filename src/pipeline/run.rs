@@ -64,7 +64,7 @@ pub fn predict_observed(
         open_model(&plan, runtime, job, &preprocessing)?;
     let task = &model_task(&sampler, &preprocessing, job)?;
     job.output.check_measures(task.task)?;
-    check::options_of_task(&job.output, task.task)?;
+    check::options_of_task(job, task.task)?;
     check::kept_arrays(&job.output, task.task)?;
     let columns = job.output.columns(task);
     let size = first.loaded.input.size();
@@ -134,12 +134,16 @@ fn model_task(
     if task.target == Target::Value {
         preprocessing.check_targets(n)?;
     } else {
+        if preprocessing.has_targets_option() {
+            return Err(check::without_values("targets", task));
+        }
         preprocessing.check_class_names(n)?;
         preprocessing.check_palette(n)?;
     }
     let names = preprocessing.class_names.as_deref().unwrap_or_default();
     let task = ModelTask::new(task, n, names, &preprocessing.target);
-    Ok(ModelTask { interval: job.output.interval, ..task })
+    let interval = job.output.interval.unwrap_or(ModelTask::INTERVAL);
+    Ok(ModelTask { interval, ..task })
 }
 
 fn write_record(folder: &OutputFolder, record: &RunRecord) -> Result<()> {

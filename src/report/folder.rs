@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, OutputFolder, RECORD, TABLE};
 use crate::record::{Column, Columns, ImageRecord, MetricsRecord, RunRecord};
+use crate::task::{Target, Task};
 
 /// A run, which may be incomplete.
 #[derive(Debug)]
@@ -52,6 +53,13 @@ impl Run {
                 .with_hint("name a folder that `mcdrop predict -o` wrote"));
         };
         let record = read(&files, RECORD, RunRecord::decode, &mut notes);
+        let task = record.as_ref().and_then(|record| Task::by_name(&record.output.task));
+        if let Some(task) = task.filter(|task| task.target != Target::Class) {
+            let message =
+                format!("{}: there is no page for `task = {task}`", path.display());
+            return Err(Error::setting("OUT", message)
+                .with_hint("use its predictions.csv and its maps, which are pictures"));
+        }
         let metrics = files.entry_exists(METRICS).then_some(METRICS);
         let metrics = metrics
             .and_then(|name| read(&files, name, MetricsRecord::decode, &mut notes));

@@ -265,21 +265,19 @@ impl Sampler {
         Ok(Some(sums.finish()))
     }
 
-    /// Returns the scores of these samples of an image: for each run the tensor of the first head
-    /// ([`HeadTensor::tensor`](crate::head::HeadTensor::tensor)), with the number of its rows that
-    /// count.
-    pub(crate) fn scores_of(
+    /// Returns the outputs of these samples of an image: for each run the tensor of each head
+    /// ([`HeadTensor::tensor`](crate::head::HeadTensor::tensor)), with the number of rows that count.
+    pub(crate) fn outputs_of(
         &mut self,
         image: Value,
         key: i64,
         samples: &[i64],
-    ) -> Result<Vec<(Value, usize)>> {
+    ) -> Result<Vec<(Vec<Value>, usize)>> {
         let mut image = PreparedImage::new(self.run_prefix(image)?, key);
         let mut runs = Vec::new();
         for chunk in samples.chunks(self.model.whole_rows_per_run) {
             image.shrink();
-            let outputs = self.suffix.run(&mut image, chunk)?;
-            runs.extend(outputs.into_iter().next().map(|scores| (scores, chunk.len())));
+            runs.push((self.suffix.run(&mut image, chunk)?, chunk.len()));
         }
         Ok(runs)
     }

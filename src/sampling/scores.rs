@@ -13,7 +13,7 @@ use crate::runtime::Value;
 use crate::sums::{
     Coordinates, Family, ScoreKind, Scores, Spread, SpreadForm, TargetUnit,
 };
-use crate::task::{Item, OutputShape, Task};
+use crate::task::{Item, OutputShape, TASKS, Task};
 
 /// Shape and kind of what is read of a model's outputs.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,9 +81,11 @@ impl ScoreLayout {
         let is_declared_single = matches!(declared, [_, _, Some(1), Some(1)]);
         let n_channels = reading.count(shape.get(1).copied().unwrap_or(0));
         let family = family(plan, n_channels, task);
+        if let Some(task) = task.filter(|task| task.family != family) {
+            return Err(refuse_role(plan, task, family));
+        }
         let chosen = match task {
-            Some(task) if task.family == family => task.accepting(&shape),
-            Some(_) => None,
+            Some(task) => task.accepting(&shape),
             None => Task::of_output(&OutputShape {
                 sizes: &shape,
                 is_declared_single,
@@ -366,6 +368,18 @@ fn refuse_rows(plan: &Plan, shape: &[usize], rows: usize) -> Error {
     );
     Error::output(&plan.heads().first().output, message)
         .with_hint("export the model with scores [N,C] or [N,C,H,W], N being the images")
+}
+
+/// Returns the error of a head whose role belongs to another task than the chosen one.
+fn refuse_role(plan: &Plan, task: &'static Task, family: Family) -> Error {
+    let name = |role: Option<Role>| role.map_or("scores", Role::name);
+    let role = name(plan.heads().readings()[0].role);
+    let roles: Vec<&str> = task.roles.iter().map(|role| role.name()).collect();
+    let other = TASKS.iter().find(|task| task.family == family);
+    let other = other.map_or(String::new(), |task| format!(", or `task = {task}`"));
+    let message = format!("the role {role} does not go with `task = {task}`");
+    Error::output(&plan.heads().first().output, message)
+        .with_hint(format!("use one of its roles ({}){other}", roles.join(", ")))
 }
 
 fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<&'static Task>) -> Error {

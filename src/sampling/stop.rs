@@ -54,8 +54,11 @@ impl Stop {
             (Self::Rule(rule), _) if task.stop_targets.contains(&rule.target) => Ok(rule),
             (Self::Rule(rule), _) => {
                 let message = format!("`task = {task}` has no {}", rule.target.name());
-                Err(Error::setting("tolerance", message)
-                    .with_hint(format!("give one of {}", names())))
+                let hint = match task.stop_targets {
+                    [target] => format!("use `tolerance = {}=X`", target.name()),
+                    _ => format!("give one of {}", names()),
+                };
+                Err(Error::setting("tolerance", message).with_hint(hint))
             }
             (Self::ByTask, Some(DefaultStop { target, tolerance })) => {
                 Ok(StopRule { target, tolerance })

@@ -61,7 +61,16 @@ impl Scene {
     }
 
     fn good(&self) {
-        for name in ["digits.onnx", "digits.toml", "streets.onnx", "streets.toml"] {
+        let names = [
+            "digits",
+            "streets",
+            "digits_angle",
+            "streets_depth",
+            "streets_depth-joined",
+            "shapes",
+        ];
+        let files = names.map(|name| [format!("{name}.onnx"), format!("{name}.toml")]);
+        for name in &files.concat() {
             self.fixture(&format!("models/{name}"), name);
         }
         for trap in fs::read_dir(fixture::path("fixtures/traps")).unwrap() {
@@ -76,6 +85,9 @@ impl Scene {
         self.fixture("fixtures/digits/0/0001.png", "images/a.png");
         self.fixture("fixtures/digits/1/0001.png", "images/sub/b.png");
         self.pixels("streets/a.png", 64, 32, 90);
+        let angle = "fixtures/digits_angle/images/evaluation_00.png";
+        self.fixture(angle, "angles/a.png");
+        self.fixture("fixtures/shapes/images/evaluation_00.png", "shapes/a.png");
     }
 
     fn models(&self) {
@@ -301,6 +313,9 @@ impl Scene {
         self.predict("digits.onnx", "images", "unrecorded");
         self.predict("digits.onnx", "images", "damaged-record");
         self.predict("digits.onnx", "images", "busy");
+        self.write("accept.toml", ACCEPT);
+        self.predict("digits_angle.onnx", "angles", "values");
+        self.predict("shapes.onnx", "shapes", "labels");
         let mut changed = content("fixtures/digits/5/0001.png");
         changed.extend(b"edited");
         self.write("changing/a.png", changed);
@@ -337,6 +352,18 @@ impl Scene {
         }
     }
 }
+
+/// A policy about classes.
+const ACCEPT: &str = "version = 1
+[accept]
+below = 1.2
+promise = \"keeps 0.9 of images like these on average\"
+images = 420
+[accept.score]
+measure = \"predictive_entropy\"
+aggregation = \"mean\"
+[made_with]
+";
 
 const POINTER: &str =
     "version https://git-lfs.github.com/spec/v1\noid sha256:1f\nsize 9\n";

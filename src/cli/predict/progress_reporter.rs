@@ -7,6 +7,7 @@ use crate::cli::progress::Progress;
 use crate::cli::run::Run;
 use crate::cli::terminal;
 use crate::input::Remark;
+use crate::measure::MUTUAL_INFORMATION;
 use crate::pipeline::{Event, Job, Summary};
 use crate::record::ImageRecord;
 use crate::sampling::Sampler;
@@ -76,6 +77,16 @@ impl<'a> ProgressReporter<'a> {
         {
             let message = format!("--batch-size is not used: {reason}");
             self.progress.aside(|| terminal::warning(&message));
+        }
+        let mut shown = self.job.output.shown_measures(task.task);
+        if sampler.options().stop.is_some()
+            && shown.any(|measure| measure.name == MUTUAL_INFORMATION.name)
+        {
+            let message = format!(
+                "{} is too small by a fraction of about 1/T, and T differs between these images",
+                MUTUAL_INFORMATION.name
+            );
+            self.progress.aside(|| terminal::note(&message));
         }
         if self.run.verbose {
             self.progress.aside(|| describe_sampler(sampler, task));

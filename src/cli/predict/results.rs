@@ -10,7 +10,7 @@ use crate::measure::Measure;
 use crate::output::format::Format;
 use crate::pipeline::{MapSize, OutputOptions, Precision};
 use crate::policy::Policy;
-use crate::task::{ModelTask, ValueRange};
+use crate::task::ValueRange;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Results")]
@@ -47,9 +47,9 @@ pub(in crate::cli) struct ResultArguments {
     /// Scale of pictures of values, in the target's unit [default: chosen from up to 16 images].
     #[arg(long, value_name = "LOW:HIGH", value_parser = names::value_range, allow_hyphen_values = true, hide_short_help = true)]
     value_range: Option<ValueRange>,
-    /// Probability of the intervals of values.
-    #[arg(long, value_name = "P", default_value_t = ModelTask::INTERVAL, value_parser = names::share, hide_short_help = true)]
-    interval: f64,
+    /// Probability of the intervals of values [default: 0.95].
+    #[arg(long, value_name = "P", value_parser = names::share, hide_short_help = true)]
+    interval: Option<f64>,
     /// Record no folders of this machine in run.json, so that OUT can be passed on.
     #[arg(long, hide_short_help = true)]
     private: bool,
@@ -99,7 +99,7 @@ pub(in crate::cli) fn table_only() -> OutputOptions {
         policy: None,
         report: false,
         value_range: None,
-        interval: ModelTask::INTERVAL,
+        interval: None,
         private: false,
     }
 }

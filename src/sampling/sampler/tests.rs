@@ -50,9 +50,9 @@ const KEY: i64 = 0x0123_4567_89ab_cdef;
 fn sampled(sampler: &mut Sampler, samples: &[i64]) -> Vec<Vec<f32>> {
     let noise = sampler.model().noise(5, size(sampler.plan())).unwrap();
     let mut rows = Vec::new();
-    for (output, count) in sampler.scores_of(noise, KEY, samples).unwrap() {
-        let values = output.to_f32().unwrap();
-        let length = values.len() / output.shape()[0];
+    for (heads, count) in sampler.outputs_of(noise, KEY, samples).unwrap() {
+        let values = heads[0].to_f32().unwrap();
+        let length = values.len() / heads[0].shape()[0];
         rows.extend(values.chunks(length).take(count).map(<[f32]>::to_vec));
     }
     rows

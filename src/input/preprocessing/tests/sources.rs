@@ -151,9 +151,9 @@ fn unknown_keys_are_answered_with_the_known_ones() {
     let error = resolve_beside("Mean = 1", &Options::default()).unwrap_err();
     assert_eq!(
         error.hint().unwrap(),
-        "the settings are task, heads, target, targets, preset, channels, bands, input_range, bits, mean, std, resize, \
-         interpolation, antialias, resampler, crop, crop_rule, alpha, pad, pad_side, fill, \
-         reduce_zero_label, classes, palette"
+        "the settings are task, heads, target, targets, preset, channels, bands, input_range, bits, \
+         mean, std, resize, interpolation, antialias, resampler, crop, crop_rule, alpha, pad, \
+         pad_side, fill, reduce_zero_label, classes, palette"
     );
 }
 

@@ -150,9 +150,9 @@ impl Case {
         let sampler = &mut self.sampler;
         let image = Value::stack(&[&self.images[image]], 0).unwrap();
         let mut rows = Vec::new();
-        for (output, count) in sampler.scores_of(image, KEY, samples).unwrap() {
-            let values = output.to_f32().unwrap();
-            let length = values.len() / output.shape()[0];
+        for (heads, count) in sampler.outputs_of(image, KEY, samples).unwrap() {
+            let values = heads[0].to_f32().unwrap();
+            let length = values.len() / heads[0].shape()[0];
             rows.extend(values.chunks(length).take(count).map(<[f32]>::to_vec));
         }
         rows
