@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::metric::EvaluationSpec;
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
+use crate::task::Target;
 
 /// Opens the labels of a run, whose task and classes are then known.
 type OpenGroundTruth<'a> = dyn Fn(&PredictionFolder) -> Result<GroundTruth> + Sync + 'a;
@@ -73,6 +74,7 @@ impl<'a> StreamingEvaluation<'a> {
 impl Observer for StreamingEvaluation<'_> {
     fn begin(&self, record: &RunRecord, ids: Vec<String>) -> Result<()> {
         let mut folder = PredictionFolder::of_record(&self.path, record.clone())?;
+        folder.require(Target::Class)?;
         folder.ids = ids;
         let truth = (self.open_truth)(&folder)?;
         let spec = evaluation_spec(&folder, &truth)?;

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, OutputFolder, RECORD, TABLE};
 use crate::record::{Column, Columns, ImageRecord, MetricsRecord, RunRecord};
+use crate::task::Target;
 
 /// A run, which may be incomplete.
 #[derive(Debug)]
@@ -55,7 +56,10 @@ impl Run {
         let metrics = files.entry_exists(METRICS).then_some(METRICS);
         let metrics = metrics
             .and_then(|name| read(&files, name, MetricsRecord::decode, &mut notes));
-        let of_record = |record| PredictionFolder::of_record(path, record).ok();
+        let of_record = |record| {
+            let folder = PredictionFolder::of_record(path, record).ok()?;
+            folder.require(Target::Class).ok().map(|()| folder)
+        };
         let folder = record.clone().and_then(of_record);
         if folder.is_none() && record.is_some() {
             notes.push(format!("{RECORD} does not state what was predicted."));
