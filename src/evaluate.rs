@@ -22,7 +22,7 @@ pub use labels::{
 };
 pub use metrics_json::{labels_of, write, write_values};
 pub use prediction_folder::{
-    KeptArrays, PredictedImage, PredictionArrays, PredictionFolder, TargetArrays,
+    KeptArrays, PredictedImage, PredictionArrays, PredictionFolder,
 };
-pub use streaming::StreamingEvaluation;
+pub use streaming::{StreamedResult, StreamingEvaluation};
 pub use values::{TargetResult, ValueEvaluationResult, evaluate_values};

@@ -16,7 +16,7 @@ use super::{End, predict, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     self, EvaluationEvent, EvaluationResult, GroundTruth, PredictionFolder,
-    StreamingEvaluation,
+    StreamedResult, StreamingEvaluation,
 };
 use crate::input::Source;
 use crate::metric::FEWEST_IMAGES;
@@ -140,7 +140,10 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
             told.push(line);
         }
     };
-    let live = StreamingEvaluation::new(output, &open_truth, &keep);
+    let open_values =
+        |folder: &PredictionFolder| arguments.values.open(folder, arguments);
+    let live =
+        StreamingEvaluation::new(output, &open_truth, &keep).with_values(&open_values);
     let (end, summary) = predict::run_observed(&run, Some(&live))?;
     if summary.stopped {
         return Ok(end);
@@ -149,7 +152,10 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warning_with_hint(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &result, arguments)?;
+    let counted_end = match result {
+        StreamedResult::Classes(result) => report(&folder, &result, arguments)?,
+        StreamedResult::Values(result) => values::report(&folder, &result, arguments)?,
+    };
     Ok(if end == End::Done { counted_end } else { end })
 }
 

@@ -10,6 +10,7 @@ use crate::measure::{
 use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::folder::{OutputFolder, RECORD, TABLE, map_path};
+use crate::pipeline::TargetArrays;
 use crate::record::{Column, Columns, RunRecord};
 use crate::task::{Item, ModelTask, Target, TargetSettings, Task};
 use crate::tensor::ImageShape;
@@ -65,23 +66,6 @@ pub struct KeptArrays {
     pub deterministic_probabilities: Vec<f32>,
     /// Values of each measure of the folder.
     pub measures: Vec<Vec<f32>>,
-}
-
-/// Kept values of a target of an image, in the unit of the target.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TargetArrays {
-    /// Numbers of rows and columns.
-    pub size: (usize, usize),
-    /// Mean of the value over the samples.
-    pub value: Vec<f32>,
-    /// Variance of the value over the samples.
-    pub epistemic_variance: Vec<f32>,
-    /// Mean over the samples of the variance that the network predicts.
-    pub aleatoric_variance: Vec<f32>,
-    /// Value of the pass without dropout.
-    pub deterministic_value: Vec<f32>,
-    /// Variance that this pass predicts.
-    pub deterministic_variance: Vec<f32>,
 }
 
 /// Arrays of an image's prediction, borrowed.

@@ -2,12 +2,13 @@
 
 use super::evaluator::{EvaluationEvent, for_each_image, none_compared};
 use super::labels::{LabelValues, LeftOut, ValueLabels};
-use super::prediction_folder::{PredictionFolder, TargetArrays};
-use crate::error::Result;
+use super::prediction_folder::{PredictedImage, PredictionFolder};
+use crate::error::{Error, Result};
 use crate::metric::{
     DeterministicValues, MetricValue, ValueEvaluation, ValueEvaluationOptions,
     ValueEvaluationSpec, ValueInput, ValueSummary,
 };
+use crate::pipeline::TargetArrays;
 use crate::task::Target;
 
 /// Results of an evaluation of values.
@@ -59,13 +60,13 @@ impl ValueEvaluationResult {
 }
 
 /// Summaries of an image, or the reason why there are none.
-enum ValueOutcome {
+pub(super) enum ValueOutcome {
     Done { targets: Vec<(ValueSummary, LeftOut)>, is_integer: bool },
     Missing(String),
 }
 
 /// Adds up the summaries of images.
-struct ValueEvaluator {
+pub(super) struct ValueEvaluator {
     targets: Vec<(ValueEvaluation, LeftOut)>,
     missing: usize,
     failed: usize,
@@ -73,7 +74,7 @@ struct ValueEvaluator {
 }
 
 impl ValueEvaluator {
-    fn new(specs: &[ValueEvaluationSpec]) -> Self {
+    pub(super) fn new(specs: &[ValueEvaluationSpec]) -> Self {
         let new = |spec: &ValueEvaluationSpec| {
             (ValueEvaluation::new(spec.clone()), LeftOut::default())
         };
@@ -81,7 +82,7 @@ impl ValueEvaluator {
         Self { targets, missing: 0, failed: 0, n_integer: 0 }
     }
 
-    fn add(
+    pub(super) fn add(
         &mut self,
         id: &str,
         outcome: Result<ValueOutcome>,
@@ -116,11 +117,14 @@ impl ValueEvaluator {
     /// Computes the metrics.
     ///
     /// # Errors
-    /// Fails if no image was added.
-    fn finish(self) -> Result<ValueEvaluationResult> {
+    /// Fails if no image was added, or no item counts.
+    pub(super) fn finish(self) -> Result<ValueEvaluationResult> {
         let Self { targets, missing, failed, n_integer } = self;
         if targets.iter().all(|(evaluation, _)| evaluation.n_images() == 0) {
             return Err(none_compared(missing, failed));
+        }
+        if targets.iter().all(|(evaluation, _)| evaluation.n_items() == 0) {
+            return Err(nothing_counts(&targets));
         }
         let is_only = targets.len() == 1;
         let result = |(evaluation, left_out): (ValueEvaluation, LeftOut)| {
@@ -147,19 +151,23 @@ pub fn evaluate_values(
     on_event: &mut dyn FnMut(EvaluationEvent<'_>),
 ) -> Result<ValueEvaluationResult> {
     folder.require(Target::Value)?;
-    let specs = specs(folder, options)?;
+    let specs = value_specs(folder, options)?;
     let mut evaluator = ValueEvaluator::new(&specs);
     for_each_image(
         folder,
         threads,
-        &|id| summarize(folder, labels, id, &specs),
+        &|id| {
+            let kept = folder.kept_values(id)?;
+            let size = kept.first().map_or((1, 1), |target| target.size);
+            summarize_values(&kept, labels, &folder.predicted_image(id, size), &specs)
+        },
         &mut |id, outcome| evaluator.add(id, outcome, on_event),
     );
     evaluator.finish()
 }
 
 /// Returns the specification of each target.
-fn specs(
+pub(super) fn value_specs(
     folder: &PredictionFolder,
     options: &ValueEvaluationOptions,
 ) -> Result<Vec<ValueEvaluationSpec>> {
@@ -176,26 +184,37 @@ fn specs(
     folder.targets().into_iter().map(of_target).collect()
 }
 
-fn summarize(
-    folder: &PredictionFolder,
+/// Returns the error if no item has a label that counts.
+fn nothing_counts(targets: &[(ValueEvaluation, LeftOut)]) -> Error {
+    let mut all = LeftOut::default();
+    for (_, left_out) in targets {
+        all.add(left_out);
+    }
+    let reasons: Vec<String> = all.iter().map(|(reason, _)| reason.to_string()).collect();
+    let message = format!("no label counts: they are {}", reasons.join(", "));
+    Error::setting("labels", message).with_hint(
+        "set `label_scale` so that labels are in the unit of the target, or `valid_range`",
+    )
+}
+
+/// Summarizes the targets of an image.
+pub(super) fn summarize_values(
+    arrays: &[TargetArrays],
     labels: &ValueLabels,
-    id: &str,
+    image: &PredictedImage<'_>,
     specs: &[ValueEvaluationSpec],
 ) -> Result<ValueOutcome> {
-    let kept = folder.kept_values(id)?;
-    let size = kept.first().map_or((1, 1), |target| target.size);
-    let (values, left_out, is_integer) =
-        match labels.labels(&folder.predicted_image(id, size))? {
-            LabelValues::Missing(wanted) => return Ok(ValueOutcome::Missing(wanted)),
-            LabelValues::Values { targets, left_out, is_integer } => {
-                (targets, left_out, is_integer)
-            }
-        };
+    let (values, left_out, is_integer) = match labels.labels(image)? {
+        LabelValues::Missing(wanted) => return Ok(ValueOutcome::Missing(wanted)),
+        LabelValues::Values { targets, left_out, is_integer } => {
+            (targets, left_out, is_integer)
+        }
+    };
     let mut targets = Vec::with_capacity(specs.len());
     for (((arrays, labels), left_out), spec) in
-        kept.iter().zip(&values).zip(left_out).zip(specs)
+        arrays.iter().zip(&values).zip(left_out).zip(specs)
     {
-        let input = input(id, arrays, labels, spec);
+        let input = input(image.id, arrays, labels, spec);
         targets.push((ValueSummary::new(&input, spec)?, left_out));
     }
     Ok(ValueOutcome::Done { targets, is_integer })

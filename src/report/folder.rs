@@ -35,7 +35,8 @@ impl Run {
     /// Reads the record, the metrics and the table of a folder.
     ///
     /// # Errors
-    /// Fails if the folder does not exist, or contains neither a record nor a table.
+    /// Fails if the folder does not exist, contains neither a record nor a table, or predicts something
+    /// else than classes.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let mut notes = Vec::new();
         let files = OutputFolder::open(path).ok();
@@ -56,11 +57,11 @@ impl Run {
         let metrics = files.entry_exists(METRICS).then_some(METRICS);
         let metrics = metrics
             .and_then(|name| read(&files, name, MetricsRecord::decode, &mut notes));
-        let of_record = |record| {
-            let folder = PredictionFolder::of_record(path, record).ok()?;
-            folder.require(Target::Class).ok().map(|()| folder)
-        };
+        let of_record = |record| PredictionFolder::of_record(path, record).ok();
         let folder = record.clone().and_then(of_record);
+        if let Some(folder) = &folder {
+            folder.require(Target::Class)?;
+        }
         if folder.is_none() && record.is_some() {
             notes.push(format!("{RECORD} does not state what was predicted."));
         }

@@ -1,7 +1,5 @@
 //! `mcdrop evaluate` for predicted values: options, results and messages.
 
-use std::path::Path;
-
 use clap::Args;
 
 use super::{EvaluateArguments, table};
@@ -9,7 +7,8 @@ use crate::cli::labels::tell;
 use crate::cli::{End, names, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    self, PredictionFolder, ValueEvaluationResult, ValueLabelOptions, ValueLabels,
+    self, EvaluationEvent, PredictionFolder, ValueEvaluationResult, ValueLabelOptions,
+    ValueLabels,
 };
 use crate::input::label::LabelConversion;
 use crate::metric::{FEWEST_IMAGES, ValueEvaluationOptions};
@@ -49,6 +48,33 @@ impl ValueArguments {
             ("--depth", self.depth),
         ];
         refuse(&options, "applies to values, but classes were predicted")
+    }
+
+    /// Opens the labels of predicted values, and returns the options of their evaluation.
+    pub(super) fn open(
+        &self,
+        folder: &PredictionFolder,
+        arguments: &EvaluateArguments,
+    ) -> Result<(ValueLabels, ValueEvaluationOptions)> {
+        folder.require(Target::Value)?;
+        let of_classes = [
+            ("--ood", arguments.ood.is_some()),
+            ("--ood-masks", arguments.ood_masks.is_some()),
+        ];
+        let of_maps = arguments.label.of_class_maps();
+        for options in [&of_classes[..], &of_maps[..]] {
+            refuse(options, "applies to classes, but values were predicted")?;
+        }
+        let Some(path) = arguments.labels.as_deref() else {
+            return Err(Error::setting("labels", "is missing").with_hint(
+                "name a folder of maps of values, or a CSV with path and value",
+            ));
+        };
+        let labels = ValueLabels::open(path, folder, self.labels(arguments)?)?;
+        for note in labels.notes() {
+            terminal::note(note);
+        }
+        Ok((labels, self.options()))
     }
 
     fn labels(&self, arguments: &EvaluateArguments) -> Result<ValueLabelOptions> {
@@ -99,44 +125,21 @@ pub(super) fn run(
     folder: &PredictionFolder,
     arguments: &EvaluateArguments,
 ) -> Result<End> {
-    folder.require(Target::Value)?;
-    let of_classes = [
-        ("--ood", arguments.ood.is_some()),
-        ("--ood-masks", arguments.ood_masks.is_some()),
-    ];
-    let of_maps = arguments.label.of_class_maps();
-    for options in [&of_classes[..], &of_maps[..]] {
-        refuse(options, "applies to classes, but values were predicted")?;
-    }
-    let Some(path) = arguments.labels.as_deref() else {
-        return Err(Error::setting("labels", "is missing")
-            .with_hint("name a folder of maps of values, or a CSV with path and value"));
-    };
-    let values = &arguments.values;
-    let labels = ValueLabels::open(path, folder, values.labels(arguments)?)?;
-    for note in labels.notes() {
-        terminal::note(note);
-    }
+    let (labels, options) = arguments.values.open(folder, arguments)?;
     let threads = arguments.run.machine.threads();
-    let result = evaluate::evaluate_values(
-        folder,
-        &labels,
-        &values.options(),
-        threads,
-        &mut |event| tell(&event),
-    )?;
-    let record = arguments.recorded_labels(folder.path());
-    report(folder, &result, record.map(|record| values.add_to(record)))?;
-    note_integers(&result, values, path);
-    let all_counted = result.missing == 0 && result.failed == 0;
-    Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
+    let on_event = &mut |event: EvaluationEvent<'_>| tell(&event);
+    let result = evaluate::evaluate_values(folder, &labels, &options, threads, on_event)?;
+    report(folder, &result, arguments)
 }
 
-fn report(
+/// Writes and prints the results.
+pub(super) fn report(
     folder: &PredictionFolder,
     result: &ValueEvaluationResult,
-    labels: Option<LabelsRecord>,
-) -> Result<()> {
+    arguments: &EvaluateArguments,
+) -> Result<End> {
+    let labels = arguments.recorded_labels(folder.path());
+    let labels = labels.map(|record| arguments.values.add_to(record));
     evaluate::write_values(folder, result, labels)?;
     let target = folder.record.output.target.as_ref();
     let unit = target.map_or("", |target| &target.unit);
@@ -160,17 +163,13 @@ fn report(
         let separator = if name.is_empty() { "" } else { ": " };
         terminal::note(&format!("{name}{separator}{line}"));
     }
-    Ok(())
-}
-
-/// Prints that integers were taken as they are.
-fn note_integers(result: &ValueEvaluationResult, values: &ValueArguments, labels: &Path) {
-    if result.n_integer > 0 && values.label_scale.is_none() {
+    if result.n_integer > 0 && arguments.values.label_scale.is_none() {
         let n = result.n_integer;
         terminal::note(&format!(
-            "the label maps of {n} images in {} contain integers, which are taken as values; \
-             --label-scale converts them",
-            labels.display()
+            "the label maps of {n} images contain integers, which are taken as values; \
+             --label-scale converts them"
         ));
     }
+    let all_counted = result.missing == 0 && result.failed == 0;
+    Ok(if all_counted { End::Done } else { End::SomeImagesFailed })
 }
