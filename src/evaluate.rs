@@ -10,16 +10,19 @@ mod labels;
 mod metrics_json;
 mod prediction_folder;
 mod streaming;
+mod value_curves;
+mod values;
 
 pub use curves::{FIGURES, Figure, FigureKind, read as read_curves};
 pub(crate) use evaluator::for_each_image;
 pub use evaluator::{EvaluationEvent, EvaluationResult, GroundTruth, evaluate};
 pub use labels::{
     IdOptions, ImageLabels, LabelMaps, LabelOptions, LabelRename, LabelSource,
-    LabelTable, LeftOut, LeftOutReason,
+    LabelTable, LabelValues, LeftOut, LeftOutReason, ValueLabelOptions, ValueLabels,
 };
-pub use metrics_json::{labels_of, write};
+pub use metrics_json::{labels_of, write, write_values};
 pub use prediction_folder::{
     KeptArrays, PredictedImage, PredictionArrays, PredictionFolder,
 };
-pub use streaming::StreamingEvaluation;
+pub use streaming::{StreamedResult, StreamingEvaluation};
+pub use values::{TargetResult, ValueEvaluationResult, evaluate_values};

@@ -155,6 +155,20 @@ impl<'a> NpyArray<'a> {
         }
     }
 
+    /// Returns the numbers if they are of floating point with 16, 32 or 64 bits.
+    #[must_use]
+    pub fn floats(&self) -> Option<Vec<f64>> {
+        Some(match self.kind.as_str() {
+            "<f2" => self.items().map(|item| f16::from_le_bytes(item).to_f64()).collect(),
+            ">f2" => self.items().map(|item| f16::from_be_bytes(item).to_f64()).collect(),
+            "<f4" => self.items().map(|item| f32::from_le_bytes(item).into()).collect(),
+            ">f4" => self.items().map(|item| f32::from_be_bytes(item).into()).collect(),
+            "<f8" => self.items().map(f64::from_le_bytes).collect(),
+            ">f8" => self.items().map(f64::from_be_bytes).collect(),
+            _ => return None,
+        })
+    }
+
     fn items<const N: usize>(&self) -> impl Iterator<Item = [u8; N]> + use<'a, N> {
         self.data.as_chunks().0.iter().copied()
     }

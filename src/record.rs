@@ -219,6 +219,9 @@ pub struct OutputRecord {
     /// Probability of the intervals of a regression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<f64>,
+    /// What is known about the targets of a regression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetRecord>,
     /// Measures in the table of images.
     pub measures: Vec<String>,
     /// Measures of which maps were written.
@@ -247,6 +250,22 @@ pub struct OutputRecord {
     pub policy: Option<serde_json::Value>,
     /// Whether the files of the page were written.
     pub report: bool,
+}
+
+/// What is known about the targets of a regression.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetRecord {
+    /// Unit of the targets; empty if it is unknown.
+    pub unit: String,
+    /// True if the network predicts a variance, or the precision of the observations is known.
+    pub has_variance: bool,
+    /// Both ends of the range of valid labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid: Option<[f64; 2]>,
+    /// Value of labels that means none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<f64>,
 }
 
 /// The size at which class maps and maps of measures are written.

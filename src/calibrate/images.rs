@@ -11,6 +11,7 @@ use crate::evaluate::{
 use crate::metric::{IGNORED, PredictedClasses, deterministic_scores, predicted_classes};
 use crate::policy::{ImageScore, Policy, Threshold, prediction_settings};
 use crate::random::image_key;
+use crate::task::Target;
 
 /// Largest number of values, items times classes, to which a temperature is fitted.
 const MOST_VALUES: usize = 1 << 23;
@@ -67,6 +68,7 @@ pub fn calibrate(
     options: &CalibrationOptions,
     on_event: &mut dyn FnMut(EvaluationEvent<'_>),
 ) -> Result<Calibration> {
+    folder.require(Target::Class)?;
     let measure = measure_index(folder, &options.score)?;
     let run = CalibrationRun { folder, labels, options, measure };
     let ScoredImages { images, missing, failed } = run.score_images(on_event)?;

@@ -1,12 +1,14 @@
 //! `mcdrop evaluate`: compares predictions with labels, from a folder or while predicting.
 
 mod table;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use clap::Args;
 
+use self::values::ValueArguments;
 use super::labels::{LabelArguments, print_unlabeled, tell};
 use super::run::{Run, RunArguments};
 use super::sites::SiteArguments;
@@ -14,7 +16,7 @@ use super::{End, predict, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     self, EvaluationEvent, EvaluationResult, GroundTruth, PredictionFolder,
-    StreamingEvaluation,
+    StreamedResult, StreamingEvaluation,
 };
 use crate::input::Source;
 use crate::metric::FEWEST_IMAGES;
@@ -22,6 +24,7 @@ use crate::output::folder::METRICS as METRICS_FILE;
 use crate::output::page::PAGE;
 use crate::pipeline::OutputOptions;
 use crate::record::LabelsRecord;
+use crate::task::Target;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +33,7 @@ Examples:
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv                 # classification: path,label
   mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
+  mcdrop evaluate out-depth --labels depth --label-scale 0.00390625 --depth  # regression
   mcdrop evaluate model.onnx val --labels labels/ -o out  # in one pass, without arrays";
 
 const MEANING: &str = "\
@@ -48,8 +52,8 @@ pub(super) struct EvaluateArguments {
     /// Images for the model: files, folders or patterns.
     #[arg(value_name = "IMAGES", requires = "output")]
     images: Vec<PathBuf>,
-    /// Folder of label maps with the images' relative paths, CSV file with path,label, or folder with
-    /// one folder per class.
+    /// Folder of maps of classes or values with the images' relative paths, CSV file with path,label
+    /// or path,value, or folder with one folder per class.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "ood_masks")]
     labels: Option<PathBuf>,
     /// Predictions of out-of-distribution images, which scores should detect.
@@ -76,6 +80,8 @@ pub(super) struct EvaluateArguments {
     #[command(flatten)]
     label: LabelArguments,
     #[command(flatten)]
+    values: ValueArguments,
+    #[command(flatten)]
     run: RunArguments,
     #[command(flatten)]
     sites: SiteArguments,
@@ -92,9 +98,12 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
             "add the images: mcdrop evaluate MODEL IMAGES --labels LABELS -o OUT",
         ));
     }
-    let folder = PredictionFolder::open(&arguments.subject)?;
+    let folder = PredictionFolder::open_any(&arguments.subject)?;
     for warning in &folder.record.model.warnings {
         terminal::warning(warning);
+    }
+    if folder.task.target == Target::Value {
+        return values::run(&folder, arguments);
     }
     let truth = arguments.truth(&folder)?;
     let ood = arguments.ood.as_deref().map(PredictionFolder::open).transpose()?;
@@ -131,7 +140,10 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
             told.push(line);
         }
     };
-    let live = StreamingEvaluation::new(output, &open_truth, &keep);
+    let open_values =
+        |folder: &PredictionFolder| arguments.values.open(folder, arguments);
+    let live =
+        StreamingEvaluation::new(output, &open_truth, &keep).with_values(&open_values);
     let (end, summary) = predict::run_observed(&run, Some(&live))?;
     if summary.stopped {
         return Ok(end);
@@ -140,12 +152,16 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     for (warning, hint) in told.into_inner().unwrap_or_default() {
         terminal::warning_with_hint(&warning, hint.as_deref());
     }
-    let counted_end = report(&folder, &result, arguments)?;
+    let counted_end = match result {
+        StreamedResult::Classes(result) => report(&folder, &result, arguments)?,
+        StreamedResult::Values(result) => values::report(&folder, &result, arguments)?,
+    };
     Ok(if end == End::Done { counted_end } else { end })
 }
 
 impl EvaluateArguments {
     fn truth(&self, folder: &PredictionFolder) -> Result<GroundTruth> {
+        self.values.refuse_typed()?;
         let labels = self.labels.as_deref();
         let threads = self.run.machine.threads();
         let masks = self.ood_masks.as_deref();

@@ -15,6 +15,7 @@ use crate::input::label::{LabelColors, VOID};
 use crate::input::preprocessing::text_file;
 use crate::palette::{KnownPalette, Palette};
 use crate::record::{LabelOptionsRecord, LabelsRecord, path_of_record, recorded_path};
+use crate::task::Target;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Labels")]
@@ -58,6 +59,7 @@ impl LabelArguments {
             ignore_index: self.ignore_index.clone(),
             reduce_zero_label: self.reduce_zero_label,
             label_colors: file.or_else(|| self.label_colors.clone()),
+            ..LabelOptionsRecord::default()
         };
         Some(LabelsRecord { path, options })
     }
@@ -81,6 +83,15 @@ impl LabelArguments {
         path.exists().then_some((path, arguments))
     }
 
+    /// Returns the options that describe maps of classes, and whether each is used.
+    pub(super) fn of_class_maps(&self) -> [(&'static str, bool); 3] {
+        [
+            ("--ignore-index", self.ignore_index.is_some()),
+            ("--reduce-zero-label", self.reduce_zero_label.is_some()),
+            ("--label-colors", self.label_colors.is_some()),
+        ]
+    }
+
     /// Opens the labels of the images of a folder.
     pub(super) fn open(
         &self,
@@ -88,12 +99,9 @@ impl LabelArguments {
         folder: &PredictionFolder,
         threads: usize,
     ) -> Result<LabelSource> {
-        let of_maps = [
-            ("--ignore-index", self.ignore_index.is_some()),
-            ("--reduce-zero-label", self.reduce_zero_label.is_some()),
-            ("--label-colors", self.label_colors.is_some()),
-        ];
-        let typed = of_maps
+        folder.require(Target::Class)?;
+        let typed = self
+            .of_class_maps()
             .into_iter()
             .find(|(_, is_typed)| *is_typed && !folder.task.has_maps());
         if let Some((option, _)) = typed {
@@ -155,7 +163,8 @@ impl LabelArguments {
         Ok(source)
     }
 
-    fn rename(&self) -> Result<Option<LabelRename>> {
+    /// Returns the rule that derives names of labels from names of images.
+    pub(super) fn rename(&self) -> Result<Option<LabelRename>> {
         match self.rename.as_deref() {
             Some([pattern, name]) => LabelRename::new(pattern, name).map(Some),
             _ => Ok(None),

@@ -251,7 +251,7 @@ impl Tuning<'_> {
             ignore,
             Some(&live),
         )?;
-        let (folder, result) = live.finish(summary.failed)?;
+        let (folder, result) = live.finish_classes(summary.failed)?;
         let outcome = ChoiceOutcome::new(&result, folder.task).ok_or_else(|| {
             Error::setting("labels", "no item has a label")
                 .with_hint("check `ignore_index`: these ids mean \"no label\"")

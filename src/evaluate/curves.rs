@@ -28,14 +28,19 @@ impl Figure {
 
     /// Returns the table: one row per point with the name of the curve, x and y.
     pub(super) fn csv(&self) -> String {
-        let mut text = "curve,x,y\n".to_owned();
-        for curve in &self.curves {
-            for (x, y) in curve.x.iter().zip(&curve.y) {
-                let _ = writeln!(text, "{},{x},{y}", curve.name);
-            }
-        }
-        text
+        curves_csv(&self.curves)
     }
+}
+
+/// Returns the table of curves: one row per point with the name of the curve, x and y.
+pub(super) fn curves_csv(curves: &[Curve]) -> String {
+    let mut text = "curve,x,y\n".to_owned();
+    for curve in curves {
+        for (x, y) in curve.x.iter().zip(&curve.y) {
+            let _ = writeln!(text, "{},{x},{y}", curve.name);
+        }
+    }
+    text
 }
 
 /// A kind of figure, with its explanation.
@@ -185,11 +190,11 @@ fn read_csv(folder: &OutputFolder, name: &str) -> Result<Vec<Curve>> {
     Ok(curves)
 }
 
-fn axis(label: &str, range: Option<(f64, f64)>) -> Axis {
+pub(super) fn axis(label: &str, range: Option<(f64, f64)>) -> Axis {
     Axis { label: label.to_owned(), scale: Scale::Linear, range }
 }
 
-fn series(name: &str, marks: Marks, curve: &Curve) -> Series {
+pub(super) fn series(name: &str, marks: Marks, curve: &Curve) -> Series {
     let points = curve.x.iter().zip(&curve.y).map(|(x, y)| Point::new(*x, *y)).collect();
     Series { name: name.to_owned(), marks, points }
 }

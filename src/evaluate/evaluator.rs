@@ -12,6 +12,7 @@ use crate::metric::{
     Evaluation, EvaluationOptions, EvaluationSpec, IGNORED, ImageInput, ImageSummary,
     MetricValue, NO_MASK, ScoreSpec,
 };
+use crate::task::Target;
 
 /// Event of an evaluation, for each image.
 #[derive(Debug)]
@@ -170,15 +171,7 @@ impl Evaluator {
     /// Fails if no image was added.
     pub(super) fn finish(self) -> Result<EvaluationResult> {
         if self.is_empty() {
-            let n = self.missing + self.failed;
-            let message = format!("none of {n} images could be compared");
-            let hint = if self.missing == 0 {
-                "correct the label maps: each has the error that is reported for its image"
-            } else {
-                "if names of labels differ from those of their images, set `match`; it must match \
-                 the whole path of the image without the ending"
-            };
-            return Err(Error::setting("labels", message).with_hint(hint));
+            return Err(none_compared(self.missing, self.failed));
         }
         let metrics = self.evaluation.metrics();
         Ok(EvaluationResult {
@@ -191,6 +184,18 @@ impl Evaluator {
             n_mask_pixels: self.n_mask_pixels,
         })
     }
+}
+
+/// Returns the error if no image could be compared.
+pub(super) fn none_compared(missing: usize, failed: usize) -> Error {
+    let message = format!("none of {} images could be compared", missing + failed);
+    let hint = if missing == 0 {
+        "correct the label maps: each has the error that is reported for its image"
+    } else {
+        "if names of labels differ from those of their images, set `match`; it must match \
+         the whole path of the image without the ending"
+    };
+    Error::setting("labels", message).with_hint(hint)
 }
 
 /// Evaluates all images of a folder that have labels, and the images of `ood`, which are from
@@ -209,6 +214,7 @@ pub fn evaluate(
     if let Some(ood) = ood {
         folder.check_alike(ood)?;
     }
+    folder.require(Target::Class)?;
     let spec = evaluation_spec(folder, truth)?;
     let mut evaluator = Evaluator::new(spec.clone());
     for_each_image(

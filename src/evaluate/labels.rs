@@ -4,10 +4,12 @@ mod files;
 mod geometry;
 mod left_out;
 mod mapping;
+mod path_table;
 mod rename;
 mod table;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -15,16 +17,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use self::files::LabelFiles;
+use self::geometry::LabelPlane;
 use self::mapping::{IdMapping, IdSurvey};
 use super::prediction_folder::{PredictedImage, PredictionFolder};
 use crate::error::{Error, Result};
-use crate::input::label::{LabelColors, read_label_map};
-use crate::task::Item;
+use crate::input::label::{LabelColors, LabelMap, read_label_map};
+use crate::task::{Item, Target};
 
 pub use self::left_out::{LeftOut, LeftOutReason};
 pub use self::mapping::IdOptions;
 pub use self::rename::LabelRename;
 pub use self::table::LabelTable;
+pub use self::values::{LabelValues, ValueLabelOptions, ValueLabels};
 
 /// Options of a source of labels.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +96,7 @@ impl LabelSource {
         folder: &PredictionFolder,
         options: LabelOptions,
     ) -> Result<Self> {
+        folder.require(Target::Class)?;
         let meta = std::fs::metadata(path).map_err(|error| Error::read(path, error))?;
         if !meta.is_dir() && !meta.is_file() {
             let message = format!("{} is a pipe or a device", path.display());
@@ -134,6 +139,7 @@ impl LabelSource {
         folder: &PredictionFolder,
         options: LabelOptions,
     ) -> Result<Self> {
+        folder.require(Target::Class)?;
         let decide = |survey: &_| IdMapping::of_masks(survey, index);
         LabelMaps::open(path, folder, options, &decide).map(Self::Maps)
     }
@@ -206,16 +212,7 @@ impl LabelMaps {
         }
         notes.extend(note);
         let is_cropped = folder.record.is_cropped();
-        let is_unclear = |id: &&String| {
-            folder.shapes.get(*id).is_some_and(|shape| geometry::is_ambiguous(*shape))
-        };
-        let n_unclear = folder.ids.iter().filter(is_unclear).count();
-        if n_unclear > 0 && !is_cropped {
-            notes.push(format!(
-                "{n_unclear} images are rotated or mirrored by EXIF, which their sides do not show: their \
-                 label maps are read as the images are shown"
-            ));
-        }
+        notes.extend(rotation_note(folder).filter(|_| !is_cropped));
         Ok(Self { files, colors, mapping, is_cropped, notes })
     }
 
@@ -229,7 +226,8 @@ impl LabelMaps {
             return Err(wrong_size(&file, (map.height, map.width), image.size));
         }
         let shape = image.shape.filter(|_| !self.is_cropped);
-        let map = geometry::upright(map, shape)
+        let LabelMap { height, width, ids, .. } = map;
+        let map = geometry::upright(LabelPlane { height, width, values: ids }, shape)
             .map_err(|(message, hint)| Error::image(&file, message).with_hint(hint))?;
         let ids = geometry::nearest(map, image.size);
         let (classes, left_out) = self.mapping.classes(&ids).map_err(|id| {
@@ -273,6 +271,20 @@ fn survey(
         }
     });
     all.into_inner().unwrap_or_default()
+}
+
+/// Returns a line about images whose orientation the sides of their label maps cannot show.
+fn rotation_note(folder: &PredictionFolder) -> Option<String> {
+    let is_unclear = |id: &&String| {
+        folder.shapes.get(*id).is_some_and(|shape| geometry::is_ambiguous(*shape))
+    };
+    let n_unclear = folder.ids.iter().filter(is_unclear).count();
+    (n_unclear > 0).then(|| {
+        format!(
+            "{n_unclear} images are rotated or mirrored by EXIF, which their sides do not show: their \
+             label maps are read as the images are shown"
+        )
+    })
 }
 
 /// Reports that a label map shows more than the predicted center of an image.

@@ -5,10 +5,15 @@ use std::path::Path;
 use super::curves;
 use super::evaluator::EvaluationResult;
 use super::prediction_folder::PredictionFolder;
+use super::value_curves::value_figures;
+use super::values::{TargetResult, ValueEvaluationResult};
 use crate::error::{Error, Result};
 use crate::metric::MetricValue;
 use crate::output::folder::{CURVES, METRICS, OutputFolder};
 use crate::record::{IntervalRecord, LabelsRecord, MetricRecord, MetricsRecord};
+
+/// Description of the intervals.
+const INTERVAL: &str = "95 %, by a Poisson bootstrap over images";
 
 /// Writes `metrics.json` and the curves (`curves/NAME.csv`, `.svg` and `.png`) into the folder.
 /// `labels` is the source of the labels; [`labels_of`] returns it later.
@@ -25,14 +30,73 @@ pub fn write(
         .encode()
         .map_err(|error| Error::runtime("writing metrics.json", error.to_string()))?;
     for figure in curves::figures(&result.evaluation, folder) {
-        let path = |ending: &str| format!("{CURVES}/{}.{ending}", figure.kind.name);
-        output.write(&path("csv"), figure.csv().as_bytes())?;
-        let svg = figure.svg();
-        output.write(&path("svg"), svg.as_bytes())?;
-        #[cfg(feature = "charts")]
-        output.save(&path("png"), crate::output::chart::png(&svg))?;
+        write_figure(&output, figure.kind.name, &figure.csv(), &figure.svg())?;
     }
     output.write(METRICS, &text)
+}
+
+/// Writes `metrics.json` and the curves of an evaluation of values into the folder. With several
+/// targets, the names of metrics and files start with that of the target.
+///
+/// # Errors
+/// Fails if a file cannot be written.
+pub fn write_values(
+    folder: &PredictionFolder,
+    result: &ValueEvaluationResult,
+    labels: Option<LabelsRecord>,
+) -> Result<()> {
+    let output = OutputFolder::create(folder.path())?;
+    let text = value_metrics_record(folder, result, labels)
+        .encode()
+        .map_err(|error| Error::runtime("writing metrics.json", error.to_string()))?;
+    let target = folder.record.output.target.as_ref();
+    let unit = target.map_or("", |target| &target.unit);
+    for target in &result.targets {
+        for figure in value_figures(target, unit) {
+            write_figure(&output, &figure.name, &figure.csv(), &figure.svg())?;
+        }
+    }
+    output.write(METRICS, &text)
+}
+
+fn write_figure(output: &OutputFolder, name: &str, csv: &str, svg: &str) -> Result<()> {
+    let path = |ending: &str| format!("{CURVES}/{name}.{ending}");
+    output.write(&path("csv"), csv.as_bytes())?;
+    output.write(&path("svg"), svg.as_bytes())?;
+    #[cfg(feature = "charts")]
+    output.save(&path("png"), crate::output::chart::png(svg))?;
+    Ok(())
+}
+
+fn value_metrics_record(
+    folder: &PredictionFolder,
+    result: &ValueEvaluationResult,
+    labels: Option<LabelsRecord>,
+) -> MetricsRecord {
+    let mut record = MetricsRecord {
+        mcdrop: env!("CARGO_PKG_VERSION").to_owned(),
+        images: result.n_images(),
+        images_without_label: result.missing,
+        images_failed: result.failed + folder.n_failed,
+        items: result.n_items(),
+        labels,
+        interval: INTERVAL.to_owned(),
+        ..MetricsRecord::default()
+    };
+    let mut metrics = Vec::new();
+    for TargetResult { prefix, metrics: of_target, left_out, .. } in &result.targets {
+        let left_out = left_out.iter();
+        record
+            .items_without_label
+            .extend(left_out.map(|(reason, n)| (format!("{prefix}{reason}"), n)));
+        let defined = of_target.iter().filter(|metric| metric.value.is_some());
+        metrics.extend(
+            defined.map(|one| (format!("{prefix}{}", one.key), metric_record(one))),
+        );
+    }
+    let metrics = metrics.iter().map(|(key, metric)| (key.as_str(), metric.clone()));
+    record.metrics = metrics.collect();
+    record
 }
 
 fn metrics_record(
@@ -55,7 +119,7 @@ fn metrics_record(
             .map(|(reason, n)| (reason.to_string(), n))
             .collect(),
         labels,
-        interval: "95 %, by a Poisson bootstrap over images".to_owned(),
+        interval: INTERVAL.to_owned(),
         metrics: defined
             .map(|metric| (metric.key.as_str(), metric_record(metric)))
             .collect(),

@@ -4,19 +4,21 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::measure::{MEASURES, Measure};
+use crate::measure::{
+    ALEATORIC_VALUE_VARIANCE, EPISTEMIC_VALUE_VARIANCE, Measure, VALUE,
+};
 use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::folder::{OutputFolder, RECORD, TABLE, map_path};
+use crate::pipeline::TargetArrays;
 use crate::record::{Column, Columns, RunRecord};
-use crate::task::{Target, Task};
+use crate::task::{Item, ModelTask, Target, TargetSettings, Task};
 use crate::tensor::ImageShape;
 
 /// Largest number of classes: ids are 16-bit numbers, the last of which mean "none".
 const MOST_CLASSES: usize = 65_534;
 
 const AGAIN: &str = "predict again with `keep_probabilities`";
-const FOR_CLASSES: &str = "name a folder of a classification or segmentation";
 
 /// A folder of predictions, described by its `run.json` and `predictions.csv`.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub struct PredictionFolder {
     path: PathBuf,
     /// Task of the run.
     pub task: &'static Task,
-    /// Number of classes.
+    /// Number of classes, or of targets.
     pub n_classes: usize,
     /// Names of the classes, if they are known.
     pub class_names: Option<Vec<String>>,
@@ -95,11 +97,22 @@ impl KeptArrays {
 }
 
 impl PredictionFolder {
-    /// Opens a folder that was written with `keep_probabilities`.
+    /// Opens a folder of predicted classes that was written with `keep_probabilities`.
+    ///
+    /// # Errors
+    /// Fails if `path` is not a prediction folder, does not predict classes, or was written without
+    /// `keep_probabilities`.
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = Self::open_any(path)?;
+        folder.require(Target::Class)?;
+        Ok(folder)
+    }
+
+    /// Opens a folder of predicted classes or values that was written with `keep_probabilities`.
     ///
     /// # Errors
     /// Fails if `path` is not a prediction folder or was written without `keep_probabilities`.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open_any(path: &Path) -> Result<Self> {
         let mut folder = Self::of_record(path, record(path)?)?;
         if folder.record.output.keep_probabilities.is_none() {
             return Err(refusal(path, "the probabilities were not kept", AGAIN));
@@ -111,17 +124,21 @@ impl PredictionFolder {
     /// Creates the folder of a run with this record and without images.
     ///
     /// # Errors
-    /// Fails if the record has no known task or no classes.
+    /// Fails if the record has no known task, or neither classes nor targets.
     pub fn of_record(path: &Path, record: RunRecord) -> Result<Self> {
         let output = &record.output;
-        if let Some(task) = Task::by_name(&output.task)
-            && task.target != Target::Class
-        {
-            let message = format!("predictions of `task = {task}`, expected classes");
-            return Err(refusal(path, &message, FOR_CLASSES));
-        }
-        let is_possible = (2..=MOST_CLASSES).contains(&output.n_classes);
-        let (Some(task), true) = (Task::by_name(&output.task), is_possible) else {
+        let item = match output.item.as_deref() {
+            None => None,
+            Some(name) => {
+                [Item::Image, Item::Pixel].into_iter().find(|i| i.singular() == name)
+            }
+        };
+        let task = Task::of_item(&output.task, item);
+        // One class is none, but one target is usual.
+        let least =
+            if task.is_some_and(|task| task.target == Target::Class) { 2 } else { 1 };
+        let is_possible = (least..=MOST_CLASSES).contains(&output.n_classes);
+        let (Some(task), true) = (task, is_possible) else {
             return Err(refusal(path, "run.json has no known task and classes", AGAIN));
         };
         let is_listed = |measure: &&Measure| {
@@ -132,12 +149,45 @@ impl PredictionFolder {
             task,
             n_classes: output.n_classes,
             class_names: record.classes.clone(),
-            measures: MEASURES.iter().filter(is_listed).collect(),
+            measures: task.measures.iter().filter(is_listed).collect(),
             ids: Vec::new(),
             shapes: HashMap::new(),
             n_failed: 0,
             record,
         })
+    }
+
+    /// Checks what the folder predicts.
+    ///
+    /// # Errors
+    /// Fails if it predicts something else than `target`.
+    pub fn require(&self, target: Target) -> Result<()> {
+        if self.task.target == target {
+            return Ok(());
+        }
+        let name = |target| match target {
+            Target::Class => "classes",
+            Target::Labels => "several labels",
+            Target::Value => "values",
+        };
+        let message =
+            format!("predicts {}, not {}", name(self.task.target), name(target));
+        let hint = match self.task.target {
+            Target::Value => "compare values with their labels: `mcdrop evaluate`",
+            Target::Class | Target::Labels => {
+                "name a folder of a classification or segmentation"
+            }
+        };
+        Err(refusal(&self.path, &message, hint))
+    }
+
+    /// Returns the names of the targets; those without a name are numbered.
+    pub fn targets(&self) -> Vec<String> {
+        let names = &self.record.output.targets;
+        let name = |target: usize| {
+            names.get(target).cloned().unwrap_or_else(|| target.to_string())
+        };
+        (0..self.n_classes).map(name).collect()
     }
 
     /// Reads the ids and shapes of the images that were predicted, and the number of the others.
@@ -206,6 +256,58 @@ impl PredictionFolder {
     /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Reads the kept values of an image, one entry per target.
+    ///
+    /// # Errors
+    /// Fails if an array is missing, cannot be read, or has an unexpected shape.
+    pub fn kept_values(&self, id: &str) -> Result<Vec<TargetArrays>> {
+        let n_targets = self.n_classes;
+        let (shape, pass) = self.array("deterministic", id)?;
+        let [channels, height, width] = shape[..] else {
+            return Err(self.wrong_shape("deterministic", id, &shape));
+        };
+        if channels != 2 * n_targets {
+            return Err(self.wrong_shape("deterministic", id, &shape));
+        }
+        let n = height * width;
+        let task = ModelTask::new(self.task, n_targets, &[], &self.target_settings());
+        let read = |name: &str| {
+            let (shape, values) = self.array(name, id)?;
+            if shape[..] != [height, width] {
+                return Err(self.wrong_shape(name, id, &shape));
+            }
+            Ok(values)
+        };
+        let mut maps = Vec::new();
+        for quantity in task.quantities(&[
+            &VALUE,
+            &EPISTEMIC_VALUE_VARIANCE,
+            &ALEATORIC_VALUE_VARIANCE,
+        ]) {
+            maps.push(read(&quantity.name)?);
+        }
+        let mut maps = maps.into_iter();
+        let planes: Vec<&[f32]> = pass.chunks_exact(n.max(1)).collect();
+        let targets = (0..n_targets).map_while(|target| {
+            Some(TargetArrays {
+                size: (height, width),
+                value: maps.next()?,
+                epistemic_variance: maps.next()?,
+                aleatoric_variance: maps.next()?,
+                deterministic_value: planes.get(target)?.to_vec(),
+                deterministic_variance: planes.get(n_targets + target)?.to_vec(),
+            })
+        });
+        Ok(targets.collect())
+    }
+
+    fn target_settings(&self) -> TargetSettings {
+        TargetSettings {
+            names: self.record.output.targets.clone(),
+            ..TargetSettings::default()
+        }
     }
 
     /// Reads the kept arrays of an image.

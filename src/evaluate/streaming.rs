@@ -2,39 +2,70 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::evaluator::{
     EvaluationEvent, EvaluationResult, Evaluator, GroundTruth, evaluation_spec, summarize,
 };
+use super::labels::ValueLabels;
 use super::prediction_folder::{PredictedImage, PredictionArrays, PredictionFolder};
+use super::values::{
+    ValueEvaluationResult, ValueEvaluator, summarize_values, value_specs,
+};
 use crate::error::{Error, Result};
-use crate::metric::EvaluationSpec;
+use crate::metric::{EvaluationSpec, ValueEvaluationOptions, ValueEvaluationSpec};
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
-use crate::task::{Target, Task};
+use crate::task::Target;
 
 /// Opens the labels of a run, whose task and classes are then known.
 type OpenGroundTruth<'a> = dyn Fn(&PredictionFolder) -> Result<GroundTruth> + Sync + 'a;
+
+/// Opens the labels of a run that predicts values, with the options of their evaluation.
+type OpenValueLabels<'a> = dyn Fn(&PredictionFolder) -> Result<(ValueLabels, ValueEvaluationOptions)>
+    + Sync
+    + 'a;
 
 /// Receives events, from several threads.
 type OnEvent<'a> = dyn Fn(&EvaluationEvent<'_>) + Sync + 'a;
 
 /// Evaluates the predictions of a run as they are computed.
 ///
-/// The results equal those of [`evaluate`](super::evaluate()) with probabilities kept in f32.
+/// The results equal those of [`evaluate`](super::evaluate()) with probabilities kept in f32, and
+/// those of [`evaluate_values`](super::evaluate_values).
 pub struct StreamingEvaluation<'a> {
     path: PathBuf,
     open_truth: &'a OpenGroundTruth<'a>,
+    open_values: Option<&'a OpenValueLabels<'a>>,
     on_event: &'a OnEvent<'a>,
     started: OnceLock<StartedEvaluation>,
 }
 
+/// Results of a [`StreamingEvaluation`].
+#[derive(Debug)]
+pub enum StreamedResult {
+    /// The run predicted classes.
+    Classes(Box<EvaluationResult>),
+    /// The run predicted values.
+    Values(ValueEvaluationResult),
+}
+
 struct StartedEvaluation {
     folder: PredictionFolder,
-    truth: GroundTruth,
-    spec: EvaluationSpec,
-    evaluator: Mutex<Evaluator>,
+    sums: StartedSums,
+}
+
+enum StartedSums {
+    Classes {
+        truth: GroundTruth,
+        spec: EvaluationSpec,
+        evaluator: Mutex<Evaluator>,
+    },
+    Values {
+        labels: ValueLabels,
+        specs: Vec<ValueEvaluationSpec>,
+        evaluator: Mutex<ValueEvaluator>,
+    },
 }
 
 impl fmt::Debug for StreamingEvaluation<'_> {
@@ -46,68 +77,120 @@ impl fmt::Debug for StreamingEvaluation<'_> {
 }
 
 impl<'a> StreamingEvaluation<'a> {
-    /// Creates the evaluation of a run that writes to `path`.
+    /// Creates the evaluation of a run that writes to `path` and predicts classes.
     pub fn new(
         path: &Path,
         open_truth: &'a OpenGroundTruth<'a>,
         on_event: &'a OnEvent<'a>,
     ) -> Self {
-        Self { path: path.to_owned(), open_truth, on_event, started: OnceLock::new() }
+        Self {
+            path: path.to_owned(),
+            open_truth,
+            open_values: None,
+            on_event,
+            started: OnceLock::new(),
+        }
+    }
+
+    /// Also accepts a run that predicts values.
+    #[must_use]
+    pub fn with_values(mut self, open_values: &'a OpenValueLabels<'a>) -> Self {
+        self.open_values = Some(open_values);
+        self
     }
 
     /// Returns the folder and the results after the run; `n_failed` images could not be predicted.
     ///
     /// # Errors
     /// Fails if no image has labels.
-    pub fn finish(self, n_failed: usize) -> Result<(PredictionFolder, EvaluationResult)> {
-        let Some(started) = self.started.into_inner() else {
+    pub fn finish(self, n_failed: usize) -> Result<(PredictionFolder, StreamedResult)> {
+        let Some(StartedEvaluation { mut folder, sums }) = self.started.into_inner()
+        else {
             return Err(Error::runtime("evaluating", "the run did not start"));
         };
-        let evaluator =
-            started.evaluator.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut folder = started.folder;
         folder.n_failed = n_failed;
-        Ok((folder, evaluator.finish()?))
+        let result = match sums {
+            StartedSums::Classes { evaluator, .. } => {
+                let evaluator =
+                    evaluator.into_inner().unwrap_or_else(PoisonError::into_inner);
+                StreamedResult::Classes(Box::new(evaluator.finish()?))
+            }
+            StartedSums::Values { evaluator, .. } => {
+                let evaluator =
+                    evaluator.into_inner().unwrap_or_else(PoisonError::into_inner);
+                StreamedResult::Values(evaluator.finish()?)
+            }
+        };
+        Ok((folder, result))
     }
-}
 
-/// Fails if a run does not predict classes.
-fn refuse_other_tasks(record: &RunRecord) -> Result<()> {
-    let task = Task::by_name(&record.output.task);
-    let Some(task) = task.filter(|task| task.target != Target::Class) else {
-        return Ok(());
-    };
-    let message = format!("`task = {task}` cannot be evaluated, only classes");
-    Err(Error::setting("model", message)
-        .with_hint("use `mcdrop predict`, which works for every task"))
+    /// Returns the folder and the results of a run that predicted classes, as [`Self::finish`] does.
+    ///
+    /// # Errors
+    /// Fails if no image has labels, or the run did not predict classes.
+    pub fn finish_classes(
+        self,
+        n_failed: usize,
+    ) -> Result<(PredictionFolder, EvaluationResult)> {
+        let (folder, result) = self.finish(n_failed)?;
+        folder.require(Target::Class)?;
+        match result {
+            StreamedResult::Classes(result) => Ok((folder, *result)),
+            StreamedResult::Values(_) => {
+                Err(Error::runtime("evaluating", "the run predicted no classes"))
+            }
+        }
+    }
+
+    fn sums(&self, folder: &PredictionFolder) -> Result<StartedSums> {
+        if let (Target::Value, Some(open)) = (folder.task.target, self.open_values) {
+            let (labels, options) = open(folder)?;
+            let specs = value_specs(folder, &options)?;
+            let evaluator = Mutex::new(ValueEvaluator::new(&specs));
+            return Ok(StartedSums::Values { labels, specs, evaluator });
+        }
+        folder.require(Target::Class)?;
+        let truth = (self.open_truth)(folder)?;
+        let spec = evaluation_spec(folder, &truth)?;
+        let evaluator = Mutex::new(Evaluator::new(spec.clone()));
+        Ok(StartedSums::Classes { truth, spec, evaluator })
+    }
 }
 
 impl Observer for StreamingEvaluation<'_> {
     fn begin(&self, record: &RunRecord, ids: Vec<String>) -> Result<()> {
-        refuse_other_tasks(record)?;
         let mut folder = PredictionFolder::of_record(&self.path, record.clone())?;
         folder.ids = ids;
-        let truth = (self.open_truth)(&folder)?;
-        let spec = evaluation_spec(&folder, &truth)?;
-        let evaluator = Mutex::new(Evaluator::new(spec.clone()));
+        let sums = self.sums(&folder)?;
         self.started
-            .set(StartedEvaluation { folder, truth, spec, evaluator })
+            .set(StartedEvaluation { folder, sums })
             .map_err(|_| Error::runtime("evaluating", "the run started twice"))
     }
 
     fn image(&self, image: &Observed<'_>) {
         let Some(started) = self.started.get() else { return };
-        let prediction = PredictionArrays {
-            size: image.size,
-            probabilities: image.probabilities,
-            deterministic: image.deterministic,
-            measures: image.measures.clone(),
-        };
         let shown =
             PredictedImage { id: image.id, size: image.size, shape: Some(image.shape) };
-        let summary = summarize(&prediction, &started.truth, &shown, &started.spec);
-        let mut evaluator =
-            started.evaluator.lock().unwrap_or_else(PoisonError::into_inner);
-        evaluator.add(image.id, summary, &mut |event| (self.on_event)(&event));
+        let mut on_event = |event: EvaluationEvent<'_>| (self.on_event)(&event);
+        match &started.sums {
+            StartedSums::Classes { truth, spec, evaluator } => {
+                let prediction = PredictionArrays {
+                    size: image.size,
+                    probabilities: image.probabilities,
+                    deterministic: image.deterministic,
+                    measures: image.measures.clone(),
+                };
+                let summary = summarize(&prediction, truth, &shown, spec);
+                lock(evaluator).add(image.id, summary, &mut on_event);
+            }
+            StartedSums::Values { labels, specs, evaluator } => {
+                let summary = summarize_values(&image.targets, labels, &shown, specs);
+                lock(evaluator).add(image.id, summary, &mut on_event);
+            }
+        }
     }
+}
+
+fn lock<T>(sums: &Mutex<T>) -> MutexGuard<'_, T> {
+    sums.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,6 +12,7 @@ mod raster;
 #[cfg(test)]
 mod tests;
 mod tiff;
+mod values;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +20,8 @@ use std::path::Path;
 
 use super::decode::{frames, read_bytes};
 use crate::error::{Error, Result};
+
+pub use self::values::{LabelConversion, ValueMap, read_value_map};
 
 /// Extensions of label maps, in the order of the search.
 pub const LABEL_ENDINGS: [&str; 9] =

@@ -34,4 +34,24 @@ pub struct Observed<'a> {
     /// The values of the measures of the table, in the order of
     /// [`MEASURES`](crate::measure::MEASURES).
     pub measures: Vec<&'a [f32]>,
+    /// The values of a regression, one entry per target. Probabilities, the pass without dropout and
+    /// measures are then empty.
+    pub targets: Vec<TargetArrays>,
+}
+
+/// Values of a target of an image, in the unit of the target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetArrays {
+    /// Numbers of rows and columns.
+    pub size: (usize, usize),
+    /// Mean of the value over the samples.
+    pub value: Vec<f32>,
+    /// Variance of the value over the samples.
+    pub epistemic_variance: Vec<f32>,
+    /// Mean over the samples of the variance that the network predicts.
+    pub aleatoric_variance: Vec<f32>,
+    /// Value of the pass without dropout.
+    pub deterministic_value: Vec<f32>,
+    /// Variance that this pass predicts.
+    pub deterministic_variance: Vec<f32>,
 }

@@ -8,12 +8,13 @@ use super::scales::Scales;
 use crate::cost::costs;
 use crate::error::{Error, Result};
 use crate::graph::Warning;
+use crate::head::Role;
 use crate::input::{ImageFile, Preprocessing, hexadecimal};
 use crate::output::format::Format;
 use crate::record::{
     FileHash, ImageCounts, InputFolder, ModelRecord, MultiplyAdds, OutputRecord,
     PreprocessingSetting, RunRecord, RuntimeRecord, SamplingRecord, SiteRecord,
-    StopRecord, Times, name_of, recorded_path,
+    StopRecord, TargetRecord, Times, name_of, recorded_path,
 };
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, model_input};
@@ -163,6 +164,7 @@ fn output(
         n_classes,
         targets: if is_regression { task.channels.clone() } else { Vec::new() },
         interval: is_regression.then_some(task.interval),
+        target: is_regression.then(|| target(sampler, task)),
         measures: measures.iter().map(|m| m.name.to_owned()).collect(),
         maps: maps.iter().map(|m| m.name.to_owned()).collect(),
         prediction: options.prediction,
@@ -189,6 +191,17 @@ fn output(
             .map_err(|error| Error::runtime("recording the policy", error.to_string()))?,
         report: options.report,
     })
+}
+
+fn target(sampler: &Sampler, task: &ModelTask) -> TargetRecord {
+    let mut roles = sampler.plan().heads().readings().iter().filter_map(|one| one.role);
+    let has_noise = sampler.options().target.noise_variance > 0.0;
+    TargetRecord {
+        unit: task.target.unit.clone(),
+        has_variance: roles.any(Role::is_spread) || has_noise,
+        valid: task.target.valid.map(|range| [range.low, range.high]),
+        invalid: task.target.invalid,
+    }
 }
 
 /// Returns the formula from pixels of a format to values. Scales of a regression may start at another

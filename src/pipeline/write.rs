@@ -4,11 +4,13 @@ use std::cell::OnceCell;
 
 use super::job::OutputOptions;
 use super::memory_budget::Admitted;
-use super::observe::{Observed, Observer};
+use super::observe::{Observed, Observer, TargetArrays};
 use super::scales::Scales;
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile, hexadecimal};
-use crate::measure::Measure;
+use crate::measure::{
+    ALEATORIC_VALUE_VARIANCE, EPISTEMIC_VALUE_VARIANCE, Measure, VALUE,
+};
 use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::class_map;
@@ -92,6 +94,22 @@ impl ImageResult<'_> {
             (classes, self.region.crop_map(probability).values)
         });
         DeterministicPass { classes, probabilities }
+    }
+
+    /// Returns the values of a target of a regression.
+    fn target(&self, target: usize) -> TargetArrays {
+        let statistics = &self.image.statistics;
+        let crop = |map: Map| self.region.crop_map(map).values;
+        let of = |measure: &Measure| crop(measure.map_of_channel(statistics, target));
+        let (value, variance) = statistics.deterministic_channel(target);
+        TargetArrays {
+            size: self.size(),
+            value: of(&VALUE),
+            epistemic_variance: of(&EPISTEMIC_VALUE_VARIANCE),
+            aleatoric_variance: of(&ALEATORIC_VALUE_VARIANCE),
+            deterministic_value: crop(value),
+            deterministic_variance: crop(variance),
+        }
     }
 
     /// Returns the numbers of rows and columns of the region.
@@ -305,14 +323,28 @@ impl Writer<'_> {
         let chosen = self.options.table_measures(self.task.task);
         let listed = self.task.task.measures.iter();
         let listed = listed.filter(|m| chosen.iter().any(|one| one.name == m.name));
+        let shape = ImageShape {
+            height: result.image.decoded.picture.height,
+            width: result.image.decoded.picture.width,
+            orientation: result.image.decoded.orientation,
+        };
+        let (id, size) = (result.id, result.size());
+        if self.task.task.target == Target::Value {
+            let targets = 0..result.n_classes();
+            return Observed {
+                id,
+                size,
+                shape,
+                probabilities: &[],
+                deterministic: DeterministicPass { classes: &[], probabilities: &[] },
+                measures: Vec::new(),
+                targets: targets.map(|target| result.target(target)).collect(),
+            };
+        }
         Observed {
-            id: result.id,
-            size: result.size(),
-            shape: ImageShape {
-                height: result.image.decoded.picture.height,
-                width: result.image.decoded.picture.width,
-                orientation: result.image.decoded.orientation,
-            },
+            id,
+            size,
+            shape,
             probabilities: result.probabilities(),
             deterministic: result.deterministic(),
             measures: listed
@@ -320,6 +352,7 @@ impl Writer<'_> {
                     Some(result.map_of(measure.name)?.values.as_slice())
                 })
                 .collect(),
+            targets: Vec::new(),
         }
     }
 }

@@ -20,9 +20,9 @@ pub struct MetricsRecord {
     pub images_without_label: usize,
     /// Number of images whose prediction or label cannot be used.
     pub images_failed: usize,
-    /// Number of labeled items: images or pixels.
+    /// Number of labeled items: images or pixels, of all targets together.
     pub items: u64,
-    /// Numbers of pixels without a label, by reason.
+    /// Numbers of pixels without a label, by reason; with several targets, by target and reason.
     pub items_without_label: BTreeMap<String, u64>,
     /// Source of the labels; `None` if there were none.
     pub labels: Option<LabelsRecord>,
@@ -54,6 +54,15 @@ pub struct LabelOptionsRecord {
     pub reduce_zero_label: Option<bool>,
     /// Name of the palette of the labels, or path of its file.
     pub label_colors: Option<String>,
+    /// Factor from the numbers of label files to the unit of the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_scale: Option<f64>,
+    /// Summand behind that factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_offset: Option<f64>,
+    /// Range of the values that count: `LOW:HIGH`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_range: Option<String>,
 }
 
 /// A metric.

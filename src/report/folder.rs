@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, OutputFolder, RECORD, TABLE};
 use crate::record::{Column, Columns, ImageRecord, MetricsRecord, RunRecord};
-use crate::task::{Target, Task};
+use crate::task::Target;
 
 /// A run, which may be incomplete.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ impl Run {
     /// Reads the record, the metrics and the table of a folder.
     ///
     /// # Errors
-    /// Fails if the folder does not exist, or contains neither a record nor a table.
+    /// Fails if the folder does not exist, contains neither a record nor a table, or predicts something
+    /// else than classes.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let mut notes = Vec::new();
         let files = OutputFolder::open(path).ok();
@@ -53,18 +54,14 @@ impl Run {
                 .with_hint("name a folder that `mcdrop predict -o` wrote"));
         };
         let record = read(&files, RECORD, RunRecord::decode, &mut notes);
-        let task = record.as_ref().and_then(|record| Task::by_name(&record.output.task));
-        if let Some(task) = task.filter(|task| task.target != Target::Class) {
-            let message =
-                format!("{}: there is no page for `task = {task}`", path.display());
-            return Err(Error::setting("OUT", message)
-                .with_hint("use its predictions.csv and its maps, which are pictures"));
-        }
         let metrics = files.entry_exists(METRICS).then_some(METRICS);
         let metrics = metrics
             .and_then(|name| read(&files, name, MetricsRecord::decode, &mut notes));
         let of_record = |record| PredictionFolder::of_record(path, record).ok();
         let folder = record.clone().and_then(of_record);
+        if let Some(folder) = &folder {
+            folder.require(Target::Class)?;
+        }
         if folder.is_none() && record.is_some() {
             notes.push(format!("{RECORD} does not state what was predicted."));
         }

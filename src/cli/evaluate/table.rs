@@ -1,7 +1,9 @@
 //! Metrics as a table of text.
 
-use crate::evaluate::EvaluationResult;
-use crate::metric::{Breakdown, METRICS, MetricValue, RankingVerdict};
+use crate::evaluate::{EvaluationResult, ValueEvaluationResult};
+use crate::metric::{
+    Breakdown, METRICS, MetricValue, RankingVerdict, VALUE_METRICS, ValueBreakdown,
+};
 
 /// Returns the metrics as text: those of the predictions, then those of the scores.
 pub(super) fn table(result: &EvaluationResult) -> String {
@@ -75,4 +77,39 @@ fn images(result: &EvaluationResult) -> Option<String> {
         "\nfinding images with many wrong items (AURC {:.4}): {conclusion}",
         best.aurc
     ))
+}
+
+/// Returns the metrics of values as text, target by target: those of the predictions, then those of
+/// the standard deviations.
+pub(super) fn value_table(result: &ValueEvaluationResult, unit: &str) -> String {
+    let mut lines = Vec::new();
+    for target in &result.targets {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        let name = target.evaluation.spec().target();
+        let unit = if unit.is_empty() { "unknown unit" } else { unit };
+        let title = format!("{name} ({unit})");
+        lines
+            .push(format!("{title:<44} {:>9}  {:<16}  {LESS}", "value", "95 % interval"));
+        for metric in VALUE_METRICS {
+            let of_metric = target.metrics.iter().filter(|v| v.metric == metric.name);
+            if metric.breakdown != ValueBreakdown::Std {
+                lines.extend(of_metric.filter_map(|v| line(v, &v.key)));
+                continue;
+            }
+            let prefix = format!("{}.", metric.name);
+            let rows: Vec<String> = of_metric
+                .filter_map(|v| line(v, &format!("  {}", v.key.strip_prefix(&prefix)?)))
+                .collect();
+            if !rows.is_empty() {
+                lines.extend([
+                    String::new(),
+                    format!("{} ({})", metric.title, metric.name),
+                ]);
+                lines.extend(rows);
+            }
+        }
+    }
+    lines.join("\n")
 }

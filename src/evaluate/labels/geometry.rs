@@ -2,18 +2,28 @@
 
 use image::metadata::Orientation;
 
-use crate::input::label::LabelMap;
 use crate::tensor::ImageShape;
+
+/// The ids or values of a label map.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LabelPlane<T> {
+    /// Number of rows.
+    pub(super) height: usize,
+    /// Number of columns.
+    pub(super) width: usize,
+    /// `height * width` numbers, by row.
+    pub(super) values: Vec<T>,
+}
 
 /// Rotates a label map upright if it has the sides of the stored image.
 ///
 /// # Errors
 /// Fails with a message and a hint if the map has neither the aspect of the image nor that of the
 /// stored pixels.
-pub(super) fn upright(
-    map: LabelMap,
+pub(super) fn upright<T: Copy>(
+    map: LabelPlane<T>,
     shape: Option<ImageShape>,
-) -> Result<LabelMap, (String, &'static str)> {
+) -> Result<LabelPlane<T>, (String, &'static str)> {
     let Some(shape) = shape else { return Ok(map) };
     if same_aspect((map.width, map.height), (shape.width, shape.height)) {
         return Ok(map);
@@ -64,10 +74,10 @@ fn swaps_sides(orientation: Orientation) -> bool {
 }
 
 /// Applies an orientation that swaps the sides.
-fn oriented(map: &LabelMap, orientation: Orientation) -> LabelMap {
+fn oriented<T: Copy>(map: &LabelPlane<T>, orientation: Orientation) -> LabelPlane<T> {
     let (right, bottom) = (map.width - 1, map.height - 1);
     let (height, width) = (map.width, map.height);
-    let mut ids = Vec::with_capacity(map.ids.len());
+    let mut values = Vec::with_capacity(map.values.len());
     for y in 0..height {
         for x in 0..width {
             let (old_x, old_y) = match orientation {
@@ -76,27 +86,30 @@ fn oriented(map: &LabelMap, orientation: Orientation) -> LabelMap {
                 Orientation::Rotate270FlipH => (right - y, bottom - x),
                 _ => (y, x),
             };
-            ids.push(map.ids[old_y * map.width + old_x]);
+            values.push(map.values[old_y * map.width + old_x]);
         }
     }
-    LabelMap { height, width, ids, is_lossy: map.is_lossy }
+    LabelPlane { height, width, values }
 }
 
-/// Resizes a map to (rows, columns): each pixel takes the id of the pixel that contains its
+/// Resizes a map to (rows, columns): each pixel takes the number of the pixel that contains its
 /// center.
-pub(super) fn nearest(map: LabelMap, (height, width): (usize, usize)) -> Vec<u32> {
+pub(super) fn nearest<T: Copy>(
+    map: LabelPlane<T>,
+    (height, width): (usize, usize),
+) -> Vec<T> {
     if (map.height, map.width) == (height, width) {
-        return map.ids;
+        return map.values;
     }
     let columns: Vec<usize> =
         (0..width).map(|x| source_index(x, width, map.width)).collect();
-    let mut ids = Vec::with_capacity(height * width);
+    let mut values = Vec::with_capacity(height * width);
     for y in 0..height {
         let row = source_index(y, height, map.height);
-        let row = &map.ids[row * map.width..][..map.width];
-        ids.extend(columns.iter().map(|&x| row[x]));
+        let row = &map.values[row * map.width..][..map.width];
+        values.extend(columns.iter().map(|&x| row[x]));
     }
-    ids
+    values
 }
 
 /// Returns the index, among `from`, of the pixel that contains the center of pixel `i` of `n`.
@@ -110,9 +123,9 @@ mod tests {
 
     use super::*;
 
-    fn map(height: usize, width: usize) -> LabelMap {
-        let ids = (0..(height * width) as u32).collect();
-        LabelMap { height, width, ids, is_lossy: false }
+    fn map(height: usize, width: usize) -> LabelPlane<u32> {
+        let values = (0..(height * width) as u32).collect();
+        LabelPlane { height, width, values }
     }
 
     #[test]
@@ -140,7 +153,7 @@ mod tests {
             if swaps_sides(orientation) {
                 let expected: Vec<u32> =
                     shown.into_bytes().into_iter().map(u32::from).collect();
-                assert_eq!(rotated.ids, expected, "orientation {exif}");
+                assert_eq!(rotated.values, expected, "orientation {exif}");
             }
         }
     }

@@ -12,6 +12,16 @@ pub enum LeftOutReason {
     ReducedZero,
     /// The color means "no label".
     VoidColor,
+    /// The value is not a number, or the field of the table is empty.
+    NotANumber,
+    /// The value is infinite.
+    Infinite,
+    /// The value means "no label".
+    InvalidValue,
+    /// The value is below the valid range.
+    BelowRange,
+    /// The value is above the valid range.
+    AboveRange,
 }
 
 impl fmt::Display for LeftOutReason {
@@ -20,6 +30,11 @@ impl fmt::Display for LeftOutReason {
             Self::Id(id) => write!(f, "id {id}"),
             Self::ReducedZero => f.write_str("id 0"),
             Self::VoidColor => f.write_str("void color"),
+            Self::NotANumber => f.write_str("NaN"),
+            Self::Infinite => f.write_str("infinite"),
+            Self::InvalidValue => f.write_str("invalid value"),
+            Self::BelowRange => f.write_str("below the valid range"),
+            Self::AboveRange => f.write_str("above the valid range"),
         }
     }
 }
@@ -55,6 +70,16 @@ impl LeftOut {
     /// `3.1 % of the pixels have no label (id 255)`, given `have no label`. Returns `None` if there
     /// are none.
     pub fn describe(&self, counted: u64, lack: &str) -> Option<String> {
+        self.describe_items(counted, "pixels", lack)
+    }
+
+    /// Describes items as [`Self::describe`] describes pixels; `items` is their name.
+    pub fn describe_items(
+        &self,
+        counted: u64,
+        items: &str,
+        lack: &str,
+    ) -> Option<String> {
         let total = self.total();
         let all = total + counted;
         let reasons: Vec<String> = match self.0.len() {
@@ -66,7 +91,7 @@ impl LeftOut {
                 .collect(),
         };
         let share = share(total, all);
-        Some(format!("{share} of the pixels {lack} ({})", reasons.join(", ")))
+        Some(format!("{share} of the {items} {lack} ({})", reasons.join(", ")))
     }
 }
 

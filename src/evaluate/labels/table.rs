@@ -1,9 +1,9 @@
 //! Classes of images: a table with a row for each image, or a folder for each class.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::files::without_ending;
+use super::path_table::{PathTable, TableFormat};
 use super::rename::LabelRename;
 use crate::error::{Error, Result};
 use crate::evaluate::prediction_folder::PredictionFolder;
@@ -13,19 +13,7 @@ const CLASSES: &str =
 
 /// A table with the class of each image.
 #[derive(Debug)]
-pub struct LabelTable {
-    file: PathBuf,
-    rename: Option<LabelRename>,
-    rows: Vec<LabelRow>,
-    /// Positions of the rows by the file name without extension.
-    by_stem: HashMap<String, Vec<usize>>,
-}
-
-#[derive(Debug)]
-struct LabelRow {
-    path: String,
-    class: u16,
-}
+pub struct LabelTable(PathTable<u16>);
 
 impl LabelTable {
     pub(super) fn open(
@@ -33,117 +21,24 @@ impl LabelTable {
         folder: &PredictionFolder,
         rename: Option<LabelRename>,
     ) -> Result<Self> {
-        let refuse = |message: String| {
-            Error::setting("labels", format!("{}: {message}", file.display()))
-                .with_hint(CLASSES)
+        let most = folder.n_classes - 1;
+        let format = TableFormat {
+            hint: CLASSES,
+            columns: vec![["label", "class", "class_id"].map(str::to_owned).to_vec()],
         };
-        let text =
-            std::fs::read_to_string(file).map_err(|error| Error::read(file, error))?;
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .delimiter(delimiter(&text))
-            .from_reader(text.as_bytes());
-        let header = reader.headers().map_err(|error| refuse(error.to_string()))?.clone();
-        let column = |names: &[&str]| {
-            header
-                .iter()
-                .position(|column| names.contains(&&column.trim().to_lowercase()[..]))
+        let parse = |texts: &[&str]| {
+            class(texts[0], folder).ok_or_else(|| {
+                let text = texts[0];
+                format!("\"{text}\" is neither a class name nor an id of 0 to {most}")
+            })
         };
-        let (Some(path), Some(label)) = (
-            column(&["path", "image", "file", "filename"]),
-            column(&["label", "class", "class_id"]),
-        ) else {
-            let columns: Vec<&str> = header.iter().collect();
-            return Err(refuse(format!("its columns are {}", columns.join(","))));
-        };
-        let (mut rows, mut by_path) = (Vec::new(), HashMap::new());
-        for (n, record) in reader.records().enumerate() {
-            let record =
-                record.map_err(|error| refuse(error.to_string().to_lowercase()))?;
-            let (Some(path), Some(text)) = (record.get(path), record.get(label)) else {
-                return Err(refuse(format!("row {} has too few fields", n + 1)));
-            };
-            let class = class(text, folder).ok_or_else(|| {
-                let most = folder.n_classes - 1;
-                refuse(format!(
-                    "row {}: \"{text}\" is neither a class name nor an id of 0 to {most}",
-                    n + 1
-                ))
-            })?;
-            let path = path.trim().replace('\\', "/").trim_start_matches("./").to_owned();
-            match by_path.insert(path.clone(), class) {
-                None => rows.push(LabelRow { path, class }),
-                Some(other) if other != class => {
-                    let message =
-                        format!("\"{path}\" has the labels {other} and {class}");
-                    return Err(refuse(message));
-                }
-                Some(_) => {}
-            }
-        }
-        let mut by_stem: HashMap<String, Vec<usize>> = HashMap::new();
-        for (i, row) in rows.iter().enumerate() {
-            by_stem.entry(stem(&row.path).to_owned()).or_default().push(i);
-        }
-        Ok(Self { file: file.to_owned(), rename, rows, by_stem })
+        PathTable::open(file, &format, rename, &parse).map(Self)
     }
 
-    /// Returns the class of an image, or the reason why it has none. A row belongs to an image if
-    /// one of both paths ends with the other; a path without an extension fits any.
+    /// Returns the class of an image, or the reason why it has none.
     pub(super) fn class(&self, id: &str) -> Result<u16, String> {
-        let name = match &self.rename {
-            None => id.to_owned(),
-            Some(rename) => rename.name(without_ending(id)).ok_or_else(|| {
-                format!("\"{}\" does not match the pattern", without_ending(id))
-            })?,
-        };
-        let fits: Vec<&LabelRow> = self
-            .by_stem
-            .get(stem(&name))
-            .into_iter()
-            .flatten()
-            .map(|&i| &self.rows[i])
-            .filter(|row| end_alike(&row.path, &name))
-            .collect();
-        let exact = fits.iter().find(|row| row.path == name);
-        match (exact, &fits[..]) {
-            (Some(row), _) | (None, [row]) => Ok(row.class),
-            (None, []) => Err(format!("{} has no row for it", self.file.display())),
-            (None, [first, second, ..]) => Err(format!(
-                "the rows \"{}\" and \"{}\" of {} both end like it",
-                first.path,
-                second.path,
-                self.file.display()
-            )),
-        }
+        self.0.find(id).copied()
     }
-}
-
-/// Returns whether one path ends with the other, by whole names. The extensions of the file names
-/// count if both have one.
-fn end_alike(one: &str, other: &str) -> bool {
-    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let has_ending = |path: &str| stem(path) != name(path);
-    let (one, other) = if has_ending(one) && has_ending(other) {
-        (one, other)
-    } else {
-        (without_ending(one), without_ending(other))
-    };
-    one.rsplit('/').zip(other.rsplit('/')).all(|(one, other)| one == other)
-}
-
-/// Returns the file name without its extension.
-fn stem(path: &str) -> &str {
-    let path = without_ending(path);
-    path.rsplit('/').next().unwrap_or_default()
-}
-
-/// Returns the character between the fields of a table: the most frequent one of the header.
-fn delimiter(text: &str) -> u8 {
-    let header = text.lines().next().unwrap_or_default();
-    let count = |delimiter: &u8| header.bytes().filter(|byte| byte == delimiter).count();
-    // Of equal counts the last is taken.
-    [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
 /// Parses a class: a number or one of the names.
@@ -171,41 +66,4 @@ pub(super) fn class_folders(
         return Err(Error::setting("labels", message).with_hint(CLASSES));
     }
     Ok(classes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(paths: &[&str]) -> LabelTable {
-        let rows: Vec<LabelRow> = (0..)
-            .zip(paths)
-            .map(|(class, path)| LabelRow { path: (*path).to_owned(), class })
-            .collect();
-        let mut by_stem: HashMap<String, Vec<usize>> = HashMap::new();
-        for (i, row) in rows.iter().enumerate() {
-            by_stem.entry(stem(&row.path).to_owned()).or_default().push(i);
-        }
-        LabelTable { file: "labels.csv".into(), rename: None, rows, by_stem }
-    }
-
-    #[test]
-    fn rows_are_found_by_the_end_of_the_path_if_it_is_unambiguous() {
-        let table = table(&["val/a/1.png", "val/b/1.png", "c/2.jpg", "2.jpg", "isic_7"]);
-        assert_eq!(table.class("val/a/1.png"), Ok(0));
-        assert_eq!(table.class("b/1.png"), Ok(1));
-        assert!(table.class("1.png").unwrap_err().contains("both end like it"));
-        assert_eq!(table.class("2.jpg"), Ok(3), "an equal path wins");
-        assert_eq!(table.class("x/isic_7.jpg"), Ok(4));
-        assert!(table.class("2.png").is_err(), "another extension is another file");
-        assert!(table.class("xc/1.png").is_err());
-    }
-
-    #[test]
-    fn the_delimiter_is_that_of_the_header() {
-        assert_eq!(delimiter("path,label\na;b;c,1"), b',');
-        assert_eq!(delimiter("path;label"), b';');
-        assert_eq!(delimiter("path\tlabel"), b'\t');
-        assert_eq!(delimiter("path"), b',');
-    }
 }

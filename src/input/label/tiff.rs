@@ -7,6 +7,7 @@ use tiff::tags::{PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffError};
 
 use super::raster::{Pixels, Raster};
+use super::values::Numbers;
 use super::{MAX_BYTES, Refusal, VOID, check_size, packed_sample};
 use crate::input::decode::{tiff_with_tag, tiff_without_previews};
 
@@ -43,6 +44,48 @@ pub(super) fn read(bytes: &[u8]) -> Result<Raster, Refusal> {
     let copy = tiff_with_tag(bytes, tag, gray.into())
         .ok_or_else(|| Refusal::unexpected("TIFF: its palette cannot be read"))?;
     raster(&mut open(&copy)?, Some(palette))
+}
+
+/// Reads the numbers of the first page: integers or floating point, one band. `hint` is that of
+/// errors.
+pub(super) fn numbers(bytes: &[u8], hint: &'static str) -> Result<Numbers, Refusal> {
+    let copy = tiff_without_previews(bytes);
+    let bytes = copy.as_deref().unwrap_or(bytes);
+    let with_hint = |refusal: Refusal| Refusal::new(refusal.message, hint);
+    let mut decoder = open(bytes).map_err(with_hint)?;
+    let (width, height) = decoder.dimensions().map_err(refusal).map_err(with_hint)?;
+    let (width, height) = (width as usize, height as usize);
+    let color = decoder.colortype().map_err(refusal).map_err(with_hint)?;
+    let ColorType::Gray(bits @ 8..) = color else {
+        return Err(with_hint(unexpected(color)));
+    };
+    check_size(width, height, usize::from(bits.div_ceil(8))).map_err(with_hint)?;
+    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression);
+    if matches!(compression, Ok(Some(kind)) if LOSSY.contains(&kind)) {
+        return Err(Refusal::new("it is compressed with loss", hint));
+    }
+    let read = decoder.read_image().map_err(refusal).map_err(with_hint)?;
+    let is_integer = !matches!(
+        read,
+        DecodingResult::F16(_) | DecodingResult::F32(_) | DecodingResult::F64(_)
+    );
+    let values: Vec<f64> = match read {
+        DecodingResult::U8(values) => values.into_iter().map(f64::from).collect(),
+        DecodingResult::U16(values) => values.into_iter().map(f64::from).collect(),
+        DecodingResult::U32(values) => values.into_iter().map(f64::from).collect(),
+        DecodingResult::U64(values) => values.into_iter().map(|v| v as f64).collect(),
+        DecodingResult::I8(values) => values.into_iter().map(f64::from).collect(),
+        DecodingResult::I16(values) => values.into_iter().map(f64::from).collect(),
+        DecodingResult::I32(values) => values.into_iter().map(f64::from).collect(),
+        DecodingResult::I64(values) => values.into_iter().map(|v| v as f64).collect(),
+        DecodingResult::F16(values) => values.into_iter().map(|v| v.to_f64()).collect(),
+        DecodingResult::F32(values) => values.into_iter().map(f64::from).collect(),
+        DecodingResult::F64(values) => values,
+    };
+    if values.len() != width * height {
+        return Err(Refusal::new("it is truncated", hint));
+    }
+    Ok(Numbers { height, width, values, is_integer })
 }
 
 fn open(bytes: &[u8]) -> Result<BytesDecoder<'_>, Refusal> {
