@@ -149,6 +149,9 @@ pub struct ImagePrediction<'a> {
     pub interval: f64,
 }
 
+/// Function that computes a number from a map without NaN.
+pub type SummaryKernel = fn(&Map) -> f32;
+
 /// A column of each measure: a number per image, computed from the measure's map.
 #[derive(Debug, Clone, Copy)]
 pub struct Summary {
@@ -157,7 +160,7 @@ pub struct Summary {
     /// Returns whether a measure has this column.
     pub applies: fn(&Measure) -> bool,
     /// Computes the number from a map without NaN.
-    pub value: fn(&Map) -> f32,
+    pub value: SummaryKernel,
 }
 
 /// Stopping rule: sampling ends once a quantity is known well enough.

@@ -43,7 +43,7 @@ pub use super::settings::{
 };
 
 use self::normalize::Scaling;
-use self::partial_config::SettingLocation;
+use self::partial_config::{ConfigStack, SettingLocation};
 use self::scale::{OnlyForFloats, Scale, comma_separated};
 use self::sources::ConfigSources;
 use self::spatial_transform::SpatialTransform;
@@ -178,29 +178,14 @@ impl Preprocessing {
         };
         let spatial =
             SpatialTransform::resolve(&configs, input, read_options.max_pixels)?;
-        let task = configs.task();
-        let (heads, targets) = (configs.heads(), configs.targets());
-        let of_file = configs.target();
+        let outputs = ResolvedOutputs::of(&configs);
         let classes = configs.classes();
         let palette = colors::resolve(&configs, classes.as_ref())?;
 
-        let mut settings = Vec::new();
+        let mut settings = outputs.settings;
         let mut list = |key, value: String, origin: &str| {
             settings.push(Setting { key, value, origin: origin.to_owned() });
         };
-        if let Some(task) = &task {
-            list("task", task.value.to_string(), &task.origin);
-        }
-        if let Some(heads) = &heads {
-            let text: Vec<String> = heads.value.iter().map(ToString::to_string).collect();
-            list("heads", text.join(" "), &heads.origin);
-        }
-        if let Some(target) = &of_file {
-            list("target", target.value.to_string(), &target.origin);
-        }
-        if let Some(targets) = &targets {
-            list("targets", targets.value.join(", "), &targets.origin);
-        }
         list("layout", input.layout.to_string(), MODEL_INPUT);
         list("channels", channels.value.to_string(), &channels.origin);
         if let Some(bands) = &bands {
@@ -237,22 +222,14 @@ impl Preprocessing {
         for ignored in &ignored {
             list("left out", ignored.error.to_string(), ignored.reason);
         }
-        let targets_location = match (&targets, &of_file) {
-            (Some(names), _) => Some(names.location.clone()),
-            (None, of_file) => of_file.as_ref().map(|target| target.location.clone()),
-        };
-        let mut target = of_file.map(|target| target.value).unwrap_or_default();
-        if let Some(targets) = targets {
-            target.names = targets.value;
-        }
         Ok(Self {
-            target,
-            targets_location,
+            target: outputs.target,
+            targets_location: outputs.targets_location,
             class_names_location: classes.as_ref().map(|names| names.location.clone()),
             class_names: classes.map(|names| names.value),
             palette_location: palette.as_ref().map(|colors| colors.location.clone()),
             palette: palette.map(|colors| colors.value),
-            task: task.map(|task| task.value),
+            task: outputs.task,
             layout: input.layout,
             channels: channels.value,
             spatial,
@@ -345,6 +322,51 @@ impl Preprocessing {
         } else {
             "give a name for each class with `classes`, one on each line"
         }))
+    }
+}
+
+/// What the sources state about the outputs of the model.
+struct ResolvedOutputs {
+    task: Option<&'static Task>,
+    target: TargetSettings,
+    targets_location: Option<SettingLocation>,
+    /// The settings that were given.
+    settings: Vec<Setting>,
+}
+
+impl ResolvedOutputs {
+    fn of(configs: &ConfigStack) -> Self {
+        let (task, heads) = (configs.task(), configs.heads());
+        let (of_file, names) = (configs.target(), configs.targets());
+        let mut settings = Vec::new();
+        let mut list = |key, value: String, origin: &str| {
+            settings.push(Setting { key, value, origin: origin.to_owned() });
+        };
+        if let Some(task) = &task {
+            list("task", task.value.to_string(), &task.origin);
+        }
+        if let Some(heads) = &heads {
+            let text: Vec<String> = heads.value.iter().map(ToString::to_string).collect();
+            list("heads", text.join(" "), &heads.origin);
+        }
+        if let Some(target) = &of_file {
+            list("target", target.value.to_string(), &target.origin);
+        }
+        if let Some(names) = &names {
+            list("targets", names.value.join(", "), &names.origin);
+        }
+        let location_of_file = of_file.as_ref().map(|target| target.location.clone());
+        let location = names.as_ref().map(|names| names.location.clone());
+        let mut target = of_file.map(|target| target.value).unwrap_or_default();
+        if let Some(names) = names {
+            target.names = names.value;
+        }
+        Self {
+            task: task.map(|task| task.value),
+            target,
+            targets_location: location.or(location_of_file),
+            settings,
+        }
     }
 }
 

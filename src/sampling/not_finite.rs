@@ -76,19 +76,18 @@ fn bad_spread(spread: &Spread) -> Option<String> {
         );
         let n = spread.values.iter().filter(|value| **value < 0.0).count();
         let total = spread.values.len();
-        match (is_plain, n) {
-            (true, 1..) => Some(format!("{NEGATIVE} in {n} of {total} variances")),
-            _ => {
-                let largest = largest_of(spread.values);
-                (largest > 40.0).then(|| {
-                    format!(
-                        "too large to be a logarithm in {total} values: up to {largest}"
-                    )
-                })
-            }
+        if is_plain && n > 0 {
+            return Some(format!("{NEGATIVE} in {n} of {total} variances"));
         }
+        let largest = largest_of(spread.values);
+        (largest > LARGEST_LOGARITHM).then(|| {
+            format!("too large to be a logarithm in {total} values: up to {largest}")
+        })
     })
 }
+
+/// Logarithms of variances above this one overflow.
+const LARGEST_LOGARITHM: f32 = 44.0;
 
 /// Returns true if no value is anything else: a score of a single class may be minus infinity.
 fn is_minus_infinity(values: &[f32]) -> bool {

@@ -1,7 +1,7 @@
 //! A task of one model: with the names of its labels or targets, and everything that is computed for
 //! them.
 
-use super::{Item, PredictionColumn, TargetSettings, Task};
+use super::{Item, PredictionColumn, SummaryKernel, TargetSettings, Task};
 use crate::measure::Measure;
 use crate::sums::{Family, Statistics};
 use crate::tensor::Map;
@@ -169,7 +169,7 @@ impl Quantity {
     }
 
     /// Returns the columns of the table of images, each with the function that computes it.
-    pub fn columns(&self, task: &Task) -> Vec<(String, fn(&Map) -> f32)> {
+    pub fn columns(&self, task: &Task) -> Vec<(String, SummaryKernel)> {
         let summaries = task.summaries.iter();
         let of_measure = summaries.filter(|summary| (summary.applies)(self.measure));
         of_measure

@@ -53,10 +53,12 @@ impl fmt::Display for TargetSettings {
         if !self.unit.is_empty() {
             parts.push(format!("unit = {}", self.unit));
         }
-        if self.scale != 1.0 {
+        let plain = Self::default();
+        let is_other = |a: f64, b: f64| a.to_bits() != b.to_bits();
+        if is_other(self.scale, plain.scale) {
             parts.push(format!("scale = {}", self.scale));
         }
-        if self.offset != 0.0 {
+        if is_other(self.offset, plain.offset) {
             parts.push(format!("offset = {}", self.offset));
         }
         parts.extend(self.valid.map(|range| format!("valid = {range}")));
