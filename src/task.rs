@@ -22,7 +22,7 @@ use crate::sums::{Family, Statistics};
 use crate::tensor::{Map, Region};
 
 pub use categorical::{CLASSIFICATION, SEGMENTATION};
-pub use model_task::{ModelTask, NamedColumn, Quantity};
+pub use model_task::{ModelTask, NamedColumn, Quantity, SummaryFunction};
 pub use multilabel::{IMAGE_LABELS, PIXEL_LABELS};
 pub use regression::{IMAGE_REGRESSION, PIXEL_REGRESSION};
 pub use target::{TargetSettings, ValueRange};

@@ -43,7 +43,7 @@ pub use super::settings::{
 };
 
 use self::normalize::Scaling;
-use self::partial_config::SettingLocation;
+use self::partial_config::{ConfigStack, SettingLocation};
 use self::scale::{OnlyForFloats, Scale, comma_separated};
 use self::sources::ConfigSources;
 use self::spatial_transform::SpatialTransform;
@@ -147,7 +147,58 @@ impl OutputSettings {
 ///
 /// # Errors
 ///
+/// Returns the settings about the outputs of the model.
+fn output_settings(configs: &ConfigStack) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    let mut list = |key, value: String, origin: String| {
+        settings.push(Setting { key, value, origin });
+    };
+    if let Some(task) = configs.task() {
+        list("task", task.value.to_string(), task.origin);
+    }
+    if let Some(heads) = configs.heads() {
+        let text: Vec<String> = heads.value.iter().map(ToString::to_string).collect();
+        list("heads", text.join(" "), heads.origin);
+    }
+    if let Some(target) = configs.target() {
+        list("target", target.value.to_string(), target.origin);
+    }
+    if let Some(targets) = configs.targets() {
+        list("targets", targets.value.join(", "), targets.origin);
+    }
+    settings
+}
+
+/// Returns the settings about image files: key, value and origin.
+fn file_settings(
+    options: &Options,
+    read: &ReadOptions,
+) -> Vec<(&'static str, String, &'static str)> {
+    let origin = |is_chosen: bool, option| if is_chosen { option } else { "default" };
+    let exif = origin(options.exif.is_some(), "`exif`");
+    let max_pixels = origin(options.max_pixels.is_some(), "`max_pixels`");
+    let frames = options.frames.map(|frames| ("frames", frames.to_string(), "`frames`"));
+    let others = [
+        ("exif", read.exif.to_string(), exif),
+        ("max_pixels", read.max_pixels.to_string(), max_pixels),
+    ];
+    frames.into_iter().chain(others).collect()
+}
+
+/// Returns the targets of a regression, and the place that names them.
+fn resolve_target(configs: &ConfigStack) -> (TargetSettings, Option<SettingLocation>) {
+    let (of_file, names) = (configs.target(), configs.targets());
+    let of_target = of_file.as_ref().map(|target| target.location.clone());
+    let mut target = of_file.map(|target| target.value).unwrap_or_default();
+    let Some(names) = names else { return (target, of_target) };
+    target.names = names.value;
+    (target, Some(names.location))
+}
+
 /// Fails for `problem_type` of Hugging Face that means several classes at once, or numbers.
+///
+/// # Errors
+/// Fails if a configuration beside the model states such a type.
 pub fn check_problem_type(model: &Path) -> Result<()> {
     sources::check_problem_type(model)
 }
@@ -178,29 +229,13 @@ impl Preprocessing {
         };
         let spatial =
             SpatialTransform::resolve(&configs, input, read_options.max_pixels)?;
-        let task = configs.task();
-        let (heads, targets) = (configs.heads(), configs.targets());
-        let of_file = configs.target();
         let classes = configs.classes();
         let palette = colors::resolve(&configs, classes.as_ref())?;
 
-        let mut settings = Vec::new();
+        let mut settings = output_settings(&configs);
         let mut list = |key, value: String, origin: &str| {
             settings.push(Setting { key, value, origin: origin.to_owned() });
         };
-        if let Some(task) = &task {
-            list("task", task.value.to_string(), &task.origin);
-        }
-        if let Some(heads) = &heads {
-            let text: Vec<String> = heads.value.iter().map(ToString::to_string).collect();
-            list("heads", text.join(" "), &heads.origin);
-        }
-        if let Some(target) = &of_file {
-            list("target", target.value.to_string(), &target.origin);
-        }
-        if let Some(targets) = &targets {
-            list("targets", targets.value.join(", "), &targets.origin);
-        }
         list("layout", input.layout.to_string(), MODEL_INPUT);
         list("channels", channels.value.to_string(), &channels.origin);
         if let Some(bands) = &bands {
@@ -209,14 +244,9 @@ impl Preprocessing {
         if let Some(range) = &input_range {
             list("input_range", range.value.to_string(), &range.origin);
         }
-        if let Some(frames) = options.frames {
-            list("frames", frames.to_string(), "`frames`");
+        for (key, value, origin) in file_settings(options, &read_options) {
+            list(key, value, origin);
         }
-        let exif = if options.exif.is_some() { "`exif`" } else { "default" };
-        list("exif", read_options.exif.to_string(), exif);
-        let max_pixels =
-            if options.max_pixels.is_some() { "`max_pixels`" } else { "default" };
-        list("max_pixels", read_options.max_pixels.to_string(), max_pixels);
         if alpha.is_chosen() {
             list("alpha", alpha.value.to_string(), &alpha.origin);
         }
@@ -237,14 +267,7 @@ impl Preprocessing {
         for ignored in &ignored {
             list("left out", ignored.error.to_string(), ignored.reason);
         }
-        let targets_location = match (&targets, &of_file) {
-            (Some(names), _) => Some(names.location.clone()),
-            (None, of_file) => of_file.as_ref().map(|target| target.location.clone()),
-        };
-        let mut target = of_file.map(|target| target.value).unwrap_or_default();
-        if let Some(targets) = targets {
-            target.names = targets.value;
-        }
+        let (target, targets_location) = resolve_target(&configs);
         Ok(Self {
             target,
             targets_location,
@@ -252,7 +275,7 @@ impl Preprocessing {
             class_names: classes.map(|names| names.value),
             palette_location: palette.as_ref().map(|colors| colors.location.clone()),
             palette: palette.map(|colors| colors.value),
-            task: task.map(|task| task.value),
+            task: configs.task().map(|task| task.value),
             layout: input.layout,
             channels: channels.value,
             spatial,

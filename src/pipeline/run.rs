@@ -68,7 +68,7 @@ pub fn predict_observed(
     check::kept_arrays(&job.output, task.task)?;
     let columns = job.output.columns(task);
     let size = first.loaded.input.size();
-    let scales = Scales::choose(&mut sampler, task, job, (&preprocessing, &first))?;
+    let scales = Scales::choose(&mut sampler, task, job, (&preprocessing, &first));
     let mut record =
         run_record((&sampler, size), (task, &scales), runtime, &preprocessing, job)?;
     check::policy(&job.output, &record)?;

@@ -76,17 +76,13 @@ fn bad_spread(spread: &Spread) -> Option<String> {
         );
         let n = spread.values.iter().filter(|value| **value < 0.0).count();
         let total = spread.values.len();
-        match (is_plain, n) {
-            (true, 1..) => Some(format!("{NEGATIVE} in {n} of {total} variances")),
-            _ => {
-                let largest = largest_of(spread.values);
-                (largest > 40.0).then(|| {
-                    format!(
-                        "too large to be a logarithm in {total} values: up to {largest}"
-                    )
-                })
-            }
+        if is_plain && n > 0 {
+            return Some(format!("{NEGATIVE} in {n} of {total} variances"));
         }
+        let largest = largest_of(spread.values);
+        (largest > 40.0).then(|| {
+            format!("too large to be a logarithm in {total} values: up to {largest}")
+        })
     })
 }
 

@@ -295,7 +295,7 @@ fn family(plan: &Plan, n_channels: usize, task: Option<&'static Task>) -> Family
 /// Returns whether scores of labels are logits or probabilities.
 fn label_kind(plan: &Plan, head: &Value) -> Result<ScoreKind> {
     match plan.heads().readings()[0].role {
-        Some(Role::LabelLogits | Role::Logits) => Ok(ScoreKind::LabelLogits),
+        None | Some(Role::LabelLogits | Role::Logits) => Ok(ScoreKind::LabelLogits),
         Some(_) => {
             let values = head.to_f32()?;
             match looks(&values, 1, 1) {
@@ -315,7 +315,6 @@ fn label_kind(plan: &Plan, head: &Value) -> Result<ScoreKind> {
                 }
             }
         }
-        None => Ok(ScoreKind::LabelLogits),
     }
 }
 

@@ -30,6 +30,9 @@ pub struct Quantity {
     pub channel: Option<usize>,
 }
 
+/// Function that computes the value of a column from a map.
+pub type SummaryFunction = fn(&Map) -> f32;
+
 /// A column of the table of images that describes the prediction.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedColumn<'a> {
@@ -169,7 +172,7 @@ impl Quantity {
     }
 
     /// Returns the columns of the table of images, each with the function that computes it.
-    pub fn columns(&self, task: &Task) -> Vec<(String, fn(&Map) -> f32)> {
+    pub fn columns(&self, task: &Task) -> Vec<(String, SummaryFunction)> {
         let summaries = task.summaries.iter();
         let of_measure = summaries.filter(|summary| (summary.applies)(self.measure));
         of_measure

@@ -53,11 +53,14 @@ impl fmt::Display for TargetSettings {
         if !self.unit.is_empty() {
             parts.push(format!("unit = {}", self.unit));
         }
-        if self.scale != 1.0 {
-            parts.push(format!("scale = {}", self.scale));
-        }
-        if self.offset != 0.0 {
-            parts.push(format!("offset = {}", self.offset));
+        let default = Self::default();
+        for (key, value, usual) in [
+            ("scale", self.scale, default.scale),
+            ("offset", self.offset, default.offset),
+        ] {
+            if value.to_bits() != usual.to_bits() {
+                parts.push(format!("{key} = {value}"));
+            }
         }
         parts.extend(self.valid.map(|range| format!("valid = {range}")));
         parts.extend(self.invalid.map(|value| format!("invalid = {value}")));
