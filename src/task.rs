@@ -22,7 +22,7 @@ use crate::sums::{Family, Statistics};
 use crate::tensor::{Map, Region};
 
 pub use categorical::{CLASSIFICATION, SEGMENTATION};
-pub use model_task::{ModelTask, NamedColumn, Quantity};
+pub use model_task::{ModelTask, NamedColumn, Quantity, SummaryFunction};
 pub use multilabel::{IMAGE_LABELS, PIXEL_LABELS};
 pub use regression::{IMAGE_REGRESSION, PIXEL_REGRESSION};
 pub use target::{TargetSettings, ValueRange};
@@ -149,9 +149,6 @@ pub struct ImagePrediction<'a> {
     pub interval: f64,
 }
 
-/// Function that computes a number from a map without NaN.
-pub type SummaryKernel = fn(&Map) -> f32;
-
 /// A column of each measure: a number per image, computed from the measure's map.
 #[derive(Debug, Clone, Copy)]
 pub struct Summary {
@@ -160,7 +157,7 @@ pub struct Summary {
     /// Returns whether a measure has this column.
     pub applies: fn(&Measure) -> bool,
     /// Computes the number from a map without NaN.
-    pub value: SummaryKernel,
+    pub value: SummaryFunction,
 }
 
 /// Stopping rule: sampling ends once a quantity is known well enough.

@@ -25,8 +25,9 @@ const MOST_PIXELS: u64 = 1 << 40;
 
 const TOLERANCE: &str = "\
 With auto, largest sampling error: class=CHANCE (that more samples change the class),
-predictive_entropy=NATS or probability=X (at 95 % confidence) [default: class=0.01; for maps
-predictive_entropy=0.02]. For a small average error, a fixed number of samples is better";
+predictive_entropy=NATS, probability=X, label_probability=X or value=X (at 95 % confidence)
+[default: class=0.01; for maps predictive_entropy=0.02; for labels label_probability=0.02; none for
+values]. For a small average error, a fixed number of samples is better";
 
 /// Options of a run of a model, except those of its dropout and of its results.
 #[derive(Debug, Args)]

@@ -24,14 +24,13 @@ pub(in crate::cli) struct ModelArguments {
     pub(in crate::cli) sites: SiteArguments,
 }
 
-const HEAD: &str = "\
-Output with its role, and its channels if not all are read: mean=depth, log_variance=out:1;
-repeated for a variance";
+const HEAD: &str = "Output with its role, and its channels if not all are read: mean=depth, \
+log_variance=out:1; repeated for a variance";
 
 /// Options that choose the outputs that are read.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct HeadArguments {
-    /// Output that contains the class scores.
+    /// Output that contains the scores or values.
     #[arg(long, value_name = "NAME", conflicts_with = "head", help_heading = names::FIRST)]
     pub(in crate::cli) output_name: Option<String>,
     #[arg(help = HEAD, long, value_name = "ROLE=OUTPUT[:CHANNELS]", value_parser = head, hide_short_help = true)]

@@ -194,7 +194,7 @@ impl<'a> ConversionCheck<'a> {
             let image = (self.sampler.plan().image().name.as_str(), &images);
             let outputs =
                 session.run(&std::iter::once(image).chain(added).collect::<Vec<_>>())?;
-            found.extend(self.chosen(session, outputs, batch, rows.len())?);
+            found.extend(self.chosen(session, &outputs, batch, rows.len())?);
         }
         Ok(found)
     }
@@ -224,7 +224,7 @@ impl<'a> ConversionCheck<'a> {
     fn chosen(
         &self,
         session: &Session,
-        outputs: Vec<Value>,
+        outputs: &[Value],
         batch: usize,
         count: usize,
     ) -> Result<Vec<HeadValues>> {

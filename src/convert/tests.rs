@@ -141,7 +141,9 @@ fn expected(sampler: &mut Sampler, key: i64, samples: &[i64]) -> Vec<Vec<f32>> {
     let mut rows = Vec::new();
     for (heads, count) in sampler.outputs_of(image, key, samples).unwrap() {
         let mut values = vec![Vec::new(); count];
-        heads.iter().for_each(|head| append_rows(&mut values, head));
+        for head in &heads {
+            append_rows(&mut values, head);
+        }
         rows.extend(values);
     }
     rows
@@ -151,7 +153,9 @@ fn expected(sampler: &mut Sampler, key: i64, samples: &[i64]) -> Vec<Vec<f32>> {
 fn append_rows(rows: &mut [Vec<f32>], head: &Value) {
     let values = head.to_f32().unwrap();
     let length = values.len() / head.shape()[0];
-    rows.iter_mut().zip(values.chunks(length)).for_each(|(row, head)| row.extend(head));
+    for (row, head) in rows.iter_mut().zip(values.chunks(length)) {
+        row.extend(head);
+    }
 }
 
 /// Returns the largest difference relative to the largest value.

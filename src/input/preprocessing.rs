@@ -147,7 +147,58 @@ impl OutputSettings {
 ///
 /// # Errors
 ///
+/// Returns the settings about the outputs of the model.
+fn output_settings(configs: &ConfigStack) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    let mut list = |key, value: String, origin: String| {
+        settings.push(Setting { key, value, origin });
+    };
+    if let Some(task) = configs.task() {
+        list("task", task.value.to_string(), task.origin);
+    }
+    if let Some(heads) = configs.heads() {
+        let text: Vec<String> = heads.value.iter().map(ToString::to_string).collect();
+        list("heads", text.join(" "), heads.origin);
+    }
+    if let Some(target) = configs.target() {
+        list("target", target.value.to_string(), target.origin);
+    }
+    if let Some(targets) = configs.targets() {
+        list("targets", targets.value.join(", "), targets.origin);
+    }
+    settings
+}
+
+/// Returns the settings about image files: key, value and origin.
+fn file_settings(
+    options: &Options,
+    read: &ReadOptions,
+) -> Vec<(&'static str, String, &'static str)> {
+    let origin = |is_chosen: bool, option| if is_chosen { option } else { "default" };
+    let exif = origin(options.exif.is_some(), "`exif`");
+    let max_pixels = origin(options.max_pixels.is_some(), "`max_pixels`");
+    let frames = options.frames.map(|frames| ("frames", frames.to_string(), "`frames`"));
+    let others = [
+        ("exif", read.exif.to_string(), exif),
+        ("max_pixels", read.max_pixels.to_string(), max_pixels),
+    ];
+    frames.into_iter().chain(others).collect()
+}
+
+/// Returns the targets of a regression, and the place that names them.
+fn resolve_target(configs: &ConfigStack) -> (TargetSettings, Option<SettingLocation>) {
+    let (of_file, names) = (configs.target(), configs.targets());
+    let of_target = of_file.as_ref().map(|target| target.location.clone());
+    let mut target = of_file.map(|target| target.value).unwrap_or_default();
+    let Some(names) = names else { return (target, of_target) };
+    target.names = names.value;
+    (target, Some(names.location))
+}
+
 /// Fails for `problem_type` of Hugging Face that means several classes at once, or numbers.
+///
+/// # Errors
+/// Fails if a configuration beside the model states such a type.
 pub fn check_problem_type(model: &Path) -> Result<()> {
     sources::check_problem_type(model)
 }
@@ -178,11 +229,10 @@ impl Preprocessing {
         };
         let spatial =
             SpatialTransform::resolve(&configs, input, read_options.max_pixels)?;
-        let outputs = ResolvedOutputs::of(&configs);
         let classes = configs.classes();
         let palette = colors::resolve(&configs, classes.as_ref())?;
 
-        let mut settings = outputs.settings;
+        let mut settings = output_settings(&configs);
         let mut list = |key, value: String, origin: &str| {
             settings.push(Setting { key, value, origin: origin.to_owned() });
         };
@@ -194,14 +244,9 @@ impl Preprocessing {
         if let Some(range) = &input_range {
             list("input_range", range.value.to_string(), &range.origin);
         }
-        if let Some(frames) = options.frames {
-            list("frames", frames.to_string(), "`frames`");
+        for (key, value, origin) in file_settings(options, &read_options) {
+            list(key, value, origin);
         }
-        let exif = if options.exif.is_some() { "`exif`" } else { "default" };
-        list("exif", read_options.exif.to_string(), exif);
-        let max_pixels =
-            if options.max_pixels.is_some() { "`max_pixels`" } else { "default" };
-        list("max_pixels", read_options.max_pixels.to_string(), max_pixels);
         if alpha.is_chosen() {
             list("alpha", alpha.value.to_string(), &alpha.origin);
         }
@@ -222,14 +267,15 @@ impl Preprocessing {
         for ignored in &ignored {
             list("left out", ignored.error.to_string(), ignored.reason);
         }
+        let (target, targets_location) = resolve_target(&configs);
         Ok(Self {
-            target: outputs.target,
-            targets_location: outputs.targets_location,
+            target,
+            targets_location,
             class_names_location: classes.as_ref().map(|names| names.location.clone()),
             class_names: classes.map(|names| names.value),
             palette_location: palette.as_ref().map(|colors| colors.location.clone()),
             palette: palette.map(|colors| colors.value),
-            task: outputs.task,
+            task: configs.task().map(|task| task.value),
             layout: input.layout,
             channels: channels.value,
             spatial,
@@ -322,51 +368,6 @@ impl Preprocessing {
         } else {
             "give a name for each class with `classes`, one on each line"
         }))
-    }
-}
-
-/// What the sources state about the outputs of the model.
-struct ResolvedOutputs {
-    task: Option<&'static Task>,
-    target: TargetSettings,
-    targets_location: Option<SettingLocation>,
-    /// The settings that were given.
-    settings: Vec<Setting>,
-}
-
-impl ResolvedOutputs {
-    fn of(configs: &ConfigStack) -> Self {
-        let (task, heads) = (configs.task(), configs.heads());
-        let (of_file, names) = (configs.target(), configs.targets());
-        let mut settings = Vec::new();
-        let mut list = |key, value: String, origin: &str| {
-            settings.push(Setting { key, value, origin: origin.to_owned() });
-        };
-        if let Some(task) = &task {
-            list("task", task.value.to_string(), &task.origin);
-        }
-        if let Some(heads) = &heads {
-            let text: Vec<String> = heads.value.iter().map(ToString::to_string).collect();
-            list("heads", text.join(" "), &heads.origin);
-        }
-        if let Some(target) = &of_file {
-            list("target", target.value.to_string(), &target.origin);
-        }
-        if let Some(names) = &names {
-            list("targets", names.value.join(", "), &names.origin);
-        }
-        let location_of_file = of_file.as_ref().map(|target| target.location.clone());
-        let location = names.as_ref().map(|names| names.location.clone());
-        let mut target = of_file.map(|target| target.value).unwrap_or_default();
-        if let Some(names) = names {
-            target.names = names.value;
-        }
-        Self {
-            task: task.map(|task| task.value),
-            target,
-            targets_location: location.or(location_of_file),
-            settings,
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A task of one model: with the names of its labels or targets, and everything that is computed for
 //! them.
 
-use super::{Item, PredictionColumn, SummaryKernel, TargetSettings, Task};
+use super::{Item, PredictionColumn, TargetSettings, Task};
 use crate::measure::Measure;
 use crate::sums::{Family, Statistics};
 use crate::tensor::Map;
@@ -29,6 +29,9 @@ pub struct Quantity {
     /// The label or target; `None` for all: the classes, or the mean over the labels.
     pub channel: Option<usize>,
 }
+
+/// Function that computes the value of a column from a map.
+pub type SummaryFunction = fn(&Map) -> f32;
 
 /// A column of the table of images that describes the prediction.
 #[derive(Debug, Clone, Copy)]
@@ -169,7 +172,7 @@ impl Quantity {
     }
 
     /// Returns the columns of the table of images, each with the function that computes it.
-    pub fn columns(&self, task: &Task) -> Vec<(String, SummaryKernel)> {
+    pub fn columns(&self, task: &Task) -> Vec<(String, SummaryFunction)> {
         let summaries = task.summaries.iter();
         let of_measure = summaries.filter(|summary| (summary.applies)(self.measure));
         of_measure

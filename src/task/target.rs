@@ -53,13 +53,14 @@ impl fmt::Display for TargetSettings {
         if !self.unit.is_empty() {
             parts.push(format!("unit = {}", self.unit));
         }
-        let plain = Self::default();
-        let is_other = |a: f64, b: f64| a.to_bits() != b.to_bits();
-        if is_other(self.scale, plain.scale) {
-            parts.push(format!("scale = {}", self.scale));
-        }
-        if is_other(self.offset, plain.offset) {
-            parts.push(format!("offset = {}", self.offset));
+        let default = Self::default();
+        for (key, value, usual) in [
+            ("scale", self.scale, default.scale),
+            ("offset", self.offset, default.offset),
+        ] {
+            if value.to_bits() != usual.to_bits() {
+                parts.push(format!("{key} = {value}"));
+            }
         }
         parts.extend(self.valid.map(|range| format!("valid = {range}")));
         parts.extend(self.invalid.map(|value| format!("invalid = {value}")));

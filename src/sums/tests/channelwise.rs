@@ -1,5 +1,7 @@
 //! Tests sums of labels and of values with a variance.
 
+#![allow(clippy::float_cmp, reason = "the same bits are what is promised")]
+
 use super::*;
 
 const SIZE: [usize; 2] = [5, 77];
@@ -77,7 +79,9 @@ fn values_and_their_variances_agree_with_sums_in_f64() {
     for form in FORMS {
         let mut all = passes(7, SIZE);
         for (_, spread) in &mut all {
-            spread.iter_mut().for_each(|x| *x = x.abs());
+            for x in spread.iter_mut() {
+                *x = x.abs();
+            }
         }
         let frames: Vec<_> = all.iter().map(|p| frame(p, Some(form), &units)).collect();
         let statistics = sums_of(Family::Values, &frames).finish();
@@ -231,7 +235,9 @@ fn values_of_another_size_are_interpolated_as_they_are() {
 fn an_invalid_value_or_variance_is_found_at_its_channel_and_pixel() {
     let spoiled = |of_spread: bool, value: f32| {
         let mut pass = passes(1, SIZE).remove(0);
-        pass.1.iter_mut().for_each(|x| *x = x.abs());
+        for x in &mut pass.1 {
+            *x = x.abs();
+        }
         let at = SIZE[0] * SIZE[1] + 70;
         let target = if of_spread { &mut pass.1 } else { &mut pass.0 };
         target[at] = value;
