@@ -33,7 +33,7 @@ Examples:
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv                 # classification: path,label
   mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
-  mcdrop evaluate out-depth --labels depth --label-scale 0.00390625 --depth  # regression
+  mcdrop evaluate out-depth --labels depth --label-scale 0.00390625  # values
   mcdrop evaluate model.onnx val --labels labels/ -o out  # in one pass, without arrays";
 
 const MEANING: &str = "\
