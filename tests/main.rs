@@ -40,6 +40,9 @@ mod determinism;
 /// Predictions against labels.
 #[cfg(feature = "cli")]
 mod evaluate;
+/// Predicted values against maps and tables of numbers.
+#[cfg(feature = "cli")]
+mod evaluate_values;
 /// Large folders of predictions: memory and speed.
 #[cfg(feature = "cli")]
 mod evaluation_size;

@@ -100,6 +100,8 @@ impl Scene {
         for link in ["models", "fixtures"] {
             std::os::unix::fs::symlink(fixture::path(link), root.join(link)).unwrap();
         }
+        let depth = fixture::path("fixtures/streets_depth/depth");
+        std::os::unix::fs::symlink(depth, root.join("depth")).unwrap();
         run(root, "mcdrop predict model.onnx val -o out --keep-probabilities --report");
         fs::create_dir(root.join("gtFine")).unwrap();
         fs::create_dir(root.join("labels")).unwrap();

@@ -31,10 +31,10 @@ Examples:
   mcdrop predict model.onnx val -o out --keep-probabilities=f16
   mcdrop evaluate out --labels labels/
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
-  mcdrop evaluate out --labels labels.csv                 # classification: path,label
+  mcdrop evaluate out --labels labels.csv  # classes of images
   mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
-  mcdrop evaluate out-depth --labels depth --label-scale 0.00390625 --depth  # regression
-  mcdrop evaluate model.onnx val --labels labels/ -o out  # in one pass, without arrays";
+  mcdrop evaluate out-depth --labels depth --label-scale 0.00390625  # values
+  mcdrop evaluate model.onnx val --labels labels/ -o out  # one pass";
 
 const MEANING: &str = "\
 Writes metrics.json (every metric under a flat key, with a 95 % interval over images) and
@@ -52,8 +52,8 @@ pub(super) struct EvaluateArguments {
     /// Images for the model: files, folders or patterns.
     #[arg(value_name = "IMAGES", requires = "output")]
     images: Vec<PathBuf>,
-    /// Folder of maps of classes or values with the images' relative paths, CSV file with path,label
-    /// or path,value, or folder with one folder per class.
+    /// Folder of maps with the images' relative paths, CSV with path,label or path,value, or folder
+    /// with one folder per class.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "ood_masks")]
     labels: Option<PathBuf>,
     /// Predictions of out-of-distribution images, which scores should detect.

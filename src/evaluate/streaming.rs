@@ -149,7 +149,11 @@ impl<'a> StreamingEvaluation<'a> {
             let evaluator = Mutex::new(ValueEvaluator::new(&specs));
             return Ok(StartedSums::Values { labels, specs, evaluator });
         }
-        folder.require(Target::Class)?;
+        folder.require(Target::Class).map_err(|_| {
+            let message = format!("{}: expected a task with classes", folder.task.name);
+            Error::setting("task", message)
+                .with_hint("use a model of a classification or segmentation")
+        })?;
         let truth = (self.open_truth)(folder)?;
         let spec = evaluation_spec(folder, &truth)?;
         let evaluator = Mutex::new(Evaluator::new(spec.clone()));

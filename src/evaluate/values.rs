@@ -8,7 +8,7 @@ use crate::metric::{
     DeterministicValues, MetricValue, ValueEvaluation, ValueEvaluationOptions,
     ValueEvaluationSpec, ValueInput, ValueSummary,
 };
-use crate::pipeline::TargetArrays;
+use crate::pipeline::{TargetArrays, VALUE_ARRAYS};
 use crate::task::Target;
 
 /// Results of an evaluation of values.
@@ -171,6 +171,13 @@ pub(super) fn value_specs(
     folder: &PredictionFolder,
     options: &ValueEvaluationOptions,
 ) -> Result<Vec<ValueEvaluationSpec>> {
+    for measure in VALUE_ARRAYS {
+        if !folder.measures.iter().any(|kept| kept.name == measure.name) {
+            let message = format!("{} was not kept", measure.name);
+            return Err(Error::setting("measures", message)
+                .with_hint("predict again, with all measures"));
+        }
+    }
     let target = folder.record.output.target.as_ref();
     let has_variance = target.is_some_and(|target| target.has_variance);
     let of_target = |name: String| {

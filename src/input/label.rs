@@ -113,6 +113,14 @@ impl Refusal {
     }
 }
 
+/// The numbers of a file, by plane and row.
+struct Numbers {
+    height: usize,
+    width: usize,
+    values: Vec<f64>,
+    is_integer: bool,
+}
+
 /// Checks the size of a picture before its pixels are decoded; `bytes` is the size of a pixel.
 fn check_size(width: usize, height: usize, bytes: usize) -> Result<(), Refusal> {
     let size = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(bytes));

@@ -1,9 +1,16 @@
 //! Hook that receives each prediction as soon as it is computed.
 
 use crate::error::Result;
+use crate::measure::{
+    ALEATORIC_VALUE_VARIANCE, EPISTEMIC_VALUE_VARIANCE, Measure, VALUE,
+};
 use crate::metric::DeterministicPass;
 use crate::record::RunRecord;
 use crate::tensor::ImageShape;
+
+/// Measures of a regression that [`TargetArrays`] contains.
+pub const VALUE_ARRAYS: [&Measure; 3] =
+    [&VALUE, &EPISTEMIC_VALUE_VARIANCE, &ALEATORIC_VALUE_VARIANCE];
 
 /// Receives predictions while they are computed, from several threads.
 pub trait Observer: Sync {
@@ -34,8 +41,8 @@ pub struct Observed<'a> {
     /// The values of the measures of the table, in the order of
     /// [`MEASURES`](crate::measure::MEASURES).
     pub measures: Vec<&'a [f32]>,
-    /// The values of a regression, one entry per target. Probabilities, the pass without dropout and
-    /// measures are then empty.
+    /// The values of a regression, one entry per target; empty if the table lacks one of
+    /// [`VALUE_ARRAYS`]. Probabilities, the pass without dropout and measures are then empty.
     pub targets: Vec<TargetArrays>,
 }
 

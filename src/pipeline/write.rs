@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::job::OutputOptions;
 use super::memory_budget::Admitted;
-use super::observe::{Observed, Observer, TargetArrays};
+use super::observe::{Observed, Observer, TargetArrays, VALUE_ARRAYS};
 use super::scales::Scales;
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile, hexadecimal};
@@ -94,6 +94,11 @@ impl ImageResult<'_> {
             (classes, self.region.crop_map(probability).values)
         });
         DeterministicPass { classes, probabilities }
+    }
+
+    /// Returns whether a measure is computed, for any target.
+    fn has_measure(&self, measure: &Measure) -> bool {
+        self.measures.iter().any(|(quantity, _)| quantity.measure.name == measure.name)
     }
 
     /// Returns the values of a target of a regression.
@@ -330,7 +335,8 @@ impl Writer<'_> {
         };
         let (id, size) = (result.id, result.size());
         if self.task.task.target == Target::Value {
-            let targets = 0..result.n_classes();
+            let is_computed = VALUE_ARRAYS.iter().all(|m| result.has_measure(m));
+            let n_targets = if is_computed { result.n_classes() } else { 0 };
             return Observed {
                 id,
                 size,
@@ -338,7 +344,7 @@ impl Writer<'_> {
                 probabilities: &[],
                 deterministic: DeterministicPass { classes: &[], probabilities: &[] },
                 measures: Vec::new(),
-                targets: targets.map(|target| result.target(target)).collect(),
+                targets: (0..n_targets).map(|target| result.target(target)).collect(),
             };
         }
         Observed {

@@ -19,21 +19,20 @@ use crate::task::{Target, ValueRange};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Labels of values")]
 pub(super) struct ValueArguments {
-    /// Factor from the numbers of label files to the unit of the target, such as 0.00390625 for
-    /// 1/256 [default: 1].
+    /// Value of the number 1 in label files [default: 1].
     #[arg(long, value_name = "S", value_parser = names::positive)]
     label_scale: Option<f64>,
     /// Summand behind that factor, in the unit of the target [default: 0].
     #[arg(long, value_name = "X", allow_hyphen_values = true, hide_short_help = true)]
     label_offset: Option<f64>,
-    /// Range of the labels that count, in the unit of the target [default: that of the sidecar].
-    #[arg(long, value_name = "LOW:HIGH", value_parser = names::value_range, allow_hyphen_values = true)]
+    /// Range of the labels that count [default: that of the sidecar].
+    #[arg(long, value_name = "LOW:HIGH", value_parser = names::value_range, allow_hyphen_values = true, hide_short_help = true)]
     valid_range: Option<ValueRange>,
-    /// Also evaluate how well errors above E are found, in the unit of the target.
-    #[arg(long, value_name = "E", value_parser = names::positive)]
+    /// Also evaluate how well errors above E are found.
+    #[arg(long, value_name = "E", value_parser = names::positive, hide_short_help = true)]
     error_above: Option<f64>,
-    /// Also compute the metrics of depth, for which labels must be positive.
-    #[arg(long)]
+    /// Also compute metrics of depth, which must be positive.
+    #[arg(long, hide_short_help = true)]
     depth: bool,
 }
 

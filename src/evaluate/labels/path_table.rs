@@ -1,6 +1,7 @@
 //! Tables with a row for each image, which is found by the end of its path.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use super::files::without_ending;
@@ -30,7 +31,7 @@ pub(super) struct TableFormat {
     pub(super) columns: Vec<Vec<String>>,
 }
 
-impl<T: PartialEq> PathTable<T> {
+impl<T: PartialEq + Debug> PathTable<T> {
     /// Reads a table. `parse` converts the texts of the columns to a label, or describes what is
     /// wrong with them.
     pub(super) fn open(
@@ -79,10 +80,8 @@ impl<T: PartialEq> PathTable<T> {
                     rows.push((path, label));
                 }
                 Some(other) if *other != label => {
-                    let message = format!(
-                        "\"{path}\" has several rows, of which row {} has another label",
-                        n + 1
-                    );
+                    let message =
+                        format!("\"{path}\" has the labels {other:?} and {label:?}");
                     return Err(refuse(message));
                 }
                 Some(_) => {}

@@ -7,8 +7,7 @@ use tiff::tags::{PhotometricInterpretation, Tag};
 use tiff::{ColorType, TiffError};
 
 use super::raster::{Pixels, Raster};
-use super::values::Numbers;
-use super::{MAX_BYTES, Refusal, VOID, check_size, packed_sample};
+use super::{MAX_BYTES, Numbers, Refusal, VOID, check_size, packed_sample};
 use crate::input::decode::{tiff_with_tag, tiff_without_previews};
 
 pub(super) fn is_tiff(bytes: &[u8]) -> bool {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::raster::{Pixels, Raster};
-use super::{Refusal, bitmap, frames, png, read_bytes, tiff};
+use super::{Numbers, Refusal, bitmap, frames, png, read_bytes, tiff};
 use crate::error::{Error, Result};
 use crate::npy;
 
@@ -44,14 +44,6 @@ pub struct ValueMap {
     pub planes: Vec<Vec<f32>>,
     /// True if the file contains integers.
     pub is_integer: bool,
-}
-
-/// The numbers of a file, by plane and row.
-pub(super) struct Numbers {
-    pub(super) height: usize,
-    pub(super) width: usize,
-    pub(super) values: Vec<f64>,
-    pub(super) is_integer: bool,
 }
 
 /// Reads a map of values: a gray PNG, TIFF, BMP, GIF or WebP without loss, or an `.npy`. The
