@@ -19,7 +19,7 @@ use std::fmt;
 use crate::head::Role;
 use crate::measure::{Measure, image_level};
 use crate::sums::{Family, Statistics};
-use crate::tensor::{Map, Region};
+use crate::tensor::Region;
 
 pub use categorical::{CLASSIFICATION, SEGMENTATION};
 pub use model_task::{ModelTask, NamedColumn, Quantity, SummaryFunction};

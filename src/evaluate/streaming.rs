@@ -59,7 +59,7 @@ enum StartedSums {
     Classes {
         truth: GroundTruth,
         spec: EvaluationSpec,
-        evaluator: Mutex<Evaluator>,
+        evaluator: Box<Mutex<Evaluator>>,
     },
     Values {
         labels: ValueLabels,
@@ -112,7 +112,7 @@ impl<'a> StreamingEvaluation<'a> {
         let result = match sums {
             StartedSums::Classes { evaluator, .. } => {
                 let evaluator =
-                    evaluator.into_inner().unwrap_or_else(PoisonError::into_inner);
+                    (*evaluator).into_inner().unwrap_or_else(PoisonError::into_inner);
                 StreamedResult::Classes(Box::new(evaluator.finish()?))
             }
             StartedSums::Values { evaluator, .. } => {
@@ -156,7 +156,7 @@ impl<'a> StreamingEvaluation<'a> {
         })?;
         let truth = (self.open_truth)(folder)?;
         let spec = evaluation_spec(folder, &truth)?;
-        let evaluator = Mutex::new(Evaluator::new(spec.clone()));
+        let evaluator = Box::new(Mutex::new(Evaluator::new(spec.clone())));
         Ok(StartedSums::Classes { truth, spec, evaluator })
     }
 }

@@ -207,7 +207,7 @@ impl ValueLabels {
             Some(LeftOutReason::NotANumber)
         } else if value.is_infinite() {
             Some(LeftOutReason::Infinite)
-        } else if self.invalid.is_some_and(|invalid| invalid as f32 == value) {
+        } else if self.invalid.is_some_and(|invalid| invalid as f32 - value == 0.0) {
             Some(LeftOutReason::InvalidValue)
         } else if self.valid.is_some_and(|valid| number < f64::from(valid.low as f32)) {
             Some(LeftOutReason::BelowRange)

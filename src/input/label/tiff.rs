@@ -77,7 +77,9 @@ pub(super) fn numbers(bytes: &[u8], hint: &'static str) -> Result<Numbers, Refus
         DecodingResult::I16(values) => values.into_iter().map(f64::from).collect(),
         DecodingResult::I32(values) => values.into_iter().map(f64::from).collect(),
         DecodingResult::I64(values) => values.into_iter().map(|v| v as f64).collect(),
-        DecodingResult::F16(values) => values.into_iter().map(|v| v.to_f64()).collect(),
+        DecodingResult::F16(values) => {
+            values.into_iter().map(half::f16::to_f64).collect()
+        }
         DecodingResult::F32(values) => values.into_iter().map(f64::from).collect(),
         DecodingResult::F64(values) => values,
     };
