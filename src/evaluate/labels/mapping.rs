@@ -316,9 +316,14 @@ impl IdMapping {
              data that these were made of"
                 .to_owned()
         } else if self.n_classes == 2 && survey.is_smoothed_mask() {
-            "if levels between black and white come from smoothing, resize and draw the masks \
-             again without it (nearest neighbor)"
-                .to_owned()
+            let or = match unknown.len() {
+                0..=MOST_LISTED => format!("; or {}", self.ignoring(unknown)),
+                _ => String::new(),
+            };
+            format!(
+                "if levels between black and white come from smoothing, resize and draw the \
+                 masks again without it (nearest neighbor){or}"
+            )
         } else if known.iter().all(|id| (0..=n).contains(id)) && !self.reduce_zero {
             "if the ids begin at 1 and 0 means \"no label\": `reduce_zero_label = true`"
                 .to_owned()
@@ -335,14 +340,19 @@ impl IdMapping {
                  `label_colors = NAME|FILE`"
             )
         } else {
-            let mut ignored: Vec<u32> = self.ignored.clone();
-            ignored.extend(unknown);
-            ignored.sort_unstable();
-            ignored.dedup();
-            let ids: Vec<String> = ignored.iter().map(u32::to_string).collect();
-            format!("if these mean \"no label\": `ignore_index = {}`", ids.join(","))
+            self.ignoring(unknown)
         };
         Error::setting("labels", message).with_hint(hint)
+    }
+
+    /// Returns a hint to ignore further ids.
+    fn ignoring(&self, unknown: &[u32]) -> String {
+        let mut ignored: Vec<u32> = self.ignored.clone();
+        ignored.extend(unknown);
+        ignored.sort_unstable();
+        ignored.dedup();
+        let ids: Vec<String> = ignored.iter().map(u32::to_string).collect();
+        format!("if these mean \"no label\": `ignore_index = {}`", ids.join(","))
     }
 }
 
