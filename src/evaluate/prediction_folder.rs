@@ -103,19 +103,30 @@ impl PredictionFolder {
     /// Fails if `path` is not a prediction folder, does not predict classes, or was written without
     /// `keep_probabilities`.
     pub fn open(path: &Path) -> Result<Self> {
-        let folder = Self::open_any(path)?;
-        folder.require(Target::Class)?;
-        Ok(folder)
+        Self::open_of(path, &[Target::Class])
     }
 
     /// Opens a folder of predicted classes or values that was written with `keep_probabilities`.
     ///
     /// # Errors
-    /// Fails if `path` is not a prediction folder or was written without `keep_probabilities`.
+    /// Fails if `path` is not a prediction folder, predicts neither, or was written without
+    /// `keep_probabilities`.
     pub fn open_any(path: &Path) -> Result<Self> {
+        Self::open_of(path, &[Target::Class, Target::Value])
+    }
+
+    fn open_of(path: &Path, targets: &[Target]) -> Result<Self> {
         let mut folder = Self::of_record(path, record(path)?)?;
+        // Predicting again would not help a folder of another task.
+        if !targets.contains(&folder.task.target) {
+            folder.require(Target::Class)?;
+        }
         if folder.record.output.keep_probabilities.is_none() {
-            return Err(refusal(path, "the probabilities were not kept", AGAIN));
+            let message = match folder.task.target {
+                Target::Value => "the values were not kept",
+                Target::Class | Target::Labels => "the probabilities were not kept",
+            };
+            return Err(refusal(path, message, AGAIN));
         }
         folder.read_table()?;
         Ok(folder)

@@ -59,8 +59,13 @@ impl Run {
             .and_then(|name| read(&files, name, MetricsRecord::decode, &mut notes));
         let of_record = |record| PredictionFolder::of_record(path, record).ok();
         let folder = record.clone().and_then(of_record);
-        if let Some(folder) = &folder {
-            folder.require(Target::Class)?;
+        if let Some(task) = folder.as_ref().map(|folder| folder.task)
+            && task.target != Target::Class
+        {
+            let message =
+                format!("{}: there is no page for `task = {task}`", path.display());
+            return Err(Error::setting("OUT", message)
+                .with_hint("use its predictions.csv and its maps, which are pictures"));
         }
         if folder.is_none() && record.is_some() {
             notes.push(format!("{RECORD} does not state what was predicted."));
