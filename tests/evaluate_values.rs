@@ -451,24 +451,18 @@ fn options_and_commands_of_the_other_kind_are_refused() {
         let expected = format!("{}: applies to classes, but values", option[0]);
         assert!(told.contains(&expected), "{told}");
     }
-    let commands: [&[&str]; 2] = [
-        &["report", out],
-        &[
-            "calibrate",
-            out,
-            "--labels",
-            labels,
-            "-o",
-            policy.to_str().unwrap(),
-            "--keep",
-            "0.9",
-        ],
+    let policy = policy.to_str().unwrap();
+    let calibrate: &[&str] =
+        &["calibrate", out, "--labels", labels, "-o", policy, "--keep", "0.9"];
+    let commands: [(&[&str], &str); 2] = [
+        (&["report", out], "there is no page for --task regression"),
+        (calibrate, "predicts values, not classes"),
     ];
-    for command in commands {
+    for (command, expected) in commands {
         let output = mcdrop(command);
         assert_eq!(output.status.code(), Some(2), "{command:?}");
         let told = text(&output.stderr);
-        assert!(told.contains("predicts values, not classes"), "{told}");
+        assert!(told.contains(expected), "{told}");
         assert!(told.contains("hint: "), "{told}");
     }
     let without = predict(
