@@ -59,13 +59,10 @@ impl ModelTask {
             Family::Labels => names,
             Family::Values => &target.names,
         };
-        let name = |channel: usize| {
-            names.get(channel).cloned().unwrap_or_else(|| channel.to_string())
-        };
         let n_named = if task.family == Family::Classes { 0 } else { n_channels };
         Self {
             task,
-            channels: (0..n_named).map(name).collect(),
+            channels: channel_names(names, n_named),
             target: target.clone(),
             interval: Self::INTERVAL,
         }
@@ -134,6 +131,26 @@ impl ModelTask {
     pub fn has_maps(&self) -> bool {
         self.task.item == Item::Pixel
     }
+}
+
+/// Returns a name for each channel. Columns and folders are named after them: characters that separate
+/// folders become `_`, and names that are missing or repeated get the number of the channel.
+fn channel_names(names: &[String], n_channels: usize) -> Vec<String> {
+    let mut unique: Vec<String> = Vec::with_capacity(n_channels);
+    for channel in 0..n_channels {
+        let name = names.get(channel).map(String::as_str).unwrap_or_default().trim();
+        let separates = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
+        let name = name.replace(separates, "_");
+        let name = match name.trim_start_matches('.') {
+            "" => channel.to_string(),
+            name if unique.iter().any(|other| other == name) => {
+                format!("{name}_{channel}")
+            }
+            name => name.to_owned(),
+        };
+        unique.push(name);
+    }
+    unique
 }
 
 impl Quantity {

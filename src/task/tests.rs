@@ -106,3 +106,12 @@ fn every_column_of_a_task_is_read_back_as_the_kind_that_it_was_written_as() {
         assert_eq!(sorted.len(), columns.len(), "{task}");
     }
 }
+
+#[test]
+fn names_of_labels_never_name_other_folders_or_each_other() {
+    let names = ["effusion/mass", "../..", "fog", "fog", " ", "a\\b:c"];
+    let names = names.map(str::to_owned);
+    let task = ModelTask::new(&IMAGE_LABELS, 7, &names, &TargetSettings::default());
+    let expected = ["effusion_mass", "_..", "fog", "fog_3", "4", "a_b_c", "6"];
+    assert_eq!(task.channels, expected);
+}
