@@ -179,6 +179,13 @@ impl Heads {
         Some(Self { first, others: tensors, readings, is_guess })
     }
 
+    /// Returns what the channels are, as far as the graph and the user state it: classes, unless their
+    /// role is another.
+    pub fn family(&self) -> Family {
+        let role = self.readings.first().and_then(|reading| reading.role);
+        role.map_or(Family::Classes, Role::family)
+    }
+
     /// Returns what is read: first the scores or values, then their variances if there are any.
     pub fn readings(&self) -> &[Reading] {
         &self.readings

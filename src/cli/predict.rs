@@ -128,7 +128,7 @@ pub(super) fn run_observed(
     }
     let listing = list_images(&run.sources, Some(&run.folder))?;
     warn_of_listing(&listing);
-    let job = run.job(listing.images, &preprocessing)?;
+    let job = run.job(listing.images, &plan, &preprocessing)?;
     let setup = Setup { plan, preprocessing };
     let (end, summary) = predict(run, setup, &runtime, &job, observer)?;
     if job.output.report {

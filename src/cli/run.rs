@@ -361,6 +361,7 @@ impl Run<'_> {
     pub(in crate::cli) fn job(
         &self,
         images: Vec<ImageFile>,
+        plan: &Plan,
         preprocessing: &Preprocessing,
     ) -> Result<Job> {
         let RunArguments { sampling, scores, machine, .. } = self.arguments;
@@ -388,7 +389,7 @@ impl Run<'_> {
             threads: machine.threads(),
             task: scores.task.map_or(preprocessing.task, |choice| choice.0),
             target: preprocessing.target.conversion(scores.model_precision),
-            needs: self.output.needs().union(needs),
+            needs: self.output.needs(plan.heads().family()).union(needs),
             disabled: machine.disable.clone(),
         };
         Ok(Job {

@@ -219,7 +219,7 @@ impl Tuning<'_> {
         let plan = self.run.plan(self.run.model, self.model.clone(), &choice.sites())?;
         let preprocessing = self.run.preprocessing(self.run.model, &plan)?;
         let listing = list_images(&self.run.sources, None)?;
-        let mut job = self.run.job(listing.images, &preprocessing)?;
+        let mut job = self.run.job(listing.images, &plan, &preprocessing)?;
         job.sampling.deterministic |= plain;
         self.evaluated(Setup { plan, preprocessing }, &job)
     }

@@ -11,7 +11,7 @@ use crate::output::format::Format;
 use crate::policy::Policy;
 use crate::record::{Column, Columns, ImageRecord, MapSize, Precision};
 use crate::sampling::{Sampler, SamplingOptions};
-use crate::sums::Needs;
+use crate::sums::{Family, Needs};
 use crate::task::{ModelTask, Quantity, TASKS, Target, Task, ValueRange};
 
 /// The images of a run, and its settings.
@@ -108,22 +108,21 @@ pub struct Summary {
 }
 
 impl OutputOptions {
-    /// Returns the sums over samples that the measures and maps need.
-    pub fn needs(&self) -> Needs {
-        // The task is not known before the model runs.
-        let overviews = TASKS.iter().map(|task| task.overview);
+    /// Returns the sums over samples that the measures and maps need. `family` is what the heads of the
+    /// model state before it runs: scores of classes may turn out to be those of labels.
+    pub fn needs(&self, family: Family) -> Needs {
+        let has_values = |family| family == Family::Values;
+        let is_possible =
+            |task: &&'static Task| has_values(task.family) == has_values(family);
+        let tasks = TASKS.iter().filter(is_possible);
+        let overviews = tasks.clone().map(|task| task.overview);
         let overviews = overviews.filter(|_| self.shows_overview());
         let of_policy = self.policy.iter().flat_map(Policy::measures);
-        self.measures_of_any_task()
+        tasks
+            .flat_map(|task| self.shown_measures(task))
             .chain(overviews)
             .chain(of_policy)
             .fold(Needs::default(), |needs, measure| needs.union(measure.needs))
-    }
-
-    /// Returns the measures of the table, and those of which maps are written for any task. Measures
-    /// may be repeated.
-    pub fn measures_of_any_task(&self) -> impl Iterator<Item = &'static Measure> {
-        TASKS.iter().flat_map(|task| self.shown_measures(task))
     }
 
     /// Returns the measures of the table, and those of which maps are written. Measures may be
@@ -310,9 +309,15 @@ mod tests {
         assert_eq!(kinds(Some(vec![&MUTUAL_INFORMATION])), ["mutual_information"]);
         assert_eq!(kinds(Some(Vec::new())), [""; 0]);
         assert!(options(None).map_measures(&CLASSIFICATION).is_empty());
-        let without_maps = options(Some(Vec::new()));
-        assert!(
-            without_maps.measures_of_any_task().all(|m| m.name == "predictive_entropy")
-        );
+    }
+
+    #[test]
+    fn maps_of_values_do_not_add_to_the_sums_of_classes() {
+        let needs = options(None).needs(Family::Classes);
+        assert_eq!(needs, Needs { within: true, ..Needs::MEAN });
+        let nothing = options(Some(Vec::new()));
+        assert_eq!(nothing.needs(Family::Classes), Needs::MEAN);
+        let of_values = options(None).needs(Family::Values);
+        assert_eq!(of_values, Needs { moments: true, within: true, ..Needs::MEAN });
     }
 }
