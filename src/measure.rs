@@ -81,7 +81,7 @@ pub struct Measure {
     /// Computes the values of a tile, up to rounding beyond the bounds.
     pub(crate) kernel: fn(&Tile, &mut [f32]),
     /// Adds its nodes to an ONNX graph and returns the tensor that holds it, in double precision
-    /// with an axis of classes of size 1.
+    /// with an axis of channels: of size 1 for classes.
     pub(crate) onnx: fn(&MeasureGraph, &mut NodeBuilder) -> String,
 }
 

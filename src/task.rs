@@ -16,6 +16,7 @@ mod tests;
 
 use std::fmt;
 
+use crate::error::{Error, Result};
 use crate::head::Role;
 use crate::measure::{Measure, image_level};
 use crate::sums::{Family, Statistics};
@@ -57,8 +58,10 @@ pub struct Task {
     pub target: Target,
     /// Measures that the task has.
     pub measures: &'static [Measure],
-    /// Measures whose maps are written by default; empty if the task has no maps.
-    pub default_maps: &'static [Measure],
+    /// Measures whose maps are written, and that become outputs of a converted model, by default.
+    pub main_measures: &'static [Measure],
+    /// Name of the mean over samples as an output of a converted model.
+    pub mean_output: &'static str,
     /// Measure of overlays and thumbnails.
     pub overview: &'static Measure,
     /// Columns that describe the prediction in the table of images, in order.
@@ -330,6 +333,30 @@ impl Task {
     /// Returns the measure of a name.
     pub fn measure(&self, name: &str) -> Option<&'static Measure> {
         self.measures.iter().find(|measure| measure.name == name)
+    }
+
+    /// Returns this task's measures with the names of other tasks' measures. A measure that is in no
+    /// table is returned as it is.
+    ///
+    /// # Errors
+    /// Fails if the task does not have one of them; `setting` is where they were chosen.
+    pub(crate) fn own_measures<'m>(
+        &self,
+        setting: &str,
+        measures: impl IntoIterator<Item = &'m &'static Measure>,
+    ) -> Result<Vec<&'static Measure>> {
+        let of_task = |measure: &&'static Measure| {
+            if Self::measure_of_any(measure.name).is_none() {
+                return Ok(*measure);
+            }
+            self.measure(measure.name).ok_or_else(|| {
+                let names: Vec<&str> = self.measures.iter().map(|m| m.name).collect();
+                let message = format!("`task = {self}` has no {}", measure.name);
+                Error::setting(setting, message)
+                    .with_hint(format!("its measures are {}", names.join(", ")))
+            })
+        };
+        measures.into_iter().map(of_task).collect()
     }
 
     /// Returns the measure of a name in any task; where several have it, the first one's.

@@ -387,7 +387,7 @@ fn every_file_that_can_be_read_is_inspected() {
 }
 
 #[test]
-fn a_configuration_of_several_labels_is_refused() {
+fn problem_type_of_a_configuration_chooses_the_task() {
     let folder = scene();
     let place = folder.path().join("model");
     fs::create_dir(&place).unwrap();
@@ -404,37 +404,36 @@ fn a_configuration_of_several_labels_is_refused() {
         );
         fs::write(place.join("config.json"), text).unwrap();
     };
+    let task_of = |more: &[&str]| {
+        succeed(folder.path(), &[&predict[..], more].concat());
+        let record = fs::read(folder.path().join("out/run.json")).unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        record["task"].as_str().unwrap().to_owned()
+    };
     let three = r#"{"0": "a", "1": "b", "2": "c"}"#;
     for problem in ["null", "\"single_label_classification\""] {
         write(problem, three);
-        succeed(folder.path(), &predict);
+        assert_eq!(task_of(&[]), "segmentation");
     }
     write("\"regression\"", three);
-    let message = fail(folder.path(), &predict);
-    assert!(message.contains("problem_type: regression"), "{message}");
+    assert_eq!(task_of(&[]), "regression");
     write("\"multi_label_classification\"", three);
     for more in [&[][..], &["--preset", "unit"], &["--config", "model/config.json"]] {
-        let message = fail(folder.path(), &[&predict[..], more].concat());
-        assert!(message.contains("several classes can hold at once"), "{message}");
-        assert!(message.contains("\"single_label_classification\""), "{message}");
+        assert_eq!(task_of(more), "multilabel");
     }
-    let elsewhere = place.join("model.onnx");
-    let moved = folder.path().join("model.onnx");
-    fs::copy(elsewhere, moved).unwrap();
-    let arguments = ["predict", "model.onnx", "images", "-o", "out", "--config"];
-    let message = fail(
-        folder.path(),
-        &[&arguments[..], &["model/preprocessor_config.json"]].concat(),
-    );
-    assert!(message.contains("several classes can hold at once"), "{message}");
+    // An option wins.
+    assert_eq!(task_of(&["--task", "segmentation"]), "segmentation");
     let convert = ["convert", "model", "-o", "converted.onnx", "--samples", "31"];
-    let message = fail(folder.path(), &convert);
-    assert!(message.contains("several classes can hold at once"), "{message}");
-    let shown = succeed(folder.path(), &["inspect", "model"]);
-    assert!(shown.contains("several classes can hold at once"), "{shown}");
+    let message = printed(&run(folder.path(), &convert));
+    assert!(message.contains("outputs probability, predictive_entropy"), "{message}");
+    // The configuration beside the one of the image processor counts too.
+    fs::copy(place.join("model.onnx"), folder.path().join("model.onnx")).unwrap();
+    let elsewhere = ["predict", "model.onnx", "images", "-o", "out", "--overwrite"];
+    let config = ["--config", "model/preprocessor_config.json"];
+    let message = succeed(folder.path(), &[&elsewhere[..], &config, &["-v"]].concat());
+    assert!(message.contains("config.json: problem_type"), "{message}");
     // One label is a question with two answers.
     fs::copy(model("image-logit"), place.join("model.onnx")).unwrap();
     write("\"multi_label_classification\"", r#"{"0": "a"}"#);
-    let message = printed(&run(folder.path(), &predict));
-    assert!(!message.contains("several classes"), "{message}");
+    assert_eq!(task_of(&[]), "classification");
 }

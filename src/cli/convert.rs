@@ -11,9 +11,8 @@ use crate::convert::{
     self, ConversionSummary, ConvertOptions, EmbeddedSamplingOptions, MaskSource,
 };
 use crate::error::{Error, Result};
-use crate::graph::Plan;
-use crate::input::preprocessing::check_problem_type;
-use crate::measure::{MEASURES, Measure};
+use crate::graph::{Plan, ScoresOption};
+use crate::measure::Measure;
 use crate::onnx::{Model, find_model};
 use crate::random::Draws;
 use crate::runtime::Runtime;
@@ -49,12 +48,18 @@ pub(super) struct ConvertArguments {
     /// File to write.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Write a model that draws T samples itself; its outputs are mean probabilities and measures.
+    /// Write a model that draws T samples itself; its outputs are mean probabilities or values, and
+    /// measures.
     #[arg(long, value_name = "T", value_parser = names::from_1_to::<65_535, u32>)]
     samples: Option<u32>,
-    /// Measures that become outputs.
-    #[arg(long, value_name = "LIST", requires = "samples", default_value = "predictive_entropy,mutual_information", value_parser = names::measures)]
-    measures: List<&'static Measure>,
+    /// Measures that become outputs [default: predictive_entropy and mutual_information of classes and
+    /// labels; total_std, aleatoric_std and epistemic_std of values].
+    #[arg(long, value_name = "LIST", requires = "samples", value_parser = names::measures)]
+    measures: Option<List<&'static Measure>>,
+    /// Precision of the observations of a regression: 1 / variance, in the network's unit; it adds to
+    /// the aleatoric variance.
+    #[arg(long, value_name = "TAU", requires = "samples", value_parser = names::positive, hide_short_help = true)]
+    model_precision: Option<f64>,
     /// Seed of these samples.
     #[arg(
         long,
@@ -121,7 +126,8 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
             model.unknown_bytes()
         ));
     }
-    let heads = arguments.given.head_options(&file, &model);
+    let settings = arguments.given.output_settings(&file, &model);
+    let heads = arguments.given.heads.options(ScoresOption::Auto, &settings);
     let sites = arguments.given.sites.options();
     let plan = Plan::with_sites(model, &heads, &sites)?;
     super::predict::warn(&plan);
@@ -141,8 +147,17 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
         ..defaults
     };
     if let Some(samples) = arguments.samples {
-        check_problem_type(&file)?;
-        return embed_sampling(arguments, plan, &runtime, options, samples);
+        let sampling = EmbeddedSamplingOptions {
+            conversion: options,
+            samples,
+            seed: arguments.seed.cast_unsigned(),
+            measures: arguments.measures.as_ref().map(|list| list.0.clone()),
+            task: settings.task,
+            target: settings.target.conversion(arguments.model_precision),
+            samples_per_run: None,
+            memory: arguments.memory,
+        };
+        return embed_sampling(arguments, plan, &runtime, &sampling);
     }
     let made = convert::convert(plan, &runtime, &options, &arguments.output)?;
     report(arguments, &made);
@@ -154,22 +169,11 @@ fn embed_sampling(
     arguments: &ConvertArguments,
     plan: Plan,
     runtime: &Runtime,
-    conversion: ConvertOptions,
-    samples: u32,
+    options: &EmbeddedSamplingOptions,
 ) -> Result<End> {
-    let options = EmbeddedSamplingOptions {
-        conversion,
-        samples,
-        seed: arguments.seed.cast_unsigned(),
-        measures: match &arguments.measures.0[..] {
-            [] => MEASURES.iter().collect(),
-            chosen => chosen.to_vec(),
-        },
-        samples_per_run: None,
-        memory: arguments.memory,
-    };
     let output = &arguments.output;
-    let made = convert::export_with_embedded_sampling(plan, runtime, &options, output)?;
+    let samples = options.samples;
+    let made = convert::export_with_embedded_sampling(plan, runtime, options, output)?;
     if arguments.verbose || arguments.verify {
         terminal::note(&format!(
             "for a noise image, the outputs differ from predict by at most {:.1e}; {} votes differ at ties",

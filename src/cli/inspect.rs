@@ -12,7 +12,6 @@ use super::{End, terminal};
 use crate::cost::{Costs, costs};
 use crate::error::Result;
 use crate::graph::{self, Inspection};
-use crate::input::preprocessing::check_problem_type;
 use crate::onnx::{Model, find_model};
 use crate::runtime::Runtime;
 use crate::sampling::model_input;
@@ -67,10 +66,7 @@ pub(super) fn run(arguments: &InspectArguments) -> Result<End> {
     let options = arguments.given.sites.options();
     let heads = arguments.given.head_options(&file, &model);
     let mut found = graph::inspect(&model, &heads, &options)?;
-    let usable = found.plan.as_ref().map_or(Ok(()), |plan| {
-        model_input(plan)?;
-        check_problem_type(&file)
-    });
+    let usable = found.plan.as_ref().map_or(Ok(()), |plan| model_input(plan).map(|_| ()));
     if let Err(error) = usable {
         found.plan = Err(error);
     }

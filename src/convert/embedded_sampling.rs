@@ -1,6 +1,7 @@
-//! Models with embedded sampling: an image in, mean probabilities and measures out.
+//! Models with embedded sampling: an image in, mean probabilities or values and measures out.
 
 mod assemble;
+mod pass_tensors;
 
 use std::path::Path;
 
@@ -9,11 +10,11 @@ use super::{ConvertOptions, MaskSource, checked_size, write};
 use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::input::{Geometry, NetworkInput};
-use crate::measure::Measure;
+use crate::measure::{Measure, Unit};
 use crate::runtime::{Runtime, Session, SessionOptions, Value};
 use crate::sampling::{Masks, Sampler, SamplingOptions, Shortcut};
-use crate::sums::Needs;
-use crate::task::Target;
+use crate::sums::{Family, Needs, Statistics, TargetUnit};
+use crate::task::Task;
 
 /// Options of a model with embedded sampling.
 #[derive(Debug, Clone)]
@@ -24,29 +25,49 @@ pub struct EmbeddedSamplingOptions {
     pub samples: u32,
     /// Seed of the masks.
     pub seed: u64,
-    /// Measures that become outputs.
-    pub measures: Vec<&'static Measure>,
+    /// Measures that become outputs. Empty: all; default: [`Task::main_measures`](crate::task::Task).
+    pub measures: Option<Vec<&'static Measure>>,
+    /// The task, if it is known; otherwise the model decides.
+    pub task: Option<&'static Task>,
+    /// Unit of the targets of a regression.
+    pub target: TargetUnit,
     /// Largest number of samples per run. Default: as many as fit `memory`.
     pub samples_per_run: Option<usize>,
     /// Estimated memory in bytes that the samples of one run may take.
     pub memory: usize,
 }
 
+impl Default for EmbeddedSamplingOptions {
+    fn default() -> Self {
+        let sampling = SamplingOptions::default();
+        Self {
+            conversion: ConvertOptions::default(),
+            samples: sampling.samples,
+            seed: sampling.seed,
+            measures: None,
+            task: None,
+            target: TargetUnit::default(),
+            samples_per_run: None,
+            memory: sampling.memory,
+        }
+    }
+}
+
 /// Summary of a model with embedded sampling.
 #[derive(Debug, Clone)]
 pub struct EmbeddedSampling {
-    /// Names of the outputs: mean probabilities, then the measures.
+    /// Names of the outputs: mean probabilities or values, then the measures.
     pub outputs: Vec<String>,
     /// Number of samples that run together; the others follow in a loop.
     pub samples_per_run: usize,
     /// Largest difference between an output and the sampler's result for noise, without that of
-    /// measures of votes.
+    /// measures of votes. Values and their standard deviations are compared with the largest value.
     pub difference: f32,
     /// Number of items whose votes differ, because classes tie in a sample.
     pub ties: usize,
 }
 
-/// Differences up to this are rounding.
+/// Differences up to this are rounding; of values, relative to the largest.
 const TOLERANCE: f32 = 1e-5;
 
 /// Builds the model, compares it with the sampler and writes it. An incomplete file is never left.
@@ -77,20 +98,24 @@ pub fn export_with_embedded_sampling(
         threads: conversion.threads,
         disabled: Shortcut::ALL.to_vec(),
         needs: Needs::ALL,
+        task: options.task,
+        target: options.target,
         ..SamplingOptions::default()
     };
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let task = sampler.scores().task();
-    if task.target != Target::Class {
-        let message = format!("`task = {task}` cannot be sampled inside of a model");
-        return Err(Error::setting("samples", message)
-            .with_hint("leave `samples` out, and run the model for each sample"));
-    }
-    let (model, samples_per_run) = assemble::assemble(sampler.model(), options)?;
+    let mut measures = match &options.measures {
+        None => task.main_measures.iter().collect(),
+        Some(chosen) if chosen.is_empty() => task.measures.iter().collect(),
+        Some(chosen) => task.own_measures("measures", chosen)?,
+    };
+    measures.retain(|measure| measure.name != task.mean_output);
+    let (model, samples_per_run) =
+        assemble::assemble(sampler.model(), options, &measures)?;
     let source = sampler.plan().model();
     let pending = write::PendingFile::write(source, model, target, conversion.overwrite)?;
     let (difference, ties) =
-        compare(&mut sampler, runtime, pending.path(), size, &options.measures)?;
+        compare(&mut sampler, runtime, pending.path(), size, &measures)?;
     // Models in half precision or integers have the tolerance of a conversion.
     let coarse = Some(tolerance(sampler.plan().model())).filter(|most| *most > 1e-3);
     if difference > coarse.unwrap_or(TOLERANCE) {
@@ -100,8 +125,8 @@ pub fn export_with_embedded_sampling(
         ));
     }
     pending.finish(target)?;
-    let mut outputs = vec!["probabilities".to_owned()];
-    outputs.extend(options.measures.iter().map(|measure| measure.name.to_owned()));
+    let mut outputs = vec![task.mean_output.to_owned()];
+    outputs.extend(measures.iter().map(|measure| measure.name.to_owned()));
     Ok(EmbeddedSampling { outputs, samples_per_run, difference, ties })
 }
 
@@ -112,7 +137,7 @@ fn compare(
     runtime: &Runtime,
     file: &Path,
     (height, width): (usize, usize),
-    measures: &[&Measure],
+    measures: &[&'static Measure],
 ) -> Result<(f32, usize)> {
     let image = sampler.model().noise(3, (height, width))?;
     let input = NetworkInput {
@@ -131,20 +156,41 @@ fn compare(
     let mut session = Session::open(runtime, "uncertainty model", &bytes, &options)?;
     let name = sampler.plan().image().name.clone();
     let outputs = session.run(&[(name.as_str(), &image)])?;
-    let mut difference = largest_difference(&outputs[0], &statistics.mean())?;
+    let mean = statistics.mean();
+    let mut difference = largest_difference(&outputs[0], &mean)?;
+    // Rounding is relative to the values, and so are their standard deviations.
+    let largest = mean.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    let of_values = statistics.family() == Family::Values && largest > 0.0;
+    let largest = if of_values { largest } else { 1.0 };
+    difference /= largest;
     let mut ties = 0;
     for (measure, output) in measures.iter().zip(&outputs[1..]) {
-        let expected = measure.map(&statistics);
+        let expected = expected(measure, &statistics);
         if measure.needs.votes {
             let found = output.to_f32()?;
             let vote = 1.0 / statistics.n_samples() as f32;
-            let off = found.iter().zip(&expected.values);
+            let off = found.iter().zip(&expected);
             ties += off.filter(|(a, b)| (*a - *b).abs() > 0.5 * vote).count();
         } else {
-            difference = difference.max(largest_difference(output, &expected.values)?);
+            let scale = match measure.unit {
+                Unit::SquaredTarget => largest * largest,
+                Unit::Target | Unit::Nat | Unit::One => largest,
+            };
+            let of_measure = largest_difference(output, &expected)? / scale;
+            difference = difference.max(of_measure);
         }
     }
     Ok((difference, ties))
+}
+
+/// Returns the values of a measure in the order of its output: of the classes, or of each label or
+/// target.
+fn expected(measure: &'static Measure, statistics: &Statistics) -> Vec<f32> {
+    if statistics.family() == Family::Classes {
+        return measure.map(statistics).values;
+    }
+    let channels = 0..statistics.n_classes();
+    channels.flat_map(|c| measure.map_of_channel(statistics, c).values).collect()
 }
 
 /// Returns the folder of external data, if the model has any.

@@ -121,6 +121,8 @@ pub struct OutputSettings {
     pub task: Option<&'static Task>,
     /// Outputs with their roles.
     pub heads: Vec<HeadChoice>,
+    /// The targets of a regression.
+    pub target: TargetSettings,
 }
 
 impl OutputSettings {
@@ -133,6 +135,7 @@ impl OutputSettings {
         Ok(Self {
             task: configs.task().map(|task| task.value),
             heads: configs.heads().map(|heads| heads.value).unwrap_or_default(),
+            target: resolve_target(&configs).0,
         })
     }
 
@@ -142,11 +145,6 @@ impl OutputSettings {
     }
 }
 
-/// Fails if a configuration file beside a model states that its outputs are not scores of classes
-/// of which exactly one holds.
-///
-/// # Errors
-///
 /// Returns the settings about the outputs of the model.
 fn output_settings(configs: &ConfigStack) -> Vec<Setting> {
     let mut settings = Vec::new();
@@ -193,14 +191,6 @@ fn resolve_target(configs: &ConfigStack) -> (TargetSettings, Option<SettingLocat
     let Some(names) = names else { return (target, of_target) };
     target.names = names.value;
     (target, Some(names.location))
-}
-
-/// Fails for `problem_type` of Hugging Face that means several classes at once, or numbers.
-///
-/// # Errors
-/// Fails if a configuration beside the model states such a type.
-pub fn check_problem_type(model: &Path) -> Result<()> {
-    sources::check_problem_type(model)
 }
 
 impl Preprocessing {

@@ -99,12 +99,12 @@ fn predictive_entropy_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String
 }
 
 fn expected_entropy_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
-    graph.expected_entropy(b)
+    graph.within(b)
 }
 
 fn mutual_information_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let total = b.entropy(graph.mean(), 1);
-    let expected = graph.expected_entropy(b);
+    let expected = graph.within(b);
     let difference = b.op("Sub", &[&total, &expected]);
     let zero = zero(b);
     b.op("Max", &[&difference, &zero])

@@ -52,7 +52,7 @@ pub const LABEL_EXPECTED_ENTROPY: Measure = Measure {
     summary: "mean over samples of the entropy of the label's probability",
     needs: Needs { within: true, ..Needs::MEAN },
     kernel: |tile, out| out.copy_from_slice(tile.within()),
-    onnx: |graph, b| graph.expected_entropy(b),
+    onnx: |graph, b| graph.within(b),
     ..LABEL_PREDICTIVE_ENTROPY
 };
 
@@ -118,6 +118,6 @@ fn predictive_entropy_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String
 
 fn mutual_information_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     let total = predictive_entropy_nodes(graph, b);
-    let expected = graph.expected_entropy(b);
+    let expected = graph.within(b);
     b.op("Sub", &[&total, &expected])
 }

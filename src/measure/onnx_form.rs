@@ -4,41 +4,54 @@
 use super::Measure;
 use crate::onnx::ElementType::{F32, F64};
 use crate::onnx::build::NodeBuilder;
-use crate::sums::Needs;
+use crate::sums::{Family, Needs};
 
-/// Names of the tensors with the sums over samples, `[images, classes or 1, ...]` in double
+/// Names of the tensors of some passes, `[samples, images, channels, ...]`.
+#[derive(Debug, Clone)]
+pub(crate) struct PassTensors {
+    /// What the channels are.
+    pub(crate) family: Family,
+    /// Number of channels: at least two for classes.
+    pub(crate) n_channels: usize,
+    /// Probabilities in single precision, or values.
+    pub(crate) values: String,
+    /// Variances of values in double precision; empty for probabilities.
+    pub(crate) variances: String,
+}
+
+/// Names of the tensors with the sums over samples, `[images, channels or 1, ...]` in double
 /// precision.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SumTensors {
-    probability: String,
-    /// Squares of the probabilities, if [`Needs::moments`]; else empty.
+    /// Probabilities or values.
+    value: String,
+    /// Their squares, if [`Needs::moments`]; else empty.
     square: String,
-    /// Entropies, if [`Needs::within`]; else empty.
-    entropy: String,
+    /// Entropies or variances within each sample, if [`Needs::within`]; else empty.
+    within: String,
     /// Votes, if [`Needs::votes`]; else empty.
     votes: String,
 }
 
 impl SumTensors {
-    /// Adds the sums over the first axis of probabilities `[samples, images, classes, ...]`.
-    pub(crate) fn build(
-        b: &mut NodeBuilder,
-        p: &str,
-        needs: Needs,
-        n_classes: usize,
-    ) -> Self {
-        let wide = b.cast(p, F64);
-        let mut sums = Self { probability: over_samples(b, &wide), ..Self::default() };
+    /// Adds the sums over the samples of passes.
+    pub(crate) fn build(b: &mut NodeBuilder, passes: &PassTensors, needs: Needs) -> Self {
+        let wide = b.cast(&passes.values, F64);
+        let mut sums = Self { value: over_samples(b, &wide), ..Self::default() };
         if needs.moments {
             let squares = b.op("Mul", &[&wide, &wide]);
             sums.square = over_samples(b, &squares);
         }
         if needs.within {
-            let entropy = b.entropy(&wide, 2);
-            sums.entropy = over_samples(b, &entropy);
+            let within = match passes.family {
+                Family::Classes => b.entropy(&wide, 2),
+                Family::Labels => b.binary_entropy(&wide),
+                Family::Values => passes.variances.clone(),
+            };
+            sums.within = over_samples(b, &within);
         }
         if needs.votes {
-            let votes = b.one_hot_of_largest(p, 2, n_classes);
+            let votes = b.one_hot_of_largest(&passes.values, 2, passes.n_channels);
             sums.votes = over_samples(b, &votes);
         }
         sums
@@ -46,7 +59,7 @@ impl SumTensors {
 
     /// The names of the tensors that exist.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        [&self.probability, &self.square, &self.entropy, &self.votes]
+        [&self.value, &self.square, &self.within, &self.votes]
             .into_iter()
             .map(String::as_str)
             .filter(|name| !name.is_empty())
@@ -59,9 +72,9 @@ impl SumTensors {
             name => new_name(name),
         };
         Self {
-            probability: map(&self.probability),
+            value: map(&self.value),
             square: map(&self.square),
-            entropy: map(&self.entropy),
+            within: map(&self.within),
             votes: map(&self.votes),
         }
     }
@@ -79,8 +92,23 @@ pub(crate) struct MeasureGraph {
     n_classes: usize,
     /// The number of samples.
     samples: String,
-    /// The mean probabilities.
+    /// The mean probabilities or values.
     mean: String,
+}
+
+/// The outputs of a model that samples by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutputSpec<'a> {
+    /// What the channels are.
+    pub(crate) family: Family,
+    /// Number of channels: at least two for classes.
+    pub(crate) n_channels: usize,
+    /// Number of samples.
+    pub(crate) samples: u32,
+    /// Name of the first output: the mean probabilities or values.
+    pub(crate) mean: &'a str,
+    /// Measures that become outputs.
+    pub(crate) measures: &'a [&'static Measure],
 }
 
 /// An output of a model that samples by itself.
@@ -88,56 +116,58 @@ pub(crate) struct MeasureGraph {
 pub(crate) struct MeasureOutput {
     /// Name of the tensor.
     pub(crate) name: String,
-    /// Has an axis of classes.
-    pub(crate) has_classes: bool,
+    /// Has an axis of channels.
+    pub(crate) has_channels: bool,
 }
 
 impl MeasureGraph {
-    /// Adds the outputs: the mean probabilities, then the measures.
+    /// Adds the outputs: the mean probabilities or values, then the measures. Measures of classes
+    /// have no axis of channels; those of labels and values have the one of the means.
     pub(crate) fn outputs(
         b: &mut NodeBuilder,
         sums: SumTensors,
-        samples: u32,
-        n_classes: usize,
-        measures: &[&Measure],
+        spec: &OutputSpec,
     ) -> Vec<MeasureOutput> {
         "measures".clone_into(&mut b.scope);
-        let samples = b.double(f64::from(samples));
-        let mean = b.op("Div", &[&sums.probability, &samples]);
-        let graph = Self { sums, n_classes, samples, mean };
-        let name = b.names.unique("probabilities");
+        let samples = b.double(f64::from(spec.samples));
+        let mean = b.op("Div", &[&sums.value, &samples]);
+        let graph = Self { sums, n_classes: spec.n_channels, samples, mean };
+        let name = b.names.unique(spec.mean);
         let single = b.cast(&graph.mean, F32);
         b.named("Identity", &[&single], &name, &name);
-        let mut outputs = vec![MeasureOutput { name, has_classes: true }];
-        for measure in measures {
+        let mut outputs = vec![MeasureOutput { name, has_channels: true }];
+        let has_channels = spec.family != Family::Classes;
+        for measure in spec.measures {
             // First of all, so that the numbers of constants do not depend on the measures.
             zero(b);
             let value = (measure.onnx)(&graph, b);
-            let value = b.cast(&value, F32);
-            let value = b.squeeze(&value, 1);
+            let mut value = b.cast(&value, F32);
+            if !has_channels {
+                value = b.squeeze(&value, 1);
+            }
             let name = b.names.unique(measure.name);
             b.named("Identity", &[&value], &name, &name);
-            outputs.push(MeasureOutput { name, has_classes: false });
+            outputs.push(MeasureOutput { name, has_channels });
         }
         outputs
     }
 
-    /// The mean probabilities.
+    /// The mean probabilities or values.
     pub(super) fn mean(&self) -> &str {
         &self.mean
     }
 
-    /// Adds the mean entropy of the samples.
-    pub(super) fn expected_entropy(&self, b: &mut NodeBuilder) -> String {
-        b.op("Div", &[&self.sums.entropy, &self.samples])
+    /// Adds the mean over samples of the entropy, or variance, within each.
+    pub(super) fn within(&self, b: &mut NodeBuilder) -> String {
+        b.op("Div", &[&self.sums.within, &self.samples])
     }
 
-    /// Adds the mean of the squared probabilities.
+    /// Adds the mean of the squared probabilities or values.
     pub(super) fn mean_square(&self, b: &mut NodeBuilder) -> String {
         b.op("Div", &[&self.sums.square, &self.samples])
     }
 
-    /// Adds the variances of the probabilities over samples.
+    /// Adds the variances of the probabilities or values over samples.
     pub(super) fn variances(&self, b: &mut NodeBuilder) -> String {
         let squares = self.mean_square(b);
         let of_mean = b.op("Mul", &[&self.mean, &self.mean]);

@@ -173,7 +173,7 @@ fn epistemic_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String
 }
 
 fn aleatoric_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
-    graph.expected_entropy(b)
+    graph.within(b)
 }
 
 fn total_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::input::{ImageFile, Remark};
 use crate::measure::Measure;
 use crate::output::folder::{SET_SIZE, map_path};
@@ -36,7 +36,7 @@ pub struct OutputOptions {
     /// Measures of the table of images; `None` for all of the task.
     pub measures: Option<Vec<&'static Measure>>,
     /// Measures of which maps are written; `None` for those of the task
-    /// ([`Task::default_maps`]).
+    /// ([`Task::main_measures`]).
     pub maps: Option<Vec<&'static Measure>>,
     /// Whether class maps are written.
     pub prediction: bool,
@@ -145,7 +145,8 @@ impl OutputOptions {
     /// Returns the measures of which maps are written if the task has maps.
     pub fn map_measures(&self, task: &'static Task) -> Vec<&'static Measure> {
         match &self.maps {
-            None => task.default_maps.iter().collect(),
+            None if task.has_maps() => task.main_measures.iter().collect(),
+            None => Vec::new(),
             Some(maps) => of_task(task, maps),
         }
     }
@@ -154,16 +155,7 @@ impl OutputOptions {
     pub(super) fn check_measures(&self, task: &'static Task) -> Result<()> {
         let lists = [("measures", &self.measures), ("maps", &self.maps)];
         for (setting, measures) in lists {
-            let unknown = measures
-                .iter()
-                .flatten()
-                .find(|measure| task.measure(measure.name).is_none());
-            if let Some(measure) = unknown {
-                let names: Vec<&str> = task.measures.iter().map(|m| m.name).collect();
-                let message = format!("`task = {task}` has no {}", measure.name);
-                return Err(Error::setting(setting, message)
-                    .with_hint(format!("its measures are {}", names.join(", "))));
-            }
+            task.own_measures(setting, measures.iter().flatten())?;
         }
         Ok(())
     }
@@ -304,7 +296,7 @@ mod tests {
                 options(maps).files(&ModelTask::of_classes(&SEGMENTATION), "a.png");
             files.into_iter().map(|(kind, _)| kind).skip(1).collect::<Vec<_>>()
         };
-        let of_task = SEGMENTATION.default_maps.iter().map(|m| m.name.to_owned());
+        let of_task = SEGMENTATION.main_measures.iter().map(|m| m.name.to_owned());
         assert_eq!(kinds(None), of_task.collect::<Vec<_>>());
         assert_eq!(kinds(Some(vec![&MUTUAL_INFORMATION])), ["mutual_information"]);
         assert_eq!(kinds(Some(Vec::new())), [""; 0]);

@@ -21,22 +21,24 @@ pub struct ScoreLayout {
     task: &'static Task,
     kind: ScoreKind,
     /// The scores or values.
-    scores: Channels,
+    scores: HeadChannels,
     /// The variances of values.
-    spread: Option<(Channels, SpreadForm)>,
+    spread: Option<(HeadChannels, SpreadForm)>,
     /// The unit of each target of a regression; empty for other tasks.
     units: Vec<TargetUnit>,
 }
 
-/// Channels of a head.
+/// Channels of a head that are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Channels {
+pub(crate) struct HeadChannels {
     /// Number of the head.
-    head: usize,
-    first: usize,
-    count: usize,
+    pub(crate) head: usize,
+    /// The first channel.
+    pub(crate) first: usize,
+    /// Number of channels that are read.
+    pub(crate) count: usize,
     /// Number of channels of the head.
-    of: usize,
+    pub(crate) of: usize,
 }
 
 /// The output of a run for one head.
@@ -110,7 +112,7 @@ impl ScoreLayout {
         let Some(task) = chosen.filter(|_| !has_channels_last) else {
             return Err(refuse_shape(plan, &shape, task));
         };
-        let scores = Channels::of(plan, reading, &shape)?;
+        let scores = HeadChannels::of(plan, reading, &shape)?;
         if task.family == Family::Classes {
             check_channels(plan, scores.count)?;
         }
@@ -125,7 +127,7 @@ impl ScoreLayout {
         });
         let spread = spread.map(|(reading, form)| {
             let of_spread = run.heads[reading.head].shape();
-            let channels = Channels::of(plan, reading, &of_spread)?;
+            let channels = HeadChannels::of(plan, reading, &of_spread)?;
             check_sizes(plan, (&scores, &shape), (&channels, &of_spread))?;
             Ok((channels, form))
         });
@@ -154,6 +156,21 @@ impl ScoreLayout {
     /// Returns the kind of the scores: logits or probabilities of classes or labels, or values.
     pub fn kind(&self) -> ScoreKind {
         self.kind
+    }
+
+    /// Returns the channels of the scores or values.
+    pub(crate) fn score_channels(&self) -> &HeadChannels {
+        &self.scores
+    }
+
+    /// Returns the channels of the variances of values, and the form in which they are given.
+    pub(crate) fn spread_channels(&self) -> Option<(&HeadChannels, SpreadForm)> {
+        self.spread.as_ref().map(|(channels, form)| (channels, *form))
+    }
+
+    /// Returns the unit of each target of a regression; nothing for other tasks.
+    pub(crate) fn units(&self) -> &[TargetUnit] {
+        &self.units
     }
 
     /// Returns whether the model predicts the variances of its values.
@@ -193,7 +210,7 @@ impl ScoreLayout {
     /// Returns the values of channels in a row of a run, and their height and width.
     fn slice<'a>(
         &self,
-        channels: &Channels,
+        channels: &HeadChannels,
         heads: &'a [HeadOutput<'_>],
         row: usize,
     ) -> Result<(&'a [f32], usize, usize)> {
@@ -223,7 +240,7 @@ fn changed(shape: &[usize]) -> Error {
         )
 }
 
-impl Channels {
+impl HeadChannels {
     /// Returns the channels that a reading selects of a head of this shape.
     fn of(plan: &Plan, reading: &Reading, shape: &[usize]) -> Result<Self> {
         let of = shape.get(1).copied().unwrap_or(0);
@@ -245,13 +262,13 @@ impl Channels {
 /// Fails if the variances are not as many as the values, or have another size.
 fn check_sizes(
     plan: &Plan,
-    (scores, shape): (&Channels, &[usize]),
-    (spread, of_spread): (&Channels, &[usize]),
+    (scores, shape): (&HeadChannels, &[usize]),
+    (spread, of_spread): (&HeadChannels, &[usize]),
 ) -> Result<()> {
     if scores.count == spread.count && shape.get(2..) == of_spread.get(2..) {
         return Ok(());
     }
-    let describe = |channels: &Channels, shape: &[usize]| {
+    let describe = |channels: &HeadChannels, shape: &[usize]| {
         let head = plan.heads().iter().nth(channels.head);
         let name = head.map_or("", |head| head.output.as_str());
         let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();

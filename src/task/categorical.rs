@@ -19,7 +19,8 @@ pub const CLASSIFICATION: Task = Task {
     item: Item::Image,
     target: Target::Class,
     measures: MEASURES,
-    default_maps: &[],
+    main_measures: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
+    mean_output: "probabilities",
     overview: &PREDICTIVE_ENTROPY,
     prediction_columns: &[
         PredictionColumn {
@@ -66,7 +67,8 @@ pub const SEGMENTATION: Task = Task {
     item: Item::Pixel,
     target: Target::Class,
     measures: MEASURES,
-    default_maps: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
+    main_measures: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
+    mean_output: "probabilities",
     overview: &PREDICTIVE_ENTROPY,
     prediction_columns: &[DETERMINISTIC_PROBABILITY],
     summaries: &[Summary::MEAN, Summary::PATCH_MAX, Summary::QUANTILE_95],

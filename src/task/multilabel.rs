@@ -21,7 +21,12 @@ pub const IMAGE_LABELS: Task = Task {
     item: Item::Image,
     target: Target::Labels,
     measures: LABEL_MEASURES,
-    default_maps: &[],
+    main_measures: &[
+        LABEL_PROBABILITY,
+        LABEL_PREDICTIVE_ENTROPY,
+        LABEL_MUTUAL_INFORMATION,
+    ],
+    mean_output: "probability",
     overview: &LABEL_PREDICTIVE_ENTROPY,
     prediction_columns: &[LABELS, DETERMINISTIC_PROBABILITY],
     summaries: &[Summary::MEAN],
@@ -39,11 +44,6 @@ pub const IMAGE_LABELS: Task = Task {
 pub const PIXEL_LABELS: Task = Task {
     output_axes: "[N,C,H,W]",
     item: Item::Pixel,
-    default_maps: &[
-        LABEL_PROBABILITY,
-        LABEL_PREDICTIVE_ENTROPY,
-        LABEL_MUTUAL_INFORMATION,
-    ],
     prediction_columns: &[DETERMINISTIC_PROBABILITY],
     summaries: &[Summary::MEAN, Summary::PATCH_MAX, Summary::QUANTILE_95],
     accepts: |shape| shape.family == Family::Labels && shape.sizes.len() == 4,

@@ -24,7 +24,8 @@ pub const IMAGE_REGRESSION: Task = Task {
     item: Item::Image,
     target: Target::Value,
     measures: VALUE_MEASURES,
-    default_maps: &[],
+    main_measures: &[VALUE, TOTAL_STD, ALEATORIC_STD, EPISTEMIC_STD],
+    mean_output: "value",
     overview: &TOTAL_STD,
     prediction_columns: &[
         DETERMINISTIC_VALUE,
@@ -54,7 +55,6 @@ pub const IMAGE_REGRESSION: Task = Task {
 pub const PIXEL_REGRESSION: Task = Task {
     output_axes: "[N,K,H,W]",
     item: Item::Pixel,
-    default_maps: &[VALUE, TOTAL_STD, ALEATORIC_STD, EPISTEMIC_STD],
     prediction_columns: &[DETERMINISTIC_VALUE, DETERMINISTIC_STD],
     summaries: &[
         Summary::MEAN,

@@ -35,7 +35,7 @@ fn tasks_are_found_by_their_names() {
         let parsed: &Task = task.name.parse().unwrap();
         assert_eq!(parsed.name, task.name);
         assert_eq!(task.to_string(), task.name);
-        assert_eq!(task.default_maps.is_empty(), !task.has_maps());
+        assert!(!task.main_measures.is_empty());
     }
     let error = "depth".parse::<&'static Task>().unwrap_err();
     let names = "classification, segmentation, multilabel, regression";

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::EmbeddedSamplingOptions;
+use super::pass_tensors::PassBuilder;
 use crate::convert::assemble::{SharedTensors, raise_version, remove_unread};
 use crate::convert::conversion::Conversion;
 use crate::convert::draw_location::draw_locations;
@@ -15,12 +16,13 @@ use crate::convert::guard::{Guard, GuardSource};
 use crate::convert::keys::GraphInputs;
 use crate::error::{Error, Result};
 use crate::graph::{EMBEDDED_SAMPLING, SiteAxis};
-use crate::measure::onnx_form::{MeasureGraph, SumTensors};
+use crate::measure::Measure;
+use crate::measure::onnx_form::{MeasureGraph, OutputSpec, SumTensors};
 use crate::onnx::ElementType::{Bool, F32, F64, I64};
 use crate::onnx::build::{NodeBuilder, UniqueNames, rename_tensors};
 use crate::onnx::{ElementType, captured_names, declared, proto};
 use crate::sampling::{CutLayout, ProbedModel};
-use crate::sums::{Needs, ScoreKind};
+use crate::sums::Needs;
 
 /// Builds the model, and returns it with the number of samples that run together.
 ///
@@ -29,6 +31,7 @@ use crate::sums::{Needs, ScoreKind};
 pub(super) fn assemble(
     probed: &ProbedModel,
     options: &EmbeddedSamplingOptions,
+    measures: &[&'static Measure],
 ) -> Result<(proto::Model, usize)> {
     let plan = probed.plan();
     if plan.model().opset() < FIRST_OPSET {
@@ -59,6 +62,7 @@ pub(super) fn assemble(
         b: NodeBuilder::new(names, plan.model().opset()),
         samples_per_run,
         options,
+        measures,
     };
     let mut model = plan.model().with_graph(proto::Graph::default());
     let mut graph = assembly.graph()?;
@@ -69,21 +73,24 @@ pub(super) fn assemble(
     raise_version(&mut model, &mut graph);
     remove_unread(&mut graph);
     model.graph = Some(graph);
-    put_metadata(&mut model, options, &guard);
+    put_metadata(&mut model, probed, options, measures, &guard);
     Ok((model, samples_per_run))
 }
 
 fn put_metadata(
     model: &mut proto::Model,
+    probed: &ProbedModel,
     options: &EmbeddedSamplingOptions,
+    measures: &[&'static Measure],
     guard: &Guard,
 ) {
-    let names: Vec<&str> = options.measures.iter().map(|measure| measure.name).collect();
+    let names: Vec<&str> = measures.iter().map(|measure| measure.name).collect();
     let entry = serde_json::json!({
         "version": 1,
         "samples": options.samples,
         "seed": options.seed,
         "draws": options.conversion.draws.name(),
+        "task": probed.scores().task().name,
         "measures": names,
         "guard": guard,
     });
@@ -99,6 +106,7 @@ struct Assembly<'a> {
     b: NodeBuilder,
     samples_per_run: usize,
     options: &'a EmbeddedSamplingOptions,
+    measures: &'a [&'static Measure],
 }
 
 impl Assembly<'_> {
@@ -151,13 +159,15 @@ impl Assembly<'_> {
         } else {
             self.repeat(&mut nodes, repeated, &grown, &batch, trips)
         };
-        let outputs = MeasureGraph::outputs(
-            &mut self.b,
-            sums,
-            self.options.samples,
-            self.probed.scores().n_classes(),
-            &self.options.measures,
-        );
+        let scores = self.probed.scores();
+        let spec = OutputSpec {
+            family: scores.task().family,
+            n_channels: scores.n_classes(),
+            samples: self.options.samples,
+            mean: scores.task().mean_output,
+            measures: self.measures,
+        };
+        let outputs = MeasureGraph::outputs(&mut self.b, sums, &spec);
         nodes.append(&mut self.b.take());
         let mut graph =
             proto::Graph { node: nodes, output: Vec::new(), ..source.clone() };
@@ -166,7 +176,7 @@ impl Assembly<'_> {
         graph.output = outputs
             .into_iter()
             .map(|output| {
-                value(&output.name, F32, if output.has_classes { rank } else { rank - 1 })
+                value(&output.name, F32, if output.has_channels { rank } else { rank - 1 })
             })
             .collect();
         graph.initializer.append(&mut self.b.constants);
@@ -254,11 +264,16 @@ impl Assembly<'_> {
         shared.replace(&mut self.b, &self.conversion, &mut nodes);
         all.append(&mut nodes);
         "sums".clone_into(&mut self.b.scope);
-        let probabilities = self.probabilities(batch);
-        let measures = self.options.measures.iter();
+        let mut builder = PassBuilder {
+            probed: self.probed,
+            b: &mut self.b,
+            samples_per_run: self.samples_per_run,
+            batch,
+        };
+        let passes = builder.build();
+        let measures = self.measures.iter();
         let needs = measures.fold(Needs::MEAN, |needs, m| needs.union(m.needs));
-        let n_classes = self.probed.scores().n_classes();
-        let sums = SumTensors::build(&mut self.b, &probabilities, needs, n_classes);
+        let sums = SumTensors::build(&mut self.b, &passes, needs);
         all.append(&mut self.b.take());
         self.b.put(all);
         sums
@@ -277,40 +292,6 @@ impl Assembly<'_> {
         let sizes = b.concat(&[&sizes, batch], 0);
         let samples = b.op("Expand", &[&samples, &sizes]);
         b.reshape(&samples, &[-1])
-    }
-
-    /// Adds the probabilities, `[samples, images, classes, ...]`.
-    fn probabilities(&mut self, batch: &str) -> String {
-        let (spatial_axes, kind) = (self.spatial_axes(), self.probed.scores().kind());
-        let single = self.probed.scores().channels() == 1;
-        let b = &mut self.b;
-        let mut scores = b.cast(&self.conversion.plan.heads().first().tensor, F32);
-        if kind == ScoreKind::Probabilities {
-            // Logarithms are resized, because they are logits.
-            let smallest = b.float(f32::MIN_POSITIVE);
-            if single {
-                let one = b.float(1.0);
-                let other = b.op("Sub", &[&one, &scores]);
-                scores = b.concat(&[&other, &scores], 1);
-            }
-            let above = b.op("Max", &[&scores, &smallest]);
-            scores = b.op("Log", &[&above]);
-        } else if single {
-            let zero = b.float(0.0);
-            let other = b.op("Mul", &[&scores, &zero]);
-            scores = b.concat(&[&other, &scores], 1);
-        }
-        if spatial_axes > 0 {
-            scores = resized(b, &scores, &self.conversion.plan.image().name, self.probed);
-        }
-        let probabilities = b.softmax(&scores);
-        let sizes = b.op("Shape", &[&probabilities]);
-        let axes: Vec<i64> = (1..spatial_axes as i64 + 2).collect();
-        let axes = b.ints(&axes);
-        let rest = b.gather(&sizes, &axes, 0);
-        let n = b.ints(&[self.samples_per_run as i64]);
-        let sizes = b.concat(&[&n, batch, &rest], 0);
-        b.op("Reshape", &[&probabilities, &sizes])
     }
 
     /// Adds the sampled part in a loop with carried sums.
@@ -362,33 +343,6 @@ impl Assembly<'_> {
         });
         sums
     }
-}
-
-/// Adds the scores at the size of the network's input.
-fn resized(
-    b: &mut NodeBuilder,
-    scores: &str,
-    image: &str,
-    probed: &ProbedModel,
-) -> String {
-    let own = b.op("Shape", &[scores]);
-    let first = b.ints(&[0, 1]);
-    let own = b.gather(&own, &first, 0);
-    let shape = b.op("Shape", &[image]);
-    let sides = b.ints(&if probed.is_channels_last() { [1, 2] } else { [2, 3] });
-    let sides = b.gather(&shape, &sides, 0);
-    let sizes = b.concat(&[&own, &sides], 0);
-    // The input is absent, or empty in operator sets that require it.
-    let is_old = probed.plan().model().opset() < 13;
-    let none = if is_old { b.floats(&[]) } else { String::new() };
-    b.op_with(
-        "Resize",
-        &[scores, &none, &none, &sizes],
-        vec![
-            proto::Attribute::string("coordinate_transformation_mode", "half_pixel"),
-            proto::Attribute::string("mode", "linear"),
-        ],
-    )
 }
 
 /// Declares a tensor with this many axes.

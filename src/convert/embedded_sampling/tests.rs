@@ -1,12 +1,12 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::graph::ScoresOption;
+use crate::graph::{HeadOptions, ScoresOption, SiteOptions};
 use crate::measure::onnx_form::MeasureGraph;
-use crate::measure::{MEASURES, Measure, Range, Unit};
+use crate::measure::{Measure, Range, Unit};
 use crate::onnx::build::NodeBuilder;
 use crate::onnx::{ElementType, Model};
-use crate::sums::Tile;
+use crate::sums::{TargetUnit, Tile};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -21,9 +21,8 @@ fn options(size: (usize, usize), samples: u32) -> EmbeddedSamplingOptions {
         conversion: ConvertOptions { overwrite: true, size, ..ConvertOptions::default() },
         samples,
         seed: 7,
-        measures: MEASURES.iter().collect(),
-        samples_per_run: None,
-        memory: 64 << 20,
+        measures: Some(Vec::new()),
+        ..EmbeddedSamplingOptions::default()
     }
 }
 
@@ -80,6 +79,104 @@ fn samples_in_a_loop_agree_with_those_of_one_run() {
     }
 }
 
+/// Returns the plan of a fixture that reads these heads, or those that its names show.
+fn plan_of_heads(model: &str, heads: &[&str]) -> Plan {
+    let model = Model::open(&fixture(&format!("models/{model}.onnx"))).unwrap();
+    let heads = heads.iter().map(|head| head.parse().unwrap()).collect();
+    let options = HeadOptions { heads, ..HeadOptions::default() };
+    Plan::with_sites(model, &options, &SiteOptions::default()).unwrap()
+}
+
+#[test]
+fn values_and_labels_agree_with_the_sampler() {
+    let runtime = Runtime::find(None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("embedded.onnx");
+    let joined = ["mean=out:0", "log_variance=out:1"];
+    let unit = TargetUnit { scale: 80.0, offset: -1.5, noise_variance: 0.25 };
+    let values = [
+        "value",
+        "total_std",
+        "aleatoric_std",
+        "epistemic_std",
+        "total_variance",
+        "aleatoric_variance",
+        "epistemic_variance",
+    ];
+    let labels = [
+        "probability",
+        "predictive_entropy",
+        "expected_entropy",
+        "mutual_information",
+        "epistemic_std",
+    ];
+    for (model, heads, outputs) in [
+        ("streets_depth", &[][..], &values[..]),
+        ("streets_depth", &["mean=depth"], &values),
+        ("streets_depth-joined", &joined, &values),
+        ("streets_depth-dynamo", &[], &values),
+        ("digits_angle", &[], &values),
+        ("shapes", &[], &labels),
+        ("shapes-dynamo", &["label_probabilities=label_probabilities:1..3"], &labels),
+        ("streets", &["label_logits=logits"], &labels),
+        ("streets", &["label_logits=logits:2"], &labels),
+    ] {
+        for (samples, samples_per_run) in [(31, None), (6, Some(2))] {
+            let options = EmbeddedSamplingOptions {
+                samples_per_run,
+                target: unit,
+                ..options((32, 48), samples)
+            };
+            let plan = plan_of_heads(model, heads);
+            let made =
+                export_with_embedded_sampling(plan, &runtime, &options, &target).unwrap();
+            assert_eq!(made.outputs, outputs, "{model}");
+            assert!(made.difference <= 1e-5, "{model}: {made:?}");
+        }
+    }
+}
+
+#[test]
+fn every_form_of_a_variance_agrees_with_the_sampler() {
+    let runtime = Runtime::find(None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("embedded.onnx");
+    let any = ["log_variance", "log_std", "log_laplace_scale"];
+    let any = any.map(|form| ["mean=depth".to_owned(), format!("{form}=log_variance")]);
+    // Depths are positive.
+    let positive = ["variance", "std", "laplace_scale"];
+    let positive =
+        positive.map(|form| ["mean=log_variance".to_owned(), format!("{form}=depth")]);
+    for heads in any.iter().chain(&positive) {
+        let plan = plan_of_heads("streets_depth", &heads.each_ref().map(String::as_str));
+        let made = export_with_embedded_sampling(
+            plan,
+            &runtime,
+            &options((32, 48), 6),
+            &target,
+        );
+        let made = made.unwrap_or_else(|error| panic!("{heads:?}: {error}"));
+        assert!(made.difference <= 1e-5, "{heads:?}: {made:?}");
+    }
+}
+
+#[test]
+fn a_measure_of_another_task_is_refused_with_those_of_this_one() {
+    let runtime = Runtime::find(None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("embedded.onnx");
+    let options = EmbeddedSamplingOptions {
+        measures: Some(vec![&crate::measure::MARGIN]),
+        ..options((32, 48), 6)
+    };
+    let plan = plan_of_heads("digits_angle", &[]);
+    let error = export_with_embedded_sampling(plan, &runtime, &options, &target);
+    let error = error.unwrap_err();
+    assert!(error.to_string().contains("`task = regression` has no margin"), "{error}");
+    assert!(error.hint().unwrap().contains("total_std"));
+    assert!(!target.exists());
+}
+
 #[test]
 fn a_model_with_embedded_sampling_is_recognized_and_refused() {
     let runtime = Runtime::find(None).unwrap();
@@ -121,7 +218,7 @@ fn one_constant_is_enough_for_a_new_measure() {
     for model in ["models/digits.onnx", "models/streets.onnx"] {
         let plan = plan(&fixture(model), None).unwrap();
         let options = EmbeddedSamplingOptions {
-            measures: vec![&SECOND_PROBABILITY],
+            measures: Some(vec![&SECOND_PROBABILITY]),
             ..options((32, 48), 31)
         };
         // Compares the output with the measure's map.

@@ -282,9 +282,8 @@ fn a_model_with_embedded_sampling_is_guarded_by_its_image() {
         conversion: options(Draws::Stratified),
         samples: 31,
         seed: 0,
-        measures: crate::measure::MEASURES.iter().collect(),
-        samples_per_run: None,
-        memory: 64 << 20,
+        measures: Some(Vec::new()),
+        ..EmbeddedSamplingOptions::default()
     };
     export_with_embedded_sampling(digits, &runtime, &sampling, &target).unwrap();
     let model = Model::open(&target).unwrap();

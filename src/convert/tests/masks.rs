@@ -204,11 +204,7 @@ fn alpha_dropout_has_an_input_and_a_node_that_cannot_have_one_is_named() {
 fn embedded_sampling_draws_its_masks() {
     let options = EmbeddedSamplingOptions {
         conversion: options_with_masks(),
-        samples: 31,
-        seed: 0,
-        measures: Vec::new(),
-        samples_per_run: None,
-        memory: 1 << 20,
+        ..EmbeddedSamplingOptions::default()
     };
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("converted.onnx");

@@ -149,7 +149,6 @@ pub(super) fn gather(model: &Path, options: &Options) -> Result<ConfigSources> {
         ConfigDiscovery::read(&folders);
     paths.extend(options.config.clone());
     paths.push(model.to_owned());
-    hugging_face::check_problem_type(&files)?;
     files.insert(METADATA, metadata_document(model, &options.metadata));
 
     let mut explicit = Vec::new();
@@ -184,13 +183,6 @@ pub(super) fn gather(model: &Path, options: &Options) -> Result<ConfigSources> {
     Ok(ConfigSources { configs: ConfigStack(configs), ignored, paths })
 }
 
-/// Fails if a configuration beside a model states that its outputs are not scores of classes of
-/// which exactly one holds.
-pub(super) fn check_problem_type(model: &Path) -> Result<()> {
-    let found = ConfigDiscovery::read(&Folders::around(model));
-    hugging_face::check_problem_type(&found.files)
-}
-
 fn metadata_document(model: &Path, metadata: &[(String, String)]) -> Document {
     let mut table = Map::new();
     for (key, value) in metadata {
@@ -217,7 +209,6 @@ fn read_config(path: &Path) -> Result<Vec<PartialConfig>> {
     if hugging_face::needs_companion(name) && companion != path && companion.is_file() {
         files.companion = Some(Document::read(&companion)?);
     }
-    hugging_face::check_problem_type(&files)?;
     files.parse().map(|config| config.and_then(check_scale)).collect()
 }
 

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::input::preprocessing::classes;
 use crate::input::preprocessing::partial_config::PartialConfig;
 use crate::input::settings::{Alpha, CropRule, Resampler};
+use crate::task::{IMAGE_LABELS, IMAGE_REGRESSION};
 use processors::{Processor, Rule};
 
 /// Configuration of a model: class names, and what completes the image processor's file.
@@ -102,7 +103,7 @@ pub(super) fn needs_companion(name: &str) -> bool {
     [PREPROCESSOR, PROCESSOR].contains(&name)
 }
 
-/// Reads the preprocessing and the class names.
+/// Reads the preprocessing, the class names and the task.
 pub(super) fn parse(files: &ConfigFiles) -> Vec<Result<PartialConfig>> {
     let mut configs = Vec::new();
     match find_processor(files) {
@@ -113,6 +114,10 @@ pub(super) fn parse(files: &ConfigFiles) -> Vec<Result<PartialConfig>> {
     }
     if let Some(model) = files.get(MODEL) {
         configs.extend(class_names(model).transpose());
+    }
+    let companion = files.companion.as_ref().map(super::Document::root);
+    if let Some(model) = files.get(MODEL).or(companion) {
+        configs.extend(problem_type(model).transpose());
     }
     configs
 }
@@ -165,28 +170,19 @@ fn preprocessing(file: &ProcessorFile<'_>) -> Result<PartialConfig> {
     Ok(config)
 }
 
-/// Fails if the model's configuration states that its outputs are not scores of classes of which
-/// exactly one holds.
-pub(super) fn check_problem_type(files: &ConfigFiles) -> Result<()> {
-    let companion = files.companion.as_ref().map(super::Document::root);
-    for model in files.get(MODEL).into_iter().chain(companion) {
-        let labels = model.object("id2label")?.map(|labels| labels.table.len());
-        let message = match model.text("problem_type")? {
-            // One label is a question with two answers.
-            Some("multi_label_classification") if labels != Some(1) => {
-                "multi_label_classification means that several classes can hold at once \
-                 (multi-label), which is not supported"
-            }
-            Some("regression") => {
-                "regression means that the outputs are numbers: expected scores of classes"
-            }
-            _ => continue,
-        };
-        return Err(model.error("problem_type", message).with_hint(
-            "if exactly one class holds, write \"single_label_classification\" there",
-        ));
-    }
-    Ok(())
+/// Returns the task that `problem_type` states, unless the outputs show it.
+fn problem_type(model: JsonObject<'_>) -> Result<Option<PartialConfig>> {
+    let labels = model.object("id2label")?.map(|labels| labels.table.len());
+    let task = match model.text("problem_type")? {
+        // One label is a question with two answers.
+        Some("multi_label_classification") if labels != Some(1) => &IMAGE_LABELS,
+        Some("regression") => &IMAGE_REGRESSION,
+        _ => return Ok(None),
+    };
+    let mut config = PartialConfig::of_file(model.file);
+    config.task = Some(task);
+    config.set_provenance("task", model.file, format!("{}: problem_type", model.file));
+    Ok(Some(config))
 }
 
 fn class_names(model: JsonObject<'_>) -> Result<Option<PartialConfig>> {
