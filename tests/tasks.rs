@@ -248,6 +248,15 @@ fn roles_that_are_guessed_from_names_are_printed() {
     let run =
         |out: &str, more: &[&str]| messages(&scene.command(out, more).output().unwrap());
     let printed = run("guessed", &[]);
+    let inspect = Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+        .current_dir(scene.path())
+        .args(["inspect", "model.onnx"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(inspect.stdout).unwrap();
+    let heads =
+        "heads: mean=angle, log_variance=log_variance (by the names of the outputs)";
+    assert!(shown.lines().any(|line| line == heads), "{shown}");
     assert!(printed.contains(by_name), "{printed}");
     let typed = ["--head", "mean=angle", "--head", "log_variance=log_variance"];
     let printed = run("typed", &typed);

@@ -408,12 +408,12 @@ fn problem_type_of_a_configuration_chooses_the_task() {
         succeed(folder.path(), &[&predict[..], more].concat());
         let record = fs::read(folder.path().join("out/run.json")).unwrap();
         let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
-        record["task"].as_str().unwrap().to_owned()
+        record["output"]["task"].as_str().unwrap().to_owned()
     };
     let three = r#"{"0": "a", "1": "b", "2": "c"}"#;
     for problem in ["null", "\"single_label_classification\""] {
         write(problem, three);
-        assert_eq!(task_of(&[]), "segmentation");
+        assert_eq!(task_of(&[]), "classification");
     }
     write("\"regression\"", three);
     assert_eq!(task_of(&[]), "regression");
@@ -422,7 +422,7 @@ fn problem_type_of_a_configuration_chooses_the_task() {
         assert_eq!(task_of(more), "multilabel");
     }
     // An option wins.
-    assert_eq!(task_of(&["--task", "segmentation"]), "segmentation");
+    assert_eq!(task_of(&["--task", "classification"]), "classification");
     let convert = ["convert", "model", "-o", "converted.onnx", "--samples", "31"];
     let message = printed(&run(folder.path(), &convert));
     assert!(message.contains("outputs probability, predictive_entropy"), "{message}");
@@ -431,7 +431,7 @@ fn problem_type_of_a_configuration_chooses_the_task() {
     let elsewhere = ["predict", "model.onnx", "images", "-o", "out", "--overwrite"];
     let config = ["--config", "model/preprocessor_config.json"];
     let message = succeed(folder.path(), &[&elsewhere[..], &config, &["-v"]].concat());
-    assert!(message.contains("config.json: problem_type"), "{message}");
+    assert!(message.contains("task = multilabel (model/config.json)"), "{message}");
     // One label is a question with two answers.
     fs::copy(model("image-logit"), place.join("model.onnx")).unwrap();
     write("\"multi_label_classification\"", r#"{"0": "a"}"#);

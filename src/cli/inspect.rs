@@ -31,7 +31,7 @@ Kinds: dropout, alpha_dropout, stochastic_depth, drop_block, weight_dropout, noi
 Units: element, channel, row. Places: head, linear, attention, residual, decoder.
 Warnings: frozen_mask, frozen_weight, merged_passes, class_ids, stripped_quantized.
 
---json prints one object: model, opset, producer, output, size, multiply_adds, verdict,
+--json prints one object: model, opset, producer, output, heads, size, multiply_adds, verdict,
 sites: [{id, node, module, kind, ratio, unit, live, reproducible, reason, tensor, reaches_output,
 used}], batch_norm_training: [node], candidates: [{node, place, share, tensor}], suffix_share
 (fraction of the multiply-adds that every sample repeats), warnings: [{kind, node, evidence}], refused

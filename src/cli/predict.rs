@@ -113,7 +113,6 @@ pub(super) fn run_observed(
         ));
     }
     let plan = run.plan(&file, model, &run.sites)?;
-    note_guess(&plan);
     let preprocessing = run.preprocessing(&file, &plan)?;
     warn(&plan);
     let stretched = |s: &&Setting| s.key == "resize" && s.origin == MODEL_INPUT;
@@ -153,6 +152,7 @@ const MOST_SUSPICIONS: usize = 3;
 /// Warns about a suspicious file, inert dropouts, activated ones, and batch normalization in
 /// training form.
 pub(super) fn warn(plan: &Plan) {
+    note_guess(plan);
     let survey = plan.survey();
     for warning in survey.warnings.iter().take(MOST_SUSPICIONS) {
         terminal::warning(&warning.message());

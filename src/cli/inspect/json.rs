@@ -61,6 +61,7 @@ pub(super) fn report(model: &Model, found: &Inspection, cost: Option<&Cost>) -> 
         "opset": model.opset(),
         "producer": model.producer(),
         "output": found.output,
+        "heads": found.plan.as_ref().ok().map(|plan| plan.heads().described()),
         "verdict": found.verdict.name(),
         "sites": sites.collect::<Value>(),
         "batch_norm_training": found.batch_norm_training,

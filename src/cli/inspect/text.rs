@@ -3,7 +3,7 @@
 use super::Cost;
 use crate::cli::{settings, terminal};
 use crate::error::Error;
-use crate::graph::{Candidate, InsertionPoint, Inspection, Site, Verdict};
+use crate::graph::{Candidate, InsertionPoint, Inspection, Plan, Site, Verdict};
 use crate::onnx::Model;
 
 /// Number of lines of a list without `--verbose`.
@@ -23,6 +23,7 @@ pub(super) fn report(
         model.producer()
     ));
     verdict(found);
+    heads(found);
     sites(found, most);
     for warning in &found.warnings {
         line(&warning.message());
@@ -57,6 +58,16 @@ fn verdict(found: &Inspection) {
         "verdict: {} ({text}; {live} live, {inert} inert)",
         found.verdict.name()
     ));
+}
+
+/// Prints the roles of outputs, as far as they are known without a run.
+fn heads(found: &Inspection) {
+    let Some(heads) = found.plan.as_ref().ok().map(Plan::heads) else { return };
+    let roles = heads.described();
+    if !roles.is_empty() {
+        let guessed = heads.guessed().map_or("", |_| " (by the names of the outputs)");
+        line(&format!("heads: {}{guessed}", roles.join(", ")));
+    }
 }
 
 fn sites(found: &Inspection, most: usize) {

@@ -176,7 +176,11 @@ impl Assembly<'_> {
         graph.output = outputs
             .into_iter()
             .map(|output| {
-                value(&output.name, F32, if output.has_channels { rank } else { rank - 1 })
+                value(
+                    &output.name,
+                    F32,
+                    if output.has_channels { rank } else { rank - 1 },
+                )
             })
             .collect();
         graph.initializer.append(&mut self.b.constants);

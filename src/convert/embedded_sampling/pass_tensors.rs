@@ -87,7 +87,8 @@ impl PassBuilder<'_> {
         let outputs = self.channels(layout.score_channels());
         let outputs = self.resized(outputs);
         let outputs = self.b.cast(&outputs, F64);
-        let [scale_of_value, offset] = [scale, offset].map(|number| self.b.double(number));
+        let [scale_of_value, offset] =
+            [scale, offset].map(|number| self.b.double(number));
         let values = self.b.op("Mul", &[&outputs, &scale_of_value]);
         let values = self.b.op("Add", &[&values, &offset]);
         let variances = match layout.spread_channels() {

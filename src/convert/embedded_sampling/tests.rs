@@ -149,12 +149,8 @@ fn every_form_of_a_variance_agrees_with_the_sampler() {
         positive.map(|form| ["mean=log_variance".to_owned(), format!("{form}=depth")]);
     for heads in any.iter().chain(&positive) {
         let plan = plan_of_heads("streets_depth", &heads.each_ref().map(String::as_str));
-        let made = export_with_embedded_sampling(
-            plan,
-            &runtime,
-            &options((32, 48), 6),
-            &target,
-        );
+        let made =
+            export_with_embedded_sampling(plan, &runtime, &options((32, 48), 6), &target);
         let made = made.unwrap_or_else(|error| panic!("{heads:?}: {error}"));
         assert!(made.difference <= 1e-5, "{heads:?}: {made:?}");
     }
