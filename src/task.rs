@@ -18,7 +18,7 @@ use std::fmt;
 
 use crate::head::Role;
 use crate::measure::{Measure, image_level};
-use crate::sums::{Family, Statistics};
+use crate::sums::{Family, Statistics, StdFactors};
 use crate::tensor::Region;
 
 pub use categorical::{CLASSIFICATION, SEGMENTATION};
@@ -57,6 +57,8 @@ pub struct Task {
     pub target: Target,
     /// Measures that the task has.
     pub measures: &'static [Measure],
+    /// Measures that are computed only if they are named, because they follow from others.
+    pub optional_measures: &'static [Measure],
     /// Measures whose maps are written by default; empty if the task has no maps.
     pub default_maps: &'static [Measure],
     /// Measure of overlays and thumbnails.
@@ -145,8 +147,8 @@ pub struct ImagePrediction<'a> {
     pub class_names: &'a [String],
     /// The label or target of a column per channel.
     pub channel: usize,
-    /// Probability of the intervals of a regression.
-    pub interval: f64,
+    /// Factors of the standard deviation of the target of a column.
+    pub std_factors: StdFactors,
 }
 
 /// A column of each measure: a number per image, computed from the measure's map.
@@ -329,7 +331,12 @@ impl Task {
 
     /// Returns the measure of a name.
     pub fn measure(&self, name: &str) -> Option<&'static Measure> {
-        self.measures.iter().find(|measure| measure.name == name)
+        self.all_measures().find(|measure| measure.name == name)
+    }
+
+    /// Returns the measures, with those that are computed only if they are named.
+    pub fn all_measures(&self) -> impl Iterator<Item = &'static Measure> + use<> {
+        self.measures.iter().chain(self.optional_measures)
     }
 
     /// Returns the measure of a name in any task; where several have it, the first one's.
@@ -340,7 +347,7 @@ impl Task {
     /// Returns the names of the measures of all tasks, without repetitions.
     pub fn all_measure_names() -> Vec<&'static str> {
         let mut names: Vec<&str> = Vec::new();
-        for measure in TASKS.iter().flat_map(|task| task.measures) {
+        for measure in TASKS.iter().flat_map(Self::all_measures) {
             if !names.contains(&measure.name) {
                 names.push(measure.name);
             }

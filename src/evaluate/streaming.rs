@@ -9,11 +9,9 @@ use super::evaluator::{
 };
 use super::labels::ValueLabels;
 use super::prediction_folder::{PredictedImage, PredictionArrays, PredictionFolder};
-use super::values::{
-    ValueEvaluationResult, ValueEvaluator, summarize_values, value_specs,
-};
+use super::values::{ValueEvaluationResult, ValueEvaluator, ValuePlan, summarize_values};
 use crate::error::{Error, Result};
-use crate::metric::{EvaluationSpec, ValueEvaluationOptions, ValueEvaluationSpec};
+use crate::metric::{EvaluationSpec, ValueEvaluationOptions};
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
 use crate::task::Target;
@@ -63,7 +61,7 @@ enum StartedSums {
     },
     Values {
         labels: ValueLabels,
-        specs: Vec<ValueEvaluationSpec>,
+        plan: ValuePlan<'static>,
         evaluator: Mutex<ValueEvaluator>,
     },
 }
@@ -145,9 +143,9 @@ impl<'a> StreamingEvaluation<'a> {
     fn sums(&self, folder: &PredictionFolder) -> Result<StartedSums> {
         if let (Target::Value, Some(open)) = (folder.task.target, self.open_values) {
             let (labels, options) = open(folder)?;
-            let specs = value_specs(folder, &options)?;
-            let evaluator = Mutex::new(ValueEvaluator::new(&specs));
-            return Ok(StartedSums::Values { labels, specs, evaluator });
+            let plan = ValuePlan::new(folder, &options, None)?;
+            let evaluator = Mutex::new(ValueEvaluator::new(&plan));
+            return Ok(StartedSums::Values { labels, plan, evaluator });
         }
         folder.require(Target::Class).map_err(|_| {
             let message = format!("{}: expected a task with classes", folder.task.name);
@@ -187,8 +185,8 @@ impl Observer for StreamingEvaluation<'_> {
                 let summary = summarize(&prediction, truth, &shown, spec);
                 lock(evaluator).add(image.id, summary, &mut on_event);
             }
-            StartedSums::Values { labels, specs, evaluator } => {
-                let summary = summarize_values(&image.targets, labels, &shown, specs);
+            StartedSums::Values { labels, plan, evaluator } => {
+                let summary = summarize_values(&image.targets, labels, &shown, plan);
                 lock(evaluator).add(image.id, summary, &mut on_event);
             }
         }

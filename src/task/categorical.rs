@@ -19,6 +19,7 @@ pub const CLASSIFICATION: Task = Task {
     item: Item::Image,
     target: Target::Class,
     measures: MEASURES,
+    optional_measures: &[],
     default_maps: &[],
     overview: &PREDICTIVE_ENTROPY,
     prediction_columns: &[
@@ -66,6 +67,7 @@ pub const SEGMENTATION: Task = Task {
     item: Item::Pixel,
     target: Target::Class,
     measures: MEASURES,
+    optional_measures: &[],
     default_maps: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
     overview: &PREDICTIVE_ENTROPY,
     prediction_columns: &[DETERMINISTIC_PROBABILITY],

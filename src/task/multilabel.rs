@@ -21,6 +21,7 @@ pub const IMAGE_LABELS: Task = Task {
     item: Item::Image,
     target: Target::Labels,
     measures: LABEL_MEASURES,
+    optional_measures: &[],
     default_maps: &[],
     overview: &LABEL_PREDICTIVE_ENTROPY,
     prediction_columns: &[LABELS, DETERMINISTIC_PROBABILITY],
