@@ -1,5 +1,6 @@
 //! Calibration: from labeled predictions to a policy with thresholds, a temperature and sets of
-//! classes, each with a guarantee for images like these.
+//! classes, each with a guarantee for images like these. Values have a factor of the variance and
+//! intervals instead of a temperature and sets ([`calibrate_values`]).
 //!
 //! The images of a folder are read one by one: once for scores and temperature, and twice for sets
 //! (to find them and to measure their size). Of an image, only a score, its share of wrong items
@@ -8,17 +9,26 @@
 mod conformal;
 mod images;
 mod sets;
+mod standardized_errors;
 mod temperature;
 mod threshold;
+mod values;
+mod variance_scale;
 
 #[doc(hidden)]
 pub use conformal::{aps_rule, lac_rule};
 pub use images::calibrate;
+#[doc(hidden)]
+pub use standardized_errors::{ErrorShares, split_conformal_factor, standardized_error};
 pub use temperature::{LogProbabilities, TemperatureFit};
 pub use threshold::{
     ImageLoss, QuantileThreshold, RiskControl, RiskError, coverage_threshold,
     risk_threshold,
 };
+pub use values::{
+    CalibratedTarget, ValueCalibration, ValueCalibrationOptions, calibrate_values,
+};
+pub use variance_scale::VarianceFit;
 
 use crate::evaluate::LeftOut;
 use crate::policy::{ImageScore, Policy};
@@ -87,11 +97,12 @@ pub struct Calibration {
     pub left_out: LeftOut,
 }
 
-/// Statistics of sets of classes.
+/// Statistics of sets of classes, or of intervals of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SetStatistics {
-    /// Mean number of classes in a set.
+    /// Mean number of classes in a set; mean width of an interval.
     pub mean_size: f64,
-    /// Share of items whose set contains their class.
+    /// Share of items whose set contains their class; mean share of an image's items whose interval
+    /// contains their label.
     pub coverage: f64,
 }

@@ -22,6 +22,7 @@ mod sites;
 mod terminal;
 mod tune;
 mod usage;
+mod value_labels;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ mod metrics_json;
 mod prediction_folder;
 mod streaming;
 mod value_curves;
+mod value_policy;
 mod values;
 
 pub use curves::{FIGURES, Figure, FigureKind, read as read_curves};
@@ -25,4 +26,6 @@ pub use prediction_folder::{
     KeptArrays, PredictedImage, PredictionArrays, PredictionFolder,
 };
 pub use streaming::{StreamedResult, StreamingEvaluation};
+pub(crate) use value_policy::score_of_values;
+pub use value_policy::{DecisionCounts, EvaluatedPolicy};
 pub use values::{TargetResult, ValueEvaluationResult, evaluate_values};

@@ -29,7 +29,7 @@ mod variance;
 mod tests;
 
 use crate::onnx::build::NodeBuilder;
-use crate::sums::{Needs, Statistics, Tile};
+use crate::sums::{Needs, Statistics, StdFactors, Tile};
 use crate::tensor::Map;
 use onnx_form::MeasureGraph;
 
@@ -40,8 +40,9 @@ pub use label::{
     LABEL_MUTUAL_INFORMATION, LABEL_PREDICTIVE_ENTROPY, LABEL_PROBABILITY,
 };
 pub use value::{
-    ALEATORIC_STD, ALEATORIC_VALUE_VARIANCE, EPISTEMIC_STD, EPISTEMIC_VALUE_VARIANCE,
-    TOTAL_STD, TOTAL_VALUE_VARIANCE, VALUE, VALUE_MEASURES,
+    ALEATORIC_STD, ALEATORIC_VALUE_VARIANCE, CALIBRATED_STD, EPISTEMIC_STD,
+    EPISTEMIC_VALUE_VARIANCE, INTERVAL_HIGH, INTERVAL_LOW, TOTAL_STD,
+    TOTAL_VALUE_VARIANCE, VALUE, VALUE_MEASURES, end_of_interval,
 };
 pub use variance::{
     ALEATORIC_VARIANCE, EPISTEMIC_VARIANCE, PREDICTED_CLASS_STD, TOTAL_VARIANCE,
@@ -170,13 +171,30 @@ impl Measure {
     /// # Panics
     /// Panics if the statistics lack sums that the measure needs.
     pub fn map_of_channel(&self, statistics: &Statistics, channel: usize) -> Map {
+        self.map_of_target(statistics, channel, StdFactors::default())
+    }
+
+    /// Computes the value of a target at each pixel, like [`Measure::map_of_channel`], with factors of
+    /// its standard deviation.
+    ///
+    /// # Panics
+    /// Panics if the statistics lack sums that the measure needs.
+    pub fn map_of_target(
+        &self,
+        statistics: &Statistics,
+        target: usize,
+        factors: StdFactors,
+    ) -> Map {
         assert!(
             statistics.needs().covers(self.needs),
             "{} needs {:?}",
             self.name,
             self.needs
         );
-        statistics.map_of_channel(channel, self.clamped(1))
+        let kernel = self.clamped(1);
+        statistics.map_of_channel(target, move |tile: &Tile, out: &mut [f32]| {
+            kernel(&tile.with_std_factors(factors), out);
+        })
     }
 
     fn clamped(&self, n_classes: usize) -> impl Fn(&Tile, &mut [f32]) + Sync {

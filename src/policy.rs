@@ -1,23 +1,27 @@
 //! Policies: decisions on images, with guarantees that were measured on labeled images.
 //!
 //! A policy is a small TOML file that `mcdrop calibrate` writes and `mcdrop predict --policy`
-//! applies: thresholds of an image's score, a temperature, and sets of classes that contain the
-//! true class with a guaranteed frequency. The guarantees hold only for predictions made with the
+//! applies: thresholds of an image's score, a temperature, sets of classes that contain the true
+//! class with a guaranteed frequency, and intervals of values that contain the true one. The
+//! guarantees hold only for predictions made with the
 //! same settings, so the file contains these settings and other ones are refused.
 
 mod file;
 mod image_score;
 mod sets;
 mod temperature;
+mod values;
 
 pub use file::{Policy, PredictionSettings, prediction_settings};
 pub use image_score::ImageScore;
 pub use sets::{SetRule, Sets, argmax, sum_before};
 pub use temperature::{Temperature, temper};
+pub use values::{
+    ConformalInterval, IntervalMethod, ScaleMethod, TargetPolicy, VALUE_AGGREGATIONS,
+    VarianceScale, gaussian_factor,
+};
 
 use serde::{Deserialize, Serialize};
-
-use crate::measure::Measure;
 
 pub use crate::record::Decision;
 
@@ -44,10 +48,10 @@ impl Threshold {
 }
 
 impl Policy {
-    /// Returns the measures from which the scores are computed.
-    pub fn measures(&self) -> impl Iterator<Item = &'static Measure> {
+    /// Returns the scores that the thresholds are compared with.
+    pub fn scores(&self) -> impl Iterator<Item = &ImageScore> {
         let thresholds = [&self.accept, &self.out_of_distribution];
-        thresholds.into_iter().flatten().filter_map(|threshold| threshold.score.measure)
+        thresholds.into_iter().flatten().map(|threshold| &threshold.score)
     }
 
     /// Returns true if the policy has a threshold.

@@ -260,12 +260,22 @@ pub struct TargetRecord {
     pub unit: String,
     /// True if the network predicts a variance, or the precision of the observations is known.
     pub has_variance: bool,
+    /// Variance of the observations that the network does not predict (1 / model precision), in the
+    /// network's unit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub noise_variance: f64,
     /// Both ends of the range of valid labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid: Option<[f64; 2]>,
     /// Value of labels that means none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invalid: Option<f64>,
+}
+
+/// Returns true for 0, which records leave out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 /// The size at which class maps and maps of measures are written.

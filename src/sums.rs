@@ -81,7 +81,8 @@ mod tests;
 pub use block_sums::BlockSums;
 pub(crate) use channelwise::binary_entropy;
 pub use frame::{
-    Family, Invalid, Reason, ScoreKind, Scores, Spread, SpreadForm, TargetUnit,
+    Family, Invalid, Reason, ScoreKind, Scores, Spread, SpreadForm, StdFactors,
+    TargetUnit,
 };
 pub use image_sums::ImageSums;
 pub use resize::Coordinates;

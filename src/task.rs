@@ -19,7 +19,7 @@ use std::fmt;
 use crate::error::{Error, Result};
 use crate::head::Role;
 use crate::measure::{Measure, image_level};
-use crate::sums::{Family, Statistics};
+use crate::sums::{Family, Statistics, StdFactors};
 use crate::tensor::Region;
 
 pub use categorical::{CLASSIFICATION, SEGMENTATION};
@@ -58,6 +58,8 @@ pub struct Task {
     pub target: Target,
     /// Measures that the task has.
     pub measures: &'static [Measure],
+    /// Measures that are computed only if they are named, because they follow from others.
+    pub optional_measures: &'static [Measure],
     /// Measures whose maps are written, and that become outputs of a converted model, by default.
     pub main_measures: &'static [Measure],
     /// Name of the mean over samples as an output of a converted model.
@@ -76,8 +78,8 @@ pub struct Task {
     /// estimated, so that rare outcomes that were not drawn yet are not ruled out. 0 if there are
     /// many items per image.
     pub pseudo_samples: u32,
-    /// Metric by which predictions are compared.
-    pub main_metric: MainMetric,
+    /// Metrics by which choices of dropout are compared.
+    pub tuning: TuningMetrics,
     /// Returns whether an output of this shape can be of the task.
     accepts: fn(&OutputShape) -> bool,
 }
@@ -148,8 +150,8 @@ pub struct ImagePrediction<'a> {
     pub class_names: &'a [String],
     /// The label or target of a column per channel.
     pub channel: usize,
-    /// Probability of the intervals of a regression.
-    pub interval: f64,
+    /// Factors of the standard deviation of the target of a column.
+    pub std_factors: StdFactors,
 }
 
 /// A column of each measure: a number per image, computed from the measure's map.
@@ -221,13 +223,19 @@ impl StopTarget {
     }
 }
 
-/// Metric by which predictions are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MainMetric {
-    /// Key in `metrics.json`.
-    pub key: &'static str,
-    /// Name in texts.
-    pub title: &'static str,
+/// Metrics by which choices of dropout are compared; each is a key in `metrics.json`.
+#[derive(Debug, Clone, Copy)]
+pub struct TuningMetrics {
+    /// Negative log-likelihood of the labels.
+    pub negative_log_likelihood: &'static str,
+    /// Quality of the predictions.
+    pub quality: &'static str,
+    /// Returns how much quality is lost, of that of the model without dropout and that of a choice.
+    pub loss: fn(plain: f64, choice: f64) -> f64,
+    /// Error of calibration.
+    pub calibration: &'static str,
+    /// How well uncertainty finds errors.
+    pub error_finding: &'static str,
 }
 
 /// Shape of a model's output, as a task is chosen from it.
@@ -332,7 +340,12 @@ impl Task {
 
     /// Returns the measure of a name.
     pub fn measure(&self, name: &str) -> Option<&'static Measure> {
-        self.measures.iter().find(|measure| measure.name == name)
+        self.all_measures().find(|measure| measure.name == name)
+    }
+
+    /// Returns the measures, with those that are computed only if they are named.
+    pub fn all_measures(&self) -> impl Iterator<Item = &'static Measure> + use<> {
+        self.measures.iter().chain(self.optional_measures)
     }
 
     /// Returns this task's measures with the names of other tasks' measures. A measure that is in no
@@ -350,7 +363,7 @@ impl Task {
                 return Ok(*measure);
             }
             self.measure(measure.name).ok_or_else(|| {
-                let names: Vec<&str> = self.measures.iter().map(|m| m.name).collect();
+                let names: Vec<&str> = self.all_measures().map(|m| m.name).collect();
                 let message = format!("`task = {self}` has no {}", measure.name);
                 Error::setting(setting, message)
                     .with_hint(format!("its measures are {}", names.join(", ")))
@@ -367,7 +380,7 @@ impl Task {
     /// Returns the names of the measures of all tasks, without repetitions.
     pub fn all_measure_names() -> Vec<&'static str> {
         let mut names: Vec<&str> = Vec::new();
-        for measure in TASKS.iter().flat_map(|task| task.measures) {
+        for measure in TASKS.iter().flat_map(Self::all_measures) {
             if !names.contains(&measure.name) {
                 names.push(measure.name);
             }

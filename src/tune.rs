@@ -2,7 +2,7 @@
 //!
 //! Every place is tried with every ratio. The criterion is the negative log-likelihood of the
 //! labels, which rewards a model that is uncertain exactly where it is wrong. Dropout that was not
-//! used in training costs accuracy, so the loss of accuracy is bounded.
+//! used in training costs accuracy, so the loss of quality is bounded.
 //!
 //! # References
 //! - A. Loquercio, M. Segù, D. Scaramuzza (2020), *A General Framework for Uncertainty Estimation
@@ -11,7 +11,7 @@
 //! - E. Ledda, G. Fumera, F. Roli (2023), *Dropout Injection at Test Time for Post Hoc Uncertainty
 //!   Quantification in Neural Networks*, Neurocomputing.
 
-use crate::evaluate::EvaluationResult;
+use crate::evaluate::StreamedResult;
 use crate::graph::SiteOptions;
 use crate::task::Task;
 
@@ -53,42 +53,45 @@ impl DropoutChoice {
     }
 }
 
-/// Quality of a choice on labeled images.
+/// Result of a choice on labeled images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChoiceOutcome {
     /// Mean negative log-likelihood in nats per item.
     pub negative_log_likelihood: f64,
-    /// Main metric of the task: share of right items or mean intersection over union.
-    pub accuracy: f64,
-    /// Expected calibration error over 15 bins of equal width.
-    pub expected_calibration_error: f64,
-    /// AUROC of finding wrong items by predictive entropy; `None` if all or none are wrong.
-    pub auroc: Option<f64>,
+    /// Quality of the predictions ([`TuningMetrics::quality`](crate::task::TuningMetrics)).
+    pub quality: f64,
+    /// Error of calibration.
+    pub calibration: f64,
+    /// How well uncertainty finds errors; `None` if all or no items are wrong.
+    pub error_finding: Option<f64>,
 }
 
 impl ChoiceOutcome {
-    /// Extracts the quality from an evaluation; `None` if no item has a label.
-    pub fn new(result: &EvaluationResult, task: &Task) -> Option<Self> {
+    /// Extracts the metrics of a task from an evaluation; `None` if no item has a label.
+    pub fn new(result: &StreamedResult, task: &Task) -> Option<Self> {
+        let metrics = &task.tuning;
         Some(Self {
-            negative_log_likelihood: result.value("negative_log_likelihood")?,
-            accuracy: result.value(task.main_metric.key)?,
-            expected_calibration_error: result.value("expected_calibration_error")?,
-            auroc: result.value("misclassification.auroc.predictive_entropy"),
+            negative_log_likelihood: result
+                .mean_value(metrics.negative_log_likelihood)?,
+            quality: result.mean_value(metrics.quality)?,
+            calibration: result.mean_value(metrics.calibration)?,
+            error_finding: result.mean_value(metrics.error_finding),
         })
     }
 }
 
 /// Returns the index of the best outcome: the smallest negative log-likelihood among those that lose
-/// at most `most_lost` of the plain model's accuracy. `None` if all lose more.
+/// at most `most_lost` of the plain model's quality. `None` if all lose more.
 pub fn best_choice(
+    task: &Task,
     plain: &ChoiceOutcome,
     outcomes: &[ChoiceOutcome],
     most_lost: f64,
 ) -> Option<usize> {
-    let allowed = outcomes
-        .iter()
-        .enumerate()
-        .filter(|(_, outcome)| outcome.accuracy >= plain.accuracy - most_lost);
+    let loss =
+        |outcome: &ChoiceOutcome| (task.tuning.loss)(plain.quality, outcome.quality);
+    let allowed =
+        outcomes.iter().enumerate().filter(|(_, outcome)| loss(outcome) <= most_lost);
     let least = allowed.min_by(|(_, a), (_, b)| {
         a.negative_log_likelihood.total_cmp(&b.negative_log_likelihood)
     });
@@ -98,15 +101,11 @@ pub fn best_choice(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::{CLASSIFICATION, IMAGE_REGRESSION};
 
-    fn outcome(negative_log_likelihood: f64, accuracy: f64) -> ChoiceOutcome {
-        let (expected_calibration_error, auroc) = (0.1, None);
-        ChoiceOutcome {
-            negative_log_likelihood,
-            accuracy,
-            expected_calibration_error,
-            auroc,
-        }
+    fn outcome(negative_log_likelihood: f64, quality: f64) -> ChoiceOutcome {
+        let (calibration, error_finding) = (0.1, None);
+        ChoiceOutcome { negative_log_likelihood, quality, calibration, error_finding }
     }
 
     #[test]
@@ -118,10 +117,21 @@ mod tests {
             outcome(0.4, 0.8951),
             outcome(0.6, 0.95),
         ];
-        assert_eq!(best_choice(&plain, &outcomes, 0.005), Some(2));
-        assert_eq!(best_choice(&plain, &outcomes, 0.001), Some(0));
-        assert_eq!(best_choice(&plain, &outcomes, 0.3), Some(1));
-        assert_eq!(best_choice(&plain, &outcomes[1..2], 0.005), None);
+        assert_eq!(best_choice(&CLASSIFICATION, &plain, &outcomes, 0.005), Some(2));
+        assert_eq!(best_choice(&CLASSIFICATION, &plain, &outcomes, 0.001), Some(0));
+        assert_eq!(best_choice(&CLASSIFICATION, &plain, &outcomes, 0.3), Some(1));
+        assert_eq!(best_choice(&CLASSIFICATION, &plain, &outcomes[1..2], 0.005), None);
+    }
+
+    #[test]
+    fn a_larger_error_of_values_is_a_relative_loss() {
+        let plain = outcome(9.0, 4.0);
+        let outcomes = [outcome(2.0, 4.3), outcome(3.0, 4.1), outcome(5.0, 3.9)];
+        let best =
+            |most_lost| best_choice(&IMAGE_REGRESSION, &plain, &outcomes, most_lost);
+        assert_eq!(best(0.1), Some(0));
+        assert_eq!(best(0.03), Some(1));
+        assert_eq!(best(0.005), Some(2));
     }
 
     #[test]

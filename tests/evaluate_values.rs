@@ -473,13 +473,6 @@ fn options_and_commands_of_the_other_kind_are_refused() {
     let (code, _, told) = evaluate(without.path(), Path::new(labels), &[]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("measures: epistemic_variance was not kept"), "{told}");
-    let model = fixture::path("models/streets_depth.onnx");
-    let images = fixture::path("fixtures/streets_depth/images");
-    let tune = ["tune", model.to_str().unwrap(), images.to_str().unwrap()];
-    let output = mcdrop(&[&tune[..], &["--labels", labels]].concat());
-    assert_eq!(output.status.code(), Some(2));
-    let told = text(&output.stderr);
-    assert!(told.contains("regression: expected a task with classes"), "{told}");
     let digits = predict(
         "digits",
         &[fixture::path("fixtures/digits/0")],
@@ -498,4 +491,58 @@ fn options_and_commands_of_the_other_kind_are_refused() {
         let expected = format!("{}: applies to values, but classes", option[0]);
         assert!(told.contains(&expected), "{told}");
     }
+}
+
+#[test]
+fn tuning_of_values_compares_likelihood_error_and_calibration() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = fixture::path("models/streets_depth.onnx");
+    let images = fixture::path("fixtures/streets_depth/images");
+    let labels = fixture::path("fixtures/streets_depth/depth");
+    let tune = |more: &[&str]| {
+        let arguments = ["tune", model.to_str().unwrap(), images.to_str().unwrap()];
+        let of_labels =
+            ["--labels", labels.to_str().unwrap(), "--label-scale", "0.00390625"];
+        let of_run = ["--ratios", "0.05,0.5", "--samples", "7"];
+        mcdrop(&[&arguments[..], &of_labels, &of_run, more].concat())
+    };
+    let output = tune(&["--most-lost", "0.9"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    let lines: Vec<&str> = table.lines().collect();
+    let header: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!(
+        header,
+        ["place", "ratio", "negative_log_likelihood", "rmse", "auce", "spearman"]
+    );
+    let number = |row: usize, from_end: usize| -> f64 {
+        lines[row].split_whitespace().rev().nth(from_end).unwrap().parse().unwrap()
+    };
+    assert!(lines[1].starts_with("none"), "{table}");
+    // Dropout that is stronger than in training costs quality.
+    assert!(number(3, 2) > number(2, 2), "{table}");
+    for row in 1..4 {
+        assert!((2.0..20.0).contains(&number(row, 2)), "{table}");
+        assert!((0.0..0.5).contains(&number(row, 1)), "{table}");
+    }
+    // The command that it ends in predicts, without the options of the labels.
+    if let Some(command) = lines.get(4) {
+        assert!(!command.contains("label"), "{command}");
+        let words = command.split(' ').skip(1).map(|word| word.trim_matches('\''));
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+            .args(words)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {}", text(&output.stderr));
+    }
+    // Without a variance, the likelihood of the plain model is that of the smallest deviation.
+    let output = tune(&["--head", "mean=depth", "--most-lost", "0.9"]);
+    let table = text(&output.stdout);
+    let likelihood = |line: &str| -> f64 {
+        line.split_whitespace().rev().nth(3).unwrap().parse().unwrap()
+    };
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(likelihood(lines[1]) > 100.0 * likelihood(lines[2]), "{table}");
+    assert!(lines.len() == 5, "{table}");
 }

@@ -35,13 +35,13 @@ pub fn aps_rule(sums: &[f32], alpha: f64) -> Result<SetRule, usize> {
 }
 
 /// Returns the index of the sorted value that a share 1 - alpha of new values does not exceed.
-fn quantile_index(n: usize, alpha: f64) -> Result<usize, usize> {
+pub(super) fn quantile_index(n: usize, alpha: f64) -> Result<usize, usize> {
     let rank = rank(n, 1.0 - alpha);
     if rank > n { Err(required_images(alpha)) } else { Ok(rank - 1) }
 }
 
 /// Returns the smallest number of images for a guarantee of 1 - alpha.
-fn required_images(alpha: f64) -> usize {
+pub(super) fn required_images(alpha: f64) -> usize {
     ((1.0 - alpha) / alpha - 1e-9).ceil() as usize
 }
 

@@ -140,8 +140,10 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
             told.push(line);
         }
     };
-    let open_values =
-        |folder: &PredictionFolder| arguments.values.open(folder, arguments);
+    let open_values = |folder: &PredictionFolder| {
+        let (labels, options) = arguments.values.open(folder, arguments)?;
+        Ok((Arc::new(labels), options))
+    };
     let live =
         StreamingEvaluation::new(output, &open_truth, &keep).with_values(&open_values);
     let (end, summary) = predict::run_observed(&run, Some(&live))?;

@@ -12,13 +12,16 @@ use super::labels::LabelArguments;
 use super::names::{self, List};
 use super::predict::table_only;
 use super::run::{Run, RunArguments};
+use super::value_labels::{ValueLabelArguments, refuse};
 use super::{End, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, GroundTruth, LabelSource, PredictionFolder, StreamingEvaluation,
+    ValueLabels,
 };
 use crate::graph::{self, HeadOptions, InsertionPoint, SiteOptions};
 use crate::input::{Source, list_images};
+use crate::metric::ValueEvaluationOptions;
 use crate::onnx::{Model, find_model};
 use crate::pipeline::{self, Job, Setup};
 use crate::runtime::Runtime;
@@ -31,9 +34,11 @@ Examples:
   mcdrop tune model.onnx val --labels labels/ --places head,decoder --ratios 0.05,0.1,0.2";
 
 const MEANING: &str = "\
-Evaluates every place with every ratio: negative log-likelihood (which decides), accuracy (mean IoU
-of label maps), expected calibration error, and the AUROC of finding wrong items by predictive
-entropy. If the model has live dropout, only its ratio is varied. Use images that the model was not
+Evaluates every place with every ratio: negative log-likelihood (which decides), quality, error of
+calibration, and how well errors are found. For classes these are accuracy (mean IoU of label maps),
+expected calibration error, and the AUROC of finding wrong items by predictive entropy; for values RMSE,
+the area between coverage and level of intervals (AUCE), and the rank correlation of error and total
+standard deviation, each the mean over targets. If the model has live dropout, only its ratio is varied. Use images that the model was not
 trained on, and report results on other ones.";
 
 #[derive(Debug, Args)]
@@ -44,8 +49,8 @@ pub(super) struct TuneArguments {
     /// Files, folders or patterns.
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Label maps (PNG or .npy) at the images' relative paths; for classification a CSV with
-    /// path,label or a folder for each class.
+    /// Maps of labels or values at the images' relative paths; for images a CSV with path,label or
+    /// path,value, or a folder for each class.
     #[arg(long, value_name = "FOLDER|FILE")]
     labels: PathBuf,
     /// Places to try, as for predict --insert [default: all that the model has].
@@ -54,12 +59,14 @@ pub(super) struct TuneArguments {
     /// Ratios to try [default: 0.05,0.1,0.2,0.3,0.5].
     #[arg(long, value_name = "LIST", value_parser = names::numbers)]
     ratios: Option<List<f32>>,
-    /// Largest loss of accuracy (mean intersection over union of label maps) against the model
-    /// without dropout.
+    /// Largest loss of quality against the model without dropout: of accuracy or mean intersection over
+    /// union, or the relative increase of the RMSE.
     #[arg(long, value_name = "FRACTION", default_value = "0.005", value_parser = names::share)]
     most_lost: f64,
     #[command(flatten)]
     label: LabelArguments,
+    #[command(flatten)]
+    values: ValueLabelArguments,
     #[command(flatten)]
     run: RunArguments,
 }
@@ -89,7 +96,8 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
     let heads = run.head_options(&file, &model)?;
     let places = arguments.places(&model, &heads)?;
     let choices = dropout_choices(&places, &ratios);
-    let tuning = Tuning { arguments, runtime, model, run, labels: OnceLock::new() };
+    let (labels, values) = (OnceLock::new(), OnceLock::new());
+    let tuning = Tuning { arguments, runtime, model, run, labels, values };
     let most_lost = arguments.most_lost;
     let first =
         choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
@@ -102,7 +110,7 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
         ));
         terminal::hint("`mcdrop evaluate MODEL IMAGES` names them");
     }
-    terminal::line(&HEAD);
+    terminal::line(&header(task));
     terminal::line(&row("none", None, &plain));
     let mut outcomes = Vec::new();
     for choice in &choices {
@@ -114,13 +122,13 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
         ));
         outcomes.push(outcome);
     }
-    let what = task.main_metric.title;
-    match best_choice(&plain, &outcomes, most_lost)
+    let what = task.tuning.quality;
+    match best_choice(task, &plain, &outcomes, most_lost)
         .map(|place| (&choices[place], outcomes[place]))
     {
-        None => terminal::note(&format!(
-            "every choice loses more than {most_lost} of the {what}"
-        )),
+        None => {
+            terminal::note(&format!("every choice loses more than {most_lost} of {what}"))
+        }
         Some((_, of_best))
             if of_best.negative_log_likelihood >= plain.negative_log_likelihood =>
         {
@@ -136,18 +144,43 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
     Ok(if left_out == 0 { End::Done } else { End::SomeImagesFailed })
 }
 
-const HEAD: &str = "place       ratio  negative_log_likelihood  accuracy  \
-                    expected_calibration_error  auroc";
+/// Widths of the columns of metrics: those of the longest names.
+const WIDTHS: [usize; 4] = [23, 8, 26, 18];
+
+/// Returns the line with the names of the columns.
+fn header(task: &Task) -> String {
+    let metrics = &task.tuning;
+    let keys = [
+        metrics.negative_log_likelihood,
+        metrics.quality,
+        metrics.calibration,
+        metrics.error_finding,
+    ];
+    let names = keys.map(|key| metric_name(key, task).to_owned());
+    format!("place       ratio  {}", columns(&names))
+}
+
+/// Returns the name of the metric in a key: its last part that is not a measure.
+fn metric_name(key: &'static str, task: &Task) -> &'static str {
+    key.rsplit('.').find(|part| task.measure(part).is_none()).unwrap_or(key)
+}
 
 fn row(place: &str, ratio: Option<f32>, outcome: &ChoiceOutcome) -> String {
     let ratio = ratio.map_or("-".to_owned(), |ratio| ratio.to_string());
-    let auroc = outcome.auroc.map_or("-".to_owned(), |auroc| format!("{auroc:.4}"));
-    format!(
-        "{place:<11} {ratio:>5}  {:>23.4}  {:>8.4}  {:>26.4}  {auroc:>6}",
-        outcome.negative_log_likelihood,
-        outcome.accuracy,
-        outcome.expected_calibration_error
-    )
+    let number = |value: f64| format!("{value:.4}");
+    let metrics = [
+        number(outcome.negative_log_likelihood),
+        number(outcome.quality),
+        number(outcome.calibration),
+        outcome.error_finding.map_or("-".to_owned(), number),
+    ];
+    format!("{place:<11} {ratio:>5}  {}", columns(&metrics))
+}
+
+/// Aligns the metrics of a row.
+fn columns(texts: &[String; 4]) -> String {
+    let padded = texts.iter().zip(WIDTHS).map(|(text, width)| format!("{text:>width$}"));
+    padded.collect::<Vec<_>>().join("  ")
 }
 
 impl TuneArguments {
@@ -200,8 +233,10 @@ struct Tuning<'a> {
     runtime: Runtime,
     model: Model,
     run: Run<'a>,
-    /// The labels, once they are opened.
+    /// The labels of classes, once they are opened.
     labels: OnceLock<Arc<LabelSource>>,
+    /// The labels of values, once they are opened.
+    values: OnceLock<Arc<ValueLabels>>,
 }
 
 /// Result of a run.
@@ -229,9 +264,25 @@ impl Tuning<'_> {
         if let Some(labels) = self.labels.get() {
             return Ok(Arc::clone(labels));
         }
-        let TuneArguments { label, labels, run, .. } = self.arguments;
+        let TuneArguments { label, labels, run, values, .. } = self.arguments;
+        refuse(&values.typed(), "applies to values, but classes were predicted")?;
         let labels = Arc::new(label.open(labels, folder, run.machine.threads())?);
         Ok(Arc::clone(self.labels.get_or_init(|| labels)))
+    }
+
+    /// Opens the labels of values, as [`Self::labels`] does.
+    fn values(&self, folder: &PredictionFolder) -> Result<Arc<ValueLabels>> {
+        if let Some(labels) = self.values.get() {
+            return Ok(Arc::clone(labels));
+        }
+        let TuneArguments { label, values, labels, .. } = self.arguments;
+        refuse(&label.of_class_maps(), "applies to classes, but values were predicted")?;
+        let options = values.options(label.rename()?)?;
+        let labels = Arc::new(ValueLabels::open(labels, folder, options)?);
+        for note in labels.notes() {
+            terminal::note(note);
+        }
+        Ok(Arc::clone(self.values.get_or_init(|| labels)))
     }
 
     fn evaluated(&self, setup: Setup, job: &Job) -> Result<Tried> {
@@ -240,7 +291,11 @@ impl Tuning<'_> {
             Ok(GroundTruth { labels, masks: None })
         };
         let ignore = |_: &EvaluationEvent<'_>| {};
-        let live = StreamingEvaluation::new(Path::new(&job.folder), &open_truth, &ignore);
+        let open_values = |folder: &PredictionFolder| {
+            Ok((self.values(folder)?, ValueEvaluationOptions::default()))
+        };
+        let live = StreamingEvaluation::new(Path::new(&job.folder), &open_truth, &ignore)
+            .with_values(&open_values);
         let never = AtomicBool::new(false);
         let ignore = &mut |_: pipeline::Event<'_>| {};
         let summary = pipeline::predict_observed(
@@ -251,12 +306,12 @@ impl Tuning<'_> {
             ignore,
             Some(&live),
         )?;
-        let (folder, result) = live.finish_classes(summary.failed)?;
+        let (folder, result) = live.finish(summary.failed)?;
         let outcome = ChoiceOutcome::new(&result, folder.task).ok_or_else(|| {
             Error::setting("labels", "no item has a label")
-                .with_hint("check `ignore_index`: these ids mean \"no label\"")
+                .with_hint("check the options of the labels: some mean \"no label\"")
         })?;
-        let left_out = result.missing + result.failed + summary.failed;
+        let left_out = result.left_out() + summary.failed;
         Ok(Tried { outcome, task: folder.task, left_out })
     }
 }

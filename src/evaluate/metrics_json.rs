@@ -84,7 +84,8 @@ fn value_metrics_record(
         ..MetricsRecord::default()
     };
     let mut metrics = Vec::new();
-    for TargetResult { prefix, metrics: of_target, left_out, .. } in &result.targets {
+    for target in &result.targets {
+        let TargetResult { prefix, metrics: of_target, of_policy, left_out, .. } = target;
         let left_out = left_out.iter();
         record
             .items_without_label
@@ -93,7 +94,17 @@ fn value_metrics_record(
         metrics.extend(
             defined.map(|one| (format!("{prefix}{}", one.key), metric_record(one))),
         );
+        for (of_rule, of_target) in of_policy {
+            let defined = of_target.iter().filter(|metric| metric.value.is_some());
+            metrics.extend(defined.map(|one| {
+                (format!("{prefix}{of_rule}{}", one.key), metric_record(one))
+            }));
+        }
     }
+    metrics.extend(result.decisions.shares().map(|(name, share)| {
+        let value = Some(share);
+        (format!("decisions.{name}"), MetricRecord { value, ..MetricRecord::default() })
+    }));
     let metrics = metrics.iter().map(|(key, metric)| (key.as_str(), metric.clone()));
     record.metrics = metrics.collect();
     record

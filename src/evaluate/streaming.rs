@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::evaluator::{
     EvaluationEvent, EvaluationResult, Evaluator, GroundTruth, evaluation_spec, summarize,
@@ -10,10 +10,10 @@ use super::evaluator::{
 use super::labels::ValueLabels;
 use super::prediction_folder::{PredictedImage, PredictionArrays, PredictionFolder};
 use super::values::{
-    ValueEvaluationResult, ValueEvaluator, summarize_values, value_specs,
+    TargetResult, ValueEvaluationResult, ValueEvaluator, ValuePlan, summarize_values,
 };
 use crate::error::{Error, Result};
-use crate::metric::{EvaluationSpec, ValueEvaluationOptions, ValueEvaluationSpec};
+use crate::metric::{EvaluationSpec, ValueEvaluationOptions};
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
 use crate::task::Target;
@@ -22,7 +22,7 @@ use crate::task::Target;
 type OpenGroundTruth<'a> = dyn Fn(&PredictionFolder) -> Result<GroundTruth> + Sync + 'a;
 
 /// Opens the labels of a run that predicts values, with the options of their evaluation.
-type OpenValueLabels<'a> = dyn Fn(&PredictionFolder) -> Result<(ValueLabels, ValueEvaluationOptions)>
+type OpenValueLabels<'a> = dyn Fn(&PredictionFolder) -> Result<(Arc<ValueLabels>, ValueEvaluationOptions)>
     + Sync
     + 'a;
 
@@ -50,6 +50,33 @@ pub enum StreamedResult {
     Values(ValueEvaluationResult),
 }
 
+impl StreamedResult {
+    /// Returns the value of the metric with this key: of several targets, the mean over them. `None` if
+    /// it is not defined.
+    pub fn mean_value(&self, key: &str) -> Option<f64> {
+        match self {
+            Self::Classes(result) => result.value(key),
+            Self::Values(result) => {
+                let of_target = |target: &TargetResult| {
+                    result.value(&format!("{}{key}", target.prefix))
+                };
+                let values: Option<Vec<f64>> =
+                    result.targets.iter().map(of_target).collect();
+                let values = values?;
+                Some(values.iter().sum::<f64>() / values.len() as f64)
+            }
+        }
+    }
+
+    /// Returns the number of images that are left out: they have no label, or cannot be used.
+    pub fn left_out(&self) -> usize {
+        match self {
+            Self::Classes(result) => result.missing + result.failed,
+            Self::Values(result) => result.missing + result.failed,
+        }
+    }
+}
+
 struct StartedEvaluation {
     folder: PredictionFolder,
     sums: StartedSums,
@@ -62,8 +89,8 @@ enum StartedSums {
         evaluator: Box<Mutex<Evaluator>>,
     },
     Values {
-        labels: ValueLabels,
-        specs: Vec<ValueEvaluationSpec>,
+        labels: Arc<ValueLabels>,
+        plan: ValuePlan<'static>,
         evaluator: Mutex<ValueEvaluator>,
     },
 }
@@ -124,30 +151,12 @@ impl<'a> StreamingEvaluation<'a> {
         Ok((folder, result))
     }
 
-    /// Returns the folder and the results of a run that predicted classes, as [`Self::finish`] does.
-    ///
-    /// # Errors
-    /// Fails if no image has labels, or the run did not predict classes.
-    pub fn finish_classes(
-        self,
-        n_failed: usize,
-    ) -> Result<(PredictionFolder, EvaluationResult)> {
-        let (folder, result) = self.finish(n_failed)?;
-        folder.require(Target::Class)?;
-        match result {
-            StreamedResult::Classes(result) => Ok((folder, *result)),
-            StreamedResult::Values(_) => {
-                Err(Error::runtime("evaluating", "the run predicted no classes"))
-            }
-        }
-    }
-
     fn sums(&self, folder: &PredictionFolder) -> Result<StartedSums> {
         if let (Target::Value, Some(open)) = (folder.task.target, self.open_values) {
             let (labels, options) = open(folder)?;
-            let specs = value_specs(folder, &options)?;
-            let evaluator = Mutex::new(ValueEvaluator::new(&specs));
-            return Ok(StartedSums::Values { labels, specs, evaluator });
+            let plan = ValuePlan::new(folder, &options, None)?;
+            let evaluator = Mutex::new(ValueEvaluator::new(&plan));
+            return Ok(StartedSums::Values { labels, plan, evaluator });
         }
         folder.require(Target::Class).map_err(|_| {
             let message = format!("{}: expected a task with classes", folder.task.name);
@@ -187,8 +196,8 @@ impl Observer for StreamingEvaluation<'_> {
                 let summary = summarize(&prediction, truth, &shown, spec);
                 lock(evaluator).add(image.id, summary, &mut on_event);
             }
-            StartedSums::Values { labels, specs, evaluator } => {
-                let summary = summarize_values(&image.targets, labels, &shown, specs);
+            StartedSums::Values { labels, plan, evaluator } => {
+                let summary = summarize_values(&image.targets, labels, &shown, plan);
                 lock(evaluator).add(image.id, summary, &mut on_event);
             }
         }

@@ -3,12 +3,14 @@
 use super::evaluator::{EvaluationEvent, for_each_image, none_compared};
 use super::labels::{LabelValues, LeftOut, ValueLabels};
 use super::prediction_folder::{PredictedImage, PredictionFolder};
+use super::value_policy::{DecisionCounts, EvaluatedPolicy, PolicySummary, PolicySums};
 use crate::error::{Error, Result};
 use crate::metric::{
     DeterministicValues, MetricValue, ValueEvaluation, ValueEvaluationOptions,
-    ValueEvaluationSpec, ValueInput, ValueSummary,
+    ValueEvaluationSpec, ValueInput, ValueInterval, ValueSummary,
 };
 use crate::pipeline::{TargetArrays, VALUE_ARRAYS};
+use crate::policy::Decision;
 use crate::task::Target;
 
 /// Results of an evaluation of values.
@@ -22,6 +24,8 @@ pub struct ValueEvaluationResult {
     pub failed: usize,
     /// Number of images whose label file contains integers.
     pub n_integer: usize,
+    /// Numbers of images by the decision of the policy; all 0 without one that decides.
+    pub decisions: DecisionCounts,
 }
 
 /// Results of one target.
@@ -33,6 +37,9 @@ pub struct TargetResult {
     pub evaluation: ValueEvaluation,
     /// Every metric that the images allow.
     pub metrics: Vec<MetricValue>,
+    /// Metrics of a policy, each list with the beginning of its keys behind that of the target:
+    /// `calibrated.`, `accepted.`.
+    pub of_policy: Vec<(&'static str, Vec<MetricValue>)>,
     /// Items of the evaluated images that do not count.
     pub left_out: LeftOut,
 }
@@ -43,7 +50,14 @@ impl ValueEvaluationResult {
     pub fn value(&self, key: &str) -> Option<f64> {
         self.targets.iter().find_map(|target| {
             let key = key.strip_prefix(&target.prefix)?;
-            target.metrics.iter().find(|metric| metric.key == key)?.value
+            let find = |metrics: &[MetricValue], key: &str| {
+                metrics.iter().find(|metric| metric.key == key)?.value
+            };
+            let mut of_policy = target
+                .of_policy
+                .iter()
+                .filter_map(|(prefix, metrics)| find(metrics, key.strip_prefix(prefix)?));
+            find(&target.metrics, key).or_else(|| of_policy.next())
         })
     }
 
@@ -61,25 +75,50 @@ impl ValueEvaluationResult {
 
 /// Summaries of an image, or the reason why there are none.
 pub(super) enum ValueOutcome {
-    Done { targets: Vec<(ValueSummary, LeftOut)>, is_integer: bool },
+    Done { targets: Vec<TargetSummary>, is_integer: bool, decision: Option<Decision> },
     Missing(String),
+}
+
+/// Summary of a target of an image.
+pub(super) struct TargetSummary {
+    plain: ValueSummary,
+    of_policy: Option<PolicySummary>,
+    left_out: LeftOut,
+}
+
+/// What is computed for the images of a folder.
+pub(super) struct ValuePlan<'a> {
+    /// Specification of each target.
+    specs: Vec<ValueEvaluationSpec>,
+    policy: Option<&'a EvaluatedPolicy<'a>>,
+}
+
+/// Sums of a target over images.
+struct TargetSums {
+    evaluation: ValueEvaluation,
+    of_policy: Option<PolicySums>,
+    left_out: LeftOut,
 }
 
 /// Adds up the summaries of images.
 pub(super) struct ValueEvaluator {
-    targets: Vec<(ValueEvaluation, LeftOut)>,
+    targets: Vec<TargetSums>,
     missing: usize,
     failed: usize,
     n_integer: usize,
+    decisions: DecisionCounts,
 }
 
 impl ValueEvaluator {
-    pub(super) fn new(specs: &[ValueEvaluationSpec]) -> Self {
-        let new = |spec: &ValueEvaluationSpec| {
-            (ValueEvaluation::new(spec.clone()), LeftOut::default())
+    pub(super) fn new(plan: &ValuePlan<'_>) -> Self {
+        let new = |(target, spec): (usize, &ValueEvaluationSpec)| TargetSums {
+            evaluation: ValueEvaluation::new(spec.clone()),
+            of_policy: plan.policy.map(|policy| policy.sums(target, spec)),
+            left_out: LeftOut::default(),
         };
-        let targets = specs.iter().map(new).collect();
-        Self { targets, missing: 0, failed: 0, n_integer: 0 }
+        let targets = plan.specs.iter().enumerate().map(new).collect();
+        let decisions = DecisionCounts::default();
+        Self { targets, missing: 0, failed: 0, n_integer: 0, decisions }
     }
 
     pub(super) fn add(
@@ -90,14 +129,18 @@ impl ValueEvaluator {
     ) {
         let added = outcome.and_then(|outcome| match outcome {
             ValueOutcome::Missing(wanted) => Ok(Some(wanted)),
-            ValueOutcome::Done { targets, is_integer } => {
-                for ((sums, all), (summary, left_out)) in
-                    self.targets.iter_mut().zip(targets)
-                {
-                    sums.add(summary)?;
-                    all.add(&left_out);
+            ValueOutcome::Done { targets, is_integer, decision } => {
+                for (sums, summary) in self.targets.iter_mut().zip(targets) {
+                    sums.evaluation.add(summary.plain)?;
+                    sums.left_out.add(&summary.left_out);
+                    if let (Some(sums), Some(summary)) =
+                        (&mut sums.of_policy, summary.of_policy)
+                    {
+                        sums.add(summary)?;
+                    }
                 }
                 self.n_integer += usize::from(is_integer);
+                self.decisions.count(decision);
                 Ok(None)
             }
         });
@@ -119,27 +162,29 @@ impl ValueEvaluator {
     /// # Errors
     /// Fails if no image was added, or no item counts.
     pub(super) fn finish(self) -> Result<ValueEvaluationResult> {
-        let Self { targets, missing, failed, n_integer } = self;
-        if targets.iter().all(|(evaluation, _)| evaluation.n_images() == 0) {
+        let Self { targets, missing, failed, n_integer, decisions } = self;
+        if targets.iter().all(|target| target.evaluation.n_images() == 0) {
             return Err(none_compared(missing, failed));
         }
-        if targets.iter().all(|(evaluation, _)| evaluation.n_items() == 0) {
+        if targets.iter().all(|target| target.evaluation.n_items() == 0) {
             return Err(nothing_counts(&targets));
         }
         let is_only = targets.len() == 1;
-        let result = |(evaluation, left_out): (ValueEvaluation, LeftOut)| {
+        let result = |TargetSums { evaluation, of_policy, left_out }| {
             let name = evaluation.spec().target();
             let prefix = if is_only { String::new() } else { format!("{name}.") };
             let metrics = evaluation.metrics();
-            TargetResult { prefix, evaluation, metrics, left_out }
+            let of_policy = of_policy.as_ref().map(PolicySums::metrics);
+            let of_policy = of_policy.unwrap_or_default();
+            TargetResult { prefix, evaluation, metrics, of_policy, left_out }
         };
         let targets = targets.into_iter().map(result).collect();
-        Ok(ValueEvaluationResult { targets, missing, failed, n_integer })
+        Ok(ValueEvaluationResult { targets, missing, failed, n_integer, decisions })
     }
 }
 
-/// Evaluates the values of all images of a folder that have labels, each target on its own;
-/// `on_event` receives an event for each image, in no particular order.
+/// Evaluates the values of all images of a folder that have labels, each target on its own, and the
+/// rules of a policy; `on_event` receives an event for each image, in no particular order.
 ///
 /// # Errors
 /// Fails if the folder predicts no values, an option is out of range, or no image has labels.
@@ -147,27 +192,46 @@ pub fn evaluate_values(
     folder: &PredictionFolder,
     labels: &ValueLabels,
     options: &ValueEvaluationOptions,
+    policy: Option<&EvaluatedPolicy<'_>>,
     threads: usize,
     on_event: &mut dyn FnMut(EvaluationEvent<'_>),
 ) -> Result<ValueEvaluationResult> {
     folder.require(Target::Value)?;
-    let specs = value_specs(folder, options)?;
-    let mut evaluator = ValueEvaluator::new(&specs);
+    let plan = ValuePlan::new(folder, options, policy)?;
+    let mut evaluator = ValueEvaluator::new(&plan);
     for_each_image(
         folder,
         threads,
         &|id| {
             let kept = folder.kept_values(id)?;
             let size = kept.first().map_or((1, 1), |target| target.size);
-            summarize_values(&kept, labels, &folder.predicted_image(id, size), &specs)
+            summarize_values(&kept, labels, &folder.predicted_image(id, size), &plan)
         },
         &mut |id, outcome| evaluator.add(id, outcome, on_event),
     );
     evaluator.finish()
 }
 
+impl<'a> ValuePlan<'a> {
+    /// Specifies each target.
+    pub(super) fn new(
+        folder: &PredictionFolder,
+        options: &ValueEvaluationOptions,
+        policy: Option<&'a EvaluatedPolicy<'a>>,
+    ) -> Result<Self> {
+        let mut specs = value_specs(folder, options)?;
+        if let Some(policy) = policy {
+            let with_intervals = specs.into_iter().enumerate();
+            let with_intervals =
+                with_intervals.map(|(target, spec)| policy.specify(target, spec));
+            specs = with_intervals.collect::<Result<_>>()?;
+        }
+        Ok(Self { specs, policy })
+    }
+}
+
 /// Returns the specification of each target.
-pub(super) fn value_specs(
+fn value_specs(
     folder: &PredictionFolder,
     options: &ValueEvaluationOptions,
 ) -> Result<Vec<ValueEvaluationSpec>> {
@@ -192,10 +256,10 @@ pub(super) fn value_specs(
 }
 
 /// Returns the error if no item has a label that counts.
-fn nothing_counts(targets: &[(ValueEvaluation, LeftOut)]) -> Error {
+fn nothing_counts(targets: &[TargetSums]) -> Error {
     let mut all = LeftOut::default();
-    for (_, left_out) in targets {
-        all.add(left_out);
+    for target in targets {
+        all.add(&target.left_out);
     }
     let reasons: Vec<String> = all.iter().map(|(reason, _)| reason.to_string()).collect();
     let message = format!("no label counts: they are {}", reasons.join(", "));
@@ -209,7 +273,7 @@ pub(super) fn summarize_values(
     arrays: &[TargetArrays],
     labels: &ValueLabels,
     image: &PredictedImage<'_>,
-    specs: &[ValueEvaluationSpec],
+    plan: &ValuePlan<'_>,
 ) -> Result<ValueOutcome> {
     let (values, left_out, is_integer) = match labels.labels(image)? {
         LabelValues::Missing(wanted) => return Ok(ValueOutcome::Missing(wanted)),
@@ -217,14 +281,22 @@ pub(super) fn summarize_values(
             (targets, left_out, is_integer)
         }
     };
-    let mut targets = Vec::with_capacity(specs.len());
-    for (((arrays, labels), left_out), spec) in
-        arrays.iter().zip(&values).zip(left_out).zip(specs)
-    {
-        let input = input(image.id, arrays, labels, spec);
-        targets.push((ValueSummary::new(&input, spec)?, left_out));
+    let decision = plan.policy.and_then(|policy| policy.decide(arrays));
+    let mut targets = Vec::with_capacity(plan.specs.len());
+    let labeled = arrays.iter().zip(&values).zip(left_out).zip(&plan.specs);
+    for (target, (((arrays, labels), left_out), spec)) in labeled.enumerate() {
+        let of_policy = plan.policy.filter(|_| spec.interval_level().is_some());
+        let intervals = of_policy.map(|policy| policy.intervals(target, arrays));
+        let interval = intervals.as_ref().map(|(low, high)| ValueInterval { low, high });
+        let input = ValueInput { interval, ..input(image.id, arrays, labels, spec) };
+        let plain = ValueSummary::new(&input, spec)?;
+        let of_policy = plan
+            .policy
+            .map(|policy| policy.summarize(target, &input, spec, &plain, decision))
+            .transpose()?;
+        targets.push(TargetSummary { plain, of_policy, left_out });
     }
-    Ok(ValueOutcome::Done { targets, is_integer })
+    Ok(ValueOutcome::Done { targets, is_integer, decision })
 }
 
 fn input<'a>(

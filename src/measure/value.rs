@@ -6,7 +6,7 @@
 use super::onnx_form::MeasureGraph;
 use super::{Measure, Range, Unit};
 use crate::onnx::build::NodeBuilder;
-use crate::sums::{Needs, Tile};
+use crate::sums::{Needs, StdFactors, Tile};
 
 /// Measures of values, in the order in which they are listed and written.
 pub const VALUE_MEASURES: &[Measure] = &[
@@ -136,6 +136,62 @@ pub const EPISTEMIC_STD: Measure = Measure {
     ..EPISTEMIC_VALUE_VARIANCE
 };
 
+/// Root of the total variance, times the factor of a policy, in the target's unit.
+///
+/// # References
+/// E. Ledda, G. Fumera, F. Roli (2023), *Dropout Injection at Test Time for Post Hoc Uncertainty
+/// Quantification in Neural Networks*, Neurocomputing.
+pub const CALIBRATED_STD: Measure = Measure {
+    name: "calibrated_std",
+    summary: "root of the total variance, times the factor of a policy",
+    reference: "Ledda, Fumera and Roli (2023)",
+    kernel: |tile, out| {
+        root(tile, out, total_variance);
+        let factor = tile.std_factors().calibrated;
+        for out in out {
+            *out = (f64::from(*out) * factor) as f32;
+        }
+    },
+    onnx: |graph, b| scaled_std_nodes(graph, b, StdFactors::default().calibrated),
+    ..TOTAL_STD
+};
+
+/// Lower end of the interval of the value: that of a normal distribution with the total variance, or that
+/// of a policy.
+///
+/// Shape `H × W`, in the target's unit, any number.
+pub const INTERVAL_LOW: Measure = Measure {
+    name: "interval_low",
+    summary: "lower end of the interval of the value",
+    range: Range::Any,
+    kernel: |tile, out| interval_end(tile, out, -1.0),
+    onnx: |graph, b| interval_end_nodes(graph, b, "Sub"),
+    ..TOTAL_STD
+};
+
+/// Upper end of the interval whose lower one is [`INTERVAL_LOW`].
+pub const INTERVAL_HIGH: Measure = Measure {
+    name: "interval_high",
+    summary: "upper end of the interval of the value",
+    range: Range::Any,
+    kernel: |tile, out| interval_end(tile, out, 1.0),
+    onnx: |graph, b| interval_end_nodes(graph, b, "Add"),
+    ..TOTAL_STD
+};
+
+/// Returns an end of an interval: `value + factor * std`, rounded once.
+pub fn end_of_interval(value: f32, std: f32, factor: f64) -> f32 {
+    (f64::from(value) + factor * f64::from(std)) as f32
+}
+
+fn interval_end(tile: &Tile, out: &mut [f32], side: f64) {
+    root(tile, out, total_variance);
+    let factor = side * tile.std_factors().interval;
+    for (out, value) in out.iter_mut().zip(tile.mean(0)) {
+        *out = end_of_interval(*value, *out, factor);
+    }
+}
+
 fn value(tile: &Tile, out: &mut [f32]) {
     out.copy_from_slice(tile.mean(0));
 }
@@ -174,6 +230,18 @@ fn epistemic_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String
 
 fn aleatoric_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {
     graph.within(b)
+}
+
+fn scaled_std_nodes(graph: &MeasureGraph, b: &mut NodeBuilder, factor: f64) -> String {
+    let variance = total_variance_nodes(graph, b);
+    let std = b.op("Sqrt", &[&variance]);
+    let factor = b.double(factor);
+    b.op("Mul", &[&std, &factor])
+}
+
+fn interval_end_nodes(graph: &MeasureGraph, b: &mut NodeBuilder, op: &str) -> String {
+    let half = scaled_std_nodes(graph, b, StdFactors::default().interval);
+    b.op(op, &[graph.mean(), &half])
 }
 
 fn total_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String {

@@ -12,6 +12,7 @@ use crate::output::heat_map::{HeatMap, Scale};
 use crate::output::resample;
 use crate::policy::{Decision, ImageScore, Policy, temper};
 use crate::record::ImageRecord;
+use crate::task::Target;
 use crate::tensor::{ClassMap, Map};
 
 /// Result of a policy at the pixels of an image.
@@ -30,6 +31,10 @@ impl Writer<'_> {
         result: &ImageResult<'_>,
         record: &mut ImageRecord,
     ) -> Result<()> {
+        if self.task.task.target == Target::Value {
+            record.decision = self.decide_on_values(policy, result);
+            return Ok(());
+        }
         record.decision = decide(policy, result);
         if policy.sets.is_none() && policy.temperature.is_none() {
             return Ok(());
@@ -54,6 +59,22 @@ impl Writer<'_> {
         record.set_size = classes.as_ref().map(|classes| classes.len() as f32);
         record.prediction_set = classes;
         Ok(())
+    }
+
+    /// Decides on an image by the standard deviation of a target.
+    fn decide_on_values(
+        &self,
+        policy: &Policy,
+        result: &ImageResult<'_>,
+    ) -> Option<Decision> {
+        policy.decide(|score: &ImageScore| {
+            let Some(quantity) = score.quantity(self.task) else {
+                let target = score.channel.unwrap_or(0);
+                return score.value_of_map(&result.deterministic_std(target));
+            };
+            let map = result.map_of(&quantity.name);
+            map.map_or(f32::NAN, |map| score.value_of_map(map))
+        })
     }
 
     fn write_set_sizes(&self, result: &ImageResult<'_>, sizes: &ClassMap) -> Result<()> {

@@ -6,6 +6,7 @@ use super::job::{Job, OutputOptions};
 use crate::error::{Error, Result};
 use crate::input::ImageFile;
 use crate::input::images::same_but_for_case;
+use crate::measure::CALIBRATED_STD;
 use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
 use crate::policy::{Policy, prediction_settings};
@@ -20,8 +21,13 @@ pub(super) fn names(job: &Job) -> Result<()> {
 
 /// Fails if the settings of the run are not those that the policy was calibrated with.
 pub(super) fn policy(output: &OutputOptions, record: &RunRecord) -> Result<()> {
-    let check = |policy: &Policy| policy.check(&prediction_settings(record));
-    output.policy.as_ref().map_or(Ok(()), check)
+    let Some(policy) = &output.policy else { return Ok(()) };
+    policy.check(&prediction_settings(record))?;
+    // Other tasks have scores of classes.
+    match record.output.target {
+        Some(_) => policy.check_targets(record.output.n_classes),
+        None => Ok(()),
+    }
 }
 
 /// Fails if the maps of one image would replace those of another.
@@ -83,9 +89,29 @@ pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
 /// Fails if an option has no effect on the task.
 pub(super) fn options_of_task(job: &Job, task: &'static Task) -> Result<()> {
     let options = &job.output;
-    if task.target != Target::Class && options.policy.is_some() {
-        let message = format!("policies decide about classes, not about `task = {task}`");
+    if task.target == Target::Labels && options.policy.is_some() {
+        let message = format!(
+            "policies decide about classes and values, not about `task = {task}`"
+        );
         return Err(Error::setting("policy", message).with_hint("leave `policy` out"));
+    }
+    let level = options.policy.as_ref().and_then(Policy::interval_level);
+    if let (Some(level), Some(_)) = (level, options.interval) {
+        let message = format!("the policy has intervals of {level} of its own");
+        return Err(Error::setting("interval", message)
+            .with_hint("leave `interval` or `policy` out"));
+    }
+    let is_calibrated = options.policy.as_ref().is_some_and(Policy::scales_variance);
+    for (setting, measures) in [("measures", &options.measures), ("maps", &options.maps)]
+    {
+        let mut listed = measures.iter().flatten();
+        if !is_calibrated && listed.any(|measure| measure.name == CALIBRATED_STD.name) {
+            let name = CALIBRATED_STD.name;
+            let message = format!("{name} needs a policy with a factor of the variance");
+            return Err(Error::setting(setting, message).with_hint(
+                "calibrate with labels, and name the file with `policy`; or use total_std",
+            ));
+        }
     }
     if options.report && !cfg!(feature = "report") {
         return Err(Error::setting("report", "the page is a feature that was left out")

@@ -62,3 +62,12 @@ pub struct TargetArrays {
     /// Variance that this pass predicts.
     pub deterministic_variance: Vec<f32>,
 }
+
+impl TargetArrays {
+    /// Returns the root of the total variance of each item, with the bits of the measure.
+    pub fn total_std(&self) -> Vec<f32> {
+        let variances = self.epistemic_variance.iter().zip(&self.aleatoric_variance);
+        let total = variances.map(|(epistemic, aleatoric)| epistemic + aleatoric);
+        total.map(|variance| variance.max(0.0).sqrt()).collect()
+    }
+}

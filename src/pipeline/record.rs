@@ -195,10 +195,11 @@ fn output(
 
 fn target(sampler: &Sampler, task: &ModelTask) -> TargetRecord {
     let mut roles = sampler.plan().heads().readings().iter().filter_map(|one| one.role);
-    let has_noise = sampler.options().target.noise_variance > 0.0;
+    let noise_variance = f64::from(sampler.options().target.noise_variance);
     TargetRecord {
         unit: task.target.unit.clone(),
-        has_variance: roles.any(Role::is_spread) || has_noise,
+        has_variance: roles.any(Role::is_spread) || noise_variance > 0.0,
+        noise_variance,
         valid: task.target.valid.map(|range| [range.low, range.high]),
         invalid: task.target.invalid,
     }

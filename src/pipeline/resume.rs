@@ -40,7 +40,7 @@ impl Rows {
         job: &Job,
         task: &ModelTask,
     ) -> Result<Self> {
-        let quantities = task.quantities(&task.task.measures.iter().collect::<Vec<_>>());
+        let quantities = task.quantities(&task.task.all_measures().collect::<Vec<_>>());
         let mut measures = Task::all_measure_names();
         measures.extend(quantities.iter().map(|quantity| quantity.name.as_str()));
         let mut rows = Self { places: vec![None; job.images.len()], kept: 0 };

@@ -19,9 +19,11 @@ use crate::error::{Error, Result};
 use crate::input::{ImageFile, Preprocessing};
 use crate::output::folder::{OutputFolder, RECORD};
 use crate::output::table::Table;
+use crate::policy::{Policy, gaussian_factor};
 use crate::record::RunRecord;
 use crate::runtime::Runtime;
 use crate::sampling::Sampler;
+use crate::sums::StdFactors;
 use crate::task::{ModelTask, Target};
 
 /// Predicts every image of a job and writes its files. `tell` receives the events of the run.
@@ -142,8 +144,21 @@ fn model_task(
     }
     let names = preprocessing.class_names.as_deref().unwrap_or_default();
     let task = ModelTask::new(task, n, names, &preprocessing.target);
-    let interval = job.output.interval.unwrap_or(ModelTask::INTERVAL);
-    Ok(ModelTask { interval, ..task })
+    if task.task.target != Target::Value {
+        return Ok(task);
+    }
+    let policy = job.output.policy.as_ref();
+    let of_policy = policy.and_then(Policy::interval_level);
+    let interval = job.output.interval.or(of_policy).unwrap_or(ModelTask::INTERVAL);
+    let gaussian = StdFactors {
+        interval: gaussian_factor(interval),
+        calibrated: StdFactors::default().calibrated,
+    };
+    let std_factors = match policy {
+        Some(policy) if !policy.targets.is_empty() => policy.std_factors(interval),
+        _ => vec![gaussian; n],
+    };
+    Ok(ModelTask { interval, std_factors, ..task })
 }
 
 fn write_record(folder: &OutputFolder, record: &RunRecord) -> Result<()> {

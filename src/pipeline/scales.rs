@@ -50,8 +50,13 @@ impl Scales {
         job: &Job,
         (preprocessing, first): (&Preprocessing, &FirstImage),
     ) -> Self {
-        let measures: Vec<&'static Measure> =
-            task.task.measures.iter().filter(|one| !is_bounded(one)).collect();
+        let mut measures: Vec<&'static Measure> = task.task.measures.iter().collect();
+        let listed = job.output.map_measures(task.task).into_iter();
+        let is_optional = |one: &&'static Measure| {
+            task.task.optional_measures.iter().any(|other| other.name == one.name)
+        };
+        measures.extend(listed.filter(is_optional));
+        measures.retain(|one| !is_bounded(one));
         if !job.output.needs_scales(task.task) || measures.is_empty() {
             return Self::default();
         }
@@ -75,7 +80,9 @@ impl Scales {
             for (i, look) in looks.iter_mut().enumerate() {
                 let (channel, measure) =
                     (i / measures.len(), measures[i % measures.len()]);
-                let map = region.crop_map(measure.map_of_channel(&statistics, channel));
+                let factors = task.std_factors(channel);
+                let map = measure.map_of_target(&statistics, channel, factors);
+                let map = region.crop_map(map);
                 look.extend(map.values.into_iter().filter(|value| value.is_finite()));
             }
         }

@@ -117,6 +117,16 @@ impl ImageResult<'_> {
         }
     }
 
+    /// Returns the standard deviation of a target that the pass without dropout predicts.
+    pub(super) fn deterministic_std(&self, target: usize) -> Map {
+        let (_, variance) = self.image.statistics.deterministic_channel(target);
+        let mut std = self.region.crop_map(variance);
+        for value in &mut std.values {
+            *value = value.sqrt();
+        }
+        std
+    }
+
     /// Returns the numbers of rows and columns of the region.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.region.rows.len(), self.region.columns.len())
@@ -185,11 +195,12 @@ impl Writer<'_> {
             region: &result.region,
             class_names: self.class_names.unwrap_or_default(),
             channel: 0,
-            interval: self.task.interval,
+            std_factors: self.task.std_factors(0),
         };
         let columns = self.task.prediction_columns().into_iter();
         let prediction = columns.map(|(_, NamedColumn { column, channel })| {
-            Some((column.value)(&ImagePrediction { channel, ..prediction }))
+            let std_factors = self.task.std_factors(channel);
+            Some((column.value)(&ImagePrediction { channel, std_factors, ..prediction }))
         });
         let mut measures = Vec::new();
         let listed = self.options.table_measures(self.task.task);

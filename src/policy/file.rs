@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Sets, Temperature, Threshold};
+use super::{Sets, TargetPolicy, Temperature, Threshold};
 use crate::error::{Error, Result};
 use crate::input::preprocessing::text_file;
 use crate::record::RunRecord;
@@ -39,6 +39,9 @@ pub struct Policy {
     /// Sets of classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sets: Option<Sets>,
+    /// Rules about each target of a regression; empty for other tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetPolicy>,
     /// Settings of the predictions on which the policy was found.
     pub made_with: PredictionSettings,
 }
@@ -52,6 +55,7 @@ impl Policy {
             accept: None,
             out_of_distribution: None,
             sets: None,
+            targets: Vec::new(),
             made_with,
         }
     }
@@ -157,6 +161,14 @@ pub fn prediction_settings(record: &RunRecord) -> PredictionSettings {
             let key = format!("preprocessing.{}", setting.key);
             settings.insert(key, setting.value.clone());
         }
+    }
+    // Other tasks than those of classes; the policies of classes do not have these keys.
+    if !model.heads.is_empty() {
+        settings.insert("model.heads".to_owned(), model.heads.join(", "));
+    }
+    if let Some(target) = &output.target {
+        let noise = text(&target.noise_variance);
+        settings.insert("output.noise_variance".to_owned(), noise);
     }
     let sites = record.sites.iter().map(|site| {
         format!("{} {} {} {}", site.tensor, site.kind, site.unit, text(&site.ratio))

@@ -2,13 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{MEASURES, Measure};
+use crate::measure::{
+    ALEATORIC_STD, EPISTEMIC_STD, MEASURES, Measure, TOTAL_STD, image_level,
+};
 use crate::metric::{
     Aggregation, DETERMINISTIC, DETERMINISTIC_THRESHOLD, PredictedClasses, ScoreSpec,
 };
+use crate::task::{ModelTask, Quantity};
+use crate::tensor::Map;
+
+/// Standard deviations of a value that are scores.
+const VALUE_STDS: &[Measure] = &[TOTAL_STD, EPISTEMIC_STD, ALEATORIC_STD];
 
 /// A measure, or 1 minus the probability of the pass without dropout, with an aggregation over
-/// pixels; for a single value, every aggregation is that value.
+/// pixels; for a single value, every aggregation is that value. For values, a standard deviation of a
+/// target, or that of the pass without dropout.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(try_from = "ImageScoreNames", into = "ImageScoreNames")]
 pub struct ImageScore {
@@ -16,12 +24,14 @@ pub struct ImageScore {
     pub measure: Option<&'static Measure>,
     /// Aggregation over pixels.
     pub aggregation: Aggregation,
+    /// The target whose measure it is; `None` for classes.
+    pub channel: Option<usize>,
 }
 
 impl PartialEq for ImageScore {
     fn eq(&self, other: &Self) -> bool {
-        (self.measure_name(), self.aggregation)
-            == (other.measure_name(), other.aggregation)
+        (self.measure_name(), self.aggregation, self.channel)
+            == (other.measure_name(), other.aggregation, other.channel)
     }
 }
 
@@ -31,6 +41,8 @@ impl PartialEq for ImageScore {
 struct ImageScoreNames {
     measure: String,
     aggregation: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channel: Option<usize>,
 }
 
 impl ImageScore {
@@ -49,6 +61,43 @@ impl ImageScore {
                 "unknown measure \"{name}\": expected one of {names}, {DETERMINISTIC}"
             )
         })
+    }
+
+    /// Returns the standard deviation of a value with this name; `None` for `deterministic`.
+    ///
+    /// # Errors
+    /// Returns a message that lists the known names if it is unknown.
+    pub fn value_measure_of(name: &str) -> Result<Option<&'static Measure>, String> {
+        if name == DETERMINISTIC {
+            return Ok(None);
+        }
+        let stds = VALUE_STDS;
+        stds.iter().find(|measure| measure.name == name).map(Some).ok_or_else(|| {
+            let names: Vec<&str> = stds.iter().map(|measure| measure.name).collect();
+            let names = names.join(", ");
+            format!("unknown score \"{name}\": expected one of {names}, {DETERMINISTIC}")
+        })
+    }
+
+    /// Returns the quantity that the score is computed from; `None` for the pass without dropout, and
+    /// if the task does not have it.
+    pub fn quantity(&self, task: &ModelTask) -> Option<Quantity> {
+        let measure = task.task.measure(self.measure?.name)?;
+        let mut quantities = task.quantities(&[measure]).into_iter();
+        quantities.find(|quantity| quantity.channel == self.channel)
+    }
+
+    /// Returns the score of an image from the map of a standard deviation; NaN for aggregations that
+    /// need classes.
+    pub fn value_of_map(&self, map: &Map) -> f32 {
+        match self.aggregation {
+            Aggregation::Mean => image_level::mean(map),
+            Aggregation::Quantile95 => image_level::quantile_95(map),
+            Aggregation::PatchMax => image_level::patch_max(map),
+            Aggregation::AboveThresholdMean
+            | Aggregation::ClassMean
+            | Aggregation::InteriorMean => f32::NAN,
+        }
     }
 
     /// Returns the aggregation with this name.
@@ -95,8 +144,12 @@ impl TryFrom<ImageScoreNames> for ImageScore {
 
     fn try_from(names: ImageScoreNames) -> Result<Self, String> {
         Ok(Self {
-            measure: Self::measure_of(&names.measure)?,
+            measure: match names.channel {
+                None => Self::measure_of(&names.measure)?,
+                Some(_) => Self::value_measure_of(&names.measure)?,
+            },
             aggregation: Self::aggregation_of(&names.aggregation)?,
+            channel: names.channel,
         })
     }
 }
@@ -106,6 +159,7 @@ impl From<ImageScore> for ImageScoreNames {
         Self {
             measure: score.measure_name().to_owned(),
             aggregation: score.aggregation.name().to_owned(),
+            channel: score.channel,
         }
     }
 }

@@ -66,6 +66,15 @@ pub struct TargetUnit {
     pub noise_variance: f32,
 }
 
+/// Factors of the total standard deviation of a value, on which some measures depend.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StdFactors {
+    /// Half of the width of an interval.
+    pub interval: f64,
+    /// Calibrated standard deviation.
+    pub calibrated: f64,
+}
+
 /// The outputs of one pass of one image, channel by channel, row by row.
 ///
 /// One channel of class scores means two classes: logits `[0, z]`, or probabilities `[1 - s, s]`.
@@ -141,6 +150,13 @@ impl Family {
 impl Default for TargetUnit {
     fn default() -> Self {
         Self { scale: 1.0, offset: 0.0, noise_variance: 0.0 }
+    }
+}
+
+impl Default for StdFactors {
+    /// Returns the factors of the central Gaussian interval of 95 %, and of no calibration.
+    fn default() -> Self {
+        Self { interval: 1.959_963_984_540_054, calibrated: 1.0 }
     }
 }
 

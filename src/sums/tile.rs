@@ -1,6 +1,7 @@
 //! The sums of one block of pixels, as measures read them.
 
 use super::LANES;
+use super::frame::StdFactors;
 use super::softmax::EntropySum;
 use super::strip::Strip;
 use crate::simd::Isa;
@@ -16,6 +17,7 @@ pub struct Tile<'a> {
     within: &'a [f32],
     votes: &'a [u16],
     group_deviations: &'a [f32],
+    std_factors: StdFactors,
     isa: Isa,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Tile<'a> {
                 .group_deviations
                 .get(start..start + size)
                 .unwrap_or_default(),
+            std_factors: StdFactors::default(),
             isa,
         }
     }
@@ -80,6 +83,17 @@ impl<'a> Tile<'a> {
             group_deviations: slice(self.group_deviations),
             ..*self
         }
+    }
+
+    /// Returns the tile with other factors of the standard deviation of a value.
+    #[must_use]
+    pub fn with_std_factors(&self, std_factors: StdFactors) -> Self {
+        Self { std_factors, ..*self }
+    }
+
+    /// The factors of the standard deviation of a value.
+    pub fn std_factors(&self) -> StdFactors {
+        self.std_factors
     }
 
     /// Number of classes.

@@ -2,8 +2,8 @@
 //! computation for an image or for every pixel.
 
 use super::{
-    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric,
-    PredictionColumn, StopTarget, Summary, Target, Task,
+    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, PredictionColumn,
+    StopTarget, Summary, Target, Task, TuningMetrics,
 };
 use crate::head::Role;
 use crate::measure::{MEASURES, MUTUAL_INFORMATION, PREDICTIVE_ENTROPY, image_level};
@@ -19,6 +19,7 @@ pub const CLASSIFICATION: Task = Task {
     item: Item::Image,
     target: Target::Class,
     measures: MEASURES,
+    optional_measures: &[],
     main_measures: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
     mean_output: "probabilities",
     overview: &PREDICTIVE_ENTROPY,
@@ -53,8 +54,17 @@ pub const CLASSIFICATION: Task = Task {
     stop_targets: STOP_TARGETS,
     default_stop: Some(DefaultStop { target: StopTarget::Class, tolerance: 0.01 }),
     pseudo_samples: 1,
-    main_metric: MainMetric { key: "accuracy", title: "accuracy" },
+    tuning: TuningMetrics { quality: "accuracy", ..TUNING },
     accepts: |shape| shape.family == Family::Classes && shape.is_image_level(),
+};
+
+/// Metrics of both; those of quality are shares.
+const TUNING: TuningMetrics = TuningMetrics {
+    negative_log_likelihood: "negative_log_likelihood",
+    quality: "accuracy",
+    loss: |plain, choice| plain - choice,
+    calibration: "expected_calibration_error",
+    error_finding: "misclassification.auroc.predictive_entropy",
 };
 
 /// One class per pixel.
@@ -67,6 +77,7 @@ pub const SEGMENTATION: Task = Task {
     item: Item::Pixel,
     target: Target::Class,
     measures: MEASURES,
+    optional_measures: &[],
     main_measures: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
     mean_output: "probabilities",
     overview: &PREDICTIVE_ENTROPY,
@@ -78,7 +89,7 @@ pub const SEGMENTATION: Task = Task {
         tolerance: 0.02,
     }),
     pseudo_samples: 0,
-    main_metric: MainMetric { key: "mean_iou", title: "mean IoU" },
+    tuning: TuningMetrics { quality: "mean_iou", ..TUNING },
     accepts: |shape| shape.family == Family::Classes && shape.sizes.len() == 4,
 };
 

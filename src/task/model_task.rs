@@ -3,7 +3,7 @@
 
 use super::{Item, PredictionColumn, TargetSettings, Task};
 use crate::measure::Measure;
-use crate::sums::{Family, Statistics};
+use crate::sums::{Family, Statistics, StdFactors};
 use crate::tensor::Map;
 
 /// A task, and the labels or targets of a model.
@@ -17,6 +17,9 @@ pub struct ModelTask {
     pub target: TargetSettings,
     /// Probability of the intervals of a regression.
     pub interval: f64,
+    /// Factors of the standard deviation of each target; targets without have those of the default
+    /// interval.
+    pub std_factors: Vec<StdFactors>,
 }
 
 /// A measure of a label or target, or of all classes: what a column or a map shows.
@@ -28,6 +31,8 @@ pub struct Quantity {
     pub measure: &'static Measure,
     /// The label or target; `None` for all: the classes, or the mean over the labels.
     pub channel: Option<usize>,
+    /// Factors of the standard deviation of the target.
+    pub std_factors: StdFactors,
 }
 
 /// Function that computes the value of a column from a map.
@@ -65,6 +70,7 @@ impl ModelTask {
             channels: channel_names(names, n_named),
             target: target.clone(),
             interval: Self::INTERVAL,
+            std_factors: Vec::new(),
         }
     }
 
@@ -82,6 +88,11 @@ impl ModelTask {
         }
     }
 
+    /// Returns the factors of the standard deviation of a target.
+    pub fn std_factors(&self, target: usize) -> StdFactors {
+        self.std_factors.get(target).copied().unwrap_or_default()
+    }
+
     /// Returns what is computed for these measures, in the order of columns.
     pub fn quantities(&self, measures: &[&'static Measure]) -> Vec<Quantity> {
         let of = |channel: Option<usize>| {
@@ -90,6 +101,7 @@ impl ModelTask {
                 name: format!("{prefix}{}", measure.name),
                 measure,
                 channel,
+                std_factors: self.std_factors(channel.unwrap_or(0)),
             })
         };
         let of_all = (self.task.family != Family::Values).then(|| of(None));
@@ -156,7 +168,12 @@ fn channel_names(names: &[String], n_channels: usize) -> Vec<String> {
 impl Quantity {
     /// Returns a measure of all classes.
     pub fn of_classes(measure: &'static Measure) -> Self {
-        Self { name: measure.name.to_owned(), measure, channel: None }
+        Self {
+            name: measure.name.to_owned(),
+            measure,
+            channel: None,
+            std_factors: StdFactors::default(),
+        }
     }
 
     /// Computes the value at each pixel, `height × width`.
@@ -165,7 +182,9 @@ impl Quantity {
     /// Panics if the statistics lack sums that the measure needs.
     pub fn map(&self, statistics: &Statistics) -> Map {
         match self.channel {
-            Some(channel) => self.measure.map_of_channel(statistics, channel),
+            Some(channel) => {
+                self.measure.map_of_target(statistics, channel, self.std_factors)
+            }
             None if statistics.family() == Family::Classes => {
                 self.measure.map(statistics)
             }

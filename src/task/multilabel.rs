@@ -1,8 +1,8 @@
 //! Labels of which any number may hold together. Per image or per pixel it is the same computation.
 
 use super::{
-    ColumnKind, ColumnValue, Item, MainMetric, PredictionColumn, StopTarget, Summary,
-    Target, Task,
+    ColumnKind, ColumnValue, Item, PredictionColumn, StopTarget, Summary, Target, Task,
+    TuningMetrics,
 };
 use crate::head::Role;
 use crate::measure::{
@@ -21,6 +21,7 @@ pub const IMAGE_LABELS: Task = Task {
     item: Item::Image,
     target: Target::Labels,
     measures: LABEL_MEASURES,
+    optional_measures: &[],
     main_measures: &[
         LABEL_PROBABILITY,
         LABEL_PREDICTIVE_ENTROPY,
@@ -36,7 +37,13 @@ pub const IMAGE_LABELS: Task = Task {
         tolerance: 0.02,
     }),
     pseudo_samples: 0,
-    main_metric: MainMetric { key: "mean_auroc", title: "mean AUROC" },
+    tuning: TuningMetrics {
+        negative_log_likelihood: "macro.negative_log_likelihood",
+        quality: "macro.auroc",
+        loss: |plain, choice| plain - choice,
+        calibration: "macro.expected_calibration_error",
+        error_finding: "misclassification.auroc.predictive_entropy",
+    },
     accepts: |shape| shape.family == Family::Labels && shape.is_image_level(),
 };
 

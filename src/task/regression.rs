@@ -2,12 +2,13 @@
 //! a head for it. Per image or per pixel it is the same computation.
 
 use super::{
-    ColumnKind, ColumnValue, ImagePrediction, Item, MainMetric, PredictionColumn,
-    StopTarget, Summary, Target, Task,
+    ColumnKind, ColumnValue, ImagePrediction, Item, PredictionColumn, StopTarget,
+    Summary, Target, Task, TuningMetrics,
 };
 use crate::head::Role;
 use crate::measure::{
-    ALEATORIC_STD, EPISTEMIC_STD, TOTAL_STD, Unit, VALUE, VALUE_MEASURES, image_level,
+    ALEATORIC_STD, CALIBRATED_STD, EPISTEMIC_STD, INTERVAL_HIGH, INTERVAL_LOW, Range,
+    TOTAL_STD, Unit, VALUE, VALUE_MEASURES, end_of_interval, image_level,
 };
 use crate::sums::Family;
 
@@ -24,6 +25,7 @@ pub const IMAGE_REGRESSION: Task = Task {
     item: Item::Image,
     target: Target::Value,
     measures: VALUE_MEASURES,
+    optional_measures: &[CALIBRATED_STD],
     main_measures: &[VALUE, TOTAL_STD, ALEATORIC_STD, EPISTEMIC_STD],
     mean_output: "value",
     overview: &TOTAL_STD,
@@ -34,20 +36,26 @@ pub const IMAGE_REGRESSION: Task = Task {
             name: "interval_low",
             kind: ColumnKind::Number,
             per_channel: true,
-            value: |image| ColumnValue::Number(interval(image, -1.0)),
+            value: |image| ColumnValue::Number(interval_end(image, -1.0)),
         },
         PredictionColumn {
             name: "interval_high",
             kind: ColumnKind::Number,
             per_channel: true,
-            value: |image| ColumnValue::Number(interval(image, 1.0)),
+            value: |image| ColumnValue::Number(interval_end(image, 1.0)),
         },
     ],
     summaries: &[Summary::MEAN],
     stop_targets: &[StopTarget::Value],
     default_stop: None,
     pseudo_samples: 0,
-    main_metric: MainMetric { key: "rmse", title: "RMSE" },
+    tuning: TuningMetrics {
+        negative_log_likelihood: "negative_log_likelihood",
+        quality: "rmse",
+        loss: |plain, choice| choice / plain - 1.0,
+        calibration: "auce",
+        error_finding: "spearman.total_std",
+    },
     accepts: |shape| shape.family == Family::Values && shape.is_image_level(),
 };
 
@@ -55,6 +63,7 @@ pub const IMAGE_REGRESSION: Task = Task {
 pub const PIXEL_REGRESSION: Task = Task {
     output_axes: "[N,K,H,W]",
     item: Item::Pixel,
+    optional_measures: &[CALIBRATED_STD, INTERVAL_LOW, INTERVAL_HIGH],
     prediction_columns: &[DETERMINISTIC_VALUE, DETERMINISTIC_STD],
     summaries: &[
         Summary::MEAN,
@@ -93,16 +102,15 @@ const DETERMINISTIC_STD: PredictionColumn = PredictionColumn {
 
 /// Returns whether a measure is a standard deviation of the value.
 fn is_std(measure: &crate::measure::Measure) -> bool {
-    measure.unit == Unit::Target && measure.name != VALUE.name
+    measure.unit == Unit::Target && matches!(measure.range, Range::Unbounded)
 }
 
-/// Returns the end of the central Gaussian interval of the image's value below (`-1`) or above (`1`)
-/// it.
-fn interval(image: &ImagePrediction, side: f32) -> f32 {
+/// Returns the end of the interval of the image's value below (`-1`) or above (`1`) it.
+fn interval_end(image: &ImagePrediction, side: f64) -> f32 {
     let of_image = |measure: &crate::measure::Measure| {
         let map = measure.map_of_channel(image.statistics, image.channel);
         image_level::mean(&image.region.crop_map(map))
     };
-    let quantile = super::normal_quantile(0.5 + image.interval / 2.0) as f32;
-    of_image(&VALUE) + side * quantile * of_image(&TOTAL_STD)
+    let factor = side * image.std_factors.interval;
+    end_of_interval(of_image(&VALUE), of_image(&TOTAL_STD), factor)
 }

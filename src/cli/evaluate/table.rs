@@ -110,6 +110,12 @@ pub(super) fn value_table(result: &ValueEvaluationResult, unit: &str) -> String 
                 lines.extend(rows);
             }
         }
+        for (prefix, metrics) in &target.of_policy {
+            let rows = metrics.iter();
+            let rows = rows.filter_map(|v| line(v, &format!("{prefix}{}", v.key)));
+            lines.push(String::new());
+            lines.extend(rows);
+        }
     }
     lines.join("\n")
 }

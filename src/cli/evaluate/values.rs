@@ -1,52 +1,56 @@
 //! `mcdrop evaluate` for predicted values: options, results and messages.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::{EvaluateArguments, table};
 use crate::cli::labels::tell;
+use crate::cli::value_labels::{ValueLabelArguments, refuse};
 use crate::cli::{End, names, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    self, EvaluationEvent, PredictionFolder, ValueEvaluationResult, ValueLabelOptions,
-    ValueLabels,
+    self, DecisionCounts, EvaluatedPolicy, EvaluationEvent, PredictionFolder,
+    ValueEvaluationResult, ValueLabels,
 };
-use crate::input::label::LabelConversion;
 use crate::metric::{FEWEST_IMAGES, ValueEvaluationOptions};
 use crate::output::folder::METRICS as METRICS_FILE;
-use crate::record::LabelsRecord;
-use crate::task::{Target, ValueRange};
+use crate::policy::Policy;
+use crate::task::Target;
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Labels of values")]
 pub(super) struct ValueArguments {
-    /// Value of the number 1 in label files [default: 1].
-    #[arg(long, value_name = "S", value_parser = names::positive)]
-    label_scale: Option<f64>,
-    /// Summand behind that factor, in the unit of the target [default: 0].
-    #[arg(long, value_name = "X", allow_hyphen_values = true, hide_short_help = true)]
-    label_offset: Option<f64>,
-    /// Range of the labels that count [default: that of the sidecar].
-    #[arg(long, value_name = "LOW:HIGH", value_parser = names::value_range, allow_hyphen_values = true, hide_short_help = true)]
-    valid_range: Option<ValueRange>,
+    #[command(flatten)]
+    labels: ValueLabelArguments,
     /// Also evaluate how well errors above E are found.
     #[arg(long, value_name = "E", value_parser = names::positive, hide_short_help = true)]
     error_above: Option<f64>,
     /// Also compute metrics of depth, which must be positive.
     #[arg(long, hide_short_help = true)]
     depth: bool,
+    /// Also evaluate a policy of mcdrop calibrate: its intervals, its calibrated standard deviation and
+    /// its decisions.
+    #[arg(
+        long = "policy",
+        value_name = "FILE",
+        conflicts_with = "images",
+        hide_short_help = true
+    )]
+    policy: Option<PathBuf>,
 }
 
 impl ValueArguments {
     /// Refuses these options if classes are evaluated.
     pub(super) fn refuse_typed(&self) -> Result<()> {
-        let options = [
-            ("--label-scale", self.label_scale.is_some()),
-            ("--label-offset", self.label_offset.is_some()),
-            ("--valid-range", self.valid_range.is_some()),
+        let others = [
             ("--error-above", self.error_above.is_some()),
             ("--depth", self.depth),
+            ("--policy", self.policy.is_some()),
         ];
-        refuse(&options, "applies to values, but classes were predicted")
+        for options in [&self.labels.typed()[..], &others[..]] {
+            refuse(options, "applies to values, but classes were predicted")?;
+        }
+        Ok(())
     }
 
     /// Opens the labels of predicted values, and returns the options of their evaluation.
@@ -69,27 +73,15 @@ impl ValueArguments {
                 "name a folder of maps of values, or a CSV with path and value",
             ));
         };
-        let labels = ValueLabels::open(path, folder, self.labels(arguments)?)?;
+        let labels = ValueLabels::open(
+            path,
+            folder,
+            self.labels.options(arguments.label.rename()?)?,
+        )?;
         for note in labels.notes() {
             terminal::note(note);
         }
         Ok((labels, self.options()))
-    }
-
-    fn labels(&self, arguments: &EvaluateArguments) -> Result<ValueLabelOptions> {
-        let unchanged = LabelConversion::default();
-        let offset = self.label_offset.unwrap_or(unchanged.offset);
-        if !offset.is_finite() {
-            let message = format!("{offset}: expected a finite number");
-            return Err(Error::setting("--label-offset", message)
-                .with_hint("give a number in the unit of the target"));
-        }
-        let scale = self.label_scale.unwrap_or(unchanged.scale);
-        Ok(ValueLabelOptions {
-            rename: arguments.label.rename()?,
-            conversion: LabelConversion { scale, offset },
-            valid: self.valid_range,
-        })
     }
 
     fn options(&self) -> ValueEvaluationOptions {
@@ -98,24 +90,6 @@ impl ValueArguments {
             error_above: self.error_above,
             ..ValueEvaluationOptions::default()
         }
-    }
-
-    /// Adds these options to the record of the labels.
-    fn add_to(&self, record: LabelsRecord) -> LabelsRecord {
-        let LabelsRecord { path, mut options } = record;
-        options.label_scale = self.label_scale;
-        options.label_offset = self.label_offset;
-        options.valid_range = self.valid_range.map(|range| range.to_string());
-        LabelsRecord { path, options }
-    }
-}
-
-fn refuse(options: &[(&str, bool)], message: &str) -> Result<()> {
-    match options.iter().find(|(_, is_typed)| *is_typed) {
-        Some((option, _)) => {
-            Err(Error::setting(*option, message).with_hint("leave it out"))
-        }
-        None => Ok(()),
     }
 }
 
@@ -126,8 +100,17 @@ pub(super) fn run(
 ) -> Result<End> {
     let (labels, options) = arguments.values.open(folder, arguments)?;
     let threads = arguments.run.machine.threads();
-    let on_event = &mut |event: EvaluationEvent<'_>| tell(&event);
-    let result = evaluate::evaluate_values(folder, &labels, &options, threads, on_event)?;
+    let policy = arguments.values.policy.as_deref().map(Policy::read).transpose()?;
+    let policy = policy.as_ref().map(|policy| EvaluatedPolicy::new(policy, folder));
+    let policy = policy.transpose()?;
+    let result = evaluate::evaluate_values(
+        folder,
+        &labels,
+        &options,
+        policy.as_ref(),
+        threads,
+        &mut |event: EvaluationEvent<'_>| tell(&event),
+    )?;
     report(folder, &result, arguments)
 }
 
@@ -138,7 +121,7 @@ pub(super) fn report(
     arguments: &EvaluateArguments,
 ) -> Result<End> {
     let labels = arguments.recorded_labels(folder.path());
-    let labels = labels.map(|record| arguments.values.add_to(record));
+    let labels = labels.map(|record| arguments.values.labels.add_to(record));
     evaluate::write_values(folder, result, labels)?;
     let target = folder.record.output.target.as_ref();
     let unit = target.map_or("", |target| &target.unit);
@@ -153,6 +136,12 @@ pub(super) fn report(
         "{n_images} images, {items} labeled items: {}",
         folder.path().join(METRICS_FILE).display()
     ));
+    let DecisionCounts { accept, review, out_of_distribution } = result.decisions;
+    if result.decisions.total() > 0 {
+        terminal::note(&format!(
+            "decisions: {accept} accept, {review} review, {out_of_distribution} out_of_distribution"
+        ));
+    }
     let plural = if folder.task.has_maps() { "pixels" } else { "images" };
     for target in &result.targets {
         let counted = target.evaluation.n_items();
@@ -162,7 +151,7 @@ pub(super) fn report(
         let separator = if name.is_empty() { "" } else { ": " };
         terminal::note(&format!("{name}{separator}{line}"));
     }
-    if result.n_integer > 0 && arguments.values.label_scale.is_none() {
+    if result.n_integer > 0 && !arguments.values.labels.has_scale() {
         let n = result.n_integer;
         terminal::note(&format!(
             "the label maps of {n} images contain integers, which are taken as values; \

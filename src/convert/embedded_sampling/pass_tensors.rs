@@ -202,7 +202,7 @@ fn in_target_unit(b: &mut NodeBuilder, variances: &str, unit: TargetUnit) -> Str
 mod tests {
     use super::*;
     use crate::onnx::build::UniqueNames;
-    use crate::onnx::{ElementType, Model, declared};
+    use crate::onnx::{Model, declared};
     use crate::runtime::{Runtime, Session, SessionOptions, Value};
 
     /// Computes the variance of a form in ONNX Runtime.
@@ -213,7 +213,7 @@ mod tests {
         let variances = in_target_unit(&mut b, &variances, unit);
         let y = b.cast(&variances, F32);
         b.named("Identity", &[&y], "y", "y");
-        let tensor = |name| declared(name, ElementType::F32, &[None]);
+        let tensor = |name| declared(name, F32, &[None]);
         let graph = proto::Graph {
             name: Some("variance".to_owned()),
             node: b.take(),

@@ -315,12 +315,18 @@ pub(super) struct IntervalSums {
     /// Number of labels inside of their interval.
     pub(super) covered: u64,
     pub(super) width: ValueSum,
+    /// Sum over images of the share of such labels.
+    pub(super) shares: AreaSum,
+    /// Number of images with labels.
+    pub(super) n_images: u64,
 }
 
 impl IntervalSums {
     fn add(&mut self, other: &Self, weight: u64) {
         self.covered += other.covered * weight;
         self.width.add(&other.width, weight);
+        self.shares.add(&other.shares, weight);
+        self.n_images += other.n_images * weight;
     }
 }
 

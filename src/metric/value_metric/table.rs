@@ -303,6 +303,17 @@ pub const VALUE_METRICS: &[ValueMetric] = &[
         ..DISTRIBUTION
     },
     ValueMetric {
+        name: "interval_coverage_of_images",
+        title: "interval coverage of images",
+        summary: "mean over images of the share of their labels inside of the given intervals",
+        direction: ClosestToLevel,
+        range: SHARE,
+        requires: ValueRequires::Interval,
+        breakdown: ValueBreakdown::Whole,
+        function: Exact { value: error::interval_coverage_of_images },
+        ..DISTRIBUTION
+    },
+    ValueMetric {
         name: "interval_width",
         title: "interval width",
         summary: "mean width of the given intervals",

@@ -221,6 +221,10 @@ impl<'a> ImageScan<'a> {
             sums.covered += u64::from((low..=high).contains(label));
             sums.width.put(high - low);
         }
+        if !self.labeled.is_empty() {
+            sums.shares.put(sums.covered as f64 / self.labeled.len() as f64);
+            sums.n_images = 1;
+        }
         Ok(sums)
     }
 

@@ -51,6 +51,13 @@ pub(in crate::metric::value_metric) fn interval_coverage(
     (count > 0).then(|| input.sums.interval.covered as f64 / count as f64)
 }
 
+/// Returns the mean over images of the share of their labels inside of the intervals of the input.
+pub(in crate::metric::value_metric) fn interval_coverage_of_images(
+    input: &ValueMetricInput,
+) -> Option<f64> {
+    input.sums.interval.shares.mean(input.sums.interval.n_images)
+}
+
 /// Returns the mean width of the intervals of the input.
 pub(in crate::metric::value_metric) fn interval_width(
     input: &ValueMetricInput,
