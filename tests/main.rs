@@ -25,6 +25,9 @@ mod architectures;
 /// Policies: computed, applied and refused.
 #[cfg(feature = "cli")]
 mod calibrate;
+/// Policies about values: computed, applied and refused.
+#[cfg(feature = "cli")]
+mod calibrate_values;
 /// Promises of calibration on many splits.
 mod calibration_splits;
 /// Colors as seen by color-blind people.
@@ -122,3 +125,5 @@ mod tasks;
 /// Unusual outputs, inputs, sites and weights.
 #[cfg(feature = "cli")]
 mod unusual_models;
+/// Promises of the calibration of values on many splits.
+mod value_calibration_splits;
