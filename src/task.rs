@@ -61,6 +61,8 @@ pub struct Task {
     pub default_maps: &'static [Measure],
     /// Measure of overlays and thumbnails.
     pub overview: &'static Measure,
+    /// Measure that is the prediction of a label or target itself; `None` for classes.
+    pub predicted: Option<PredictedMeasure>,
     /// Columns that describe the prediction in the table of images, in order.
     pub prediction_columns: &'static [PredictionColumn],
     /// Columns of each measure in the table of images, in order.
@@ -77,6 +79,17 @@ pub struct Task {
     pub main_metric: MainMetric,
     /// Returns whether an output of this shape can be of the task.
     accepts: fn(&OutputShape) -> bool,
+}
+
+/// A measure that is a prediction itself, not its uncertainty.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictedMeasure {
+    /// The measure.
+    pub measure: &'static Measure,
+    /// Its standard deviation, which is shown behind `±`.
+    pub std: Option<&'static Measure>,
+    /// Value from which on a label holds.
+    pub threshold: Option<f32>,
 }
 
 /// The unit that is predicted, labeled and counted.

@@ -315,10 +315,18 @@ impl PredictionFolder {
     }
 
     fn target_settings(&self) -> TargetSettings {
+        let target = self.record.output.target.as_ref();
         TargetSettings {
             names: self.record.output.targets.clone(),
+            unit: target.map(|target| target.unit.clone()).unwrap_or_default(),
             ..TargetSettings::default()
         }
+    }
+
+    /// Returns the task with the labels or targets of the run.
+    pub fn model_task(&self) -> ModelTask {
+        let names = self.class_names.as_deref().unwrap_or_default();
+        ModelTask::new(self.task, self.n_classes, names, &self.target_settings())
     }
 
     /// Reads the kept arrays of an image.

@@ -21,6 +21,7 @@ pub const CLASSIFICATION: Task = Task {
     measures: MEASURES,
     default_maps: &[],
     overview: &PREDICTIVE_ENTROPY,
+    predicted: None,
     prediction_columns: &[
         PredictionColumn {
             name: "class",
@@ -68,6 +69,7 @@ pub const SEGMENTATION: Task = Task {
     measures: MEASURES,
     default_maps: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
     overview: &PREDICTIVE_ENTROPY,
+    predicted: None,
     prediction_columns: &[DETERMINISTIC_PROBABILITY],
     summaries: &[Summary::MEAN, Summary::PATCH_MAX, Summary::QUANTILE_95],
     stop_targets: STOP_TARGETS,

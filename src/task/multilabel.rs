@@ -1,8 +1,8 @@
 //! Labels of which any number may hold together. Per image or per pixel it is the same computation.
 
 use super::{
-    ColumnKind, ColumnValue, Item, MainMetric, PredictionColumn, StopTarget, Summary,
-    Target, Task,
+    ColumnKind, ColumnValue, Item, MainMetric, PredictedMeasure, PredictionColumn,
+    StopTarget, Summary, Target, Task,
 };
 use crate::head::Role;
 use crate::measure::{
@@ -23,6 +23,11 @@ pub const IMAGE_LABELS: Task = Task {
     measures: LABEL_MEASURES,
     default_maps: &[],
     overview: &LABEL_PREDICTIVE_ENTROPY,
+    predicted: Some(PredictedMeasure {
+        measure: &LABEL_PROBABILITY,
+        std: None,
+        threshold: Some(THRESHOLD),
+    }),
     prediction_columns: &[LABELS, DETERMINISTIC_PROBABILITY],
     summaries: &[Summary::MEAN],
     stop_targets: &[StopTarget::LabelProbability],

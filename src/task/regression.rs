@@ -2,8 +2,8 @@
 //! a head for it. Per image or per pixel it is the same computation.
 
 use super::{
-    ColumnKind, ColumnValue, ImagePrediction, Item, MainMetric, PredictionColumn,
-    StopTarget, Summary, Target, Task,
+    ColumnKind, ColumnValue, ImagePrediction, Item, MainMetric, PredictedMeasure,
+    PredictionColumn, StopTarget, Summary, Target, Task,
 };
 use crate::head::Role;
 use crate::measure::{
@@ -26,6 +26,11 @@ pub const IMAGE_REGRESSION: Task = Task {
     measures: VALUE_MEASURES,
     default_maps: &[],
     overview: &TOTAL_STD,
+    predicted: Some(PredictedMeasure {
+        measure: &VALUE,
+        std: Some(&TOTAL_STD),
+        threshold: None,
+    }),
     prediction_columns: &[
         DETERMINISTIC_VALUE,
         DETERMINISTIC_STD,

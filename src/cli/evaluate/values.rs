@@ -4,30 +4,22 @@ use clap::Args;
 
 use super::{EvaluateArguments, table};
 use crate::cli::labels::tell;
+use crate::cli::value_labels::ValueLabelArguments;
 use crate::cli::{End, names, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    self, EvaluationEvent, PredictionFolder, ValueEvaluationResult, ValueLabelOptions,
-    ValueLabels,
+    self, EvaluationEvent, PredictionFolder, ValueEvaluationResult, ValueLabels,
 };
-use crate::input::label::LabelConversion;
 use crate::metric::{FEWEST_IMAGES, ValueEvaluationOptions};
 use crate::output::folder::METRICS as METRICS_FILE;
 use crate::record::LabelsRecord;
-use crate::task::{Target, ValueRange};
+use crate::task::Target;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Labels of values")]
 pub(super) struct ValueArguments {
-    /// Value of the number 1 in label files [default: 1].
-    #[arg(long, value_name = "S", value_parser = names::positive)]
-    label_scale: Option<f64>,
-    /// Summand behind that factor, in the unit of the target [default: 0].
-    #[arg(long, value_name = "X", allow_hyphen_values = true, hide_short_help = true)]
-    label_offset: Option<f64>,
-    /// Range of the labels that count [default: that of the sidecar].
-    #[arg(long, value_name = "LOW:HIGH", value_parser = names::value_range, allow_hyphen_values = true, hide_short_help = true)]
-    valid_range: Option<ValueRange>,
+    #[command(flatten)]
+    label: ValueLabelArguments,
     /// Also evaluate how well errors above E are found.
     #[arg(long, value_name = "E", value_parser = names::positive, hide_short_help = true)]
     error_above: Option<f64>,
@@ -39,14 +31,12 @@ pub(super) struct ValueArguments {
 impl ValueArguments {
     /// Refuses these options if classes are evaluated.
     pub(super) fn refuse_typed(&self) -> Result<()> {
-        let options = [
-            ("--label-scale", self.label_scale.is_some()),
-            ("--label-offset", self.label_offset.is_some()),
-            ("--valid-range", self.valid_range.is_some()),
-            ("--error-above", self.error_above.is_some()),
-            ("--depth", self.depth),
-        ];
-        refuse(&options, "applies to values, but classes were predicted")
+        let of_metrics =
+            [("--error-above", self.error_above.is_some()), ("--depth", self.depth)];
+        for options in [&self.label.typed()[..], &of_metrics[..]] {
+            refuse(options, "applies to values, but classes were predicted")?;
+        }
+        Ok(())
     }
 
     /// Opens the labels of predicted values, and returns the options of their evaluation.
@@ -69,27 +59,15 @@ impl ValueArguments {
                 "name a folder of maps of values, or a CSV with path and value",
             ));
         };
-        let labels = ValueLabels::open(path, folder, self.labels(arguments)?)?;
+        let labels = ValueLabels::open(
+            path,
+            folder,
+            self.label.options(arguments.label.rename()?)?,
+        )?;
         for note in labels.notes() {
             terminal::note(note);
         }
         Ok((labels, self.options()))
-    }
-
-    fn labels(&self, arguments: &EvaluateArguments) -> Result<ValueLabelOptions> {
-        let unchanged = LabelConversion::default();
-        let offset = self.label_offset.unwrap_or(unchanged.offset);
-        if !offset.is_finite() {
-            let message = format!("{offset}: expected a finite number");
-            return Err(Error::setting("--label-offset", message)
-                .with_hint("give a number in the unit of the target"));
-        }
-        let scale = self.label_scale.unwrap_or(unchanged.scale);
-        Ok(ValueLabelOptions {
-            rename: arguments.label.rename()?,
-            conversion: LabelConversion { scale, offset },
-            valid: self.valid_range,
-        })
     }
 
     fn options(&self) -> ValueEvaluationOptions {
@@ -103,9 +81,7 @@ impl ValueArguments {
     /// Adds these options to the record of the labels.
     fn add_to(&self, record: LabelsRecord) -> LabelsRecord {
         let LabelsRecord { path, mut options } = record;
-        options.label_scale = self.label_scale;
-        options.label_offset = self.label_offset;
-        options.valid_range = self.valid_range.map(|range| range.to_string());
+        self.label.add_to(&mut options);
         LabelsRecord { path, options }
     }
 }
@@ -162,7 +138,7 @@ pub(super) fn report(
         let separator = if name.is_empty() { "" } else { ": " };
         terminal::note(&format!("{name}{separator}{line}"));
     }
-    if result.n_integer > 0 && arguments.values.label_scale.is_none() {
+    if result.n_integer > 0 && !arguments.values.label.has_scale() {
         let n = result.n_integer;
         terminal::note(&format!(
             "the label maps of {n} images contain integers, which are taken as values; \
