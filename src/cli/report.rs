@@ -54,8 +54,8 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
         .as_ref()
         .map(|record| ValueLabelArguments::recorded(&record.options))
         .unwrap_or_default();
-    let recorded = recorded
-        .and_then(|record| LabelArguments::recorded(record, &arguments.folder));
+    let recorded =
+        recorded.and_then(|record| LabelArguments::recorded(record, &arguments.folder));
     let threads = arguments
         .threads
         .map_or_else(|| SamplingOptions::default().threads, |n| n as usize);
@@ -103,7 +103,10 @@ impl PageLabelSource<'_> {
             Target::Labels if !is_typed => Ok(None),
             Target::Class | Target::Labels => {
                 folder.require(Target::Class)?;
-                refuse(&self.values.typed(), "applies to values, but classes were predicted")?;
+                refuse(
+                    &self.values.typed(),
+                    "applies to values, but classes were predicted",
+                )?;
                 let source = self.label.open(self.path, folder, self.threads)?;
                 Ok(Some(PageLabels::Classes(source)))
             }

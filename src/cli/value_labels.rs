@@ -78,7 +78,10 @@ impl ValueLabelArguments {
         Self {
             label_scale: options.label_scale,
             label_offset: options.label_offset,
-            valid_range: options.valid_range.as_deref().and_then(|text| text.parse().ok()),
+            valid_range: options
+                .valid_range
+                .as_deref()
+                .and_then(|text| text.parse().ok()),
         }
     }
 }

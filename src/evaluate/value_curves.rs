@@ -106,7 +106,10 @@ pub(super) const VALUE_FIGURES: &[ValueFigureKind] = &[
         description: "Root mean square error of the remaining items, over the share removed.",
         axes: [
             ValueAxis { label: "share of the items removed", kind: AxisKind::Share },
-            ValueAxis { label: "RMSE of the rest, over that of all", kind: AxisKind::Ratio },
+            ValueAxis {
+                label: "RMSE of the rest, over that of all",
+                kind: AxisKind::Ratio,
+            },
         ],
         has_diagonal: false,
         curves: ValueEvaluation::sparsification,
@@ -118,7 +121,11 @@ pub(super) fn value_figures(target: &TargetResult, unit: &str) -> Vec<ValueFigur
     let figures = VALUE_FIGURES.iter().filter_map(|kind| {
         let curves = (kind.curves)(&target.evaluation);
         let chart = kind.chart(&curves, unit)?;
-        Some(ValueFigure { name: format!("{}{}", target.prefix, kind.name), chart, curves })
+        Some(ValueFigure {
+            name: format!("{}{}", target.prefix, kind.name),
+            chart,
+            curves,
+        })
     });
     figures.collect()
 }
@@ -140,9 +147,12 @@ impl ValueFigureKind {
             let numbers = curves.iter().flat_map(|curve| curve.x.iter().chain(&curve.y));
             let end = match x.kind {
                 AxisKind::Share => 1.0,
-                AxisKind::Target | AxisKind::Ratio => numbers.copied().fold(0.0, f64::max),
+                AxisKind::Target | AxisKind::Ratio => {
+                    numbers.copied().fold(0.0, f64::max)
+                }
             };
-            let ideal = Curve { name: String::new(), x: vec![0.0, end], y: vec![0.0, end] };
+            let ideal =
+                Curve { name: String::new(), x: vec![0.0, end], y: vec![0.0, end] };
             all.insert(0, series("ideal", Marks::Curve, &ideal));
         }
         Some(Chart {

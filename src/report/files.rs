@@ -84,7 +84,8 @@ pub(super) fn prepare(
     let of_row = |row: &ImageRecord| match row.error {
         Some(_) => Ok(Image::default()),
         None => {
-            let sources = Sources { options, labels: labels.as_ref(), unscaled: &unscaled };
+            let sources =
+                Sources { options, labels: labels.as_ref(), unscaled: &unscaled };
             prepare_image(&run, row, &page_folder, sources)
         }
     };
@@ -164,7 +165,8 @@ impl Image {
             let mut values = map.values;
             values.retain(|value| value.is_finite());
             let Some(last) = values.len().checked_sub(1) else { continue };
-            let mut at = |rank: usize| *values.select_nth_unstable_by(rank, f32::total_cmp).1;
+            let mut at =
+                |rank: usize| *values.select_nth_unstable_by(rank, f32::total_cmp).1;
             let beyond = last / MOST_BEYOND;
             let range = Scale { low: at(beyond), high: at(last - beyond) };
             self.ranges.insert(measure.name.clone(), range);

@@ -66,7 +66,9 @@ impl Run {
             && task.channels.len() > MOST_CHANNELS
         {
             let n = task.channels.len();
-            notes.push(format!("Of {n} labels or targets, the first {MOST_CHANNELS} are shown."));
+            notes.push(format!(
+                "Of {n} labels or targets, the first {MOST_CHANNELS} are shown."
+            ));
         }
         if folder.is_none() && record.is_some() {
             notes.push(format!("{RECORD} does not state what was predicted."));

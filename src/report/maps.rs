@@ -19,8 +19,7 @@ fn candidates(run: &Run, name: &str, id: &str) -> Vec<(&'static Format, String)>
     let mut formats: Vec<&'static Format> = FORMATS.iter().collect();
     let exactness = |format: &&Format| format.steps.map_or(u32::MAX, u32::from);
     formats.sort_by_key(|format| std::cmp::Reverse(exactness(format)));
-    let file =
-        |format: &'static Format| (format, map_path(name, id, format.extension));
+    let file = |format: &'static Format| (format, map_path(name, id, format.extension));
     let is_there = |(_, file): &(_, String)| run.files.has_file(file);
     formats.into_iter().map(file).filter(is_there).collect()
 }
@@ -64,13 +63,12 @@ pub(super) fn read(
         for (format, file) in &candidates {
             let read = read_map(run, file, format, scale).and_then(|map| {
                 let unknown = Scale::up_to(f32::INFINITY);
-                let range = NumberRange::of_map(
-                    quantity.measure,
-                    scale.unwrap_or(unknown),
-                    &map,
-                );
+                let range =
+                    NumberRange::of_map(quantity.measure, scale.unwrap_or(unknown), &map);
                 let range = match format.steps {
-                    Some(steps) => NumberRange { scale: scale.unwrap_or(range.scale), steps },
+                    Some(steps) => {
+                        NumberRange { scale: scale.unwrap_or(range.scale), steps }
+                    }
                     None => range,
                 };
                 if let Some((label, threshold)) = quantity.label_of(folder.task) {

@@ -66,7 +66,8 @@ impl MetricText {
     }
 
     fn of_classes(key: &str) -> Self {
-        match METRICS.iter().filter(|m| begins(key, m.name)).max_by_key(|m| m.name.len()) {
+        match METRICS.iter().filter(|m| begins(key, m.name)).max_by_key(|m| m.name.len())
+        {
             Some(metric) => Self {
                 title: title(key),
                 group: match metric.breakdown {
@@ -130,7 +131,9 @@ impl MetricText {
                 }
             },
             group: match metric.breakdown {
-                ValueBreakdown::Std if !ending.is_empty() => Group::Std(ending.to_owned()),
+                ValueBreakdown::Std if !ending.is_empty() => {
+                    Group::Std(ending.to_owned())
+                }
                 _ if ending.is_empty() => Group::Whole,
                 _ => Group::Other,
             },

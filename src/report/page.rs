@@ -123,10 +123,16 @@ fn gallery_note(shown: &Shown) -> String {
     let overview = shown.run.task.as_ref().map(ModelTask::overview);
     match overview.filter(|_| shown.images.iter().any(|image| image.has_data)) {
         Some(overview) => {
-            let name = overview.name.replace('_', " ");
+            let measure = overview.measure.name;
+            let of_channel = overview.name.strip_suffix(measure).unwrap_or_default();
+            let of_channel = match of_channel.trim_end_matches('.') {
+                "" => String::new(),
+                channel => format!(" of {channel}"),
+            };
+            let name = measure.replace('_', " ");
             format!(
-                "Each picture lies under its {name}: the brighter, the less certain. Open one \
-                 for its maps and values."
+                "Each picture lies under its {name}{of_channel}: the brighter, the less certain. \
+                 Open one for its maps and values."
             )
         }
         None => "Open one for its numbers.".to_owned(),

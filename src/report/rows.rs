@@ -229,10 +229,11 @@ fn holding(shown: &Shown, places: &[Option<usize>]) -> Value {
             .iter()
             .filter_map(|(label, column)| {
                 let probability = row.field(column).as_f64()?;
-                let holds = predicted.as_ref().map_or(
-                    probability >= f64::from(threshold),
-                    |predicted| predicted.contains(label),
-                );
+                let holds = predicted
+                    .as_ref()
+                    .map_or(probability >= f64::from(threshold), |predicted| {
+                        predicted.contains(label)
+                    });
                 Some((*label, probability, holds))
             })
             .collect();
@@ -250,7 +251,10 @@ fn holding(shown: &Shown, places: &[Option<usize>]) -> Value {
         });
         numbers.collect()
     };
-    places.iter().map(|place| place.map_or(Value::Null, |i| of_row(&run.rows[i]))).collect()
+    places
+        .iter()
+        .map(|place| place.map_or(Value::Null, |i| of_row(&run.rows[i])))
+        .collect()
 }
 
 /// Returns the labels of a list such as `fog; rain`, in which they have the order of their numbers.

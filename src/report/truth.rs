@@ -81,8 +81,9 @@ pub(super) fn of_values(run: &Run, row: &ImageRecord, labels: &ValueLabels) -> T
         let column = run.columns.named(&value.name);
         let value = column.and_then(|column| row.field(column).as_f64());
         let label = labels.first().copied().filter(|label| !label.is_nan());
-        let error =
-            value.zip(label).map(|(value, label)| (value - f64::from(label)).abs() as f32);
+        let error = value
+            .zip(label)
+            .map(|(value, label)| (value - f64::from(label)).abs() as f32);
         ValueTruth { label, error }
     });
     Truth::Values(compared.collect())
@@ -173,7 +174,8 @@ pub(super) fn of_value_maps(
         if labels.len() != map.values.len() {
             return Ok(none);
         }
-        let error = map.values.iter().zip(&labels).map(|(value, label)| (value - label).abs());
+        let error =
+            map.values.iter().zip(&labels).map(|(value, label)| (value - label).abs());
         let error = Map { values: error.collect(), ..*map };
         let label = Map { values: labels, ..*map };
         compared.push(ValueTruth { label: None, error: mean(&error) });
@@ -186,7 +188,12 @@ pub(super) fn of_value_maps(
         {
             let steps = plane.steps.min(range.steps);
             let range = NumberRange { steps, ..range };
-            match MeasureData::new(&format!("{prefix}{name}"), range, map, plane.plane.place) {
+            match MeasureData::new(
+                &format!("{prefix}{name}"),
+                range,
+                map,
+                plane.plane.place,
+            ) {
                 Ok(data) => script.measures.push(data),
                 Err(error) => notes.push(format!("its label cannot be shown: {error}")),
             }

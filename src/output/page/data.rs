@@ -89,7 +89,8 @@ impl NumberRange {
                 (low.min(value), high.max(value))
             });
         if low >= high {
-            (low, high) = if low.is_finite() { (low - 0.5, low + 0.5) } else { (0.0, 1.0) };
+            (low, high) =
+                if low.is_finite() { (low - 0.5, low + 0.5) } else { (0.0, 1.0) };
         }
         Self { scale: Scale { low, high }, steps: HIGHEST }
     }

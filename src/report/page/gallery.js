@@ -1,9 +1,9 @@
 // The gallery: only the cards on the screen and a few beside it exist.
 
 const hasChips = page.hasSeveral;
-const CARD = { gap: 14, text: hasChips ? 76 : 50 };
+const CARD = { gap: 14, text: hasChips ? 102 : 50 };
 /** Labels on a card. */
-const MOST_CHIPS = 4;
+const MOST_CHIPS = 6;
 /** Targets in the text of a card. */
 const MOST_TARGETS = 3;
 const BEYOND = 2;
@@ -80,15 +80,15 @@ function cardText(image) {
   const { key } = chosen;
   const isSaid = !page.isMap && !page.hasSeveral && ["prediction", "std"].includes(key.quantity?.role);
   if (key.key !== "path" && !isSaid) {
-    const channel = hasChannels && key.quantity ? `${channelName(key.quantity.channel)}: ` : "";
-    const value = withUnit(short(key.of(image), 3), key.quantity?.role === undefined ? "" : unitOnCard(key));
-    parts.push(`${value} ${channel}${key.text.replace(/, mean$/, "")}`);
+    const isNamed = hasChannels && key.quantity && key.quantity.channel !== null;
+    const ofChannel = isNamed ? ` of ${channelName(key.quantity.channel)}` : "";
+    // The unit of entropies is left out.
+    const unit = key.quantity && !key.quantity.isBounded ? key.quantity.unit : "";
+    const value = withUnit(short(key.of(image), 3), unit);
+    parts.push(`${value} ${key.text.replace(/, mean$/, "")}${ofChannel}`);
   }
   return parts.join(" · ");
 }
-
-/** The unit of a number on a card; those of entropies are left out. */
-const unitOnCard = ({ quantity }) => (quantity.isBounded ? "" : quantity.unit);
 
 /** The likely labels of an image, those that hold highlighted. */
 function chips(image) {

@@ -178,10 +178,11 @@ const quantityOf = (measure, channel) =>
 const ofRole = (role, channel) =>
   page.quantities.find((quantity) => quantity.role === role && quantity.channel === channel);
 
-/** The value of an image's quantity, with its standard deviation if it has one. */
+/** The value of an image's quantity, with its standard deviation if the image has one. */
 function valueText(run, image, quantity) {
   const value = run.numbers[quantity.name]?.[image];
-  const std = quantity.role === "prediction" && ofRole("std", quantity.channel);
+  // The mean of those of pixels is not that of their mean.
+  const std = !page.isMap && quantity.role === "prediction" && ofRole("std", quantity.channel);
   const text = std ? plusMinus(value, run.numbers[std.name]?.[image]) : short(value);
   return withUnit(text, quantity.unit);
 }
@@ -202,7 +203,7 @@ function labelsOf(run, image) {
   if (!page.hasSeveral) return found;
   const holding = run.holding?.[image] ?? [];
   for (let i = 0; i < holding.length; i += 3) {
-    found.push({ id: holding[i], text: short(holding[i + 1], 2), holds: holding[i + 2] === 1 });
+    found.push({ id: holding[i], text: holding[i + 1].toFixed(2), holds: holding[i + 2] === 1 });
   }
   const shares = page.isMap ? (run.shares?.[image] ?? []) : [];
   for (let i = 0; i < shares.length; i += 2) {

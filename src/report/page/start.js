@@ -48,7 +48,7 @@ function setUpToolbar() {
   const hasClasses = first.shares || first.numbers.class || first.holding;
   byId("class-title").textContent = page.hasSeveral ? "Label" : "Class";
   const classes = hasClasses ? page.classes.map(({ name }, id) => [String(id), name]) : [];
-  choose("class", classes.length ? [["", page.hasSeveral ? "any" : "every class"], ...classes] : [], (value) => {
+  choose("class", classes.length ? [["", page.hasSeveral ? "any label" : "every class"], ...classes] : [], (value) => {
     chosen.class = value === "" ? null : Number(value);
   });
   const decisions = [...new Set((first.decision || []).filter(Boolean))].sort();
