@@ -13,6 +13,7 @@ mod evaluation;
 mod facts;
 mod files;
 mod folder;
+mod map_scales;
 mod maps;
 mod metric_texts;
 mod page;

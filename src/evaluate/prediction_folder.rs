@@ -323,10 +323,11 @@ impl PredictionFolder {
         }
     }
 
-    /// Returns the task with the labels or targets of the run.
-    pub fn model_task(&self) -> ModelTask {
+    /// Returns the task with the first labels or targets of the run, at most `most`.
+    pub fn model_task(&self, most: usize) -> ModelTask {
         let names = self.class_names.as_deref().unwrap_or_default();
-        ModelTask::new(self.task, self.n_classes, names, &self.target_settings())
+        let n_channels = self.n_classes.min(most);
+        ModelTask::new(self.task, n_channels, names, &self.target_settings())
     }
 
     /// Reads the kept arrays of an image.

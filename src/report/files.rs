@@ -9,9 +9,9 @@ use rayon::iter::{
 
 use super::Options;
 use super::folder::Run;
+use super::map_scales;
 use super::maps;
 use super::pictures;
-use super::quantities;
 use super::truth::{self, LabeledImage, PageLabels, Truth};
 use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
@@ -64,6 +64,9 @@ const MOST_NAMED: usize = 3;
 /// One of this many values may lie beyond each end of a scale that is chosen from the images.
 const MOST_BEYOND: usize = 1000;
 
+/// The same for errors, a few of which are usually much larger than all others.
+const MOST_LARGE_ERRORS: usize = 50;
+
 /// Largest number of notes about images.
 const MOST_KINDS: usize = 100;
 
@@ -77,7 +80,7 @@ pub(super) fn prepare(
         (Some(folder), Some(open)) => open(folder)?,
         _ => None,
     };
-    let unscaled = quantities::without_scale(&run);
+    let unscaled = map_scales::without_scale(&run);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool =
         pool.map_err(|error| Error::runtime("starting threads", error.to_string()))?;
@@ -140,7 +143,10 @@ fn prepare_image(
     let data = &data(run, folder, row, page_folder, &mut image.notes)?;
     image.shares.clone_from(&data.shares);
     image.has_data = data.classes.is_some() || !data.measures.is_empty();
-    image.add_ranges(data.measures.iter().filter(|one| unscaled.contains(&one.name)));
+    image.add_ranges(
+        data.measures.iter().filter(|one| unscaled.contains(&one.name)),
+        MOST_BEYOND,
+    );
     let labeled = LabeledImage { row, data, page_folder };
     match labels {
         Some(PageLabels::Classes(labels)) => {
@@ -150,7 +156,7 @@ fn prepare_image(
             let (truth, compared) =
                 truth::of_value_maps(run, labeled, labels, &mut image.notes)?;
             image.truth = truth;
-            image.add_ranges(&compared.measures);
+            image.add_ranges(&compared.measures, MOST_LARGE_ERRORS);
         }
         None => {}
     }
@@ -158,8 +164,12 @@ fn prepare_image(
 }
 
 impl Image {
-    /// Adds the ranges of nearly all values of quantities.
-    fn add_ranges<'a>(&mut self, of: impl IntoIterator<Item = &'a MeasureData>) {
+    /// Adds the ranges of nearly all values of quantities: one of `most_beyond` may lie beyond each end.
+    fn add_ranges<'a>(
+        &mut self,
+        of: impl IntoIterator<Item = &'a MeasureData>,
+        most_beyond: usize,
+    ) {
         for measure in of {
             let Ok(map) = measure.map() else { continue };
             let mut values = map.values;
@@ -167,7 +177,7 @@ impl Image {
             let Some(last) = values.len().checked_sub(1) else { continue };
             let mut at =
                 |rank: usize| *values.select_nth_unstable_by(rank, f32::total_cmp).1;
-            let beyond = last / MOST_BEYOND;
+            let beyond = last / most_beyond;
             let range = Scale { low: at(beyond), high: at(last - beyond) };
             self.ranges.insert(measure.name.clone(), range);
         }

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use super::quantities::{MOST_CHANNELS, shown_task};
 use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, OutputFolder, RECORD, TABLE};
@@ -61,11 +60,12 @@ impl Run {
             .and_then(|name| read(&files, name, MetricsRecord::decode, &mut notes));
         let of_record = |record| PredictionFolder::of_record(path, record).ok();
         let folder = record.clone().and_then(of_record);
-        let task = folder.as_ref().map(PredictionFolder::model_task);
-        if let Some(task) = &task
-            && task.channels.len() > MOST_CHANNELS
+        let task = folder.as_ref().map(|folder| folder.model_task(MOST_CHANNELS));
+        if let (Some(folder), Some(task)) = (&folder, &task)
+            && !task.channels.is_empty()
+            && folder.n_classes > MOST_CHANNELS
         {
-            let n = task.channels.len();
+            let n = folder.n_classes;
             notes.push(format!(
                 "Of {n} labels or targets, the first {MOST_CHANNELS} are shown."
             ));
@@ -79,7 +79,7 @@ impl Run {
             files,
             record,
             folder,
-            task: task.map(shown_task),
+            task,
             metrics,
             columns,
             rows,
@@ -139,6 +139,9 @@ fn read<T>(
     notes.push(note);
     None
 }
+
+/// Largest number of labels or targets that the page shows.
+const MOST_CHANNELS: usize = 1000;
 
 /// Largest row of the table that is shown. Rows of a run are much smaller.
 const MOST_ROW_BYTES: usize = 1 << 20;

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::folder::Run;
-use super::quantities::{scale, with_maps};
+use super::map_scales::{scale, with_maps};
 use crate::evaluate::PredictionFolder;
 use crate::output::class_map;
 use crate::output::folder::map_path;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::folder::Run;
-use super::{maps, quantities};
+use super::{map_scales, maps};
 use crate::error::Result;
 use crate::input::preprocessing::{Channels, Exif};
 use crate::input::{
@@ -109,7 +109,7 @@ fn file_of(place: &Path) -> (PathBuf, Option<NonZeroU32>) {
 /// Returns the map of a thumbnail, its placement and its scale.
 fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, Scale)> {
     let overview = run.task.as_ref()?.overview();
-    let scale = quantities::scale(run, &overview)?;
+    let scale = map_scales::scale(run, &overview)?;
     let read = |format: &Format| {
         let file = map_path(&overview.name, id, format.extension);
         let map = maps::read_map(run, &file, format, Some(scale)).ok()?;
