@@ -103,7 +103,8 @@ fn command() -> clap::Command {
         let needs = is_of_run(&argument) && argument.get_id() != "threads";
         if needs { argument.requires("images") } else { argument }
     };
-    let of_labels = labels::options();
+    let mut of_labels = labels::options();
+    of_labels.extend(value_labels::options());
     let needs_labels = |argument: Arg| {
         let needs = of_labels.contains(argument.get_id());
         if needs { argument.requires("labels") } else { argument }

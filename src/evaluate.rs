@@ -9,12 +9,12 @@ mod evaluator;
 mod labels;
 mod metrics_json;
 mod prediction_folder;
+mod saved_curves;
 mod streaming;
 mod value_curves;
 mod value_policy;
 mod values;
 
-pub use curves::{FIGURES, Figure, FigureKind, read as read_curves};
 pub(crate) use evaluator::for_each_image;
 pub use evaluator::{EvaluationEvent, EvaluationResult, GroundTruth, evaluate};
 pub use labels::{
@@ -25,6 +25,7 @@ pub use metrics_json::{labels_of, write, write_values};
 pub use prediction_folder::{
     KeptArrays, PredictedImage, PredictionArrays, PredictionFolder,
 };
+pub use saved_curves::{SavedFigure, read_curves};
 pub use streaming::{StreamedResult, StreamingEvaluation};
 pub(crate) use value_policy::score_of_values;
 pub use value_policy::{DecisionCounts, EvaluatedPolicy};

@@ -13,23 +13,30 @@ mod evaluation;
 mod facts;
 mod files;
 mod folder;
+mod map_scales;
 mod maps;
+mod metric_texts;
 mod page;
 mod pictures;
+mod quantities;
 mod rows;
 mod truth;
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::evaluate::{LabelSource, PredictionFolder};
+use crate::evaluate::PredictionFolder;
 use crate::output::folder::OutputFolder;
 use crate::output::page::{FOLDER, LABELS, OTHER, PAGE, PageFolder};
+use crate::task::ModelTask;
 
 use folder::Run;
 
-/// Opens the labels of a folder, whose task and classes are known.
-pub type OpenLabels<'a> = dyn Fn(&PredictionFolder) -> Result<LabelSource> + Sync + 'a;
+pub use truth::PageLabels;
+
+/// Opens the labels of a folder, whose task and classes are known; `None` if it has none.
+pub type OpenLabels<'a> =
+    dyn Fn(&PredictionFolder) -> Result<Option<PageLabels>> + Sync + 'a;
 
 /// Options of a page.
 #[derive(Default)]
@@ -38,7 +45,7 @@ pub struct Options<'a> {
     pub images: Option<&'a Path>,
     /// Folder of another run, which is shown beside this one.
     pub compare: Option<&'a Path>,
-    /// Labels, which show right and wrong predictions.
+    /// Labels, which show right and wrong predictions, or errors of values.
     pub labels: Option<&'a OpenLabels<'a>>,
     /// Number of threads that read and write pictures; 0 for one per core.
     pub threads: usize,
@@ -65,8 +72,8 @@ pub struct Written {
 /// Writes the page of a folder, and the files of the page that do not exist yet.
 ///
 /// # Errors
-/// Fails if the folder is not a prediction folder, if labels cannot be opened, or if a file cannot be
-/// written. Files that cannot be read are not an error; the page lists them.
+/// Fails if the folder is not a prediction folder, if labels cannot be opened, if the other folder
+/// predicts something else, or if a file cannot be written. Files that cannot be read are not an error; the page lists them.
 pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
     if let Some(images) = options.images.filter(|images| !images.is_dir()) {
         let message = format!("{} is not a folder", images.display());
@@ -81,6 +88,7 @@ pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
     let mut shown = vec![files::prepare(run, PageFolder::own(&output), options)?];
     if let Some(other) = options.compare {
         let other = Run::read(other)?;
+        check_alike(&shown[0].run, &other)?;
         let page_folder = PageFolder { output: &output, folder: OTHER };
         shown.push(files::prepare(other, page_folder, options)?);
     }
@@ -88,3 +96,38 @@ pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
     output.write(PAGE, html.as_bytes())?;
     Ok(Written { path: folder.join(PAGE), notes })
 }
+
+/// Checks that two runs predict the same, as far as that is known.
+fn check_alike(run: &Run, other: &Run) -> Result<()> {
+    let (Some(ours), Some(theirs)) = (&run.task, &other.task) else { return Ok(()) };
+    let describe = |task: &ModelTask| {
+        let names = match task.channels.len() {
+            0 => String::new(),
+            1..=MOST_NAMED => format!(" of {}", task.channels.join(", ")),
+            n => format!(" of {n} labels or targets"),
+        };
+        let unit = match task.target.unit.as_str() {
+            "" => String::new(),
+            unit => format!(" in {unit}"),
+        };
+        let item = task.task.item.plural();
+        format!("{} of {item}{names}{unit}", task.task.name)
+    };
+    if ours.task == theirs.task
+        && ours.channels == theirs.channels
+        && ours.target.unit == theirs.target.unit
+    {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: expected {}, found {}",
+        other.path.display(),
+        describe(ours),
+        describe(theirs)
+    );
+    Err(Error::setting("compare", message)
+        .with_hint("compare runs of the same task, labels and targets"))
+}
+
+/// Largest number of labels or targets that an error names.
+const MOST_NAMED: usize = 5;

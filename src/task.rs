@@ -62,10 +62,10 @@ pub struct Task {
     pub optional_measures: &'static [Measure],
     /// Measures whose maps are written, and that become outputs of a converted model, by default.
     pub main_measures: &'static [Measure],
-    /// Name of the mean over samples as an output of a converted model.
-    pub mean_output: &'static str,
     /// Measure of overlays and thumbnails.
     pub overview: &'static Measure,
+    /// Measure that is the prediction of a label or target itself; `None` for classes.
+    pub predicted: Option<PredictedMeasure>,
     /// Columns that describe the prediction in the table of images, in order.
     pub prediction_columns: &'static [PredictionColumn],
     /// Columns of each measure in the table of images, in order.
@@ -82,6 +82,17 @@ pub struct Task {
     pub tuning: TuningMetrics,
     /// Returns whether an output of this shape can be of the task.
     accepts: fn(&OutputShape) -> bool,
+}
+
+/// A measure that is a prediction itself, not its uncertainty.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictedMeasure {
+    /// The measure.
+    pub measure: &'static Measure,
+    /// Its standard deviation, which is shown behind `±`.
+    pub std: Option<&'static Measure>,
+    /// Value from which on a label holds.
+    pub threshold: Option<f32>,
 }
 
 /// The unit that is predicted, labeled and counted.
@@ -341,6 +352,11 @@ impl Task {
     /// Returns the measure of a name.
     pub fn measure(&self, name: &str) -> Option<&'static Measure> {
         self.all_measures().find(|measure| measure.name == name)
+    }
+
+    /// Returns the name of the mean over samples as an output of a converted model.
+    pub fn mean_output(&self) -> &'static str {
+        self.predicted.map_or("probabilities", |predicted| predicted.measure.name)
     }
 
     /// Returns the measures, with those that are computed only if they are named.

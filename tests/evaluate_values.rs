@@ -454,8 +454,10 @@ fn options_and_commands_of_the_other_kind_are_refused() {
     let policy = policy.to_str().unwrap();
     let calibrate: &[&str] =
         &["calibrate", out, "--labels", labels, "-o", policy, "--keep", "0.9"];
+    let labels_of_classes: &[&str] =
+        &["report", out, "--labels", labels, "--ignore-index", "0"];
     let commands: [(&[&str], &str); 2] = [
-        (&["report", out], "there is no page for --task regression"),
+        (labels_of_classes, "applies to classes, but values were predicted"),
         (calibrate, "predicts values, not classes"),
     ];
     for (command, expected) in commands {

@@ -113,6 +113,9 @@ mod report;
 /// The page in a real browser.
 #[cfg(all(feature = "cli", feature = "charts"))]
 mod report_page;
+/// Pages of values and labels.
+#[cfg(feature = "cli")]
+mod report_tasks;
 /// Runs that are killed, stopped, without disk space, and resumed.
 #[cfg(feature = "cli")]
 mod resume;

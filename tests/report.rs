@@ -15,7 +15,7 @@ pub(crate) fn mcdrop(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_mcdrop")).args(arguments).output().unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -62,19 +62,19 @@ fn streets() -> (TempDir, PathBuf) {
 }
 
 /// Returns the data of the page's script.
-fn page_data(out: &Path) -> Value {
+pub(crate) fn page_data(out: &Path) -> Value {
     let html = fs::read_to_string(out.join("report.html")).unwrap();
     let start = html.split_once("id=\"page-data\">").unwrap().1;
     serde_json::from_str(start.split_once("</script>").unwrap().0).unwrap()
 }
 
-fn report(out: &Path, more: &[&str]) -> String {
+pub(crate) fn report(out: &Path, more: &[&str]) -> String {
     let mut arguments = vec!["report", out.to_str().unwrap()];
     arguments.extend(more);
     done(&arguments)
 }
 
-fn column(out: &Path, name: &str) -> Vec<String> {
+pub(crate) fn column(out: &Path, name: &str) -> Vec<String> {
     let mut reader = csv::Reader::from_path(out.join("predictions.csv")).unwrap();
     let place =
         reader.headers().unwrap().iter().position(|column| column == name).unwrap();
@@ -88,7 +88,7 @@ fn a_run_with_report_leaves_a_page_with_the_numbers_of_its_table() {
     let paths: Vec<Value> = column(&out, "path").into_iter().map(Value::from).collect();
     assert_eq!(data["paths"], Value::from(paths));
     let mut checked = 0;
-    for measure in data["measures"].as_array().unwrap() {
+    for measure in data["quantities"].as_array().unwrap() {
         for name in measure["columns"].as_array().unwrap() {
             let name = name.as_str().unwrap();
             let shown = data["runs"][0]["numbers"][name].as_array().unwrap();

@@ -3,6 +3,7 @@
 //! Without Chromium these tests are skipped; with `MCDROP_BROWSER=required` they fail.
 
 mod many;
+mod tasks;
 mod values;
 
 use std::fs;

@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::labels::LabelArguments;
+use super::value_labels::ValueLabelArguments;
 use super::{End, names, terminal};
-use crate::error::Result;
-use crate::evaluate::{PredictionFolder, labels_of};
-use crate::report::{self, OpenLabels, Options};
+use crate::error::{Error, Result};
+use crate::evaluate::{PredictionFolder, ValueLabels, labels_of};
+use crate::report::{self, OpenLabels, Options, PageLabels};
 use crate::sampling::SamplingOptions;
+use crate::task::Target;
 
 const EXAMPLES: &str = "\
 Examples:
   mcdrop predict model.onnx images -o out --report
   mcdrop report out                      # again, after evaluate
   mcdrop report out --labels labels/     # also right and wrong predictions
+  mcdrop report out-depth --labels depth/ --label-scale 0.00390625  # errors
   mcdrop report out --compare out-other  # two runs side by side
 
 Writes OUT/report.html, which opens from disk, and its pictures and values
@@ -41,22 +44,36 @@ pub(super) struct ReportArguments {
     threads: Option<u32>,
     #[command(flatten)]
     label: LabelArguments,
+    #[command(flatten)]
+    values: ValueLabelArguments,
 }
 
 pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
-    let recorded = labels_of(&arguments.folder)
-        .and_then(|record| LabelArguments::recorded(record, &arguments.folder));
-    let labels = match (&arguments.labels, &recorded) {
-        (Some(labels), _) => Some((labels, &arguments.label)),
-        (None, Some((labels, options))) => Some((labels, options)),
-        (None, None) => None,
-    };
+    let recorded = labels_of(&arguments.folder);
+    let of_values = recorded
+        .as_ref()
+        .map(|record| ValueLabelArguments::recorded(&record.options))
+        .unwrap_or_default();
+    let recorded =
+        recorded.and_then(|record| LabelArguments::recorded(record, &arguments.folder));
     let threads = arguments
         .threads
         .map_or_else(|| SamplingOptions::default().threads, |n| n as usize);
-    let open = labels.map(|(labels, options)| {
-        move |folder: &PredictionFolder| options.open(labels, folder, threads)
-    });
+    let labels = match (&arguments.labels, &recorded) {
+        (Some(path), _) => Some(PageLabelSource {
+            path,
+            label: &arguments.label,
+            values: &arguments.values,
+            threads,
+        }),
+        (None, Some((path, label))) => {
+            Some(PageLabelSource { path, label, values: &of_values, threads })
+        }
+        (None, None) => None,
+    };
+    let is_typed = arguments.labels.is_some();
+    let open = labels
+        .map(|labels| move |folder: &PredictionFolder| labels.open(folder, is_typed));
     let options = Options {
         images: arguments.images.as_deref(),
         compare: arguments.compare.as_deref(),
@@ -64,6 +81,56 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
         threads,
     };
     write(&arguments.folder, &options)
+}
+
+/// The labels that the page shows.
+#[derive(Clone, Copy)]
+struct PageLabelSource<'a> {
+    path: &'a Path,
+    label: &'a LabelArguments,
+    values: &'a ValueLabelArguments,
+    threads: usize,
+}
+
+impl PageLabelSource<'_> {
+    /// Opens the labels. Those of the last evaluation are left out if the page cannot show them.
+    fn open(
+        &self,
+        folder: &PredictionFolder,
+        is_typed: bool,
+    ) -> Result<Option<PageLabels>> {
+        match folder.task.target {
+            Target::Labels if !is_typed => Ok(None),
+            Target::Class | Target::Labels => {
+                folder.require(Target::Class)?;
+                refuse(
+                    &self.values.typed(),
+                    "applies to values, but classes were predicted",
+                )?;
+                let source = self.label.open(self.path, folder, self.threads)?;
+                Ok(Some(PageLabels::Classes(source)))
+            }
+            Target::Value => {
+                let of_maps = self.label.of_class_maps();
+                refuse(&of_maps, "applies to classes, but values were predicted")?;
+                let options = self.values.options(self.label.rename()?)?;
+                let labels = ValueLabels::open(self.path, folder, options)?;
+                for note in labels.notes() {
+                    terminal::note(note);
+                }
+                Ok(Some(PageLabels::Values(labels)))
+            }
+        }
+    }
+}
+
+fn refuse(options: &[(&str, bool)], message: &str) -> Result<()> {
+    match options.iter().find(|(_, is_typed)| *is_typed) {
+        Some((option, _)) => {
+            Err(Error::setting(*option, message).with_hint("leave it out"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Writes the page and prints what is missing on it.

@@ -1,15 +1,17 @@
 //! Options that describe labels of values.
 
-use clap::Args;
+use std::collections::BTreeSet;
+
+use clap::{Args, Command, Id};
 
 use super::names;
 use crate::error::{Error, Result};
 use crate::evaluate::{LabelRename, ValueLabelOptions};
 use crate::input::label::LabelConversion;
-use crate::record::LabelsRecord;
+use crate::record::LabelOptionsRecord;
 use crate::task::ValueRange;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Labels of values")]
 pub(super) struct ValueLabelArguments {
     /// Value of the number 1 in label files [default: 1].
@@ -23,8 +25,14 @@ pub(super) struct ValueLabelArguments {
     valid_range: Option<ValueRange>,
 }
 
+/// Returns the names of these options.
+pub(super) fn options() -> BTreeSet<Id> {
+    let all = ValueLabelArguments::augment_args(Command::new(""));
+    all.get_arguments().map(|argument| argument.get_id().clone()).collect()
+}
+
 impl ValueLabelArguments {
-    /// Returns the options, and whether each is used.
+    /// Returns whether each of these options is used.
     pub(super) fn typed(&self) -> [(&'static str, bool); 3] {
         [
             ("--label-scale", self.label_scale.is_some()),
@@ -61,13 +69,23 @@ impl ValueLabelArguments {
         })
     }
 
-    /// Adds these options to the record of the labels.
-    pub(super) fn add_to(&self, record: LabelsRecord) -> LabelsRecord {
-        let LabelsRecord { path, mut options } = record;
+    /// Adds these options to a record.
+    pub(super) fn add_to(&self, options: &mut LabelOptionsRecord) {
         options.label_scale = self.label_scale;
         options.label_offset = self.label_offset;
         options.valid_range = self.valid_range.map(|range| range.to_string());
-        LabelsRecord { path, options }
+    }
+
+    /// Returns the options of a record.
+    pub(super) fn recorded(options: &LabelOptionsRecord) -> Self {
+        Self {
+            label_scale: options.label_scale,
+            label_offset: options.label_offset,
+            valid_range: options
+                .valid_range
+                .as_deref()
+                .and_then(|text| text.parse().ok()),
+        }
     }
 }
 

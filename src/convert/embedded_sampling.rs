@@ -109,7 +109,7 @@ pub fn export_with_embedded_sampling(
         Some(chosen) if chosen.is_empty() => task.measures.iter().collect(),
         Some(chosen) => task.own_measures("measures", chosen)?,
     };
-    measures.retain(|measure| measure.name != task.mean_output);
+    measures.retain(|measure| measure.name != task.mean_output());
     let (model, samples_per_run) =
         assemble::assemble(sampler.model(), options, &measures)?;
     let source = sampler.plan().model();
@@ -125,7 +125,7 @@ pub fn export_with_embedded_sampling(
         ));
     }
     pending.finish(target)?;
-    let mut outputs = vec![task.mean_output.to_owned()];
+    let mut outputs = vec![task.mean_output().to_owned()];
     outputs.extend(measures.iter().map(|measure| measure.name.to_owned()));
     Ok(EmbeddedSampling { outputs, samples_per_run, difference, ties })
 }

@@ -3,21 +3,19 @@
 use std::fmt::Write as _;
 
 use super::prediction_folder::PredictionFolder;
-use crate::error::{Error, Result};
 use crate::metric::{Curve, DETERMINISTIC, Evaluation};
 use crate::output::chart::{self, Axis, Chart, Marks, Point, Scale, Series};
-use crate::output::folder::{CURVES, OutputFolder};
 
 /// Scores shown in figures; tables contain all scores.
 const SHOWN: [&str; 3] = ["predictive_entropy", "mutual_information", DETERMINISTIC];
 
 /// Related curves: a table of all of them, and charts of some.
 #[derive(Debug)]
-pub struct Figure {
+pub(super) struct Figure {
     /// Kind of the figure.
-    pub kind: &'static FigureKind,
+    pub(super) kind: &'static FigureKind,
     /// Charts of the figure.
-    pub charts: Vec<Chart>,
+    pub(super) charts: Vec<Chart>,
     curves: Vec<Curve>,
 }
 
@@ -45,15 +43,15 @@ pub(super) fn curves_csv(curves: &[Curve]) -> String {
 
 /// A kind of figure, with its explanation.
 #[derive(Debug)]
-pub struct FigureKind {
+pub(super) struct FigureKind {
     /// Name of the files.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// Heading.
-    pub title: &'static str,
+    pub(super) title: &'static str,
     /// Explanation of the curves, one sentence.
-    pub reading: &'static str,
+    pub(super) reading: &'static str,
     /// Description of curves that would be bad news.
-    pub bad_news: &'static str,
+    pub(super) bad_news: &'static str,
     /// Computes the curves.
     curves: fn(&Evaluation) -> Vec<Curve>,
     /// Draws some of the curves.
@@ -61,7 +59,7 @@ pub struct FigureKind {
 }
 
 /// All kinds of figures, in the order in which they are shown.
-pub const FIGURES: &[FigureKind] = &[
+pub(super) const FIGURES: &[FigureKind] = &[
     FigureKind {
         name: "reliability",
         title: "Reliability",
@@ -132,21 +130,6 @@ pub(super) fn figures(evaluation: &Evaluation, folder: &PredictionFolder) -> Vec
     kinds.filter_map(|kind| kind.figure((kind.curves)(evaluation), folder)).collect()
 }
 
-/// Reads the tables of an evaluation from a folder; returns the figures, and the errors of the
-/// tables that cannot be read.
-pub fn read(folder: &PredictionFolder) -> (Vec<Figure>, Vec<Error>) {
-    let (mut figures, mut errors) = (Vec::new(), Vec::new());
-    for kind in FIGURES {
-        let name = format!("{CURVES}/{}.csv", kind.name);
-        let read = OutputFolder::open(folder.path());
-        match read.and_then(|files| read_csv(&files, &name)) {
-            Ok(curves) => figures.extend(kind.figure(curves, folder)),
-            Err(error) => errors.push(error),
-        }
-    }
-    (figures, errors)
-}
-
 impl FigureKind {
     /// Draws the figure; `None` if nothing is shown.
     fn figure(
@@ -154,40 +137,20 @@ impl FigureKind {
         curves: Vec<Curve>,
         folder: &PredictionFolder,
     ) -> Option<Figure> {
-        let charts = (self.draw)(&curves, folder);
-        let is_shown = !curves.is_empty() && charts.iter().any(|c| !c.series.is_empty());
-        is_shown.then_some(Figure { kind: self, charts, curves })
+        let charts = self.charts(&curves, folder)?;
+        Some(Figure { kind: self, charts, curves })
     }
-}
 
-/// Reads the curves of a table; returns none if the file does not exist.
-fn read_csv(folder: &OutputFolder, name: &str) -> Result<Vec<Curve>> {
-    let Some(content) = folder.read(name)? else { return Ok(Vec::new()) };
-    let file = &folder.path().join(name);
-    let text = String::from_utf8(content).map_err(|error| {
-        Error::read(file, std::io::Error::new(std::io::ErrorKind::InvalidData, error))
-    })?;
-    let broken = |n: usize| {
-        let message = format!("line {}: expected curve,x,y", n + 1);
-        Error::read(file, std::io::Error::new(std::io::ErrorKind::InvalidData, message))
-    };
-    let mut curves: Vec<Curve> = Vec::new();
-    for (n, line) in text.lines().enumerate().skip(1) {
-        let mut fields = line.rsplitn(3, ',');
-        let mut number = || fields.next().and_then(|field| field.parse::<f64>().ok());
-        let (Some(y), Some(x)) = (number(), number()) else { return Err(broken(n)) };
-        let name = fields.next().ok_or_else(|| broken(n))?;
-        match curves.last_mut().filter(|curve| curve.name == name) {
-            Some(curve) => {
-                curve.x.push(x);
-                curve.y.push(y);
-            }
-            None => {
-                curves.push(Curve { name: name.to_owned(), x: vec![x], y: vec![y] });
-            }
-        }
+    /// Draws the curves; `None` if nothing is shown.
+    pub(super) fn charts(
+        &self,
+        curves: &[Curve],
+        folder: &PredictionFolder,
+    ) -> Option<Vec<Chart>> {
+        let charts = (self.draw)(curves, folder);
+        let is_shown = !curves.is_empty() && charts.iter().any(|c| !c.series.is_empty());
+        is_shown.then_some(charts)
     }
-    Ok(curves)
 }
 
 pub(super) fn axis(label: &str, range: Option<(f64, f64)>) -> Axis {

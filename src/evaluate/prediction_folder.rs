@@ -315,10 +315,19 @@ impl PredictionFolder {
     }
 
     fn target_settings(&self) -> TargetSettings {
+        let target = self.record.output.target.as_ref();
         TargetSettings {
             names: self.record.output.targets.clone(),
+            unit: target.map(|target| target.unit.clone()).unwrap_or_default(),
             ..TargetSettings::default()
         }
+    }
+
+    /// Returns the task with the first labels or targets of the run, at most `most`.
+    pub fn model_task(&self, most: usize) -> ModelTask {
+        let names = self.class_names.as_deref().unwrap_or_default();
+        let n_channels = self.n_classes.min(most);
+        ModelTask::new(self.task, n_channels, names, &self.target_settings())
     }
 
     /// Reads the kept arrays of an image.

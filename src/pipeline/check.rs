@@ -117,11 +117,6 @@ pub(super) fn options_of_task(job: &Job, task: &'static Task) -> Result<()> {
         return Err(Error::setting("report", "the page is a feature that was left out")
             .with_hint("build mcdrop with the feature `report`"));
     }
-    if task.target != Target::Class && options.report {
-        let message = format!("there is no page for `task = {task}`");
-        return Err(Error::setting("report", message)
-            .with_hint("leave `report` out: the maps are pictures"));
-    }
     let of_values = [
         ("value_range", options.value_range.is_some()),
         ("interval", options.interval.is_some()),

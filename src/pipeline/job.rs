@@ -167,7 +167,8 @@ impl OutputOptions {
         Ok(())
     }
 
-    fn shows_overview(&self) -> bool {
+    /// Returns true if a file shows the overview of the task.
+    pub(super) fn shows_overview(&self) -> bool {
         self.overlay || self.report
     }
 

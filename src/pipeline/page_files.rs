@@ -3,7 +3,7 @@
 use super::write::{ImageResult, Writer, placement};
 use crate::error::Result;
 use crate::output::overlay::Photo;
-use crate::output::page::data::{HIGHEST, ImageData};
+use crate::output::page::data::{ImageData, NumberRange};
 use crate::output::page::preview::Heat;
 use crate::output::page::{DATA, PageFolder};
 use crate::output::resample::{self, Placement};
@@ -20,7 +20,7 @@ impl Writer<'_> {
         let heat = result.map_of(&overview.name).filter(|_| has_maps).map(|map| Heat {
             map,
             placement: placement(&result.image.geometry),
-            bound: self.scales.of(&overview, result.n_classes()).high,
+            scale: self.scales.of(&overview, result.n_classes()),
         });
         let page_folder = PageFolder::own(self.folder);
         page_folder.save_pictures(result.id, photo, heat.as_ref())?;
@@ -58,8 +58,12 @@ impl Writer<'_> {
         for quantity in self.options.quantities_of_page(self.task) {
             let Some(map) = result.map_of(&quantity.name) else { continue };
             let map = resample::values(map, &map_placement, height, width);
-            let bound = self.scales.of(&quantity, result.n_classes()).high;
-            data.add(&quantity.name, (bound, HIGHEST), &map, Some(place))?;
+            let scale = self.scales.of(&quantity, result.n_classes());
+            let range = NumberRange::of_map(quantity.measure, scale, &map);
+            data.add(&quantity.name, range, &map, Some(place))?;
+            if let Some((label, threshold)) = quantity.label_of(self.task.task) {
+                data.add_label_share(label, &map, threshold);
+            }
         }
         Ok(data)
     }

@@ -149,10 +149,10 @@ fn output(
 ) -> Result<OutputRecord> {
     let options = &job.output;
     let n_classes = sampler.scores().n_classes();
-    let overlay = options.overlay.then_some(task.task.overview);
+    let overview = options.shows_overview().then_some(task.task.overview);
     let maps = options.map_measures(task.task);
     let measures = options.table_measures(task.task);
-    let shown: Vec<_> = measures.iter().chain(&maps).copied().chain(overlay).collect();
+    let shown: Vec<_> = measures.iter().chain(&maps).copied().chain(overview).collect();
     let quantities = task.quantities(&shown);
     let scaled = quantities.iter().map(|one| (one, scales.of(one, n_classes)));
     let scaled: Vec<_> = scaled.filter(|(_, scale)| scale.high.is_finite()).collect();

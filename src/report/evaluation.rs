@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use super::facts::grouped;
 use super::files::Shown;
-use crate::evaluate::{FIGURES, FigureKind, read_curves};
+use super::metric_texts::{Group, MetricText, Verdict};
+use crate::evaluate::{SavedFigure, read_curves};
 use crate::measure::MEASURES;
-use crate::metric::{Breakdown, DETERMINISTIC, Direction, Headline, METRICS, Metric};
+use crate::metric::{DETERMINISTIC, Headline, METRICS, Metric};
 use crate::output::chart;
 use crate::record::{MetricRecord, MetricsRecord, NamedValues};
+use crate::task::Target;
 
 /// Metrics of a run by key.
 type Metrics = NamedValues<MetricRecord>;
@@ -18,11 +20,24 @@ pub(super) struct Section {
     pub(super) lead: String,
     /// Metrics of the predictions as a whole.
     pub(super) whole: Vec<Row>,
+    /// True if metrics of the whole are compared with the pass without dropout.
+    pub(super) has_differences: bool,
     /// Metrics of scores, one table per metric.
     pub(super) found: Vec<Found>,
+    /// Metrics by standard deviation, one table per run and target.
+    pub(super) matrices: Vec<Matrix>,
     pub(super) pictures: Vec<Picture>,
     /// All metrics by key.
     pub(super) all: Vec<Row>,
+}
+
+/// Metrics that each have a value per standard deviation.
+pub(super) struct Matrix {
+    /// Name of the run or target; empty if there is only one.
+    pub(super) caption: String,
+    /// Names of the standard deviations.
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Row>,
 }
 
 /// A metric with its value in each run.
@@ -30,7 +45,7 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) title: String,
     pub(super) summary: &'static str,
-    pub(super) better: &'static str,
+    pub(super) better: String,
     pub(super) values: Vec<Cell>,
 }
 
@@ -54,7 +69,7 @@ pub(super) struct Found {
 
 /// Curves with their explanation.
 pub(super) struct Picture {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) reading: &'static str,
     pub(super) bad_news: &'static str,
     /// Name of each run, and its chart as SVG.
@@ -73,20 +88,84 @@ pub(super) fn section(shown: &[Shown], notes: &mut Vec<String>) -> Option<Sectio
     if names.is_empty() {
         return None;
     }
-    let row = |name: &&str| row(name, name, &metrics);
-    let is_whole = |name: &&&str| {
-        Metric::by_name(name).is_some_and(|metric| metric.breakdown == Breakdown::Whole)
+    let text = |name: &str| MetricText::of(&shown[0].run, name);
+    let row = |name: &&str| {
+        let text = text(name);
+        row(name, text.title.clone(), &text, &metrics)
     };
+    let by_key = |name: &&str| {
+        let text = text(name);
+        self::row(name, name.replace('_', " "), &text, &metrics)
+    };
+    let is_whole = |name: &&&str| text(name).group == Group::Whole;
+    let whole: Vec<Row> = names.iter().filter(is_whole).map(row).collect();
+    let has_differences =
+        whole.iter().flat_map(|row| &row.values).any(|cell| !cell.difference.is_empty());
+    let predicts_classes = shown[0]
+        .run
+        .folder
+        .as_ref()
+        .is_none_or(|folder| folder.task.target == Target::Class);
+    let found = METRICS.iter().filter(|_| predicts_classes);
     Some(Section {
         lead: lead(shown),
-        whole: names.iter().filter(is_whole).map(row).collect(),
-        found: METRICS
-            .iter()
-            .filter_map(|metric| table(metric, &names, &metrics))
-            .collect(),
+        whole,
+        has_differences,
+        found: found.filter_map(|metric| table(metric, &names, &metrics)).collect(),
+        matrices: matrices(shown, &names, &metrics),
         pictures: pictures(shown, notes),
-        all: names.iter().map(row).collect(),
+        all: names.iter().map(by_key).collect(),
     })
+}
+
+/// Returns a table per run and target of the metrics that have a value per standard deviation.
+fn matrices(shown: &[Shown], names: &[&str], metrics: &[&Metrics]) -> Vec<Matrix> {
+    let mut matrices = Vec::new();
+    let texts = names.iter().map(|name| (*name, MetricText::of(&shown[0].run, name)));
+    let texts: Vec<(&str, MetricText)> =
+        texts.filter(|(_, text)| matches!(text.group, Group::Std(_))).collect();
+    let mut targets: Vec<&str> = Vec::new();
+    for (_, text) in &texts {
+        if !targets.contains(&text.target.as_str()) {
+            targets.push(&text.target);
+        }
+    }
+    for (one, metrics) in shown.iter().zip(metrics) {
+        for target in &targets {
+            let mut columns: Vec<&str> = Vec::new();
+            let mut rows: Vec<Row> = Vec::new();
+            for (name, text) in texts.iter().filter(|(_, text)| text.target == *target) {
+                let Group::Std(std) = &text.group else { continue };
+                let column = columns.iter().position(|known| known == std);
+                let column = column.unwrap_or_else(|| {
+                    columns.push(std);
+                    columns.len() - 1
+                });
+                let key = name.strip_suffix(std.as_str()).unwrap_or(name);
+                let key = key.trim_end_matches('.');
+                let at = rows.iter().position(|row| row.name == key);
+                let at = at.unwrap_or_else(|| {
+                    rows.push(row(key, text.metric_title.clone(), text, &[]));
+                    rows.len() - 1
+                });
+                let cells = &mut rows[at].values;
+                cells.resize_with((column + 1).max(cells.len()), Cell::default);
+                cells[column] = cell(metrics.get(name), text);
+            }
+            for row in &mut rows {
+                row.values.resize_with(columns.len(), Cell::default);
+            }
+            let run = (shown.len() > 1).then(|| one.name());
+            let target = Some((*target).to_owned()).filter(|target| !target.is_empty());
+            let caption: Vec<String> = run.into_iter().chain(target).collect();
+            matrices.push(Matrix {
+                caption: caption.join(": "),
+                columns: columns.iter().map(|std| std.replace('_', " ")).collect(),
+                rows,
+            });
+        }
+    }
+    matrices
 }
 
 fn lead(shown: &[Shown]) -> String {
@@ -117,45 +196,37 @@ fn lead(shown: &[Shown]) -> String {
     format!("{texts}. Intervals are at 95 %, by a bootstrap over images.{hint}")
 }
 
-fn row(name: &str, title: &str, metrics: &[&Metrics]) -> Row {
-    // The longest name with which the key begins.
-    let of_key = |metric: &&Metric| {
-        name.strip_prefix(metric.name)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    let metric = METRICS.iter().filter(of_key).max_by_key(|metric| metric.name.len());
+fn row(name: &str, title: String, text: &MetricText, metrics: &[&Metrics]) -> Row {
     Row {
         name: name.to_owned(),
-        title: title.replace('_', " "),
-        summary: metric.map_or("", |metric| metric.summary),
-        better: match metric.map(|metric| metric.direction) {
-            Some(Direction::HigherIsBetter) => "larger",
-            Some(Direction::LowerIsBetter) => "smaller",
-            _ => "",
-        },
-        values: metrics.iter().map(|metrics| cell(metrics.get(name), metric)).collect(),
+        title,
+        summary: text.summary,
+        better: text.verdict.describe(),
+        values: metrics.iter().map(|metrics| cell(metrics.get(name), text)).collect(),
     }
 }
 
-fn cell(record: Option<&MetricRecord>, metric: Option<&Metric>) -> Cell {
+fn cell(record: Option<&MetricRecord>, text: &MetricText) -> Cell {
     let record = record.cloned().unwrap_or_default();
     let Some(value) = record.value else { return Cell::default() };
     let interval = record.interval().map(|(low, high)| format!("{low:.4} to {high:.4}"));
     let less = record.difference();
-    let is_larger_better =
-        metric.is_some_and(|metric| metric.direction == Direction::HigherIsBetter);
     let is_larger = match less {
         Some((low, _)) if low > 0.0 => Some(true),
         Some((_, high)) if high < 0.0 => Some(false),
         _ => None,
     };
-    let verdict = match is_larger {
-        Some(is_larger) if is_larger == is_larger_better => "better",
-        Some(_) => "worse",
-        None => "",
+    let verdict = match (is_larger, text.verdict) {
+        (Some(true), Verdict::Larger) | (Some(false), Verdict::Smaller) => "better",
+        (Some(false), Verdict::Larger) | (Some(true), Verdict::Smaller) => "worse",
+        _ => "",
+    };
+    let unit = match text.unit.as_str() {
+        "" => String::new(),
+        unit => format!(" {unit}"),
     };
     Cell {
-        value: format!("{value:.4}"),
+        value: format!("{value:.4}{unit}"),
         interval: interval.unwrap_or_default(),
         difference: less
             .map(|(low, high)| format!("{low:+.4} to {high:+.4}"))
@@ -173,7 +244,8 @@ fn table(metric: &Metric, names: &[&str], metrics: &[&Metrics]) -> Option<Found>
             let rest = name.strip_prefix(&prefix)?;
             // If there are several aggregations, only the mean is shown.
             let is_of_score = rest == score || rest == format!("{score}.mean");
-            is_of_score.then(|| row(name, score, metrics))
+            let text = MetricText::of_metric(metric);
+            is_of_score.then(|| row(name, score.replace('_', " "), &text, metrics))
         });
         ours.next()
     };
@@ -186,22 +258,19 @@ fn table(metric: &Metric, names: &[&str], metrics: &[&Metrics]) -> Option<Found>
 }
 
 fn pictures(shown: &[Shown], notes: &mut Vec<String>) -> Vec<Picture> {
-    let mut drawn = Vec::new();
+    let mut pictures: Vec<Picture> = Vec::new();
     for one in shown.iter().filter(|one| one.run.metrics.is_some()) {
         let Some(folder) = &one.run.folder else { continue };
         let (figures, wrong) = read_curves(folder);
         notes.extend(wrong.iter().map(|error| format!("{error}.")));
-        for figure in figures {
-            for chart in &figure.charts {
-                let svg = chart::svg_of_page(chart);
-                drawn.push((figure.kind.name, (one.name(), svg)));
+        for SavedFigure { title, reading, bad_news, charts } in figures {
+            let charts = charts.iter().map(|one| chart::svg_of_page(one));
+            let charts: Vec<_> = charts.map(|svg| (one.name(), svg)).collect();
+            match pictures.iter_mut().find(|picture| picture.title == title) {
+                Some(picture) => picture.charts.extend(charts),
+                None => pictures.push(Picture { title, reading, bad_news, charts }),
             }
         }
     }
-    let picture = |&FigureKind { name, title, reading, bad_news, .. }: &FigureKind| {
-        let of_name = drawn.iter().filter(|(of, _)| *of == name);
-        let charts: Vec<_> = of_name.map(|(_, chart)| chart.clone()).collect();
-        (!charts.is_empty()).then_some(Picture { title, reading, bad_news, charts })
-    };
-    FIGURES.iter().filter_map(picture).collect()
+    pictures
 }

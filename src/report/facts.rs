@@ -2,9 +2,10 @@
 
 use super::files::Shown;
 use crate::record::{
-    ModelRecord, MultiplyAdds, OutputRecord, PreprocessingSetting, RunRecord,
-    SamplingRecord, StopRecord,
+    ModelRecord, MultiplyAdds, PreprocessingSetting, RunRecord, SamplingRecord,
+    StopRecord,
 };
+use crate::task::Target;
 
 /// A short text, and details, which may be empty.
 pub(super) type Said = (String, String);
@@ -38,7 +39,7 @@ const KINDS: [Kind; 12] = [
     ("Dropout sites", sites_count),
     ("Work done once", |one| work(record(one)?.multiply_adds.as_ref()?)),
     ("Time an image", |one| time(record(one)?)),
-    ("Task", |one| task(&record(one)?.output)),
+    ("Task", task),
     ("Model", |one| only(file_name(known(&record(one)?.model.path)?))),
     ("Draws", |one| draws(&record(one)?.sampling)),
     ("Seed", |one| seed(&record(one)?.sampling)),
@@ -170,9 +171,25 @@ fn time(record: &RunRecord) -> Option<Said> {
     Some((format!("{each:.digits$} s"), format!("{seconds:.1} s in all")))
 }
 
-fn task(output: &OutputRecord) -> Option<Said> {
-    let task = known(&output.task)?.to_owned();
-    Some((task, format!("{} classes", output.n_classes)))
+fn task(shown: &Shown) -> Option<Said> {
+    let output = &record(shown)?.output;
+    let name = known(&output.task)?.to_owned();
+    let target = shown.run.task.as_ref().map(|task| task.task.target);
+    let details = match (target, shown.run.task.as_ref()) {
+        (Some(Target::Labels), _) => format!("{} labels", output.n_classes),
+        (Some(Target::Value), Some(task)) => {
+            let named = match task.channels.as_slice() {
+                names @ ([_] | [_, _] | [_, _, _]) => names.join(", "),
+                names => format!("{} targets", names.len()),
+            };
+            match task.target.unit.as_str() {
+                "" => named,
+                unit => format!("{named} in {unit}"),
+            }
+        }
+        _ => format!("{} classes", output.n_classes),
+    };
+    Some((name, details))
 }
 
 fn runtime(record: &RunRecord) -> Option<Said> {

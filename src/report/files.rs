@@ -1,5 +1,6 @@
 //! Files of the page: keeps those that the run wrote, and creates the others.
 
+use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use rayon::iter::{
@@ -8,12 +9,14 @@ use rayon::iter::{
 
 use super::Options;
 use super::folder::Run;
+use super::map_scales;
 use super::maps;
 use super::pictures;
-use super::truth::{self, Truth};
+use super::truth::{self, LabeledImage, PageLabels, Truth};
 use crate::error::{Error, Result};
-use crate::evaluate::{LabelSource, PredictionFolder};
-use crate::output::page::data::ImageData;
+use crate::evaluate::PredictionFolder;
+use crate::output::heat_map::Scale;
+use crate::output::page::data::{ImageData, MeasureData};
 use crate::output::page::{DATA, FOLDER, PageFolder, Pictures};
 use crate::record::ImageRecord;
 
@@ -45,8 +48,10 @@ pub(super) struct Image {
     pub(super) pictures: Pictures,
     /// Whether there is a script with its values.
     pub(super) has_data: bool,
-    /// Classes on the image, with their shares in percent.
+    /// Classes or labels on the image, with their shares in percent.
     pub(super) shares: Vec<(u16, f32)>,
+    /// Range of nearly all values of each quantity for which the record has no scale.
+    pub(super) ranges: HashMap<String, Scale>,
     /// Comparison with its labels.
     pub(super) truth: Truth,
     /// Descriptions of what is missing.
@@ -55,6 +60,12 @@ pub(super) struct Image {
 
 /// Largest number of images that a note names.
 const MOST_NAMED: usize = 3;
+
+/// One of this many values may lie beyond each end of a scale that is chosen from the images.
+const MOST_BEYOND: usize = 1000;
+
+/// The same for errors, a few of which are usually much larger than all others.
+const MOST_LARGE_ERRORS: usize = 50;
 
 /// Largest number of notes about images.
 const MOST_KINDS: usize = 100;
@@ -66,15 +77,20 @@ pub(super) fn prepare(
     options: &Options<'_>,
 ) -> Result<Shown> {
     let labels = match (&run.folder, options.labels) {
-        (Some(folder), Some(open)) => Some(open(folder)?),
+        (Some(folder), Some(open)) => open(folder)?,
         _ => None,
     };
+    let unscaled = map_scales::without_scale(&run);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool =
         pool.map_err(|error| Error::runtime("starting threads", error.to_string()))?;
     let of_row = |row: &ImageRecord| match row.error {
         Some(_) => Ok(Image::default()),
-        None => prepare_image(&run, row, &page_folder, options, labels.as_ref()),
+        None => {
+            let sources =
+                Sources { options, labels: labels.as_ref(), unscaled: &unscaled };
+            prepare_image(&run, row, &page_folder, sources)
+        }
     };
     let images: Result<Vec<Image>> =
         pool.install(|| run.rows.par_iter().with_min_len(1).map(of_row).collect());
@@ -97,28 +113,75 @@ pub(super) fn prepare(
     })
 }
 
+/// What the files of an image are prepared from.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    options: &'a Options<'a>,
+    labels: Option<&'a PageLabels>,
+    /// Names of the quantities for which the record has no scale.
+    unscaled: &'a HashSet<String>,
+}
+
 fn prepare_image(
     run: &Run,
     row: &ImageRecord,
     page_folder: &PageFolder<'_>,
-    options: &Options<'_>,
-    labels: Option<&LabelSource>,
+    Sources { options, labels, unscaled }: Sources<'_>,
 ) -> Result<Image> {
     let mut image = Image::default();
     image.pictures =
         pictures::prepare(run, row, page_folder, options.images, &mut image.notes)?;
     let Some(folder) = &run.folder else { return Ok(image) };
     if !folder.task.has_maps() {
-        image.truth = truth::of_class(row, labels);
+        image.truth = match labels {
+            Some(PageLabels::Classes(labels)) => truth::of_class(row, labels),
+            Some(PageLabels::Values(labels)) => truth::of_values(run, row, labels),
+            None => Truth::Unknown,
+        };
         return Ok(image);
     }
-    let data = data(run, folder, row, page_folder, &mut image.notes)?;
+    let data = &data(run, folder, row, page_folder, &mut image.notes)?;
     image.shares.clone_from(&data.shares);
     image.has_data = data.classes.is_some() || !data.measures.is_empty();
-    if let Some(labels) = labels {
-        image.truth = truth::of_map(&data, labels, row, page_folder, &mut image.notes)?;
+    image.add_ranges(
+        data.measures.iter().filter(|one| unscaled.contains(&one.name)),
+        MOST_BEYOND,
+    );
+    let labeled = LabeledImage { row, data, page_folder };
+    match labels {
+        Some(PageLabels::Classes(labels)) => {
+            image.truth = truth::of_class_map(labeled, labels, &mut image.notes)?;
+        }
+        Some(PageLabels::Values(labels)) => {
+            let (truth, compared) =
+                truth::of_value_maps(run, labeled, labels, &mut image.notes)?;
+            image.truth = truth;
+            image.add_ranges(&compared.measures, MOST_LARGE_ERRORS);
+        }
+        None => {}
     }
     Ok(image)
+}
+
+impl Image {
+    /// Adds the ranges of nearly all values of quantities: one of `most_beyond` may lie beyond each end.
+    fn add_ranges<'a>(
+        &mut self,
+        of: impl IntoIterator<Item = &'a MeasureData>,
+        most_beyond: usize,
+    ) {
+        for measure in of {
+            let Ok(map) = measure.map() else { continue };
+            let mut values = map.values;
+            values.retain(|value| value.is_finite());
+            let Some(last) = values.len().checked_sub(1) else { continue };
+            let mut at =
+                |rank: usize| *values.select_nth_unstable_by(rank, f32::total_cmp).1;
+            let beyond = last / most_beyond;
+            let range = Scale { low: at(beyond), high: at(last - beyond) };
+            self.ranges.insert(measure.name.clone(), range);
+        }
+    }
 }
 
 /// Returns the values of an image's maps: those written while predicting, or those in the files of

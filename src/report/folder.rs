@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, OutputFolder, RECORD, TABLE};
 use crate::record::{Column, Columns, ImageRecord, MetricsRecord, RunRecord};
-use crate::task::Target;
+use crate::task::ModelTask;
 
 /// A run, which may be incomplete.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Run {
     pub(super) record: Option<RunRecord>,
     /// The prediction folder, if the record states task and classes.
     pub(super) folder: Option<PredictionFolder>,
+    /// The task with the labels or targets that are shown, if the record states it.
+    pub(super) task: Option<ModelTask>,
     /// The metrics; `None` if the run was not evaluated or they are damaged.
     pub(super) metrics: Option<MetricsRecord>,
     /// The columns of the table.
@@ -35,8 +37,7 @@ impl Run {
     /// Reads the record, the metrics and the table of a folder.
     ///
     /// # Errors
-    /// Fails if the folder does not exist, contains neither a record nor a table, or predicts something
-    /// else than classes.
+    /// Fails if the folder does not exist, or contains neither a record nor a table.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let mut notes = Vec::new();
         let files = OutputFolder::open(path).ok();
@@ -59,13 +60,15 @@ impl Run {
             .and_then(|name| read(&files, name, MetricsRecord::decode, &mut notes));
         let of_record = |record| PredictionFolder::of_record(path, record).ok();
         let folder = record.clone().and_then(of_record);
-        if let Some(task) = folder.as_ref().map(|folder| folder.task)
-            && task.target != Target::Class
+        let task = folder.as_ref().map(|folder| folder.model_task(MOST_CHANNELS));
+        if let (Some(folder), Some(task)) = (&folder, &task)
+            && !task.channels.is_empty()
+            && folder.n_classes > MOST_CHANNELS
         {
-            let message =
-                format!("{}: there is no page for `task = {task}`", path.display());
-            return Err(Error::setting("OUT", message)
-                .with_hint("use its predictions.csv and its maps, which are pictures"));
+            let n = folder.n_classes;
+            notes.push(format!(
+                "Of {n} labels or targets, the first {MOST_CHANNELS} are shown."
+            ));
         }
         if folder.is_none() && record.is_some() {
             notes.push(format!("{RECORD} does not state what was predicted."));
@@ -76,6 +79,7 @@ impl Run {
             files,
             record,
             folder,
+            task,
             metrics,
             columns,
             rows,
@@ -135,6 +139,9 @@ fn read<T>(
     notes.push(note);
     None
 }
+
+/// Largest number of labels or targets that the page shows.
+const MOST_CHANNELS: usize = 1000;
 
 /// Largest row of the table that is shown. Rows of a run are much smaller.
 const MOST_ROW_BYTES: usize = 1 << 20;

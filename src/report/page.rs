@@ -7,10 +7,12 @@ use sha2::{Digest as _, Sha256};
 use super::evaluation::{self, Section};
 use super::facts::{self, Fact, Site};
 use super::files::Shown;
+use super::quantities;
 use super::rows;
 use crate::error::{Error, Result};
-use crate::measure::MEASURES;
+use crate::measure::Measure;
 use crate::record::PreprocessingSetting;
+use crate::task::ModelTask;
 
 const STYLE: &str = include_str!("page/page.css");
 
@@ -53,7 +55,7 @@ struct Page<'a> {
     failed: Vec<(&'a str, &'a str)>,
     n_failed: usize,
     meanings: Vec<(&'static str, &'static str)>,
-    gallery_note: &'static str,
+    gallery_note: String,
     evaluation: Option<Section>,
     version: &'static str,
 }
@@ -63,6 +65,8 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
     let first = &shown[0];
     let mut notes: Vec<String> = shown.iter().flat_map(|one| one.notes.clone()).collect();
     notes.extend(strangers(shown));
+    let (quantities, note) = quantities::quantities(shown);
+    notes.extend(note);
     let evaluation = evaluation::section(shown, &mut notes);
     let failed = || {
         let rows = first.run.rows.iter();
@@ -82,7 +86,7 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
         script_hash: policy_hash(&script),
         style: &style,
         script: &script,
-        data: harmless(&rows::script_data(shown).to_string()),
+        data: harmless(&rows::script_data(shown, &quantities).to_string()),
         runs: shown.iter().map(Shown::name).collect(),
         notes,
         facts,
@@ -91,12 +95,7 @@ pub(super) fn render(shown: &[Shown]) -> Result<(String, Vec<String>)> {
         failed: failed().take(MOST_FAILED).collect(),
         n_failed: failed().count(),
         meanings: meanings(first),
-        gallery_note: if first.images.iter().any(|image| image.has_data) {
-            "Each picture lies under its predictive entropy: the brighter, the less certain. \
-             Open one for its maps and values."
-        } else {
-            "Open one for its numbers."
-        },
+        gallery_note: gallery_note(first),
         evaluation,
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -120,9 +119,34 @@ fn harmless(json: &str) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
+fn gallery_note(shown: &Shown) -> String {
+    let overview = shown.run.task.as_ref().map(ModelTask::overview);
+    match overview.filter(|_| shown.images.iter().any(|image| image.has_data)) {
+        Some(overview) => {
+            let measure = overview.measure.name;
+            let of_channel = overview.name.strip_suffix(measure).unwrap_or_default();
+            let of_channel = match of_channel.trim_end_matches('.') {
+                "" => String::new(),
+                channel => format!(" of {channel}"),
+            };
+            let name = measure.replace('_', " ");
+            format!(
+                "Each picture lies under its {name}{of_channel}: the brighter, the less certain. \
+                 Open one for its maps and values."
+            )
+        }
+        None => "Open one for its numbers.".to_owned(),
+    }
+}
+
+/// Returns the names and descriptions of the measures in the table of images.
 fn meanings(shown: &Shown) -> Vec<(&'static str, &'static str)> {
-    let is_shown = |name: &str| shown.run.columns.named(name).is_some();
-    let of_table = MEASURES.iter().filter(|measure| is_shown(measure.name));
+    let Some(task) = &shown.run.task else { return Vec::new() };
+    let is_shown = |measure: &&'static Measure| {
+        let first = task.quantities(&[*measure]).into_iter().next();
+        first.is_some_and(|one| shown.run.columns.named(&one.name).is_some())
+    };
+    let of_table = task.task.measures.iter().filter(is_shown);
     of_table.map(|measure| (measure.name, measure.summary)).collect()
 }
 

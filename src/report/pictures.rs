@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::folder::Run;
-use super::maps;
+use super::{map_scales, maps};
 use crate::error::Result;
 use crate::input::preprocessing::{Channels, Exif};
 use crate::input::{
@@ -37,10 +37,10 @@ pub(super) fn prepare(
             let rgb = &picture.to_rgb8();
             let photo = Photo { width: picture.width, height: picture.height, rgb };
             let heat = heat(run, &row.path, (picture.width, picture.height));
-            let heat = heat.as_ref().map(|(map, placement, bound)| Heat {
+            let heat = heat.as_ref().map(|(map, placement, scale)| Heat {
                 map,
                 placement: *placement,
-                bound: *bound,
+                scale: *scale,
             });
             page_folder.save_pictures(&row.path, photo, heat.as_ref())
         }
@@ -106,20 +106,19 @@ fn file_of(place: &Path) -> (PathBuf, Option<NonZeroU32>) {
     }
 }
 
-/// Returns the map of a thumbnail, its placement and its bound.
-fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, f32)> {
-    let folder = run.folder.as_ref()?;
-    let overview = folder.task.overview;
-    let bound = overview.upper_bound(folder.n_classes);
+/// Returns the map of a thumbnail, its placement and its scale.
+fn heat(run: &Run, id: &str, size: (usize, usize)) -> Option<(Map, Placement, Scale)> {
+    let overview = run.task.as_ref()?.overview();
+    let scale = map_scales::scale(run, &overview)?;
     let read = |format: &Format| {
-        let file = run.files.read_file(&map_path(overview.name, id, format.extension));
-        let map = (format.decode)(&file.ok()?, Scale::up_to(bound)).ok()?;
+        let file = map_path(&overview.name, id, format.extension);
+        let map = maps::read_map(run, &file, format, Some(scale)).ok()?;
         maps::place(run, (map.width, map.height), size)?;
         Some(map)
     };
     let map = FORMATS.iter().find_map(read)?;
     let (x, y) = (map.width as f64 / size.0 as f64, map.height as f64 / size.1 as f64);
-    Some((map, Placement::IDENTITY.of_smaller((x, y)), bound))
+    Some((map, Placement::IDENTITY.of_smaller((x, y)), scale))
 }
 
 /// Makes a thumbnail from the overlay, for an image that is not available.

@@ -21,8 +21,8 @@ pub const CLASSIFICATION: Task = Task {
     measures: MEASURES,
     optional_measures: &[],
     main_measures: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
-    mean_output: "probabilities",
     overview: &PREDICTIVE_ENTROPY,
+    predicted: None,
     prediction_columns: &[
         PredictionColumn {
             name: "class",
@@ -79,8 +79,8 @@ pub const SEGMENTATION: Task = Task {
     measures: MEASURES,
     optional_measures: &[],
     main_measures: &[PREDICTIVE_ENTROPY, MUTUAL_INFORMATION],
-    mean_output: "probabilities",
     overview: &PREDICTIVE_ENTROPY,
+    predicted: None,
     prediction_columns: &[DETERMINISTIC_PROBABILITY],
     summaries: &[Summary::MEAN, Summary::PATCH_MAX, Summary::QUANTILE_95],
     stop_targets: STOP_TARGETS,

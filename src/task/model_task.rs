@@ -176,6 +176,14 @@ impl Quantity {
         }
     }
 
+    /// Returns the label and the threshold of its probability, if the quantity is the prediction of a
+    /// label.
+    pub fn label_of(&self, task: &Task) -> Option<(u16, f32)> {
+        let predicted =
+            task.predicted.filter(|one| one.measure.name == self.measure.name)?;
+        Some((u16::try_from(self.channel?).ok()?, predicted.threshold?))
+    }
+
     /// Computes the value at each pixel, `height × width`.
     ///
     /// # Panics

@@ -1,8 +1,8 @@
 //! Labels of which any number may hold together. Per image or per pixel it is the same computation.
 
 use super::{
-    ColumnKind, ColumnValue, Item, PredictionColumn, StopTarget, Summary, Target, Task,
-    TuningMetrics,
+    ColumnKind, ColumnValue, Item, PredictedMeasure, PredictionColumn, StopTarget,
+    Summary, Target, Task, TuningMetrics,
 };
 use crate::head::Role;
 use crate::measure::{
@@ -27,8 +27,12 @@ pub const IMAGE_LABELS: Task = Task {
         LABEL_PREDICTIVE_ENTROPY,
         LABEL_MUTUAL_INFORMATION,
     ],
-    mean_output: "probability",
     overview: &LABEL_PREDICTIVE_ENTROPY,
+    predicted: Some(PredictedMeasure {
+        measure: &LABEL_PROBABILITY,
+        std: None,
+        threshold: Some(THRESHOLD),
+    }),
     prediction_columns: &[LABELS, DETERMINISTIC_PROBABILITY],
     summaries: &[Summary::MEAN],
     stop_targets: &[StopTarget::LabelProbability],

@@ -2,8 +2,8 @@
 //! a head for it. Per image or per pixel it is the same computation.
 
 use super::{
-    ColumnKind, ColumnValue, ImagePrediction, Item, PredictionColumn, StopTarget,
-    Summary, Target, Task, TuningMetrics,
+    ColumnKind, ColumnValue, ImagePrediction, Item, PredictedMeasure, PredictionColumn,
+    StopTarget, Summary, Target, Task, TuningMetrics,
 };
 use crate::head::Role;
 use crate::measure::{
@@ -27,8 +27,12 @@ pub const IMAGE_REGRESSION: Task = Task {
     measures: VALUE_MEASURES,
     optional_measures: &[CALIBRATED_STD],
     main_measures: &[VALUE, TOTAL_STD, ALEATORIC_STD, EPISTEMIC_STD],
-    mean_output: "value",
     overview: &TOTAL_STD,
+    predicted: Some(PredictedMeasure {
+        measure: &VALUE,
+        std: Some(&TOTAL_STD),
+        threshold: None,
+    }),
     prediction_columns: &[
         DETERMINISTIC_VALUE,
         DETERMINISTIC_STD,

@@ -121,7 +121,10 @@ pub(super) fn report(
     arguments: &EvaluateArguments,
 ) -> Result<End> {
     let labels = arguments.recorded_labels(folder.path());
-    let labels = labels.map(|record| arguments.values.labels.add_to(record));
+    let labels = labels.map(|mut record| {
+        arguments.values.labels.add_to(&mut record.options);
+        record
+    });
     evaluate::write_values(folder, result, labels)?;
     let target = folder.record.output.target.as_ref();
     let unit = target.map_or("", |target| &target.unit);

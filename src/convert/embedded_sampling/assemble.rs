@@ -164,7 +164,7 @@ impl Assembly<'_> {
             family: scores.task().family,
             n_channels: scores.n_classes(),
             samples: self.options.samples,
-            mean: scores.task().mean_output,
+            mean: scores.task().mean_output(),
             measures: self.measures,
         };
         let outputs = MeasureGraph::outputs(&mut self.b, sums, &spec);

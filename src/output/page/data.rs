@@ -2,8 +2,8 @@
 //!
 //! The argument is JSON. The numbers of a plane are u16, row by row from the top left: first the high
 //! bytes of all numbers, each minus the previous one, then the low bytes, compressed with zlib and
-//! encoded in base64. Maps are mostly flat, so this takes a third of the space. A value is `bound *
-//! number / 65534`, and a class is its id; 65535 is none.
+//! encoded in base64. Maps are mostly flat, so this takes a third of the space. A value is `low +
+//! (bound - low) * number / 65534`, and a class is its id; 65535 is none.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -15,6 +15,8 @@ use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
 use crate::input::MAX_PIXELS;
+use crate::measure::{Measure, Range};
+use crate::output::heat_map::Scale;
 use crate::tensor::{ClassMap, Map};
 
 /// Number of the bound.
@@ -41,17 +43,57 @@ pub struct Plane {
     pub numbers: String,
 }
 
-/// The values of a measure.
+/// The values of a quantity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MeasureData {
-    /// Name of the measure.
+    /// Name of the quantity.
     pub name: String,
+    /// Value of the number 0.
+    #[serde(default)]
+    pub low: f32,
     /// Value of the number [`HIGHEST`].
     pub bound: f32,
-    /// Number of steps from 0 to the bound in the source of the values, at most 65535.
+    /// Number of steps between these in the source of the values, at most 65535.
     pub steps: u16,
     /// Numbers.
     pub plane: Plane,
+}
+
+/// The values that the numbers of a plane stand for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NumberRange {
+    /// Values of the numbers 0 and [`HIGHEST`].
+    pub scale: Scale,
+    /// Number of steps between these in the source of the values, at most 65535.
+    pub steps: u16,
+}
+
+impl NumberRange {
+    /// Returns the range for the values of a measure that a run shows on a scale. It is that scale, or
+    /// wider if the measure has no bound and the map has values beyond the scale.
+    pub fn of_map(measure: &Measure, scale: Scale, map: &Map) -> Self {
+        match measure.range {
+            Range::Fixed(_) => Self { scale, steps: HIGHEST },
+            Range::Unbounded | Range::Any => Self::covering(scale, map),
+        }
+    }
+
+    /// Returns the range of a scale and of all finite values of a map.
+    pub fn covering(scale: Scale, map: &Map) -> Self {
+        let finite = |value: &f32| value.is_finite();
+        let ends = [scale.low, scale.high].into_iter().filter(finite);
+        let values = map.values.iter().copied().filter(finite);
+        let (mut low, mut high) = ends
+            .chain(values)
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
+        if low >= high {
+            (low, high) =
+                if low.is_finite() { (low - 0.5, low + 0.5) } else { (0.0, 1.0) };
+        }
+        Self { scale: Scale { low, high }, steps: HIGHEST }
+    }
 }
 
 /// The values of an image's maps.
@@ -61,7 +103,7 @@ pub struct ImageData {
     pub id: String,
     /// Whether the values were written while predicting, not read from files later.
     pub predicting: bool,
-    /// Share of the pixels of each class in percent, for classes with at least 0.05 %.
+    /// Share of the pixels of each class or label in percent, for those with at least 0.05 %.
     pub shares: Vec<(u16, f32)>,
     /// The class ids.
     pub classes: Option<Plane>,
@@ -69,13 +111,15 @@ pub struct ImageData {
     pub measures: Vec<MeasureData>,
 }
 
-/// The labels of an image, of the size of its class map.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The labels of an image, of the size of its prediction.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LabelData {
     /// Id of the image.
     pub id: String,
-    /// The class ids.
-    pub classes: Plane,
+    /// The class ids, if classes are predicted.
+    pub classes: Option<Plane>,
+    /// The true values, and the errors of the prediction, if values are predicted.
+    pub measures: Vec<MeasureData>,
 }
 
 impl Plane {
@@ -113,21 +157,31 @@ impl ImageData {
         Ok(())
     }
 
-    /// Adds the values of a measure with its bound, and the number of steps up to the bound.
+    /// Adds the values of a quantity.
     ///
     /// # Errors
     /// Fails if they cannot be compressed.
     pub fn add(
         &mut self,
         name: &str,
-        (bound, steps): (f32, u16),
+        range: NumberRange,
         map: &Map,
         place: Option<[f64; 4]>,
     ) -> io::Result<()> {
-        let numbers: Vec<u16> = map.values.iter().map(|v| number(*v, bound)).collect();
-        let plane = Plane::new((map.height, map.width), place, &numbers)?;
-        self.measures.push(MeasureData { name: name.to_owned(), bound, steps, plane });
+        self.measures.push(MeasureData::new(name, range, map, place)?);
         Ok(())
+    }
+
+    /// Adds the share of the pixels whose probability of a label is at least a threshold.
+    pub fn add_label_share(&mut self, label: u16, map: &Map, threshold: f32) {
+        let known = map.values.iter().filter(|value| !value.is_nan());
+        let (above, n) = known.fold((0_usize, 0_usize), |(above, n), value| {
+            (above + usize::from(*value >= threshold), n + 1)
+        });
+        let share = percent(above, n);
+        if share > 0.0 {
+            self.shares.push((label, share));
+        }
     }
 
     /// Returns the class ids.
@@ -160,14 +214,51 @@ impl ImageData {
     }
 }
 
-impl LabelData {
-    /// Creates the labels of an image, which cover the same rectangle as its class map.
+impl MeasureData {
+    /// Creates the values of a quantity.
     ///
     /// # Errors
     /// Fails if they cannot be compressed.
-    pub fn new(id: &str, labels: &ClassMap, place: Option<[f64; 4]>) -> io::Result<Self> {
+    pub fn new(
+        name: &str,
+        range: NumberRange,
+        map: &Map,
+        place: Option<[f64; 4]>,
+    ) -> io::Result<Self> {
+        let NumberRange { scale, steps } = range;
+        let numbers: Vec<u16> = map.values.iter().map(|v| number(*v, scale)).collect();
+        let plane = Plane::new((map.height, map.width), place, &numbers)?;
+        let (low, bound) = (scale.low, scale.high);
+        Ok(Self { name: name.to_owned(), low, bound, steps, plane })
+    }
+
+    /// Returns the values.
+    ///
+    /// # Errors
+    /// Fails if there is not one number per pixel.
+    pub fn map(&self) -> io::Result<Map> {
+        let step = (self.bound - self.low) / f32::from(HIGHEST);
+        let value = |number: u16| match number {
+            NONE => f32::NAN,
+            number => self.low + f32::from(number) * step,
+        };
+        let values = self.plane.unpack()?.into_iter().map(value).collect();
+        Ok(Map { height: self.plane.height, width: self.plane.width, values })
+    }
+}
+
+impl LabelData {
+    /// Creates the classes of an image, which cover the same rectangle as its class map.
+    ///
+    /// # Errors
+    /// Fails if they cannot be compressed.
+    pub fn of_classes(
+        id: &str,
+        labels: &ClassMap,
+        place: Option<[f64; 4]>,
+    ) -> io::Result<Self> {
         let classes = Plane::new((labels.height, labels.width), place, &labels.classes)?;
-        Ok(Self { id: id.to_owned(), classes })
+        Ok(Self { id: id.to_owned(), classes: Some(classes), measures: Vec::new() })
     }
 
     /// Returns the script.
@@ -184,12 +275,14 @@ fn script((before, after): (&str, &str), value: &impl Serialize) -> io::Result<V
     Ok(format!("{before}{json}{after}").into_bytes())
 }
 
-/// Returns the number of a value: `round(65534 * value / bound)`, clamped to the scale.
-fn number(value: f32, bound: f32) -> u16 {
+/// Returns the number of a value: `round(65534 * (value - low) / (high - low))`, clamped to the scale.
+fn number(value: f32, scale: Scale) -> u16 {
     if value.is_nan() {
         return NONE;
     }
-    let scaled = f64::from(HIGHEST) * f64::from(value) / f64::from(bound);
+    let length = f64::from(scale.high) - f64::from(scale.low);
+    let above_low = f64::from(value) - f64::from(scale.low);
+    let scaled = f64::from(HIGHEST) * above_low / length;
     scaled.round().clamp(0.0, f64::from(HIGHEST)) as u16
 }
 
@@ -199,10 +292,13 @@ fn shares(classes: &[u16]) -> Vec<(u16, f32)> {
         *counts.entry(*class).or_insert(0_usize) += 1;
     }
     let n: usize = counts.values().sum();
-    // Rounded to a tenth of a percent.
-    let share = |count: usize| (1000.0 * count as f64 / n as f64).round() as f32 / 10.0;
-    let shares = counts.into_iter().map(|(class, count)| (class, share(count)));
+    let shares = counts.into_iter().map(|(class, count)| (class, percent(count, n)));
     shares.filter(|(_, share)| *share > 0.0).collect()
+}
+
+/// Returns a share in percent, rounded to a tenth.
+fn percent(count: usize, n: usize) -> f32 {
+    (1000.0 * count as f64 / n.max(1) as f64).round() as f32 / 10.0
 }
 
 fn pack(numbers: &[u16]) -> io::Result<String> {
@@ -245,6 +341,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::measure::{MARGIN, VALUE};
 
     proptest! {
         #[test]
@@ -256,11 +353,18 @@ mod tests {
         }
 
         #[test]
-        fn a_value_comes_back_to_half_a_step(share in 0.0_f32..=1.0, bound in 0.1_f32..9.0) {
-            let value = share * bound;
-            let back = f64::from(bound) * f64::from(number(value, bound)) / 65_534.0;
-            let half = f64::from(bound) / 131_068.0;
-            prop_assert!((back - f64::from(value)).abs() <= half * 1.000_01);
+        fn a_value_comes_back_to_half_a_step(
+            share in 0.0_f32..=1.0,
+            low in -9.0_f32..9.0,
+            length in 0.1_f32..9.0,
+        ) {
+            let scale = Scale { low, high: low + length };
+            let value = low + share * length;
+            let length = f64::from(scale.high) - f64::from(low);
+            let back =
+                f64::from(low) + length * f64::from(number(value, scale)) / 65_534.0;
+            // The value itself may be rounded beyond the end of the scale.
+            prop_assert!((back - f64::from(value)).abs() <= length / 131_068.0 + 1e-6);
         }
     }
 
@@ -275,7 +379,8 @@ mod tests {
         };
         let place = Some([0.0, 0.0, 4.0, 4.0]);
         data.set_classes(&classes, place).unwrap();
-        data.add("margin", (1.0, HIGHEST), &map, place).unwrap();
+        let range = NumberRange { scale: Scale::up_to(1.0), steps: HIGHEST };
+        data.add("margin", range, &map, place).unwrap();
         assert_eq!(data.shares, [(3, 66.7), (500, 33.3)]);
         let script = data.encode().unwrap();
         let back = ImageData::decode(&script).unwrap();
@@ -285,6 +390,38 @@ mod tests {
         assert_eq!(values, [0, 32_767, HIGHEST, NONE]);
         let torn = ImageData::decode(&script[..script.len() - 9]).unwrap_err();
         assert_eq!(torn.to_string(), "not a complete script of values");
+    }
+
+    #[test]
+    fn values_beyond_the_scale_of_a_run_are_kept_if_the_measure_has_no_bound() {
+        let values = vec![-3.0, 0.0, 95.5, f32::NAN];
+        let map = Map { height: 2, width: 2, values };
+        let scale = Scale::up_to(80.0);
+        let range = NumberRange::of_map(&VALUE, scale, &map);
+        assert_eq!((range.scale.low, range.scale.high), (-3.0, 95.5));
+        let back = MeasureData::new("value", range, &map, None).unwrap().map().unwrap();
+        for (value, back) in map.values.iter().zip(&back.values) {
+            let is_same = value.is_nan() && back.is_nan();
+            assert!(is_same || (value - back).abs() < 0.001, "{value} {back}");
+        }
+        let scale = Scale::up_to(1.0);
+        let range = NumberRange::of_map(&MARGIN, scale, &map);
+        assert_eq!(range.scale, scale);
+        let unknown = Scale::up_to(f32::INFINITY);
+        let none = Map { height: 1, width: 1, values: vec![f32::NAN] };
+        assert_eq!(NumberRange::covering(unknown, &none).scale, Scale::up_to(1.0));
+        let one = Map { height: 1, width: 1, values: vec![7.0] };
+        let range = NumberRange::covering(unknown, &one).scale;
+        assert!(range.low < 7.0 && range.high > 7.0);
+    }
+
+    #[test]
+    fn the_share_of_a_label_is_that_of_its_pixels_above_the_threshold() {
+        let map = Map { height: 1, width: 4, values: vec![0.5, 0.49, 0.9, f32::NAN] };
+        let mut data = ImageData::default();
+        data.add_label_share(3, &map, 0.5);
+        data.add_label_share(4, &map, 0.95);
+        assert_eq!(data.shares, [(3, 66.7)]);
     }
 
     #[test]

@@ -59,8 +59,8 @@ pub struct Heat<'a> {
     pub map: &'a Map,
     /// Placement of the pixels of the whole picture.
     pub placement: Placement,
-    /// Value with the brightest color.
-    pub bound: f32,
+    /// Values with the darkest and the brightest color.
+    pub scale: Scale,
 }
 
 /// Encodes the thumbnail of an image, with a heat map over it if there is one.
@@ -75,7 +75,7 @@ pub fn thumbnail(photo: Photo<'_>, heat: Option<&Heat<'_>>) -> io::Result<Vec<u8
             (photo.width as f64 / width as f64, photo.height as f64 / height as f64);
         let placement = heat.placement.of_smaller(shrinks);
         let map = &resample::values(heat.map, &placement, height, width);
-        let heat = HeatMap { map, scale: Scale::up_to(heat.bound), ramp: Ramp::Linear };
+        let heat = HeatMap { map, scale: heat.scale, ramp: Ramp::Linear };
         overlay::blend(Photo { height, width, rgb: &small }, &heat)
     });
     let blended = blended.transpose()?;
@@ -171,7 +171,7 @@ mod tests {
             (0..50 * 320).map(|i| if i % 320 < 160 { 0.0 } else { 1.0 }).collect();
         let map = Map { height: 50, width: 320, values };
         let placement = Placement { scale_x: 0.5, scale_y: 0.5, left: 0.0, top: 0.0 };
-        let heat = Heat { map: &map, placement, bound: 1.0 };
+        let heat = Heat { map: &map, placement, scale: Scale::up_to(1.0) };
         let small = thumbnail(photo(640, 100, &rgb), Some(&heat)).unwrap();
         let small = image::load_from_memory(&small).unwrap().to_rgb8();
         assert_eq!(small.dimensions(), (320, 50));

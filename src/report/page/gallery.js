@@ -1,6 +1,11 @@
 // The gallery: only the cards on the screen and a few beside it exist.
 
-const CARD = { gap: 14, text: 50 };
+const hasChips = page.hasSeveral;
+const CARD = { gap: 14, text: hasChips ? 102 : 50 };
+/** Labels on a card. */
+const MOST_CHIPS = 6;
+/** Targets in the text of a card. */
+const MOST_TARGETS = 3;
 const BEYOND = 2;
 const gallery = byId("gallery");
 let cards = new Map();
@@ -63,9 +68,37 @@ function cardText(image) {
     const name = page.classes[first.numbers.class[image]]?.name ?? "–";
     parts.push(`${name} ${short(first.numbers.probability?.[image], 3)}`);
   }
+  if (!page.isMap && !page.hasSeveral) {
+    const values = page.quantities.filter(({ role }) => role === "prediction").slice(0, MOST_TARGETS);
+    for (const value of values) {
+      const name = hasChannels ? `${channelName(value.channel)} ` : "";
+      parts.push(`${name}${valueText(first, image, value)}`);
+      const interval = hasChannels ? "" : intervalText(first, image, prefixOf(value));
+      if (interval) parts.push(interval);
+    }
+  }
   const { key } = chosen;
-  if (key.key !== "path") parts.push(`${short(key.of(image), 3)} ${key.text.replace(/, mean$/, "")}`);
+  const isSaid = !page.isMap && !page.hasSeveral && ["prediction", "std"].includes(key.quantity?.role);
+  if (key.key !== "path" && !isSaid) {
+    const isNamed = hasChannels && key.quantity && key.quantity.channel !== null;
+    const ofChannel = isNamed ? ` of ${channelName(key.quantity.channel)}` : "";
+    // The unit of entropies is left out.
+    const unit = key.quantity && !key.quantity.isBounded ? key.quantity.unit : "";
+    const value = withUnit(short(key.of(image), 3), unit);
+    parts.push(`${value} ${key.text.replace(/, mean$/, "")}${ofChannel}`);
+  }
   return parts.join(" · ");
+}
+
+/** The likely labels of an image, those that hold highlighted. */
+function chips(image) {
+  const found = labelsOf(first, image).slice(0, MOST_CHIPS);
+  return element("span", { class: "chips" }, ...found.map(chip));
+}
+
+function chip({ id, text, holds }) {
+  const said = holds ? element("span", { class: "unseen" }, " (predicted)") : null;
+  return element("span", { class: holds ? "label-chip holds" : "label-chip" }, `${channelName(id)} ${text}`, said);
 }
 
 /** The pictures of an image's card; those of the card before stay as they are. */
@@ -92,6 +125,7 @@ function card(image, place, size, before) {
     },
     pictures(image, before),
     element("span", { class: "card-name" }, name),
+    hasChips ? chips(image) : null,
     element("span", { class: "card-text" }, cardText(image), ...badges(image)),
   );
 }

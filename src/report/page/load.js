@@ -88,20 +88,25 @@ async function unpack(plane) {
   return { width: plane.width, height: plane.height, place: plane.place, numbers };
 }
 
+/** Adds the planes of quantities to the values of an image. */
+async function addMeasures(values, measures) {
+  for (const { name, plane, low = 0, bound, steps } of measures ?? []) {
+    values.measures.set(name, { ...(await unpack(plane)), low, bound, steps });
+  }
+}
+
 async function readImage(run, image) {
   const path = page.paths[image];
   const values = { classes: null, labels: null, measures: new Map(), problem: null };
   if (run.data[image] !== "1") return values;
   const data = await loadScript(address(run, "data", path, "js"), path);
   if (data.classes) values.classes = await unpack(data.classes);
-  for (const measure of data.measures) {
-    const plane = await unpack(measure.plane);
-    values.measures.set(measure.name, { ...plane, bound: measure.bound, steps: measure.steps });
-  }
+  await addMeasures(values, data.measures);
   if (page.hasLabels) {
     try {
       const labels = await loadScript(address(run, "labels", path, "js"), path);
-      values.labels = await unpack(labels.classes);
+      if (labels.classes) values.labels = await unpack(labels.classes);
+      await addMeasures(values, labels.measures);
     } catch {
       // An image without a label has no such file.
     }
@@ -124,7 +129,7 @@ function valuesOf(run, image) {
   }));
   kept.set(key, values);
   const pixels = (run.numbers.width?.[image] ?? 1) * (run.numbers.height?.[image] ?? 1);
-  const planes = 2 + page.measures.filter((measure) => measure.bound).length;
+  const planes = 2 + page.quantities.filter((quantity) => quantity.bound !== null).length;
   const most = Math.min(MOST_KEPT, Math.floor(MOST_NUMBERS / (pixels * planes)));
   while (kept.size > Math.max(page.runs.length, most)) kept.delete(kept.keys().next().value);
   return values;
@@ -137,4 +142,72 @@ function short(value, digits = 4) {
   return String(Number(value.toPrecision(digits)));
 }
 
-const title = (name) => name.replaceAll("_", " ");
+const TITLES = { error: "absolute error" };
+const title = (name) => TITLES[name] ?? name.replaceAll("_", " ");
+const withUnit = (text, unit) => (unit ? `${text} ${unit}` : text);
+
+/** A number with so many decimals, without a sign before zero. */
+const fixed = (value, decimals) => value.toFixed(decimals).replace(/^-(0(\.0*)?)$/, "$1");
+
+/** A value and its standard deviation, which has one digit, or two if it begins with 1 or 2. */
+function plusMinus(value, std) {
+  if (value === null || value === undefined) return "–";
+  if (!(std > 0)) return short(value);
+  const exponent = Math.floor(Math.log10(std));
+  const digits = std / 10 ** exponent < 2.95 ? 2 : 1;
+  const decimals = Math.min(20, Math.max(0, digits - 1 - exponent));
+  return `${fixed(value, decimals)} ± ${fixed(std, decimals)}`;
+}
+
+// Labels or targets. Classes, and a single target, have no choice of them.
+const hasChannels = page.channels.length > 1;
+const channelKind = page.hasSeveral ? "label" : "target";
+
+/** The label or target that is shown first: of labels the mean over all. */
+const firstChannel = page.quantities.some((quantity) => quantity.channel === null) ? null : 0;
+const channelName = (channel) =>
+  channel === null ? `all ${channelKind}s, mean` : (page.classes[channel]?.name ?? page.channels[channel]);
+const channelChoices = () => {
+  const all = [...new Set(page.quantities.map((quantity) => quantity.channel))];
+  return hasChannels ? all.map((channel) => [String(channel), channelName(channel)]) : [];
+};
+const channelOf = (text) => (text === "null" ? null : Number(text));
+
+const quantityOf = (measure, channel) =>
+  page.quantities.find((quantity) => quantity.measure === measure && quantity.channel === channel);
+const ofRole = (role, channel) =>
+  page.quantities.find((quantity) => quantity.role === role && quantity.channel === channel);
+
+/** The value of an image's quantity, with its standard deviation if the image has one. */
+function valueText(run, image, quantity) {
+  const value = run.numbers[quantity.name]?.[image];
+  // The mean of those of pixels is not that of their mean.
+  const std = !page.isMap && quantity.role === "prediction" && ofRole("std", quantity.channel);
+  const text = std ? plusMinus(value, run.numbers[std.name]?.[image]) : short(value);
+  return withUnit(text, quantity.unit);
+}
+
+/** The interval of an image's value. */
+function intervalText(run, image, prefix) {
+  const [low, high] = ["low", "high"].map((end) => run.numbers[`${prefix}interval_${end}`]?.[image]);
+  if (low === undefined || low === null || high === null) return "";
+  const decimals = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10(Math.max(high - low, 1e-20)))));
+  return `${fixed(low, decimals)} to ${fixed(high, decimals)}`;
+}
+
+const prefixOf = (quantity) => quantity.name.slice(0, quantity.name.length - quantity.measure.length);
+
+/** The likely labels of an image: number, probability or share of the pixels, and whether each holds. */
+function labelsOf(run, image) {
+  const found = [];
+  if (!page.hasSeveral) return found;
+  const holding = run.holding?.[image] ?? [];
+  for (let i = 0; i < holding.length; i += 3) {
+    found.push({ id: holding[i], text: holding[i + 1].toFixed(2), holds: holding[i + 2] === 1 });
+  }
+  const shares = page.isMap ? (run.shares?.[image] ?? []) : [];
+  for (let i = 0; i < shares.length; i += 2) {
+    found.push({ id: shares[i], share: shares[i + 1], text: `${short(shares[i + 1], 2)} %`, holds: shares[i + 1] >= 1 });
+  }
+  return page.isMap ? found.sort((a, b) => b.share - a.share) : found;
+}

@@ -5,27 +5,35 @@ const other = page.runs[1] || null;
 
 const AGGREGATIONS = { "": "mean", _patch_max: "worst patch", _q95: "95 % quantile" };
 
-function columnTitle(measure, column) {
-  const ending = column.slice(measure.name.length);
-  return page.isMap ? `${title(measure.name)}, ${AGGREGATIONS[ending]}` : title(measure.name);
+function columnTitle(quantity, column) {
+  const ending = column.slice(quantity.name.length);
+  const name = title(quantity.measure);
+  return page.isMap ? `${name}, ${AGGREGATIONS[ending]}` : name;
+}
+
+/** The same with the label or target, if there are several. */
+function fullTitle(quantity, column) {
+  const text = columnTitle(quantity, column);
+  return hasChannels ? `${channelName(quantity.channel)}: ${text}` : text;
 }
 
 /** What images can be sorted by: a title, and each image's number or text. */
 function sortKeys() {
   const keys = [];
-  const add = (key, text, of) => keys.push({ key, text, of });
-  for (const measure of page.measures) {
-    for (const column of measure.columns) {
+  const add = (key, text, of, quantity = null) => keys.push({ key, text, of, quantity });
+  for (const quantity of page.quantities) {
+    for (const column of quantity.columns) {
       const numbers = first.numbers[column];
-      add(column, columnTitle(measure, column), (i) => numbers[i]);
+      if (numbers) add(column, columnTitle(quantity, column), (i) => numbers[i], quantity);
     }
   }
   if (other) {
-    for (const measure of page.measures) {
-      const [ours, theirs] = [first.numbers[measure.name], other.numbers[measure.name]];
+    for (const quantity of page.quantities) {
+      const [ours, theirs] = [first.numbers[quantity.name], other.numbers[quantity.name]];
       if (!ours || !theirs) continue;
-      const change = (i) => (ours[i] === null || theirs[i] === null ? null : theirs[i] - ours[i]);
-      add(`change.${measure.name}`, `change of ${title(measure.name)}`, change);
+      const isKnown = (value) => value !== null && value !== undefined;
+      const change = (i) => (isKnown(ours[i]) && isKnown(theirs[i]) ? theirs[i] - ours[i] : null);
+      add(`change.${quantity.name}`, `change of ${title(quantity.measure)}`, change, quantity);
     }
   }
   for (const [name, text] of [
@@ -33,16 +41,18 @@ function sortKeys() {
     ["probability", "probability"],
     ["deterministic_probability", "probability without dropout"],
   ]) {
-    if (first.numbers[name]) add(name, text, (i) => first.numbers[name][i]);
+    const isNew = keys.every(({ key }) => key !== name);
+    if (first.numbers[name] && isNew) add(name, text, (i) => first.numbers[name][i]);
   }
   add("path", "name", (i) => page.paths[i]);
   return keys;
 }
 
 const keys = sortKeys();
+const firstKey = keys.find(({ key }) => key === page.overview) ?? keys[0];
 const chosen = {
-  key: keys[0],
-  descending: keys[0].key !== "path",
+  key: firstKey,
+  descending: firstKey.key !== "path",
   text: "",
   class: null,
   decision: null,
@@ -79,8 +89,9 @@ const STATES = {
   },
 };
 
-/** Whether an image has a class: is of it, or shows it on a hundredth of its pixels. */
+/** Whether an image has a class or label: is of it, or shows it on a hundredth of its pixels. */
 function hasClass(image, id) {
+  if (page.hasSeveral) return labelsOf(first, image).some((label) => label.id === id && label.holds);
   if (!page.isMap) return first.numbers.class && first.numbers.class[image] === id;
   const shares = (first.shares && first.shares[image]) || [];
   for (let i = 0; i < shares.length; i += 2) {

@@ -7,49 +7,60 @@ const svgElement = (name, attributes) => {
   return made;
 };
 
-function histogram(numbers) {
-  const known = numbers.filter((value) => value !== null);
-  const most = known.reduce((a, b) => Math.max(a, b), 0) || 1;
-  const bars = new Array(BARS).fill(0);
-  for (const value of known) bars[Math.min(BARS - 1, Math.floor((value / most) * BARS))]++;
-  const sorted = Float64Array.from(known).sort();
-  const median = sorted.length ? sorted[Math.floor((sorted.length - 1) / 2)] : null;
-  return { bars, most, median, n: known.length };
+const isNumber = (value) => value !== null && value !== undefined;
+
+/** Smallest, middle and largest number. */
+function summary(numbers) {
+  const sorted = Float64Array.from(numbers.filter(isNumber)).sort();
+  if (!sorted.length) return null;
+  return { least: sorted[0], median: sorted[Math.floor((sorted.length - 1) / 2)], most: sorted[sorted.length - 1] };
 }
 
-function barsOf(run, column, scale) {
+function barsOf(run, column, { least, most }) {
   const numbers = run.numbers[column] || [];
   const bars = new Array(BARS).fill(0);
   for (const value of numbers) {
-    if (value !== null) bars[Math.min(BARS - 1, Math.floor((value / scale) * BARS))]++;
+    if (isNumber(value)) bars[Math.min(BARS - 1, Math.floor(((value - least) / (most - least)) * BARS))]++;
   }
   return bars;
 }
 
-function distribution(measure, ending) {
-  const column = measure.name + ending;
+/** Both ends of a histogram: it starts at 0 unless values may be negative. */
+function endsOf(quantity, summaries) {
+  const known = summaries.filter(Boolean);
+  const least = quantity.isSigned ? Math.min(...known.map((one) => one.least)) : 0;
+  const most = Math.max(...known.map((one) => one.most));
+  return { least, most: most > least ? most : least + 1 };
+}
+
+function distribution(quantity, ending) {
+  const column = quantity.name + ending;
   const numbers = first.numbers[column];
-  if (!numbers) return null;
-  const [ours, theirs] = [histogram(numbers), other && histogram(other.numbers[column] || [])];
-  const most = Math.max(ours.most, theirs ? theirs.most : 0);
-  const [bars, others] = [barsOf(first, column, most), other ? barsOf(other, column, most) : null];
+  if (!numbers || !quantity.columns.includes(column)) return null;
+  const ours = summary(numbers);
+  if (!ours) return null;
+  const { unit } = quantity;
+  const name = title(quantity.measure);
+  const ends = endsOf(quantity, [ours, other && summary(other.numbers[column] || [])]);
+  const [bars, others] = [barsOf(first, column, ends), other ? barsOf(other, column, ends) : null];
+  const at = (i) => ends.least + (i * (ends.most - ends.least)) / BARS;
   const highest = Math.max(1, ...bars, ...(others || []));
   const [width, height] = [240, 54];
-  const said = `${title(measure.name)}: median ${short(ours.median)}, largest ${short(ours.most)} ${measure.unit}`;
+  const said = `${name}: median ${short(ours.median)}, largest ${short(ours.most)} ${unit}`;
   const view = { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none" };
   const chart = svgElement("svg", { ...view, role: "img", tabindex: 0, "aria-label": said });
   const step = width / BARS;
   const places = [];
   const choose = (i) => {
-    const [low, high] = [(i * most) / BARS, ((i + 1) * most) / BARS];
-    chosen.range = { column, low, high, last: i === BARS - 1, text: title(measure.name) };
+    const [low, high] = [at(i), at(i + 1)];
+    const text = fullTitle(quantity, column).replace(/, mean$/, "");
+    chosen.range = { column, low, high, last: i === BARS - 1, text };
     update();
     byId("images").scrollIntoView();
   };
   bars.forEach((count, i) => {
     const tall = count ? Math.max(2, (height * count) / highest) : 0;
-    const low = (i * most) / BARS;
-    const high = ((i + 1) * most) / BARS;
+    const [low, high] = [at(i), at(i + 1)];
     const bar = svgElement("rect", {
       class: "bar",
       x: i * step + 0.5,
@@ -84,22 +95,24 @@ function distribution(measure, ending) {
   });
   return element(
     "figure",
-    { class: "distribution", "data-measure": measure.name },
-    element("figcaption", {}, element("strong", {}, title(measure.name)), ` ${measure.unit}`),
+    { class: "distribution", "data-measure": quantity.name },
+    element("figcaption", {}, element("strong", {}, name), ` ${unit}`),
     chart,
     element(
       "p",
       { class: "ends" },
-      element("span", {}, "0"),
+      element("span", {}, short(ends.least, 3)),
       element("span", {}, `median ${short(ours.median, 3)}`),
-      element("span", {}, short(most, 3)),
+      element("span", {}, short(ends.most, 3)),
     ),
   );
 }
 
 function showDistributions() {
   const ending = byId("aggregation")?.value ?? "";
-  const made = page.measures.map((measure) => distribution(measure, ending)).filter(Boolean);
+  const channel = hasChannels ? channelOf(byId("distribution-channel").value) : firstChannel;
+  const ofChannel = page.quantities.filter((quantity) => quantity.channel === channel);
+  const made = ofChannel.map((quantity) => distribution(quantity, ending)).filter(Boolean);
   byId("distributions").replaceChildren(...made);
 }
 

@@ -31,14 +31,26 @@ function paint(canvas, plane, color) {
   context.putImageData(pixels, 0, 0);
 }
 
-const level = (number) => Math.floor((number * 254) / HIGHEST + 0.5);
+/** The level of each number of a plane on the scale of its quantity, which may be narrower. */
+function levelsOf(plane, quantity) {
+  const length = quantity.bound - quantity.low;
+  const start = (plane.low - quantity.low) / length;
+  const step = (plane.bound - plane.low) / length / HIGHEST;
+  const levels = new Uint8Array(HIGHEST + 1);
+  for (let i = 0; i <= HIGHEST; i++) {
+    levels[i] = Math.min(254, Math.max(0, Math.floor(254 * (start + i * step) + 0.5)));
+  }
+  return levels;
+}
 
 /**
  * How much of the color of each level covers the picture. At 1 all of it does; below, the less
  * certain a pixel, the more, so that the picture stays to be seen where nothing is uncertain.
+ * Values that are no uncertainty cover it evenly.
  */
-function coverage(opacity, ramp) {
+function coverage(opacity, ramp, isEven) {
   const alphas = new Uint8Array(256);
+  if (isEven) return alphas.fill(Math.round(255 * opacity));
   for (let i = 0; i < 255; i++) {
     const place = ramp === "squareRoot" ? Math.sqrt(i / 254) : i / 254;
     const share = 1 - (1 - place) * (1 - place);
@@ -47,10 +59,12 @@ function coverage(opacity, ramp) {
   return alphas;
 }
 
-function paintMeasure(canvas, plane, ramp, opacity) {
-  const alphas = coverage(opacity, ramp);
+function paintQuantity(canvas, plane, quantity, opacity) {
+  const { ramp, isSigned } = quantity;
+  const alphas = coverage(opacity, ramp, isSigned);
   const table = ramps[ramp].map((color, i) => opaque(color, alphas[i]));
-  paint(canvas, plane, (number) => (number === NONE ? opaque(0x808080, 150) : table[level(number)]));
+  const levels = levelsOf(plane, quantity);
+  paint(canvas, plane, (number) => (number === NONE ? opaque(0x808080, 150) : table[levels[number]]));
 }
 
 function paintClasses(canvas, plane, opacity) {

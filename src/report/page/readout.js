@@ -32,7 +32,14 @@ function valueAt(plane, size, cursor) {
   const corners = [row.before, row.after].map((y) => [corner(y, column.before), corner(y, column.after)]);
   if (corners.flat().includes(NONE)) return null;
   const [above, below] = corners.map(([before, after]) => before + (after - before) * column.weight);
-  return ((above + (below - above) * row.weight) / HIGHEST) * plane.bound;
+  return plane.low + ((above + (below - above) * row.weight) / HIGHEST) * (plane.bound - plane.low);
+}
+
+/** A value of a plane with the digits that are known. */
+function planeText(plane, quantity, value) {
+  if (!quantity.isBounded) return short(value, quantity.isSigned ? 4 : 3);
+  const step = (plane.bound - plane.low) / plane.steps;
+  return value.toFixed(Math.min(20, Math.max(0, Math.ceil(-Math.log10(step)))));
 }
 
 function readAt(stage, cursor) {
@@ -47,12 +54,33 @@ function readAt(stage, cursor) {
     const id = numberAt(values.labels, size, cursor);
     parts.push(["label", id === NONE ? "none" : className(id)]);
   }
-  for (const [name, plane] of values?.measures ?? []) {
+  if (page.hasSeveral && values?.measures.size) {
+    const held = heldAt(values, size, cursor);
+    parts.push(["labels", held.length ? held.join(", ") : "none"]);
+  }
+  for (const quantity of page.quantities) {
+    const plane = quantity.channel === view.channel && values?.measures.get(quantity.name);
+    if (!plane) continue;
     const value = valueAt(plane, size, cursor);
-    const text = value === null ? "none" : value.toFixed(plane.steps > 254 ? 5 : 3);
-    parts.push([title(name), value === null ? text : `${text} ${measureOf(name)?.unit ?? ""}`.trim()]);
+    if (value === null) {
+      parts.push([title(quantity.measure), "none"]);
+      continue;
+    }
+    const std = quantity.role === "prediction" && values.measures.get(ofRole("std", quantity.channel)?.name);
+    const text = std ? plusMinus(value, valueAt(std, size, cursor)) : planeText(plane, quantity, value);
+    parts.push([title(quantity.measure), withUnit(text, quantity.unit)]);
   }
   return parts;
+}
+
+/** The names of the labels that a pixel has. */
+function heldAt(values, size, cursor) {
+  const held = [];
+  for (const { name, role, channel } of page.quantities) {
+    const plane = role === "prediction" && channel !== null && values.measures.get(name);
+    if (plane && valueAt(plane, size, cursor) >= page.threshold) held.push(channelName(channel));
+  }
+  return held;
 }
 
 function showReadout() {
@@ -90,7 +118,7 @@ function showLegend() {
     box.append(swatch("#0072b2", "right"), swatch("#e69f00", "wrong"));
     return;
   }
-  if (!values?.classes) return;
+  if (!values?.classes && !page.hasSeveral) return;
   const pairs = [];
   for (let i = 0; i < shares.length; i += 2) pairs.push([shares[i], shares[i + 1]]);
   pairs.sort((a, b) => b[1] - a[1]);
@@ -100,7 +128,7 @@ function showLegend() {
       element(
         "li",
         {},
-        element("span", { class: "swatch", style: `background:${color}` }),
+        page.hasSeveral ? null : element("span", { class: "swatch", style: `background:${color}` }),
         name,
         element("span", { class: "share" }, `${short(share, 3)} %`),
       ),
@@ -108,7 +136,39 @@ function showLegend() {
   }
 }
 
+const DETERMINISTIC = "deterministic_";
+
+/** Adds the interval of a value, and what the pass without dropout says. */
+function addPrediction(add, image, quantity) {
+  const prefix = prefixOf(quantity);
+  const both = (of) => page.runs.map((run) => of(run));
+  if (first.numbers[`${prefix}interval_low`]) {
+    const name = page.interval ? `interval of ${short(100 * page.interval, 4)} %` : "interval";
+    add(name, both((run) => withUnit(intervalText(run, image, prefix), quantity.unit)));
+  }
+  const start = prefix + DETERMINISTIC;
+  for (const column of Object.keys(first.numbers).filter((name) => name.startsWith(start))) {
+    const text = `${title(column.slice(start.length))} without dropout`;
+    add(text, both((run) => withUnit(short(run.numbers[column]?.[image]), quantity.unit)));
+  }
+}
+
+/** The likely labels of the image; choosing one shows its maps and numbers. */
+function showChips() {
+  const box = byId("chips");
+  const labels = page.isMap ? [] : labelsOf(first, view.image);
+  box.hidden = labels.length === 0;
+  box.replaceChildren(
+    ...labels.map((label) => {
+      const isChosen = label.id === view.channel;
+      const choose = () => chooseChannel(isChosen ? firstChannel : label.id);
+      return element("button", { type: "button", class: "chip-button", "aria-pressed": String(isChosen), onclick: choose }, chip(label));
+    }),
+  );
+}
+
 function showNumbers() {
+  showChips();
   const image = view.image;
   const rows = [];
   const add = (name, values) =>
@@ -120,7 +180,8 @@ function showNumbers() {
     if (first.labels) add("label", [className(first.labels[image]), ...(other ? [""] : [])]);
     add("class without dropout", both((run) => className(run.numbers.deterministic_class?.[image])));
   }
-  for (const name of ["probability", "deterministic_probability", "calibrated_probability", "set_size", "wrong"]) {
+  const ofClasses = page.hasSeveral ? [] : ["probability", "deterministic_probability"];
+  for (const name of [...ofClasses, "calibrated_probability", "set_size", "wrong"]) {
     if (!first.numbers[name]) continue;
     const text = name === "wrong" ? "share of wrong pixels" : title(name).replace("deterministic probability", "probability without dropout");
     add(text, both((run) => short(run.numbers[name]?.[image])));
@@ -129,10 +190,14 @@ function showNumbers() {
     const ids = first.predictionSet[image].split(/[ ;,]+/).map((id) => className(Number(id)));
     add("prediction set", [ids.join(", "), ...(other ? [""] : [])]);
   }
-  for (const measure of page.measures) {
-    for (const column of measure.columns) {
-      add(columnTitle(measure, column), both((run) => short(run.numbers[column]?.[image])));
+  for (const quantity of page.quantities.filter(({ channel }) => channel === view.channel)) {
+    const { unit, role, columns } = quantity;
+    for (const column of columns) {
+      const isValue = role === "prediction" && column === quantity.name;
+      const text = (run) => (isValue ? valueText(run, image, quantity) : withUnit(short(run.numbers[column]?.[image]), unit));
+      add(columnTitle(quantity, column), both((run) => (image in run.errors ? "–" : text(run))));
     }
+    if (role === "prediction") addPrediction(add, image, quantity);
   }
   if (first.numbers.samples) add("samples", both((run) => short(run.numbers.samples?.[image])));
   byId("numbers").replaceChildren(...rows);

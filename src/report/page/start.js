@@ -6,7 +6,14 @@ function option(value, text) {
 
 function setUpToolbar() {
   const sort = byId("sort");
-  sort.append(...keys.map(({ key, text }) => option(key, text)));
+  const groups = new Map();
+  for (const { key, text, quantity } of keys) {
+    const group = hasChannels && quantity ? channelName(quantity.channel) : "";
+    if (!groups.has(group)) groups.set(group, group ? element("optgroup", { label: group }) : sort);
+    groups.get(group).append(option(key, text));
+  }
+  sort.append(...[...groups.values()].filter((group) => group !== sort));
+  sort.value = chosen.key.key;
   const direction = byId("direction");
   const sayDirection = () => {
     const isName = chosen.key.key === "path";
@@ -38,9 +45,10 @@ function setUpToolbar() {
       update();
     });
   };
-  const hasClasses = first.shares || first.numbers.class;
+  const hasClasses = first.shares || first.numbers.class || first.holding;
+  byId("class-title").textContent = page.hasSeveral ? "Label" : "Class";
   const classes = hasClasses ? page.classes.map(({ name }, id) => [String(id), name]) : [];
-  choose("class", classes.length ? [["", "every class"], ...classes] : [], (value) => {
+  choose("class", classes.length ? [["", page.hasSeveral ? "any label" : "every class"], ...classes] : [], (value) => {
     chosen.class = value === "" ? null : Number(value);
   });
   const decisions = [...new Set((first.decision || []).filter(Boolean))].sort();
@@ -62,15 +70,28 @@ function setUpToolbar() {
 function setUpDistributions() {
   const select = byId("aggregation");
   const endings = Object.keys(AGGREGATIONS).filter((ending) =>
-    page.measures.some((measure) => measure.columns.includes(measure.name + ending)),
+    page.quantities.some((quantity) => quantity.columns.includes(quantity.name + ending)),
   );
   select.append(...endings.map((ending) => option(ending, AGGREGATIONS[ending])));
   select.closest("label").hidden = endings.length < 2;
   select.addEventListener("change", showDistributions);
+  chooseChannels("distribution-channel", showDistributions);
   showDistributions();
 }
 
+/** Fills a choice of a label or target, which is hidden if there is none. */
+function chooseChannels(id, onChange) {
+  const select = byId(id);
+  const choices = channelChoices();
+  select.append(...choices.map(([value, text]) => option(value, text)));
+  select.value = String(firstChannel);
+  select.closest("label").hidden = choices.length < 2;
+  select.closest("label").firstChild.textContent = channelKind === "label" ? "Label " : "Target ";
+  select.addEventListener("change", onChange);
+}
+
 function setUpViewer() {
+  chooseChannels("viewer-channel", () => chooseChannel(channelOf(byId("viewer-channel").value)));
   byId("stages").append(...stages.map((stage) => stage.root));
   stages.forEach(listenTo);
   byId("previous").addEventListener("click", () => step(-1));

@@ -2,50 +2,66 @@
 
 const shareOf = (name) => view.thresholds.get(name) ?? 0.5;
 
-/** A place of the slider as a share of the bound; small values have room where colors give it. */
+/** The quantity that the threshold is for. */
+const markedQuantity = () => quantityOf(view.measure, view.channel);
+
+/** A place of the slider as a share of the scale; small values have room where colors give it. */
 function thresholdShare() {
   const place = shareOf(view.measure);
-  return measureOf(view.measure)?.ramp === "squareRoot" ? place * place : place;
+  return markedQuantity()?.ramp === "squareRoot" ? place * place : place;
 }
 
-const thresholdNumber = () => Math.round(thresholdShare() * HIGHEST);
+function thresholdValue() {
+  const { low, bound } = markedQuantity();
+  return low + thresholdShare() * (bound - low);
+}
+
+/** The number of the threshold in a plane; -1 if all of its values are above. */
+function thresholdNumber(plane) {
+  const share = (thresholdValue() - plane.low) / (plane.bound - plane.low);
+  return Math.min(HIGHEST, Math.max(-1, Math.round(share * HIGHEST)));
+}
 
 function showThreshold() {
-  const measure = measureOf(view.measure);
-  const planes = stages.map((stage) => stage.values?.measures.get(view.measure));
+  const quantity = markedQuantity();
+  const planes = stages.map((stage) => stage.values?.measures.get(quantity?.name));
   const box = byId("threshold-controls");
-  box.hidden = !planes.some(Boolean);
-  if (box.hidden || !measure) return;
-  byId("threshold-name").textContent = title(measure.name);
+  box.hidden = !planes.some(Boolean) || quantity.bound === null;
+  if (box.hidden) return;
+  byId("threshold-name").textContent = title(quantity.measure);
   byId("threshold").value = Math.round(1000 * shareOf(view.measure));
-  const value = thresholdShare() * measure.bound;
-  byId("threshold-value").textContent = `${value.toFixed(4)} ${measure.unit}`;
-  byId("threshold").setAttribute("aria-valuetext", `${short(value)} ${measure.unit}`);
+  const value = thresholdValue();
+  const text = quantity.isBounded ? value.toFixed(4) : short(value);
+  byId("threshold-value").textContent = withUnit(text, quantity.unit);
+  byId("threshold").setAttribute("aria-valuetext", withUnit(short(value), quantity.unit));
   byId("marks").checked = view.marks;
   const shares = planes.filter(Boolean).map((plane) => {
     plane.counts = plane.counts || countsAbove(plane);
     const { above, n } = plane.counts;
-    return n ? `${((100 * above[thresholdNumber()]) / n).toFixed(2)} %` : "–";
+    const number = thresholdNumber(plane);
+    return n ? `${((100 * (number < 0 ? n : above[number])) / n).toFixed(2)} %` : "–";
   });
   byId("threshold-share").textContent = `${shares.join(" and ")} of the pixels are above`;
 }
 
 function showScale() {
-  const measure = measureOf(view.layer) || measureOf(view.measure);
+  const quantity = quantityOf(view.layer, view.channel) || markedQuantity();
   const box = byId("scale");
-  box.hidden = !measure?.bound || byId("layer-controls").hidden;
+  const hasScale = quantity && quantity.bound !== null;
+  box.hidden = !hasScale || byId("layer-controls").hidden;
   if (box.hidden) return;
   const canvas = byId("scale-colors");
-  const numbers = Uint16Array.from({ length: 255 }, (_, i) => Math.round((i * HIGHEST) / 254));
-  paint(canvas, { width: 255, height: 1, numbers }, (number) => opaque(ramps[measure.ramp][level(number)]));
-  byId("scale-title").textContent = `${title(measure.name)}${measure.unit ? `, ${measure.unit}` : ""}`;
-  const [middle, end] = [measure.bound / 2, measure.bound].map((value) => short(value, 3));
+  const numbers = Uint16Array.from({ length: 255 }, (_, i) => i);
+  paint(canvas, { width: 255, height: 1, numbers }, (number) => opaque(ramps[quantity.ramp][number]));
+  const name = hasChannels ? `${channelName(quantity.channel)}: ${title(quantity.measure)}` : title(quantity.measure);
+  byId("scale-title").textContent = `${name}${quantity.unit ? `, ${quantity.unit}` : ""}`;
+  const { low, bound } = quantity;
   byId("scale-ends").replaceChildren(
-    ...["0", middle, end].map((text) => element("span", {}, text)),
+    ...[low, (low + bound) / 2, bound].map((value) => element("span", {}, short(value, 3))),
   );
   const mark = byId("scale-mark");
-  mark.hidden = !view.marks || measure.name !== view.measure;
+  mark.hidden = !view.marks || quantity.measure !== view.measure;
   mark.style.left = `${100 * thresholdShare()}%`;
-  const plane = stages[0].values?.measures.get(measure.name);
+  const plane = stages[0].values?.measures.get(quantity.name);
   byId("scale-note").hidden = !plane || plane.steps > 254;
 }

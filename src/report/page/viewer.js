@@ -5,7 +5,8 @@ const stages = page.runs.map((run) => makeStage(run));
 const view = {
   image: null,
   layer: null,
-  measure: page.measures.find((measure) => measure.bound)?.name ?? null,
+  measure: overviewMeasure(),
+  channel: firstChannel,
   opacity: 0.6,
   marks: false,
   thresholds: new Map(),
@@ -27,7 +28,13 @@ function makeStage(run) {
   return { run, root, sheet, picture, layer, marks, cross, problem, values: null, size: [1, 1] };
 }
 
-const measureOf = (name) => page.measures.find((measure) => measure.name === name);
+/** The measure of the first layer and of the threshold: that of the thumbnails, if it has one. */
+function overviewMeasure() {
+  const layers = page.quantities.filter((quantity) => quantity.bound !== null);
+  return (layers.find(({ name }) => name === page.overview) ?? layers[0])?.measure ?? null;
+}
+
+const isMeasure = (key) => page.quantities.some((quantity) => quantity.measure === key);
 
 /** The layers that there are for the image. */
 function layers() {
@@ -35,9 +42,9 @@ function layers() {
   const some = (has) => values.some((one) => one && has(one));
   const made = [{ key: "picture", text: "picture" }];
   if (some((one) => one.classes)) made.push({ key: "classes", text: "classes" });
-  for (const measure of page.measures) {
-    if (some((one) => one.measures.has(measure.name))) {
-      made.push({ key: measure.name, text: title(measure.name) });
+  for (const { name, measure, channel, bound } of page.quantities) {
+    if (channel === view.channel && bound !== null && some((one) => one.measures.has(name))) {
+      made.push({ key: measure, text: title(measure) });
     }
   }
   if (some((one) => one.classes && one.labels)) made.push({ key: "truth", text: "right and wrong" });
@@ -70,8 +77,17 @@ function showLayers() {
 
 function chooseLayer(key) {
   view.layer = key;
-  if (measureOf(key)) view.measure = key;
+  if (isMeasure(key)) view.measure = key;
   for (const input of document.getElementsByName("layer")) input.checked = input.value === key;
+  draw();
+}
+
+/** Shows another label or target. */
+function chooseChannel(channel) {
+  view.channel = channel;
+  byId("viewer-channel").value = String(channel);
+  showLayers();
+  showNumbers();
   draw();
 }
 
@@ -89,23 +105,23 @@ function draw() {
     layer.hidden = marks.hidden = true;
     picture.style.visibility = "visible";
     if (!values) continue;
-    const measure = measureOf(view.layer);
-    const plane = measure ? values.measures.get(view.layer) : values.classes;
+    const quantity = quantityOf(view.layer, view.channel);
+    const plane = quantity ? values.measures.get(quantity.name) : values.classes;
     const isShown = plane && view.layer !== "picture" && (view.layer !== "truth" || values.labels);
     if (isShown) {
       layer.hidden = false;
       placeCanvas(layer, plane, stage.size);
-      if (measure) paintMeasure(layer, plane, measure.ramp, view.opacity);
+      if (quantity) paintQuantity(layer, plane, quantity, view.opacity);
       else if (view.layer === "classes") paintClasses(layer, plane, view.opacity);
       else paintTruth(layer, plane, values.labels, view.opacity);
       // A map whose place is not known is no layer over the picture.
       if (!plane.place) picture.style.visibility = "hidden";
     }
-    const marked = values.measures.get(view.measure);
+    const marked = values.measures.get(markedQuantity()?.name);
     if (view.marks && marked) {
       marks.hidden = false;
       placeCanvas(marks, marked, stage.size);
-      paintMarks(marks, marked, thresholdNumber());
+      paintMarks(marks, marked, thresholdNumber(marked));
     }
   }
   showThreshold();
