@@ -271,6 +271,8 @@ fn a_second_process_on_the_same_folder_is_refused() {
     let scene = Scene::new(IMAGES);
     let mut first = scene.start("out");
     wait_for_rows(&scene, "out", 1);
+    // It is still running when the others start, however long that takes.
+    signal(&first, "-STOP");
     for more in [&[][..], &["--overwrite"]] {
         let second = scene.run("out", more);
         let text = text(&second);
@@ -278,6 +280,7 @@ fn a_second_process_on_the_same_folder_is_refused() {
         assert!(text.contains("another run is writing into out"), "{text}");
         assert!(text.contains("hint:"), "{text}");
     }
+    signal(&first, "-CONT");
     assert!(first.wait().unwrap().success());
     assert_eq!(scene.rows("out"), IMAGES);
 }
