@@ -86,6 +86,18 @@ pub fn export_with_embedded_sampling(
         return Err(Error::setting("samples", message)
             .with_hint("leave `samples` out, and run the model for each sample"));
     }
+    if task.has_logit_noise() {
+        let message = "noise of logits cannot be drawn inside of a model";
+        return Err(Error::setting("samples", message).with_hint(
+            "leave `samples` out and add noise to its logits yourself; or read only the logits: \
+             `head = logits=OUTPUT`",
+        ));
+    }
+    let unknown = options.measures.iter().find(|measure| measure.onnx.is_none());
+    if let Some(measure) = unknown {
+        let message = format!("{} cannot be computed inside of a model", measure.name);
+        return Err(Error::setting("measures", message).with_hint("leave it out"));
+    }
     let (model, samples_per_run) = assemble::assemble(sampler.model(), options)?;
     let source = sampler.plan().model();
     let pending = write::PendingFile::write(source, model, target, conversion.overwrite)?;

@@ -35,7 +35,7 @@ pub const VALUE: Measure = Measure {
     range: Range::Any,
     sqrt_scale: false,
     kernel: value,
-    onnx: value_nodes,
+    onnx: Some(value_nodes),
 };
 
 /// Epistemic variance, `(1/T) sum_t (mu_t - value)²`: the variance of the values between samples.
@@ -54,7 +54,7 @@ pub const EPISTEMIC_VALUE_VARIANCE: Measure = Measure {
     range: Range::Unbounded,
     sqrt_scale: true,
     kernel: epistemic_variance,
-    onnx: epistemic_variance_nodes,
+    onnx: Some(epistemic_variance_nodes),
 };
 
 /// Aleatoric variance, `(1/T) sum_t s_t²`: the mean of the variances that the samples predict.
@@ -73,7 +73,7 @@ pub const ALEATORIC_VALUE_VARIANCE: Measure = Measure {
     range: Range::Unbounded,
     sqrt_scale: true,
     kernel: aleatoric_variance,
-    onnx: aleatoric_variance_nodes,
+    onnx: Some(aleatoric_variance_nodes),
 };
 
 /// Total variance: the sum of [`ALEATORIC_VALUE_VARIANCE`] and [`EPISTEMIC_VALUE_VARIANCE`].
@@ -91,7 +91,7 @@ pub const TOTAL_VALUE_VARIANCE: Measure = Measure {
     range: Range::Unbounded,
     sqrt_scale: true,
     kernel: total_variance,
-    onnx: total_variance_nodes,
+    onnx: Some(total_variance_nodes),
 };
 
 /// Root of [`TOTAL_VALUE_VARIANCE`], in the target's unit.
@@ -101,10 +101,10 @@ pub const TOTAL_STD: Measure = Measure {
     unit: Unit::Target,
     sqrt_scale: false,
     kernel: |tile, out| root(tile, out, total_variance),
-    onnx: |graph, b| {
+    onnx: Some(|graph, b| {
         let variance = total_variance_nodes(graph, b);
         b.op("Sqrt", &[&variance])
-    },
+    }),
     ..TOTAL_VALUE_VARIANCE
 };
 
@@ -115,10 +115,10 @@ pub const ALEATORIC_STD: Measure = Measure {
     unit: Unit::Target,
     sqrt_scale: false,
     kernel: |tile, out| root(tile, out, aleatoric_variance),
-    onnx: |graph, b| {
+    onnx: Some(|graph, b| {
         let variance = aleatoric_variance_nodes(graph, b);
         b.op("Sqrt", &[&variance])
-    },
+    }),
     ..ALEATORIC_VALUE_VARIANCE
 };
 
@@ -129,10 +129,10 @@ pub const EPISTEMIC_STD: Measure = Measure {
     unit: Unit::Target,
     sqrt_scale: false,
     kernel: |tile, out| root(tile, out, epistemic_variance),
-    onnx: |graph, b| {
+    onnx: Some(|graph, b| {
         let variance = epistemic_variance_nodes(graph, b);
         b.op("Sqrt", &[&variance])
-    },
+    }),
     ..EPISTEMIC_VALUE_VARIANCE
 };
 

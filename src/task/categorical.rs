@@ -2,7 +2,7 @@
 //! computation for an image or for every pixel.
 
 use super::{
-    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric,
+    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, MainMetric, OutputShape,
     PredictionColumn, StopTarget, Summary, Target, Task,
 };
 use crate::head::Role;
@@ -53,7 +53,7 @@ pub const CLASSIFICATION: Task = Task {
     default_stop: Some(DefaultStop { target: StopTarget::Class, tolerance: 0.01 }),
     pseudo_samples: 1,
     main_metric: MainMetric { key: "accuracy", title: "accuracy" },
-    accepts: |shape| shape.family == Family::Classes && shape.is_image_level(),
+    accepts: |shape| is_of_classes(shape) && shape.is_image_level(),
 };
 
 /// One class per pixel.
@@ -77,8 +77,12 @@ pub const SEGMENTATION: Task = Task {
     }),
     pseudo_samples: 0,
     main_metric: MainMetric { key: "mean_iou", title: "mean IoU" },
-    accepts: |shape| shape.family == Family::Classes && shape.sizes.len() == 4,
+    accepts: |shape| is_of_classes(shape) && shape.sizes.len() == 4,
 };
+
+fn is_of_classes(shape: &OutputShape) -> bool {
+    shape.family == Family::Classes && !shape.has_logit_noise
+}
 
 const ROLES: &[Role] = &[Role::Logits, Role::Probabilities];
 
