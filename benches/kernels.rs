@@ -110,6 +110,7 @@ fn reduction(criterion: &mut Criterion) {
             kind: ScoreKind::Logits,
             coordinates: Coordinates::HalfPixel,
             spread: None,
+            logit_noise: None,
             units: &[],
         };
         let all: Vec<Scores> = samples.chunks(channels * h * w).map(scores).collect();
@@ -144,6 +145,7 @@ fn families(criterion: &mut Criterion) {
                 values: &samples[7 * n..],
                 form: SpreadForm::LogVariance,
             }),
+            logit_noise: None,
             units: &[],
         };
         let all: Vec<Scores> = (0..4).map(frame).collect();
@@ -174,6 +176,7 @@ fn measures(criterion: &mut Criterion) {
         kind: ScoreKind::Logits,
         coordinates: Coordinates::HalfPixel,
         spread: None,
+        logit_noise: None,
         units: &[],
     };
     let mut sums = ImageSums::new(channels, height, width, Needs::ALL, Isa::detect());

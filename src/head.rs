@@ -130,10 +130,7 @@ impl Heads {
 
     /// Returns the heads if one of two outputs is named like the variance of the other.
     fn guess(model: &Model, options: &HeadOptions) -> Option<Result<Self>> {
-        if options.family.is_some_and(|family| family != Family::Values) {
-            return None;
-        }
-        let heads = choice::guess(&model.outputs())?;
+        let heads = choice::guess(&model.outputs(), options.family)?;
         let guessed = Self::by_role(model, &heads, options.scores);
         Some(guessed.map(|heads| Self { is_guess: true, ..heads }))
     }
@@ -314,8 +311,8 @@ impl HeadTensor {
             omitted_channel: OmittedChannel::No,
             is_linear: false,
         };
-        let is_value = role.is_some_and(|role| role.family() == Family::Values);
-        if is_value {
+        let is_value = |role: Role| role.family() == Family::Values || role.is_spread();
+        if role.is_some_and(is_value) {
             refuse_without_values(model, output)?;
             head.role = role;
             head.set_axes(&graph, output);
@@ -350,6 +347,7 @@ impl HeadTensor {
                 _ if role == Some(Role::LabelLogits) => role,
                 _ => Some(Role::LabelProbabilities),
             },
+            (Some(Role::Logits | Role::Probabilities), _) => head.role.or(role),
             _ => head.role,
         };
         Ok(head)
@@ -687,16 +685,44 @@ fn check_roles(choices: &[HeadChoice]) -> Result<()> {
             format!("{} are two forms of one variance", list(&spreads)),
             "name one of them",
         ),
-        ([], _) => refused(
-            format!("{} is a variance without values", list(&spreads)),
-            "name the head of the values too: `head = mean=OUTPUT`",
-        ),
-        ([scores], [spread]) if scores.role != Role::Mean => refused(
-            format!("{spread} does not go with {scores}: it is the variance of a mean"),
-            "name the values with `head = mean=OUTPUT`, or leave the variance out",
-        ),
+        ([], [spread, ..]) => {
+            let (of, owner) = match spread.role.owner() {
+                Some(Role::Logits) => ("logits", "logits"),
+                _ => ("values", "mean"),
+            };
+            refused(
+                format!("{spread} is a variance without {of}"),
+                &format!("name the head of the {of} too: `head = {owner}=OUTPUT`"),
+            )
+        }
+        ([scores], [spread]) if spread.role.owner() != Some(scores.role) => {
+            refuse_owner(scores, spread)
+        }
         _ => Ok(()),
     }
+}
+
+/// Returns the error of a variance that is read with the scores or values of another role.
+fn refuse_owner(scores: &HeadChoice, spread: &HeadChoice) -> Result<()> {
+    let (of, values) = match spread.role.owner() {
+        Some(Role::Logits) => ("of the noise of logits", "logits with `head = logits"),
+        _ => ("of a mean", "values with `head = mean"),
+    };
+    let of_logits = Role::ALL.into_iter().find(|(_, role)| match (role, spread.role) {
+        (Role::LogitSpread(form), Role::Spread(other)) => {
+            *form == other && scores.role == Role::Logits
+        }
+        _ => false,
+    });
+    let hint = match of_logits {
+        Some((name, _)) => format!(
+            "state that it is the variance of the noise of logits: `head = {name}={}`",
+            spread.output
+        ),
+        None => format!("name the {values}=OUTPUT`, or leave the variance out"),
+    };
+    let message = format!("{spread} does not go with {scores}: it is the variance {of}");
+    Err(Error::setting("head", message).with_hint(hint))
 }
 
 fn output_named(model: &Model, name: &str, setting: &str) -> Result<ValueDescription> {

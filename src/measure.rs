@@ -5,8 +5,8 @@
 //! tests all come from it: a new measure is one constant in a file of this module, and its name in
 //! the table.
 //!
-//! This is the table for classes; [`VALUE_MEASURES`] and [`LABEL_MEASURES`] are those for values and
-//! for labels.
+//! This is the table for classes; [`NOISY_MEASURES`] is that for classes whose logits have noise,
+//! [`VALUE_MEASURES`] and [`LABEL_MEASURES`] are those for values and for labels.
 //!
 //! Throughout, `T` is the number of samples, `C` that of classes, `p_t` the probabilities of one
 //! sample and `m` their mean over samples; `H(q) = -sum_c q_c ln q_c`. Entropies are in nats and
@@ -21,6 +21,7 @@ mod confidence;
 mod entropy;
 pub mod image_level;
 mod label;
+mod logit_noise;
 pub(crate) mod onnx_form;
 mod value;
 mod variance;
@@ -39,6 +40,7 @@ pub use label::{
     LABEL_EPISTEMIC_STD, LABEL_EXPECTED_ENTROPY, LABEL_MEASURES,
     LABEL_MUTUAL_INFORMATION, LABEL_PREDICTIVE_ENTROPY, LABEL_PROBABILITY,
 };
+pub use logit_noise::{LOGIT_NOISE_INFORMATION, NOISY_MEASURES};
 pub use value::{
     ALEATORIC_STD, ALEATORIC_VALUE_VARIANCE, CALIBRATED_STD, EPISTEMIC_STD,
     EPISTEMIC_VALUE_VARIANCE, INTERVAL_HIGH, INTERVAL_LOW, TOTAL_STD,
@@ -82,8 +84,9 @@ pub struct Measure {
     /// Computes the values of a tile, up to rounding beyond the bounds.
     pub(crate) kernel: fn(&Tile, &mut [f32]),
     /// Adds its nodes to an ONNX graph and returns the tensor that holds it, in double precision
-    /// with an axis of channels: of size 1 for classes.
-    pub(crate) onnx: fn(&MeasureGraph, &mut NodeBuilder) -> String,
+    /// with an axis of channels: of size 1 for classes. `None` if models with embedded sampling
+    /// cannot have it.
+    pub(crate) onnx: Option<fn(&MeasureGraph, &mut NodeBuilder) -> String>,
 }
 
 /// Unit of a measure's values.

@@ -225,6 +225,7 @@ mod tests {
             kind: ScoreKind::Logits,
             coordinates: Coordinates::HalfPixel,
             spread: None,
+            logit_noise: None,
             units: &[],
         };
         sums.set_deterministic(&scores).unwrap();
@@ -263,6 +264,7 @@ mod tests {
             ImageSums::of_family(kind.family(), 2, (1, 2), Needs::ALL, Isa::detect());
         let [first, second] = [[1.0, 2.0, -1.0, 0.0], [3.0, 2.0, -1.0, 0.0]];
         let scores = |values| Scores {
+            logit_noise: None,
             values,
             n_channels: 2,
             height: 1,

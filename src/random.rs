@@ -1,6 +1,7 @@
 #![doc = include_str!("../docs/masks.md")]
 
 mod apply;
+mod logit_noise;
 mod noise;
 mod squares;
 mod words;
@@ -14,6 +15,8 @@ pub use apply::{
     Applied, apply_to_all, apply_to_all_f16, apply_words, apply_words_f16,
     apply_words_f16_in_place, apply_words_in_place,
 };
+pub use logit_noise::{NoiseStream, logit_noise};
+pub(crate) use logit_noise::{StratifiedNoise, independent_noise};
 pub use noise::{gaussian, uniform};
 pub use squares::{absorb, squares32};
 pub use words::{MaskTable, independent_words};

@@ -130,6 +130,9 @@ pub struct SamplingRecord {
     pub seed: u64,
     /// Kind of the draws: `stratified` or `independent`.
     pub draws: String,
+    /// Number of draws of the noise of logits in each pass, if the model predicts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logit_noise_samples: Option<u32>,
     /// Whether images share their masks.
     pub masks: String,
     /// Whether every dropout was off.

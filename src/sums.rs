@@ -16,6 +16,12 @@
 //! | sum of squared deviations from that mean | C | [`Needs::moments`] |
 //! | mean of the entropy | 1 | [`Needs::within`] |
 //! | votes: number of samples in which the class was the most probable | C | [`Needs::votes`] |
+//! | mean of the information of logit noise | 1 | [`Needs::noise`] |
+//!
+//! If logits have noise ([`LogitNoise`]), each sample first becomes the mean over draws of the softmax,
+//! at the size of the network's output. From there on it is like an output of probabilities. The
+//! information at each pixel, the entropy of that mean minus the mean entropy of the draws, is brought
+//! to the network's input size like a value.
 //!
 //! # Labels and values
 //! Each channel is summed by itself, after the outputs are brought to the network's input size:
@@ -68,6 +74,7 @@ mod channelwise;
 mod elementary;
 mod frame;
 mod image_sums;
+mod logit_noise;
 mod resize;
 mod softmax;
 mod standard_error;
@@ -85,6 +92,7 @@ pub use frame::{
     TargetUnit,
 };
 pub use image_sums::ImageSums;
+pub use logit_noise::LogitNoise;
 pub use resize::Coordinates;
 pub use standard_error::{SamplingError, VarianceSource};
 pub use statistics::Statistics;
@@ -147,14 +155,17 @@ pub struct Needs {
     pub within: bool,
     /// The votes for each class.
     pub votes: bool,
+    /// The mean of the information of logit noise; 0 if logits have none.
+    pub noise: bool,
 }
 
 impl Needs {
     /// Only the mean.
-    pub const MEAN: Self = Self { moments: false, within: false, votes: false };
+    pub const MEAN: Self =
+        Self { moments: false, within: false, votes: false, noise: false };
 
     /// Every sum.
-    pub const ALL: Self = Self { moments: true, within: true, votes: true };
+    pub const ALL: Self = Self { moments: true, within: true, votes: true, noise: true };
 
     /// Returns the sums that are in either.
     #[must_use]
@@ -163,6 +174,7 @@ impl Needs {
             moments: self.moments || other.moments,
             within: self.within || other.within,
             votes: self.votes || other.votes,
+            noise: self.noise || other.noise,
         }
     }
 

@@ -6,6 +6,7 @@
 //! a map of 1 x 1.
 
 pub mod categorical;
+pub mod logit_noise;
 mod model_task;
 pub mod multilabel;
 pub mod regression;
@@ -23,16 +24,20 @@ use crate::sums::{Family, Statistics, StdFactors};
 use crate::tensor::Region;
 
 pub use categorical::{CLASSIFICATION, SEGMENTATION};
+pub use logit_noise::{NOISY_CLASSIFICATION, NOISY_SEGMENTATION};
 pub use model_task::{ModelTask, NamedColumn, Quantity, SummaryFunction};
 pub use multilabel::{IMAGE_LABELS, PIXEL_LABELS};
 pub use regression::{IMAGE_REGRESSION, PIXEL_REGRESSION};
 pub use target::{TargetSettings, ValueRange};
 
 /// All tasks. The first one that accepts the model's output is taken, of those with the name that
-/// the user or a configuration chooses. A task for images and for pixels has a row for each.
+/// the user or a configuration chooses. A task for images and for pixels has a row for each, and so has
+/// one whose logits may have noise.
 pub const TASKS: &[Task] = &[
     CLASSIFICATION,
     SEGMENTATION,
+    NOISY_CLASSIFICATION,
+    NOISY_SEGMENTATION,
     IMAGE_LABELS,
     PIXEL_LABELS,
     IMAGE_REGRESSION,
@@ -258,6 +263,8 @@ pub struct OutputShape<'a> {
     pub is_declared_single: bool,
     /// What the channels are.
     pub family: Family,
+    /// The model predicts the variances of a noise of its logits.
+    pub has_logit_noise: bool,
 }
 
 impl OutputShape<'_> {
@@ -330,10 +337,25 @@ impl Task {
         TASKS.iter().find(|task| task.name == name)
     }
 
-    /// Returns the task of a name for images or for pixels.
-    pub fn of_item(name: &str, item: Option<Item>) -> Option<&'static Self> {
-        let fits = |task: &&Self| item.is_none_or(|item| task.item == item);
-        TASKS.iter().filter(|task| task.name == name).find(fits)
+    /// Returns the first task of a name, for images or for pixels, that has all of these measures, else
+    /// the first one of that name.
+    pub fn with_measures(
+        name: &str,
+        item: Option<Item>,
+        measures: &[String],
+    ) -> Option<&'static Self> {
+        let fits =
+            |task: &&Self| task.name == name && item.is_none_or(|item| task.item == item);
+        let has_all =
+            |task: &&Self| measures.iter().all(|measure| task.measure(measure).is_some());
+        let mut tasks = TASKS.iter().filter(fits);
+        let first = tasks.clone().next();
+        tasks.find(has_all).or(first)
+    }
+
+    /// Returns whether the logits of the task have noise.
+    pub fn has_logit_noise(&self) -> bool {
+        self.roles.iter().any(|role| matches!(role, Role::LogitSpread(_)))
     }
 
     /// Returns the first task that accepts an output of this shape.
@@ -343,8 +365,13 @@ impl Task {
 
     /// Returns the row of this task's name that accepts an output of this shape, if the user or a
     /// configuration chose it: a map of one pixel may then be an image-level prediction.
-    pub fn accepting(&self, sizes: &[usize]) -> Option<&'static Self> {
-        let shape = OutputShape { sizes, is_declared_single: true, family: self.family };
+    pub fn accepting(
+        &self,
+        sizes: &[usize],
+        has_logit_noise: bool,
+    ) -> Option<&'static Self> {
+        let (is_declared_single, family) = (true, self.family);
+        let shape = OutputShape { sizes, is_declared_single, family, has_logit_noise };
         let mut rows = TASKS.iter().filter(|task| task.name == self.name);
         rows.find(|task| (task.accepts)(&shape))
     }
@@ -406,8 +433,12 @@ impl Task {
 
     /// Returns the names of all tasks, without repetitions.
     pub fn names() -> Vec<&'static str> {
-        let mut names: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
-        names.dedup();
+        let mut names: Vec<&str> = Vec::new();
+        for task in TASKS {
+            if !names.contains(&task.name) {
+                names.push(task.name);
+            }
+        }
         names
     }
 

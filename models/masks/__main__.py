@@ -1,4 +1,4 @@
-"""Checks the reference of the dropout masks in numpy and in standard ONNX operators.
+"""Checks the reference of the dropout masks, and of the noise of logits, in numpy and in standard ONNX operators.
 
 A mask is a pure function of (seed, site, image, sample, unit), never of the batch, the order, the
 threads or the number of samples. `reference.py` is its definition, `graph.py` the same in
@@ -20,6 +20,9 @@ least significant first) of byte u div 8; 1 = dropped.
     thresholds  [{ratio, ratio_bits, threshold}]
     dropped     [{units, ratio, ratio_bits, seed, site, image, sample, draws, iteration, dropped}]
                 site: the name, image: the image key
+    noise_keys  [{draws, seed, image, sample, turn, key}]   sample: null in the pass without dropout
+    quantiles   [{draws, place, bits}]         bits: of the float32 quantile at the center of the place
+    noise       [{units, seed, image, sample, draw, draws, bits}]   bits: 8 hex digits a unit, float32
     graph       [{seed, sample, image_key, dropped}]   drawn by mask.onnx in ONNX Runtime;
                 image_key: the int64 input as a decimal string
 
@@ -32,13 +35,15 @@ Reference: B. Widynski (2020), Squares: A Fast Counter-Based RNG, arXiv:2004.062
 import argparse
 import json
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
 from models.masks import graph
 from models.masks.graph import SITE
-from models.masks.reference import (BLOCK, DRAWS, KEY_START, STRATIFIED, derive_key, dropped,
-                                    hash_key, squares32, threshold)
+from models.masks.reference import (BLOCK, DRAWS, KEY_START, STRATIFIED, U64, derive_key,
+                                    derive_noise_key, dropped, hash_key, logit_noise,
+                                    normal_quantile, squares32, threshold)
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "masks"
 BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
@@ -81,6 +86,32 @@ def check_keys(units=1 << 18):
     z = (((counts - 16) ** 2 / 16).sum() - 255) / np.sqrt(2 * 255)
     assert abs(z) < 4.5, z
     print(f"neighboring keys are unrelated; one unit over 4,096 small keys: chi-square z {z:+.1f}")
+
+
+def check_noise(units=1 << 16):
+    """Checks the quantiles against the standard library, and the moments of the noise."""
+    exact = NormalDist().inv_cdf
+    for draws, places in (("stratified", BLOCK * 2**32), ("independent", 2**32)):
+        spread = np.unique(np.geomspace(1, places / 2, 20_000).astype(U64) - U64(1))
+        low, high = normal_quantile(spread, places), normal_quantile(U64(places - 1) - spread, places)
+        assert (low == -high).all()
+        expected = np.array([exact((int(place) + 0.5) / places) for place in spread])
+        # Near the middle, the probability itself is rounded too coarsely for the standard library.
+        error = (np.abs(low - expected) / np.spacing(np.abs(low)))[expected < -1e-6]
+        assert error.max() < 0.53, error.max()
+        noise = np.stack([logit_noise(units, 7, 5, 3, k, DRAWS[draws]) for k in range(62)]).astype(float)
+        root = np.sqrt(noise.size)
+        moments = [noise.mean() * root, ((noise**2).mean() - 1) * root / np.sqrt(2),
+                   (noise**3).mean() * root / np.sqrt(15), ((noise**4).mean() - 3) * root / np.sqrt(96)]
+        lags = [(noise[0, :-d] * noise[0, d:]).mean() * np.sqrt(units) for d in (1, 2, 31, 480)]
+        others = [logit_noise(units, *other, DRAWS[draws]) for other in
+                  ((8, 5, 3, 0), (7, 6, 3, 0), (7, 5, 4, 0), (7, 5, None, 0), (7, 5, 3, 62))]
+        pairs = [(noise[0] * other).mean() * np.sqrt(units) for other in others]
+        largest = max(map(abs, moments + lags + pairs))
+        assert largest < 4.5, (draws, moments, lags, pairs)
+        print(f"noise {draws}: quantiles within {error.max():.2f} units in the last place; largest |z| of a "
+              f"moment, a lag, a neighboring key {largest:.1f}; means of a block vary by "
+              f"{noise[:BLOCK].mean(0).std() * np.sqrt(BLOCK):.3f} of independent ones")
 
 
 def check_graph(units=50_000):
@@ -149,6 +180,31 @@ def dropped_vectors(image):
                    "iteration": iteration, "dropped": hex_mask(mask)}
 
 
+def noise_key_vectors(image):
+    for draws, seed, key, sample, turn in (
+            ("stratified", 0, 0, 0, 0), ("independent", 0, 0, 0, 0), ("stratified", 7, image, None, 1),
+            ("independent", -1, image, 61, 30), ("stratified", 2**63, 2**64 - 1, 65_534, 2**32 - 1)):
+        yield {"draws": draws, "seed": str(seed), "image": hex64(key), "sample": sample, "turn": turn,
+               "key": hex64(derive_noise_key(DRAWS[draws], seed, key, sample, turn))}
+
+
+def quantile_vectors():
+    for draws, places in (("stratified", BLOCK * 2**32), ("independent", 2**32)):
+        for place in (0, 1, 12345, places * 2425 // 100_000, places * 2425 // 100_000 + 1, places // 10,
+                      places // 2 - 1, places // 2, places * 3 // 4, places - 2**20, places - 1):
+            bits = normal_quantile(np.array([place], U64), places).view(np.uint32)[0]
+            yield {"draws": draws, "place": place, "bits": f"0x{int(bits):08x}"}
+
+
+def noise_vectors(image):
+    for units, seed, key, sample, draw in (
+            (200, 0, 0, 0, 0), (75, 7, image, None, 30), (9, -1, image, 61, 31), (64, 3, 2**64 - 1, 400, 77)):
+        for draws, scheme in DRAWS.items():
+            bits = logit_noise(units, seed, key, sample, draw, scheme).view(np.uint32)
+            yield {"units": units, "seed": str(seed), "image": hex64(key), "sample": sample, "draw": draw,
+                   "draws": draws, "bits": "".join(f"{int(b):08x}" for b in bits)}
+
+
 def graph_vectors(model):
     masks = graph.run_graph(model, GRAPH_CASES)
     for (seed, sample, image), mask in zip(GRAPH_CASES, masks):
@@ -172,6 +228,9 @@ def write_vectors():
         "keys": list(key_vectors(image)),
         "thresholds": [{**ratio_fields(r), "threshold": hex64(threshold(r))} for r in ratios],
         "dropped": list(dropped_vectors(image)),
+        "noise_keys": list(noise_key_vectors(image)),
+        "quantiles": list(quantile_vectors()),
+        "noise": list(noise_vectors(image)),
         "graph": list(graph_vectors(model)),
     }
     FIXTURES.mkdir(parents=True, exist_ok=True)
@@ -191,6 +250,7 @@ def main():
             for ratio in (0.1, 0.3, 0.5, 9 / 31, 0.97):
                 check_rates_and_lags(draws, ratio)
         check_keys()
+        check_noise()
         check_graph()
     if arguments.vectors:
         write_vectors()

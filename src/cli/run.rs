@@ -62,6 +62,10 @@ pub(in crate::cli) struct SamplingArguments {
     /// Sharing of masks between images.
     #[arg(long, value_enum, default_value_t = MasksName::PerImage, hide_short_help = true)]
     masks: MasksName,
+    /// Draws of the noise of logits in each pass, best a multiple of 31, for models that predict its
+    /// variance [default: 31].
+    #[arg(long, value_name = "K", value_parser = names::from_1_to::<65_535, u32>, hide_short_help = true)]
+    logit_noise_samples: Option<u32>,
     /// Turn all dropouts off: one pass, no samples.
     #[arg(long, conflicts_with = "samples", hide_short_help = true)]
     deterministic: bool,
@@ -383,6 +387,7 @@ impl Run<'_> {
                 MasksName::PerImage => Masks::PerImage,
                 MasksName::Shared => Masks::Shared,
             },
+            logit_noise_samples: sampling.logit_noise_samples,
             deterministic: sampling.deterministic,
             batch_size: machine.batch_size.map(|n| n as usize),
             memory: machine.memory,

@@ -104,12 +104,24 @@ pub fn export_with_embedded_sampling(
     };
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let task = sampler.scores().task();
+    if task.has_logit_noise() {
+        let message = "noise of logits cannot be drawn inside of a model";
+        return Err(Error::setting("samples", message).with_hint(
+            "leave `samples` out and add noise to its logits yourself; or read only the logits: \
+             `head = logits=OUTPUT`",
+        ));
+    }
     let mut measures = match &options.measures {
         None => task.main_measures.iter().collect(),
         Some(chosen) if chosen.is_empty() => task.measures.iter().collect(),
         Some(chosen) => task.own_measures("measures", chosen)?,
     };
     measures.retain(|measure| measure.name != task.mean_output());
+    let unknown = measures.iter().find(|measure| measure.onnx.is_none());
+    if let Some(measure) = unknown {
+        let message = format!("{} cannot be computed inside of a model", measure.name);
+        return Err(Error::setting("measures", message).with_hint("leave it out"));
+    }
     let (model, samples_per_run) =
         assemble::assemble(sampler.model(), options, &measures)?;
     let source = sampler.plan().model();

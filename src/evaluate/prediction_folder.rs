@@ -144,7 +144,7 @@ impl PredictionFolder {
                 [Item::Image, Item::Pixel].into_iter().find(|i| i.singular() == name)
             }
         };
-        let task = Task::of_item(&output.task, item);
+        let task = Task::with_measures(&output.task, item, &output.measures);
         // One class is none, but one target is usual.
         let least =
             if task.is_some_and(|task| task.target == Target::Class) { 2 } else { 1 };

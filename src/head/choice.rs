@@ -1,5 +1,5 @@
 //! Which outputs are read, and as what: roles given by the user, and the guess for two outputs that
-//! are named like a value and its variance.
+//! are named like values or logits and their variances.
 
 use std::fmt;
 use std::ops::Range;
@@ -36,6 +36,8 @@ pub enum Role {
     Mean,
     /// Variances of these values, in some form.
     Spread(SpreadForm),
+    /// Variances of the Gaussian noise of logits, in some form.
+    LogitSpread(SpreadForm),
 }
 
 /// A head that the user chose: `ROLE=OUTPUT` or `ROLE=OUTPUT:CHANNELS`.
@@ -77,7 +79,7 @@ impl HeadOptions {
 
 impl Role {
     /// Every role with its name, in the order of messages.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 14] = [
         ("logits", Self::Logits),
         ("probabilities", Self::Probabilities),
         ("label_logits", Self::LabelLogits),
@@ -89,6 +91,9 @@ impl Role {
         ("log_std", Self::Spread(SpreadForm::LogStd)),
         ("laplace_scale", Self::Spread(SpreadForm::LaplaceScale)),
         ("log_laplace_scale", Self::Spread(SpreadForm::LogLaplaceScale)),
+        ("logit_variance", Self::LogitSpread(SpreadForm::Variance)),
+        ("logit_log_variance", Self::LogitSpread(SpreadForm::LogVariance)),
+        ("logit_std", Self::LogitSpread(SpreadForm::Std)),
     ];
 
     /// Returns the name in settings and records.
@@ -100,7 +105,7 @@ impl Role {
     /// Returns what the channels of a head of this role are.
     pub fn family(self) -> Family {
         match self {
-            Self::Logits | Self::Probabilities => Family::Classes,
+            Self::Logits | Self::Probabilities | Self::LogitSpread(_) => Family::Classes,
             Self::LabelLogits | Self::LabelProbabilities => Family::Labels,
             Self::Mean | Self::Spread(_) => Family::Values,
         }
@@ -108,7 +113,16 @@ impl Role {
 
     /// Returns whether the values are variances, which belong to those of another head.
     pub fn is_spread(self) -> bool {
-        matches!(self, Self::Spread(_))
+        matches!(self, Self::Spread(_) | Self::LogitSpread(_))
+    }
+
+    /// Returns the role of the values whose variances these are; `None` if they are not variances.
+    pub fn owner(self) -> Option<Self> {
+        match self {
+            Self::Spread(_) => Some(Self::Mean),
+            Self::LogitSpread(_) => Some(Self::Logits),
+            _ => None,
+        }
     }
 }
 
@@ -201,11 +215,40 @@ const SPREAD_NAMES: &[(&str, SpreadForm)] = &[
     ("var", SpreadForm::Variance),
 ];
 
-/// Guesses that one of two outputs of equal shape is the variance of the other, by its name.
-pub(super) fn guess(outputs: &[ValueDescription]) -> Option<[HeadChoice; 2]> {
+/// Guesses that one of two outputs of equal shape is the variance of the other, by its name: that of
+/// logits if a task of classes was chosen, or if an output is named after logits. `family` is that of
+/// the chosen task.
+pub(super) fn guess(
+    outputs: &[ValueDescription],
+    family: Option<Family>,
+) -> Option<[HeadChoice; 2]> {
     let [first, second] = outputs else { return None };
     let rank = |output: &ValueDescription| output.dimensions.as_ref().map(Vec::len);
     if rank(first) != rank(second) {
+        return None;
+    }
+    let (values, spread, form) =
+        match (form_by_name(&first.name), form_by_name(&second.name)) {
+            (None, Some(form)) => (first, second, form),
+            (Some(form), None) => (second, first, form),
+            _ => return None,
+        };
+    let is_of_logits = match family {
+        Some(Family::Classes) => true,
+        Some(Family::Labels) => return None,
+        Some(Family::Values) => false,
+        None => outputs.iter().any(|output| {
+            let words = words_of(&output.name);
+            words.contains("_logit_") || words.contains("_logits_")
+        }),
+    };
+    let roles = if is_of_logits {
+        (Role::Logits, Role::LogitSpread(form))
+    } else {
+        (Role::Mean, Role::Spread(form))
+    };
+    let is_role = Role::ALL.iter().any(|(_, role)| *role == roles.1);
+    if is_of_logits && !(is_role && may_be_equal(values, spread)) {
         return None;
     }
     let choice = |role: Role, output: &ValueDescription| HeadChoice {
@@ -213,26 +256,22 @@ pub(super) fn guess(outputs: &[ValueDescription]) -> Option<[HeadChoice; 2]> {
         output: output.name.clone(),
         channels: None,
     };
-    match (form_by_name(&first.name), form_by_name(&second.name)) {
-        (None, Some(form)) => {
-            Some([choice(Role::Mean, first), choice(Role::Spread(form), second)])
-        }
-        (Some(form), None) => {
-            Some([choice(Role::Mean, second), choice(Role::Spread(form), first)])
-        }
-        _ => None,
-    }
+    Some([choice(roles.0, values), choice(roles.1, spread)])
+}
+
+/// Returns whether two outputs can have the same sizes, as far as the file declares them.
+fn may_be_equal(one: &ValueDescription, other: &ValueDescription) -> bool {
+    let (Some(one), Some(other)) = (&one.dimensions, &other.dimensions) else {
+        return true;
+    };
+    let mut sizes = one.iter().zip(other);
+    sizes.all(|(one, other)| one.is_none() || other.is_none() || one == other)
 }
 
 /// Returns the form of the variance that an output is named after. Its words are compared, so that
 /// `variant` is not a variance.
 fn form_by_name(name: &str) -> Option<SpreadForm> {
-    let words: Vec<String> = name
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .map(str::to_ascii_lowercase)
-        .filter(|word| !word.is_empty())
-        .collect();
-    let name = format!("_{}_", words.join("_"));
+    let name = words_of(name);
     let contains = |part: &str| name.contains(&format!("_{part}_"));
     let known = SPREAD_NAMES.iter().find(|(part, _)| contains(part));
     known
@@ -240,9 +279,20 @@ fn form_by_name(name: &str) -> Option<SpreadForm> {
         .or_else(|| contains("log_variance").then_some(SpreadForm::LogVariance))
 }
 
+/// Returns the words of a name in lower case, each between underscores.
+fn words_of(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(str::to_ascii_lowercase)
+        .filter(|word| !word.is_empty())
+        .collect();
+    format!("_{}_", words.join("_"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::onnx::ElementType;
 
     #[test]
     fn a_head_is_written_as_role_output_and_channels() {
@@ -267,6 +317,34 @@ mod tests {
             let error = text.parse::<HeadChoice>().unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn two_outputs_are_logits_and_their_noise_by_the_task_or_by_name() {
+        let output = |name: &str, channels| ValueDescription {
+            name: name.to_owned(),
+            dimensions: Some(vec![None, Some(channels), None, None]),
+            element_type: ElementType::F32,
+        };
+        let guess = |names: [&str; 2], channels, family| {
+            let outputs = [output(names[0], 8), output(names[1], channels)];
+            let heads = guess(&outputs, family)?;
+            Some(heads.map(|head| head.to_string()).join(" "))
+        };
+        let classes = Some(Family::Classes);
+        let noise = Some("logits=out logit_std=sigma".to_owned());
+        assert_eq!(guess(["out", "sigma"], 8, classes), noise);
+        let regression = Some("mean=out std=sigma".to_owned());
+        assert_eq!(guess(["out", "sigma"], 8, None), regression);
+        let by_name = Some("logits=logits logit_log_variance=log_var".to_owned());
+        assert_eq!(guess(["logits", "log_var"], 8, None), by_name);
+        assert_eq!(
+            guess(["logits", "log_var"], 8, Some(Family::Values)),
+            Some("mean=logits log_variance=log_var".to_owned())
+        );
+        assert_eq!(guess(["logits", "log_var"], 1, None), None, "one for all classes");
+        assert_eq!(guess(["logits", "laplace_scale"], 8, None), None, "has no role");
+        assert_eq!(guess(["logits", "log_var"], 8, Some(Family::Labels)), None);
     }
 
     #[test]

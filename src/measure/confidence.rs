@@ -23,7 +23,7 @@ pub const VARIATION_RATIO: Measure = Measure {
     range: Range::UNIT,
     sqrt_scale: false,
     kernel: variation_ratio,
-    onnx: variation_ratio_nodes,
+    onnx: Some(variation_ratio_nodes),
 };
 
 /// Least confidence, `1 - max_c m_c`: the mean probability of all classes but the predicted one.
@@ -43,7 +43,7 @@ pub const LEAST_CONFIDENCE: Measure = Measure {
     range: Range::UNIT,
     sqrt_scale: false,
     kernel: least_confidence,
-    onnx: least_confidence_nodes,
+    onnx: Some(least_confidence_nodes),
 };
 
 /// Margin, `1 - (m_(1) - m_(2))` with the two largest mean probabilities: how close the second
@@ -62,7 +62,7 @@ pub const MARGIN: Measure = Measure {
     range: Range::UNIT,
     sqrt_scale: false,
     kernel: margin,
-    onnx: margin_nodes,
+    onnx: Some(margin_nodes),
 };
 
 fn variation_ratio(tile: &Tile, out: &mut [f32]) {

@@ -22,7 +22,7 @@ pub const PREDICTIVE_ENTROPY: Measure = Measure {
     range: Range::Fixed(largest_entropy),
     sqrt_scale: false,
     kernel: predictive_entropy,
-    onnx: predictive_entropy_nodes,
+    onnx: Some(predictive_entropy_nodes),
 };
 
 /// Expected entropy, `(1/T) sum_t H(p_t)`: how uncertain single samples are on average.
@@ -42,7 +42,7 @@ pub const EXPECTED_ENTROPY: Measure = Measure {
     range: Range::Fixed(largest_entropy),
     sqrt_scale: false,
     kernel: expected_entropy,
-    onnx: expected_entropy_nodes,
+    onnx: Some(expected_entropy_nodes),
 };
 
 /// Mutual information between the prediction and the dropped weights,
@@ -71,7 +71,7 @@ pub const MUTUAL_INFORMATION: Measure = Measure {
     range: Range::Fixed(largest_entropy),
     sqrt_scale: true,
     kernel: mutual_information,
-    onnx: mutual_information_nodes,
+    onnx: Some(mutual_information_nodes),
 };
 
 /// ln C: the entropy of the uniform distribution.

@@ -26,7 +26,7 @@ pub const LABEL_PROBABILITY: Measure = Measure {
     range: Range::UNIT,
     sqrt_scale: false,
     kernel: |tile, out| out.copy_from_slice(tile.mean(0)),
-    onnx: |graph, b| b.op("Identity", &[graph.mean()]),
+    onnx: Some(|graph, b| b.op("Identity", &[graph.mean()])),
 };
 
 /// Predictive entropy of the label, `-m ln m - (1 - m) ln(1 - m)`.
@@ -41,7 +41,7 @@ pub const LABEL_PREDICTIVE_ENTROPY: Measure = Measure {
     range: Range::Fixed(|_| std::f32::consts::LN_2),
     sqrt_scale: false,
     kernel: predictive_entropy,
-    onnx: predictive_entropy_nodes,
+    onnx: Some(predictive_entropy_nodes),
 };
 
 /// Expected entropy of the label: the mean over samples of the entropy of each.
@@ -52,7 +52,7 @@ pub const LABEL_EXPECTED_ENTROPY: Measure = Measure {
     summary: "mean over samples of the entropy of the label's probability",
     needs: Needs { within: true, ..Needs::MEAN },
     kernel: |tile, out| out.copy_from_slice(tile.within()),
-    onnx: |graph, b| graph.within(b),
+    onnx: Some(|graph, b| graph.within(b)),
     ..LABEL_PREDICTIVE_ENTROPY
 };
 
@@ -66,7 +66,7 @@ pub const LABEL_MUTUAL_INFORMATION: Measure = Measure {
     needs: Needs { within: true, ..Needs::MEAN },
     sqrt_scale: true,
     kernel: mutual_information,
-    onnx: mutual_information_nodes,
+    onnx: Some(mutual_information_nodes),
     ..LABEL_PREDICTIVE_ENTROPY
 };
 
@@ -86,10 +86,10 @@ pub const LABEL_EPISTEMIC_STD: Measure = Measure {
             *out = (deviations * tile.per_sample()).sqrt();
         }
     },
-    onnx: |graph, b| {
+    onnx: Some(|graph, b| {
         let variances = graph.variances(b);
         b.op("Sqrt", &[&variances])
-    },
+    }),
 };
 
 fn predictive_entropy(tile: &Tile, out: &mut [f32]) {

@@ -28,6 +28,7 @@ impl Samples {
                     kind,
                     coordinates: Coordinates::HalfPixel,
                     spread: None,
+                    logit_noise: None,
                     units: &[],
                 }])
                 .unwrap();
@@ -294,6 +295,7 @@ fn a_measure_without_its_sums_is_refused() {
         kind,
         coordinates,
         spread: None,
+        logit_noise: None,
         units: &[],
     };
     reduction.add(&[scores]).unwrap();

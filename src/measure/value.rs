@@ -35,7 +35,7 @@ pub const VALUE: Measure = Measure {
     range: Range::Any,
     sqrt_scale: false,
     kernel: value,
-    onnx: value_nodes,
+    onnx: Some(value_nodes),
 };
 
 /// Epistemic variance, `(1/T) sum_t (mu_t - value)²`: the variance of the values between samples.
@@ -54,7 +54,7 @@ pub const EPISTEMIC_VALUE_VARIANCE: Measure = Measure {
     range: Range::Unbounded,
     sqrt_scale: true,
     kernel: epistemic_variance,
-    onnx: epistemic_variance_nodes,
+    onnx: Some(epistemic_variance_nodes),
 };
 
 /// Aleatoric variance, `(1/T) sum_t s_t²`: the mean of the variances that the samples predict.
@@ -73,7 +73,7 @@ pub const ALEATORIC_VALUE_VARIANCE: Measure = Measure {
     range: Range::Unbounded,
     sqrt_scale: true,
     kernel: aleatoric_variance,
-    onnx: aleatoric_variance_nodes,
+    onnx: Some(aleatoric_variance_nodes),
 };
 
 /// Total variance: the sum of [`ALEATORIC_VALUE_VARIANCE`] and [`EPISTEMIC_VALUE_VARIANCE`].
@@ -91,7 +91,7 @@ pub const TOTAL_VALUE_VARIANCE: Measure = Measure {
     range: Range::Unbounded,
     sqrt_scale: true,
     kernel: total_variance,
-    onnx: total_variance_nodes,
+    onnx: Some(total_variance_nodes),
 };
 
 /// Root of [`TOTAL_VALUE_VARIANCE`], in the target's unit.
@@ -101,10 +101,10 @@ pub const TOTAL_STD: Measure = Measure {
     unit: Unit::Target,
     sqrt_scale: false,
     kernel: |tile, out| root(tile, out, total_variance),
-    onnx: |graph, b| {
+    onnx: Some(|graph, b| {
         let variance = total_variance_nodes(graph, b);
         b.op("Sqrt", &[&variance])
-    },
+    }),
     ..TOTAL_VALUE_VARIANCE
 };
 
@@ -115,10 +115,10 @@ pub const ALEATORIC_STD: Measure = Measure {
     unit: Unit::Target,
     sqrt_scale: false,
     kernel: |tile, out| root(tile, out, aleatoric_variance),
-    onnx: |graph, b| {
+    onnx: Some(|graph, b| {
         let variance = aleatoric_variance_nodes(graph, b);
         b.op("Sqrt", &[&variance])
-    },
+    }),
     ..ALEATORIC_VALUE_VARIANCE
 };
 
@@ -129,10 +129,10 @@ pub const EPISTEMIC_STD: Measure = Measure {
     unit: Unit::Target,
     sqrt_scale: false,
     kernel: |tile, out| root(tile, out, epistemic_variance),
-    onnx: |graph, b| {
+    onnx: Some(|graph, b| {
         let variance = epistemic_variance_nodes(graph, b);
         b.op("Sqrt", &[&variance])
-    },
+    }),
     ..EPISTEMIC_VALUE_VARIANCE
 };
 
@@ -152,7 +152,7 @@ pub const CALIBRATED_STD: Measure = Measure {
             *out = (f64::from(*out) * factor) as f32;
         }
     },
-    onnx: |graph, b| scaled_std_nodes(graph, b, StdFactors::default().calibrated),
+    onnx: None,
     ..TOTAL_STD
 };
 
@@ -165,7 +165,7 @@ pub const INTERVAL_LOW: Measure = Measure {
     summary: "lower end of the interval of the value",
     range: Range::Any,
     kernel: |tile, out| interval_end(tile, out, -1.0),
-    onnx: |graph, b| interval_end_nodes(graph, b, "Sub"),
+    onnx: Some(|graph, b| interval_end_nodes(graph, b, "Sub")),
     ..TOTAL_STD
 };
 
@@ -175,7 +175,7 @@ pub const INTERVAL_HIGH: Measure = Measure {
     summary: "upper end of the interval of the value",
     range: Range::Any,
     kernel: |tile, out| interval_end(tile, out, 1.0),
-    onnx: |graph, b| interval_end_nodes(graph, b, "Add"),
+    onnx: Some(|graph, b| interval_end_nodes(graph, b, "Add")),
     ..TOTAL_STD
 };
 
@@ -232,15 +232,11 @@ fn aleatoric_variance_nodes(graph: &MeasureGraph, b: &mut NodeBuilder) -> String
     graph.within(b)
 }
 
-fn scaled_std_nodes(graph: &MeasureGraph, b: &mut NodeBuilder, factor: f64) -> String {
+fn interval_end_nodes(graph: &MeasureGraph, b: &mut NodeBuilder, op: &str) -> String {
     let variance = total_variance_nodes(graph, b);
     let std = b.op("Sqrt", &[&variance]);
-    let factor = b.double(factor);
-    b.op("Mul", &[&std, &factor])
-}
-
-fn interval_end_nodes(graph: &MeasureGraph, b: &mut NodeBuilder, op: &str) -> String {
-    let half = scaled_std_nodes(graph, b, StdFactors::default().interval);
+    let factor = b.double(StdFactors::default().interval);
+    let half = b.op("Mul", &[&std, &factor]);
     b.op(op, &[graph.mean(), &half])
 }
 

@@ -23,7 +23,7 @@ pub const TOTAL_VARIANCE: Measure = Measure {
     range: Range::Fixed(largest_variance),
     sqrt_scale: false,
     kernel: total_variance,
-    onnx: total_variance_nodes,
+    onnx: Some(total_variance_nodes),
 };
 
 /// Aleatoric variance, `sum_c (1/T) sum_t p_tc (1 - p_tc)`: the mean over samples of the variance
@@ -43,7 +43,7 @@ pub const ALEATORIC_VARIANCE: Measure = Measure {
     range: Range::Fixed(largest_variance),
     sqrt_scale: false,
     kernel: aleatoric_variance,
-    onnx: aleatoric_variance_nodes,
+    onnx: Some(aleatoric_variance_nodes),
 };
 
 /// Epistemic variance, `sum_c (1/T) sum_t (p_tc - m_c)²`: the variance of the probabilities
@@ -63,7 +63,7 @@ pub const EPISTEMIC_VARIANCE: Measure = Measure {
     range: Range::Fixed(largest_variance),
     sqrt_scale: true,
     kernel: epistemic_variance,
-    onnx: epistemic_variance_nodes,
+    onnx: Some(epistemic_variance_nodes),
 };
 
 /// Predicted-class standard deviation: that of `p_tc` over samples (`1 / T`), for the class `c`
@@ -82,7 +82,7 @@ pub const PREDICTED_CLASS_STD: Measure = Measure {
     range: Range::Fixed(|_| 0.5),
     sqrt_scale: false,
     kernel: predicted_class_std,
-    onnx: predicted_class_std_nodes,
+    onnx: Some(predicted_class_std_nodes),
 };
 
 /// 1 − 1/C: the total variance of the uniform distribution.

@@ -117,6 +117,13 @@ pub(super) fn options_of_task(job: &Job, task: &'static Task) -> Result<()> {
         return Err(Error::setting("report", "the page is a feature that was left out")
             .with_hint("build mcdrop with the feature `report`"));
     }
+    if job.sampling.logit_noise_samples.is_some() && !task.has_logit_noise() {
+        let message = "the model does not predict the variance of its logits";
+        return Err(Error::setting("logit_noise_samples", message).with_hint(
+            "leave `logit_noise_samples` out, or name that output: \
+             `head = logit_log_variance=OUTPUT`",
+        ));
+    }
     let of_values = [
         ("value_range", options.value_range.is_some()),
         ("interval", options.interval.is_some()),

@@ -314,7 +314,8 @@ mod tests {
     #[test]
     fn maps_of_values_do_not_add_to_the_sums_of_classes() {
         let needs = options(None).needs(Family::Classes);
-        assert_eq!(needs, Needs { within: true, ..Needs::MEAN });
+        // A sampler keeps no sums of noise that a model does not have.
+        assert_eq!(needs, Needs { within: true, noise: true, ..Needs::MEAN });
         let nothing = options(Some(Vec::new()));
         assert_eq!(nothing.needs(Family::Classes), Needs::MEAN);
         let of_values = options(None).needs(Family::Values);

@@ -96,8 +96,8 @@ fn model(sampler: &Sampler, path: String) -> Result<ModelRecord> {
         output: head.output.clone(),
         scores: sampler.scores().kind().name().to_owned(),
         heads: match sampler.scores().task().target {
-            Target::Class => Vec::new(),
-            Target::Labels | Target::Value => plan.heads().described(),
+            Target::Class if !sampler.scores().has_logit_noise() => Vec::new(),
+            Target::Class | Target::Labels | Target::Value => plan.heads().described(),
         },
         removed_from_end: Some(head.cut_off.join(", ")).filter(|text| !text.is_empty()),
         prefix_nodes,
@@ -117,6 +117,10 @@ fn sampling(sampler: &Sampler) -> SamplingRecord {
         }),
         seed: options.seed,
         draws: options.draws.name().to_owned(),
+        logit_noise_samples: sampler
+            .scores()
+            .has_logit_noise()
+            .then(|| options.logit_noise_draws()),
         masks: options.masks.name().to_owned(),
         deterministic: options.deterministic,
         batch_size: options.batch_size,
@@ -217,8 +221,9 @@ fn reading(format: &Format, is_regression: bool) -> String {
 
 /// Returns what is predicted one by one, where the name of the task does not tell.
 fn item_of_record(task: &ModelTask) -> Option<String> {
-    let named = TASKS.iter().filter(|other| other.name == task.task.name);
-    (named.count() > 1).then(|| task.task.item.singular().to_owned())
+    let mut named = TASKS.iter().filter(|other| other.name == task.task.name);
+    let is_open = named.any(|other| other.item != task.task.item);
+    is_open.then(|| task.task.item.singular().to_owned())
 }
 
 /// Largest number of input folders in the record.

@@ -156,6 +156,9 @@ pub fn prediction_settings(record: &RunRecord) -> PredictionSettings {
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
+    if let Some(draws) = sampling.logit_noise_samples {
+        settings.insert("sampling.logit_noise_samples".to_owned(), draws.to_string());
+    }
     for setting in &record.preprocessing {
         if !HARMLESS.contains(&setting.key.as_str()) {
             let key = format!("preprocessing.{}", setting.key);

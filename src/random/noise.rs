@@ -5,21 +5,27 @@ use super::{BLOCK, Draws, Stream, squares32};
 /// Draws a uniform number in [0, 1), rounded down to f32. It is below a ratio exactly if a dropout
 /// of that ratio would drop the unit.
 pub fn uniform(stream: &Stream, sample: u32, unit: u64) -> f32 {
-    const STRATA: u64 = BLOCK as u64;
     let (block, i) = stream.draws.block_and_bit(sample);
-    let word = u64::from(squares32(unit, stream.key(block)));
-    let (place, places): (u64, u64) = match stream.draws {
-        Draws::Independent => (word, 1 << 32),
+    let word = squares32(unit, stream.key(block));
+    let (place, places) = place(stream.draws, word, i);
+    // 24 bits, so that rounding to f32 never reaches 1.
+    let bits = (u128::from(place) << 24) / u128::from(places);
+    bits as f32 / 16_777_216.0
+}
+
+/// Returns the place of a unit's draw in a sample, and the number of places. `word` is the unit's
+/// random word, and `i` the number of the sample in its block.
+pub(super) fn place(draws: Draws, word: u32, i: u32) -> (u64, u64) {
+    const STRATA: u64 = BLOCK as u64;
+    match draws {
+        Draws::Independent => (u64::from(word), 1 << 32),
         Draws::Stratified => {
-            let spread = word * (STRATA * (STRATA - 1));
+            let spread = u64::from(word) * (STRATA * (STRATA - 1));
             let (map, place) = (spread >> 32, spread & 0xFFFF_FFFF);
             let (a, c) = (1 + map % (STRATA - 1), map / (STRATA - 1));
             ((((a * u64::from(i) + c) % STRATA) << 32) + place, STRATA << 32)
         }
-    };
-    // 24 bits, so that rounding to f32 never reaches 1.
-    let bits = (u128::from(place) << 24) / u128::from(places);
-    bits as f32 / 16_777_216.0
+    }
 }
 
 /// Draws a Gaussian number of mean 0 and variance 1 from two words of independent draws, in polar

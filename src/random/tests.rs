@@ -9,6 +9,7 @@ use super::words::independent_words_with;
 use super::*;
 use crate::simd::Isa;
 
+mod logit_noise;
 mod statistics;
 
 /// Reads the vectors that the Python reference wrote.

@@ -30,6 +30,7 @@ impl DeferredResize {
     ) -> Option<Self> {
         if scores.task().item == Item::Image
             || plan.heads().len() > 1
+            || scores.has_logit_noise()
             || !options.uses(Shortcut::ResizeInReduction)
         {
             return None;

@@ -6,6 +6,7 @@ use super::engine::{Opener, filled};
 use super::image;
 use crate::error::{Error, Result};
 use crate::graph::Plan;
+use crate::head::Role;
 use crate::onnx::{ElementType, proto, tensor_values};
 use crate::pass::Pass;
 use crate::runtime::Value;
@@ -24,7 +25,8 @@ impl BadPass {
     /// Returns the first pass of a run that has such scores.
     pub(super) fn first(problem: &Invalid, passes: &[Pass], scores: &[Scores]) -> Self {
         let first = passes.iter().zip(scores).find_map(|(&pass, scores)| {
-            let (found, of_spread) = match &scores.spread {
+            let spread = scores.spread.or(scores.logit_noise.map(|noise| noise.spread));
+            let (found, of_spread) = match &spread {
                 Some(spread) if problem.reason == Reason::Spread => {
                     (bad_spread(spread), true)
                 }
@@ -56,9 +58,12 @@ impl BadPass {
         let reading = &heads.readings()[usize::from(self.of_spread)];
         let error = Error::output(heads.tensor_of(reading).output.clone(), message);
         if self.of_spread && self.found.starts_with(NEGATIVE) {
-            return error.with_hint(
-                "state the form of the variance: `head = log_variance=OUTPUT`, or log_std",
-            );
+            let forms = match reading.role {
+                Some(Role::LogitSpread(_)) => "logit_log_variance=OUTPUT`",
+                _ => "log_variance=OUTPUT`, or log_std",
+            };
+            return error
+                .with_hint(format!("state the form of the variance: `head = {forms}"));
         }
         error.with_hint(hint(plan, "this image", trace))
     }

@@ -3,7 +3,7 @@
 use super::shortcut::Shortcut;
 use super::stop::Stop;
 use crate::error::{Error, Result};
-use crate::random::Draws;
+use crate::random::{BLOCK, Draws};
 use crate::sums::{ImageSums, Needs, TargetUnit};
 use crate::task::Task;
 
@@ -55,6 +55,9 @@ pub struct SamplingOptions {
     pub task: Option<&'static Task>,
     /// Unit of the targets of a regression. Default: the network's values as they are.
     pub target: TargetUnit,
+    /// Number of draws of the noise of logits in each pass, best a multiple of 31, for models that
+    /// predict its variance. Default: 31.
+    pub logit_noise_samples: Option<u32>,
     /// Sums that are kept: those that the measures need, and the moments for `stop`. Default: all.
     pub needs: Needs,
     /// Optimizations that are not used. Default: none.
@@ -64,6 +67,9 @@ pub struct SamplingOptions {
 impl SamplingOptions {
     /// Largest default of [`Self::batch_size`]: a block and the deterministic pass.
     pub const MOST_ROWS: usize = 32;
+
+    /// Largest number of draws of the noise of logits.
+    pub const MOST_DRAWS: u32 = 65_535;
 
     /// Checks the options.
     ///
@@ -76,10 +82,21 @@ impl SamplingOptions {
             return Err(Error::setting("samples", message)
                 .with_hint("31, the default, is one stratified block"));
         }
+        let draws = self.logit_noise_draws();
+        if !(1..=Self::MOST_DRAWS).contains(&draws) {
+            let message = format!("{draws} is not between 1 and {}", Self::MOST_DRAWS);
+            return Err(Error::setting("logit_noise_samples", message)
+                .with_hint("31, the default, is one stratified block"));
+        }
         match self.stop {
             Some(Stop::Rule(rule)) => rule.check(),
             _ => Ok(()),
         }
+    }
+
+    /// Returns the number of draws of the noise of logits in each pass.
+    pub fn logit_noise_draws(&self) -> u32 {
+        self.logit_noise_samples.unwrap_or(BLOCK as u32)
     }
 
     /// Returns whether an optimization is used.
@@ -103,6 +120,7 @@ impl Default for SamplingOptions {
                 .map_or(1, std::num::NonZero::get),
             task: None,
             target: TargetUnit::default(),
+            logit_noise_samples: None,
             needs: Needs::ALL,
             disabled: Vec::new(),
         }

@@ -20,7 +20,7 @@ use crate::input::NetworkInput;
 use crate::pass::{Pass, PassPlan};
 use crate::runtime::{Runtime, Value};
 use crate::simd::Isa;
-use crate::sums::{ImageSums, Scores, Statistics, Sums};
+use crate::sums::{ImageSums, Invalid, Needs, ScoreKind, Scores, Statistics, Sums};
 
 /// A probed model with open sessions, ready to sample images.
 pub struct Sampler {
@@ -178,7 +178,8 @@ impl Sampler {
     }
 
     /// Runs the passes of [`Sampler::sample`] and calls `on_pass` with the scores of each, first
-    /// for the pass without dropout, then for the samples. Keeps no sums.
+    /// for the pass without dropout, then for the samples. Logits with noise are given as the
+    /// probabilities that they average to. Keeps no sums.
     ///
     /// # Errors
     /// Fails like [`Sampler::sample`].
@@ -215,7 +216,21 @@ impl Sampler {
                 let outputs = self.run_passes(&mut image, passes, false)?;
                 let heads = HeadOutput::all(&outputs)?;
                 for (row, pass) in passes.iter().enumerate() {
-                    on_pass(*pass, &self.model.scores.row(&heads, row)?);
+                    let layout = &self.model.scores;
+                    let scores = layout.row_of_pass(&heads, row, (key, *pass))?;
+                    let averaged = self.threads.install(|| ImageSums::averaged(&scores));
+                    match averaged.map_err(|e| self.explain(&e, &[*pass], &[scores]))? {
+                        None => on_pass(*pass, &scores),
+                        Some(values) => on_pass(
+                            *pass,
+                            &Scores {
+                                values: &values,
+                                kind: ScoreKind::Probabilities,
+                                logit_noise: None,
+                                ..scores
+                            },
+                        ),
+                    }
                 }
             }
         }
@@ -237,7 +252,10 @@ impl Sampler {
             self.scores().task().family,
             self.scores().channels(),
             (height, width),
-            self.options().needs,
+            Needs {
+                noise: self.options().needs.noise && self.scores().has_logit_noise(),
+                ..self.options().needs
+            },
             Isa::detect(),
         );
         let options = self.options();
@@ -254,7 +272,7 @@ impl Sampler {
                     return Ok(None);
                 }
                 let outputs = self.run_passes(&mut image, passes, is_deferred)?;
-                self.add(&mut sums, &outputs, passes, is_deferred)?;
+                self.add(&mut sums, &outputs, (key, passes), is_deferred)?;
             }
             if let Some(stopping) = stopping.as_ref().filter(|_| !group.is_last)
                 && self.threads.install(|| stopping.should_stop(&mut sums))
@@ -347,13 +365,14 @@ impl Sampler {
         &self,
         sums: &mut ImageSums,
         outputs: &[Value],
-        passes: &[Pass],
+        (key, passes): (i64, &[Pass]),
         is_deferred: bool,
     ) -> Result<()> {
         let heads = HeadOutput::all(outputs)?;
         let resize = self.low_resolution.as_ref().filter(|_| is_deferred);
         let row = |row| -> Result<Scores> {
-            let scores = self.model.scores.row(&heads, row)?;
+            let of_pass = (key, passes[row]);
+            let scores = self.model.scores.row_of_pass(&heads, row, of_pass)?;
             Ok(resize.map_or(scores, |low| low.resize.apply(scores)))
         };
         let rows = (0..passes.len()).map(row).collect::<Result<Vec<_>>>()?;
@@ -365,14 +384,17 @@ impl Sampler {
             }
             sums.add(&rows[stochastic..])
         });
-        added.map_err(|problem| {
-            let noise = || self.model.noise(0, self.model.size).ok();
-            let trace = self.overflow.get_or_init(|| {
-                first_bad_node(&self.model.plan, self.model.opener(), noise()?)
-            });
-            let bad = BadPass::first(&problem, passes, &rows);
-            bad.error(&self.model.plan, trace.as_ref())
-        })
+        added.map_err(|problem| self.explain(&problem, passes, &rows))
+    }
+
+    /// Returns the error of passes whose scores are not valid.
+    fn explain(&self, problem: &Invalid, passes: &[Pass], rows: &[Scores]) -> Error {
+        let noise = || self.model.noise(0, self.model.size).ok();
+        let trace = self.overflow.get_or_init(|| {
+            first_bad_node(&self.model.plan, self.model.opener(), noise()?)
+        });
+        let bad = BadPass::first(problem, passes, rows);
+        bad.error(&self.model.plan, trace.as_ref())
     }
 
     /// Explains a run that failed on an image of this size by a size that the model takes. Other

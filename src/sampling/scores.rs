@@ -9,9 +9,11 @@ use crate::error::{Error, Result};
 use crate::graph::Plan;
 use crate::head::{ChannelAxis, OmittedChannel, Reading, Role};
 use crate::input::preprocessing::{Layout, ModelInput};
+use crate::pass::Pass;
+use crate::random::{Draws, NoiseStream};
 use crate::runtime::Value;
 use crate::sums::{
-    Coordinates, Family, ScoreKind, Scores, Spread, SpreadForm, TargetUnit,
+    Coordinates, Family, LogitNoise, ScoreKind, Scores, Spread, SpreadForm, TargetUnit,
 };
 use crate::task::{Item, OutputShape, TASKS, Task};
 
@@ -24,8 +26,20 @@ pub struct ScoreLayout {
     scores: HeadChannels,
     /// The variances of values.
     spread: Option<(HeadChannels, SpreadForm)>,
+    /// The noise of logits.
+    noise: Option<NoiseLayout>,
     /// The unit of each target of a regression; empty for other tasks.
     units: Vec<TargetUnit>,
+}
+
+/// The variances of the noise of logits, and its draws.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NoiseLayout {
+    channels: HeadChannels,
+    form: SpreadForm,
+    draws: Draws,
+    seed: u64,
+    n_draws: u32,
 }
 
 /// Channels of a head that are read.
@@ -86,12 +100,19 @@ impl ScoreLayout {
         if let Some(task) = task.filter(|task| task.family != family) {
             return Err(refuse_role(plan, task, family));
         }
+        let spread = readings.get(1);
+        let of_noise = spread.and_then(|reading| match reading.role {
+            Some(Role::LogitSpread(form)) => Some((reading, form)),
+            _ => None,
+        });
+        let has_logit_noise = of_noise.is_some();
         let chosen = match task {
-            Some(task) => task.accepting(&shape),
+            Some(task) => task.accepting(&shape, has_logit_noise),
             None => Task::of_output(&OutputShape {
                 sizes: &shape,
                 is_declared_single,
                 family,
+                has_logit_noise,
             }),
         };
         // An axis that the file declares is only refused if the sizes contradict it.
@@ -121,7 +142,16 @@ impl ScoreLayout {
             Family::Labels => label_kind(plan, head)?,
             Family::Values => ScoreKind::Values,
         };
-        let spread = readings.get(1).and_then(|reading| match reading.role {
+        let noise = of_noise.map(|(reading, form)| {
+            let of_spread = run.heads[reading.head].shape();
+            check_noise(plan, kind, &scores)?;
+            let channels = HeadChannels::of(plan, reading, &of_spread)?;
+            check_sizes(plan, (&scores, &shape), (&channels, &of_spread))?;
+            let (draws, seed) = (options.draws, options.seed);
+            let n_draws = options.logit_noise_draws();
+            Ok(NoiseLayout { channels, form, draws, seed, n_draws })
+        });
+        let spread = spread.and_then(|reading| match reading.role {
             Some(Role::Spread(form)) => Some((reading, form)),
             _ => None,
         });
@@ -135,7 +165,8 @@ impl ScoreLayout {
             Family::Values => vec![options.target; scores.count],
             Family::Classes | Family::Labels => Vec::new(),
         };
-        Ok(Self { task, kind, scores, spread: spread.transpose()?, units })
+        let (spread, noise) = (spread.transpose()?, noise.transpose()?);
+        Ok(Self { task, kind, scores, spread, noise, units })
     }
 
     /// Returns the number of channels that are read. One channel of class scores means two classes.
@@ -178,7 +209,37 @@ impl ScoreLayout {
         self.spread.is_some()
     }
 
-    /// Returns the outputs of one row of a run.
+    /// Returns whether the model predicts the variances of a noise of its logits.
+    pub fn has_logit_noise(&self) -> bool {
+        self.noise.is_some()
+    }
+
+    /// Returns the outputs of one row of a run, with their noise if there is any: that of a pass of
+    /// the image with this key.
+    pub(super) fn row_of_pass<'a>(
+        &'a self,
+        heads: &'a [HeadOutput<'_>],
+        row: usize,
+        (image, pass): (i64, Pass),
+    ) -> Result<Scores<'a>> {
+        let scores = self.row(heads, row)?;
+        let Some(noise) = &self.noise else { return Ok(scores) };
+        let (values, height, width) = self.slice(&noise.channels, heads, row)?;
+        if (height, width) != (scores.height, scores.width) {
+            return Err(changed(&heads[noise.channels.head].shape));
+        }
+        let stream = NoiseStream {
+            draws: noise.draws,
+            seed: noise.seed,
+            image: image.cast_unsigned(),
+            sample: pass.sample,
+        };
+        let spread = Spread { values, form: noise.form };
+        let logit_noise = Some(LogitNoise { spread, stream, n_draws: noise.n_draws });
+        Ok(Scores { logit_noise, ..scores })
+    }
+
+    /// Returns the outputs of one row of a run, without their noise.
     pub(super) fn row<'a>(
         &'a self,
         heads: &'a [HeadOutput<'_>],
@@ -203,6 +264,7 @@ impl ScoreLayout {
             kind: self.kind,
             coordinates: Coordinates::HalfPixel,
             spread,
+            logit_noise: None,
             units: &self.units,
         })
     }
@@ -259,6 +321,23 @@ impl HeadChannels {
     }
 }
 
+impl HeadChannels {
+    /// Describes channels of an output of this shape.
+    fn describe(&self, plan: &Plan, shape: &[usize]) -> String {
+        let head = plan.heads().iter().nth(self.head);
+        let name = head.map_or("", |head| head.output.as_str());
+        let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+        let of = match self.count {
+            count if count == self.of => String::new(),
+            1 => format!(", channel {}", self.first),
+            count => {
+                format!(", channels {} to {}", self.first, self.first + count - 1)
+            }
+        };
+        format!("\"{name}\" ({}{of})", sizes.join("x"))
+    }
+}
+
 /// Fails if the variances are not as many as the values, or have another size.
 fn check_sizes(
     plan: &Plan,
@@ -268,26 +347,40 @@ fn check_sizes(
     if scores.count == spread.count && shape.get(2..) == of_spread.get(2..) {
         return Ok(());
     }
-    let describe = |channels: &HeadChannels, shape: &[usize]| {
-        let head = plan.heads().iter().nth(channels.head);
-        let name = head.map_or("", |head| head.output.as_str());
-        let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
-        let of = match channels.count {
-            count if count == channels.of => String::new(),
-            1 => format!(", channel {}", channels.first),
-            count => {
-                format!(", channels {} to {}", channels.first, channels.first + count - 1)
-            }
-        };
-        format!("\"{name}\" ({}{of})", sizes.join("x"))
+    let role = plan.heads().readings().get(1).and_then(|reading| reading.role);
+    let value = match role.and_then(Role::owner) {
+        Some(Role::Logits) => "logit",
+        _ => "value",
     };
     let message = format!(
-        "the variances in {} are not one for each value in {}",
-        describe(spread, of_spread),
-        describe(scores, shape)
+        "the variances in {} are not one for each {value} in {}",
+        spread.describe(plan, of_spread),
+        scores.describe(plan, shape)
     );
-    Err(Error::setting("head", message)
-        .with_hint("choose channels, as in `head = log_variance=OUTPUT:1`"))
+    let hint = match value {
+        "logit" => {
+            "choose as many channels, as in `head = logit_log_variance=OUTPUT:8..16`"
+        }
+        _ => "choose channels, as in `head = log_variance=OUTPUT:1`",
+    };
+    Err(Error::setting("head", message).with_hint(hint))
+}
+
+/// Fails if scores cannot have noise: it is added to logits, one for each class.
+fn check_noise(plan: &Plan, kind: ScoreKind, scores: &HeadChannels) -> Result<()> {
+    let output = &plan.heads().first().output;
+    if kind != ScoreKind::Logits {
+        let message = format!("noise is added to logits, but it holds {}", kind.name());
+        return Err(Error::output(output, message).with_hint(
+            "export the model up to its logits, or leave their variance out",
+        ));
+    }
+    if scores.count == 1 {
+        let message = "noise needs a logit for each class, but it has one channel";
+        return Err(Error::output(output, message)
+            .with_hint("export the model with two logits, or leave their variance out"));
+    }
+    Ok(())
 }
 
 /// Returns what the channels of the first reading are, by its role, the chosen task and the last
@@ -401,7 +494,8 @@ fn refuse_role(plan: &Plan, task: &'static Task, family: Family) -> Error {
 fn refuse_shape(plan: &Plan, shape: &[usize], task: Option<&'static Task>) -> Error {
     let sizes = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
     let output = &plan.heads().first().output;
-    if shape.len() == 4 && task.is_none_or(|task| task.accepting(shape).is_some()) {
+    if shape.len() == 4 && task.is_none_or(|task| task.accepting(shape, false).is_some())
+    {
         return Error::output(
             output,
             format!("its maps ({sizes}) do not have the proportions of the image"),

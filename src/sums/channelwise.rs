@@ -117,7 +117,7 @@ fn to_value<const W: usize>(
 
 /// Converts a head of a variance to the variance; NaN if it is negative or not finite.
 #[inline(always)]
-fn variance<const W: usize>(spread: &mut [f32; W], form: SpreadForm) {
+pub(super) fn variance<const W: usize>(spread: &mut [f32; W], form: SpreadForm) {
     let unless_negative =
         |value: f32, result: f32| if value >= 0.0 { result } else { f32::NAN };
     let power = |exponent: f32| {

@@ -1,6 +1,6 @@
 //! What a network computes in one pass.
 
-use super::Coordinates;
+use super::{Coordinates, LogitNoise};
 
 /// Meaning of the values that a network computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Family {
     Values,
 }
 
-/// Form in which a head gives the variance of a value.
+/// Form in which a head gives a variance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpreadForm {
     /// The variance.
@@ -45,7 +45,7 @@ pub enum SpreadForm {
     LogLaplaceScale,
 }
 
-/// A head of variances: a number for each value.
+/// A head of variances: a number for each value or logit.
 #[derive(Debug, Clone, Copy)]
 pub struct Spread<'a> {
     /// `n_channels * height * width` numbers.
@@ -94,6 +94,8 @@ pub struct Scores<'a> {
     pub coordinates: Coordinates,
     /// The predicted variances of values, if there are any.
     pub spread: Option<Spread<'a>>,
+    /// The noise of logits of classes, if they have any.
+    pub logit_noise: Option<LogitNoise<'a>>,
     /// The unit of each target; empty if the network's values are in their units.
     pub units: &'a [TargetUnit],
 }

@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 
+use super::logit_noise::NoiseAverage;
 use super::resize::Resized;
 use super::strip::{PassKind, PassSource, STRIP, ScoreSource, Strip, blocks};
-use super::{Family, Invalid, Needs, Reason, Scores, Statistics, Sums, Tile};
+use super::{Family, Invalid, Needs, Reason, ScoreKind, Scores, Statistics, Sums, Tile};
 use crate::simd::Isa;
 
 /// The sums over the samples of one image.
@@ -79,15 +80,41 @@ impl ImageSums {
         Ok(Resized::new(scores, [height, width], Isa::detect())?.all())
     }
 
+    /// Returns the probabilities of logits with noise, class by class: the mean over its draws. `None`
+    /// if the scores have no noise.
+    ///
+    /// # Errors
+    /// Fails as [`Sums::add`] does.
+    pub fn averaged(scores: &Scores) -> Result<Option<Vec<f32>>, Invalid> {
+        let average = |noise| NoiseAverage::new(scores, noise, Isa::detect());
+        let average = scores.logit_noise.map(average).transpose()?;
+        Ok(average.map(|average| average.probabilities))
+    }
+
     /// Returns the statistics of the samples so far.
     pub fn finish(self) -> Statistics {
         Statistics::new(self)
     }
 
     fn take(&mut self, passes: &[(&Scores, PassKind)]) -> Result<(), Invalid> {
+        let has_noise = passes.iter().any(|(scores, _)| scores.logit_noise.is_some());
+        // Passes with noise need memory for their probabilities, so they are taken one by one.
+        let size = if has_noise { 1 } else { passes.len().max(1) };
+        passes.chunks(size).try_for_each(|passes| self.take_together(passes))
+    }
+
+    fn take_together(&mut self, passes: &[(&Scores, PassKind)]) -> Result<(), Invalid> {
+        let average = |(scores, _): &(&Scores, PassKind)| {
+            let of_noise = |noise| NoiseAverage::new(scores, noise, self.isa);
+            scores.logit_noise.map(of_noise).transpose()
+        };
+        let averages = passes.iter().map(average).collect::<Result<Vec<_>, _>>()?;
         let sources = passes
             .par_iter()
-            .map(|&(scores, pass)| Ok((self.source(scores)?, pass)))
+            .zip(&averages)
+            .map(|(&(scores, pass), average)| {
+                Ok((self.source(scores, average.as_ref())?, pass))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let isa = self.isa;
         let run = |strip: &mut Strip| {
@@ -105,17 +132,36 @@ impl ImageSums {
         }
     }
 
-    fn source<'a>(&self, scores: &Scores<'a>) -> Result<PassSource<'a>, Invalid> {
+    fn source<'a>(
+        &self,
+        scores: &Scores<'a>,
+        average: Option<&'a NoiseAverage>,
+    ) -> Result<PassSource<'a>, Invalid> {
         assert_eq!(scores.kind.family(), self.family, "family of the outputs");
+        assert_eq!(scores.n_channels, self.n_channels, "number of channels");
         let spread = scores.spread.map(|spread| {
             let values = Scores { values: spread.values, spread: None, ..*scores };
             let source = self.source_of_head(&values);
             let of_spread = |bad: Invalid| Invalid { reason: Reason::Spread, ..bad };
             Ok((source.map_err(of_spread)?, spread.form))
         });
+        let information = average.map(|average| {
+            let values = &average.information[..];
+            let kind = ScoreKind::Values;
+            self.source_of_head(&Scores { values, n_channels: 1, kind, ..*scores })
+        });
+        let scores = match average {
+            None => *scores,
+            Some(average) => Scores {
+                values: &average.probabilities,
+                kind: ScoreKind::Probabilities,
+                ..*scores
+            },
+        };
         Ok(PassSource {
-            scores: self.source_of_head(scores)?,
+            scores: self.source_of_head(&scores)?,
             spread: spread.transpose()?,
+            information: information.transpose()?,
             units: scores.units,
         })
     }
@@ -125,7 +171,6 @@ impl ImageSums {
         scores: &Scores<'a>,
     ) -> Result<ScoreSource<'a>, Invalid> {
         let Scores { values, n_channels, height, width, kind, .. } = *scores;
-        assert_eq!(n_channels, self.n_channels, "number of channels");
         assert_eq!(values.len(), n_channels * height * width, "number of scores");
         if (height, width) == (self.height, self.width) {
             return Ok(ScoreSource::Same { values, n_pixels: height * width, kind });
@@ -294,6 +339,7 @@ impl Strip {
         groups.merge_means(&mut self.mean_before, &other.mean_before);
         samples.merge_means(&mut self.mean, &other.mean);
         samples.merge_means(&mut self.within, &other.within);
+        samples.merge_means(&mut self.information, &other.information);
         for (votes, others) in self.votes.iter_mut().zip(other.votes) {
             *votes = votes.saturating_add(others);
         }

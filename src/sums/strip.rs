@@ -24,6 +24,8 @@ pub(super) struct PassSource<'a> {
     pub(super) scores: ScoreSource<'a>,
     /// The head of the variance, and its form.
     pub(super) spread: Option<(ScoreSource<'a>, SpreadForm)>,
+    /// The information of logit noise, if there is any.
+    pub(super) information: Option<ScoreSource<'a>>,
     /// The unit of each target; empty if the network's values are in their units.
     pub(super) units: &'a [TargetUnit],
 }
@@ -55,6 +57,8 @@ pub(super) struct Strip {
     pub(super) within: Vec<f32>,
     /// Votes; empty if not needed.
     pub(super) votes: Vec<u16>,
+    /// Means of the information of logit noise; empty if not needed.
+    pub(super) information: Vec<f32>,
     /// The mean when the last group of samples ended; empty until a group ends.
     pub(super) mean_before: Vec<f32>,
     /// Sums of squared deviations of the groups' means; empty until a group ends.
@@ -98,6 +102,10 @@ impl Strip {
             deviations: vec![0.0; sized(needs.moments, size)],
             within: vec![0.0; sized(needs.within, within)],
             votes: vec![0; sized(needs.votes && family == Family::Classes, size)],
+            information: vec![
+                0.0;
+                sized(needs.noise && family == Family::Classes, n_pixels)
+            ],
             mean_before: Vec::new(),
             group_deviations: Vec::new(),
             deterministic: Vec::new(),
@@ -142,7 +150,7 @@ impl Strip {
         scratch: &mut [f32],
     ) -> Result<(), Invalid> {
         if self.family == Family::Classes {
-            self.take_classes::<W>(offset, &source.scores, pass, scratch)
+            self.take_classes::<W>(offset, source, pass, scratch)
         } else {
             self.take_channels::<W>(offset, source, pass, scratch)
         }
@@ -161,14 +169,14 @@ impl Strip {
     fn take_classes<const W: usize>(
         &mut self,
         offset: usize,
-        source: &ScoreSource,
+        source: &PassSource,
         pass: PassKind,
         scratch: &mut [f32],
     ) -> Result<(), Invalid> {
         let (rows, _) = scratch.as_chunks_mut::<W>();
         let rows = &mut rows[..self.n_classes];
         let first = self.first_pixel + offset;
-        let kind = source.load(first, rows);
+        let kind = source.scores.load(first, rows);
         let mut block = Block::new(rows);
         if let Some(bad) = block.find_largest(kind) {
             return Err(Invalid { pixel: first + bad.pixel, ..bad });
@@ -188,9 +196,27 @@ impl Strip {
             }
             PassKind::Sample { weight } => {
                 self.add_block(offset, &block, &entropy, weight);
+                if let Some(information) = &source.information {
+                    self.add_information::<W>(offset, information, weight);
+                }
             }
         }
         Ok(())
+    }
+
+    #[inline(always)]
+    fn add_information<const W: usize>(
+        &mut self,
+        offset: usize,
+        source: &ScoreSource,
+        weight: f32,
+    ) {
+        let mut row = [[0.0; W]];
+        source.load(self.first_pixel + offset, &mut row);
+        // No sum is kept if it is not needed.
+        for (mean, value) in self.information.iter_mut().skip(offset).zip(row[0]) {
+            *mean += (value - *mean) * weight;
+        }
     }
 
     #[inline(always)]

@@ -4,6 +4,7 @@ use crate::random::squares32;
 use crate::simd::Isa;
 
 mod channelwise;
+mod logit_noise;
 mod merging;
 mod oracle;
 mod scores;
@@ -37,6 +38,7 @@ pub(super) fn scores(
         kind,
         coordinates,
         spread: None,
+        logit_noise: None,
         units: &[],
     }
 }
@@ -62,6 +64,7 @@ fn bits(statistics: &Statistics) -> Vec<u32> {
         let mut all = floats(&strip.mean);
         all.extend(floats(&strip.deviations));
         all.extend(floats(&strip.within));
+        all.extend(floats(&strip.information));
         all.extend(strip.votes.iter().map(|&votes| u32::from(votes)));
         all
     };

@@ -15,6 +15,7 @@ pub struct Tile<'a> {
     mean: &'a [f32],
     deviations: &'a [f32],
     within: &'a [f32],
+    information: &'a [f32],
     votes: &'a [u16],
     group_deviations: &'a [f32],
     std_factors: StdFactors,
@@ -53,6 +54,10 @@ impl<'a> Tile<'a> {
             mean: &strip.mean[start..start + size],
             deviations: strip.deviations.get(start..start + size).unwrap_or_default(),
             within: strip.within.get(within).unwrap_or_default(),
+            information: strip
+                .information
+                .get(offset..offset + lanes)
+                .unwrap_or_default(),
             votes: strip.votes.get(start..start + size).unwrap_or_default(),
             group_deviations: strip
                 .group_deviations
@@ -135,6 +140,11 @@ impl<'a> Tile<'a> {
     /// One per pixel for classes, else those of the first channel.
     pub fn within(&self) -> &'a [f32] {
         self.within.get(..self.lanes).unwrap_or_default()
+    }
+
+    /// The mean over samples of the information of logit noise.
+    pub fn noise_information(&self) -> &'a [f32] {
+        self.information
     }
 
     /// Number of samples in which a class was the most probable.

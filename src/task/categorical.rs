@@ -2,8 +2,8 @@
 //! computation for an image or for every pixel.
 
 use super::{
-    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, PredictionColumn,
-    StopTarget, Summary, Target, Task, TuningMetrics,
+    ColumnKind, ColumnValue, DefaultStop, ImagePrediction, Item, OutputShape,
+    PredictionColumn, StopTarget, Summary, Target, Task, TuningMetrics,
 };
 use crate::head::Role;
 use crate::measure::{MEASURES, MUTUAL_INFORMATION, PREDICTIVE_ENTROPY, image_level};
@@ -55,7 +55,7 @@ pub const CLASSIFICATION: Task = Task {
     default_stop: Some(DefaultStop { target: StopTarget::Class, tolerance: 0.01 }),
     pseudo_samples: 1,
     tuning: TuningMetrics { quality: "accuracy", ..TUNING },
-    accepts: |shape| shape.family == Family::Classes && shape.is_image_level(),
+    accepts: |shape| is_of_classes(shape) && shape.is_image_level(),
 };
 
 /// Metrics of both; those of quality are shares.
@@ -90,8 +90,12 @@ pub const SEGMENTATION: Task = Task {
     }),
     pseudo_samples: 0,
     tuning: TuningMetrics { quality: "mean_iou", ..TUNING },
-    accepts: |shape| shape.family == Family::Classes && shape.sizes.len() == 4,
+    accepts: |shape| is_of_classes(shape) && shape.sizes.len() == 4,
 };
+
+fn is_of_classes(shape: &OutputShape) -> bool {
+    shape.family == Family::Classes && !shape.has_logit_noise
+}
 
 const ROLES: &[Role] = &[Role::Logits, Role::Probabilities];
 

@@ -2,7 +2,7 @@ use super::*;
 
 fn task_of(sizes: &[usize], is_declared_single: bool) -> Option<&'static str> {
     let family = Family::Classes;
-    let shape = OutputShape { sizes, is_declared_single, family };
+    let shape = OutputShape { sizes, is_declared_single, family, has_logit_noise: false };
     Task::of_output(&shape).map(|task| task.name)
 }
 
@@ -18,14 +18,22 @@ fn the_shape_of_the_output_decides_the_task() {
 
 #[test]
 fn a_chosen_task_accepts_its_shapes_only() {
-    let accepts = |task: &Task, sizes: &[usize]| task.accepting(sizes).is_some();
+    let accepts = |task: &Task, sizes: &[usize]| task.accepting(sizes, false).is_some();
     assert!(accepts(&CLASSIFICATION, &[8, 10]));
     assert!(accepts(&CLASSIFICATION, &[8, 10, 1, 1]));
     assert!(!accepts(&CLASSIFICATION, &[8, 10, 4, 6]));
     assert!(accepts(&SEGMENTATION, &[8, 10, 1, 1]) && !accepts(&SEGMENTATION, &[8, 10]));
     for task in [&IMAGE_REGRESSION, &PIXEL_REGRESSION] {
-        assert_eq!(task.accepting(&[8, 1]), Some(&IMAGE_REGRESSION));
-        assert_eq!(task.accepting(&[8, 1, 4, 6]), Some(&PIXEL_REGRESSION));
+        assert_eq!(task.accepting(&[8, 1], false), Some(&IMAGE_REGRESSION));
+        assert_eq!(task.accepting(&[8, 1, 4, 6], false), Some(&PIXEL_REGRESSION));
+    }
+    for task in [&CLASSIFICATION, &NOISY_CLASSIFICATION] {
+        let has_measure = |has_logit_noise: bool| {
+            let task = task.accepting(&[8, 10], has_logit_noise).unwrap();
+            assert_eq!(task.has_logit_noise(), has_logit_noise);
+            task.measure("logit_noise_information").is_some()
+        };
+        assert!(has_measure(true) && !has_measure(false));
     }
 }
 

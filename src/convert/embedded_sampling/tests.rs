@@ -200,10 +200,10 @@ const SECOND_PROBABILITY: Measure = Measure {
         let n = out.len();
         out.copy_from_slice(&tile.top().second[..n]);
     },
-    onnx: |graph: &MeasureGraph, b: &mut NodeBuilder| {
+    onnx: Some(|graph: &MeasureGraph, b: &mut NodeBuilder| {
         let [_, second] = graph.two_largest(b);
         b.cast(&second, ElementType::F64)
-    },
+    }),
 };
 
 #[test]

@@ -30,6 +30,7 @@ fn sampled(
             kind,
             coordinates,
             spread: None,
+            logit_noise: None,
             units: &[],
         };
         reduction.add(&[scores]).unwrap();

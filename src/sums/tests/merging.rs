@@ -49,6 +49,7 @@ fn assert_close(sums: &ImageSums, exact: &ImageSums) {
     for (a, b) in sums.strips.iter().zip(&exact.strips) {
         close(&a.mean, &b.mean, 1.0);
         close(&a.within, &b.within, 1.0);
+        close(&a.information, &b.information, 1.0);
         close(&a.deviations, &b.deviations, n);
         close(&a.group_deviations, &b.group_deviations, n);
         assert_eq!(a.votes, b.votes);
