@@ -10,11 +10,11 @@ use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
 use mcdrop::output::colormap::Ramp;
 use mcdrop::output::{class_map, heat_map};
 use mcdrop::palette::Palette;
-use mcdrop::random::{self, Applied, Draws, MaskTable, Stream};
+use mcdrop::random::{self, Applied, Draws, MaskTable, NoiseStream, Stream};
 use mcdrop::simd::Isa;
 use mcdrop::sums::{
-    Coordinates, ImageSums, Needs, ScoreKind, Scores, Spread, SpreadForm, Sums,
-    VarianceSource,
+    Coordinates, ImageSums, LogitNoise, Needs, ScoreKind, Scores, Spread, SpreadForm,
+    Sums, VarianceSource,
 };
 use mcdrop::tensor::{ClassMap, Map};
 
@@ -165,6 +165,36 @@ fn families(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A pass of logits with noise; throughput in draws.
+fn logit_noise(criterion: &mut Criterion) {
+    let (channels, height, width, n_draws) = (8, 80, 160, 31);
+    let n = channels * height * width;
+    let logits = values(n);
+    let spread = Spread { values: &logits, form: SpreadForm::Std };
+    let mut group = criterion.benchmark_group("logit noise");
+    group.throughput(Throughput::Elements(u64::from(n_draws) * n as u64));
+    for draws in Draws::ALL {
+        let stream = NoiseStream { draws, seed: 7, image: 13, sample: Some(0) };
+        let scores = Scores {
+            values: &logits,
+            n_channels: channels,
+            height,
+            width,
+            kind: ScoreKind::Logits,
+            coordinates: Coordinates::HalfPixel,
+            spread: None,
+            logit_noise: Some(LogitNoise { spread, stream, n_draws }),
+            units: &[],
+        };
+        group.bench_function(draws.name(), |bencher| {
+            let mut sums =
+                ImageSums::new(channels, height, width, Needs::ALL, Isa::detect());
+            bencher.iter(|| sums.add(black_box(&[scores])));
+        });
+    }
+    group.finish();
+}
+
 fn measures(criterion: &mut Criterion) {
     let (channels, height, width) = (19, 256, 512);
     let samples = values(channels * height * width);
@@ -225,5 +255,5 @@ fn pictures(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, dropout, reduction, families, measures, pictures);
+criterion_group!(benches, dropout, reduction, families, logit_noise, measures, pictures);
 criterion_main!(benches);

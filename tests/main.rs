@@ -84,6 +84,9 @@ mod inputs;
 /// Label maps of many conventions and formats.
 #[cfg(feature = "cli")]
 mod labels;
+/// Classes with noise of their logits through the whole program.
+#[cfg(feature = "cli")]
+mod logit_noise;
 /// A folder of many images, some of them broken in every way.
 #[cfg(feature = "cli")]
 mod many_images;

@@ -1,13 +1,14 @@
 //! Compares measures and probabilities with PyTorch's own dropout: values of `models/reference.py`
-//! at 2,000 samples.
+//! and `models/reference_logit_noise.py` at 2,000 samples.
 //!
 //! The expected value at T samples is `limit - bias / T`. Limit and bias follow from the
 //! reference's value at 2,000 samples and its mean over 20 groups of 100; the standard error of
 //! every part follows from the differences between the groups. Stratified draws only make mcdrop's
 //! own error smaller.
 
-use mcdrop::measure::Measure;
+use mcdrop::measure::LOGIT_NOISE_INFORMATION;
 use mcdrop::onnx::Model;
+use mcdrop::random::Draws;
 use mcdrop::sampling::{Sampler, SamplingOptions};
 use serde_json::Value;
 
@@ -114,8 +115,12 @@ pub(crate) fn expectation(at_all: f64, group_mean: f64, group_std: f64) -> (f64,
 }
 
 fn compare(name: &'static str, images: usize) {
+    compare_with(name, images, SamplingOptions::default());
+}
+
+fn compare_with(name: &'static str, images: usize, options: SamplingOptions) {
     let reference = Reference::read(name);
-    let options = SamplingOptions { samples: SAMPLES, ..SamplingOptions::default() };
+    let options = SamplingOptions { samples: SAMPLES, ..options };
     let mut sampler = reference.sampler(options);
     let opened = fixture::open(name);
     let (mut measures, mut means) = (Distances::default(), Distances::default());
@@ -132,7 +137,7 @@ fn compare(name: &'static str, images: usize) {
             .map(|(row, column)| *row as usize * statistics.width() + *column as usize)
             .collect();
         for name in expected["measures"].as_object().unwrap().keys() {
-            let measure = Measure::by_name(name).unwrap();
+            let measure = sampler.scores().task().measure(name).unwrap();
             let map = measure.map(&statistics);
             let part = |key: &str| numbers(&expected[key][measure.name]);
             let (all, mean, std) =
@@ -200,6 +205,26 @@ fn measures_of_a_street_agree_with_pytorch() {
     compare("streets", 1);
 }
 
+/// PyTorch's noise is independent, and the measures of few draws depend on that.
+fn independent_noise() -> SamplingOptions {
+    SamplingOptions {
+        draws: Draws::Independent,
+        logit_noise_samples: Some(8),
+        ..SamplingOptions::default()
+    }
+}
+
+#[test]
+fn measures_of_a_street_with_logit_noise_agree_with_pytorch() {
+    compare_with("streets_logit_noise", 1, independent_noise());
+}
+
+#[test]
+#[ignore = "a minute or more: run by make verify"]
+fn measures_of_all_reference_streets_with_logit_noise_agree_with_pytorch() {
+    compare_with("streets_logit_noise", usize::MAX, independent_noise());
+}
+
 #[test]
 #[ignore = "a minute or more: run by make verify"]
 fn measures_of_all_reference_streets_agree_with_pytorch() {
@@ -208,7 +233,7 @@ fn measures_of_all_reference_streets_agree_with_pytorch() {
 
 #[test]
 fn without_dropout_probabilities_agree_with_pytorch_to_1e_5() {
-    for name in ["digits", "streets"] {
+    for name in ["digits", "streets", "streets_logit_noise"] {
         let reference = Reference::read(name);
         let options =
             SamplingOptions { deterministic: true, ..SamplingOptions::default() };
@@ -230,6 +255,15 @@ fn without_dropout_probabilities_agree_with_pytorch_to_1e_5() {
                     let off = (f64::from(mean[class * plane + pixel]) - p).abs();
                     assert!(off <= 1e-5, "{path} {pixel} class {class}: {off}");
                 }
+            }
+            let Some(information) = expected.get("deterministic_information") else {
+                continue;
+            };
+            let found = LOGIT_NOISE_INFORMATION.map(&statistics);
+            for (i, expected) in numbers(information).into_iter().enumerate() {
+                let pixel = rows[i] as usize * statistics.width() + columns[i] as usize;
+                let off = (f64::from(found.values[pixel]) - expected).abs();
+                assert!(off <= 1e-5, "{path} {pixel}: {off}");
             }
         }
     }

@@ -13,16 +13,20 @@ use tempfile::TempDir;
 use crate::fixture;
 
 /// A folder with images and copies of models whose sidecars tests may change.
-struct Scene {
+pub(crate) struct Scene {
     folder: TempDir,
 }
 
 impl Scene {
     /// Creates a scene with `n` images of a fixture in `images`, and its model.
     fn new(model: &str, n: usize) -> Self {
+        Self::with_images(model, model.split('-').next().unwrap(), n)
+    }
+
+    /// Creates a scene of a model that has no fixture of its own.
+    pub(crate) fn with_images(model: &str, fixture: &str, n: usize) -> Self {
         let scene = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(scene.folder.path().join("images")).unwrap();
-        let fixture = model.split('-').next().unwrap();
         for i in 0..n {
             let name = format!("evaluation_{i:02}.png");
             let from = format!("fixtures/{fixture}/images/{name}");
@@ -33,7 +37,7 @@ impl Scene {
         scene
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -42,14 +46,14 @@ impl Scene {
     }
 
     /// Replaces a part of the sidecar.
-    fn edit_sidecar(&self, before: &str, after: &str) {
+    pub(crate) fn edit_sidecar(&self, before: &str, after: &str) {
         let file = self.path().join("model.toml");
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.contains(before), "{text}");
         fs::write(file, text.replace(before, after)).unwrap();
     }
 
-    fn command(&self, out: &str, more: &[&str]) -> Command {
+    pub(crate) fn command(&self, out: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcdrop"));
         command.current_dir(self.path());
         command.args(["predict", "model.onnx", "images", "-o", out]).args(more);
@@ -59,7 +63,7 @@ impl Scene {
 
     /// Predicts into `out`, and returns its table.
     #[track_caller]
-    fn predict(&self, out: &str, more: &[&str]) -> Table {
+    pub(crate) fn predict(&self, out: &str, more: &[&str]) -> Table {
         let output = self.command(out, more).output().unwrap();
         assert!(output.status.success(), "{}", messages(&output));
         self.table(out)
@@ -83,17 +87,17 @@ impl Scene {
         Table { header, rows: rows.collect() }
     }
 
-    fn record(&self, out: &str) -> Value {
+    pub(crate) fn record(&self, out: &str) -> Value {
         let file = self.path().join(out).join("run.json");
         serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
     }
 
-    fn npy(&self, file: &str) -> Vec<f32> {
+    pub(crate) fn npy(&self, file: &str) -> Vec<f32> {
         mcdrop::npy::decode(&fs::read(self.path().join(file)).unwrap()).unwrap().1
     }
 
     /// Returns every file of a run except the record, whose times differ.
-    fn files(&self, out: &str) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn files(&self, out: &str) -> BTreeMap<String, Vec<u8>> {
         let folder = self.path().join(out);
         let files = walkdir::WalkDir::new(&folder).into_iter().map(Result::unwrap);
         files
@@ -108,14 +112,14 @@ impl Scene {
 
 /// A table of images.
 #[derive(Debug, Clone, PartialEq)]
-struct Table {
+pub(crate) struct Table {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// Returns the names of the columns between those of the image and those of the run.
-    fn columns(&self) -> Vec<&str> {
+    pub(crate) fn columns(&self) -> Vec<&str> {
         let n = self.header.len();
         self.header[4..n - 3].iter().map(String::as_str).collect()
     }
@@ -132,7 +136,7 @@ impl Table {
     }
 }
 
-fn messages(output: &Output) -> String {
+pub(crate) fn messages(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

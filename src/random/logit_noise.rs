@@ -110,14 +110,22 @@ impl<const W: usize> StratifiedNoise<W> {
     pub(crate) fn next(&mut self) -> [f32; W] {
         const LAST: i32 = BLOCK as i32 - 1;
         let mut noise = [0.0; W];
+        // Several loops, because compilers do not vectorize them as one.
+        for ((noise, &stratum), &offset) in
+            noise.iter_mut().zip(&self.stratum).zip(&self.offset)
+        {
+            let from_center = f64::from(stratum) * STRATUM + offset;
+            *noise = central(from_center * (1.0 / (STRATA * STRATUM))) as f32;
+        }
         for lane in 0..W {
             let stratum = self.stratum[lane];
-            let from_center = f64::from(stratum) * STRATUM + self.offset[lane];
-            let value = central(from_center * (1.0 / (STRATA * STRATUM))) as f32;
-            let value = if stratum == 0 { self.lowest[lane] } else { value };
-            noise[lane] = if stratum == LAST { self.highest[lane] } else { value };
-            let next = stratum + self.step[lane];
-            self.stratum[lane] = if next > LAST { next - LAST - 1 } else { next };
+            let (lowest, highest) = (self.lowest[lane], self.highest[lane]);
+            let value = if stratum == 0 { lowest } else { noise[lane] };
+            noise[lane] = if stratum == LAST { highest } else { value };
+        }
+        for (stratum, step) in self.stratum.iter_mut().zip(&self.step) {
+            let next = *stratum + step;
+            *stratum = if next > LAST { next - LAST - 1 } else { next };
         }
         noise
     }

@@ -67,6 +67,7 @@ impl Scene {
             "digits_angle",
             "streets_depth",
             "streets_depth-joined",
+            "streets_logit_noise",
             "shapes",
         ];
         let files = names.map(|name| [format!("{name}.onnx"), format!("{name}.toml")]);
@@ -79,7 +80,7 @@ impl Scene {
                 self.fixture(&format!("fixtures/traps/{name}"), &format!("traps/{name}"));
             }
         }
-        for head in ["argmax-over-batch.onnx", "top-k.onnx"] {
+        for head in ["argmax-over-batch.onnx", "one-channel.onnx", "top-k.onnx"] {
             self.fixture(&format!("fixtures/heads/{head}"), &format!("heads/{head}"));
         }
         self.fixture("fixtures/digits/0/0001.png", "images/a.png");

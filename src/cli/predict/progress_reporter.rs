@@ -179,6 +179,11 @@ fn describe_sampler(sampler: &Sampler, task: &ModelTask) {
     };
     let name = task.task;
     terminal::note(&match task.task.target {
+        Target::Class if scores.has_logit_noise() => format!(
+            "{name} of {n} classes; heads {}, with {} draws of the noise per pass",
+            heads.described().join(" "),
+            sampler.options().logit_noise_draws()
+        ),
         Target::Class => {
             format!("{name} of {n} classes; the scores are {kind} ({how})")
         }

@@ -7,6 +7,11 @@ use crate::sampling::Shortcut;
 
 /// Small images, a convolution by 2, dropout, and a resize by `scale`.
 fn plan_of(mode: &'static str, coordinates: &'static str, scale: [f32; 2]) -> Plan {
+    let model = model_of(mode, coordinates, scale);
+    Plan::new(model, None, ScoresOption::Auto).unwrap()
+}
+
+fn model_of(mode: &'static str, coordinates: &'static str, scale: [f32; 2]) -> Model {
     let mut model = Model::open(&fixture("models/digits.onnx")).unwrap();
     let weight: Vec<f32> = (0..48).map(|i| (i as f32 * 1.7).sin()).collect();
     model.graph = proto::Graph {
@@ -38,7 +43,7 @@ fn plan_of(mode: &'static str, coordinates: &'static str, scale: [f32; 2]) -> Pl
         output: vec![declared("logits", ElementType::F32, &[None, None, None, None])],
         ..proto::Graph::default()
     };
-    Plan::new(model, None, ScoresOption::Auto).unwrap()
+    model
 }
 
 fn statistics(plan: Plan, disabled: Vec<Shortcut>) -> (bool, Statistics) {
@@ -65,4 +70,17 @@ fn a_last_linear_resize_is_left_to_the_reduction_and_gives_the_same_means() {
         let far = far(&whole, &found);
         assert!(far < 1e-5, "{mode} {coordinates}: {far}");
     }
+}
+
+#[test]
+fn a_last_resize_of_logits_with_noise_is_not_left_to_the_reduction() {
+    let model = model_of("linear", "half_pixel", [2.0, 2.0]);
+    let heads = ["logits=logits:0..2", "logit_log_variance=logits:2..4"];
+    let heads = heads.map(|head| head.parse().unwrap()).to_vec();
+    let options = HeadOptions { heads, ..HeadOptions::default() };
+    let plan = Plan::with_sites(model, &options, &SiteOptions::default()).unwrap();
+    let (is_short, found) = statistics(plan, Vec::new());
+    assert!(!is_short);
+    let information = crate::measure::LOGIT_NOISE_INFORMATION.map(&found);
+    assert!(information.values.iter().all(|value| *value > 0.0), "{information:?}");
 }
