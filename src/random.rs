@@ -15,8 +15,8 @@ pub use apply::{
     Applied, apply_to_all, apply_to_all_f16, apply_words, apply_words_f16,
     apply_words_f16_in_place, apply_words_in_place,
 };
+pub(crate) use logit_noise::{CENTRAL, StratifiedNoise, TAIL, TAILS, independent_noise};
 pub use logit_noise::{NoiseStream, logit_noise};
-pub(crate) use logit_noise::{StratifiedNoise, independent_noise};
 pub use noise::{gaussian, uniform};
 pub use squares::{absorb, squares32};
 pub use words::{MaskTable, independent_words};
@@ -80,6 +80,11 @@ impl Draws {
             Self::Stratified => 1,
             Self::Independent => 2,
         }
+    }
+
+    /// Word of a key of the noise of logits.
+    pub(crate) fn noise_tag(self) -> u32 {
+        2 + self.tag()
     }
 }
 

@@ -26,7 +26,7 @@ pub use lower_bound::LowerBoundTime;
 pub use options::{Masks, SamplingOptions};
 pub use probe::ProbedModel;
 pub use sampler::Sampler;
-pub(crate) use scores::HeadChannels;
 pub use scores::ScoreLayout;
+pub(crate) use scores::{HeadChannels, NoiseLayout};
 pub use shortcut::Shortcut;
 pub use stop::{Stop, StopRule};

@@ -60,6 +60,9 @@ pub(super) struct ConvertArguments {
     /// the aleatoric variance.
     #[arg(long, value_name = "TAU", requires = "samples", value_parser = names::positive, hide_short_help = true)]
     model_precision: Option<f64>,
+    /// Draws of the noise of logits in each sample, for models that predict its variance [default: 31].
+    #[arg(long, value_name = "K", requires = "samples", value_parser = names::from_1_to::<65_535, u32>, hide_short_help = true)]
+    logit_noise_samples: Option<u32>,
     /// Seed of these samples.
     #[arg(
         long,
@@ -154,6 +157,7 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
             measures: arguments.measures.as_ref().map(|list| list.0.clone()),
             task: settings.task,
             target: settings.target.conversion(arguments.model_precision),
+            logit_noise_samples: arguments.logit_noise_samples,
             samples_per_run: None,
             memory: arguments.memory,
         };

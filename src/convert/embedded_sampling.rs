@@ -1,6 +1,7 @@
 //! Models with embedded sampling: an image in, mean probabilities or values and measures out.
 
 mod assemble;
+mod logit_noise;
 mod pass_tensors;
 
 use std::path::Path;
@@ -31,6 +32,8 @@ pub struct EmbeddedSamplingOptions {
     pub task: Option<&'static Task>,
     /// Unit of the targets of a regression.
     pub target: TargetUnit,
+    /// Number of draws of the noise of logits in each sample, for models that predict its variance.
+    pub logit_noise_samples: Option<u32>,
     /// Largest number of samples per run. Default: as many as fit `memory`.
     pub samples_per_run: Option<usize>,
     /// Estimated memory in bytes that the samples of one run may take.
@@ -47,6 +50,7 @@ impl Default for EmbeddedSamplingOptions {
             measures: None,
             task: None,
             target: TargetUnit::default(),
+            logit_noise_samples: None,
             samples_per_run: None,
             memory: sampling.memory,
         }
@@ -100,15 +104,16 @@ pub fn export_with_embedded_sampling(
         needs: Needs::ALL,
         task: options.task,
         target: options.target,
+        logit_noise_samples: options.logit_noise_samples,
         ..SamplingOptions::default()
     };
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
     let task = sampler.scores().task();
-    if task.has_logit_noise() {
-        let message = "noise of logits cannot be drawn inside of a model";
-        return Err(Error::setting("samples", message).with_hint(
-            "leave `samples` out and add noise to its logits yourself; or read only the logits: \
-             `head = logits=OUTPUT`",
+    if options.logit_noise_samples.is_some() && !task.has_logit_noise() {
+        let message = "the model does not predict the variance of its logits";
+        return Err(Error::setting("logit_noise_samples", message).with_hint(
+            "leave `logit_noise_samples` out, or name that output: \
+             `head = logit_log_variance=OUTPUT`",
         ));
     }
     let mut measures = match &options.measures {

@@ -41,7 +41,7 @@ pub const LOGIT_NOISE_INFORMATION: Measure = Measure {
     range: Range::Fixed(|n_classes| (n_classes as f64).ln() as f32),
     sqrt_scale: true,
     kernel: logit_noise_information,
-    onnx: None,
+    onnx: Some(|graph, b| graph.noise_information(b)),
 };
 
 fn logit_noise_information(tile: &Tile, out: &mut [f32]) {

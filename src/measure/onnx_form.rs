@@ -17,6 +17,8 @@ pub(crate) struct PassTensors {
     pub(crate) values: String,
     /// Variances of values in double precision; empty for probabilities.
     pub(crate) variances: String,
+    /// Information of the noise of logits in double precision; empty without noise.
+    pub(crate) information: String,
 }
 
 /// Names of the tensors with the sums over samples, `[images, channels or 1, ...]` in double
@@ -31,6 +33,8 @@ pub(crate) struct SumTensors {
     within: String,
     /// Votes, if [`Needs::votes`]; else empty.
     votes: String,
+    /// Information of the noise of logits, if [`Needs::noise`]; else empty.
+    information: String,
 }
 
 impl SumTensors {
@@ -54,12 +58,15 @@ impl SumTensors {
             let votes = b.one_hot_of_largest(&passes.values, 2, passes.n_channels);
             sums.votes = over_samples(b, &votes);
         }
+        if needs.noise {
+            sums.information = over_samples(b, &passes.information);
+        }
         sums
     }
 
     /// The names of the tensors that exist.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        [&self.value, &self.square, &self.within, &self.votes]
+        [&self.value, &self.square, &self.within, &self.votes, &self.information]
             .into_iter()
             .map(String::as_str)
             .filter(|name| !name.is_empty())
@@ -76,6 +83,7 @@ impl SumTensors {
             square: map(&self.square),
             within: map(&self.within),
             votes: map(&self.votes),
+            information: map(&self.information),
         }
     }
 }
@@ -161,6 +169,11 @@ impl MeasureGraph {
     /// Adds the mean over samples of the entropy, or variance, within each.
     pub(super) fn within(&self, b: &mut NodeBuilder) -> String {
         b.op("Div", &[&self.sums.within, &self.samples])
+    }
+
+    /// Adds the mean information of the noise of logits.
+    pub(super) fn noise_information(&self, b: &mut NodeBuilder) -> String {
+        b.op("Div", &[&self.sums.information, &self.samples])
     }
 
     /// Adds the mean of the squared probabilities or values.

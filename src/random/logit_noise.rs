@@ -30,7 +30,7 @@ impl NoiseStream {
         let [seed_low, seed_high] = halves(self.seed);
         let [image_low, image_high] = halves(self.image);
         [
-            2 + self.draws.tag(),
+            self.draws.noise_tag(),
             seed_low,
             seed_high,
             image_low,
@@ -160,43 +160,76 @@ pub(super) fn normal_quantile(from_center: f64, places: f64, share: f64) -> f32 
 }
 
 /// Probability of each of the tails, which have a rational function of their own.
-const TAIL: f64 = 0.024_25;
+pub(crate) const TAIL: f64 = 0.024_25;
+
+/// Coefficients of a rational function: those above and below the bar, each from the highest power.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rational<const M: usize, const N: usize> {
+    pub(crate) above: [f64; M],
+    pub(crate) below: [f64; N],
+}
+
+/// Quantile over q = p - 1/2 as a function of q², outside of the tails.
+pub(crate) const CENTRAL: Rational<6, 6> = Rational {
+    above: [
+        -3.969_683_028_665_376e1,
+        2.209_460_984_245_205e2,
+        -2.759_285_104_469_687e2,
+        1.383_577_518_672_690e2,
+        -3.066_479_806_614_716e1,
+        2.506_628_277_459_239,
+    ],
+    below: [
+        -5.447_609_879_822_406e1,
+        1.615_858_368_580_409e2,
+        -1.556_989_798_598_866e2,
+        6.680_131_188_771_972e1,
+        -1.328_068_155_288_572e1,
+        1.0,
+    ],
+};
+
+/// Quantile as a function of sqrt(-2 ln p), in the lower tail.
+pub(crate) const TAILS: Rational<6, 5> = Rational {
+    above: [
+        -7.784_894_002_430_293e-3,
+        -3.223_964_580_411_365e-1,
+        -2.400_758_277_161_838,
+        -2.549_732_539_343_734,
+        4.374_664_141_464_968,
+        2.938_163_982_698_783,
+    ],
+    below: [
+        7.784_695_709_041_462e-3,
+        3.224_671_290_700_398e-1,
+        2.445_134_137_142_996,
+        3.754_408_661_907_416,
+        1.0,
+    ],
+};
+
+/// Evaluates a polynomial by Horner's rule.
+#[inline(always)]
+fn polynomial<const N: usize>(coefficients: &[f64; N], x: f64) -> f64 {
+    let mut sum = coefficients[0];
+    for coefficient in &coefficients[1..] {
+        sum = sum * x + coefficient;
+    }
+    sum
+}
 
 /// Computes the quantile at a probability of 1/2 + q outside of the tails.
 #[inline(always)]
 fn central(q: f64) -> f64 {
     let r = q * q;
-    let mut above = -3.969_683_028_665_376e1;
-    above = above * r + 2.209_460_984_245_205e2;
-    above = above * r - 2.759_285_104_469_687e2;
-    above = above * r + 1.383_577_518_672_690e2;
-    above = above * r - 3.066_479_806_614_716e1;
-    above = above * r + 2.506_628_277_459_239;
-    let mut below = -5.447_609_879_822_406e1;
-    below = below * r + 1.615_858_368_580_409e2;
-    below = below * r - 1.556_989_798_598_866e2;
-    below = below * r + 6.680_131_188_771_972e1;
-    below = below * r - 1.328_068_155_288_572e1;
-    below = below * r + 1.0;
-    above * q / below
+    polynomial(&CENTRAL.above, r) * q / polynomial(&CENTRAL.below, r)
 }
 
 /// Computes the quantile at a probability in the lower tail, a negative number.
 #[inline(always)]
 fn tail(probability: f64) -> f64 {
     let t = (-2.0 * ln(probability)).sqrt();
-    let mut above = -7.784_894_002_430_293e-3;
-    above = above * t - 3.223_964_580_411_365e-1;
-    above = above * t - 2.400_758_277_161_838;
-    above = above * t - 2.549_732_539_343_734;
-    above = above * t + 4.374_664_141_464_968;
-    above = above * t + 2.938_163_982_698_783;
-    let mut below = 7.784_695_709_041_462e-3;
-    below = below * t + 3.224_671_290_700_398e-1;
-    below = below * t + 2.445_134_137_142_996;
-    below = below * t + 3.754_408_661_907_416;
-    below = below * t + 1.0;
-    above / below
+    polynomial(&TAILS.above, t) / polynomial(&TAILS.below, t)
 }
 
 /// Computes the natural logarithm of a positive normal number by a series, so that all machines give

@@ -34,12 +34,17 @@ pub struct ScoreLayout {
 
 /// The variances of the noise of logits, and its draws.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct NoiseLayout {
-    channels: HeadChannels,
-    form: SpreadForm,
-    draws: Draws,
-    seed: u64,
-    n_draws: u32,
+pub(crate) struct NoiseLayout {
+    /// Channels of what gives the variances.
+    pub(crate) channels: HeadChannels,
+    /// Form in which the variances are given.
+    pub(crate) form: SpreadForm,
+    /// Scheme of the draws.
+    pub(crate) draws: Draws,
+    /// Seed of the draws.
+    pub(crate) seed: u64,
+    /// Number of draws in each pass.
+    pub(crate) n_draws: u32,
 }
 
 /// Channels of a head that are read.
@@ -207,6 +212,11 @@ impl ScoreLayout {
     /// Returns whether the model predicts the variances of its values.
     pub fn has_spread(&self) -> bool {
         self.spread.is_some()
+    }
+
+    /// Returns the noise of logits, if the model predicts its variance.
+    pub(crate) fn noise(&self) -> Option<&NoiseLayout> {
+        self.noise.as_ref()
     }
 
     /// Returns whether the model predicts the variances of a noise of its logits.

@@ -255,7 +255,8 @@ impl Assembly<'_> {
         batch: &str,
     ) -> SumTensors {
         "rows".clone_into(&mut self.b.scope);
-        let samples = self.samples(trip, batch);
+        let numbers = self.numbers(trip);
+        let samples = self.samples(&numbers, batch);
         let seed = self.b.int(self.options.seed.cast_signed());
         let image_key = self.b.ints(&[0]);
         let inputs =
@@ -273,6 +274,7 @@ impl Assembly<'_> {
             b: &mut self.b,
             samples_per_run: self.samples_per_run,
             batch,
+            samples: &numbers,
         };
         let passes = builder.build();
         let measures = self.measures.iter();
@@ -283,18 +285,23 @@ impl Assembly<'_> {
         sums
     }
 
-    /// Adds the sample of each batch element: all images with one sample, then all with the next.
-    fn samples(&mut self, trip: &str, batch: &str) -> String {
+    /// Adds the numbers of the samples of a run, `[samples, 1]`.
+    fn numbers(&mut self, trip: &str) -> String {
         let b = &mut self.b;
         let n = self.samples_per_run as i64;
         let count = b.int(n);
         let first = b.op("Mul", &[trip, &count]);
         let steps: Vec<i64> = (0..n).collect();
         let steps = b.tensor(&[n, 1], &steps);
-        let samples = b.op("Add", &[&steps, &first]);
-        let sizes = b.ints(&[n]);
+        b.op("Add", &[&steps, &first])
+    }
+
+    /// Adds the sample of each batch element: all images with one sample, then all with the next.
+    fn samples(&mut self, numbers: &str, batch: &str) -> String {
+        let b = &mut self.b;
+        let sizes = b.ints(&[self.samples_per_run as i64]);
         let sizes = b.concat(&[&sizes, batch], 0);
-        let samples = b.op("Expand", &[&samples, &sizes]);
+        let samples = b.op("Expand", &[numbers, &sizes]);
         b.reshape(&samples, &[-1])
     }
 

@@ -1,6 +1,7 @@
 //! The values of passes inside of a model: probabilities of classes or labels, or values with their
 //! variances, at the size of the maps.
 
+use super::logit_noise::NoisyLogits;
 use crate::head::HeadTensor;
 use crate::measure::onnx_form::PassTensors;
 use crate::onnx::ElementType::{F32, F64};
@@ -17,6 +18,8 @@ pub(super) struct PassBuilder<'a> {
     pub(super) samples_per_run: usize,
     /// Name of the tensor with the number of images, `[1]`.
     pub(super) batch: &'a str,
+    /// Numbers of the samples of the run, `[samples, 1]`.
+    pub(super) samples: &'a str,
 }
 
 impl PassBuilder<'_> {
@@ -24,25 +27,49 @@ impl PassBuilder<'_> {
     pub(super) fn build(&mut self) -> PassTensors {
         let scores = self.probed.scores();
         let (family, n_channels) = (scores.task().family, scores.n_classes());
-        let (values, variances) = match family {
-            Family::Classes => (self.class_probabilities(), String::new()),
-            Family::Labels => (self.label_probabilities(), String::new()),
-            Family::Values => self.values(),
+        let none = String::new;
+        let (values, variances, information) = match family {
+            Family::Classes => {
+                let (probabilities, information) = self.class_probabilities();
+                (probabilities, none(), information)
+            }
+            Family::Labels => (self.label_probabilities(), none(), none()),
+            Family::Values => {
+                let (values, variances) = self.values();
+                (values, variances, none())
+            }
         };
         let values = self.by_sample(&values);
-        let variances = match &variances[..] {
-            "" => String::new(),
-            variances => self.by_sample(variances),
-        };
-        PassTensors { family, n_channels, values, variances }
+        let [variances, information] = [variances, information].map(|name| {
+            let exists = !name.is_empty();
+            if exists { self.by_sample(&name) } else { name }
+        });
+        PassTensors { family, n_channels, values, variances, information }
     }
 
-    fn class_probabilities(&mut self) -> String {
+    /// Adds the probabilities of classes, and the information of the noise of their logits; its name is
+    /// empty if there is none.
+    fn class_probabilities(&mut self) -> (String, String) {
         let layout = self.probed.scores();
         let is_single = layout.channels() == 1;
         let mut scores = self.channels(layout.score_channels());
+        let mut information = String::new();
+        if let Some(noise) = layout.noise() {
+            let logits = NoisyLogits {
+                layout: noise,
+                logits: scores,
+                spread: self.channels(&noise.channels),
+                samples: self.samples.to_owned(),
+                batch: self.batch,
+                spatial_axes: layout.task().item.spatial_axes(),
+            };
+            let average = logits.average(self.b);
+            scores = average.probabilities;
+            let resized = self.resized(average.information);
+            information = self.b.cast(&resized, F64);
+        }
         let b = &mut *self.b;
-        if layout.kind() == ScoreKind::Probabilities {
+        if layout.kind() == ScoreKind::Probabilities || layout.noise().is_some() {
             // Logarithms are resized, because they are logits.
             let smallest = b.float(f32::MIN_POSITIVE);
             if is_single {
@@ -58,7 +85,7 @@ impl PassBuilder<'_> {
             scores = b.concat(&[&other, &scores], 1);
         }
         let scores = self.resized(scores);
-        self.b.softmax(&scores)
+        (self.b.softmax(&scores), information)
     }
 
     fn label_probabilities(&mut self) -> String {
@@ -160,7 +187,7 @@ impl PassBuilder<'_> {
 }
 
 /// Adds the variance that a head gives in some form, in double precision; NaN if it is negative.
-fn variance(b: &mut NodeBuilder, spread: &str, form: SpreadForm) -> String {
+pub(super) fn variance(b: &mut NodeBuilder, spread: &str, form: SpreadForm) -> String {
     let spread = b.cast(spread, F64);
     let [zero, two] = [0.0, 2.0].map(|number| b.double(number));
     match form {

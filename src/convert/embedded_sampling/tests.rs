@@ -6,6 +6,7 @@ use crate::measure::onnx_form::MeasureGraph;
 use crate::measure::{Measure, Range, Unit};
 use crate::onnx::build::NodeBuilder;
 use crate::onnx::{ElementType, Model};
+use crate::random::Draws;
 use crate::sums::{TargetUnit, Tile};
 
 fn fixture(name: &str) -> PathBuf {
@@ -132,6 +133,32 @@ fn values_and_labels_agree_with_the_sampler() {
                 export_with_embedded_sampling(plan, &runtime, &options, &target).unwrap();
             assert_eq!(made.outputs, outputs, "{model}");
             assert!(made.difference <= 1e-5, "{model}: {made:?}");
+        }
+    }
+}
+
+#[test]
+fn noise_of_logits_agrees_with_the_sampler() {
+    let runtime = Runtime::find(None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("embedded.onnx");
+    for model in ["streets_logit_noise", "streets_logit_noise-dynamo"] {
+        for (samples, draws, n_draws, samples_per_run) in [
+            (31, Draws::Stratified, None, None),
+            (4, Draws::Stratified, Some(40), Some(2)),
+            (4, Draws::Independent, Some(5), Some(1)),
+        ] {
+            let mut options = EmbeddedSamplingOptions {
+                samples_per_run,
+                logit_noise_samples: n_draws,
+                ..options((32, 48), samples)
+            };
+            options.conversion.draws = draws;
+            let plan = plan_of_heads(model, &[]);
+            let made =
+                export_with_embedded_sampling(plan, &runtime, &options, &target).unwrap();
+            assert_eq!(made.outputs.last().unwrap(), "logit_noise_information");
+            assert!(made.difference <= 1e-5 && made.ties == 0, "{model}: {made:?}");
         }
     }
 }
