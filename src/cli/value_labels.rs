@@ -10,7 +10,7 @@ use crate::record::LabelsRecord;
 use crate::task::ValueRange;
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Labels of values")]
+#[command(next_help_heading = "Labels")]
 pub(super) struct ValueLabelArguments {
     /// Value of the number 1 in label files [default: 1].
     #[arg(long, value_name = "S", value_parser = names::positive)]
