@@ -15,7 +15,7 @@ use super::{SetStatistics, ThresholdTarget};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, LabelValues, LeftOut, PredictionFolder, ValueLabels, for_each_image,
-    score_of_values,
+    nothing_counts, score_of_values,
 };
 use crate::measure::ALEATORIC_STD;
 use crate::pipeline::TargetArrays;
@@ -377,6 +377,9 @@ impl ValueCalibrationRun<'_> {
                 left_out: LeftOut::default(),
             };
             items.iter().for_each(|items| found.left_out.add(&items.left_out));
+            if found.n_items == 0 {
+                return Err(nothing_counts(&found.left_out));
+            }
             calibration.items += found.n_items;
             let mut policy = TargetPolicy { name, variance_scale: None, interval: None };
             found.fit = self.options.variance_scale.map(|method| match method {

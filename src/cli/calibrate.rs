@@ -29,7 +29,7 @@ Examples:
   mcdrop calibrate out-val --labels labels -o policy.toml --risk 0.02
   mcdrop calibrate out-val -o policy.toml --keep 0.95        # needs no labels
   mcdrop calibrate out-val --labels labels -o policy.toml --alpha 0.1
-  mcdrop calibrate out-depth --labels depth -o policy.toml --alpha 0.1  # intervals of values
+  mcdrop calibrate out-depth --labels depth --label-scale 0.00390625 -o depth.toml --alpha 0.1
   mcdrop predict model.onnx new -o out --policy policy.toml";
 
 const MEANING: &str = "\

@@ -12,7 +12,7 @@ use crate::record::LabelOptionsRecord;
 use crate::task::ValueRange;
 
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Labels of values")]
+#[command(next_help_heading = "Labels")]
 pub(super) struct ValueLabelArguments {
     /// Value of the number 1 in label files [default: 1].
     #[arg(long, value_name = "S", value_parser = names::positive)]

@@ -167,7 +167,9 @@ impl ValueEvaluator {
             return Err(none_compared(missing, failed));
         }
         if targets.iter().all(|target| target.evaluation.n_items() == 0) {
-            return Err(nothing_counts(&targets));
+            let mut all = LeftOut::default();
+            targets.iter().for_each(|target| all.add(&target.left_out));
+            return Err(nothing_counts(&all));
         }
         let is_only = targets.len() == 1;
         let result = |TargetSums { evaluation, of_policy, left_out }| {
@@ -256,12 +258,9 @@ fn value_specs(
 }
 
 /// Returns the error if no item has a label that counts.
-fn nothing_counts(targets: &[TargetSums]) -> Error {
-    let mut all = LeftOut::default();
-    for target in targets {
-        all.add(&target.left_out);
-    }
-    let reasons: Vec<String> = all.iter().map(|(reason, _)| reason.to_string()).collect();
+pub(crate) fn nothing_counts(left_out: &LeftOut) -> Error {
+    let reasons: Vec<String> =
+        left_out.iter().map(|(reason, _)| reason.to_string()).collect();
     let message = format!("no label counts: they are {}", reasons.join(", "));
     Error::setting("labels", message).with_hint(
         "set `label_scale` so that labels are in the unit of the target, or `valid_range`",

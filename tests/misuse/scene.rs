@@ -317,6 +317,10 @@ impl Scene {
         self.write("accept.toml", ACCEPT);
         self.predict("digits_angle.onnx", "angles", "values");
         self.predict("shapes.onnx", "shapes", "labels");
+        self.write("intervals.toml", INTERVALS);
+        self.write("angles.csv", "path,value\na.png,3\n");
+        self.predict_kept("digits.onnx", "images", "kept");
+        self.predict_kept("digits_angle.onnx", "angles", "kept-values");
         let mut changed = content("fixtures/digits/5/0001.png");
         changed.extend(b"edited");
         self.write("changing/a.png", changed);
@@ -331,9 +335,17 @@ impl Scene {
     }
 
     fn predict(&self, model: &str, images: &str, out: &str) {
+        self.run(&["predict", model, images, "-o", out]);
+    }
+
+    fn predict_kept(&self, model: &str, images: &str, out: &str) {
+        self.run(&["predict", model, images, "-o", out, "--keep-probabilities"]);
+    }
+
+    fn run(&self, arguments: &[&str]) {
         let status = Command::new(env!("CARGO_BIN_EXE_mcdrop"))
             .current_dir(self.path())
-            .args(["predict", model, images, "-o", out])
+            .args(arguments)
             .stderr(Stdio::null())
             .status()
             .unwrap();
@@ -353,6 +365,20 @@ impl Scene {
         }
     }
 }
+
+/// Intervals of values.
+const INTERVALS: &str = "\
+version = 1
+[[targets]]
+name = \"angle\"
+[targets.interval]
+method = \"split_conformal\"
+promise = \"\"
+alpha = 0.1
+images = 99
+factor = 2.0
+[made_with]
+";
 
 /// A policy about classes.
 const ACCEPT: &str = "version = 1

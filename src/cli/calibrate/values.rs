@@ -157,7 +157,7 @@ impl CalibrateArguments {
             None => (0, typed.unwrap_or(TOTAL_STD.name)),
         };
         let measure = ImageScore::value_measure_of(name)
-            .map_err(|message| Error::setting("measure", message))?;
+            .map_err(|message| Error::setting("measure", message).with_hint(RANKS))?;
         let has_threshold = self.keep.or(self.risk).or(self.ood_keep).is_some();
         if of_target.is_none() && targets.len() > 1 && has_threshold {
             let named = targets.iter().map(|target| format!("{target}.{name}"));
@@ -174,11 +174,14 @@ impl CalibrateArguments {
             let message = format!(
                 "\"{aggregation}\" does not apply to values: expected one of {names}"
             );
-            return Err(Error::setting("aggregation", message));
+            return Err(Error::setting("aggregation", message).with_hint("use mean"));
         };
         Ok(ImageScore { measure, aggregation, channel: Some(channel) })
     }
 }
+
+/// Hint for a score that does not exist.
+const RANKS: &str = "`mcdrop evaluate` ranks them";
 
 /// Returns what starts the lines of a target: nothing for the only one.
 fn prefix(calibration: &ValueCalibration, target: &CalibratedTarget) -> String {

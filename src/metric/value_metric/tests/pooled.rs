@@ -104,12 +104,17 @@ fn values_of_images_are_evaluated_like_pixels() {
 fn intervals_of_the_input_are_counted() {
     let (images, evaluation) = evaluated(ErrorDistribution::Gaussian);
     let (mut covered, mut n, mut width) = (0.0, 0.0, 0.0);
+    let mut shares = Vec::new();
     for image in &images {
         let (low, high) = image.interval.as_ref().unwrap();
+        let before = (covered, n);
         for i in (0..low.len()).filter(|&i| !image.labels[i].is_nan()) {
             covered += f64::from(u8::from((low[i]..=high[i]).contains(&image.labels[i])));
             width += f64::from(high[i]) - f64::from(low[i]);
             n += 1.0;
+        }
+        if n > before.1 {
+            shares.push((covered - before.0) / (n - before.1));
         }
     }
     let check = |MetricValue { value, .. }, expected: f64| {
@@ -117,4 +122,6 @@ fn intervals_of_the_input_are_counted() {
     };
     check(value(&evaluation, "interval_coverage"), covered / n);
     check(value(&evaluation, "interval_width"), width / n);
+    let of_images = shares.iter().sum::<f64>() / shares.len() as f64;
+    check(value(&evaluation, "interval_coverage_of_images"), of_images);
 }
