@@ -152,6 +152,9 @@ fn matrices(shown: &[Shown], names: &[&str], metrics: &[&Metrics]) -> Vec<Matrix
                 cells.resize_with((column + 1).max(cells.len()), Cell::default);
                 cells[column] = cell(metrics.get(name), text);
             }
+            if rows.iter().flat_map(|row| &row.values).all(|cell| cell.value.is_empty()) {
+                continue;
+            }
             for row in &mut rows {
                 row.values.resize_with(columns.len(), Cell::default);
             }
