@@ -71,7 +71,7 @@ enum Command {
     /// Find the best place and ratio of inserted dropout.
     Tune(Box<tune::TuneArguments>),
     /// Write an HTML page: maps, values, evaluation, comparison of runs.
-    Report(report::ReportArguments),
+    Report(Box<report::ReportArguments>),
     /// Write a standard ONNX model whose dropout is always active.
     Convert(Box<convert::ConvertArguments>),
     /// Show which ONNX Runtime is found, and whether it works.

@@ -99,7 +99,10 @@ pub fn write(folder: &Path, options: &Options<'_>) -> Result<Written> {
 
 /// Checks that two runs predict the same, as far as that is known.
 fn check_alike(run: &Run, other: &Run) -> Result<()> {
-    let (Some(ours), Some(theirs)) = (&run.task, &other.task) else { return Ok(()) };
+    let recorded = |run: &'_ Run| run.folder.as_ref().and(run.task.clone());
+    let (Some(ours), Some(theirs)) = (&recorded(run), &recorded(other)) else {
+        return Ok(());
+    };
     let describe = |task: &ModelTask| {
         let names = match task.channels.len() {
             0 => String::new(),

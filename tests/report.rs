@@ -223,7 +223,9 @@ fn what_is_missing_or_damaged_is_reported_and_the_rest_is_shown() {
     fs::write(out.join("run.json"), "no json").unwrap();
     let said = report(&out, &[]);
     assert!(said.contains("run.json is damaged"), "{said}");
-    assert_eq!(page_data(&out)["paths"].as_array().unwrap().len(), 2);
+    let data = page_data(&out);
+    assert_eq!(data["paths"].as_array().unwrap().len(), 2);
+    assert_eq!(data["quantities"].as_array().unwrap().len(), 10);
 
     fs::remove_file(out.join("run.json")).unwrap();
     fs::remove_file(out.join("predictions.csv")).unwrap();

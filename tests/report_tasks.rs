@@ -281,7 +281,7 @@ fn the_likely_labels_of_an_image_are_listed_and_those_of_the_table_hold() {
     assert_eq!(data["threshold"], 0.5);
     let output = mcdrop(&["report", out.to_str().unwrap(), "--labels", "."]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("predicts several labels, not classes"));
+    assert!(stderr(&output).contains("--labels: applies to classes and values"));
 }
 
 #[test]

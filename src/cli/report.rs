@@ -101,8 +101,11 @@ impl PageLabelSource<'_> {
     ) -> Result<Option<PageLabels>> {
         match folder.task.target {
             Target::Labels if !is_typed => Ok(None),
-            Target::Class | Target::Labels => {
-                folder.require(Target::Class)?;
+            Target::Labels => {
+                let message = "applies to classes and values, but labels were predicted";
+                Err(Error::setting("--labels", message).with_hint("leave it out"))
+            }
+            Target::Class => {
                 refuse(
                     &self.values.typed(),
                     "applies to values, but classes were predicted",

@@ -57,11 +57,14 @@ pub fn read_curves(folder: &PredictionFolder) -> (Vec<SavedFigure>, Vec<Error>) 
     (figures, errors)
 }
 
+/// Draws the curves of a table; `None` if nothing is shown.
+type DrawCurves<'a> = dyn Fn(&[Curve]) -> Option<SavedFigure> + 'a;
+
 /// A table of curves whose meaning is known.
 struct KnownTable<'a> {
     /// Name without its ending.
     name: String,
-    draw: Box<dyn Fn(&[Curve]) -> Option<SavedFigure> + 'a>,
+    draw: Box<DrawCurves<'a>>,
 }
 
 fn known_tables(folder: &PredictionFolder) -> Vec<KnownTable<'_>> {

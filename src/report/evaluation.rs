@@ -152,6 +152,9 @@ fn matrices(shown: &[Shown], names: &[&str], metrics: &[&Metrics]) -> Vec<Matrix
                 cells.resize_with((column + 1).max(cells.len()), Cell::default);
                 cells[column] = cell(metrics.get(name), text);
             }
+            if rows.iter().flat_map(|row| &row.values).all(|cell| cell.value.is_empty()) {
+                continue;
+            }
             for row in &mut rows {
                 row.values.resize_with(columns.len(), Cell::default);
             }
@@ -264,7 +267,7 @@ fn pictures(shown: &[Shown], notes: &mut Vec<String>) -> Vec<Picture> {
         let (figures, wrong) = read_curves(folder);
         notes.extend(wrong.iter().map(|error| format!("{error}.")));
         for SavedFigure { title, reading, bad_news, charts } in figures {
-            let charts = charts.iter().map(|one| chart::svg_of_page(one));
+            let charts = charts.iter().map(chart::svg_of_page);
             let charts: Vec<_> = charts.map(|svg| (one.name(), svg)).collect();
             match pictures.iter_mut().find(|picture| picture.title == title) {
                 Some(picture) => picture.charts.extend(charts),

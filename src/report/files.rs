@@ -84,13 +84,10 @@ pub(super) fn prepare(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
     let pool =
         pool.map_err(|error| Error::runtime("starting threads", error.to_string()))?;
+    let sources = Sources { options, labels: labels.as_ref(), unscaled: &unscaled };
     let of_row = |row: &ImageRecord| match row.error {
         Some(_) => Ok(Image::default()),
-        None => {
-            let sources =
-                Sources { options, labels: labels.as_ref(), unscaled: &unscaled };
-            prepare_image(&run, row, &page_folder, sources)
-        }
+        None => prepare_image(&run, row, &page_folder, sources),
     };
     let images: Result<Vec<Image>> =
         pool.install(|| run.rows.par_iter().with_min_len(1).map(of_row).collect());

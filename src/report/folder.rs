@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::output::folder::{METRICS, OutputFolder, RECORD, TABLE};
 use crate::record::{Column, Columns, ImageRecord, MetricsRecord, RunRecord};
-use crate::task::ModelTask;
+use crate::task::{ModelTask, TASKS, TargetSettings};
 
 /// A run, which may be incomplete.
 #[derive(Debug)]
@@ -21,7 +21,8 @@ pub(super) struct Run {
     pub(super) record: Option<RunRecord>,
     /// The prediction folder, if the record states task and classes.
     pub(super) folder: Option<PredictionFolder>,
-    /// The task with the labels or targets that are shown, if the record states it.
+    /// The task with the labels or targets that are shown; if the record does not state it, that of
+    /// the table's columns.
     pub(super) task: Option<ModelTask>,
     /// The metrics; `None` if the run was not evaluated or they are damaged.
     pub(super) metrics: Option<MetricsRecord>,
@@ -79,7 +80,7 @@ impl Run {
             files,
             record,
             folder,
-            task,
+            task: task.or_else(|| guess_task(&columns)),
             metrics,
             columns,
             rows,
@@ -142,6 +143,18 @@ fn read<T>(
 
 /// Largest number of labels or targets that the page shows.
 const MOST_CHANNELS: usize = 1000;
+
+/// Returns the first task that has the columns of a table, with one target.
+fn guess_task(columns: &Columns) -> Option<ModelTask> {
+    let is_there = |name: &str| columns.named(name).is_some();
+    let fits = |task: &ModelTask| {
+        let of_prediction = task.prediction_columns();
+        of_prediction.iter().all(|(name, _)| is_there(name))
+            && task.task.measures.iter().any(|measure| is_there(measure.name))
+    };
+    let all = TASKS.iter();
+    all.map(|task| ModelTask::new(task, 1, &[], &TargetSettings::default())).find(fits)
+}
 
 /// Largest row of the table that is shown. Rows of a run are much smaller.
 const MOST_ROW_BYTES: usize = 1 << 20;

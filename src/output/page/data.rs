@@ -78,11 +78,11 @@ impl NumberRange {
         }
     }
 
-    /// Returns the range of a scale and of all finite values of a map.
+    /// Returns the range of a scale, if it is finite, and of all finite values of a map.
     pub fn covering(scale: Scale, map: &Map) -> Self {
-        let finite = |value: &f32| value.is_finite();
-        let ends = [scale.low, scale.high].into_iter().filter(finite);
-        let values = map.values.iter().copied().filter(finite);
+        let is_known = scale.length().is_finite();
+        let ends = [scale.low, scale.high].into_iter().filter(|_| is_known);
+        let values = map.values.iter().copied().filter(|value| value.is_finite());
         let (mut low, mut high) = ends
             .chain(values)
             .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {

@@ -92,6 +92,8 @@ function chooseChannels(id, onChange) {
 
 function setUpViewer() {
   chooseChannels("viewer-channel", () => chooseChannel(channelOf(byId("viewer-channel").value)));
+  // Numbers of two runs need more room.
+  if (other) viewer.style.setProperty("--panel", "420px");
   byId("stages").append(...stages.map((stage) => stage.root));
   stages.forEach(listenTo);
   byId("previous").addEventListener("click", () => step(-1));
