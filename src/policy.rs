@@ -7,17 +7,20 @@
 
 mod file;
 mod image_score;
+mod labels;
 mod sets;
 mod temperature;
 
 pub use file::{Policy, PredictionSettings, prediction_settings};
 pub use image_score::ImageScore;
+pub use labels::{
+    LabelThreshold, LabelThresholdMethod, LabelThresholds, deterministic_score_of_labels,
+    mean_over_labels,
+};
 pub use sets::{SetRule, Sets, argmax, sum_before};
 pub use temperature::{Temperature, temper};
 
 use serde::{Deserialize, Serialize};
-
-use crate::measure::Measure;
 
 pub use crate::record::Decision;
 
@@ -44,10 +47,10 @@ impl Threshold {
 }
 
 impl Policy {
-    /// Returns the measures from which the scores are computed.
-    pub fn measures(&self) -> impl Iterator<Item = &'static Measure> {
+    /// Returns the scores that the thresholds are compared with.
+    pub fn scores(&self) -> impl Iterator<Item = &ImageScore> {
         let thresholds = [&self.accept, &self.out_of_distribution];
-        thresholds.into_iter().flatten().filter_map(|threshold| threshold.score.measure)
+        thresholds.into_iter().flatten().map(|threshold| &threshold.score)
     }
 
     /// Returns true if the policy has a threshold.

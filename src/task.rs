@@ -147,6 +147,8 @@ pub struct ImagePrediction<'a> {
     pub channel: usize,
     /// Probability of the intervals of a regression.
     pub interval: f64,
+    /// Smallest probability of each label with which it is listed; 0.5 if there are none.
+    pub label_thresholds: &'a [f32],
 }
 
 /// A column of each measure: a number per image, computed from the measure's map.

@@ -1,31 +1,12 @@
 //! Curves behind the metrics of values, as tables and figures.
 
-use super::curves::{axis, curves_csv, series};
+use super::curves::{NamedFigure, axis, series};
 use super::values::TargetResult;
 use crate::metric::{Curve, ValueEvaluation};
-use crate::output::chart::{self, Chart, Marks, Series};
-
-/// Curves of a target and their chart.
-#[derive(Debug)]
-pub(super) struct ValueFigure {
-    /// Name of the files.
-    pub(super) name: String,
-    chart: Chart,
-    curves: Vec<Curve>,
-}
-
-impl ValueFigure {
-    pub(super) fn csv(&self) -> String {
-        curves_csv(&self.curves)
-    }
-
-    pub(super) fn svg(&self) -> String {
-        chart::svg(std::slice::from_ref(&self.chart))
-    }
-}
+use crate::output::chart::{Chart, Marks, Series};
 
 /// Returns the figures of a target that are not empty; `unit` is empty if it is unknown.
-pub(super) fn value_figures(target: &TargetResult, unit: &str) -> Vec<ValueFigure> {
+pub(super) fn value_figures(target: &TargetResult, unit: &str) -> Vec<NamedFigure> {
     let evaluation = &target.evaluation;
     let of = |text: &str| match unit {
         "" => text.to_owned(),
@@ -84,7 +65,7 @@ pub(super) fn value_figures(target: &TargetResult, unit: &str) -> Vec<ValueFigur
 }
 
 /// Draws all curves, and the diagonal where a curve should follow it.
-fn figure(curves: Vec<Curve>, name: &str, empty: &Chart) -> ValueFigure {
+fn figure(curves: Vec<Curve>, name: &str, empty: &Chart) -> NamedFigure {
     let shown = curves.iter().filter(|curve| !curve.x.is_empty());
     let of_curve = |curve: &Curve| {
         let label = curve.name.split_once('.').map_or(name, |(_, label)| label);
@@ -99,5 +80,5 @@ fn figure(curves: Vec<Curve>, name: &str, empty: &Chart) -> ValueFigure {
         all.insert(0, series("ideal", Marks::Curve, &ideal));
     }
     let chart = Chart { series: all, ..empty.clone() };
-    ValueFigure { name: name.to_owned(), chart, curves }
+    NamedFigure { name: name.to_owned(), chart, curves }
 }

@@ -1,6 +1,6 @@
 //! Evaluation of predicted values: one evaluation for each target.
 
-use super::evaluator::{EvaluationEvent, for_each_image, none_compared};
+use super::evaluator::{EvaluationEvent, UncountedImages, for_each_image, none_compared};
 use super::labels::{LabelValues, LeftOut, ValueLabels};
 use super::prediction_folder::{PredictedImage, PredictionFolder};
 use crate::error::{Error, Result};
@@ -68,8 +68,7 @@ pub(super) enum ValueOutcome {
 /// Adds up the summaries of images.
 pub(super) struct ValueEvaluator {
     targets: Vec<(ValueEvaluation, LeftOut)>,
-    missing: usize,
-    failed: usize,
+    uncounted: UncountedImages,
     n_integer: usize,
 }
 
@@ -79,7 +78,7 @@ impl ValueEvaluator {
             (ValueEvaluation::new(spec.clone()), LeftOut::default())
         };
         let targets = specs.iter().map(new).collect();
-        Self { targets, missing: 0, failed: 0, n_integer: 0 }
+        Self { targets, uncounted: UncountedImages::default(), n_integer: 0 }
     }
 
     pub(super) fn add(
@@ -101,17 +100,7 @@ impl ValueEvaluator {
                 Ok(None)
             }
         });
-        match added {
-            Ok(None) => on_event(EvaluationEvent::Counted { id }),
-            Ok(Some(wanted)) => {
-                self.missing += 1;
-                on_event(EvaluationEvent::Missing { id, wanted: &wanted });
-            }
-            Err(error) => {
-                self.failed += 1;
-                on_event(EvaluationEvent::Failed { id, error: &error });
-            }
-        }
+        self.uncounted.add(id, added, on_event);
     }
 
     /// Computes the metrics.
@@ -119,7 +108,8 @@ impl ValueEvaluator {
     /// # Errors
     /// Fails if no image was added, or no item counts.
     pub(super) fn finish(self) -> Result<ValueEvaluationResult> {
-        let Self { targets, missing, failed, n_integer } = self;
+        let Self { targets, uncounted, n_integer } = self;
+        let UncountedImages { missing, failed } = uncounted;
         if targets.iter().all(|(evaluation, _)| evaluation.n_images() == 0) {
             return Err(none_compared(missing, failed));
         }

@@ -10,7 +10,7 @@ use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
 use crate::policy::{Policy, prediction_settings};
 use crate::record::{MapSize, RunRecord};
-use crate::task::{Target, Task};
+use crate::task::{ModelTask, Target, Task};
 
 /// Fails if results of two images would have the same name, or if images lie in folders of results.
 pub(super) fn names(job: &Job) -> Result<()> {
@@ -22,6 +22,12 @@ pub(super) fn names(job: &Job) -> Result<()> {
 pub(super) fn policy(output: &OutputOptions, record: &RunRecord) -> Result<()> {
     let check = |policy: &Policy| policy.check(&prediction_settings(record));
     output.policy.as_ref().map_or(Ok(()), check)
+}
+
+/// Fails if the thresholds of a policy are those of other labels.
+pub(super) fn label_thresholds(output: &OutputOptions, task: &ModelTask) -> Result<()> {
+    let thresholds = output.policy.as_ref().and_then(|policy| policy.labels.as_ref());
+    thresholds.map_or(Ok(()), |labels| labels.of(&task.channels).map(|_| ()))
 }
 
 /// Fails if the maps of one image would replace those of another.
@@ -83,9 +89,16 @@ pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
 /// Fails if an option has no effect on the task.
 pub(super) fn options_of_task(job: &Job, task: &'static Task) -> Result<()> {
     let options = &job.output;
-    if task.target != Target::Class && options.policy.is_some() {
+    if task.target == Target::Value && options.policy.is_some() {
         let message = format!("policies decide about classes, not about `task = {task}`");
         return Err(Error::setting("policy", message).with_hint("leave `policy` out"));
+    }
+    if let (Target::Labels, Some(policy)) = (task.target, &options.policy)
+        && (policy.sets.is_some() || policy.temperature.is_some())
+    {
+        let message = format!("its sets and its temperature are not of `task = {task}`");
+        return Err(Error::setting("policy", message)
+            .with_hint("calibrate predictions of labels"));
     }
     if options.report && !cfg!(feature = "report") {
         return Err(Error::setting("report", "the page is a feature that was left out")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::input::{ImageFile, Remark};
 use crate::measure::Measure;
-use crate::output::folder::{SET_SIZE, map_path};
+use crate::output::folder::{SET_SIZE, label_map_kind, map_path};
 use crate::output::format::Format;
 use crate::policy::Policy;
 use crate::record::{Column, Columns, ImageRecord, MapSize, Precision};
@@ -117,11 +117,13 @@ impl OutputOptions {
         let tasks = TASKS.iter().filter(is_possible);
         let overviews = tasks.clone().map(|task| task.overview);
         let overviews = overviews.filter(|_| self.shows_overview());
-        let of_policy = self.policy.iter().flat_map(Policy::measures);
+        let of_policy = |task: &'static Task| {
+            let scores = self.policy.iter().flat_map(Policy::scores);
+            scores.filter_map(|score| task.measure(score.measure?.name))
+        };
         tasks
-            .flat_map(|task| self.shown_measures(task))
+            .flat_map(|task| self.shown_measures(task).chain(of_policy(task)))
             .chain(overviews)
-            .chain(of_policy)
             .fold(Needs::default(), |needs, measure| needs.union(measure.needs))
     }
 
@@ -197,8 +199,8 @@ impl OutputOptions {
         let overview = self.shows_overview().then(|| task.overview());
         let maps = maps.into_iter().chain(overview);
         let maps = maps.filter(|_| task.has_maps());
-        let of_policy = self.policy.iter().flat_map(Policy::measures);
-        let of_policy = of_policy.map(Quantity::of_classes);
+        let of_policy = self.policy.iter().flat_map(Policy::scores);
+        let of_policy = of_policy.filter_map(|score| score.quantity(task));
         for quantity in maps.chain(of_policy) {
             if !computed.iter().any(|other| other.name == quantity.name) {
                 computed.push(quantity);
@@ -247,6 +249,12 @@ impl OutputOptions {
         for quantity in task.quantities(&maps) {
             for format in &self.formats {
                 add(&quantity.name, format.extension);
+            }
+        }
+        let has_labels = self.policy.as_ref().is_some_and(|one| one.labels.is_some());
+        if has_maps && self.prediction && has_labels {
+            for label in &task.channels {
+                add(&label_map_kind(label), "png");
             }
         }
         if has_maps && self.overlay {

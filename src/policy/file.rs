@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Sets, Temperature, Threshold};
+use super::{LabelThresholds, Sets, Temperature, Threshold};
 use crate::error::{Error, Result};
 use crate::input::preprocessing::text_file;
 use crate::record::RunRecord;
@@ -39,6 +39,9 @@ pub struct Policy {
     /// Sets of classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sets: Option<Sets>,
+    /// Thresholds of labels of which any number holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelThresholds>,
     /// Settings of the predictions on which the policy was found.
     pub made_with: PredictionSettings,
 }
@@ -52,6 +55,7 @@ impl Policy {
             accept: None,
             out_of_distribution: None,
             sets: None,
+            labels: None,
             made_with,
         }
     }

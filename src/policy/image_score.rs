@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{MEASURES, Measure};
+use crate::measure::{LABEL_MEASURES, LABEL_PROBABILITY, MEASURES, Measure, image_level};
 use crate::metric::{
     Aggregation, DETERMINISTIC, DETERMINISTIC_THRESHOLD, PredictedClasses, ScoreSpec,
 };
+use crate::task::{ModelTask, Quantity};
+use crate::tensor::Map;
 
 /// A measure, or 1 minus the probability of the pass without dropout, with an aggregation over
 /// pixels; for a single value, every aggregation is that value.
@@ -49,6 +51,44 @@ impl ImageScore {
                 "unknown measure \"{name}\": expected one of {names}, {DETERMINISTIC}"
             )
         })
+    }
+
+    /// Returns the measure of labels with this name; `None` for `deterministic`.
+    ///
+    /// # Errors
+    /// Returns a message that lists the known names if it is unknown.
+    pub fn label_measure_of(name: &str) -> Result<Option<&'static Measure>, String> {
+        if name == DETERMINISTIC {
+            return Ok(None);
+        }
+        let scores =
+            || LABEL_MEASURES.iter().filter(|m| m.name != LABEL_PROBABILITY.name);
+        scores().find(|measure| measure.name == name).map(Some).ok_or_else(|| {
+            let names: Vec<&str> = scores().map(|measure| measure.name).collect();
+            let names = names.join(", ");
+            format!("unknown score \"{name}\": expected one of {names}, {DETERMINISTIC}")
+        })
+    }
+
+    /// Returns the quantity that the score is computed from; `None` for the pass without dropout, and
+    /// if the task does not have it.
+    pub fn quantity(&self, task: &ModelTask) -> Option<Quantity> {
+        let measure = task.task.measure(self.measure?.name)?;
+        let mut quantities = task.quantities(&[measure]).into_iter();
+        quantities.find(|quantity| quantity.channel.is_none())
+    }
+
+    /// Returns the score of an image from the map of a measure; NaN for aggregations that need
+    /// classes.
+    pub fn value_of_map(&self, map: &Map) -> f32 {
+        match self.aggregation {
+            Aggregation::Mean => image_level::mean(map),
+            Aggregation::Quantile95 => image_level::quantile_95(map),
+            Aggregation::PatchMax => image_level::patch_max(map),
+            Aggregation::AboveThresholdMean
+            | Aggregation::ClassMean
+            | Aggregation::InteriorMean => f32::NAN,
+        }
     }
 
     /// Returns the aggregation with this name.
@@ -95,7 +135,10 @@ impl TryFrom<ImageScoreNames> for ImageScore {
 
     fn try_from(names: ImageScoreNames) -> Result<Self, String> {
         Ok(Self {
-            measure: Self::measure_of(&names.measure)?,
+            // Labels have measures that classes do not have.
+            measure: Self::measure_of(&names.measure).or_else(|message| {
+                Self::label_measure_of(&names.measure).map_err(|_| message)
+            })?,
             aggregation: Self::aggregation_of(&names.aggregation)?,
         })
     }

@@ -31,7 +31,7 @@ pub const IMAGE_LABELS: Task = Task {
         tolerance: 0.02,
     }),
     pseudo_samples: 0,
-    main_metric: MainMetric { key: "mean_auroc", title: "mean AUROC" },
+    main_metric: MainMetric { key: "macro.auroc", title: "mean AUROC" },
     accepts: |shape| shape.family == Family::Labels && shape.is_image_level(),
 };
 
@@ -62,7 +62,8 @@ const LABELS: PredictionColumn = PredictionColumn {
         let mut names = Vec::new();
         for label in 0..image.statistics.n_classes() {
             let map = LABEL_PROBABILITY.map_of_channel(image.statistics, label);
-            if map.values.first().is_some_and(|probability| *probability >= THRESHOLD) {
+            let threshold = image.label_thresholds.get(label).unwrap_or(&THRESHOLD);
+            if map.values.first().is_some_and(|probability| probability >= threshold) {
                 let name = image.class_names.get(label).cloned();
                 names.push(name.unwrap_or_else(|| label.to_string()));
             }

@@ -37,8 +37,8 @@ pub(super) struct ValueArguments {
 }
 
 impl ValueArguments {
-    /// Refuses these options if classes are evaluated.
-    pub(super) fn refuse_typed(&self) -> Result<()> {
+    /// Refuses these options if something else is evaluated: `predicted`.
+    pub(super) fn refuse_typed(&self, predicted: &str) -> Result<()> {
         let options = [
             ("--label-scale", self.label_scale.is_some()),
             ("--label-offset", self.label_offset.is_some()),
@@ -46,7 +46,7 @@ impl ValueArguments {
             ("--error-above", self.error_above.is_some()),
             ("--depth", self.depth),
         ];
-        refuse(&options, "applies to values, but classes were predicted")
+        refuse(&options, &format!("applies to values, but {predicted} were predicted"))
     }
 
     /// Opens the labels of predicted values, and returns the options of their evaluation.
@@ -60,6 +60,7 @@ impl ValueArguments {
             ("--ood", arguments.ood.is_some()),
             ("--ood-masks", arguments.ood_masks.is_some()),
         ];
+        arguments.refuse_policy("values")?;
         let of_maps = arguments.label.of_class_maps();
         for options in [&of_classes[..], &of_maps[..]] {
             refuse(options, "applies to classes, but values were predicted")?;
