@@ -158,6 +158,8 @@ def main():
     of_plain = evaluate(truth, plain, {"deterministic": np.minimum(plain, 1 - plain)})
     of_plain["missed_labels"] = missed(images, "deterministic")
     for key, number in of_plain.items():
+        if key.endswith(".prevalence"):
+            continue
         values[key if key.endswith(".deterministic") else f"{key}.deterministic"] = number
     tools = ("numpy", "scikit-learn", "torch", "torchmetrics")
     content = {

@@ -49,7 +49,10 @@ impl LabelComputation<'_> {
         let spec = self.data.spec;
         let endings: Vec<String> = match metric.breakdown {
             LabelBreakdown::Whole | LabelBreakdown::Label => {
-                let plain = spec.has_deterministic().then(|| format!(".{DETERMINISTIC}"));
+                // What only describes the truth is the same for both predictions.
+                let is_compared = metric.direction != Direction::Descriptive;
+                let plain = (spec.has_deterministic() && is_compared)
+                    .then(|| format!(".{DETERMINISTIC}"));
                 std::iter::once(String::new()).chain(plain).collect()
             }
             LabelBreakdown::Score => {
