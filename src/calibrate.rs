@@ -1,5 +1,6 @@
 //! Calibration: from labeled predictions to a policy with thresholds, a temperature and sets of
-//! classes, each with a guarantee for images like these.
+//! classes, each with a guarantee for images like these. Labels of which any number holds have
+//! thresholds instead of a temperature and sets ([`calibrate_labels`]).
 //!
 //! The images of a folder are read one by one: once for scores and temperature, and twice for sets
 //! (to find them and to measure their size). Of an image, only a score, its share of wrong items
@@ -7,6 +8,8 @@
 
 mod conformal;
 mod images;
+mod label_thresholds;
+mod labels;
 mod sets;
 mod temperature;
 mod threshold;
@@ -14,6 +17,10 @@ mod threshold;
 #[doc(hidden)]
 pub use conformal::{aps_rule, lac_rule};
 pub use images::calibrate;
+pub use label_thresholds::F1Threshold;
+#[doc(hidden)]
+pub use label_thresholds::{LabelCounts, TrueLabels};
+pub use labels::{LabelCalibration, LabelCalibrationOptions, calibrate_labels};
 pub use temperature::{LogProbabilities, TemperatureFit};
 pub use threshold::{
     ImageLoss, QuantileThreshold, RiskControl, RiskError, coverage_threshold,

@@ -281,20 +281,8 @@ impl CalibrationRun<'_> {
         }
         let confidence = self.options.confidence;
         threshold::risk_threshold(&losses, risk, confidence).map_err(|error| {
-            let bound = match error {
-                RiskError::TooFew(fewest) => {
-                    return too_few("risk", risk, fewest, losses.len());
-                }
-                RiskError::TooMuch(bound) => bound,
-            };
-            let message = format!(
-                "no threshold of {} shows on {} images with confidence {confidence} that at most \
-                 {risk} is wrong; {bound:.3} would be the smallest",
-                self.options.score.measure_name(),
-                losses.len()
-            );
-            Error::setting("risk", message)
-                .with_hint("allow more, take more images, or another `measure`")
+            let score = self.options.score.measure_name();
+            risk_refusal(&error, (risk, confidence), score, losses.len())
         })
     }
 
@@ -311,8 +299,27 @@ impl CalibrationRun<'_> {
     }
 }
 
+/// Returns the error if no threshold of a score meets a risk with a confidence on some images.
+pub(super) fn risk_refusal(
+    error: &RiskError,
+    (risk, confidence): (f64, f64),
+    score: &str,
+    n_images: usize,
+) -> Error {
+    let bound = match error {
+        RiskError::TooFew(fewest) => return too_few("risk", risk, *fewest, n_images),
+        RiskError::TooMuch(bound) => bound,
+    };
+    let message = format!(
+        "no threshold of {score} shows on {n_images} images with confidence {confidence} that at \
+         most {risk} is wrong; {bound:.3} would be the smallest"
+    );
+    Error::setting("risk", message)
+        .with_hint("allow more, take more images, or another `measure`")
+}
+
 /// Returns the threshold that accepts a share of images; `setting` names the share in errors.
-fn coverage_threshold(
+pub(super) fn coverage_threshold(
     setting: &'static str,
     scores: &[f32],
     share: f64,

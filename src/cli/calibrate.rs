@@ -1,5 +1,7 @@
 //! `mcdrop calibrate`: finds a policy from labeled predictions.
 
+mod labels;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -8,17 +10,17 @@ use super::labels::{LabelArguments, print_unlabeled, tell};
 use super::names;
 use super::{End, terminal};
 use crate::calibrate::{
-    Calibration, CalibrationOptions, SetMethod, TemperatureFit, ThresholdTarget,
-    calibrate as calibrate_folder,
+    Calibration, CalibrationOptions, QuantileThreshold, RiskControl, SetMethod,
+    TemperatureFit, ThresholdTarget, calibrate as calibrate_folder,
 };
 use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
 use crate::measure::PREDICTIVE_ENTROPY;
 use crate::metric::Aggregation;
 use crate::output::folder::OutputFolder;
-use crate::policy::ImageScore;
+use crate::policy::{ImageScore, Policy, Threshold};
 use crate::sampling::SamplingOptions;
-use crate::task::Task;
+use crate::task::{Target, Task};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,13 +28,17 @@ Examples:
   mcdrop calibrate out-val --labels labels -o policy.toml --risk 0.02
   mcdrop calibrate out-val -o policy.toml --keep 0.95        # needs no labels
   mcdrop calibrate out-val --labels labels -o policy.toml --alpha 0.1
+  mcdrop calibrate out-shapes --labels shapes.csv -o shapes-policy.toml  # thresholds of labels
   mcdrop predict model.onnx new -o out --policy policy.toml";
 
 const MEANING: &str = "\
 Guarantees hold for new images from the same distribution as OUT, predicted with the same settings
 (predict --policy checks that). Use images that the model was not trained on. In segmentation, --risk
 limits the fraction of wrong pixels of an image, and --alpha the fraction of an image's pixels whose
-set does not contain the true class.";
+set does not contain the true class. For labels of which any number holds, a threshold is found for
+each label: that of the largest F1, or with --alpha one for all labels that misses few true ones;
+--risk then limits the fraction of wrong decisions about labels, and uses the other half of the
+images for it.";
 
 const MEASURES: &str = "\
 Measure that thresholds apply to, or deterministic, the plain softmax [default: predictive_entropy]";
@@ -47,8 +53,8 @@ pub(super) struct CalibrateArguments {
     /// Folder written by mcdrop predict --keep-probabilities.
     #[arg(value_name = "OUT")]
     folder: PathBuf,
-    /// Folder of label maps with the images' relative paths, CSV file with path,label, or folder with
-    /// one folder per class.
+    /// Folder of label maps with the images' relative paths, CSV file with path and label or a column
+    /// per label, or folder with one folder per class.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present_any = ["keep", "ood_keep"])]
     labels: Option<PathBuf>,
     /// File to write.
@@ -66,7 +72,8 @@ pub(super) struct CalibrateArguments {
     /// Set the out-of-distribution threshold that keeps this fraction of images like these.
     #[arg(long, value_name = "FRACTION", value_parser = names::share)]
     ood_keep: Option<f64>,
-    /// Make sets of classes; at most this fraction of them may miss the true class.
+    /// Make sets of classes, or thresholds of labels; at most this fraction of the sets may miss the
+    /// true class, or of an image's true labels may be missed.
     #[arg(long, value_name = "FRACTION", value_parser = names::share, requires = "labels")]
     alpha: Option<f64>,
     /// Method for sets in classification [default: lac]; segmentation uses conformal risk
@@ -96,15 +103,19 @@ enum MethodName {
 }
 
 pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
+    let folder = PredictionFolder::open_any(&arguments.folder)?;
+    if folder.task.target == Target::Labels {
+        return labels::run(&folder, arguments);
+    }
+    folder.require(Target::Class)?;
     let options = arguments.options()?;
-    let folder = PredictionFolder::open(&arguments.folder)?;
     let threads = options.threads;
     let open = |labels: &PathBuf| arguments.label.open(labels, &folder, threads);
     let labels = arguments.labels.as_ref().map(open).transpose()?;
     arguments.refuse_idle(folder.task)?;
     let calibration =
         calibrate_folder(&folder, labels.as_ref(), &options, &mut |event| tell(&event))?;
-    arguments.write(&calibration)?;
+    arguments.write(&calibration.policy)?;
     terminal::line(&report(&calibration, folder.task));
     terminal::note(&format!(
         "{} images, {} labeled items: {}",
@@ -132,11 +143,9 @@ impl CalibrateArguments {
         let aggregation =
             ImageScore::aggregation_of(aggregation).map_err(unknown("aggregation"))?;
         let score = ImageScore { measure, aggregation };
-        let target =
-            self.keep.map(ThresholdTarget::Keep).or(self.risk.map(ThresholdTarget::Risk));
         Ok(CalibrationOptions {
             score,
-            target,
+            target: self.threshold_target(),
             confidence: self.confidence,
             ood_keep: self.ood_keep,
             alpha: self.alpha,
@@ -145,14 +154,34 @@ impl CalibrateArguments {
                 Some(MethodName::Aps) => SetMethod::Aps,
             },
             temperature: !self.no_temperature,
-            threads: self
-                .threads
-                .map_or_else(|| SamplingOptions::default().threads, |n| n as usize),
+            threads: self.n_threads(),
         })
+    }
+
+    fn threshold_target(&self) -> Option<ThresholdTarget> {
+        let risk = self.risk.map(ThresholdTarget::Risk);
+        self.keep.map(ThresholdTarget::Keep).or(risk)
+    }
+
+    fn n_threads(&self) -> usize {
+        let threads = self.threads.map(|n| n as usize);
+        threads.unwrap_or_else(|| SamplingOptions::default().threads)
     }
 
     /// Refuses options that would have no effect.
     fn refuse_idle(&self, task: &Task) -> Result<()> {
+        self.refuse_idle_score(task, "a classification")?;
+        if self.method.is_some() && task.has_maps() {
+            let why =
+                "applies to classification; segmentation uses conformal risk control";
+            return Err(Error::setting("method", why).with_hint("leave it out"));
+        }
+        Ok(())
+    }
+
+    /// Refuses the options of scores if there is no threshold, and the aggregation if there are no
+    /// pixels; `predicted` is then what there is.
+    fn refuse_idle_score(&self, task: &Task, predicted: &str) -> Result<()> {
         let has_threshold = self.keep.or(self.risk).or(self.ood_keep).is_some();
         let no_threshold = "applies to thresholds, but none is requested";
         let idle = [
@@ -161,23 +190,18 @@ impl CalibrateArguments {
             (
                 "aggregation",
                 self.aggregation.is_some() && !task.has_maps(),
-                "applies to pixels, but this is a classification",
-            ),
-            (
-                "method",
-                self.method.is_some() && task.has_maps(),
-                "applies to classification; segmentation uses conformal risk control",
+                &format!("applies to pixels, but this is {predicted}"),
             ),
         ];
         match idle.into_iter().find(|(_, is_idle, _)| *is_idle) {
             Some((option, _, why)) => {
-                Err(Error::setting(option, why).with_hint("leave it out"))
+                Err(Error::setting(option, why.to_owned()).with_hint("leave it out"))
             }
             None => Ok(()),
         }
     }
 
-    fn write(&self, calibration: &Calibration) -> Result<()> {
+    fn write(&self, policy: &Policy) -> Result<()> {
         let (Some(parent), Some(name)) = (self.output.parent(), self.output.file_name())
         else {
             let message =
@@ -187,7 +211,7 @@ impl CalibrateArguments {
             );
         };
         let parent = if parent.as_os_str().is_empty() { ".".as_ref() } else { parent };
-        let text = calibration.policy.encode()?;
+        let text = policy.encode()?;
         OutputFolder::create(parent)?.write(&name.to_string_lossy(), text.as_bytes())
     }
 }
@@ -200,32 +224,13 @@ fn report(calibration: &Calibration, task: &Task) -> String {
     }
     let policy = &calibration.policy;
     if let (Some(accept), Some(kept)) = (&policy.accept, calibration.coverage) {
-        lines.push(format!(
-            "accept: {} below {:.4} keeps between {:.1} and {:.1} % of new images (95 % confidence)",
-            accept.score.label(),
-            kept.below,
-            100.0 * kept.interval.0,
-            100.0 * kept.interval.1
-        ));
+        lines.push(kept_line(accept, kept));
     }
     if let (Some(accept), Some(risk_control)) = (&policy.accept, calibration.risk_control)
     {
-        let limit = risk_control
-            .below
-            .map_or("any value".to_owned(), |below| format!("below {below:.4}"));
-        lines.push(format!(
-            "accept: {} {limit}: {:.1} % of these images, of which {:.2} % is wrong; {}",
-            accept.score.label(),
-            100.0 * risk_control.coverage,
-            100.0 * risk_control.loss,
-            accept.promise
-        ));
+        lines.push(risk_line(accept, risk_control));
     }
-    if let Some(Some(below)) =
-        policy.out_of_distribution.as_ref().map(|limit| limit.below)
-    {
-        lines.push(format!("out of distribution: from {below:.4} on"));
-    }
+    lines.extend(out_of_distribution_line(policy));
     if let (Some(sets), Some(found)) = (&policy.sets, calibration.sets) {
         lines.push(format!(
             "sets ({}): {:.2} classes on average; they {}; of these {} {:.2} %",
@@ -237,6 +242,34 @@ fn report(calibration: &Calibration, task: &Task) -> String {
         ));
     }
     lines.join("\n")
+}
+
+fn kept_line(accept: &Threshold, kept: QuantileThreshold) -> String {
+    format!(
+        "accept: {} below {:.4} keeps between {:.1} and {:.1} % of new images (95 % confidence)",
+        accept.score.label(),
+        kept.below,
+        100.0 * kept.interval.0,
+        100.0 * kept.interval.1
+    )
+}
+
+fn risk_line(accept: &Threshold, risk_control: RiskControl) -> String {
+    let limit = risk_control
+        .below
+        .map_or("any value".to_owned(), |below| format!("below {below:.4}"));
+    format!(
+        "accept: {} {limit}: {:.1} % of these images, of which {:.2} % is wrong; {}",
+        accept.score.label(),
+        100.0 * risk_control.coverage,
+        100.0 * risk_control.loss,
+        accept.promise
+    )
+}
+
+fn out_of_distribution_line(policy: &Policy) -> Option<String> {
+    let below = policy.out_of_distribution.as_ref()?.below?;
+    Some(format!("out of distribution: from {below:.4} on"))
 }
 
 fn temperature(fit: &TemperatureFit) -> String {

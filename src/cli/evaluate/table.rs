@@ -168,17 +168,22 @@ fn columns_of_labels(result: &LabelEvaluationResult) -> Vec<String> {
     let shown = shown.iter().chain(&["brier_score", "expected_calibration_error"]);
     let shown: Vec<&LabelMetric> =
         shown.filter_map(|name| LabelMetric::by_name(name)).collect();
-    let titles: String =
-        shown.iter().map(|metric| format!(" {:>11}", metric.title)).collect();
-    let mut lines = vec![format!("{:<20} {:>9}{titles}", "label", "threshold")];
+    let row = |first: &[String], cells: Vec<String>| {
+        let cells = cells.iter().map(|cell| format!("{cell:>11}"));
+        first.iter().cloned().chain(cells).collect::<Vec<_>>().join(" ")
+    };
+    let start = |label: &str, threshold: &str| {
+        [format!("{label:<20}"), format!("{threshold:>9}")]
+    };
+    let titles = shown.iter().map(|metric| metric.title.to_owned()).collect();
+    let mut lines = vec![row(&start("label", "threshold"), titles)];
     for label in result.evaluation.spec().labels() {
-        let mut text = format!("{:<20} {:>9.4}", label.name, label.threshold);
-        for metric in &shown {
+        let cells = shown.iter().map(|metric| {
             let value = result.value(&format!("{}.{}", label.name, metric.name));
-            text +=
-                &value.map_or(format!(" {:>11}", "-"), |value| format!(" {value:>11.4}"));
-        }
-        lines.push(text);
+            value.map_or("-".to_owned(), |value| format!("{value:.4}"))
+        });
+        let threshold = format!("{:.4}", label.threshold);
+        lines.push(row(&start(&label.name, &threshold), cells.collect()));
     }
     lines
 }

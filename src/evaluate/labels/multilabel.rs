@@ -1,5 +1,6 @@
 //! Truth of labels of which any number holds: a table, a folder of masks for each label, or arrays.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::files::LabelFiles;
@@ -212,14 +213,16 @@ impl MultiLabelSource {
     fn states(&self, values: &[f32]) -> Result<(Vec<u8>, LeftOut), f32> {
         let mut left_out = LeftOut::default();
         let states = values.iter().map(|&value| {
-            if value == 0.0 || value == 1.0 {
-                return Ok(value as u8);
+            // Numbers of files are compared bit by bit; a negative zero is 0.
+            let is = |number: f32| (value + 0.0).to_bits() == number.to_bits();
+            if is(0.0) || is(1.0) {
+                return Ok(u8::from(is(1.0)));
             }
-            let is_ignored = |id: &&u32| (**id as f32 - value).abs() < 0.5;
+            let is_ignored = |id: &&u32| is(**id as f32);
             left_out.count(match self.ignored.iter().find(is_ignored) {
                 Some(id) => LeftOutReason::Id(*id),
                 None if value.is_nan() => LeftOutReason::NotANumber,
-                None if value == -1.0 => LeftOutReason::Unknown,
+                None if is(-1.0) => LeftOutReason::Unknown,
                 None => return Err(value),
             });
             Ok(UNKNOWN_LABEL)
@@ -280,6 +283,7 @@ fn maps(
     }
     let ids = IdOptions { ignored, reduce_zero: None };
     let mut folders = Vec::new();
+    let mut labels_of_notes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (root, name) in roots.into_iter().zip(names) {
         let files = files(root);
         let survey = survey(&files, None, &folder.ids, threads);
@@ -292,9 +296,15 @@ fn maps(
                 },
                 other => other,
             })?;
-        notes.extend(note.map(|note| format!("{name}: {note}")));
+        if let Some(note) = note {
+            labels_of_notes.entry(note).or_default().push(name);
+        }
         folders.push((files, mapping));
     }
+    let labels_of_notes = labels_of_notes.into_iter();
+    notes.extend(
+        labels_of_notes.map(|(note, names)| format!("{}: {note}", names.join(", "))),
+    );
     Ok(TruthSource::Masks(folders))
 }
 

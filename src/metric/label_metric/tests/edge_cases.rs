@@ -57,10 +57,13 @@ fn the_threshold_itself_is_a_decision_for_the_label() {
     assert_eq!(value(&evaluation, "fog.accuracy"), Some(1.0));
 }
 
+/// Makes an image wrong.
+type Change = fn(&mut Image);
+
 #[test]
 fn wrong_input_is_an_error_that_names_the_image_and_the_array() {
     let good = || images((2, 3), 1, 1).remove(0);
-    let changes: [(&str, fn(&mut Image)); 8] = [
+    let changes: [(&str, Change); 8] = [
         ("rain.probability is NaN at row 1, column 2", |image| {
             image.labels[1].probability[5] = f32::NAN;
         }),
@@ -71,7 +74,7 @@ fn wrong_input_is_an_error_that_names_the_image_and_the_array() {
         }),
         ("has no pass without dropout", |image| image.labels[0].deterministic = None),
         ("the truth of fog is 7 at row 0, column 1", |image| {
-            image.labels[0].truth[1] = 7
+            image.labels[0].truth[1] = 7;
         }),
         ("expected 4 labels, found 3", |image| {
             image.labels.pop();

@@ -93,7 +93,10 @@ fn expected_calibration_error(all: &[Decision]) -> Option<f64> {
     (!all.is_empty()).then(|| gaps.sum::<f64>() / all.len() as f64)
 }
 
-fn of_predictions(all: &[Decision]) -> Vec<(&'static str, Option<f64>)> {
+/// Values by the names of their metrics.
+type Values = Vec<(&'static str, Option<f64>)>;
+
+fn of_predictions(all: &[Decision]) -> Values {
     let probabilities: Vec<(f64, bool)> =
         all.iter().map(|one| (one.p, one.holds)).collect();
     let of = |is: &dyn Fn(&&Decision) -> bool| -> Vec<Decision> {
@@ -120,7 +123,7 @@ fn of_predictions(all: &[Decision]) -> Vec<(&'static str, Option<f64>)> {
     ]
 }
 
-fn of_score(all: &[Decision]) -> Vec<(&'static str, Option<f64>)> {
+fn of_score(all: &[Decision]) -> Values {
     let scores: Vec<(f64, bool)> =
         all.iter().map(|one| (one.score, one.is_wrong())).collect();
     vec![
@@ -148,7 +151,7 @@ fn check(evaluation: &LabelEvaluation, key: &str, expected: Option<f64>) {
 fn check_all(
     evaluation: &LabelEvaluation,
     labels: &[Vec<Decision>],
-    metrics: fn(&[Decision]) -> Vec<(&'static str, Option<f64>)>,
+    metrics: fn(&[Decision]) -> Values,
     ending: &str,
 ) {
     let together = metrics(&labels.concat());
