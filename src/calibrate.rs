@@ -1,6 +1,7 @@
 //! Calibration: from labeled predictions to a policy with thresholds, a temperature and sets of
-//! classes, each with a guarantee for images like these. Values have a factor of the variance and
-//! intervals instead of a temperature and sets ([`calibrate_values`]).
+//! classes, each with a guarantee for images like these. Labels of which any number holds have
+//! thresholds instead of a temperature and sets ([`calibrate_labels`]); values have a factor of the
+//! variance and intervals ([`calibrate_values`]).
 //!
 //! The images of a folder are read one by one: once for scores and temperature, and twice for sets
 //! (to find them and to measure their size). Of an image, only a score, its share of wrong items
@@ -8,6 +9,8 @@
 
 mod conformal;
 mod images;
+mod label_thresholds;
+mod labels;
 mod sets;
 mod standardized_errors;
 mod temperature;
@@ -18,6 +21,10 @@ mod variance_scale;
 #[doc(hidden)]
 pub use conformal::{aps_rule, lac_rule};
 pub use images::calibrate;
+pub use label_thresholds::F1Threshold;
+#[doc(hidden)]
+pub use label_thresholds::{LabelCounts, TrueLabels};
+pub use labels::{LabelCalibration, LabelCalibrationOptions, calibrate_labels};
 #[doc(hidden)]
 pub use standardized_errors::{ErrorShares, split_conformal_factor, standardized_error};
 pub use temperature::{LogProbabilities, TemperatureFit};

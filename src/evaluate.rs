@@ -6,8 +6,10 @@
 
 mod curves;
 mod evaluator;
+mod label_curves;
 mod labels;
 mod metrics_json;
+mod multilabel;
 mod prediction_folder;
 mod saved_curves;
 mod streaming;
@@ -19,9 +21,11 @@ pub(crate) use evaluator::for_each_image;
 pub use evaluator::{EvaluationEvent, EvaluationResult, GroundTruth, evaluate};
 pub use labels::{
     IdOptions, ImageLabels, LabelMaps, LabelOptions, LabelRename, LabelSource,
-    LabelTable, LabelValues, LeftOut, LeftOutReason, ValueLabelOptions, ValueLabels,
+    LabelTable, LabelTruth, LabelValues, LeftOut, LeftOutReason, MultiLabelOptions,
+    MultiLabelSource, ValueLabelOptions, ValueLabels,
 };
-pub use metrics_json::{labels_of, write, write_values};
+pub use metrics_json::{labels_of, write, write_labels, write_values};
+pub use multilabel::{LabelEvaluationResult, evaluate_labels};
 pub use prediction_folder::{
     KeptArrays, PredictedImage, PredictionArrays, PredictionFolder,
 };

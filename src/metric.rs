@@ -1,7 +1,8 @@
 //! Metrics: comparison of predictions and their uncertainties with labels.
 //!
 //! [`METRICS`] is the table of the metrics of classes, [`VALUE_METRICS`] that of the metrics of
-//! values, whose evaluation is a [`ValueEvaluation`]. Keys, directions, descriptions and functions
+//! values, whose evaluation is a [`ValueEvaluation`], and [`LABEL_METRICS`] that of the metrics of
+//! labels, whose evaluation is a [`LabelEvaluation`]. Keys, directions, descriptions and functions
 //! come from their rows: a new metric from existing sums is a row and a function. The rest of this
 //! page is about classes.
 //!
@@ -54,6 +55,7 @@
 
 mod aggregation;
 mod bootstrap;
+mod computed_value;
 mod curve;
 mod evaluation;
 mod formula;
@@ -62,6 +64,8 @@ mod image_ranking;
 mod image_summary;
 mod input;
 mod items;
+mod label_metric;
+mod sparse_bins;
 mod spec;
 mod sums;
 mod table;
@@ -81,6 +85,11 @@ pub use input::{
     DeterministicPass, IGNORED, ImageInput, NO_MASK, check_labels, predicted_classes,
 };
 pub use items::LIKELIHOOD_FLOOR;
+pub use label_metric::{
+    LABEL_METRICS, LabelBreakdown, LabelEvaluation, LabelEvaluationSpec, LabelInput,
+    LabelMetric, LabelSpec, LabelSummary, MACRO, MICRO, MultiLabelInput, UNKNOWN_LABEL,
+    deterministic_label_scores,
+};
 pub(crate) use spec::DETERMINISTIC_THRESHOLD;
 pub use spec::{
     DETERMINISTIC, EvaluationOptions, EvaluationSpec, ScoreSpec, deterministic_scores,

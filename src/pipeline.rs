@@ -22,7 +22,7 @@ mod scales;
 mod write;
 
 pub use job::{Event, Job, OutputOptions, Summary};
-pub use observe::{Observed, Observer, TargetArrays, VALUE_ARRAYS};
+pub use observe::{LabelArrays, Observed, Observer, TargetArrays, VALUE_ARRAYS};
 pub use run::{predict, predict_observed};
 
 pub use crate::record::{MapSize, Precision};

@@ -8,12 +8,17 @@
 
 mod file;
 mod image_score;
+mod labels;
 mod sets;
 mod temperature;
 mod values;
 
 pub use file::{Policy, PredictionSettings, prediction_settings};
 pub use image_score::ImageScore;
+pub use labels::{
+    LabelThreshold, LabelThresholdMethod, LabelThresholds, deterministic_score_of_labels,
+    mean_over_labels,
+};
 pub use sets::{SetRule, Sets, argmax, sum_before};
 pub use temperature::{Temperature, temper};
 pub use values::{

@@ -168,6 +168,8 @@ pub struct ImagePrediction<'a> {
     pub channel: usize,
     /// Factors of the standard deviation of the target of a column.
     pub std_factors: StdFactors,
+    /// Smallest probability of each label with which it is listed; 0.5 if there are none.
+    pub label_thresholds: &'a [f32],
 }
 
 /// A column of each measure: a number per image, computed from the measure's map.

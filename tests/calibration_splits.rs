@@ -1,11 +1,12 @@
 //! Tests the promises of calibration on 1,000 random splits of digits that were not used in
-//! training.
+//! training, and of pictures of shapes.
 //!
-//! `fixtures/calibration/digits.csv` is made by `models/digits/calibration.py`.
+//! The files of `fixtures/calibration` are made by `models/digits/calibration.py` and
+//! `models/shapes/calibration.py`.
 
 use mcdrop::calibrate::{
-    ImageLoss, LogProbabilities, TemperatureFit, aps_rule, coverage_threshold, lac_rule,
-    risk_threshold,
+    ImageLoss, LabelCounts, LogProbabilities, TemperatureFit, TrueLabels, aps_rule,
+    coverage_threshold, lac_rule, risk_threshold,
 };
 use mcdrop::policy::{argmax, sum_before};
 
@@ -190,4 +191,58 @@ fn a_temperature_lowers_the_loss_of_other_digits_where_one_is_found() {
     );
     assert!(lower * 20 >= found * 19, "{lower} of {found}");
     assert!((change - promised).abs() < 0.01, "{change} {promised}");
+}
+
+/// A picture of shapes: for each label whether it holds, and its probability.
+type Shapes = Vec<(bool, f32)>;
+
+fn shapes() -> Vec<Shapes> {
+    let path = fixture::path("fixtures/calibration/shapes.csv");
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let shapes = |row: csv::StringRecord| {
+        let labels = (0..5).map(|label| 1 + 2 * label);
+        labels.map(|i| (&row[i] == "1", row[i + 1].parse().unwrap())).collect()
+    };
+    reader.records().map(|row| shapes(row.unwrap())).collect()
+}
+
+/// Returns the share of the true labels of a picture that are missed; 0 without a true label.
+fn missed(shapes: &Shapes, at_least: f32) -> f64 {
+    let n = shapes.iter().filter(|(holds, _)| *holds).count();
+    let missed = shapes.iter().filter(|(holds, p)| *holds && *p < at_least).count();
+    missed as f64 / n.max(1) as f64
+}
+
+#[test]
+fn no_more_labels_of_other_pictures_are_missed_than_promised() {
+    let all = shapes();
+    assert_eq!(all.len(), 400);
+    for (alpha, n) in [(0.1, 200), (0.05, 200), (0.1, 24)] {
+        let (mut of_others, mut thresholds) = (0.0, 0.0);
+        for split in 0..SPLITS as u64 {
+            let mut order: Vec<(u64, &Shapes)> = (0_u64..)
+                .zip(&all)
+                .map(|(i, shapes)| (mixed(split << 32 | i), shapes))
+                .collect();
+            order.sort_unstable_by_key(|(key, _)| *key);
+            let mut labels = TrueLabels::default();
+            for (_, shapes) in &order[..n] {
+                let mut counts = LabelCounts::default();
+                shapes.iter().for_each(|(holds, p)| counts.put(*p, *holds));
+                labels.add(&[counts]);
+            }
+            let at_least = labels.threshold(alpha).unwrap();
+            let others = &order[n..];
+            let sum: f64 = others.iter().map(|(_, other)| missed(other, at_least)).sum();
+            of_others += sum / others.len() as f64 / SPLITS as f64;
+            thresholds += f64::from(at_least) / SPLITS as f64;
+        }
+        println!(
+            "--alpha {alpha}, {n} pictures: {of_others:.4} of the true labels of the others are missed, \
+             threshold {thresholds:.3}"
+        );
+        // From alpha - 2 / (n + 1) to alpha, where a picture has at most a loss of 1.
+        let least = alpha - 2.0 / (n + 1) as f64 - 0.003;
+        assert!((least..=alpha + 0.002).contains(&of_others), "{of_others}");
+    }
 }

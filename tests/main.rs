@@ -43,6 +43,9 @@ mod determinism;
 /// Predictions against labels.
 #[cfg(feature = "cli")]
 mod evaluate;
+/// Labels of which any number holds, against tables, masks and arrays; their policies.
+#[cfg(feature = "cli")]
+mod evaluate_labels;
 /// Predicted values against maps and tables of numbers.
 #[cfg(feature = "cli")]
 mod evaluate_values;

@@ -102,6 +102,8 @@ impl Scene {
         }
         let depth = fixture::path("fixtures/streets_depth/depth");
         std::os::unix::fs::symlink(depth, root.join("depth")).unwrap();
+        let shapes = fixture::path("fixtures/shapes/names.csv");
+        std::os::unix::fs::symlink(shapes, root.join("shapes.csv")).unwrap();
         run(root, "mcdrop predict model.onnx val -o out --keep-probabilities --report");
         fs::create_dir(root.join("gtFine")).unwrap();
         fs::create_dir(root.join("labels")).unwrap();

@@ -7,7 +7,7 @@ number of labels. Writes
     fixtures/shapes/images/calibration_<nn>.png   24 pictures that were not used in training, 48x48
     fixtures/shapes/images/evaluation_<nn>.png    24 others
     fixtures/shapes/labels.csv                    path and a column per label, 1 = the shape is visible
-    fixtures/shapes/names.csv                     the same as path and the names, separated by spaces
+    fixtures/shapes/names.csv                     the same as path and the names, separated by semicolons
 
 Run (about two minutes on two cores; versions in models/requirements.txt):
     pip install torch onnx onnxscript onnxruntime pillow numpy
@@ -154,7 +154,7 @@ def write_images():
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "labels"])
         for path, labels in rows:
-            writer.writerow([path, " ".join(n for n, seen in zip(LABELS, labels) if seen)])
+            writer.writerow([path, "; ".join(n for n, seen in zip(LABELS, labels) if seen)])
 
 
 def evaluate(model, images, labels):

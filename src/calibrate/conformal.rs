@@ -47,7 +47,7 @@ pub(super) fn required_images(alpha: f64) -> usize {
 
 /// Number of lower bits of an f32 that are ignored: probabilities are resolved to 1/2048 of
 /// their value.
-const IGNORED_BITS: u32 = 12;
+pub(super) const IGNORED_BITS: u32 = 12;
 
 /// Number of bins of probabilities from 0 to 1.
 const BINS: usize = (1_f32.to_bits() >> IGNORED_BITS) as usize + 1;
@@ -78,14 +78,23 @@ impl MissedShares {
         if n_labeled == 0 {
             return;
         }
-        self.n_images += 1;
         let mut counts = std::collections::BTreeMap::new();
         for p in missed {
-            let bin = (p.clamp(0.0, 1.0).to_bits() >> IGNORED_BITS) as usize;
+            let bin = p.clamp(0.0, 1.0).to_bits() >> IGNORED_BITS;
             *counts.entry(bin).or_insert(0_u64) += 1;
         }
+        self.add_counts(counts.into_iter(), n_labeled as u64);
+    }
+
+    /// Adds an image by the numbers of these items in each bin; `n_labeled` is not 0.
+    pub(super) fn add_counts(
+        &mut self,
+        counts: impl Iterator<Item = (u32, u64)>,
+        n_labeled: u64,
+    ) {
+        self.n_images += 1;
         for (bin, count) in counts {
-            self.missed[bin] += (count * ONE).div_ceil(n_labeled as u64);
+            self.missed[bin as usize] += (count * ONE).div_ceil(n_labeled);
         }
     }
 }

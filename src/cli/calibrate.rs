@@ -1,5 +1,6 @@
 //! `mcdrop calibrate`: finds a policy from labeled predictions.
 
+mod labels;
 mod values;
 
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ Examples:
   mcdrop calibrate out-val --labels labels -o policy.toml --risk 0.02
   mcdrop calibrate out-val -o policy.toml --keep 0.95        # needs no labels
   mcdrop calibrate out-val --labels labels -o policy.toml --alpha 0.1
+  mcdrop calibrate out-shapes --labels shapes.csv -o shapes-policy.toml  # thresholds of labels
   mcdrop calibrate out-depth --labels depth --label-scale 0.00390625 -o depth.toml --alpha 0.1
   mcdrop predict model.onnx new -o out --policy policy.toml";
 
@@ -36,9 +38,11 @@ const MEANING: &str = "\
 Guarantees hold for new images from the same distribution as OUT, predicted with the same settings
 (predict --policy checks that). Use images that the model was not trained on. In segmentation, --risk
 limits the fraction of wrong pixels of an image, and --alpha the fraction of an image's pixels whose
-set does not contain the true class. For values, --risk limits the fraction of an image's pixels
-whose error is above --error-above, and --alpha the fraction whose interval does not contain the
-label.";
+set does not contain the true class. For labels of which any number holds, a threshold is found for
+each label: that of the largest F1, or with --alpha one for all labels that misses few true ones;
+--risk then limits the fraction of wrong decisions about labels, and uses the other half of the
+images for it. For values, --risk limits the fraction of an image's pixels whose error is above
+--error-above, and --alpha the fraction whose interval does not contain the label.";
 
 const MEASURES: &str = "\
 Measure that thresholds apply to, or deterministic, the pass without dropout [default: \
@@ -54,8 +58,8 @@ pub(super) struct CalibrateArguments {
     /// Folder written by mcdrop predict --keep-probabilities.
     #[arg(value_name = "OUT")]
     folder: PathBuf,
-    /// Folder of maps with the images' relative paths, CSV file with path,label or path,value, or
-    /// folder with one folder per class.
+    /// Folder of maps with the images' relative paths, CSV file with path and label or value, or a column
+    /// per label, or folder with one folder per class.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present_any = ["keep", "ood_keep"])]
     labels: Option<PathBuf>,
     /// File to write.
@@ -73,7 +77,8 @@ pub(super) struct CalibrateArguments {
     /// Set the out-of-distribution threshold that keeps this fraction of images like these.
     #[arg(long, value_name = "FRACTION", value_parser = names::share)]
     ood_keep: Option<f64>,
-    /// Make sets of classes, or intervals of values; at most this fraction of them may miss the label.
+    /// Make sets of classes, intervals of values, or thresholds of labels; at most this fraction of the
+    /// sets or intervals may miss the label, or of an image's true labels may be missed.
     #[arg(long, value_name = "FRACTION", value_parser = names::share, requires = "labels")]
     alpha: Option<f64>,
     /// Method for sets in classification [default: lac]; segmentation uses conformal risk
@@ -106,10 +111,11 @@ enum MethodName {
 
 pub(super) fn run(arguments: &CalibrateArguments) -> Result<End> {
     let folder = PredictionFolder::open_any(&arguments.folder)?;
-    if folder.task.target == Target::Value {
-        return values::run(&folder, arguments);
+    match folder.task.target {
+        Target::Value => return values::run(&folder, arguments),
+        Target::Labels => return labels::run(&folder, arguments),
+        Target::Class => arguments.values.refuse_typed("classes")?,
     }
-    arguments.values.refuse_typed()?;
     let options = arguments.options()?;
     let threads = options.threads;
     let open = |labels: &PathBuf| arguments.label.open(labels, &folder, threads);

@@ -1,5 +1,6 @@
 //! `mcdrop evaluate`: compares predictions with labels, from a folder or while predicting.
 
+mod labels;
 mod table;
 mod values;
 
@@ -33,6 +34,7 @@ Examples:
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv  # classes of images
   mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
+  mcdrop evaluate out-shapes --labels shapes.csv  # any number of labels per image
   mcdrop evaluate out-depth --labels depth --label-scale 0.00390625  # values
   mcdrop evaluate model.onnx val --labels labels/ -o out  # one pass";
 
@@ -52,10 +54,14 @@ pub(super) struct EvaluateArguments {
     /// Images for the model: files, folders or patterns.
     #[arg(value_name = "IMAGES", requires = "output")]
     images: Vec<PathBuf>,
-    /// Folder of maps with the images' relative paths, CSV with path,label or path,value, or folder
-    /// with one folder per class.
+    /// Folder of maps with the images' relative paths, CSV with path and label, value or a column per
+    /// label, or folder with one folder per class.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "ood_masks")]
     labels: Option<PathBuf>,
+    /// Policy of mcdrop calibrate: thresholds of labels, or intervals and decisions about values, which are
+    /// evaluated as well.
+    #[arg(long, value_name = "POLICY", hide_short_help = true)]
+    policy: Option<PathBuf>,
     /// Predictions of out-of-distribution images, which scores should detect.
     #[arg(long, value_name = "OUT", conflicts_with = "images")]
     ood: Option<PathBuf>,
@@ -102,8 +108,10 @@ fn run_folder(arguments: &EvaluateArguments) -> Result<End> {
     for warning in &folder.record.model.warnings {
         terminal::warning(warning);
     }
-    if folder.task.target == Target::Value {
-        return values::run(&folder, arguments);
+    match folder.task.target {
+        Target::Class => {}
+        Target::Labels => return labels::run(&folder, arguments),
+        Target::Value => return values::run(&folder, arguments),
     }
     let truth = arguments.truth(&folder)?;
     let ood = arguments.ood.as_deref().map(PredictionFolder::open).transpose()?;
@@ -140,12 +148,17 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
             told.push(line);
         }
     };
+    let open_labels = |folder: &PredictionFolder| {
+        let (labels, thresholds) = arguments.multi_labels(folder)?;
+        Ok((Arc::new(labels), thresholds))
+    };
     let open_values = |folder: &PredictionFolder| {
         let (labels, options) = arguments.values.open(folder, arguments)?;
         Ok((Arc::new(labels), options))
     };
-    let live =
-        StreamingEvaluation::new(output, &open_truth, &keep).with_values(&open_values);
+    let live = StreamingEvaluation::new(output, &open_truth, &keep)
+        .with_labels(&open_labels)
+        .with_values(&open_values);
     let (end, summary) = predict::run_observed(&run, Some(&live))?;
     if summary.stopped {
         return Ok(end);
@@ -156,6 +169,7 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
     }
     let counted_end = match result {
         StreamedResult::Classes(result) => report(&folder, &result, arguments)?,
+        StreamedResult::Labels(result) => labels::report(&folder, &result, arguments)?,
         StreamedResult::Values(result) => values::report(&folder, &result, arguments)?,
     };
     Ok(if end == End::Done { counted_end } else { end })
@@ -163,7 +177,8 @@ fn run_model(arguments: &EvaluateArguments) -> Result<End> {
 
 impl EvaluateArguments {
     fn truth(&self, folder: &PredictionFolder) -> Result<GroundTruth> {
-        self.values.refuse_typed()?;
+        self.values.refuse_typed("classes")?;
+        self.refuse_policy()?;
         let labels = self.labels.as_deref();
         let threads = self.run.machine.threads();
         let masks = self.ood_masks.as_deref();
@@ -177,6 +192,15 @@ impl EvaluateArguments {
                 })
                 .transpose()?,
         })
+    }
+
+    /// Refuses a policy about classes, whose decisions are already in the table.
+    fn refuse_policy(&self) -> Result<()> {
+        if self.policy.is_none() {
+            return Ok(());
+        }
+        let message = "applies to labels and values, but classes were predicted";
+        Err(Error::setting("--policy", message).with_hint("leave it out"))
     }
 
     /// Returns the labels and their options for metrics.json.

@@ -9,7 +9,7 @@ use super::terminal;
 use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, IdOptions, LabelOptions, LabelRename, LabelSource, LeftOut,
-    PredictionFolder,
+    MultiLabelOptions, MultiLabelSource, PredictionFolder,
 };
 use crate::input::label::{LabelColors, VOID};
 use crate::input::preprocessing::text_file;
@@ -120,6 +120,34 @@ impl LabelArguments {
             ));
         }
         let source = LabelSource::open(labels, folder, self.options(folder, threads)?)?;
+        for note in source.notes() {
+            terminal::note(note);
+        }
+        Ok(source)
+    }
+
+    /// Opens the truth of labels of which any number holds.
+    pub(super) fn open_multi_labels(
+        &self,
+        labels: &Path,
+        folder: &PredictionFolder,
+        threads: usize,
+    ) -> Result<MultiLabelSource> {
+        let of_maps = self.of_class_maps().into_iter();
+        let typed = of_maps.filter(|(_, is_typed)| *is_typed).find(|(option, _)| {
+            // Masks may have an id for unknown pixels.
+            *option != "--ignore-index" || !folder.task.has_maps()
+        });
+        if let Some((option, _)) = typed {
+            let message = "applies to maps of classes, but labels were predicted";
+            return Err(Error::setting(option, message).with_hint("leave it out"));
+        }
+        let options = MultiLabelOptions {
+            rename: self.rename()?,
+            ignored: self.ignore_index.clone(),
+            threads,
+        };
+        let source = MultiLabelSource::open(labels, folder, options)?;
         for note in source.notes() {
             terminal::note(note);
         }

@@ -16,8 +16,8 @@ use super::value_labels::{ValueLabelArguments, refuse};
 use super::{End, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    EvaluationEvent, GroundTruth, LabelSource, PredictionFolder, StreamingEvaluation,
-    ValueLabels,
+    EvaluationEvent, GroundTruth, LabelSource, MultiLabelSource, PredictionFolder,
+    StreamingEvaluation, ValueLabels,
 };
 use crate::graph::{self, HeadOptions, InsertionPoint, SiteOptions};
 use crate::input::{Source, list_images};
@@ -96,8 +96,15 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
     let heads = run.head_options(&file, &model)?;
     let places = arguments.places(&model, &heads)?;
     let choices = dropout_choices(&places, &ratios);
-    let (labels, values) = (OnceLock::new(), OnceLock::new());
-    let tuning = Tuning { arguments, runtime, model, run, labels, values };
+    let tuning = Tuning {
+        arguments,
+        runtime,
+        model,
+        run,
+        labels: OnceLock::new(),
+        multi_labels: OnceLock::new(),
+        values: OnceLock::new(),
+    };
     let most_lost = arguments.most_lost;
     let first =
         choices.first().cloned().unwrap_or(DropoutChoice { place: None, ratio: 0.1 });
@@ -235,6 +242,8 @@ struct Tuning<'a> {
     run: Run<'a>,
     /// The labels of classes, once they are opened.
     labels: OnceLock<Arc<LabelSource>>,
+    /// The labels of which any number holds, once they are opened.
+    multi_labels: OnceLock<Arc<MultiLabelSource>>,
     /// The labels of values, once they are opened.
     values: OnceLock<Arc<ValueLabels>>,
 }
@@ -270,6 +279,18 @@ impl Tuning<'_> {
         Ok(Arc::clone(self.labels.get_or_init(|| labels)))
     }
 
+    /// Opens the labels of which any number holds, as [`Self::labels`] does.
+    fn multi_labels(&self, folder: &PredictionFolder) -> Result<Arc<MultiLabelSource>> {
+        if let Some(labels) = self.multi_labels.get() {
+            return Ok(Arc::clone(labels));
+        }
+        let TuneArguments { label, values, labels, run, .. } = self.arguments;
+        refuse(&values.typed(), "applies to values, but labels were predicted")?;
+        let threads = run.machine.threads();
+        let labels = Arc::new(label.open_multi_labels(labels, folder, threads)?);
+        Ok(Arc::clone(self.multi_labels.get_or_init(|| labels)))
+    }
+
     /// Opens the labels of values, as [`Self::labels`] does.
     fn values(&self, folder: &PredictionFolder) -> Result<Arc<ValueLabels>> {
         if let Some(labels) = self.values.get() {
@@ -291,10 +312,13 @@ impl Tuning<'_> {
             Ok(GroundTruth { labels, masks: None })
         };
         let ignore = |_: &EvaluationEvent<'_>| {};
+        let open_labels =
+            |folder: &PredictionFolder| Ok((self.multi_labels(folder)?, None));
         let open_values = |folder: &PredictionFolder| {
             Ok((self.values(folder)?, ValueEvaluationOptions::default()))
         };
         let live = StreamingEvaluation::new(Path::new(&job.folder), &open_truth, &ignore)
+            .with_labels(&open_labels)
             .with_values(&open_values);
         let never = AtomicBool::new(false);
         let ignore = &mut |_: pipeline::Event<'_>| {};

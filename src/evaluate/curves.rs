@@ -31,7 +31,7 @@ impl Figure {
 }
 
 /// Returns the table of curves: one row per point with the name of the curve, x and y.
-pub(super) fn curves_csv(curves: &[Curve]) -> String {
+fn curves_csv(curves: &[Curve]) -> String {
     let mut text = "curve,x,y\n".to_owned();
     for curve in curves {
         for (x, y) in curve.x.iter().zip(&curve.y) {
@@ -39,6 +39,25 @@ pub(super) fn curves_csv(curves: &[Curve]) -> String {
         }
     }
     text
+}
+
+/// A table of curves, and a chart of some of them.
+#[derive(Debug)]
+pub(super) struct NamedFigure {
+    /// Name of the files.
+    pub(super) name: String,
+    pub(super) chart: Chart,
+    pub(super) curves: Vec<Curve>,
+}
+
+impl NamedFigure {
+    pub(super) fn csv(&self) -> String {
+        curves_csv(&self.curves)
+    }
+
+    pub(super) fn svg(&self) -> String {
+        chart::svg(std::slice::from_ref(&self.chart))
+    }
 }
 
 /// A kind of figure, with its explanation.

@@ -92,11 +92,42 @@ pub(super) struct SummarizedImage {
     n_mask_pixels: u64,
 }
 
+/// Numbers of images that do not count.
+#[derive(Debug, Default)]
+pub(super) struct UncountedImages {
+    /// Number of images without a label.
+    pub(super) missing: usize,
+    /// Number of images whose label or prediction cannot be used.
+    pub(super) failed: usize,
+}
+
+impl UncountedImages {
+    /// Counts an image unless it was added, and reports it; the text of an image without a label names
+    /// what was expected.
+    pub(super) fn add(
+        &mut self,
+        id: &str,
+        added: Result<Option<String>>,
+        on_event: &mut dyn FnMut(EvaluationEvent<'_>),
+    ) {
+        match added {
+            Ok(None) => on_event(EvaluationEvent::Counted { id }),
+            Ok(Some(wanted)) => {
+                self.missing += 1;
+                on_event(EvaluationEvent::Missing { id, wanted: &wanted });
+            }
+            Err(error) => {
+                self.failed += 1;
+                on_event(EvaluationEvent::Failed { id, error: &error });
+            }
+        }
+    }
+}
+
 /// Adds up the summaries of images.
 pub(super) struct Evaluator {
     evaluation: Evaluation,
-    missing: usize,
-    failed: usize,
+    uncounted: UncountedImages,
     left_out: LeftOut,
     mask_left_out: LeftOut,
     n_mask_pixels: u64,
@@ -106,8 +137,7 @@ impl Evaluator {
     pub(super) fn new(spec: EvaluationSpec) -> Self {
         Self {
             evaluation: Evaluation::new(spec),
-            missing: 0,
-            failed: 0,
+            uncounted: UncountedImages::default(),
             left_out: LeftOut::default(),
             mask_left_out: LeftOut::default(),
             n_mask_pixels: 0,
@@ -131,17 +161,7 @@ impl Evaluator {
                 Ok(None)
             }
         });
-        match added {
-            Ok(None) => on_event(EvaluationEvent::Counted { id }),
-            Ok(Some(wanted)) => {
-                self.missing += 1;
-                on_event(EvaluationEvent::Missing { id, wanted: &wanted });
-            }
-            Err(error) => {
-                self.failed += 1;
-                on_event(EvaluationEvent::Failed { id, error: &error });
-            }
-        }
+        self.uncounted.add(id, added, on_event);
     }
 
     /// Adds an image from outside the distribution.
@@ -156,7 +176,7 @@ impl Evaluator {
             SummaryOutcome::Done(image) => self.evaluation.add_outside(image.summary),
         });
         if let Err(error) = added {
-            self.failed += 1;
+            self.uncounted.failed += 1;
             on_event(EvaluationEvent::Failed { id, error: &error });
         }
     }
@@ -170,15 +190,16 @@ impl Evaluator {
     /// # Errors
     /// Fails if no image was added.
     pub(super) fn finish(self) -> Result<EvaluationResult> {
-        if self.is_empty() {
-            return Err(none_compared(self.missing, self.failed));
+        let UncountedImages { missing, failed } = self.uncounted;
+        if self.evaluation.n_images().0 == 0 {
+            return Err(none_compared(missing, failed));
         }
         let metrics = self.evaluation.metrics();
         Ok(EvaluationResult {
             evaluation: self.evaluation,
             metrics,
-            missing: self.missing,
-            failed: self.failed,
+            missing,
+            failed,
             left_out: self.left_out,
             mask_left_out: self.mask_left_out,
             n_mask_pixels: self.n_mask_pixels,

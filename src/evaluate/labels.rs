@@ -4,6 +4,7 @@ mod files;
 mod geometry;
 mod left_out;
 mod mapping;
+mod multilabel;
 mod path_table;
 mod rename;
 mod table;
@@ -26,6 +27,7 @@ use crate::task::{Item, Target};
 
 pub use self::left_out::{LeftOut, LeftOutReason};
 pub use self::mapping::IdOptions;
+pub use self::multilabel::{LabelTruth, MultiLabelOptions, MultiLabelSource};
 pub use self::rename::LabelRename;
 pub use self::table::LabelTable;
 pub use self::values::{LabelValues, ValueLabelOptions, ValueLabels};

@@ -1,9 +1,12 @@
 //! Writes the results of an evaluation: `metrics.json` and the curves.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::curves;
 use super::evaluator::EvaluationResult;
+use super::label_curves::label_figures;
+use super::multilabel::LabelEvaluationResult;
 use super::prediction_folder::PredictionFolder;
 use super::value_curves::value_figures;
 use super::values::{TargetResult, ValueEvaluationResult};
@@ -59,6 +62,25 @@ pub fn write_values(
     output.write(METRICS, &text)
 }
 
+/// Writes `metrics.json` and the curves of an evaluation of labels into the folder.
+///
+/// # Errors
+/// Fails if a file cannot be written.
+pub fn write_labels(
+    folder: &PredictionFolder,
+    result: &LabelEvaluationResult,
+    labels: Option<LabelsRecord>,
+) -> Result<()> {
+    let output = OutputFolder::create(folder.path())?;
+    let text = label_metrics_record(folder, result, labels)
+        .encode()
+        .map_err(|error| Error::runtime("writing metrics.json", error.to_string()))?;
+    for figure in label_figures(&result.evaluation) {
+        write_figure(&output, &figure.name, &figure.csv(), &figure.svg())?;
+    }
+    output.write(METRICS, &text)
+}
+
 fn write_figure(output: &OutputFolder, name: &str, csv: &str, svg: &str) -> Result<()> {
     let path = |ending: &str| format!("{CURVES}/{name}.{ending}");
     output.write(&path("csv"), csv.as_bytes())?;
@@ -110,6 +132,40 @@ fn value_metrics_record(
     record
 }
 
+fn label_metrics_record(
+    folder: &PredictionFolder,
+    result: &LabelEvaluationResult,
+    labels: Option<LabelsRecord>,
+) -> MetricsRecord {
+    let of_labels = result.evaluation.spec().labels();
+    let mut items_without_label = BTreeMap::new();
+    for (label, left_out) in of_labels.iter().zip(&result.left_out) {
+        let left_out = left_out.iter();
+        let left_out =
+            left_out.map(|(reason, n)| (format!("{}.{reason}", label.name), n));
+        items_without_label.extend(left_out);
+    }
+    let thresholds = of_labels.iter();
+    let defined = result.metrics.iter().filter(|metric| metric.value.is_some());
+    MetricsRecord {
+        mcdrop: env!("CARGO_PKG_VERSION").to_owned(),
+        images: result.evaluation.n_images(),
+        images_without_label: result.missing,
+        images_failed: result.failed + folder.n_failed,
+        items: result.evaluation.n_items().iter().sum(),
+        items_without_label,
+        labels,
+        interval: INTERVAL.to_owned(),
+        thresholds: thresholds
+            .map(|label| (label.name.as_str(), f64::from(label.threshold)))
+            .collect(),
+        metrics: defined
+            .map(|metric| (metric.key.as_str(), metric_record(metric)))
+            .collect(),
+        ..MetricsRecord::default()
+    }
+}
+
 fn metrics_record(
     folder: &PredictionFolder,
     result: &EvaluationResult,
@@ -134,6 +190,7 @@ fn metrics_record(
         metrics: defined
             .map(|metric| (metric.key.as_str(), metric_record(metric)))
             .collect(),
+        ..MetricsRecord::default()
     }
 }
 

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::measure::{
-    ALEATORIC_VALUE_VARIANCE, EPISTEMIC_VALUE_VARIANCE, Measure, VALUE,
+    ALEATORIC_VALUE_VARIANCE, EPISTEMIC_VALUE_VARIANCE, LABEL_PROBABILITY, Measure, VALUE,
 };
 use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::folder::{OutputFolder, RECORD, TABLE, map_path};
-use crate::pipeline::TargetArrays;
-use crate::record::{Column, Columns, RunRecord};
+use crate::pipeline::{LabelArrays, TargetArrays};
+use crate::record::{Column, Columns, Field, ImageRecord, RunRecord};
 use crate::task::{Item, ModelTask, Target, TargetSettings, Task};
 use crate::tensor::ImageShape;
 
@@ -38,6 +38,8 @@ pub struct PredictionFolder {
     pub shapes: HashMap<String, ImageShape>,
     /// Number of images with an error instead of a prediction.
     pub n_failed: usize,
+    /// Labels of images, by id; empty for every other task.
+    labels: HashMap<String, Vec<LabelArrays>>,
     /// Record of the run.
     pub record: RunRecord,
 }
@@ -106,13 +108,13 @@ impl PredictionFolder {
         Self::open_of(path, &[Target::Class])
     }
 
-    /// Opens a folder of predicted classes or values that was written with `keep_probabilities`.
+    /// Opens a folder of predictions that was written with `keep_probabilities`. Labels of images
+    /// need no arrays: their probabilities are in the table.
     ///
     /// # Errors
-    /// Fails if `path` is not a prediction folder, predicts neither, or was written without
-    /// `keep_probabilities`.
+    /// Fails if `path` is not a prediction folder, or was written without `keep_probabilities`.
     pub fn open_any(path: &Path) -> Result<Self> {
-        Self::open_of(path, &[Target::Class, Target::Value])
+        Self::open_of(path, &[Target::Class, Target::Labels, Target::Value])
     }
 
     fn open_of(path: &Path, targets: &[Target]) -> Result<Self> {
@@ -121,7 +123,9 @@ impl PredictionFolder {
         if !targets.contains(&folder.task.target) {
             folder.require(Target::Class)?;
         }
-        if folder.record.output.keep_probabilities.is_none() {
+        if folder.record.output.keep_probabilities.is_none()
+            && !folder.has_labels_in_table()
+        {
             let message = match folder.task.target {
                 Target::Value => "the values were not kept",
                 Target::Class | Target::Labels => "the probabilities were not kept",
@@ -164,6 +168,7 @@ impl PredictionFolder {
             ids: Vec::new(),
             shapes: HashMap::new(),
             n_failed: 0,
+            labels: HashMap::new(),
             record,
         })
     }
@@ -190,6 +195,25 @@ impl PredictionFolder {
             }
         };
         Err(refusal(&self.path, &message, hint))
+    }
+
+    /// Returns true if the table contains all that is evaluated: the labels of images.
+    fn has_labels_in_table(&self) -> bool {
+        self.task.target == Target::Labels && self.task.item == Item::Image
+    }
+
+    /// Returns the names of the labels, with which their columns and arrays begin; those without a
+    /// name are numbered.
+    pub fn label_names(&self) -> Vec<String> {
+        let names = self.class_names.as_deref().unwrap_or_default();
+        ModelTask::new(self.task, self.n_classes, names, &TargetSettings::default())
+            .channels
+    }
+
+    /// Returns the measures that grow with the uncertainty of labels: all but their probability.
+    pub fn label_scores(&self) -> impl Iterator<Item = &'static Measure> {
+        let is_score = |measure: &&Measure| measure.name != LABEL_PROBABILITY.name;
+        self.measures.iter().copied().filter(is_score)
     }
 
     /// Returns the names of the targets; those without a name are numbered.
@@ -228,9 +252,83 @@ impl PredictionFolder {
             if let Some(shape) = record.shape() {
                 self.shapes.insert(record.path.clone(), shape);
             }
+            if self.has_labels_in_table() {
+                let labels = self.labels_of_row(&columns, &record);
+                self.labels.insert(record.path.clone(), labels.map_err(broken)?);
+            }
             self.ids.push(record.path);
         }
         Ok(())
+    }
+
+    /// Returns the labels of an image from its row of the table; the error names a column that is
+    /// missing.
+    fn labels_of_row(
+        &self,
+        columns: &Columns,
+        record: &ImageRecord,
+    ) -> Result<Vec<LabelArrays>, String> {
+        let number = |name: String| {
+            let field = columns.named(&name).map(|column| record.field(column));
+            match field {
+                Some(Field::Number(number)) => Ok(vec![number]),
+                _ => Err(format!("there is no number in the column {name}")),
+            }
+        };
+        let label = |name: &String| {
+            let of = |measure: &str| number(format!("{name}.{measure}"));
+            Ok(LabelArrays {
+                size: (1, 1),
+                probability: of(LABEL_PROBABILITY.name)?,
+                deterministic_probability: of("deterministic_probability")?,
+                scores: self
+                    .label_scores()
+                    .map(|measure| of(measure.name))
+                    .collect::<Result<_, _>>()?,
+            })
+        };
+        self.label_names().iter().map(label).collect()
+    }
+
+    /// Returns the predicted labels of an image: of an image's row, or the kept arrays of its
+    /// pixels.
+    ///
+    /// # Errors
+    /// Fails if an array is missing, cannot be read, or has an unexpected shape.
+    pub fn kept_labels(&self, id: &str) -> Result<Vec<LabelArrays>> {
+        if let Some(labels) = self.labels.get(id) {
+            return Ok(labels.clone());
+        }
+        let n_labels = self.n_classes;
+        let (shape, pass) = self.array("deterministic", id)?;
+        let [channels, height, width] = shape[..] else {
+            return Err(self.wrong_shape("deterministic", id, &shape));
+        };
+        if channels != 2 * n_labels {
+            return Err(self.wrong_shape("deterministic", id, &shape));
+        }
+        let read = |name: String| {
+            let (shape, values) = self.array(&name, id)?;
+            if shape[..] != [height, width] {
+                return Err(self.wrong_shape(&name, id, &shape));
+            }
+            Ok(values)
+        };
+        let label = |(name, plain): (&String, &[f32])| {
+            let of = |measure: &str| read(format!("{name}.{measure}"));
+            Ok(LabelArrays {
+                size: (height, width),
+                probability: of(LABEL_PROBABILITY.name)?,
+                deterministic_probability: plain.to_vec(),
+                scores: self
+                    .label_scores()
+                    .map(|measure| of(measure.name))
+                    .collect::<Result<_>>()?,
+            })
+        };
+        // The probabilities come before the entropies.
+        let planes = pass.chunks_exact((height * width).max(1));
+        self.label_names().iter().zip(planes).map(label).collect()
     }
 
     /// Checks that two folders can be evaluated together.

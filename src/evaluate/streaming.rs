@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::evaluator::{
     EvaluationEvent, EvaluationResult, Evaluator, GroundTruth, evaluation_spec, summarize,
 };
-use super::labels::ValueLabels;
+use super::labels::{MultiLabelSource, ValueLabels};
+use super::multilabel::{
+    LabelEvaluationResult, LabelEvaluator, label_spec, summarize_labels,
+};
 use super::prediction_folder::{PredictedImage, PredictionArrays, PredictionFolder};
 use super::values::{
     TargetResult, ValueEvaluationResult, ValueEvaluator, ValuePlan, summarize_values,
 };
 use crate::error::{Error, Result};
-use crate::metric::{EvaluationSpec, ValueEvaluationOptions};
+use crate::metric::{EvaluationSpec, LabelEvaluationSpec, ValueEvaluationOptions};
 use crate::pipeline::{Observed, Observer};
 use crate::record::RunRecord;
 use crate::task::Target;
@@ -26,16 +29,23 @@ type OpenValueLabels<'a> = dyn Fn(&PredictionFolder) -> Result<(Arc<ValueLabels>
     + Sync
     + 'a;
 
+/// Opens the truth of the labels of a run, with their thresholds; 0.5 if there are none.
+type OpenMultiLabels<'a> = dyn Fn(&PredictionFolder) -> Result<(Arc<MultiLabelSource>, Option<Vec<f32>>)>
+    + Sync
+    + 'a;
+
 /// Receives events, from several threads.
 type OnEvent<'a> = dyn Fn(&EvaluationEvent<'_>) + Sync + 'a;
 
 /// Evaluates the predictions of a run as they are computed.
 ///
 /// The results equal those of [`evaluate`](super::evaluate()) with probabilities kept in f32, and
-/// those of [`evaluate_values`](super::evaluate_values).
+/// those of [`evaluate_labels`](super::evaluate_labels) and
+/// [`evaluate_values`](super::evaluate_values).
 pub struct StreamingEvaluation<'a> {
     path: PathBuf,
     open_truth: &'a OpenGroundTruth<'a>,
+    open_labels: Option<&'a OpenMultiLabels<'a>>,
     open_values: Option<&'a OpenValueLabels<'a>>,
     on_event: &'a OnEvent<'a>,
     started: OnceLock<StartedEvaluation>,
@@ -46,6 +56,8 @@ pub struct StreamingEvaluation<'a> {
 pub enum StreamedResult {
     /// The run predicted classes.
     Classes(Box<EvaluationResult>),
+    /// The run predicted labels of which any number holds.
+    Labels(Box<LabelEvaluationResult>),
     /// The run predicted values.
     Values(ValueEvaluationResult),
 }
@@ -56,6 +68,7 @@ impl StreamedResult {
     pub fn mean_value(&self, key: &str) -> Option<f64> {
         match self {
             Self::Classes(result) => result.value(key),
+            Self::Labels(result) => result.value(key),
             Self::Values(result) => {
                 let of_target = |target: &TargetResult| {
                     result.value(&format!("{}{key}", target.prefix))
@@ -72,6 +85,7 @@ impl StreamedResult {
     pub fn left_out(&self) -> usize {
         match self {
             Self::Classes(result) => result.missing + result.failed,
+            Self::Labels(result) => result.missing + result.failed,
             Self::Values(result) => result.missing + result.failed,
         }
     }
@@ -87,6 +101,11 @@ enum StartedSums {
         truth: GroundTruth,
         spec: EvaluationSpec,
         evaluator: Box<Mutex<Evaluator>>,
+    },
+    Labels {
+        source: Arc<MultiLabelSource>,
+        spec: LabelEvaluationSpec,
+        evaluator: Box<Mutex<LabelEvaluator>>,
     },
     Values {
         labels: Arc<ValueLabels>,
@@ -113,10 +132,18 @@ impl<'a> StreamingEvaluation<'a> {
         Self {
             path: path.to_owned(),
             open_truth,
+            open_labels: None,
             open_values: None,
             on_event,
             started: OnceLock::new(),
         }
+    }
+
+    /// Also accepts a run that predicts labels of which any number holds.
+    #[must_use]
+    pub fn with_labels(mut self, open_labels: &'a OpenMultiLabels<'a>) -> Self {
+        self.open_labels = Some(open_labels);
+        self
     }
 
     /// Also accepts a run that predicts values.
@@ -142,6 +169,11 @@ impl<'a> StreamingEvaluation<'a> {
                     (*evaluator).into_inner().unwrap_or_else(PoisonError::into_inner);
                 StreamedResult::Classes(Box::new(evaluator.finish()?))
             }
+            StartedSums::Labels { evaluator, .. } => {
+                let evaluator =
+                    (*evaluator).into_inner().unwrap_or_else(PoisonError::into_inner);
+                StreamedResult::Labels(Box::new(evaluator.finish()?))
+            }
             StartedSums::Values { evaluator, .. } => {
                 let evaluator =
                     evaluator.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -157,6 +189,12 @@ impl<'a> StreamingEvaluation<'a> {
             let plan = ValuePlan::new(folder, &options, None)?;
             let evaluator = Mutex::new(ValueEvaluator::new(&plan));
             return Ok(StartedSums::Values { labels, plan, evaluator });
+        }
+        if let (Target::Labels, Some(open)) = (folder.task.target, self.open_labels) {
+            let (source, thresholds) = open(folder)?;
+            let spec = label_spec(folder, thresholds.as_deref())?;
+            let evaluator = Box::new(Mutex::new(LabelEvaluator::new(spec.clone())));
+            return Ok(StartedSums::Labels { source, spec, evaluator });
         }
         folder.require(Target::Class).map_err(|_| {
             let message = format!("{}: expected a task with classes", folder.task.name);
@@ -194,6 +232,10 @@ impl Observer for StreamingEvaluation<'_> {
                     measures: image.measures.clone(),
                 };
                 let summary = summarize(&prediction, truth, &shown, spec);
+                lock(evaluator).add(image.id, summary, &mut on_event);
+            }
+            StartedSums::Labels { source, spec, evaluator } => {
+                let summary = summarize_labels(&image.labels, source, &shown, spec);
                 lock(evaluator).add(image.id, summary, &mut on_event);
             }
             StartedSums::Values { labels, plan, evaluator } => {

@@ -1,28 +1,9 @@
 //! Curves behind the metrics of values, as tables and figures.
 
-use super::curves::{axis, curves_csv, series};
+use super::curves::{NamedFigure, axis, series};
 use super::values::TargetResult;
 use crate::metric::{Curve, ValueEvaluation};
-use crate::output::chart::{self, Axis, Chart, Marks, Series};
-
-/// Curves of a target and their chart.
-#[derive(Debug)]
-pub(super) struct ValueFigure {
-    /// Name of the files.
-    pub(super) name: String,
-    chart: Chart,
-    curves: Vec<Curve>,
-}
-
-impl ValueFigure {
-    pub(super) fn csv(&self) -> String {
-        curves_csv(&self.curves)
-    }
-
-    pub(super) fn svg(&self) -> String {
-        chart::svg(std::slice::from_ref(&self.chart))
-    }
-}
+use crate::output::chart::{Axis, Chart, Marks, Series};
 
 /// A kind of figure about values, with its explanation.
 #[derive(Debug)]
@@ -117,11 +98,11 @@ pub(super) const VALUE_FIGURES: &[ValueFigureKind] = &[
 ];
 
 /// Returns the figures of a target that are not empty; `unit` is empty if it is unknown.
-pub(super) fn value_figures(target: &TargetResult, unit: &str) -> Vec<ValueFigure> {
+pub(super) fn value_figures(target: &TargetResult, unit: &str) -> Vec<NamedFigure> {
     let figures = VALUE_FIGURES.iter().filter_map(|kind| {
         let curves = (kind.curves)(&target.evaluation);
         let chart = kind.chart(&curves, unit)?;
-        Some(ValueFigure {
+        Some(NamedFigure {
             name: format!("{}{}", target.prefix, kind.name),
             chart,
             curves,

@@ -1,6 +1,6 @@
 //! Evaluation of predicted values: one evaluation for each target.
 
-use super::evaluator::{EvaluationEvent, for_each_image, none_compared};
+use super::evaluator::{EvaluationEvent, UncountedImages, for_each_image, none_compared};
 use super::labels::{LabelValues, LeftOut, ValueLabels};
 use super::prediction_folder::{PredictedImage, PredictionFolder};
 use super::value_policy::{DecisionCounts, EvaluatedPolicy, PolicySummary, PolicySums};
@@ -103,8 +103,7 @@ struct TargetSums {
 /// Adds up the summaries of images.
 pub(super) struct ValueEvaluator {
     targets: Vec<TargetSums>,
-    missing: usize,
-    failed: usize,
+    uncounted: UncountedImages,
     n_integer: usize,
     decisions: DecisionCounts,
 }
@@ -117,8 +116,8 @@ impl ValueEvaluator {
             left_out: LeftOut::default(),
         };
         let targets = plan.specs.iter().enumerate().map(new).collect();
-        let decisions = DecisionCounts::default();
-        Self { targets, missing: 0, failed: 0, n_integer: 0, decisions }
+        let (uncounted, decisions) = Default::default();
+        Self { targets, uncounted, n_integer: 0, decisions }
     }
 
     pub(super) fn add(
@@ -144,17 +143,7 @@ impl ValueEvaluator {
                 Ok(None)
             }
         });
-        match added {
-            Ok(None) => on_event(EvaluationEvent::Counted { id }),
-            Ok(Some(wanted)) => {
-                self.missing += 1;
-                on_event(EvaluationEvent::Missing { id, wanted: &wanted });
-            }
-            Err(error) => {
-                self.failed += 1;
-                on_event(EvaluationEvent::Failed { id, error: &error });
-            }
-        }
+        self.uncounted.add(id, added, on_event);
     }
 
     /// Computes the metrics.
@@ -162,7 +151,8 @@ impl ValueEvaluator {
     /// # Errors
     /// Fails if no image was added, or no item counts.
     pub(super) fn finish(self) -> Result<ValueEvaluationResult> {
-        let Self { targets, missing, failed, n_integer, decisions } = self;
+        let Self { targets, uncounted, n_integer, decisions } = self;
+        let UncountedImages { missing, failed } = uncounted;
         if targets.iter().all(|target| target.evaluation.n_images() == 0) {
             return Err(none_compared(missing, failed));
         }

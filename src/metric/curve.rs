@@ -172,7 +172,7 @@ fn counts_by_threshold(bins: &Histogram) -> Vec<(f64, PatchCounts)> {
 }
 
 /// Returns at most [`POINTS`] points, spread evenly over their order, and the last one.
-fn thinned<T>(points: Vec<T>) -> Vec<T> {
+pub(super) fn thinned<T>(points: Vec<T>) -> Vec<T> {
     let step = points.len().div_ceil(POINTS).max(1);
     let last = points.len().saturating_sub(1);
     points

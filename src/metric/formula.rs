@@ -67,6 +67,6 @@ impl ThresholdSweep {
 }
 
 /// Returns the ratio of two counts; `None` if the denominator is 0.
-fn ratio(part: u64, whole: u64) -> Option<f64> {
+pub(super) fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

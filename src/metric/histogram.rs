@@ -3,10 +3,10 @@
 mod bins;
 mod fixed_point;
 
-pub(super) use bins::{LIMIT, Resolution};
+pub(super) use bins::{LIMIT, Resolution, is_mixed};
 pub(super) use fixed_point::{ONE, number, size, units};
 
-use bins::{is_mixed, mark};
+use bins::mark;
 
 /// Outcome of an item whose label equals the prediction.
 pub(super) const RIGHT: u8 = 0;

@@ -18,7 +18,7 @@ pub const NO_MASK: u8 = 255;
 pub(super) const MAX_ITEMS: usize = 1 << 25;
 
 /// Largest ratio of a score, which is in f32, to its bound.
-const SLACK: f32 = 1.001;
+pub(super) const SLACK: f32 = 1.001;
 
 /// One image: its prediction, scores and labels, all row by row from the top left.
 ///
@@ -101,6 +101,29 @@ pub(super) fn position(item: usize, n: usize, width: usize) -> String {
     }
 }
 
+/// Fails if a value of the image `id`, whose rows have `width` items, is NaN or outside of the
+/// range from 0 to an end.
+pub(super) fn check_range(
+    id: &str,
+    width: usize,
+    name: &str,
+    values: &[f32],
+    end: f32,
+) -> Result<()> {
+    // NaN is outside every range. Counting all invalid values before searching for the first
+    // one vectorizes.
+    let is_invalid = |value: f32| !(0.0..=end).contains(&value) || value >= LIMIT;
+    let n_invalid: u32 = values.iter().map(|&value| u32::from(is_invalid(value))).sum();
+    if n_invalid == 0 {
+        return Ok(());
+    }
+    let item = values.iter().position(|&value| is_invalid(value)).unwrap_or(0);
+    let position = position(item, values.len(), width);
+    let message = format!("{name} is {}{position}: expected 0 to {end}", values[item]);
+    Err(Error::image(Path::new(id), message)
+        .with_hint("check that the file is complete and written by mcdrop"))
+}
+
 impl ImageInput<'_> {
     /// Returns the number of items.
     pub(super) fn n_items(&self) -> usize {
@@ -122,7 +145,8 @@ impl ImageInput<'_> {
         self.check_sizes(spec)?;
         check_labels(self.id, self.width, self.labels, spec.classes().len())?;
         for (score, values) in spec.scores().iter().zip(self.scores) {
-            self.check_score(&score.name, values, (score.bound * SLACK).min(LIMIT))?;
+            let end = (score.bound * SLACK).min(LIMIT);
+            check_range(self.id, self.width, &score.name, values, end)?;
         }
         self.check_deterministic(spec)?;
         let invalid = self.mask.and_then(|mask| {
@@ -192,27 +216,10 @@ impl ImageInput<'_> {
         Ok(())
     }
 
-    fn check_score(&self, name: &str, values: &[f32], end: f32) -> Result<()> {
-        // NaN is outside every range. Counting all invalid values before searching for the first
-        // one vectorizes.
-        let is_invalid = |value: f32| !(0.0..=end).contains(&value) || value >= LIMIT;
-        let n_invalid: u32 =
-            values.iter().map(|&value| u32::from(is_invalid(value))).sum();
-        if n_invalid == 0 {
-            return Ok(());
-        }
-        let item = values.iter().position(|&value| is_invalid(value)).unwrap_or(0);
-        let message = format!(
-            "{name} is {}{}: expected 0 to {end}",
-            values[item],
-            self.position(item)
-        );
-        Err(self.error(message, "check that the file is complete and written by mcdrop"))
-    }
-
     fn check_deterministic(&self, spec: &EvaluationSpec) -> Result<()> {
         let Some(pass) = &self.deterministic else { return Ok(()) };
-        self.check_score("the deterministic probability", pass.probabilities, SLACK)?;
+        let name = "the deterministic probability";
+        check_range(self.id, self.width, name, pass.probabilities, SLACK)?;
         let n_classes = spec.classes().len();
         let unknown =
             pass.classes.iter().position(|&class| usize::from(class) >= n_classes);

@@ -186,7 +186,7 @@ fn check_classes(classes: &[String]) -> Result<()> {
     }
 }
 
-fn check_scores(scores: &[ScoreSpec]) -> Result<()> {
+pub(super) fn check_scores(scores: &[ScoreSpec]) -> Result<()> {
     let names = scores.iter().map(|score| score.name.as_str()).chain([DETERMINISTIC]);
     if let Some(name) = repeated(names) {
         let message = format!("two scores have the name \"{name}\"");
@@ -228,7 +228,7 @@ fn check_options(options: &EvaluationOptions) -> Result<()> {
 }
 
 /// Returns the first item that equals an earlier one.
-fn repeated<T: Ord + Copy>(items: impl Iterator<Item = T>) -> Option<T> {
+pub(super) fn repeated<T: Ord + Copy>(items: impl Iterator<Item = T>) -> Option<T> {
     let mut seen = BTreeSet::new();
     items.into_iter().find(|&item| !seen.insert(item))
 }

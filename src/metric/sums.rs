@@ -38,7 +38,7 @@ impl ReliabilityBin {
         self.sum += u128::from(units);
     }
 
-    fn add(&mut self, other: &Self, weight: u64) {
+    pub(super) fn add(&mut self, other: &Self, weight: u64) {
         self.count += other.count * weight;
         self.hits += other.hits * weight;
         self.sum += other.sum * u128::from(weight);

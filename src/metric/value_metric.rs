@@ -54,7 +54,6 @@ mod image_curves;
 mod input;
 mod log_bins;
 mod metric_values;
-mod sparse_bins;
 mod spec;
 mod sums;
 mod table;

@@ -1,6 +1,7 @@
 //! Computation of all metrics, with intervals, from the sums.
 
-use super::bootstrap::{self, FEWEST_IMAGES};
+use super::bootstrap::FEWEST_IMAGES;
+use super::computed_value::ComputedValue;
 use super::formula::{MetricInput, ThresholdSweep};
 use super::histogram::Histogram;
 use super::image_ranking::{
@@ -195,22 +196,9 @@ impl ValueComputation<'_> {
         key: String,
         computed: &ComputedValue,
     ) -> MetricValue {
-        let is_defined = computed.value.is_some();
-        let interval = if is_defined && self.has_interval(metric) {
-            bootstrap::interval(&computed.replicates, computed.shift)
-        } else {
-            None
-        };
-        let (least, most) = metric.range;
-        MetricValue {
-            key,
-            metric: metric.name,
-            value: computed.value,
-            interval: interval
-                .map(|(low, high)| (low.clamp(least, most), high.clamp(least, most))),
-            difference: None,
-            bin_error: if is_defined { computed.bin_error } else { 0.0 },
-        }
+        let mut value = computed.metric_value(key, metric.name, metric.range);
+        value.interval = value.interval.filter(|_| self.has_interval(metric));
+        value
     }
 
     /// Returns true if there are enough images for an interval.
@@ -237,13 +225,11 @@ impl ValueComputation<'_> {
     ) -> ComputedValue {
         let EvaluationData { pooled, coarse, .. } = self.data;
         let (value, bin_error) = self.apply(function, pooled, selection);
-        let mut coarse = coarse
+        let coarse = coarse
             .iter()
             .filter(|_| with_replicates)
             .map(|sums| self.apply(function, sums, selection).0);
-        let whole = coarse.next().flatten();
-        let shift = value.zip(whole).map_or(0.0, |(value, whole)| value - whole);
-        ComputedValue { value, replicates: coarse.collect(), shift, bin_error }
+        ComputedValue::new(value, bin_error, coarse)
     }
 
     /// Applies a function to sums; returns the value and its bound.
@@ -267,23 +253,5 @@ impl ValueComputation<'_> {
                 (value(&groups), bound(&groups))
             }
         }
-    }
-}
-
-/// A value with the data of its interval.
-struct ComputedValue {
-    value: Option<f64>,
-    replicates: Vec<Option<f64>>,
-    /// Difference between the value of all images and the same value with the coarser bins of the
-    /// replicates, by which the interval is shifted.
-    shift: f64,
-    bin_error: f64,
-}
-
-impl ComputedValue {
-    /// Returns the interval of the difference from another value, replicate by replicate.
-    fn difference_interval(&self, other: &Self) -> Option<(f64, f64)> {
-        let shift = self.shift - other.shift;
-        bootstrap::difference_interval(&self.replicates, &other.replicates, shift)
     }
 }

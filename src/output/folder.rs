@@ -25,6 +25,11 @@ pub const CURVES: &str = "curves";
 /// Kind of the maps that contain the number of classes in the set of each pixel.
 pub const SET_SIZE: &str = "set_size";
 
+/// Returns the kind of the maps that show where a label holds.
+pub fn label_map_kind(label: &str) -> String {
+    format!("{label}.prediction")
+}
+
 /// Kinds of files that a run writes besides measures, each in a folder of that name.
 pub const KINDS: &[&str] =
     &["prediction", "overlay", "probabilities", "deterministic", SET_SIZE, page::FOLDER];

@@ -6,10 +6,12 @@ use super::write::{ImageResult, Writer};
 use crate::error::Result;
 use crate::measure::image_level;
 use crate::metric::{PredictedClasses, deterministic_scores};
+use crate::output::class_map;
 use crate::output::colormap::Ramp;
-use crate::output::folder::{SET_SIZE, map_path};
+use crate::output::folder::{SET_SIZE, label_map_kind, map_path};
 use crate::output::heat_map::{HeatMap, Scale};
 use crate::output::resample;
+use crate::palette::Palette;
 use crate::policy::{Decision, ImageScore, Policy, temper};
 use crate::record::ImageRecord;
 use crate::task::Target;
@@ -31,9 +33,16 @@ impl Writer<'_> {
         result: &ImageResult<'_>,
         record: &mut ImageRecord,
     ) -> Result<()> {
-        if self.task.task.target == Target::Value {
-            record.decision = self.decide_on_values(policy, result);
-            return Ok(());
+        match self.task.task.target {
+            Target::Class => {}
+            Target::Labels => {
+                record.decision = self.decide_by_map(policy, result);
+                return self.write_label_maps(policy, result);
+            }
+            Target::Value => {
+                record.decision = self.decide_by_map(policy, result);
+                return Ok(());
+            }
         }
         record.decision = decide(policy, result);
         if policy.sets.is_none() && policy.temperature.is_none() {
@@ -61,20 +70,38 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Decides on an image by the standard deviation of a target.
-    fn decide_on_values(
+    /// Decides on an image by the map of a measure: the mean over labels, or that of a target.
+    fn decide_by_map(
         &self,
         policy: &Policy,
         result: &ImageResult<'_>,
     ) -> Option<Decision> {
         policy.decide(|score: &ImageScore| {
             let Some(quantity) = score.quantity(self.task) else {
-                let target = score.channel.unwrap_or(0);
-                return score.value_of_map(&result.deterministic_std(target));
+                return score.value_of_map(&result.deterministic_score(score));
             };
             let map = result.map_of(&quantity.name);
             map.map_or(f32::NAN, |map| score.value_of_map(map))
         })
+    }
+
+    /// Writes a map for each label with thresholds: 1 where it holds, 0 where it does not.
+    fn write_label_maps(&self, policy: &Policy, result: &ImageResult<'_>) -> Result<()> {
+        let of_pixels = self.options.prediction && self.task.has_maps();
+        let Some(labels) = policy.labels.as_ref().filter(|_| of_pixels) else {
+            return Ok(());
+        };
+        let (placement, height, width) = self.map_placement(result);
+        let black_and_white = Palette::new(vec![[0; 3], [u8::MAX; 3]]);
+        let thresholds = labels.values().into_iter().enumerate();
+        for ((label, threshold), name) in thresholds.zip(&self.task.channels) {
+            let holds = result.holds(label, threshold);
+            let map = resample::classes(&holds, &placement, height, width);
+            let encoded = class_map::encode_png(&map, 2, &black_and_white);
+            self.folder
+                .save(&map_path(&label_map_kind(name), result.id, "png"), encoded)?;
+        }
+        Ok(())
     }
 
     fn write_set_sizes(&self, result: &ImageResult<'_>, sizes: &ClassMap) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
 use crate::policy::{Policy, prediction_settings};
 use crate::record::{MapSize, RunRecord};
-use crate::task::{Target, Task};
+use crate::task::{ModelTask, Target, Task};
 
 /// Fails if results of two images would have the same name, or if images lie in folders of results.
 pub(super) fn names(job: &Job) -> Result<()> {
@@ -28,6 +28,12 @@ pub(super) fn policy(output: &OutputOptions, record: &RunRecord) -> Result<()> {
         Some(_) => policy.check_targets(record.output.n_classes),
         None => Ok(()),
     }
+}
+
+/// Fails if the thresholds of a policy are those of other labels.
+pub(super) fn label_thresholds(output: &OutputOptions, task: &ModelTask) -> Result<()> {
+    let thresholds = output.policy.as_ref().and_then(|policy| policy.labels.as_ref());
+    thresholds.map_or(Ok(()), |labels| labels.of(&task.channels).map(|_| ()))
 }
 
 /// Fails if the maps of one image would replace those of another.
@@ -89,11 +95,12 @@ pub(super) fn case(job: &Job, folder: &OutputFolder) -> Result<()> {
 /// Fails if an option has no effect on the task.
 pub(super) fn options_of_task(job: &Job, task: &'static Task) -> Result<()> {
     let options = &job.output;
-    if task.target == Target::Labels && options.policy.is_some() {
-        let message = format!(
-            "policies decide about classes and values, not about `task = {task}`"
-        );
-        return Err(Error::setting("policy", message).with_hint("leave `policy` out"));
+    if let (Target::Labels, Some(policy)) = (task.target, &options.policy)
+        && (policy.sets.is_some() || policy.temperature.is_some())
+    {
+        let message = format!("its sets and its temperature are not of `task = {task}`");
+        return Err(Error::setting("policy", message)
+            .with_hint("calibrate predictions of labels"));
     }
     let level = options.policy.as_ref().and_then(Policy::interval_level);
     if let (Some(level), Some(_)) = (level, options.interval) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::input::{ImageFile, Remark};
 use crate::measure::{CALIBRATED_STD, Measure};
-use crate::output::folder::{SET_SIZE, map_path};
+use crate::output::folder::{SET_SIZE, label_map_kind, map_path};
 use crate::output::format::Format;
 use crate::policy::Policy;
 use crate::record::{Column, Columns, ImageRecord, MapSize, Precision};
@@ -247,6 +247,12 @@ impl OutputOptions {
         for quantity in task.quantities(&maps) {
             for format in &self.formats {
                 add(&quantity.name, format.extension);
+            }
+        }
+        let has_labels = self.policy.as_ref().is_some_and(|one| one.labels.is_some());
+        if has_maps && self.prediction && has_labels {
+            for label in &task.channels {
+                add(&label_map_kind(label), "png");
             }
         }
         if has_maps && self.overlay {

@@ -44,6 +44,22 @@ pub struct Observed<'a> {
     /// The values of a regression, one entry per target; empty if the table lacks one of
     /// [`VALUE_ARRAYS`]. Probabilities, the pass without dropout and measures are then empty.
     pub targets: Vec<TargetArrays>,
+    /// The predicted labels if the task has labels. Probabilities, the pass without dropout and
+    /// measures are then empty.
+    pub labels: Vec<LabelArrays>,
+}
+
+/// Predicted values of a label of an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelArrays {
+    /// Numbers of rows and columns.
+    pub size: (usize, usize),
+    /// Mean probability over the samples.
+    pub probability: Vec<f32>,
+    /// Probability in the pass without dropout.
+    pub deterministic_probability: Vec<f32>,
+    /// Values of the measures of the table, all but the probability, in the order of the task.
+    pub scores: Vec<Vec<f32>>,
 }
 
 /// Values of a target of an image, in the unit of the target.

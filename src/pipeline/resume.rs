@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::job::{Event, Job};
 use crate::error::{Error, Result};
 use crate::input::{hexadecimal, sha256_of};
-use crate::output::folder::{ANOTHER, OutputFolder, RECORD};
+use crate::output::folder::{ANOTHER, OutputFolder, RECORD, label_map_kind};
 use crate::output::page::PageFolder;
 use crate::output::table::{Span, Table};
 use crate::record::RunRecord;
@@ -43,6 +43,9 @@ impl Rows {
         let quantities = task.quantities(&task.task.all_measures().collect::<Vec<_>>());
         let mut measures = Task::all_measure_names();
         measures.extend(quantities.iter().map(|quantity| quantity.name.as_str()));
+        let label_maps: Vec<String> =
+            task.channels.iter().map(|name| label_map_kind(name)).collect();
+        measures.extend(label_maps.iter().map(String::as_str));
         let mut rows = Self { places: vec![None; job.images.len()], kept: 0 };
         if job.overwrite {
             if !table.is_empty()? {

@@ -74,6 +74,7 @@ pub fn predict_observed(
     let mut record =
         run_record((&sampler, size), (task, &scales), runtime, &preprocessing, job)?;
     check::policy(&job.output, &record)?;
+    check::label_thresholds(&job.output, task)?;
     if let Some(observer) = observer {
         let ids = job.images.iter().map(|file| file.id().to_owned()).collect();
         observer.begin(&record, ids)?;

@@ -4,12 +4,12 @@ use std::cell::OnceCell;
 
 use super::job::OutputOptions;
 use super::memory_budget::Admitted;
-use super::observe::{Observed, Observer, TargetArrays, VALUE_ARRAYS};
+use super::observe::{LabelArrays, Observed, Observer, TargetArrays, VALUE_ARRAYS};
 use super::scales::Scales;
 use crate::error::Result;
 use crate::input::{Decoded, Geometry, ImageFile, hexadecimal};
 use crate::measure::{
-    ALEATORIC_VALUE_VARIANCE, EPISTEMIC_VALUE_VARIANCE, Measure, VALUE,
+    ALEATORIC_VALUE_VARIANCE, EPISTEMIC_VALUE_VARIANCE, LABEL_PROBABILITY, Measure, VALUE,
 };
 use crate::metric::DeterministicPass;
 use crate::npy;
@@ -20,6 +20,7 @@ use crate::output::heat_map::HeatMap;
 use crate::output::overlay::{self, Caption, Photo};
 use crate::output::resample::{self, Placement};
 use crate::palette::Palette;
+use crate::policy::{ImageScore, LabelThresholds, deterministic_score_of_labels};
 use crate::record::{ImageRecord, MapSize, Precision};
 use crate::sums::Statistics;
 use crate::task::{ImagePrediction, ModelTask, NamedColumn, Quantity, Target};
@@ -117,14 +118,56 @@ impl ImageResult<'_> {
         }
     }
 
+    /// Returns the score of the pass without dropout: of a target if the score has one, else of labels.
+    pub(super) fn deterministic_score(&self, score: &ImageScore) -> Map {
+        match score.channel {
+            Some(target) => self.deterministic_std(target),
+            None => self.deterministic_score_of_labels(),
+        }
+    }
+
     /// Returns the standard deviation of a target that the pass without dropout predicts.
-    pub(super) fn deterministic_std(&self, target: usize) -> Map {
+    fn deterministic_std(&self, target: usize) -> Map {
         let (_, variance) = self.image.statistics.deterministic_channel(target);
         let mut std = self.region.crop_map(variance);
         for value in &mut std.values {
             *value = value.sqrt();
         }
         std
+    }
+
+    /// Returns the values of a label, with those of the measures `scores`.
+    fn label(&self, label: usize, scores: &[&Measure]) -> LabelArrays {
+        let statistics = &self.image.statistics;
+        let crop = |map: Map| self.region.crop_map(map).values;
+        let of = |measure: &Measure| crop(measure.map_of_channel(statistics, label));
+        LabelArrays {
+            size: self.size(),
+            probability: of(&LABEL_PROBABILITY),
+            deterministic_probability: crop(statistics.deterministic_channel(label).0),
+            scores: scores.iter().map(|measure| of(measure)).collect(),
+        }
+    }
+
+    /// Returns a map that is 1 where a label has at least a probability, and otherwise 0.
+    pub(super) fn holds(&self, label: usize, threshold: f32) -> ClassMap {
+        let map = LABEL_PROBABILITY.map_of_channel(&self.image.statistics, label);
+        let Map { height, width, values } = self.region.crop_map(map);
+        let classes = values.iter().map(|p| u16::from(*p >= threshold)).collect();
+        ClassMap { height, width, classes }
+    }
+
+    /// Returns the score of labels in the pass without dropout.
+    fn deterministic_score_of_labels(&self) -> Map {
+        let statistics = &self.image.statistics;
+        let planes = (0..self.n_classes()).map(|label| {
+            let (probability, _) = statistics.deterministic_channel(label);
+            self.region.crop_map(probability).values
+        });
+        let planes: Vec<Vec<f32>> = planes.collect();
+        let values = deterministic_score_of_labels(planes.iter().map(Vec::as_slice));
+        let (height, width) = self.size();
+        Map { height, width, values }
     }
 
     /// Returns the numbers of rows and columns of the region.
@@ -190,12 +233,17 @@ impl Writer<'_> {
     /// Returns the record without the columns of a policy.
     fn record(&self, result: &ImageResult<'_>) -> ImageRecord {
         let Predicted { decoded, statistics, samples, .. } = result.image;
+        let of_policy = self.options.policy.as_ref();
+        let label_thresholds = of_policy.and_then(|policy| policy.labels.as_ref());
+        let label_thresholds =
+            label_thresholds.map(LabelThresholds::values).unwrap_or_default();
         let prediction = ImagePrediction {
             statistics,
             region: &result.region,
             class_names: self.class_names.unwrap_or_default(),
             channel: 0,
             std_factors: self.task.std_factors(0),
+            label_thresholds: &label_thresholds,
         };
         let columns = self.task.prediction_columns().into_iter();
         let prediction = columns.map(|(_, NamedColumn { column, channel })| {
@@ -344,32 +392,40 @@ impl Writer<'_> {
             width: result.image.decoded.picture.width,
             orientation: result.image.decoded.orientation,
         };
-        let (id, size) = (result.id, result.size());
-        if self.task.task.target == Target::Value {
-            let is_computed = VALUE_ARRAYS.iter().all(|m| result.has_measure(m));
-            let n_targets = if is_computed { result.n_classes() } else { 0 };
-            return Observed {
-                id,
-                size,
-                shape,
-                probabilities: &[],
-                deterministic: DeterministicPass { classes: &[], probabilities: &[] },
-                measures: Vec::new(),
-                targets: (0..n_targets).map(|target| result.target(target)).collect(),
-            };
-        }
-        Observed {
-            id,
-            size,
+        let empty = Observed {
+            id: result.id,
+            size: result.size(),
             shape,
-            probabilities: result.probabilities(),
-            deterministic: result.deterministic(),
-            measures: listed
-                .filter_map(|measure| {
-                    Some(result.map_of(measure.name)?.values.as_slice())
-                })
-                .collect(),
+            probabilities: &[],
+            deterministic: DeterministicPass { classes: &[], probabilities: &[] },
+            measures: Vec::new(),
             targets: Vec::new(),
+            labels: Vec::new(),
+        };
+        match self.task.task.target {
+            Target::Value => {
+                let is_computed = VALUE_ARRAYS.iter().all(|m| result.has_measure(m));
+                let n_targets = if is_computed { result.n_classes() } else { 0 };
+                let targets = (0..n_targets).map(|target| result.target(target));
+                Observed { targets: targets.collect(), ..empty }
+            }
+            Target::Labels => {
+                let scores: Vec<&Measure> =
+                    listed.filter(|m| m.name != LABEL_PROBABILITY.name).collect();
+                let labels = 0..result.n_classes();
+                let labels = labels.map(|label| result.label(label, &scores)).collect();
+                Observed { labels, ..empty }
+            }
+            Target::Class => Observed {
+                probabilities: result.probabilities(),
+                deterministic: result.deterministic(),
+                measures: listed
+                    .filter_map(|measure| {
+                        Some(result.map_of(measure.name)?.values.as_slice())
+                    })
+                    .collect(),
+                ..empty
+            },
         }
     }
 }

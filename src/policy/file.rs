@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Sets, TargetPolicy, Temperature, Threshold};
+use super::{LabelThresholds, Sets, TargetPolicy, Temperature, Threshold};
 use crate::error::{Error, Result};
 use crate::input::preprocessing::text_file;
 use crate::record::RunRecord;
@@ -42,6 +42,9 @@ pub struct Policy {
     /// Rules about each target of a regression; empty for other tasks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<TargetPolicy>,
+    /// Thresholds of labels of which any number holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelThresholds>,
     /// Settings of the predictions on which the policy was found.
     pub made_with: PredictionSettings,
 }
@@ -56,6 +59,7 @@ impl Policy {
             out_of_distribution: None,
             sets: None,
             targets: Vec::new(),
+            labels: None,
             made_with,
         }
     }

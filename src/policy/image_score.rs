@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{
-    ALEATORIC_STD, EPISTEMIC_STD, MEASURES, Measure, TOTAL_STD, image_level,
+    ALEATORIC_STD, EPISTEMIC_STD, LABEL_MEASURES, LABEL_PROBABILITY, MEASURES, Measure,
+    TOTAL_STD, image_level,
 };
 use crate::metric::{
     Aggregation, DETERMINISTIC, DETERMINISTIC_THRESHOLD, PredictedClasses, ScoreSpec,
@@ -46,21 +47,24 @@ struct ImageScoreNames {
 }
 
 impl ImageScore {
-    /// Returns the measure with this name; `None` for `deterministic`, the pass without dropout.
+    /// Returns the measure of classes with this name; `None` for `deterministic`, the pass without
+    /// dropout.
     ///
     /// # Errors
     /// Returns a message that lists the known names if it is unknown.
     pub fn measure_of(name: &str) -> Result<Option<&'static Measure>, String> {
-        if name == DETERMINISTIC {
-            return Ok(None);
-        }
-        Measure::by_name(name).map(Some).ok_or_else(|| {
-            let names: Vec<&str> = MEASURES.iter().map(|measure| measure.name).collect();
-            let names = names.join(", ");
-            format!(
-                "unknown measure \"{name}\": expected one of {names}, {DETERMINISTIC}"
-            )
-        })
+        measure_or_deterministic(name, "measure", MEASURES.iter())
+    }
+
+    /// Returns the measure of labels with this name; `None` for `deterministic`.
+    ///
+    /// # Errors
+    /// Returns a message that lists the known names if it is unknown.
+    pub fn label_measure_of(name: &str) -> Result<Option<&'static Measure>, String> {
+        let scores = LABEL_MEASURES
+            .iter()
+            .filter(|measure| measure.name != LABEL_PROBABILITY.name);
+        measure_or_deterministic(name, "score", scores)
     }
 
     /// Returns the standard deviation of a value with this name; `None` for `deterministic`.
@@ -68,15 +72,7 @@ impl ImageScore {
     /// # Errors
     /// Returns a message that lists the known names if it is unknown.
     pub fn value_measure_of(name: &str) -> Result<Option<&'static Measure>, String> {
-        if name == DETERMINISTIC {
-            return Ok(None);
-        }
-        let stds = VALUE_STDS;
-        stds.iter().find(|measure| measure.name == name).map(Some).ok_or_else(|| {
-            let names: Vec<&str> = stds.iter().map(|measure| measure.name).collect();
-            let names = names.join(", ");
-            format!("unknown score \"{name}\": expected one of {names}, {DETERMINISTIC}")
-        })
+        measure_or_deterministic(name, "score", VALUE_STDS.iter())
     }
 
     /// Returns the quantity that the score is computed from; `None` for the pass without dropout, and
@@ -87,8 +83,8 @@ impl ImageScore {
         quantities.find(|quantity| quantity.channel == self.channel)
     }
 
-    /// Returns the score of an image from the map of a standard deviation; NaN for aggregations that
-    /// need classes.
+    /// Returns the score of an image from the map of a measure; NaN for aggregations that need
+    /// classes.
     pub fn value_of_map(&self, map: &Map) -> f32 {
         match self.aggregation {
             Aggregation::Mean => image_level::mean(map),
@@ -139,13 +135,32 @@ impl ImageScore {
     }
 }
 
+/// Returns the measure of a name, of those that are known; `None` for the pass without dropout.
+fn measure_or_deterministic(
+    name: &str,
+    kind: &str,
+    known: impl Iterator<Item = &'static Measure> + Clone,
+) -> Result<Option<&'static Measure>, String> {
+    if name == DETERMINISTIC {
+        return Ok(None);
+    }
+    known.clone().find(|measure| measure.name == name).map(Some).ok_or_else(|| {
+        let names: Vec<&str> = known.map(|measure| measure.name).collect();
+        let names = names.join(", ");
+        format!("unknown {kind} \"{name}\": expected one of {names}, {DETERMINISTIC}")
+    })
+}
+
 impl TryFrom<ImageScoreNames> for ImageScore {
     type Error = String;
 
     fn try_from(names: ImageScoreNames) -> Result<Self, String> {
         Ok(Self {
             measure: match names.channel {
-                None => Self::measure_of(&names.measure)?,
+                // Labels have measures that classes do not have.
+                None => Self::measure_of(&names.measure).or_else(|message| {
+                    Self::label_measure_of(&names.measure).map_err(|_| message)
+                })?,
                 Some(_) => Self::value_measure_of(&names.measure)?,
             },
             aggregation: Self::aggregation_of(&names.aggregation)?,

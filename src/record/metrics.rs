@@ -20,14 +20,18 @@ pub struct MetricsRecord {
     pub images_without_label: usize,
     /// Number of images whose prediction or label cannot be used.
     pub images_failed: usize,
-    /// Number of labeled items: images or pixels, of all targets together.
+    /// Number of labeled items: images or pixels, of all labels or targets together.
     pub items: u64,
-    /// Numbers of pixels without a label, by reason; with several targets, by target and reason.
+    /// Numbers of pixels without a label, by reason; with labels or several targets, by label or target and
+    /// reason.
     pub items_without_label: BTreeMap<String, u64>,
     /// Source of the labels; `None` if there were none.
     pub labels: Option<LabelsRecord>,
     /// Description of the intervals.
     pub interval: String,
+    /// Probability of each label from which on it is taken to hold.
+    #[serde(skip_serializing_if = "NamedValues::is_empty")]
+    pub thresholds: NamedValues<f64>,
     /// Metrics by key.
     pub metrics: NamedValues<MetricRecord>,
 }

@@ -46,7 +46,7 @@ pub const IMAGE_LABELS: Task = Task {
         quality: "macro.auroc",
         loss: |plain, choice| plain - choice,
         calibration: "macro.expected_calibration_error",
-        error_finding: "misclassification.auroc.predictive_entropy",
+        error_finding: "micro.misclassification.auroc.predictive_entropy",
     },
     accepts: |shape| shape.family == Family::Labels && shape.is_image_level(),
 };
@@ -73,7 +73,8 @@ const LABELS: PredictionColumn = PredictionColumn {
         let mut names = Vec::new();
         for label in 0..image.statistics.n_classes() {
             let map = LABEL_PROBABILITY.map_of_channel(image.statistics, label);
-            if map.values.first().is_some_and(|probability| *probability >= THRESHOLD) {
+            let threshold = image.label_thresholds.get(label).unwrap_or(&THRESHOLD);
+            if map.values.first().is_some_and(|probability| probability >= threshold) {
                 let name = image.class_names.get(label).cloned();
                 names.push(name.unwrap_or_else(|| label.to_string()));
             }

@@ -299,6 +299,14 @@ impl Scene {
             ("moved.txt", b"a.png\n"),
             ("folder.txt", b"images\n"),
             ("columns.csv", b"file,class\nimages/a.png,0\n"),
+            ("shapes.csv", b"path,labels\na.png,disc; ring\n"),
+            ("names-of-shapes.csv", b"path,labels\na.png,disc ring;hexagon\n"),
+            ("columns-of-shapes.csv", b"path,disc,ring\na.png,1,1\n"),
+            (
+                "states-of-shapes.csv",
+                b"path,disc,square,triangle,cross,ring\na.png,1,0,0,maybe,0\n",
+            ),
+            ("unknown-shapes.csv", b"path,disc,square,triangle,cross,ring\na.png,,,,,\n"),
             ("quotes.csv", b"path,class\n\"images/a.png,0\n"),
             ("utf16.txt", b"\xff\xfei\0m\0a\0g\0e\0s\0"),
         ] {

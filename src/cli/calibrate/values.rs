@@ -40,14 +40,17 @@ enum ScaleName {
 }
 
 impl ValueArguments {
-    /// Refuses these options if classes are calibrated.
-    pub(super) fn refuse_typed(&self) -> Result<()> {
+    /// Refuses these options if something else is calibrated: `predicted`.
+    pub(super) fn refuse_typed(&self, predicted: &str) -> Result<()> {
         let others = [
             ("--error-above", self.error_above.is_some()),
             ("--variance-scale", self.variance_scale.is_some()),
         ];
         for options in [&self.labels.typed()[..], &others[..]] {
-            refuse(options, "applies to values, but classes were predicted")?;
+            refuse(
+                options,
+                &format!("applies to values, but {predicted} were predicted"),
+            )?;
         }
         Ok(())
     }

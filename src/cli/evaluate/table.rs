@@ -1,8 +1,9 @@
 //! Metrics as a table of text.
 
-use crate::evaluate::{EvaluationResult, ValueEvaluationResult};
+use crate::evaluate::{EvaluationResult, LabelEvaluationResult, ValueEvaluationResult};
 use crate::metric::{
-    Breakdown, METRICS, MetricValue, RankingVerdict, VALUE_METRICS, ValueBreakdown,
+    Breakdown, LABEL_METRICS, LabelBreakdown, LabelMetric, MACRO, METRICS, MICRO,
+    MetricValue, RankingVerdict, VALUE_METRICS, ValueBreakdown,
 };
 
 /// Returns the metrics as text: those of the predictions, then those of the scores.
@@ -118,4 +119,77 @@ pub(super) fn value_table(result: &ValueEvaluationResult, unit: &str) -> String 
         }
     }
     lines.join("\n")
+}
+
+/// Returns the metrics of labels as text: both averages of each, those of the labels side by side,
+/// then those of the scores.
+pub(super) fn label_table(result: &LabelEvaluationResult) -> String {
+    let head =
+        format!("{:<44} {:>9}  {:<16}  {LESS}", "metric", "value", "95 % interval");
+    let mut lines = vec![head];
+    let of_predictions =
+        LABEL_METRICS.iter().filter(|metric| metric.breakdown != LabelBreakdown::Score);
+    for metric in of_predictions.clone() {
+        let rows = result.metrics.iter().filter(|value| value.metric == metric.name);
+        let rows = rows.filter(|value| {
+            metric.breakdown == LabelBreakdown::Whole
+                || [MACRO, MICRO].iter().any(|name| is_of_label(value, name))
+        });
+        lines.extend(rows.filter_map(|value| line(value, &value.key)));
+    }
+    lines.push(String::new());
+    lines.extend(columns_of_labels(result));
+    for metric in LABEL_METRICS {
+        if metric.breakdown != LabelBreakdown::Score {
+            continue;
+        }
+        let rows: Vec<String> = result
+            .metrics
+            .iter()
+            .filter(|value| value.metric == metric.name && is_of_label(value, MICRO))
+            .filter_map(|value| line(value, &format!("  {}", score(value))))
+            .collect();
+        if !rows.is_empty() {
+            let title = format!("{} of all labels ({MICRO}) by", metric.title);
+            lines.extend([String::new(), format!("{title:<74}{LESS}")]);
+            lines.extend(rows);
+        }
+    }
+    lines.join("\n")
+}
+
+/// Returns true if a value is that of a label or average.
+fn is_of_label(value: &MetricValue, name: &str) -> bool {
+    value.key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Returns the name of the score of a value.
+fn score(value: &MetricValue) -> &str {
+    value.key.rsplit('.').next().unwrap_or_default()
+}
+
+/// Returns a row for each label with its threshold and its metrics.
+fn columns_of_labels(result: &LabelEvaluationResult) -> Vec<String> {
+    let shown = ["prevalence", "auroc", "aupr", "f1", "precision", "recall"];
+    let shown = shown.iter().chain(&["brier_score", "expected_calibration_error"]);
+    let shown: Vec<&LabelMetric> =
+        shown.filter_map(|name| LabelMetric::by_name(name)).collect();
+    let row = |first: &[String], cells: Vec<String>| {
+        let cells = cells.iter().map(|cell| format!("{cell:>11}"));
+        first.iter().cloned().chain(cells).collect::<Vec<_>>().join(" ")
+    };
+    let start = |label: &str, threshold: &str| {
+        [format!("{label:<20}"), format!("{threshold:>9}")]
+    };
+    let titles = shown.iter().map(|metric| metric.title.to_owned()).collect();
+    let mut lines = vec![row(&start("label", "threshold"), titles)];
+    for label in result.evaluation.spec().labels() {
+        let cells = shown.iter().map(|metric| {
+            let value = result.value(&format!("{}.{}", label.name, metric.name));
+            value.map_or("-".to_owned(), |value| format!("{value:.4}"))
+        });
+        let threshold = format!("{:.4}", label.threshold);
+        lines.push(row(&start(&label.name, &threshold), cells.collect()));
+    }
+    lines
 }

@@ -1,7 +1,5 @@
 //! `mcdrop evaluate` for predicted values: options, results and messages.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::{EvaluateArguments, table};
@@ -28,27 +26,18 @@ pub(super) struct ValueArguments {
     /// Also compute metrics of depth, which must be positive.
     #[arg(long, hide_short_help = true)]
     depth: bool,
-    /// Also evaluate a policy of mcdrop calibrate: its intervals, its calibrated standard deviation and
-    /// its decisions.
-    #[arg(
-        long = "policy",
-        value_name = "FILE",
-        conflicts_with = "images",
-        hide_short_help = true
-    )]
-    policy: Option<PathBuf>,
 }
 
 impl ValueArguments {
-    /// Refuses these options if classes are evaluated.
-    pub(super) fn refuse_typed(&self) -> Result<()> {
-        let others = [
-            ("--error-above", self.error_above.is_some()),
-            ("--depth", self.depth),
-            ("--policy", self.policy.is_some()),
-        ];
+    /// Refuses these options if something else is evaluated: `predicted`.
+    pub(super) fn refuse_typed(&self, predicted: &str) -> Result<()> {
+        let others =
+            [("--error-above", self.error_above.is_some()), ("--depth", self.depth)];
         for options in [&self.labels.typed()[..], &others[..]] {
-            refuse(options, "applies to values, but classes were predicted")?;
+            refuse(
+                options,
+                &format!("applies to values, but {predicted} were predicted"),
+            )?;
         }
         Ok(())
     }
@@ -64,6 +53,12 @@ impl ValueArguments {
             ("--ood", arguments.ood.is_some()),
             ("--ood-masks", arguments.ood_masks.is_some()),
         ];
+        if arguments.policy.is_some() && !arguments.images.is_empty() {
+            let message = "applies to a folder of predicted values, not to a model";
+            return Err(Error::setting("--policy", message).with_hint(
+                "predict with `keep_probabilities` first, and evaluate that folder",
+            ));
+        }
         let of_maps = arguments.label.of_class_maps();
         for options in [&of_classes[..], &of_maps[..]] {
             refuse(options, "applies to classes, but values were predicted")?;
@@ -100,7 +95,7 @@ pub(super) fn run(
 ) -> Result<End> {
     let (labels, options) = arguments.values.open(folder, arguments)?;
     let threads = arguments.run.machine.threads();
-    let policy = arguments.values.policy.as_deref().map(Policy::read).transpose()?;
+    let policy = arguments.policy.as_deref().map(Policy::read).transpose()?;
     let policy = policy.as_ref().map(|policy| EvaluatedPolicy::new(policy, folder));
     let policy = policy.transpose()?;
     let result = evaluate::evaluate_values(

@@ -22,6 +22,8 @@ pub enum LeftOutReason {
     BelowRange,
     /// The value is above the valid range.
     AboveRange,
+    /// The table or the array states that the truth is unknown.
+    Unknown,
 }
 
 impl fmt::Display for LeftOutReason {
@@ -35,6 +37,7 @@ impl fmt::Display for LeftOutReason {
             Self::InvalidValue => f.write_str("invalid value"),
             Self::BelowRange => f.write_str("below the valid range"),
             Self::AboveRange => f.write_str("above the valid range"),
+            Self::Unknown => f.write_str("unknown"),
         }
     }
 }

@@ -29,6 +29,20 @@ pub(super) struct TableFormat {
     pub(super) hint: &'static str,
     /// Possible names of each column, in lower case.
     pub(super) columns: Vec<Vec<String>>,
+    /// Refuses rows with more fields than the header: a field may contain what separates fields.
+    pub(super) is_strict: bool,
+}
+
+/// Returns the names of the columns of a table, in lower case.
+pub(super) fn header(file: &Path, hint: &str) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(file).map_err(|error| Error::read(file, error))?;
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter(&text))
+        .from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| {
+        Error::setting("labels", format!("{}: {error}", file.display())).with_hint(hint)
+    })?;
+    Ok(header.iter().map(|column| column.trim().to_lowercase()).collect())
 }
 
 impl<T: PartialEq + Debug> PathTable<T> {
@@ -71,6 +85,9 @@ impl<T: PartialEq + Debug> PathTable<T> {
             let (Some(path), Some(texts)) = (record.get(path), texts) else {
                 return Err(refuse(format!("row {} has too few fields", n + 1)));
             };
+            if format.is_strict && record.len() > header.len() {
+                return Err(refuse(format!("row {} has too many fields", n + 1)));
+            }
             let label = parse(&texts)
                 .map_err(|message| refuse(format!("row {}: {message}", n + 1)))?;
             let path = path.trim().replace('\\', "/").trim_start_matches("./").to_owned();

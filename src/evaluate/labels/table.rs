@@ -25,6 +25,7 @@ impl LabelTable {
         let format = TableFormat {
             hint: CLASSES,
             columns: vec![["label", "class", "class_id"].map(str::to_owned).to_vec()],
+            is_strict: false,
         };
         let parse = |texts: &[&str]| {
             class(texts[0], folder).ok_or_else(|| {

@@ -238,5 +238,10 @@ fn table(
         text => text.parse().map_err(|_| format!("\"{text}\" is not a number")),
     };
     let parse = |texts: &[&str]| texts.iter().map(|text| number(text)).collect();
-    PathTable::open(file, &TableFormat { hint: TABLE, columns }, rename, &parse)
+    PathTable::open(
+        file,
+        &TableFormat { hint: TABLE, columns, is_strict: false },
+        rename,
+        &parse,
+    )
 }

@@ -7,7 +7,8 @@ use super::table::{
     VALUE_METRICS, ValueBreakdown, ValueDirection, ValueMetric, ValueMetricFunction,
     ValueRequires,
 };
-use crate::metric::bootstrap::{self, FEWEST_IMAGES};
+use crate::metric::bootstrap::FEWEST_IMAGES;
+use crate::metric::computed_value::ComputedValue;
 use crate::metric::spec::DETERMINISTIC;
 use crate::metric::values::MetricValue;
 
@@ -104,10 +105,8 @@ fn of_metric(
         ValueBreakdown::Distribution => data.distributions(),
         ValueBreakdown::Std => data.stds(),
     };
-    let computed: Vec<ComputedValue> = selections
-        .iter()
-        .map(|selection| ComputedValue::new(data, metric, selection))
-        .collect();
+    let computed: Vec<ComputedValue> =
+        selections.iter().map(|selection| compute(data, metric, selection)).collect();
     let plain = selections
         .iter()
         .zip(&computed)
@@ -118,72 +117,37 @@ fn of_metric(
         .zip(&computed)
         .map(|(selection, own)| {
             let key = format!("{}{}", metric.name, selection.ending);
-            let mut value = own.finish(metric, key);
+            let mut value = own.metric_value(key, metric.name, metric.range);
             let plain = plain.filter(|_| selection.prediction == 0);
             if let (Some(plain), true) = (plain, value.interval.is_some()) {
-                let shift = own.shift - plain.shift;
-                value.difference = bootstrap::difference_interval(
-                    &own.replicates,
-                    &plain.replicates,
-                    shift,
-                );
+                value.difference = own.difference_interval(plain);
             }
             value
         })
         .collect()
 }
 
-/// A value with the data of its interval.
-struct ComputedValue {
-    value: Option<f64>,
-    /// Value of each replicate; empty if the metric has no interval.
-    replicates: Vec<Option<f64>>,
-    /// Difference between the value of all images and the same value with the coarser bins of the
-    /// replicates, by which the interval is shifted.
-    shift: f64,
-    bin_error: f64,
-}
-
-impl ComputedValue {
-    fn new(
-        data: &ValueEvaluationData,
-        metric: &ValueMetric,
-        selection: &Selection,
-    ) -> Self {
-        let (ValueMetricFunction::Exact { value: function }
-        | ValueMetricFunction::Binned { value: function, .. }) = metric.function;
-        let compute =
-            |input: &ValueMetricInput| function(input).filter(|v| v.is_finite());
-        let input = selection.input(data.pooled);
-        let value = compute(&input);
-        let bin_error = match metric.function {
-            ValueMetricFunction::Binned { bound, .. } if value.is_some() => bound(&input),
-            _ => 0.0,
-        };
-        let has_interval = value.is_some()
-            && metric.direction != ValueDirection::Descriptive
-            && data.n_labeled_images >= FEWEST_IMAGES;
-        let mut coarse = data
-            .coarse
-            .iter()
-            .filter(|_| has_interval)
-            .map(|sums| compute(&selection.input(sums)));
-        let whole = coarse.next().flatten();
-        let shift = value.zip(whole).map_or(0.0, |(value, whole)| value - whole);
-        Self { value, replicates: coarse.collect(), shift, bin_error }
-    }
-
-    fn finish(&self, metric: &'static ValueMetric, key: String) -> MetricValue {
-        let (least, most) = metric.range;
-        let interval = bootstrap::interval(&self.replicates, self.shift);
-        MetricValue {
-            key,
-            metric: metric.name,
-            value: self.value,
-            interval: interval
-                .map(|(low, high)| (low.clamp(least, most), high.clamp(least, most))),
-            difference: None,
-            bin_error: self.bin_error,
-        }
-    }
+fn compute(
+    data: &ValueEvaluationData,
+    metric: &ValueMetric,
+    selection: &Selection,
+) -> ComputedValue {
+    let (ValueMetricFunction::Exact { value: function }
+    | ValueMetricFunction::Binned { value: function, .. }) = metric.function;
+    let compute = |input: &ValueMetricInput| function(input).filter(|v| v.is_finite());
+    let input = selection.input(data.pooled);
+    let value = compute(&input);
+    let bin_error = match metric.function {
+        ValueMetricFunction::Binned { bound, .. } if value.is_some() => bound(&input),
+        _ => 0.0,
+    };
+    let has_interval = value.is_some()
+        && metric.direction != ValueDirection::Descriptive
+        && data.n_labeled_images >= FEWEST_IMAGES;
+    let coarse = data
+        .coarse
+        .iter()
+        .filter(|_| has_interval)
+        .map(|sums| compute(&selection.input(sums)));
+    ComputedValue::new(value, bin_error, coarse)
 }

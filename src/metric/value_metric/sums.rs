@@ -6,7 +6,7 @@
 use super::distribution::LEVELS;
 use super::exact_sum::{AreaSum, LikelihoodSum, RatioSum, ValueSum};
 use super::log_bins::{LogResolution, MIXED, mark};
-use super::sparse_bins::{BinContent, SparseBins};
+use crate::metric::sparse_bins::{BinContent, SparseBins};
 
 /// Number of powers of 1.25 by which a prediction of depth may differ from the label.
 pub(super) const DELTAS: usize = 3;

@@ -4,13 +4,13 @@ use super::distribution::LEVELS;
 use super::image_curves::RemovalOrder;
 use super::input::ValueInput;
 use super::log_bins::LogResolution;
-use super::sparse_bins::SparseBins;
 use super::spec::{SMALLEST_DEPTH, StdSource, ValueEvaluationSpec};
 use super::sums::{
     BinItem, DepthSums, DistributionSums, ErrorBin, ErrorSums, ImageError, IntervalSums,
     LabelSums, StdSums, ValueSums, pair,
 };
 use crate::error::Result;
+use crate::metric::sparse_bins::SparseBins;
 
 /// Factor by which a prediction of depth may differ from the label in the first of the shares of
 /// near predictions.

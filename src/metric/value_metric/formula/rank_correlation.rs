@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
 use super::ValueMetricInput;
+use crate::metric::sparse_bins::SparseBins;
 use crate::metric::value_metric::log_bins::{LogResolution, is_mixed};
-use crate::metric::value_metric::sparse_bins::SparseBins;
 use crate::metric::value_metric::sums::{ErrorBin, unpair};
 
 /// Items of a bin: their number, and their mean rank minus that of all items.

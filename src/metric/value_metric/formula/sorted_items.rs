@@ -1,7 +1,7 @@
 //! Items in ascending order of a standard deviation or an error, in bins.
 
+use crate::metric::sparse_bins::SparseBins;
 use crate::metric::value_metric::log_bins::{LogResolution, is_mixed};
-use crate::metric::value_metric::sparse_bins::SparseBins;
 use crate::metric::value_metric::sums::ErrorBin;
 
 /// Items of a bin, with rounded sums.
