@@ -33,5 +33,5 @@ pub use saved_curves::{SavedFigure, read_curves};
 pub use streaming::{StreamedResult, StreamingEvaluation};
 pub(crate) use value_policy::score_of_values;
 pub use value_policy::{DecisionCounts, EvaluatedPolicy};
-pub(crate) use values::nothing_counts;
 pub use values::{TargetResult, ValueEvaluationResult, evaluate_values};
+pub(crate) use values::{nothing_counts, require_value_arrays};

@@ -15,7 +15,7 @@ use super::{SetStatistics, ThresholdTarget};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, LabelValues, LeftOut, PredictionFolder, ValueLabels, for_each_image,
-    nothing_counts, score_of_values,
+    nothing_counts, require_value_arrays, score_of_values,
 };
 use crate::measure::ALEATORIC_STD;
 use crate::pipeline::TargetArrays;
@@ -130,6 +130,7 @@ pub fn calibrate_values(
     on_event: &mut dyn FnMut(EvaluationEvent<'_>),
 ) -> Result<ValueCalibration> {
     folder.require(Target::Value)?;
+    require_value_arrays(folder)?;
     check_score(folder, &options.score)?;
     let run = ValueCalibrationRun { folder, labels, options };
     let mut calibration = ValueCalibration {

@@ -30,8 +30,6 @@ Examples:
   mcdrop calibrate out-val --labels labels -o policy.toml --risk 0.02
   mcdrop calibrate out-val -o policy.toml --keep 0.95        # needs no labels
   mcdrop calibrate out-val --labels labels -o policy.toml --alpha 0.1
-  mcdrop calibrate out-shapes --labels shapes.csv -o shapes-policy.toml  # thresholds of labels
-  mcdrop calibrate out-depth --labels depth --label-scale 0.00390625 -o depth.toml --alpha 0.1
   mcdrop predict model.onnx new -o out --policy policy.toml";
 
 const MEANING: &str = "\
@@ -45,8 +43,7 @@ images for it. For values, --risk limits the fraction of an image's pixels whose
 --error-above, and --alpha the fraction whose interval does not contain the label.";
 
 const MEASURES: &str = "\
-Measure that thresholds apply to, or deterministic, the pass without dropout [default: \
-predictive_entropy; for values total_std, or depth.total_std with several targets]";
+Measure for thresholds, or deterministic [default: predictive_entropy; of values: total_std]";
 
 const AGGREGATIONS: &str = "\
 Aggregation of pixels to one number: mean, quantile_95, patch_max, above_threshold_mean, class_mean, \
@@ -58,8 +55,8 @@ pub(super) struct CalibrateArguments {
     /// Folder written by mcdrop predict --keep-probabilities.
     #[arg(value_name = "OUT")]
     folder: PathBuf,
-    /// Folder of maps with the images' relative paths, CSV file with path and label or value, or a column
-    /// per label, or folder with one folder per class.
+    /// Folder of maps with the images' relative paths, CSV with path and label, value or a column per
+    /// label, or folder with one folder per class.
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present_any = ["keep", "ood_keep"])]
     labels: Option<PathBuf>,
     /// File to write.
@@ -77,8 +74,8 @@ pub(super) struct CalibrateArguments {
     /// Set the out-of-distribution threshold that keeps this fraction of images like these.
     #[arg(long, value_name = "FRACTION", value_parser = names::share)]
     ood_keep: Option<f64>,
-    /// Make sets of classes, intervals of values, or thresholds of labels; at most this fraction of the
-    /// sets or intervals may miss the label, or of an image's true labels may be missed.
+    /// Make sets of classes or intervals of values that miss at most this fraction of labels, or
+    /// thresholds of labels that miss at most this fraction of the true ones.
     #[arg(long, value_name = "FRACTION", value_parser = names::share, requires = "labels")]
     alpha: Option<f64>,
     /// Method for sets in classification [default: lac]; segmentation uses conformal risk

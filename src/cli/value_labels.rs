@@ -14,7 +14,7 @@ use crate::task::ValueRange;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Labels")]
 pub(super) struct ValueLabelArguments {
-    /// Value of the number 1 in label files [default: 1].
+    /// Value of 1 in label files [default: 1].
     #[arg(long, value_name = "S", value_parser = names::positive)]
     label_scale: Option<f64>,
     /// Summand behind that factor, in the unit of the target [default: 0].

@@ -222,11 +222,8 @@ impl<'a> ValuePlan<'a> {
     }
 }
 
-/// Returns the specification of each target.
-fn value_specs(
-    folder: &PredictionFolder,
-    options: &ValueEvaluationOptions,
-) -> Result<Vec<ValueEvaluationSpec>> {
+/// Fails if the folder lacks an array that [`PredictionFolder::kept_values`] reads.
+pub(crate) fn require_value_arrays(folder: &PredictionFolder) -> Result<()> {
     for measure in VALUE_ARRAYS {
         if !folder.measures.iter().any(|kept| kept.name == measure.name) {
             let message = format!("{} was not kept", measure.name);
@@ -234,6 +231,15 @@ fn value_specs(
                 .with_hint("predict again, with all measures"));
         }
     }
+    Ok(())
+}
+
+/// Returns the specification of each target.
+fn value_specs(
+    folder: &PredictionFolder,
+    options: &ValueEvaluationOptions,
+) -> Result<Vec<ValueEvaluationSpec>> {
+    require_value_arrays(folder)?;
     let target = folder.record.output.target.as_ref();
     let has_variance = target.is_some_and(|target| target.has_variance);
     let of_target = |name: String| {
