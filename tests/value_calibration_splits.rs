@@ -105,7 +105,9 @@ fn intervals_hold_the_share_of_the_pixels_of_other_streets_that_is_promised() {
             let (chosen, others) = halves(&streets, split);
             n = chosen.len();
             let mut shares = ErrorShares::default();
-            chosen.iter().for_each(|street| shares.add(&street.errors));
+            for street in &chosen {
+                shares.add(&street.errors);
+            }
             let factor = shares.risk_control_factor(alpha).unwrap();
             let of_street = |street: &&Street| {
                 mean(street.errors.iter().map(|error| is_inside(*error, factor)))

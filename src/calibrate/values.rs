@@ -377,7 +377,9 @@ impl ValueCalibrationRun<'_> {
                 n_without_variance: items.iter().map(|one| one.n_without_variance).sum(),
                 left_out: LeftOut::default(),
             };
-            items.iter().for_each(|items| found.left_out.add(&items.left_out));
+            for items in &items {
+                found.left_out.add(&items.left_out);
+            }
             if found.n_items == 0 {
                 return Err(nothing_counts(&found.left_out));
             }
@@ -448,15 +450,12 @@ fn interval(
     }
     let singles: Vec<f64> = items.iter().filter_map(|items| items.single).collect();
     let labeled = items.iter().filter(|items| items.n_items > 0).count();
-    let (method, of_what, factor) = match &sums.shares {
-        Some(shares) => {
-            let factor = shares.risk_control_factor(alpha);
-            (IntervalMethod::RiskControl, "an image's pixels", factor)
-        }
-        None => {
-            let factor = split_conformal_factor(&singles, alpha);
-            (IntervalMethod::SplitConformal, "images like these", factor)
-        }
+    let (method, of_what, factor) = if let Some(shares) = &sums.shares {
+        let factor = shares.risk_control_factor(alpha);
+        (IntervalMethod::RiskControl, "an image's pixels", factor)
+    } else {
+        let factor = split_conformal_factor(&singles, alpha);
+        (IntervalMethod::SplitConformal, "images like these", factor)
     };
     let factor = factor.map_err(|error| match error {
         IntervalError::TooFew(needed) => too_few("alpha", alpha, needed, labeled),

@@ -158,7 +158,9 @@ impl ValueEvaluator {
         }
         if targets.iter().all(|target| target.evaluation.n_items() == 0) {
             let mut all = LeftOut::default();
-            targets.iter().for_each(|target| all.add(&target.left_out));
+            for target in &targets {
+                all.add(&target.left_out);
+            }
             return Err(nothing_counts(&all));
         }
         let is_only = targets.len() == 1;

@@ -26,7 +26,9 @@ proptest! {
         alpha in 0.1..0.9_f64,
     ) {
         let mut shares = ErrorShares::default();
-        images.iter().for_each(|errors| shares.add(errors));
+        for errors in &images {
+            shares.add(errors);
+        }
         let exact = exact_factor(&images, alpha);
         let found = shares.risk_control_factor(alpha).unwrap();
         // The next edge above the exact factor.

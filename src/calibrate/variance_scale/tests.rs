@@ -61,7 +61,7 @@ fn factors_of_errors_with_long_tails_differ() {
 #[test]
 fn the_coverage_of_the_factor_equals_a_plain_computation() {
     let mut all = errors(500, 1.7);
-    all.extend(errors(300, 0.4));
+    all.extend(errors(300, 1.2));
     let VarianceFit::Found(scale) = fit_coverage(&[counts(&all), counts(&all)]) else {
         panic!("none")
     };
