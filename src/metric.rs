@@ -65,6 +65,7 @@ mod image_summary;
 mod input;
 mod items;
 mod label_metric;
+mod metric_value;
 mod sparse_bins;
 mod spec;
 mod sums;
@@ -90,6 +91,7 @@ pub use label_metric::{
     LabelMetric, LabelSpec, LabelSummary, MACRO, MICRO, MultiLabelInput, UNKNOWN_LABEL,
     deterministic_label_scores,
 };
+pub use metric_value::MetricValue;
 pub(crate) use spec::DETERMINISTIC_THRESHOLD;
 pub use spec::{
     DETERMINISTIC, EvaluationOptions, EvaluationSpec, ScoreSpec, deterministic_scores,
@@ -101,4 +103,3 @@ pub use value_metric::{
     ValueEvaluationOptions, ValueEvaluationSpec, ValueInput, ValueInterval, ValueMetric,
     ValueRequires, ValueSummary, ValueUnit,
 };
-pub use values::MetricValue;

@@ -3,7 +3,7 @@
 use super::ThresholdTarget;
 use super::images::{coverage_threshold, risk_refusal, too_few};
 use super::label_thresholds::{F1Threshold, LabelCounts, TrueLabels};
-use super::threshold::{self, ImageLoss, QuantileThreshold, RiskControl};
+use super::threshold::{self, ImageLoss, QuantileThreshold, RiskControl, RiskError};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, LabelTruth, LeftOut, MultiLabelSource, PredictionFolder,
@@ -265,6 +265,12 @@ impl LabelCalibrationRun<'_> {
         calibration: &mut LabelCalibration,
     ) -> Result<()> {
         let n = scored.n_counted;
+        let has_truth = calibration.decisions > 0;
+        if let (0, true, Some(ThresholdTarget::Risk(risk))) =
+            (n, has_truth, self.options.target)
+        {
+            return Err(too_few("risk", risk, 2, scored.images.len()));
+        }
         if n == 0 {
             return Err(Error::setting("labels", "no truth of a label is known")
                 .with_hint("give 1 or 0 for labels that are known"));
@@ -359,14 +365,14 @@ impl LabelCalibrationRun<'_> {
             let loss = self.loss(&image.id, &thresholds)?;
             losses.push(ImageLoss { score: image.score, loss });
         }
-        if losses.is_empty() {
-            return Err(too_few("risk", risk, 2, images.len()));
-        }
         let confidence = self.options.confidence;
         let found = threshold::risk_threshold(&losses, risk, confidence);
-        let found = found.map_err(|error| {
-            let score = self.options.score.measure_name();
-            risk_refusal(&error, (risk, confidence), score, losses.len())
+        let found = found.map_err(|error| match error {
+            RiskError::TooFew(fewest) => too_few_beside(risk, fewest, losses.len()),
+            RiskError::TooMuch(_) => {
+                let score = self.options.score.measure_name();
+                risk_refusal(&error, (risk, confidence), score, losses.len())
+            }
         })?;
         Ok((found, losses.len()))
     }
@@ -389,4 +395,13 @@ impl LabelCalibrationRun<'_> {
         }
         Ok(n_wrong as f64 / n_known.max(1) as f64)
     }
+}
+
+/// Returns the error if there are too few images beside those for the thresholds of the labels.
+fn too_few_beside(risk: f64, fewest: usize, found: usize) -> Error {
+    let message = format!(
+        "{risk} needs at least {fewest} images beside the half for the thresholds of the labels, \
+         found {found}"
+    );
+    Error::setting("risk", message).with_hint("take more images, or promise less")
 }

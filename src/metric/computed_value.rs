@@ -1,7 +1,7 @@
 //! A metric on all images and on the replicates of the bootstrap.
 
 use super::bootstrap;
-use super::values::MetricValue;
+use super::metric_value::MetricValue;
 
 /// A value with the data of its interval.
 #[derive(Debug, Clone, Default)]

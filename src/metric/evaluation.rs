@@ -5,9 +5,10 @@ use std::path::Path;
 use super::bootstrap;
 use super::image_ranking::{ImageOutcomes, ImageRanking, rank_candidates};
 use super::image_summary::ImageSummary;
+use super::metric_value::MetricValue;
 use super::spec::EvaluationSpec;
 use super::sums::{BinDetail, ImageSums, PooledSums};
-use super::values::{self, EvaluationData, MetricValue};
+use super::values::{self, EvaluationData};
 use crate::error::{Error, Result};
 
 /// Sums over labeled images, their bootstrap replicates, and a few hundred bytes per image.

@@ -65,6 +65,7 @@ mod tests;
 pub use input::{LabelInput, MultiLabelInput, UNKNOWN_LABEL};
 pub use label_evaluation::LabelEvaluation;
 pub use label_summary::LabelSummary;
-pub use metric_values::{MACRO, MICRO};
-pub use spec::{LabelEvaluationSpec, LabelSpec, deterministic_label_scores};
+pub use spec::{
+    LabelEvaluationSpec, LabelSpec, MACRO, MICRO, deterministic_label_scores,
+};
 pub use table::{LABEL_METRICS, LabelBreakdown, LabelMetric};

@@ -1,7 +1,7 @@
 //! Curves behind the metrics of labels, as plain numbers for drawing.
 
 use super::label_evaluation::LabelEvaluation;
-use super::metric_values::MICRO;
+use super::spec::MICRO;
 use super::sums::{LabelPredictionSums, LabelSums};
 use crate::metric::curve::{Curve, thinned};
 use crate::metric::histogram::{number, totals};

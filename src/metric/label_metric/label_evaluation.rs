@@ -9,7 +9,7 @@ use super::spec::LabelEvaluationSpec;
 use super::sums::MultiLabelSums;
 use crate::error::{Error, Result};
 use crate::metric::bootstrap;
-use crate::metric::values::MetricValue;
+use crate::metric::metric_value::MetricValue;
 
 /// Sums over labeled images, their bootstrap replicates, and the id of each image.
 ///

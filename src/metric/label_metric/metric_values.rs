@@ -1,19 +1,13 @@
 //! Computation of all metrics of labels, with intervals, from the sums.
 
-use super::spec::LabelEvaluationSpec;
+use super::spec::{LabelEvaluationSpec, MACRO, MICRO};
 use super::sums::{LabelSums, MultiLabelSums, groups};
 use super::table::{LABEL_METRICS, LabelBreakdown, LabelMetric, LabelMetricFunction};
 use crate::metric::bootstrap::FEWEST_IMAGES;
 use crate::metric::computed_value::ComputedValue;
+use crate::metric::metric_value::MetricValue;
 use crate::metric::spec::DETERMINISTIC;
 use crate::metric::table::Direction;
-use crate::metric::values::MetricValue;
-
-/// Name of the mean over the labels for which a metric is defined.
-pub const MACRO: &str = "macro";
-
-/// Name of the metric of all labels together.
-pub const MICRO: &str = "micro";
 
 /// Sums from which values are computed.
 #[derive(Debug, Clone, Copy)]

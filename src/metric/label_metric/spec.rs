@@ -1,10 +1,15 @@
 //! Specification of an evaluation of labels.
 
-use super::metric_values::{MACRO, MICRO};
 use crate::error::{Error, Result};
 use crate::metric::spec::{
     DETERMINISTIC, MAX_REPLICATES, ScoreSpec, check_scores, repeated,
 };
+
+/// Name of the mean over the labels for which a metric is defined.
+pub const MACRO: &str = "macro";
+
+/// Name of the metric of all labels together.
+pub const MICRO: &str = "micro";
 
 /// A label, and the probability from which on it is taken to hold.
 #[derive(Debug, Clone, PartialEq)]

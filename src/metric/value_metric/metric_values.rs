@@ -9,8 +9,8 @@ use super::table::{
 };
 use crate::metric::bootstrap::FEWEST_IMAGES;
 use crate::metric::computed_value::ComputedValue;
+use crate::metric::metric_value::MetricValue;
 use crate::metric::spec::DETERMINISTIC;
-use crate::metric::values::MetricValue;
 
 /// Sums from which values are computed.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use super::sums::ValueSums;
 use super::value_summary::ValueSummary;
 use crate::error::{Error, Result};
 use crate::metric::bootstrap;
-use crate::metric::values::MetricValue;
+use crate::metric::metric_value::MetricValue;
 
 /// Errors of a labeled image, which are kept for every image.
 #[derive(Debug, Clone, Copy, PartialEq)]
