@@ -716,7 +716,7 @@ fn refuse_owner(scores: &HeadChoice, spread: &HeadChoice) -> Result<()> {
     });
     let hint = match of_logits {
         Some((name, _)) => format!(
-            "state that it is the variance of the noise of logits: `head = {name}={}`",
+            "name the {values}=OUTPUT`; if it is the variance of logits, state `head = {name}={}`",
             spread.output
         ),
         None => format!("name the {values}=OUTPUT`, or leave the variance out"),

@@ -52,7 +52,7 @@ pub const LABEL_EXPECTED_ENTROPY: Measure = Measure {
     summary: "mean over samples of the entropy of the label's probability",
     needs: Needs { within: true, ..Needs::MEAN },
     kernel: |tile, out| out.copy_from_slice(tile.within()),
-    onnx: Some(|graph, b| graph.expected_entropy(b)),
+    onnx: Some(MeasureGraph::expected_entropy),
     ..LABEL_PREDICTIVE_ENTROPY
 };
 

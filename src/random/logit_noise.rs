@@ -169,7 +169,7 @@ fn central(q: f64) -> f64 {
     let mut above = -3.969_683_028_665_376e1;
     above = above * r + 2.209_460_984_245_205e2;
     above = above * r - 2.759_285_104_469_687e2;
-    above = above * r + 1.383_577_518_672_690e2;
+    above = above * r + 1.383_577_518_672_69e2;
     above = above * r - 3.066_479_806_614_716e1;
     above = above * r + 2.506_628_277_459_239;
     let mut below = -5.447_609_879_822_406e1;
