@@ -147,6 +147,7 @@ pub trait Sums: Sized {
 
 /// Sums that are kept in addition to the mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each sum is kept or not")]
 pub struct Needs {
     /// The squared deviations from the mean.
     pub moments: bool,

@@ -248,7 +248,7 @@ pub(super) fn guess(
         (Role::Mean, Role::Spread(form))
     };
     let is_role = Role::ALL.iter().any(|(_, role)| *role == roles.1);
-    if is_of_logits && !(is_role && may_be_equal(values, spread)) {
+    if is_of_logits && !(is_role && may_be_noisy(values, spread)) {
         return None;
     }
     let choice = |role: Role, output: &ValueDescription| HeadChoice {
@@ -259,13 +259,18 @@ pub(super) fn guess(
     Some([choice(roles.0, values), choice(roles.1, spread)])
 }
 
-/// Returns whether two outputs can have the same sizes, as far as the file declares them.
-fn may_be_equal(one: &ValueDescription, other: &ValueDescription) -> bool {
-    let (Some(one), Some(other)) = (&one.dimensions, &other.dimensions) else {
+/// Returns whether an output can hold logits of several classes and the other their variances, as far
+/// as the file declares the sizes.
+fn may_be_noisy(logits: &ValueDescription, spread: &ValueDescription) -> bool {
+    let (Some(logits), Some(spread)) = (&logits.dimensions, &spread.dimensions) else {
         return true;
     };
-    let mut sizes = one.iter().zip(other);
-    sizes.all(|(one, other)| one.is_none() || other.is_none() || one == other)
+    let has_classes = matches!(logits.len(), 2 | 4) && logits.get(1) != Some(&Some(1));
+    let mut sizes = logits.iter().zip(spread);
+    let is_equal = |(one, other): (&Option<usize>, &Option<usize>)| {
+        one.is_none() || other.is_none() || one == other
+    };
+    has_classes && sizes.all(is_equal)
 }
 
 /// Returns the form of the variance that an output is named after. Its words are compared, so that
@@ -326,25 +331,30 @@ mod tests {
             dimensions: Some(vec![None, Some(channels), None, None]),
             element_type: ElementType::F32,
         };
-        let guess = |names: [&str; 2], channels, family| {
-            let outputs = [output(names[0], 8), output(names[1], channels)];
+        let guess = |names: [&str; 2], channels: (usize, usize), family| {
+            let outputs = [output(names[0], channels.0), output(names[1], channels.1)];
             let heads = guess(&outputs, family)?;
             Some(heads.map(|head| head.to_string()).join(" "))
         };
         let classes = Some(Family::Classes);
         let noise = Some("logits=out logit_std=sigma".to_owned());
-        assert_eq!(guess(["out", "sigma"], 8, classes), noise);
+        assert_eq!(guess(["out", "sigma"], (8, 8), classes), noise);
         let regression = Some("mean=out std=sigma".to_owned());
-        assert_eq!(guess(["out", "sigma"], 8, None), regression);
+        assert_eq!(guess(["out", "sigma"], (8, 8), None), regression);
         let by_name = Some("logits=logits logit_log_variance=log_var".to_owned());
-        assert_eq!(guess(["logits", "log_var"], 8, None), by_name);
+        assert_eq!(guess(["logits", "log_var"], (8, 8), None), by_name);
         assert_eq!(
-            guess(["logits", "log_var"], 8, Some(Family::Values)),
+            guess(["logits", "log_var"], (8, 8), Some(Family::Values)),
             Some("mean=logits log_variance=log_var".to_owned())
         );
-        assert_eq!(guess(["logits", "log_var"], 1, None), None, "one for all classes");
-        assert_eq!(guess(["logits", "laplace_scale"], 8, None), None, "has no role");
-        assert_eq!(guess(["logits", "log_var"], 8, Some(Family::Labels)), None);
+        assert_eq!(
+            guess(["logits", "log_var"], (8, 1), None),
+            None,
+            "one for all classes"
+        );
+        assert_eq!(guess(["out", "sigma"], (1, 1), classes), None, "one class");
+        assert_eq!(guess(["logits", "laplace_scale"], (8, 8), None), None, "has no role");
+        assert_eq!(guess(["logits", "log_var"], (8, 8), Some(Family::Labels)), None);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub const LABEL_EXPECTED_ENTROPY: Measure = Measure {
     summary: "mean over samples of the entropy of the label's probability",
     needs: Needs { within: true, ..Needs::MEAN },
     kernel: |tile, out| out.copy_from_slice(tile.within()),
-    onnx: Some(|graph, b| graph.within(b)),
+    onnx: Some(MeasureGraph::within),
     ..LABEL_PREDICTIVE_ENTROPY
 };
 

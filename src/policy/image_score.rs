@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{
-    ALEATORIC_STD, EPISTEMIC_STD, LABEL_MEASURES, LABEL_PROBABILITY, MEASURES, Measure,
-    TOTAL_STD, image_level,
+    ALEATORIC_STD, EPISTEMIC_STD, LABEL_MEASURES, LABEL_PROBABILITY, Measure,
+    NOISY_MEASURES, TOTAL_STD, image_level,
 };
 use crate::metric::{
     Aggregation, DETERMINISTIC, DETERMINISTIC_THRESHOLD, PredictedClasses, ScoreSpec,
@@ -53,7 +53,7 @@ impl ImageScore {
     /// # Errors
     /// Returns a message that lists the known names if it is unknown.
     pub fn measure_of(name: &str) -> Result<Option<&'static Measure>, String> {
-        measure_or_deterministic(name, "measure", MEASURES.iter())
+        measure_or_deterministic(name, "measure", NOISY_MEASURES.iter())
     }
 
     /// Returns the measure of labels with this name; `None` for `deterministic`.

@@ -6,7 +6,7 @@ use super::facts::grouped;
 use super::files::Shown;
 use super::metric_texts::{Group, MetricText, Verdict};
 use crate::evaluate::{SavedFigure, read_curves};
-use crate::measure::MEASURES;
+use crate::measure::NOISY_MEASURES;
 use crate::metric::{DETERMINISTIC, Headline, METRICS, Metric};
 use crate::output::chart;
 use crate::record::{MetricRecord, MetricsRecord, NamedValues};
@@ -252,7 +252,7 @@ fn table(metric: &Metric, names: &[&str], metrics: &[&Metrics]) -> Option<Found>
         });
         ours.next()
     };
-    let scores = MEASURES.iter().map(|measure| measure.name).chain([DETERMINISTIC]);
+    let scores = NOISY_MEASURES.iter().map(|measure| measure.name).chain([DETERMINISTIC]);
     let mut scores: Vec<Row> = scores.filter_map(of_score).collect();
     if let Some(last) = scores.last_mut().filter(|row| row.title == DETERMINISTIC) {
         "plain softmax, without dropout".clone_into(&mut last.title);
