@@ -28,7 +28,7 @@ Examples:
   mcdrop calibrate out-val --labels labels -o policy.toml --risk 0.02
   mcdrop calibrate out-val -o policy.toml --keep 0.95        # needs no labels
   mcdrop calibrate out-val --labels labels -o policy.toml --alpha 0.1
-  mcdrop calibrate out-shapes --labels shapes.csv -o shapes-policy.toml  # thresholds of labels
+  mcdrop calibrate out-shapes --labels shapes.csv -o shapes-policy.toml
   mcdrop predict model.onnx new -o out --policy policy.toml";
 
 const MEANING: &str = "\
@@ -72,8 +72,7 @@ pub(super) struct CalibrateArguments {
     /// Set the out-of-distribution threshold that keeps this fraction of images like these.
     #[arg(long, value_name = "FRACTION", value_parser = names::share)]
     ood_keep: Option<f64>,
-    /// Make sets of classes, or thresholds of labels; at most this fraction of the sets may miss the
-    /// true class, or of an image's true labels may be missed.
+    /// Make sets of classes, or thresholds of labels, that miss at most this fraction of the true ones.
     #[arg(long, value_name = "FRACTION", value_parser = names::share, requires = "labels")]
     alpha: Option<f64>,
     /// Method for sets in classification [default: lac]; segmentation uses conformal risk

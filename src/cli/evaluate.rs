@@ -34,7 +34,7 @@ Examples:
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv  # classes of images
   mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
-  mcdrop evaluate out-shapes --labels shapes.csv  # any number of labels per image
+  mcdrop evaluate out-shapes --labels shapes.csv  # several labels
   mcdrop evaluate out-depth --labels depth --label-scale 0.00390625  # values
   mcdrop evaluate model.onnx val --labels labels/ -o out  # one pass";
 
@@ -59,7 +59,7 @@ pub(super) struct EvaluateArguments {
     #[arg(long, value_name = "FOLDER|FILE", required_unless_present = "ood_masks")]
     labels: Option<PathBuf>,
     /// Policy with the thresholds of labels of which any number holds [default: 0.5 each].
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, value_name = "POLICY", hide_short_help = true)]
     policy: Option<PathBuf>,
     /// Predictions of out-of-distribution images, which scores should detect.
     #[arg(long, value_name = "OUT", conflicts_with = "images")]
