@@ -74,8 +74,7 @@ pub(super) struct CalibrateArguments {
     /// Set the out-of-distribution threshold that keeps this fraction of images like these.
     #[arg(long, value_name = "FRACTION", value_parser = names::share)]
     ood_keep: Option<f64>,
-    /// Make sets of classes or intervals of values that miss at most this fraction of labels, or
-    /// thresholds of labels that miss at most this fraction of the true ones.
+    /// Make sets of classes, intervals of values or thresholds of labels that miss at most this fraction.
     #[arg(long, value_name = "FRACTION", value_parser = names::share, requires = "labels")]
     alpha: Option<f64>,
     /// Method for sets in classification [default: lac]; segmentation uses conformal risk

@@ -34,7 +34,7 @@ Examples:
   mcdrop evaluate out --labels gtFine/ --match '(.*)_leftImg8bit' '$1_gtFine_labelTrainIds'
   mcdrop evaluate out --labels labels.csv  # classes of images
   mcdrop evaluate out --labels val/ --ood out-ood     # folders named by class
-  mcdrop evaluate out-shapes --labels shapes.csv  # any number of labels per image
+  mcdrop evaluate out-shapes --labels shapes.csv  # several labels
   mcdrop evaluate out-depth --labels depth --label-scale 0.00390625  # values
   mcdrop evaluate model.onnx val --labels labels/ -o out  # one pass";
 
