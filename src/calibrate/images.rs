@@ -282,7 +282,7 @@ impl CalibrationRun<'_> {
         let confidence = self.options.confidence;
         threshold::risk_threshold(&losses, risk, confidence).map_err(|error| {
             let score = self.options.score.measure_name();
-            risk_refusal(&error, (risk, confidence), score, losses.len())
+            risk_refusal(&error, risk, confidence, score, losses.len())
         })
     }
 
@@ -302,7 +302,8 @@ impl CalibrationRun<'_> {
 /// Returns the error if no threshold of a score meets a risk with a confidence on some images.
 pub(super) fn risk_refusal(
     error: &RiskError,
-    (risk, confidence): (f64, f64),
+    risk: f64,
+    confidence: f64,
     score: &str,
     n_images: usize,
 ) -> Error {

@@ -354,7 +354,7 @@ impl ValueCalibrationRun<'_> {
         let confidence = self.options.confidence;
         threshold::risk_threshold(&losses, risk, confidence).map_err(|error| {
             let score = self.options.score.measure_name();
-            risk_refusal(&error, (risk, confidence), score, losses.len())
+            risk_refusal(&error, risk, confidence, score, losses.len())
         })
     }
 

@@ -38,7 +38,7 @@ pub(in crate::cli) struct ResultArguments {
     /// Keep mean probabilities and measures as .npy, for evaluate and calibrate.
     #[arg(long, value_name = "f32|f16", num_args = 0..=1, require_equals = true, default_missing_value = "f32", hide_short_help = true)]
     keep_probabilities: Option<PrecisionName>,
-    /// Policy of mcdrop calibrate: adds decisions and sets of classes to predictions.csv.
+    /// Policy of mcdrop calibrate: adds decisions, sets of classes and intervals of values.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     policy: Option<PathBuf>,
     /// Also write report.html, a page of all results.
