@@ -371,7 +371,7 @@ impl LabelCalibrationRun<'_> {
             RiskError::TooFew(fewest) => too_few_beside(risk, fewest, losses.len()),
             RiskError::TooMuch(_) => {
                 let score = self.options.score.measure_name();
-                risk_refusal(&error, (risk, confidence), score, losses.len())
+                risk_refusal(&error, risk, confidence, score, losses.len())
             }
         })?;
         Ok((found, losses.len()))
