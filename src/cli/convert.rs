@@ -40,6 +40,10 @@ For each dropout the file has a node mcdrop/NODE, which no optimizer of ONNX Run
 \"mcdrop\" of its metadata lists all of them as JSON, with unit, ratio, and the name and shape of a mask
 that is an input. mcdrop itself refuses such files: give it the original model.";
 
+const MEASURES: &str = "\
+Measures that become outputs [default: predictive_entropy and mutual_information of classes and labels; \
+total_std, aleatoric_std and epistemic_std of values]";
+
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{MEANING}"))]
 pub(super) struct ConvertArguments {
@@ -52,9 +56,7 @@ pub(super) struct ConvertArguments {
     /// measures.
     #[arg(long, value_name = "T", value_parser = names::from_1_to::<65_535, u32>)]
     samples: Option<u32>,
-    /// Measures that become outputs [default: predictive_entropy and mutual_information of classes and
-    /// labels; total_std, aleatoric_std and epistemic_std of values].
-    #[arg(long, value_name = "LIST", requires = "samples", value_parser = names::measures)]
+    #[arg(help = MEASURES, long, value_name = "LIST", requires = "samples", value_parser = names::measures)]
     measures: Option<List<&'static Measure>>,
     /// Precision of the observations of a regression: 1 / variance, in the network's unit; it adds to
     /// the aleatoric variance.
@@ -129,7 +131,7 @@ pub(super) fn run(arguments: &ConvertArguments) -> Result<End> {
             model.unknown_bytes()
         ));
     }
-    let settings = arguments.given.output_settings(&file, &model);
+    let settings = ModelArguments::output_settings(&file, &model);
     let heads = arguments.given.heads.options(ScoresOption::Auto, &settings);
     let sites = arguments.given.sites.options();
     let plan = Plan::with_sites(model, &heads, &sites)?;

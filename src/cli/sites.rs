@@ -94,18 +94,14 @@ pub(in crate::cli) struct SiteArguments {
 impl ModelArguments {
     /// Returns what configuration files state about the outputs of a model that was read from `file`.
     /// A configuration of another library that cannot be followed does not matter without images.
-    pub(in crate::cli) fn output_settings(
-        &self,
-        file: &Path,
-        model: &Model,
-    ) -> OutputSettings {
+    pub(in crate::cli) fn output_settings(file: &Path, model: &Model) -> OutputSettings {
         let options = Options { metadata: model.metadata(), ..Options::default() };
         OutputSettings::resolve(file, &options).unwrap_or_default()
     }
 
     /// Returns which outputs of a model that was read from `file` are read.
     pub(in crate::cli) fn head_options(&self, file: &Path, model: &Model) -> HeadOptions {
-        self.heads.options(ScoresOption::Auto, &self.output_settings(file, model))
+        self.heads.options(ScoresOption::Auto, &Self::output_settings(file, model))
     }
 }
 

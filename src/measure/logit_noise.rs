@@ -1,5 +1,6 @@
 //! What noise of the logits adds to the uncertainty of a sample.
 
+use super::onnx_form::MeasureGraph;
 use super::{
     ALEATORIC_VARIANCE, EPISTEMIC_VARIANCE, EXPECTED_ENTROPY, LEAST_CONFIDENCE, MARGIN,
     MUTUAL_INFORMATION, Measure, PREDICTED_CLASS_STD, PREDICTIVE_ENTROPY, Range,
@@ -41,7 +42,7 @@ pub const LOGIT_NOISE_INFORMATION: Measure = Measure {
     range: Range::Fixed(|n_classes| (n_classes as f64).ln() as f32),
     sqrt_scale: true,
     kernel: logit_noise_information,
-    onnx: Some(|graph, b| graph.noise_information(b)),
+    onnx: Some(MeasureGraph::noise_information),
 };
 
 fn logit_noise_information(tile: &Tile, out: &mut [f32]) {

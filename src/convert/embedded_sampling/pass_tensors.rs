@@ -118,16 +118,13 @@ impl PassBuilder<'_> {
             [scale, offset].map(|number| self.b.double(number));
         let values = self.b.op("Mul", &[&outputs, &scale_of_value]);
         let values = self.b.op("Add", &[&values, &offset]);
-        let variances = match layout.spread_channels() {
-            Some((channels, form)) => {
-                let spread = self.channels(channels);
-                let spread = self.resized(spread);
-                variance(self.b, &spread, form)
-            }
-            None => {
-                let zero = self.b.double(0.0);
-                self.b.op("Mul", &[&outputs, &zero])
-            }
+        let variances = if let Some((channels, form)) = layout.spread_channels() {
+            let spread = self.channels(channels);
+            let spread = self.resized(spread);
+            variance(self.b, &spread, form)
+        } else {
+            let zero = self.b.double(0.0);
+            self.b.op("Mul", &[&outputs, &zero])
         };
         (values, in_target_unit(self.b, &variances, unit))
     }
