@@ -13,8 +13,8 @@ use mcdrop::palette::Palette;
 use mcdrop::random::{self, Applied, Draws, MaskTable, NoiseStream, Stream};
 use mcdrop::simd::Isa;
 use mcdrop::sums::{
-    Coordinates, ImageSums, LogitNoise, Needs, ScoreKind, Scores, Spread, SpreadForm,
-    Sums, VarianceSource,
+    Coordinates, ImageSums, LogitNoise, Needs, OutputKind, PassOutput, Spread,
+    SpreadForm, Sums, VarianceSource,
 };
 use mcdrop::tensor::{ClassMap, Map};
 
@@ -102,18 +102,18 @@ fn reduction(criterion: &mut Criterion) {
     ] {
         let (h, w) = (height / factor, width / factor);
         let samples = values(4 * channels * h * w);
-        let scores = |values| Scores {
+        let scores = |values| PassOutput {
             values,
             n_channels: channels,
             height: h,
             width: w,
-            kind: ScoreKind::Logits,
+            kind: OutputKind::Logits,
             coordinates: Coordinates::HalfPixel,
             spread: None,
             logit_noise: None,
             units: &[],
         };
-        let all: Vec<Scores> = samples.chunks(channels * h * w).map(scores).collect();
+        let all: Vec<PassOutput> = samples.chunks(channels * h * w).map(scores).collect();
         group.throughput(Throughput::Elements((4 * channels * height * width) as u64));
         group.bench_function(name, |bencher| {
             let mut sums = ImageSums::new(channels, height, width, needs, Isa::detect());
@@ -130,25 +130,25 @@ fn families(criterion: &mut Criterion) {
     let samples = values(8 * n);
     let mut group = criterion.benchmark_group("families");
     for (name, kind, channels) in [
-        ("two classes", ScoreKind::Logits, 2),
-        ("two labels", ScoreKind::LabelLogits, 2),
-        ("value and log-variance", ScoreKind::Values, 1),
+        ("two classes", OutputKind::Logits, 2),
+        ("two labels", OutputKind::LabelLogits, 2),
+        ("value and log-variance", OutputKind::Values, 1),
     ] {
-        let frame = |i: usize| Scores {
+        let frame = |i: usize| PassOutput {
             values: &samples[i * n..(i + channels) * n],
             n_channels: channels,
             height,
             width,
             kind,
             coordinates: Coordinates::HalfPixel,
-            spread: (kind == ScoreKind::Values).then_some(Spread {
+            spread: (kind == OutputKind::Values).then_some(Spread {
                 values: &samples[7 * n..],
                 form: SpreadForm::LogVariance,
             }),
             logit_noise: None,
             units: &[],
         };
-        let all: Vec<Scores> = (0..4).map(frame).collect();
+        let all: Vec<PassOutput> = (0..4).map(frame).collect();
         group.throughput(Throughput::Elements((4 * n) as u64));
         group.bench_function(name, |bencher| {
             let size = (height, width);
@@ -175,12 +175,12 @@ fn logit_noise(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(u64::from(n_draws) * n as u64));
     for draws in Draws::ALL {
         let stream = NoiseStream { draws, seed: 7, image: 13, sample: Some(0) };
-        let scores = Scores {
+        let scores = PassOutput {
             values: &logits,
             n_channels: channels,
             height,
             width,
-            kind: ScoreKind::Logits,
+            kind: OutputKind::Logits,
             coordinates: Coordinates::HalfPixel,
             spread: None,
             logit_noise: Some(LogitNoise { spread, stream, n_draws }),
@@ -198,12 +198,12 @@ fn logit_noise(criterion: &mut Criterion) {
 fn measures(criterion: &mut Criterion) {
     let (channels, height, width) = (19, 256, 512);
     let samples = values(channels * height * width);
-    let scores = Scores {
+    let scores = PassOutput {
         values: &samples,
         n_channels: channels,
         height,
         width,
-        kind: ScoreKind::Logits,
+        kind: OutputKind::Logits,
         coordinates: Coordinates::HalfPixel,
         spread: None,
         logit_noise: None,

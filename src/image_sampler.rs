@@ -17,7 +17,7 @@ use crate::prediction::Prediction;
 use crate::random::digest_key;
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, SamplingOptions, model_input};
-use crate::sums::{Family, ScoreKind, Scores, TargetUnit};
+use crate::sums::{Family, OutputKind, PassOutput, TargetUnit};
 use crate::task::Target;
 use crate::tensor::Region;
 
@@ -90,7 +90,7 @@ impl ImageSampler {
         let (picture, key) = self.read(&image.into())?;
         let input = self.preprocessing.apply(&picture)?;
         let region = self.region(&input);
-        let task = self.sampler.scores().task();
+        let task = self.sampler.output_layout().task();
         let statistics = self.sampler.sample(input, key)?;
         Ok(Prediction::new(task, statistics, region))
     }
@@ -126,7 +126,7 @@ impl ImageSampler {
 
     /// Returns the number of classes, labels or targets.
     pub fn n_classes(&self) -> usize {
-        self.sampler.scores().n_classes()
+        self.sampler.output_layout().n_classes()
     }
 
     /// Returns the name of a class or label, if names are known.
@@ -135,7 +135,7 @@ impl ImageSampler {
     }
 
     fn region(&self, input: &crate::input::NetworkInput) -> Region {
-        if self.sampler.scores().task().has_maps() {
+        if self.sampler.output_layout().task().has_maps() {
             let (rows, columns) = input.geometry.valid();
             Region { rows, columns }
         } else {
@@ -301,10 +301,10 @@ impl SamplerBuilder {
         let blank = preprocessing.apply(&blank)?;
         let size = (blank.height, blank.width);
         let sampler = Sampler::open(plan, &runtime, sampling, size)?;
-        if sampler.scores().task().target == Target::Value {
-            preprocessing.check_targets(sampler.scores().n_classes())?;
+        if sampler.output_layout().task().target == Target::Value {
+            preprocessing.check_targets(sampler.output_layout().n_classes())?;
         } else {
-            preprocessing.check_class_names(sampler.scores().n_classes())?;
+            preprocessing.check_class_names(sampler.output_layout().n_classes())?;
         }
         Ok(ImageSampler { sampler, preprocessing })
     }
@@ -339,7 +339,7 @@ fn key_of(picture: &Picture) -> u64 {
 }
 
 /// Returns the probabilities or values of one pass on a region, `[C, H, W]`.
-fn probabilities(scores: &Scores<'_>, region: &Region) -> Array3<f32> {
+fn probabilities(scores: &PassOutput<'_>, region: &Region) -> Array3<f32> {
     let plane = scores.height * scores.width;
     let n_classes = scores.kind.family().channels(scores.n_channels);
     let (height, width) = (region.rows.len(), region.columns.len());
@@ -365,7 +365,7 @@ fn probabilities(scores: &Scores<'_>, region: &Region) -> Array3<f32> {
         for class in 0..n_classes {
             classes[class] = score(class);
         }
-        if scores.kind == ScoreKind::Logits {
+        if scores.kind == OutputKind::Logits {
             let largest = classes.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             classes.mapv_inplace(|score| (score - largest).exp());
             let sum = classes.sum();
@@ -376,11 +376,11 @@ fn probabilities(scores: &Scores<'_>, region: &Region) -> Array3<f32> {
 }
 
 /// Returns the probability of a score by itself, or the value in the target's unit.
-fn single(scores: &Scores<'_>, channel: usize, score: f32) -> f32 {
+fn single(scores: &PassOutput<'_>, channel: usize, score: f32) -> f32 {
     match scores.kind {
-        ScoreKind::Logits | ScoreKind::LabelLogits => 1.0 / (1.0 + (-score).exp()),
-        ScoreKind::Probabilities | ScoreKind::LabelProbabilities => score,
-        ScoreKind::Values => {
+        OutputKind::Logits | OutputKind::LabelLogits => 1.0 / (1.0 + (-score).exp()),
+        OutputKind::Probabilities | OutputKind::LabelProbabilities => score,
+        OutputKind::Values => {
             let unit = scores.units.get(channel).copied().unwrap_or_default();
             score * unit.scale + unit.offset
         }

@@ -209,7 +209,7 @@ mod tests {
     use crate::measure::{EPISTEMIC_STD, MUTUAL_INFORMATION, PREDICTIVE_ENTROPY, VALUE};
     use crate::simd::Isa;
     use crate::sums::{
-        Coordinates, ImageSums, Needs, ScoreKind, Scores, Sums, TargetUnit,
+        Coordinates, ImageSums, Needs, OutputKind, PassOutput, Sums, TargetUnit,
     };
     use crate::task::{PIXEL_LABELS, PIXEL_REGRESSION, SEGMENTATION};
 
@@ -217,12 +217,12 @@ mod tests {
     fn prediction(needs: Needs) -> Prediction {
         let values = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, -1.0, 9.0, 2.0, -2.0, 9.0];
         let mut sums = ImageSums::new(2, 2, 3, needs, Isa::detect());
-        let scores = Scores {
+        let scores = PassOutput {
             values: &values,
             n_channels: 2,
             height: 2,
             width: 3,
-            kind: ScoreKind::Logits,
+            kind: OutputKind::Logits,
             coordinates: Coordinates::HalfPixel,
             spread: None,
             logit_noise: None,
@@ -257,13 +257,13 @@ mod tests {
     /// Two channels on 1 x 2 pixels in two samples.
     fn of_channels(
         task: &'static Task,
-        kind: ScoreKind,
+        kind: OutputKind,
         units: &[TargetUnit],
     ) -> Prediction {
         let mut sums =
             ImageSums::of_family(kind.family(), 2, (1, 2), Needs::ALL, Isa::detect());
         let [first, second] = [[1.0, 2.0, -1.0, 0.0], [3.0, 2.0, -1.0, 0.0]];
-        let scores = |values| Scores {
+        let scores = |values| PassOutput {
             logit_noise: None,
             values,
             n_channels: 2,
@@ -284,7 +284,7 @@ mod tests {
     fn values_have_maps_of_each_target_and_no_classes() {
         let prediction = of_channels(
             &PIXEL_REGRESSION,
-            ScoreKind::Values,
+            OutputKind::Values,
             &[TargetUnit::default(); 2],
         );
         assert_eq!(prediction.map_of(&VALUE, 0).unwrap(), ndarray::arr2(&[[2.0, 2.0]]));
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn labels_have_their_own_measures_of_the_names_of_classes() {
-        let prediction = of_channels(&PIXEL_LABELS, ScoreKind::LabelLogits, &[]);
+        let prediction = of_channels(&PIXEL_LABELS, OutputKind::LabelLogits, &[]);
         let entropy = prediction.map_of(&PREDICTIVE_ENTROPY, 1).unwrap();
         assert!((entropy[[0, 1]] - std::f32::consts::LN_2).abs() < 1e-6);
         assert!((prediction.probabilities().unwrap()[[1, 0, 1]] - 0.5).abs() < 1e-6);

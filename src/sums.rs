@@ -88,7 +88,7 @@ mod tests;
 pub use block_sums::BlockSums;
 pub(crate) use channelwise::binary_entropy;
 pub use frame::{
-    Family, Invalid, Reason, ScoreKind, Scores, Spread, SpreadForm, StdFactors,
+    Family, Invalid, OutputKind, PassOutput, Reason, Spread, SpreadForm, StdFactors,
     TargetUnit,
 };
 pub use image_sums::ImageSums;

@@ -137,7 +137,7 @@ fn compare_with(name: &'static str, images: usize, options: SamplingOptions) {
             .map(|(row, column)| *row as usize * statistics.width() + *column as usize)
             .collect();
         for name in expected["measures"].as_object().unwrap().keys() {
-            let measure = sampler.scores().task().measure(name).unwrap();
+            let measure = sampler.output_layout().task().measure(name).unwrap();
             let map = measure.map(&statistics);
             let part = |key: &str| numbers(&expected[key][measure.name]);
             let (all, mean, std) =

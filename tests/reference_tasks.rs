@@ -35,7 +35,7 @@ fn compare(name: &'static str, images: usize) {
     let reference = Reference::read(name);
     let options = SamplingOptions { samples: SAMPLES, ..SamplingOptions::default() };
     let mut sampler = reference.sampler(options);
-    let task = sampler.scores().task();
+    let task = sampler.output_layout().task();
     let opened = fixture::open(name);
     let (mut measures, mut means) = (Distances::default(), Distances::default());
     let mut rare = 0;

@@ -134,7 +134,9 @@ pub(super) fn run(arguments: &TuneArguments) -> Result<End> {
         .map(|place| (&choices[place], outcomes[place]))
     {
         None => {
-            terminal::note(&format!("every choice loses more than {most_lost} of {what}"));
+            terminal::note(&format!(
+                "every choice loses more than {most_lost} of {what}"
+            ));
         }
         Some((_, of_best))
             if of_best.negative_log_likelihood >= plain.negative_log_likelihood =>

@@ -108,7 +108,7 @@ pub fn export_with_embedded_sampling(
         ..SamplingOptions::default()
     };
     let mut sampler = Sampler::open(plan, runtime, sampling, size)?;
-    let task = sampler.scores().task();
+    let task = sampler.output_layout().task();
     if options.logit_noise_samples.is_some() && !task.has_logit_noise() {
         let message = "the model does not predict the variance of its logits";
         return Err(Error::setting("logit_noise_samples", message).with_hint(

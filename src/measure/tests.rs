@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::simd::Isa;
-use crate::sums::{Coordinates, ImageSums, ScoreKind, Scores, Sums};
+use crate::sums::{Coordinates, ImageSums, OutputKind, PassOutput, Sums};
 
 /// Logits of the samples of one image, sample by sample.
 #[derive(Debug, Clone)]
@@ -18,9 +18,9 @@ impl Samples {
         let mut reduction =
             ImageSums::new(n_channels, height, width, Needs::ALL, Isa::detect());
         for values in &self.logits {
-            let kind = ScoreKind::Logits;
+            let kind = OutputKind::Logits;
             reduction
-                .add(&[Scores {
+                .add(&[PassOutput {
                     values,
                     n_channels,
                     height,
@@ -285,9 +285,9 @@ fn names_are_unique_and_find_their_measure() {
 #[should_panic(expected = "mutual_information needs")]
 fn a_measure_without_its_sums_is_refused() {
     let mut reduction = ImageSums::new(2, 1, 1, Needs::MEAN, Isa::detect());
-    let kind = ScoreKind::Logits;
+    let kind = OutputKind::Logits;
     let coordinates = Coordinates::HalfPixel;
-    let scores = Scores {
+    let scores = PassOutput {
         values: &[0.0, 1.0],
         n_channels: 2,
         height: 1,

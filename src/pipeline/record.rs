@@ -21,15 +21,21 @@ use crate::sampling::{Sampler, model_input};
 use crate::simd::Isa;
 use crate::task::{ModelTask, TASKS, Target};
 
-/// Returns the record of a run that is about to start; `size` is the (height, width) of the
-/// network's input for the first image.
-pub(super) fn run_record(
-    (sampler, size): (&Sampler, (usize, usize)),
-    task: (&ModelTask, &Scales),
-    runtime: &Runtime,
-    preprocessing: &Preprocessing,
-    job: &Job,
-) -> Result<RunRecord> {
+/// What is known about a run that is about to start.
+pub(super) struct StartingRun<'a> {
+    pub(super) sampler: &'a Sampler,
+    /// Height and width of the network's input for the first image.
+    pub(super) size: (usize, usize),
+    pub(super) task: &'a ModelTask,
+    pub(super) scales: &'a Scales,
+    pub(super) runtime: &'a Runtime,
+    pub(super) preprocessing: &'a Preprocessing,
+    pub(super) job: &'a Job,
+}
+
+/// Returns the record of a run that is about to start.
+pub(super) fn run_record(run: &StartingRun) -> Result<RunRecord> {
+    let StartingRun { sampler, size, runtime, preprocessing, job, .. } = *run;
     let settings = preprocessing.settings().iter();
     let path_of = |path: &Path| match job.output.private {
         true => name_of(path),
@@ -64,7 +70,7 @@ pub(super) fn run_record(
             .collect(),
         classes: preprocessing.class_names.clone(),
         palette: preprocessing.palette.as_ref().map(|palette| palette.colors().to_vec()),
-        output: output(sampler, task, job)?,
+        output: output(run)?,
         inputs: inputs(job),
         images: None,
         times: None,
@@ -94,9 +100,9 @@ fn model(sampler: &Sampler, path: String) -> Result<ModelRecord> {
         producer: plan.model().producer(),
         opset: plan.model().opset(),
         output: head.output.clone(),
-        scores: sampler.scores().kind().name().to_owned(),
-        heads: match sampler.scores().task().target {
-            Target::Class if !sampler.scores().has_logit_noise() => Vec::new(),
+        scores: sampler.output_layout().kind().name().to_owned(),
+        heads: match sampler.output_layout().task().target {
+            Target::Class if !sampler.output_layout().has_logit_noise() => Vec::new(),
             Target::Class | Target::Labels | Target::Value => plan.heads().described(),
         },
         removed_from_end: Some(head.cut_off.join(", ")).filter(|text| !text.is_empty()),
@@ -118,7 +124,7 @@ fn sampling(sampler: &Sampler) -> SamplingRecord {
         seed: options.seed,
         draws: options.draws.name().to_owned(),
         logit_noise_samples: sampler
-            .scores()
+            .output_layout()
             .has_logit_noise()
             .then(|| options.logit_noise_draws()),
         masks: options.masks.name().to_owned(),
@@ -146,13 +152,10 @@ fn sites(sampler: &Sampler) -> Vec<SiteRecord> {
         .collect()
 }
 
-fn output(
-    sampler: &Sampler,
-    (task, scales): (&ModelTask, &Scales),
-    job: &Job,
-) -> Result<OutputRecord> {
+fn output(run: &StartingRun) -> Result<OutputRecord> {
+    let StartingRun { sampler, task, scales, job, .. } = *run;
     let options = &job.output;
-    let n_classes = sampler.scores().n_classes();
+    let n_classes = sampler.output_layout().n_classes();
     let overview = options.shows_overview().then_some(task.task.overview);
     let maps = options.map_measures(task.task);
     let measures = options.table_measures(task.task);

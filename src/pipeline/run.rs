@@ -11,7 +11,7 @@ use super::images::{self, Loaded, LoadedAhead, Reader};
 use super::job::{Event, Job, Summary};
 use super::observe::Observer;
 use super::open::{FirstImage, OpenedModel, open_model};
-use super::record::{finish, run_record};
+use super::record::{StartingRun, finish, run_record};
 use super::resume::Rows;
 use super::scales::Scales;
 use super::write::{Predicted, Writer};
@@ -71,8 +71,15 @@ pub fn predict_observed(
     let columns = job.output.columns(task);
     let size = first.loaded.input.size();
     let scales = Scales::choose(&mut sampler, task, job, (&preprocessing, &first));
-    let mut record =
-        run_record((&sampler, size), (task, &scales), runtime, &preprocessing, job)?;
+    let mut record = run_record(&StartingRun {
+        sampler: &sampler,
+        size,
+        task,
+        scales: &scales,
+        runtime,
+        preprocessing: &preprocessing,
+        job,
+    })?;
     check::policy(&job.output, &record)?;
     check::label_thresholds(&job.output, task)?;
     if let Some(observer) = observer {
@@ -133,7 +140,7 @@ fn model_task(
     preprocessing: &Preprocessing,
     job: &Job,
 ) -> Result<ModelTask> {
-    let (task, n) = (sampler.scores().task(), sampler.scores().n_classes());
+    let (task, n) = (sampler.output_layout().task(), sampler.output_layout().n_classes());
     if task.target == Target::Value {
         preprocessing.check_targets(n)?;
     } else {

@@ -3,12 +3,12 @@
 use super::Shortcut;
 use super::engine::{Opener, Prefix, Suffix, SuffixLayout};
 use super::options::SamplingOptions;
-use super::scores::{HeadOutput, ScoreLayout};
+use super::output_layout::{HeadOutput, OutputLayout};
 use super::size::Size;
 use crate::error::Result;
 use crate::graph::{LastResize, Plan};
 use crate::runtime::Value;
-use crate::sums::{Coordinates, ImageSums, Scores};
+use crate::sums::{Coordinates, ImageSums, PassOutput};
 use crate::task::Item;
 
 /// Largest difference of logits that counts as rounding, relative to the largest logit.
@@ -25,7 +25,7 @@ impl DeferredResize {
     /// Returns the resize that writes the scores of a map.
     pub(super) fn of(
         plan: &Plan,
-        scores: &ScoreLayout,
+        scores: &OutputLayout,
         options: &SamplingOptions,
     ) -> Option<Self> {
         if scores.task().item == Item::Image
@@ -56,7 +56,7 @@ impl DeferredResize {
         &self,
         whole: &Value,
         logits: &Value,
-        layout: &ScoreLayout,
+        layout: &OutputLayout,
         size: Size,
     ) -> Result<bool> {
         let (whole_shape, shape) = (whole.shape(), logits.shape());
@@ -74,13 +74,13 @@ impl DeferredResize {
     }
 
     /// Marks scores as low-resolution logits of this resize.
-    pub(super) fn apply<'a>(&self, scores: Scores<'a>) -> Scores<'a> {
-        Scores { coordinates: self.coordinates, ..scores }
+    pub(super) fn apply<'a>(&self, scores: PassOutput<'a>) -> PassOutput<'a> {
+        PassOutput { coordinates: self.coordinates, ..scores }
     }
 }
 
 /// Returns true if the resized scores equal the expected ones up to rounding.
-fn are_close(scores: &Scores, expected: &Scores) -> bool {
+fn are_close(scores: &PassOutput, expected: &PassOutput) -> bool {
     let Ok(found) = ImageSums::resized(scores, (expected.height, expected.width)) else {
         return false;
     };

@@ -10,7 +10,7 @@ use crate::head::Role;
 use crate::onnx::{ElementType, proto, tensor_values};
 use crate::pass::Pass;
 use crate::runtime::Value;
-use crate::sums::{Invalid, Reason, ScoreKind, Scores, Spread, SpreadForm};
+use crate::sums::{Invalid, OutputKind, PassOutput, Reason, Spread, SpreadForm};
 
 /// A pass with scores that are NaN or infinite.
 pub(super) struct BadPass {
@@ -23,7 +23,11 @@ pub(super) struct BadPass {
 
 impl BadPass {
     /// Returns the first pass of a run that has such scores.
-    pub(super) fn first(problem: &Invalid, passes: &[Pass], scores: &[Scores]) -> Self {
+    pub(super) fn first(
+        problem: &Invalid,
+        passes: &[Pass],
+        scores: &[PassOutput],
+    ) -> Self {
         let first = passes.iter().zip(scores).find_map(|(&pass, scores)| {
             let spread = scores.spread.or(scores.logit_noise.map(|noise| noise.spread));
             let (found, of_spread) = match &spread {
@@ -239,7 +243,7 @@ fn hint(plan: &Plan, image: &str, first: Option<&BadNode>) -> String {
     }
 }
 
-fn bad_values(scores: &Scores) -> Option<String> {
+fn bad_values(scores: &PassOutput) -> Option<String> {
     bad_values_of(scores.values).or_else(|| {
         let n_pixels = (scores.height * scores.width).max(1);
         let impossible = |pixel: usize| {
@@ -248,7 +252,7 @@ fn bad_values(scores: &Scores) -> Option<String> {
             scores.n_channels > 1 && classes.all(|v| v == f32::NEG_INFINITY)
         };
         let pixels = (0..n_pixels).filter(|&pixel| impossible(pixel)).count();
-        let bad = pixels > 0 && scores.kind == ScoreKind::Logits;
+        let bad = pixels > 0 && scores.kind == OutputKind::Logits;
         bad.then(|| {
             format!("minus infinity for every class at {pixels} of {n_pixels} pixels")
         })

@@ -2,7 +2,7 @@
 //!
 //! Axes and independence of the rows are proven on the smallest noise image that the model takes.
 //! An image of the real size makes one pass only, which shows the sizes of the tensors (for the
-//! rows of a run) and the layout of the scores. What cannot be proven on small images is tried
+//! rows of a run) and the layout of what is read. What cannot be proven on small images is tried
 //! on the real size.
 
 use super::batch_axes::{AxisProbe, BatchAxes, DeterministicRun, ProvenPlan};
@@ -16,8 +16,8 @@ use super::image::{self, Batch};
 use super::not_finite;
 use super::open_batch::OpenBatch;
 use super::options::SamplingOptions;
+use super::output_layout::{self, OutputLayout};
 use super::probe_tensor::ProbeTensor;
-use super::scores::{self, ScoreLayout};
 use super::size::{Size, Sizes};
 use super::stop::StopRule;
 use super::{Shortcut, model_input};
@@ -40,7 +40,7 @@ pub struct ProbedModel {
     pub(super) batching: Batching,
     /// Rows of a run of images that do not use the deferred resize.
     pub(super) whole_rows_per_run: usize,
-    pub(super) scores: ScoreLayout,
+    pub(super) output_layout: OutputLayout,
     pub(super) stop_rule: Option<StopRule>,
     pub(super) deferred_resize: Option<DeferredResize>,
     /// Height and width of the image that it was probed with.
@@ -51,7 +51,7 @@ impl std::fmt::Debug for ProbedModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ProbedModel")
             .field("batching", &self.batching)
-            .field("scores", &self.scores)
+            .field("output_layout", &self.output_layout)
             .finish_non_exhaustive()
     }
 }
@@ -99,9 +99,9 @@ impl ProbedModel {
         &self.batching
     }
 
-    /// Returns the layout of the scores.
-    pub fn scores(&self) -> &ScoreLayout {
-        &self.scores
+    /// Returns the layout of what is read.
+    pub fn output_layout(&self) -> &OutputLayout {
+        &self.output_layout
     }
 
     /// Returns the rule by which an image has enough samples before the last one.
@@ -196,11 +196,17 @@ pub(super) fn probe(
     let opener = Opener { runtime, options: &options };
     let probe = Probe { opener, input: &input, size };
     let (probed, sessions) = probe.run(plan)?;
-    let Probed { plan, layout, batching, whole_rows_per_run, scores, deferred_resize } =
-        probed;
+    let Probed {
+        plan,
+        layout,
+        batching,
+        whole_rows_per_run,
+        output_layout,
+        deferred_resize,
+    } = probed;
     let cut_inputs = sessions.prefix.cut_inputs();
     let stop = options.stop.filter(|_| !options.deterministic);
-    let stop_rule = stop.map(|stop| stop.rule(scores.task())).transpose()?;
+    let stop_rule = stop.map(|stop| stop.rule(output_layout.task())).transpose()?;
     let model = ProbedModel {
         plan,
         runtime: runtime.clone(),
@@ -210,7 +216,7 @@ pub(super) fn probe(
         cut_inputs,
         batching,
         whole_rows_per_run,
-        scores,
+        output_layout,
         stop_rule,
         deferred_resize,
         size,
@@ -234,7 +240,7 @@ struct Probed {
     layout: SuffixLayout,
     batching: Batching,
     whole_rows_per_run: usize,
-    scores: ScoreLayout,
+    output_layout: OutputLayout,
     deferred_resize: Option<DeferredResize>,
 }
 
@@ -257,8 +263,8 @@ impl Probe<'_> {
         let RealRun { run, cut } = real;
         let noise = || image::noise_tensor(&plan, self.input, 0, self.size);
         not_finite::check_probe(&plan, self.opener, noise, &run.heads[0])?;
-        let scores =
-            ScoreLayout::new(&plan, &run, &declared, (self.input, self.size), options)?;
+        let output_layout =
+            OutputLayout::new(&plan, &run, &declared, (self.input, self.size), options)?;
         let chosen = Batching::choose(
             axes.limited_by,
             image::batch(&plan),
@@ -295,7 +301,7 @@ impl Probe<'_> {
         }
         let whole_rows_per_run = batching.rows_per_run;
         let (mut deferred_resize, mut low_resolution) = (None, None);
-        if let Some(resize) = DeferredResize::of(&plan, &scores, options) {
+        if let Some(resize) = DeferredResize::of(&plan, &output_layout, options) {
             let mut low = resize.open(&plan, self.opener, &prefix, &layout)?;
             let cut = match cut {
                 Some(cut) => cut,
@@ -305,7 +311,7 @@ impl Probe<'_> {
             let whole = &run.heads[0];
             if let Ok(logits) = logits
                 && threads.install(|| {
-                    resize.reproduces(whole, &logits[0], &scores, self.size)
+                    resize.reproduces(whole, &logits[0], &output_layout, self.size)
                 })?
             {
                 batching = batching.with(run.row_bytes.with_head(&logits[0]), options);
@@ -317,7 +323,7 @@ impl Probe<'_> {
             layout,
             batching,
             whole_rows_per_run,
-            scores,
+            output_layout,
             deferred_resize,
         };
         Ok((probed, Sessions { prefix, suffix, low_resolution, threads }))
@@ -329,7 +335,7 @@ impl Probe<'_> {
         let mut proven = self.prove_axes(plan)?;
         let real = self.run_real_size(&mut proven)?;
         let (layout, head) = (self.input.layout, &real.run.heads[0]);
-        if scores::shows_channels_last(&proven.plan, head, layout, self.size) {
+        if output_layout::shows_channels_last(&proven.plan, head, layout, self.size) {
             let opened_batch = proven.opened_batch;
             proven = self.prove_axes(proven.plan.with_channels_first()?)?;
             proven.opened_batch = opened_batch;

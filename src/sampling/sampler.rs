@@ -10,8 +10,8 @@ use super::engine::{CutTensors, DETERMINISTIC, Prefix, PreparedImage, Suffix, fi
 use super::image;
 use super::not_finite::{BadNode, BadPass, first_bad_node};
 use super::options::{Masks, SamplingOptions};
+use super::output_layout::{HeadOutput, OutputLayout};
 use super::probe::{self, ProbedModel, Sessions};
-use super::scores::{HeadOutput, ScoreLayout};
 use super::size::{Size, Sizes};
 use super::stop::{StopRule, StoppingTest};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::input::NetworkInput;
 use crate::pass::{Pass, PassPlan};
 use crate::runtime::{Runtime, Value};
 use crate::simd::Isa;
-use crate::sums::{ImageSums, Invalid, Needs, ScoreKind, Scores, Statistics, Sums};
+use crate::sums::{ImageSums, Invalid, Needs, OutputKind, PassOutput, Statistics, Sums};
 
 /// A probed model with open sessions, ready to sample images.
 pub struct Sampler {
@@ -114,9 +114,9 @@ impl Sampler {
         self.model.batching()
     }
 
-    /// Returns the layout of the scores.
-    pub fn scores(&self) -> &ScoreLayout {
-        self.model.scores()
+    /// Returns the layout of what is read.
+    pub fn output_layout(&self) -> &OutputLayout {
+        self.model.output_layout()
     }
 
     /// Samples an image. `image_key` is the first eight bytes of the file's SHA-256
@@ -187,7 +187,7 @@ impl Sampler {
         &mut self,
         image: NetworkInput,
         image_key: u64,
-        on_pass: &mut dyn FnMut(Pass, &Scores<'_>),
+        on_pass: &mut dyn FnMut(Pass, &PassOutput<'_>),
     ) -> Result<()> {
         let size = image.size();
         let tensor =
@@ -200,7 +200,7 @@ impl Sampler {
         &mut self,
         image: Value,
         image_key: u64,
-        on_pass: &mut dyn FnMut(Pass, &Scores<'_>),
+        on_pass: &mut dyn FnMut(Pass, &PassOutput<'_>),
     ) -> Result<()> {
         let key = match self.options().masks {
             Masks::PerImage => image_key.cast_signed(),
@@ -216,16 +216,16 @@ impl Sampler {
                 let outputs = self.run_passes(&mut image, passes, false)?;
                 let heads = HeadOutput::all(&outputs)?;
                 for (row, pass) in passes.iter().enumerate() {
-                    let layout = &self.model.scores;
+                    let layout = &self.model.output_layout;
                     let scores = layout.row_of_pass(&heads, row, (key, *pass))?;
                     let averaged = self.threads.install(|| ImageSums::averaged(&scores));
                     match averaged.map_err(|e| self.explain(&e, &[*pass], &[scores]))? {
                         None => on_pass(*pass, &scores),
                         Some(values) => on_pass(
                             *pass,
-                            &Scores {
+                            &PassOutput {
                                 values: &values,
-                                kind: ScoreKind::Probabilities,
+                                kind: OutputKind::Probabilities,
                                 logit_noise: None,
                                 ..scores
                             },
@@ -247,13 +247,14 @@ impl Sampler {
         let cut = self.run_prefix(image)?;
         let mut image = PreparedImage::new(cut, key);
         let is_deferred = self.can_defer_resize(&mut image, size)?;
-        let (height, width) = self.scores().task().item.map_size(size);
+        let (height, width) = self.output_layout().task().item.map_size(size);
         let mut sums = ImageSums::of_family(
-            self.scores().task().family,
-            self.scores().channels(),
+            self.output_layout().task().family,
+            self.output_layout().channels(),
             (height, width),
             Needs {
-                noise: self.options().needs.noise && self.scores().has_logit_noise(),
+                noise: self.options().needs.noise
+                    && self.output_layout().has_logit_noise(),
                 ..self.options().needs
             },
             Isa::detect(),
@@ -302,7 +303,8 @@ impl Sampler {
 
     fn stopping_test(&self) -> Option<StoppingTest> {
         let rule = self.stop_rule()?;
-        let (n_classes, task) = (self.scores().n_classes(), self.scores().task());
+        let (n_classes, task) =
+            (self.output_layout().n_classes(), self.output_layout().task());
         Some(StoppingTest::new(rule, self.options().samples, n_classes, task))
     }
 
@@ -349,7 +351,7 @@ impl Sampler {
         let is_same = match low.suffix.run(image, &[DETERMINISTIC]) {
             Ok(logits) => {
                 let (whole, logits) = (&whole[0], &logits[0]);
-                let scores = &self.model.scores;
+                let scores = &self.model.output_layout;
                 self.threads
                     .install(|| low.resize.reproduces(whole, logits, scores, size))?
             }
@@ -370,9 +372,9 @@ impl Sampler {
     ) -> Result<()> {
         let heads = HeadOutput::all(outputs)?;
         let resize = self.low_resolution.as_ref().filter(|_| is_deferred);
-        let row = |row| -> Result<Scores> {
+        let row = |row| -> Result<PassOutput> {
             let of_pass = (key, passes[row]);
-            let scores = self.model.scores.row_of_pass(&heads, row, of_pass)?;
+            let scores = self.model.output_layout.row_of_pass(&heads, row, of_pass)?;
             Ok(resize.map_or(scores, |low| low.resize.apply(scores)))
         };
         let rows = (0..passes.len()).map(row).collect::<Result<Vec<_>>>()?;
@@ -388,7 +390,7 @@ impl Sampler {
     }
 
     /// Returns the error of passes whose scores are not valid.
-    fn explain(&self, problem: &Invalid, passes: &[Pass], rows: &[Scores]) -> Error {
+    fn explain(&self, problem: &Invalid, passes: &[Pass], rows: &[PassOutput]) -> Error {
         let noise = || self.model.noise(0, self.model.size).ok();
         let trace = self.overflow.get_or_init(|| {
             first_bad_node(&self.model.plan, self.model.opener(), noise()?)

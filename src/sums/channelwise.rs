@@ -2,7 +2,7 @@
 
 use super::elementary::{exp, ln, ln_1p};
 use super::strip::{PassKind, PassSource, Strip};
-use super::{Invalid, Reason, ScoreKind, SpreadForm, TargetUnit};
+use super::{Invalid, OutputKind, Reason, SpreadForm, TargetUnit};
 
 /// Largest argument of [`exp`].
 const HIGHEST_EXPONENT: f32 = 88.0;
@@ -29,11 +29,11 @@ impl Strip {
             let (value, within) = (&mut rows[channel], &mut spreads[channel]);
             let unit = source.units.get(channel).copied().unwrap_or_default();
             let found = match kind {
-                ScoreKind::Values => {
+                OutputKind::Values => {
                     let form = source.spread.as_ref().map(|(_, form)| *form);
                     to_value(value, within, form, unit)
                 }
-                ScoreKind::LabelProbabilities => clamp_probability(value, within),
+                OutputKind::LabelProbabilities => clamp_probability(value, within),
                 _ => to_probability(value, within),
             };
             if let Some((lane, reason)) = found {

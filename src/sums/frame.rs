@@ -4,7 +4,7 @@ use super::{Coordinates, LogitNoise};
 
 /// Meaning of the values that a network computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScoreKind {
+pub enum OutputKind {
     /// Scores of classes, any numbers, to be normalized by a softmax; −∞ is an impossible class.
     Logits,
     /// Probabilities of classes; negative ones count as 0, and they are divided by their sum.
@@ -79,7 +79,7 @@ pub struct StdFactors {
 ///
 /// One channel of class scores means two classes: logits `[0, z]`, or probabilities `[1 - s, s]`.
 #[derive(Debug, Clone, Copy)]
-pub struct Scores<'a> {
+pub struct PassOutput<'a> {
     /// `n_channels * height * width` numbers.
     pub values: &'a [f32],
     /// Number of channels.
@@ -89,7 +89,7 @@ pub struct Scores<'a> {
     /// Number of columns; 1 if there is one item per image.
     pub width: usize,
     /// Meaning of the numbers.
-    pub kind: ScoreKind,
+    pub kind: OutputKind,
     /// Alignment of the pixels if the sums have another size.
     pub coordinates: Coordinates,
     /// The predicted variances of values, if there are any.
@@ -100,7 +100,7 @@ pub struct Scores<'a> {
     pub units: &'a [TargetUnit],
 }
 
-impl ScoreKind {
+impl OutputKind {
     /// Returns the name in records and messages.
     pub fn name(self) -> &'static str {
         match self {

@@ -4,8 +4,10 @@ use rayon::prelude::*;
 
 use super::logit_noise::NoiseAverage;
 use super::resize::Resized;
-use super::strip::{PassKind, PassSource, STRIP, ScoreSource, Strip, blocks};
-use super::{Family, Invalid, Needs, Reason, ScoreKind, Scores, Statistics, Sums, Tile};
+use super::strip::{OutputSource, PassKind, PassSource, STRIP, Strip, blocks};
+use super::{
+    Family, Invalid, Needs, OutputKind, PassOutput, Reason, Statistics, Sums, Tile,
+};
 use crate::simd::Isa;
 
 /// The sums over the samples of one image.
@@ -74,7 +76,7 @@ impl ImageSums {
     /// # Errors
     /// Fails as [`Sums::add`] does.
     pub fn resized(
-        scores: &Scores,
+        scores: &PassOutput,
         (height, width): (usize, usize),
     ) -> Result<Vec<f32>, Invalid> {
         Ok(Resized::new(scores, [height, width], Isa::detect())?.all())
@@ -85,7 +87,7 @@ impl ImageSums {
     ///
     /// # Errors
     /// Fails as [`Sums::add`] does.
-    pub fn averaged(scores: &Scores) -> Result<Option<Vec<f32>>, Invalid> {
+    pub fn averaged(scores: &PassOutput) -> Result<Option<Vec<f32>>, Invalid> {
         let average = |noise| NoiseAverage::new(scores, noise, Isa::detect());
         let average = scores.logit_noise.map(average).transpose()?;
         Ok(average.map(|average| average.probabilities))
@@ -96,15 +98,18 @@ impl ImageSums {
         Statistics::new(self)
     }
 
-    fn take(&mut self, passes: &[(&Scores, PassKind)]) -> Result<(), Invalid> {
+    fn take(&mut self, passes: &[(&PassOutput, PassKind)]) -> Result<(), Invalid> {
         let has_noise = passes.iter().any(|(scores, _)| scores.logit_noise.is_some());
         // Passes with noise need memory for their probabilities, so they are taken one by one.
         let size = if has_noise { 1 } else { passes.len().max(1) };
         passes.chunks(size).try_for_each(|passes| self.take_together(passes))
     }
 
-    fn take_together(&mut self, passes: &[(&Scores, PassKind)]) -> Result<(), Invalid> {
-        let average = |(scores, _): &(&Scores, PassKind)| {
+    fn take_together(
+        &mut self,
+        passes: &[(&PassOutput, PassKind)],
+    ) -> Result<(), Invalid> {
+        let average = |(scores, _): &(&PassOutput, PassKind)| {
             let of_noise = |noise| NoiseAverage::new(scores, noise, self.isa);
             scores.logit_noise.map(of_noise).transpose()
         };
@@ -134,27 +139,27 @@ impl ImageSums {
 
     fn source<'a>(
         &self,
-        scores: &Scores<'a>,
+        scores: &PassOutput<'a>,
         average: Option<&'a NoiseAverage>,
     ) -> Result<PassSource<'a>, Invalid> {
         assert_eq!(scores.kind.family(), self.family, "family of the outputs");
         assert_eq!(scores.n_channels, self.n_channels, "number of channels");
         let spread = scores.spread.map(|spread| {
-            let values = Scores { values: spread.values, spread: None, ..*scores };
+            let values = PassOutput { values: spread.values, spread: None, ..*scores };
             let source = self.source_of_head(&values);
             let of_spread = |bad: Invalid| Invalid { reason: Reason::Spread, ..bad };
             Ok((source.map_err(of_spread)?, spread.form))
         });
         let information = average.map(|average| {
             let values = &average.information[..];
-            let kind = ScoreKind::Values;
-            self.source_of_head(&Scores { values, n_channels: 1, kind, ..*scores })
+            let kind = OutputKind::Values;
+            self.source_of_head(&PassOutput { values, n_channels: 1, kind, ..*scores })
         });
         let scores = match average {
             None => *scores,
-            Some(average) => Scores {
+            Some(average) => PassOutput {
                 values: &average.probabilities,
-                kind: ScoreKind::Probabilities,
+                kind: OutputKind::Probabilities,
                 ..*scores
             },
         };
@@ -168,15 +173,15 @@ impl ImageSums {
 
     fn source_of_head<'a>(
         &self,
-        scores: &Scores<'a>,
-    ) -> Result<ScoreSource<'a>, Invalid> {
-        let Scores { values, n_channels, height, width, kind, .. } = *scores;
+        scores: &PassOutput<'a>,
+    ) -> Result<OutputSource<'a>, Invalid> {
+        let PassOutput { values, n_channels, height, width, kind, .. } = *scores;
         assert_eq!(values.len(), n_channels * height * width, "number of scores");
         if (height, width) == (self.height, self.width) {
-            return Ok(ScoreSource::Same { values, n_pixels: height * width, kind });
+            return Ok(OutputSource::Same { values, n_pixels: height * width, kind });
         }
         let resized = Resized::new(scores, [self.height, self.width], self.isa)?;
-        Ok(ScoreSource::Resized(resized, kind.resized()))
+        Ok(OutputSource::Resized(resized, kind.resized()))
     }
 
     /// Ends the open group, if there is one.
@@ -188,7 +193,7 @@ impl ImageSums {
 }
 
 impl Sums for ImageSums {
-    type Frame<'a> = Scores<'a>;
+    type Frame<'a> = PassOutput<'a>;
     type Tile<'a> = Tile<'a>;
 
     /// Keeps the pass without dropout: the most probable class and its probability, or the values.
@@ -196,7 +201,7 @@ impl Sums for ImageSums {
     /// # Panics
     /// Panics if the number of channels differs from that of the sums, or if the number of values
     /// does not match the sizes.
-    fn set_deterministic(&mut self, scores: &Scores) -> Result<(), Invalid> {
+    fn set_deterministic(&mut self, scores: &PassOutput) -> Result<(), Invalid> {
         self.take(&[(scores, PassKind::Deterministic)])
     }
 
@@ -206,7 +211,7 @@ impl Sums for ImageSums {
     /// # Panics
     /// Panics if the number of channels differs from that of the sums, or if the number of values
     /// does not match the sizes.
-    fn add(&mut self, samples: &[Scores]) -> Result<(), Invalid> {
+    fn add(&mut self, samples: &[PassOutput]) -> Result<(), Invalid> {
         let before = self.n_samples;
         self.n_samples += samples.len() as u32;
         let weights = (before + 1..).map(|n| (1.0 / f64::from(n)) as f32);

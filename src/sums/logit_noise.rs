@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::channelwise::variance;
 use super::softmax::Block;
 use super::strip::{STRIP, blocks};
-use super::{Invalid, LANES, Reason, ScoreKind, Scores, Spread};
+use super::{Invalid, LANES, OutputKind, PassOutput, Reason, Spread};
 use crate::random::{Draws, NoiseStream, StratifiedNoise, independent_noise};
 use crate::simd::Isa;
 
@@ -54,14 +54,15 @@ impl NoiseAverage {
     /// Fails at the first pixel where a variance is negative, NaN or infinite, a logit is NaN or
     /// infinite, or no class is possible.
     pub(super) fn new(
-        scores: &Scores,
+        scores: &PassOutput,
         noise: LogitNoise,
         isa: Isa,
     ) -> Result<Self, Invalid> {
-        let Scores { values: logits, n_channels: n_classes, height, width, kind, .. } =
-            *scores;
+        let PassOutput {
+            values: logits, n_channels: n_classes, height, width, kind, ..
+        } = *scores;
         let n_pixels = height * width;
-        assert_eq!(kind, ScoreKind::Logits, "kind of noisy scores");
+        assert_eq!(kind, OutputKind::Logits, "kind of noisy scores");
         assert_eq!(logits.len(), n_classes * n_pixels, "number of logits");
         assert_eq!(noise.spread.values.len(), logits.len(), "number of variances");
         let n_keys = noise.n_draws.div_ceil(noise.stream.draws.samples_per_key());
@@ -223,7 +224,7 @@ impl<const W: usize> DrawSums<W> {
     #[inline(always)]
     fn add(&mut self) -> Result<(), Invalid> {
         let mut block = Block::new(&mut self.rows);
-        if let Some(bad) = block.find_largest(ScoreKind::Logits) {
+        if let Some(bad) = block.find_largest(OutputKind::Logits) {
             return Err(bad);
         }
         let entropy = block.normalize_logits();
@@ -248,7 +249,7 @@ impl<const W: usize> DrawSums<W> {
             }
         }
         let mut block = Block::new(&mut self.probabilities);
-        if let Some(bad) = block.find_largest(ScoreKind::Probabilities) {
+        if let Some(bad) = block.find_largest(OutputKind::Probabilities) {
             return Err(bad);
         }
         let mut information = block.normalize_probabilities(true);

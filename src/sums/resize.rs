@@ -5,7 +5,7 @@
 
 use super::elementary::ln;
 use super::softmax::LOWEST_SCORE;
-use super::{Family, Invalid, Reason, ScoreKind, Scores};
+use super::{Family, Invalid, OutputKind, PassOutput, Reason};
 use crate::simd::Isa;
 
 /// Numbers between the lines of two channels, so that the lines of many channels do not share
@@ -42,12 +42,12 @@ impl Resized {
     /// # Errors
     /// Fails if a score is NaN or +∞, or if no class is possible at a pixel.
     pub(super) fn new(
-        scores: &Scores,
+        scores: &PassOutput,
         to: [usize; 2],
         isa: Isa,
     ) -> Result<Self, Invalid> {
         check(scores)?;
-        let Scores { values, n_channels, height, width, kind, .. } = *scores;
+        let PassOutput { values, n_channels, height, width, kind, .. } = *scores;
         let (rows, columns) = (
             taps(height, to[0], scores.coordinates),
             taps(width, to[1], scores.coordinates),
@@ -135,19 +135,19 @@ fn mix(out: &mut [f32], weight: f32, upper: &[f32], lower: &[f32]) {
     }
 }
 
-/// Converts scores to numbers that can be interpolated ([`ScoreKind::resized`]).
+/// Converts scores to numbers that can be interpolated ([`OutputKind::resized`]).
 #[inline(always)]
-fn to_logits(line: &mut [f32], kind: ScoreKind, n_channels: usize) {
+fn to_logits(line: &mut [f32], kind: OutputKind, n_channels: usize) {
     match (kind, n_channels) {
-        (ScoreKind::Logits, _) => replace(line, |x| x.max(LOWEST_SCORE)),
-        (ScoreKind::Probabilities, 1) | (ScoreKind::LabelProbabilities, _) => {
+        (OutputKind::Logits, _) => replace(line, |x| x.max(LOWEST_SCORE)),
+        (OutputKind::Probabilities, 1) | (OutputKind::LabelProbabilities, _) => {
             replace(line, |x| ln(x) - ln(1.0 - x));
         }
-        (ScoreKind::Probabilities, _) => replace(line, ln),
-        (ScoreKind::LabelLogits, _) => {
+        (OutputKind::Probabilities, _) => replace(line, ln),
+        (OutputKind::LabelLogits, _) => {
             replace(line, |x| x.clamp(LOWEST_SCORE, -LOWEST_SCORE));
         }
-        (ScoreKind::Values, _) => {}
+        (OutputKind::Values, _) => {}
     }
 }
 
@@ -196,7 +196,7 @@ fn taps(from: usize, to: usize, coordinates: Coordinates) -> Vec<Tap> {
     (0..to).map(tap).collect()
 }
 
-fn check(scores: &Scores) -> Result<(), Invalid> {
+fn check(scores: &PassOutput) -> Result<(), Invalid> {
     let n_pixels = scores.height * scores.width;
     let at = |i: usize| Invalid {
         pixel: i % n_pixels,
@@ -205,14 +205,14 @@ fn check(scores: &Scores) -> Result<(), Invalid> {
     };
     if scores.kind.family() != Family::Classes {
         let is_bad = |value: &f32| match scores.kind {
-            ScoreKind::LabelLogits => value.is_nan(),
+            OutputKind::LabelLogits => value.is_nan(),
             _ => !value.is_finite(),
         };
         let bad = (0..scores.values.len()).filter(|&i| is_bad(&scores.values[i]));
         return bad.map(at).min().map_or(Ok(()), Err);
     }
     let lowest = match scores.kind {
-        ScoreKind::Logits => f32::NEG_INFINITY,
+        OutputKind::Logits => f32::NEG_INFINITY,
         _ => 0.0,
     };
     let mut is_possible = vec![scores.n_channels == 1; n_pixels];

@@ -1,7 +1,7 @@
 //! Softmax and entropy of a block of pixels.
 
 use super::elementary::{LOWEST_EXPONENT, LOWEST_PROBABILITY, exp, ln, ln_1p};
-use super::{Invalid, Reason, ScoreKind};
+use super::{Invalid, OutputKind, Reason};
 
 /// Lower scores are raised to this one, so that differences and products stay finite.
 pub(super) const LOWEST_SCORE: f32 = -1e38;
@@ -25,9 +25,9 @@ impl<'a, const W: usize> Block<'a, W> {
     /// Finds the largest score of each pixel. Returns the first invalid score, if there is one,
     /// with the lane as the pixel.
     #[inline(always)]
-    pub(super) fn find_largest(&mut self, kind: ScoreKind) -> Option<Invalid> {
+    pub(super) fn find_largest(&mut self, kind: OutputKind) -> Option<Invalid> {
         let (lowest, in_its_place) = match kind {
-            ScoreKind::Logits => (LOWEST_SCORE, LOWEST_SCORE),
+            OutputKind::Logits => (LOWEST_SCORE, LOWEST_SCORE),
             _ => (LOWEST_PROBABILITY, 0.0),
         };
         let mut largest = [lowest; W];

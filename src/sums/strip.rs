@@ -2,7 +2,7 @@
 
 use super::resize::Resized;
 use super::softmax::Block;
-use super::{Family, Invalid, LANES, Needs, ScoreKind, SpreadForm, TargetUnit};
+use super::{Family, Invalid, LANES, Needs, OutputKind, SpreadForm, TargetUnit};
 
 /// Pixels of a strip, the unit of work of a thread. A multiple of [`LANES`].
 pub(super) const STRIP: usize = 8 * LANES;
@@ -21,21 +21,21 @@ pub(super) enum PassKind {
 
 /// What is read of a pass.
 pub(super) struct PassSource<'a> {
-    pub(super) scores: ScoreSource<'a>,
+    pub(super) scores: OutputSource<'a>,
     /// The head of the variance, and its form.
-    pub(super) spread: Option<(ScoreSource<'a>, SpreadForm)>,
+    pub(super) spread: Option<(OutputSource<'a>, SpreadForm)>,
     /// The information of logit noise, if there is any.
-    pub(super) information: Option<ScoreSource<'a>>,
+    pub(super) information: Option<OutputSource<'a>>,
     /// The unit of each target; empty if the network's values are in their units.
     pub(super) units: &'a [TargetUnit],
 }
 
 /// Values of a head in a pass.
-pub(super) enum ScoreSource<'a> {
-    /// Scores of the size of the sums.
-    Same { values: &'a [f32], n_pixels: usize, kind: ScoreKind },
+pub(super) enum OutputSource<'a> {
+    /// An output of the size of the sums.
+    Same { values: &'a [f32], n_pixels: usize, kind: OutputKind },
     /// Values of another size, and their meaning once they are resized.
-    Resized(Resized, ScoreKind),
+    Resized(Resized, OutputKind),
 }
 
 /// Sums of consecutive pixels.
@@ -182,7 +182,7 @@ impl Strip {
             return Err(Invalid { pixel: first + bad.pixel, ..bad });
         }
         let entropy = match kind {
-            ScoreKind::Logits => block.normalize_logits(),
+            OutputKind::Logits => block.normalize_logits(),
             _ => block.normalize_probabilities(!self.within.is_empty()),
         };
         match pass {
@@ -208,7 +208,7 @@ impl Strip {
     fn add_information<const W: usize>(
         &mut self,
         offset: usize,
-        source: &ScoreSource,
+        source: &OutputSource,
         weight: f32,
     ) {
         let mut row = [[0.0; W]];
@@ -262,7 +262,7 @@ impl Strip {
     }
 }
 
-impl ScoreSource<'_> {
+impl OutputSource<'_> {
     /// Loads `W` pixels, a row per channel, and returns the meaning of the values. One channel of
     /// two rows becomes two classes.
     #[inline(always)]
@@ -270,7 +270,7 @@ impl ScoreSource<'_> {
         &self,
         first_pixel: usize,
         rows: &mut [[f32; W]],
-    ) -> ScoreKind {
+    ) -> OutputKind {
         let n_channels = match self {
             Self::Same { values, n_pixels, .. } => values.len() / n_pixels,
             Self::Resized(resized, _) => resized.n_channels(),
@@ -292,7 +292,7 @@ impl ScoreSource<'_> {
         if is_pair && let [first, second] = rows {
             for lane in 0..W {
                 first[lane] = match kind {
-                    ScoreKind::Logits => 0.0,
+                    OutputKind::Logits => 0.0,
                     _ => 1.0 - second[lane],
                 };
             }

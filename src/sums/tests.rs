@@ -26,11 +26,11 @@ pub(super) fn scores(
     values: &[f32],
     n_channels: usize,
     [height, width]: [usize; 2],
-    kind: ScoreKind,
-) -> Scores<'_> {
+    kind: OutputKind,
+) -> PassOutput<'_> {
     assert_eq!(values.len(), n_channels * height * width);
     let coordinates = Coordinates::HalfPixel;
-    Scores {
+    PassOutput {
         values,
         n_channels,
         height,
@@ -47,7 +47,7 @@ fn reduce(
     samples: &[Vec<f32>],
     n_channels: usize,
     size: [usize; 2],
-    kind: ScoreKind,
+    kind: OutputKind,
     isa: Isa,
 ) -> Statistics {
     let mut reduction = ImageSums::new(n_channels, size[0], size[1], Needs::ALL, isa);
@@ -77,9 +77,9 @@ fn every_number_of_pixels_agrees_with_an_f64_oracle_on_every_isa() {
     for (n_pixels, n_channels) in sizes.zip([1, 2, 3, 7, 19].into_iter().cycle()) {
         let samples: Vec<_> =
             (0..5).map(|sample| logits(n_channels * n_pixels, sample, 3.0)).collect();
-        for kind in [ScoreKind::Logits, ScoreKind::Probabilities] {
+        for kind in [OutputKind::Logits, OutputKind::Probabilities] {
             let samples: Vec<_> = match kind {
-                ScoreKind::Logits => samples.clone(),
+                OutputKind::Logits => samples.clone(),
                 _ => samples
                     .iter()
                     .map(|s| s.iter().map(|x| x.abs() / 9.0).collect())
@@ -104,9 +104,9 @@ fn many_samples_stay_close_to_an_f64_oracle() {
         for spread in [1.0, 4.0] {
             let samples: Vec<_> =
                 (0..n_samples).map(|sample| logits(5 * 24, sample, spread)).collect();
-            let oracle = Oracle::new(&samples, 5, 24, ScoreKind::Logits);
+            let oracle = Oracle::new(&samples, 5, 24, OutputKind::Logits);
             let statistics =
-                reduce(&samples, 5, [4, 6], ScoreKind::Logits, Isa::detect());
+                reduce(&samples, 5, [4, 6], OutputKind::Logits, Isa::detect());
             oracle.assert_close(&statistics, tolerance);
         }
     }
@@ -114,7 +114,7 @@ fn many_samples_stay_close_to_an_f64_oracle() {
 
 #[test]
 fn equal_samples_have_their_own_mean_and_no_variance() {
-    for kind in [ScoreKind::Logits, ScoreKind::Probabilities] {
+    for kind in [OutputKind::Logits, OutputKind::Probabilities] {
         let sample: Vec<_> = logits(7 * 100, 0, 3.0).iter().map(|x| x.abs()).collect();
         let once =
             reduce(std::slice::from_ref(&sample), 7, [10, 10], kind, Isa::detect());
@@ -132,9 +132,9 @@ fn equal_samples_have_their_own_mean_and_no_variance() {
 fn entropy_keeps_its_relative_accuracy_where_a_class_is_certain() {
     for margin in [1.0f32, 5.0, 10.0, 20.0, 40.0] {
         let sample = vec![0.0, margin, -1.0];
-        let exact = Oracle::new(std::slice::from_ref(&sample), 3, 1, ScoreKind::Logits)
+        let exact = Oracle::new(std::slice::from_ref(&sample), 3, 1, OutputKind::Logits)
             .entropy[0];
-        let statistics = reduce(&[sample], 3, [1, 1], ScoreKind::Logits, Isa::detect());
+        let statistics = reduce(&[sample], 3, [1, 1], OutputKind::Logits, Isa::detect());
         let of_sample = f64::from(statistics.strips()[0].within[0]);
         let of_mean =
             f64::from(statistics.map(|t, out| out[0] = t.entropy_of_mean()[0]).values[0]);
@@ -150,7 +150,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let samples: Vec<_> = (0..4).map(|sample| logits(6 * 45 * 67, sample, 2.0)).collect();
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| reduce(&samples, 6, size, ScoreKind::Logits, Isa::detect()))
+        pool.install(|| reduce(&samples, 6, size, OutputKind::Logits, Isa::detect()))
     };
     let (one, three) = (run(1), run(3));
     assert_eq!(bits(&one), bits(&three));
@@ -161,9 +161,9 @@ fn results_do_not_depend_on_the_number_of_threads() {
 fn samples_that_are_added_together_give_the_same_bits() {
     let size = [30, 31];
     let samples: Vec<_> = (0..7).map(|sample| logits(3 * 930, sample, 2.0)).collect();
-    let one_by_one = reduce(&samples, 3, size, ScoreKind::Logits, Isa::detect());
+    let one_by_one = reduce(&samples, 3, size, OutputKind::Logits, Isa::detect());
     let all: Vec<_> =
-        samples.iter().map(|s| scores(s, 3, size, ScoreKind::Logits)).collect();
+        samples.iter().map(|s| scores(s, 3, size, OutputKind::Logits)).collect();
     let mut reduction = ImageSums::new(3, 30, 31, Needs::ALL, Isa::detect());
     reduction.add(&all[..4]).unwrap();
     reduction.add(&all[4..]).unwrap();
@@ -174,13 +174,13 @@ fn samples_that_are_added_together_give_the_same_bits() {
 fn only_the_sums_that_are_needed_are_kept() {
     let mut reduction = ImageSums::new(4, 3, 3, Needs::MEAN, Isa::detect());
     let sample = logits(36, 0, 1.0);
-    reduction.add(&[scores(&sample, 4, [3, 3], ScoreKind::Logits)]).unwrap();
+    reduction.add(&[scores(&sample, 4, [3, 3], OutputKind::Logits)]).unwrap();
     let mean = reduction.clone().finish();
     let [strip] = mean.strips() else { panic!("one strip") };
     assert!(
         strip.deviations.is_empty() && strip.within.is_empty() && strip.votes.is_empty()
     );
-    let all = reduce(&[sample], 4, [3, 3], ScoreKind::Logits, Isa::detect());
+    let all = reduce(&[sample], 4, [3, 3], OutputKind::Logits, Isa::detect());
     assert_eq!(mean.mean(), all.mean());
     assert!(all.needs().covers(mean.needs()) && !mean.needs().covers(all.needs()));
 }
@@ -189,7 +189,7 @@ fn only_the_sums_that_are_needed_are_kept() {
 fn ties_go_to_the_lowest_class() {
     let sample = [1.0, 2.0, 2.0, 0.0, 0.5, 0.5, 0.5, 0.5];
     let layout: Vec<_> = (0..4).flat_map(|c| [sample[c], sample[4 + c]]).collect();
-    let statistics = reduce(&[layout], 4, [1, 2], ScoreKind::Logits, Isa::detect());
+    let statistics = reduce(&[layout], 4, [1, 2], OutputKind::Logits, Isa::detect());
     assert_eq!(statistics.prediction().classes, [1, 0]);
     let votes =
         |class| statistics.map(|t, out| out[0] = f32::from(t.votes(class)[0])).values;

@@ -197,7 +197,7 @@ fn a_model_that_changes_after_it_was_opened_stays_as_it_was() {
         let options = mcdrop::sampling::SamplingOptions::default();
         let probed =
             mcdrop::sampling::ProbedModel::probe(plan, &runtime, options, (8, 8));
-        assert_eq!(probed.unwrap().scores().n_classes(), 10, "{name}");
+        assert_eq!(probed.unwrap().output_layout().n_classes(), 10, "{name}");
     }
 }
 

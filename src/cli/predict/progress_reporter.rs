@@ -170,7 +170,7 @@ fn sum_up(job: &Job, summary: &Summary) {
 }
 
 fn describe_sampler(sampler: &Sampler, task: &ModelTask) {
-    let (scores, heads) = (sampler.scores(), sampler.plan().heads());
+    let (scores, heads) = (sampler.output_layout(), sampler.plan().heads());
     let (kind, n) = (scores.kind().name(), scores.n_classes());
     let how = if heads.first().role.is_none() {
         "by a probe"

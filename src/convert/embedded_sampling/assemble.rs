@@ -90,7 +90,7 @@ fn put_metadata(
         "samples": options.samples,
         "seed": options.seed,
         "draws": options.conversion.draws.name(),
-        "task": probed.scores().task().name,
+        "task": probed.output_layout().task().name,
         "measures": names,
         "guard": guard,
     });
@@ -159,7 +159,7 @@ impl Assembly<'_> {
         } else {
             self.repeat(&mut nodes, repeated, &grown, &batch, trips)
         };
-        let scores = self.probed.scores();
+        let scores = self.probed.output_layout();
         let spec = OutputSpec {
             family: scores.task().family,
             n_channels: scores.n_classes(),
@@ -189,7 +189,7 @@ impl Assembly<'_> {
 
     /// Returns the number of axes of the scores other than those of images and classes.
     fn spatial_axes(&self) -> usize {
-        self.probed.scores().task().item.spatial_axes()
+        self.probed.output_layout().task().item.spatial_axes()
     }
 
     /// Returns the number of axes of the scores.

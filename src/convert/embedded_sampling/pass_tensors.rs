@@ -8,7 +8,7 @@ use crate::onnx::ElementType::{F32, F64};
 use crate::onnx::build::NodeBuilder;
 use crate::onnx::proto;
 use crate::sampling::{HeadChannels, ProbedModel};
-use crate::sums::{Family, ScoreKind, SpreadForm, TargetUnit};
+use crate::sums::{Family, OutputKind, SpreadForm, TargetUnit};
 
 /// Builds the tensors of the passes of one run.
 pub(super) struct PassBuilder<'a> {
@@ -25,7 +25,7 @@ pub(super) struct PassBuilder<'a> {
 impl PassBuilder<'_> {
     /// Adds the tensors of the passes, `[samples, images, channels, ...]`.
     pub(super) fn build(&mut self) -> PassTensors {
-        let scores = self.probed.scores();
+        let scores = self.probed.output_layout();
         let (family, n_channels) = (scores.task().family, scores.n_classes());
         let none = String::new;
         let (values, variances, information) = match family {
@@ -50,7 +50,7 @@ impl PassBuilder<'_> {
     /// Adds the probabilities of classes, and the information of the noise of their logits; its name is
     /// empty if there is none.
     fn class_probabilities(&mut self) -> (String, String) {
-        let layout = self.probed.scores();
+        let layout = self.probed.output_layout();
         let is_single = layout.channels() == 1;
         let mut scores = self.channels(layout.score_channels());
         let mut information = String::new();
@@ -69,7 +69,7 @@ impl PassBuilder<'_> {
             information = self.b.cast(&resized, F64);
         }
         let b = &mut *self.b;
-        if layout.kind() == ScoreKind::Probabilities || layout.noise().is_some() {
+        if layout.kind() == OutputKind::Probabilities || layout.noise().is_some() {
             // Logarithms are resized, because they are logits.
             let smallest = b.float(f32::MIN_POSITIVE);
             if is_single {
@@ -89,9 +89,9 @@ impl PassBuilder<'_> {
     }
 
     fn label_probabilities(&mut self) -> String {
-        let layout = self.probed.scores();
+        let layout = self.probed.output_layout();
         let mut scores = self.channels(layout.score_channels());
-        if layout.kind() == ScoreKind::LabelProbabilities {
+        if layout.kind() == OutputKind::LabelProbabilities {
             // Logits are resized.
             let b = &mut *self.b;
             let (smallest, one) = (b.float(f32::MIN_POSITIVE), b.float(1.0));
@@ -108,7 +108,7 @@ impl PassBuilder<'_> {
 
     /// Adds values and variances in the unit of their targets, in double precision.
     fn values(&mut self) -> (String, String) {
-        let layout = self.probed.scores();
+        let layout = self.probed.output_layout();
         let unit = layout.units().first().copied().unwrap_or_default();
         let (scale, offset) = (f64::from(unit.scale), f64::from(unit.offset));
         let outputs = self.channels(layout.score_channels());
@@ -145,7 +145,7 @@ impl PassBuilder<'_> {
 
     /// Adds the values of a head at the size of the network's input, if there is a map of them.
     fn resized(&mut self, values: String) -> String {
-        if self.probed.scores().task().item.spatial_axes() == 0 {
+        if self.probed.output_layout().task().item.spatial_axes() == 0 {
             return values;
         }
         let b = &mut *self.b;
@@ -171,7 +171,7 @@ impl PassBuilder<'_> {
 
     /// Splits the batch elements of a run into samples and images.
     fn by_sample(&mut self, values: &str) -> String {
-        let spatial_axes = self.probed.scores().task().item.spatial_axes();
+        let spatial_axes = self.probed.output_layout().task().item.spatial_axes();
         let b = &mut *self.b;
         let sizes = b.op("Shape", &[values]);
         let axes: Vec<i64> = (1..spatial_axes as i64 + 2).collect();

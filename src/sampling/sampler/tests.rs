@@ -369,7 +369,7 @@ fn no_geometry(height: usize, width: usize) -> crate::input::Geometry {
 
 #[test]
 fn what_scores_are_is_found_behind_resizing_clipping_and_casting() {
-    use crate::sums::ScoreKind::{Logits, Probabilities};
+    use crate::sums::OutputKind::{Logits, Probabilities};
     use crate::task::{CLASSIFICATION, SEGMENTATION};
     let (image, pixel) = (&CLASSIFICATION, &SEGMENTATION);
     for (name, kind, n_classes, task) in [
@@ -381,7 +381,7 @@ fn what_scores_are_is_found_behind_resizing_clipping_and_casting() {
         ("low-resolution", Logits, 5, pixel),
     ] {
         let sampler = sampler(&format!("fixtures/traps/{name}.onnx"), options());
-        let scores = sampler.scores();
+        let scores = sampler.output_layout();
         assert_eq!(
             (scores.kind(), scores.n_classes(), scores.task()),
             (kind, n_classes, task),
@@ -395,7 +395,7 @@ fn a_map_stays_a_map_where_the_first_image_is_tiny() {
     let plan = plan("fixtures/traps/resize-to-input.onnx");
     let runtime = Runtime::find(None).unwrap();
     let sampler = Sampler::open(plan, &runtime, options(), (1, 1)).unwrap();
-    assert_eq!(sampler.scores().task(), &crate::task::SEGMENTATION);
+    assert_eq!(sampler.output_layout().task(), &crate::task::SEGMENTATION);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::random::squares32;
 use crate::simd::Isa;
-use crate::sums::{Coordinates, Needs, ScoreKind, Scores};
+use crate::sums::{Coordinates, Needs, OutputKind, PassOutput};
 
 /// A bell-shaped number: the sum of twelve uniform ones.
 fn normal(number: u64) -> f32 {
@@ -21,8 +21,8 @@ fn sampled(
     for sample in 0..most {
         let values = &logits(sample)[..];
         let (height, width) = (1, 1);
-        let (kind, coordinates) = (ScoreKind::Logits, Coordinates::HalfPixel);
-        let scores = Scores {
+        let (kind, coordinates) = (OutputKind::Logits, Coordinates::HalfPixel);
+        let scores = PassOutput {
             values,
             n_channels,
             height,

@@ -2,7 +2,7 @@ use super::super::tests::{logits, scores};
 use super::*;
 use crate::random::squares32;
 use crate::simd::Isa;
-use crate::sums::{Needs, ScoreKind, Sums};
+use crate::sums::{Needs, OutputKind, Sums};
 
 const N_CLASSES: usize = 4;
 const BLOCK: usize = 5;
@@ -52,7 +52,7 @@ fn reduced(samples: &[Vec<f32>], n_pixels: usize, isa: Isa) -> ImageSums {
     let mut reduction = ImageSums::new(N_CLASSES, 1, n_pixels, Needs::ALL, isa);
     for block in samples.chunks(BLOCK) {
         for sample in block {
-            let scores = scores(sample, N_CLASSES, [1, n_pixels], ScoreKind::Logits);
+            let scores = scores(sample, N_CLASSES, [1, n_pixels], OutputKind::Logits);
             reduction.add(&[scores]).unwrap();
         }
         reduction.end_group();
@@ -163,7 +163,7 @@ fn the_entropy_error_covers_what_repeated_sampling_shows() {
     for seed in 0..2000 {
         let mut reduction = ImageSums::new(2, 1, 1, Needs::ALL, Isa::detect());
         for sample in probability(seed) {
-            reduction.add(&[scores(&sample, 2, [1, 1], ScoreKind::Logits)]).unwrap();
+            reduction.add(&[scores(&sample, 2, [1, 1], OutputKind::Logits)]).unwrap();
         }
         let error = reduction.entropy_error(VarianceSource::Samples, 0);
         let statistics = reduction.finish();
@@ -184,7 +184,7 @@ fn a_pseudo_sample_counts_like_one_that_was_drawn() {
     all.push(vec![0.0; N_CLASSES * n_pixels]);
     let mut drawn = ImageSums::new(N_CLASSES, 1, n_pixels, Needs::ALL, Isa::detect());
     for sample in &all {
-        drawn.add(&[scores(sample, N_CLASSES, size, ScoreKind::Logits)]).unwrap();
+        drawn.add(&[scores(sample, N_CLASSES, size, OutputKind::Logits)]).unwrap();
     }
     let (one, other) = (
         with_pseudo.entropy_error(VarianceSource::Samples, 1),

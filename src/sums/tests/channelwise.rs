@@ -19,12 +19,12 @@ fn frame<'a>(
     (values, spread): &'a (Vec<f32>, Vec<f32>),
     form: Option<SpreadForm>,
     units: &'a [TargetUnit],
-) -> Scores<'a> {
+) -> PassOutput<'a> {
     let spread = form.map(|form| Spread { values: spread, form });
-    Scores { spread, units, ..scores(values, N, SIZE, ScoreKind::Values) }
+    PassOutput { spread, units, ..scores(values, N, SIZE, OutputKind::Values) }
 }
 
-fn sums_of(family: Family, frames: &[Scores]) -> ImageSums {
+fn sums_of(family: Family, frames: &[PassOutput]) -> ImageSums {
     let size = (SIZE[0], SIZE[1]);
     let mut sums = ImageSums::of_family(family, N, size, Needs::ALL, Isa::detect());
     for frames in frames.chunks(2) {
@@ -122,7 +122,7 @@ fn labels_agree_with_sums_in_f64_where_they_are_nearly_certain_too() {
     let all: Vec<_> =
         (0..5).map(|sample| logits(N * SIZE[0] * SIZE[1], sample, 12.0)).collect();
     let frames: Vec<_> =
-        all.iter().map(|x| scores(x, N, SIZE, ScoreKind::LabelLogits)).collect();
+        all.iter().map(|x| scores(x, N, SIZE, OutputKind::LabelLogits)).collect();
     let statistics = sums_of(Family::Labels, &frames).finish();
     let n_pixels = SIZE[0] * SIZE[1];
     for channel in 0..N {
@@ -153,7 +153,7 @@ fn probabilities_of_labels_are_those_of_their_logits() {
         sums_of(Family::Labels, &[scores(values, N, SIZE, kind)]).finish()
     };
     let (a, b) =
-        (of(&logits, ScoreKind::LabelLogits), of(&p, ScoreKind::LabelProbabilities));
+        (of(&logits, OutputKind::LabelLogits), of(&p, OutputKind::LabelProbabilities));
     for pixel in 0..SIZE[0] * SIZE[1] {
         for (a, b) in at(&a, 1, pixel).into_iter().zip(at(&b, 1, pixel)) {
             assert!((a - b).abs() < 2e-6, "{a} {b}");
@@ -214,9 +214,9 @@ fn values_of_another_size_are_interpolated_as_they_are() {
     let (low, high) = ([3, 4], (6, 8));
     let values: Vec<f32> = (0..12).map(|i| i as f32 * 10.0).collect();
     let spread = vec![0.5_f32; 12];
-    let scores = Scores {
+    let scores = PassOutput {
         spread: Some(Spread { values: &spread, form: SpreadForm::Std }),
-        ..scores(&values, 1, low, ScoreKind::Values)
+        ..scores(&values, 1, low, OutputKind::Values)
     };
     let mut sums =
         ImageSums::of_family(Family::Values, 1, high, Needs::ALL, Isa::detect());

@@ -15,14 +15,14 @@ fn noisy<'a>(
     size: [usize; 2],
     (form, n_draws): (SpreadForm, u32),
     stream: NoiseStream,
-) -> Scores<'a> {
+) -> PassOutput<'a> {
     let spread = Spread { values: spread, form };
     let logit_noise = Some(LogitNoise { spread, stream, n_draws });
-    Scores { logit_noise, ..scores(logits, N, size, ScoreKind::Logits) }
+    PassOutput { logit_noise, ..scores(logits, N, size, OutputKind::Logits) }
 }
 
 /// Returns the mean probabilities of a pixel over the draws, and the information.
-fn naive(scores: &Scores, pixel: usize) -> (Vec<f64>, f64) {
+fn naive(scores: &PassOutput, pixel: usize) -> (Vec<f64>, f64) {
     let noise = scores.logit_noise.unwrap();
     let n_pixels = scores.height * scores.width;
     let (mut mean, mut within) = (vec![0.0; N], 0.0);
@@ -147,7 +147,7 @@ fn logits_without_variance_are_as_without_noise() {
             std::slice::from_ref(&values),
             N,
             [10, 10],
-            ScoreKind::Logits,
+            OutputKind::Logits,
             Isa::detect(),
         ),
     );
@@ -167,7 +167,7 @@ fn noise_is_averaged_at_the_size_of_the_output_and_then_resized_as_probabilities
     sums.add(&[frame]).unwrap();
     let statistics = sums.finish();
     let averaged = ImageSums::averaged(&frame).unwrap().unwrap();
-    let averaged = scores(&averaged, N, [3, 4], ScoreKind::Probabilities);
+    let averaged = scores(&averaged, N, [3, 4], OutputKind::Probabilities);
     let mut expected = ImageSums::new(N, 12, 16, Needs::ALL, Isa::detect());
     expected.add(&[averaged]).unwrap();
     let expected = expected.finish();

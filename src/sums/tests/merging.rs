@@ -12,7 +12,7 @@ fn sums_of(samples: &[Vec<f32>]) -> ImageSums {
     let mut sums =
         ImageSums::new(N_CHANNELS, SIZE[0], SIZE[1], Needs::ALL, Isa::detect());
     let all: Vec<_> =
-        samples.iter().map(|s| scores(s, N_CHANNELS, SIZE, ScoreKind::Logits)).collect();
+        samples.iter().map(|s| scores(s, N_CHANNELS, SIZE, OutputKind::Logits)).collect();
     sums.add(&all).unwrap();
     sums
 }
@@ -78,7 +78,7 @@ proptest! {
             for block in samples[BLOCK..].chunks(BLOCK) {
                 let block: Vec<_> = block
                     .iter()
-                    .map(|s| scores(s, N_CHANNELS, SIZE, ScoreKind::Logits))
+                    .map(|s| scores(s, N_CHANNELS, SIZE, OutputKind::Logits))
                     .collect();
                 sums.add(&block).unwrap();
                 sums.end_group();

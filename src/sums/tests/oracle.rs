@@ -16,7 +16,7 @@ impl Oracle {
         samples: &[Vec<f32>],
         n_channels: usize,
         n_pixels: usize,
-        kind: ScoreKind,
+        kind: OutputKind,
     ) -> Self {
         let (n_classes, n) = (n_channels.max(2), samples.len() as f64);
         let mut oracle = Self {
@@ -72,11 +72,11 @@ impl Oracle {
     }
 }
 
-fn probabilities(channels: &[f64], kind: ScoreKind) -> Vec<f64> {
+fn probabilities(channels: &[f64], kind: OutputKind) -> Vec<f64> {
     let scores: Vec<f64> = match (channels, kind) {
-        ([one], ScoreKind::Logits) => vec![1.0, one.exp()],
-        ([one], ScoreKind::Probabilities) => vec![1.0 - one, *one],
-        (_, ScoreKind::Logits) => {
+        ([one], OutputKind::Logits) => vec![1.0, one.exp()],
+        ([one], OutputKind::Probabilities) => vec![1.0 - one, *one],
+        (_, OutputKind::Logits) => {
             let largest = channels.iter().copied().fold(f64::MIN, f64::max);
             channels.iter().map(|x| (x - largest).exp()).collect()
         }

@@ -35,7 +35,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-fn reduce_to(to: [usize; 2], scores: &Scores, isa: Isa) -> Statistics {
+fn reduce_to(to: [usize; 2], scores: &PassOutput, isa: Isa) -> Statistics {
     let mut reduction = ImageSums::new(scores.n_channels, to[0], to[1], Needs::ALL, isa);
     reduction.set_deterministic(scores).unwrap();
     reduction.add(std::slice::from_ref(scores)).unwrap();
@@ -56,12 +56,12 @@ fn scores_of_another_size_are_interpolated_as_logits() {
     for (from, to) in sizes {
         for n_channels in [1, 2, 5] {
             let values = logits(n_channels * from[0] * from[1], 0, 2.0);
-            let low = scores(&values, n_channels, from, ScoreKind::Logits);
+            let low = scores(&values, n_channels, from, OutputKind::Logits);
             let statistics = reduce_to(to, &low, Isa::detect());
             let full = resized(&values, from, to);
             let expected = reduce_to(
                 to,
-                &scores(&full, n_channels, to, ScoreKind::Logits),
+                &scores(&full, n_channels, to, OutputKind::Logits),
                 Isa::detect(),
             );
             let difference = largest_difference(&statistics.mean(), &expected.mean());
@@ -77,11 +77,11 @@ fn scores_of_another_size_are_interpolated_as_logits() {
 fn probabilities_are_interpolated_as_the_logits_they_came_from() {
     for n_channels in [1, 4] {
         let values = logits(n_channels * 35, 0, 2.0);
-        let low = scores(&values, n_channels, [5, 7], ScoreKind::Logits);
+        let low = scores(&values, n_channels, [5, 7], OutputKind::Logits);
         let from_logits = reduce_to([20, 40], &low, Isa::detect());
         let softmax = reduce_to([5, 7], &low, Isa::detect()).mean();
         let softmax = if n_channels == 1 { &softmax[35..] } else { &softmax[..] };
-        let low = scores(softmax, n_channels, [5, 7], ScoreKind::Probabilities);
+        let low = scores(softmax, n_channels, [5, 7], OutputKind::Probabilities);
         let from_probabilities = reduce_to([20, 40], &low, Isa::detect());
         let difference =
             largest_difference(&from_probabilities.mean(), &from_logits.mean());
@@ -94,12 +94,12 @@ fn one_channel_is_a_model_of_two_classes() {
     let z = logits(100, 0, 3.0);
     let pair: Vec<f32> = vec![0.0; 100].into_iter().chain(z.iter().copied()).collect();
     let one =
-        reduce(std::slice::from_ref(&z), 1, [10, 10], ScoreKind::Logits, Isa::detect());
-    let two = reduce(&[pair], 2, [10, 10], ScoreKind::Logits, Isa::detect());
+        reduce(std::slice::from_ref(&z), 1, [10, 10], OutputKind::Logits, Isa::detect());
+    let two = reduce(&[pair], 2, [10, 10], OutputKind::Logits, Isa::detect());
     assert_eq!(one.n_classes(), 2);
     assert_eq!(bits(&one), bits(&two));
     let s: Vec<f32> = z.iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect();
-    let sigmoid = reduce(&[s], 1, [10, 10], ScoreKind::Probabilities, Isa::detect());
+    let sigmoid = reduce(&[s], 1, [10, 10], OutputKind::Probabilities, Isa::detect());
     assert!(largest_difference(&sigmoid.mean(), &one.mean()) < 1e-6);
 }
 
@@ -107,12 +107,12 @@ fn one_channel_is_a_model_of_two_classes() {
 fn a_class_at_minus_infinity_has_no_probability() {
     let sample = vec![f32::NEG_INFINITY, 1.0, 1.0, f32::NEG_INFINITY];
     let full =
-        reduce_to([1, 1], &scores(&sample, 4, [1, 1], ScoreKind::Logits), Isa::detect());
+        reduce_to([1, 1], &scores(&sample, 4, [1, 1], OutputKind::Logits), Isa::detect());
     assert_eq!(full.mean(), [0.0, 0.5, 0.5, 0.0]);
     let entropy = full.map(|tile, out| out[0] = tile.within()[0]).values[0];
     assert!((entropy - std::f32::consts::LN_2).abs() < 1e-6);
     let larger =
-        reduce_to([3, 2], &scores(&sample, 4, [1, 1], ScoreKind::Logits), Isa::detect());
+        reduce_to([3, 2], &scores(&sample, 4, [1, 1], OutputKind::Logits), Isa::detect());
     assert!(
         larger.mean().chunks(6).nth(1).unwrap().iter().all(|&p| (p - 0.5).abs() < 1e-6)
     );
@@ -123,10 +123,10 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
     let size = [40, 50];
     let nan = [f32::NAN, f32::INFINITY];
     for (kind, to) in [
-        (ScoreKind::Logits, size),
-        (ScoreKind::Probabilities, size),
-        (ScoreKind::Logits, [80, 100]),
-        (ScoreKind::Probabilities, [20, 25]),
+        (OutputKind::Logits, size),
+        (OutputKind::Probabilities, size),
+        (OutputKind::Logits, [80, 100]),
+        (OutputKind::Probabilities, [20, 25]),
     ] {
         for (i, bad) in nan.into_iter().enumerate() {
             let mut values: Vec<f32> =
@@ -138,7 +138,7 @@ fn scores_that_are_no_numbers_are_refused_at_the_first_pixel() {
             assert_eq!((error.pixel, error.channel), (777 + i, 2), "{kind:?} {to:?}");
         }
         let impossible = match kind {
-            ScoreKind::Logits => f32::NEG_INFINITY,
+            OutputKind::Logits => f32::NEG_INFINITY,
             _ => 0.0,
         };
         let mut values: Vec<f32> =
@@ -160,11 +160,11 @@ fn the_pass_without_dropout_is_kept_apart() {
     let (classes, values_without) = reduction.clone().finish().deterministic();
     assert!(classes.classes.iter().all(|&class| class == ClassMap::NONE));
     assert!(values_without.values.iter().all(|p| p.is_nan()));
-    let sample = scores(&values, 5, [20, 30], ScoreKind::Logits);
+    let sample = scores(&values, 5, [20, 30], OutputKind::Logits);
     reduction.set_deterministic(&sample).unwrap();
-    reduction.add(&[scores(&other, 5, [20, 30], ScoreKind::Logits)]).unwrap();
+    reduction.add(&[scores(&other, 5, [20, 30], OutputKind::Logits)]).unwrap();
     let statistics = reduction.finish();
-    let alone = reduce(&[values], 5, [20, 30], ScoreKind::Logits, Isa::detect());
+    let alone = reduce(&[values], 5, [20, 30], OutputKind::Logits, Isa::detect());
     let (classes, probability) = statistics.deterministic();
     assert_eq!(classes, alone.prediction());
     assert_eq!(probability, alone.probability());
@@ -190,8 +190,10 @@ fn each_coordinate_transformation_is_that_of_the_definition() {
         Coordinates::Asymmetric,
     ] {
         for (height, width) in [(sizes[0], sizes[1]), (15, 70), (13, 7), (5, 1)] {
-            let low =
-                Scores { coordinates, ..scores(&values, 3, from, ScoreKind::Logits) };
+            let low = PassOutput {
+                coordinates,
+                ..scores(&values, 3, from, OutputKind::Logits)
+            };
             let found = ImageSums::resized(&low, (height, width)).unwrap();
             let at = |c: usize, y: f64, x: f64| {
                 let y = y.clamp(0.0, from[0] as f64 - 1.0);

@@ -13,15 +13,16 @@ use crate::pass::Pass;
 use crate::random::{Draws, NoiseStream};
 use crate::runtime::Value;
 use crate::sums::{
-    Coordinates, Family, LogitNoise, ScoreKind, Scores, Spread, SpreadForm, TargetUnit,
+    Coordinates, Family, LogitNoise, OutputKind, PassOutput, Spread, SpreadForm,
+    TargetUnit,
 };
 use crate::task::{Item, OutputShape, TASKS, Task};
 
 /// Shape and kind of what is read of a model's outputs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ScoreLayout {
+pub struct OutputLayout {
     task: &'static Task,
-    kind: ScoreKind,
+    kind: OutputKind,
     /// The scores or values.
     scores: HeadChannels,
     /// The variances of values.
@@ -82,7 +83,7 @@ impl<'a> HeadOutput<'a> {
     }
 }
 
-impl ScoreLayout {
+impl OutputLayout {
     /// Determines the layout from the output of a probe with images of a size (height, width).
     pub(super) fn new(
         plan: &Plan,
@@ -145,7 +146,7 @@ impl ScoreLayout {
         let kind = match task.family {
             Family::Classes => kind(plan, head, scores.count)?,
             Family::Labels => label_kind(plan, head)?,
-            Family::Values => ScoreKind::Values,
+            Family::Values => OutputKind::Values,
         };
         let noise = of_noise.map(|(reading, form)| {
             let of_spread = run.heads[reading.head].shape();
@@ -190,7 +191,7 @@ impl ScoreLayout {
     }
 
     /// Returns the kind of the scores: logits or probabilities of classes or labels, or values.
-    pub fn kind(&self) -> ScoreKind {
+    pub fn kind(&self) -> OutputKind {
         self.kind
     }
 
@@ -231,7 +232,7 @@ impl ScoreLayout {
         heads: &'a [HeadOutput<'_>],
         row: usize,
         (image, pass): (i64, Pass),
-    ) -> Result<Scores<'a>> {
+    ) -> Result<PassOutput<'a>> {
         let scores = self.row(heads, row)?;
         let Some(noise) = &self.noise else { return Ok(scores) };
         let (values, height, width) = self.slice(&noise.channels, heads, row)?;
@@ -246,7 +247,7 @@ impl ScoreLayout {
         };
         let spread = Spread { values, form: noise.form };
         let logit_noise = Some(LogitNoise { spread, stream, n_draws: noise.n_draws });
-        Ok(Scores { logit_noise, ..scores })
+        Ok(PassOutput { logit_noise, ..scores })
     }
 
     /// Returns the outputs of one row of a run, without their noise.
@@ -254,7 +255,7 @@ impl ScoreLayout {
         &'a self,
         heads: &'a [HeadOutput<'_>],
         row: usize,
-    ) -> Result<Scores<'a>> {
+    ) -> Result<PassOutput<'a>> {
         let (values, height, width) = self.slice(&self.scores, heads, row)?;
         let spread = match &self.spread {
             None => None,
@@ -266,7 +267,7 @@ impl ScoreLayout {
                 Some(Spread { values, form: *form })
             }
         };
-        Ok(Scores {
+        Ok(PassOutput {
             values,
             n_channels: self.scores.count,
             height,
@@ -377,9 +378,9 @@ fn check_sizes(
 }
 
 /// Fails if scores cannot have noise: it is added to logits, one for each class.
-fn check_noise(plan: &Plan, kind: ScoreKind, scores: &HeadChannels) -> Result<()> {
+fn check_noise(plan: &Plan, kind: OutputKind, scores: &HeadChannels) -> Result<()> {
     let output = &plan.heads().first().output;
-    if kind != ScoreKind::Logits {
+    if kind != OutputKind::Logits {
         let message = format!("noise is added to logits, but it holds {}", kind.name());
         return Err(Error::output(output, message).with_hint(
             "export the model up to its logits, or leave their variance out",
@@ -413,14 +414,14 @@ fn family(plan: &Plan, n_channels: usize, task: Option<&'static Task>) -> Family
 }
 
 /// Returns whether scores of labels are logits or probabilities.
-fn label_kind(plan: &Plan, head: &Value) -> Result<ScoreKind> {
+fn label_kind(plan: &Plan, head: &Value) -> Result<OutputKind> {
     match plan.heads().readings()[0].role {
-        None | Some(Role::LabelLogits | Role::Logits) => Ok(ScoreKind::LabelLogits),
+        None | Some(Role::LabelLogits | Role::Logits) => Ok(OutputKind::LabelLogits),
         Some(_) => {
             let values = head.to_f32()?;
             match looks(&values, 1, 1) {
                 ValueRange::WithinOne | ValueRange::Probabilities => {
-                    Ok(ScoreKind::LabelProbabilities)
+                    Ok(OutputKind::LabelProbabilities)
                 }
                 ValueRange::Free | ValueRange::WholeNumbers => {
                     let (low, high) = range(&values);
@@ -556,7 +557,7 @@ fn check_channels(plan: &Plan, channels: usize) -> Result<()> {
     }
 }
 
-fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
+fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<OutputKind> {
     let values = head.to_f32()?;
     let pixels = head.shape().get(2..).unwrap_or_default().iter().product::<usize>();
     let unclear = |what: &str, hint: &str| {
@@ -565,13 +566,13 @@ fn kind(plan: &Plan, head: &Value, channels: usize) -> Result<ScoreKind> {
         Err(Error::output(&plan.heads().first().output, message).with_hint(hint))
     };
     match (plan.heads().first().role, looks(&values, channels, pixels)) {
-        (Some(Role::Logits), _) | (None, ValueRange::Free) => Ok(ScoreKind::Logits),
+        (Some(Role::Logits), _) | (None, ValueRange::Free) => Ok(OutputKind::Logits),
         (Some(Role::Probabilities) | None, ValueRange::Probabilities) => {
-            Ok(ScoreKind::Probabilities)
+            Ok(OutputKind::Probabilities)
         }
-        (None, _) if plan.heads().first().is_linear => Ok(ScoreKind::Logits),
+        (None, _) if plan.heads().first().is_linear => Ok(OutputKind::Logits),
         (Some(Role::Probabilities), ValueRange::WithinOne) if channels == 1 => {
-            Ok(ScoreKind::Probabilities)
+            Ok(OutputKind::Probabilities)
         }
         (Some(Role::Probabilities), _) => unclear(
             "it should contain probabilities, but is not between 0 and 1, or does not sum to 1 \
