@@ -8,6 +8,7 @@
 //! and a bounded number of log-probabilities are kept.
 
 mod conformal;
+mod decisions;
 mod images;
 mod label_thresholds;
 mod labels;
@@ -39,6 +40,7 @@ pub use variance_scale::VarianceFit;
 
 use crate::evaluate::LeftOut;
 use crate::policy::{ImageScore, Policy};
+use decisions::DecisionOptions;
 
 /// Target of the threshold for accepting images.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,6 +79,14 @@ pub struct CalibrationOptions {
     pub temperature: bool,
     /// Number of threads.
     pub threads: usize,
+}
+
+impl CalibrationOptions {
+    /// Returns the options of the decisions about images.
+    fn decisions(&self) -> DecisionOptions {
+        let Self { score, target, ood_keep, confidence, .. } = *self;
+        DecisionOptions { score, target, ood_keep, confidence }
+    }
 }
 
 /// A policy and the statistics behind it.

@@ -1,15 +1,16 @@
 //! The pass over the images of a folder: scores, thresholds and temperature.
 
+use super::decisions::BoundedRisk;
 use super::temperature::{LogProbabilities, TemperatureFit};
-use super::threshold::{self, ImageLoss, RiskControl, RiskError};
-use super::{Calibration, CalibrationOptions, ThresholdTarget};
+use super::threshold::ImageLoss;
+use super::{Calibration, CalibrationOptions};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     EvaluationEvent, ImageLabels, KeptArrays, LabelSource, LeftOut, PredictionFolder,
     for_each_image,
 };
 use crate::metric::{IGNORED, PredictedClasses, deterministic_scores, predicted_classes};
-use crate::policy::{ImageScore, Policy, Threshold, prediction_settings};
+use crate::policy::{ImageScore, Policy, prediction_settings};
 use crate::random::image_key;
 use crate::task::Target;
 
@@ -231,59 +232,29 @@ impl CalibrationRun<'_> {
         images: &[ScoredImage],
         calibration: &mut Calibration,
     ) -> Result<()> {
-        let options = self.options;
         let scores: Vec<f32> = images.iter().map(|image| image.score).collect();
-        match options.target {
-            Some(ThresholdTarget::Keep(share)) => {
-                let coverage = coverage_threshold("keep", &scores, share)?;
-                let promise = format!("keeps {share} of images like these on average");
-                calibration.policy.accept =
-                    Some(self.threshold(Some(coverage.below), promise, scores.len()));
-                calibration.coverage = Some(coverage);
-            }
-            Some(ThresholdTarget::Risk(risk)) => {
-                let risk_control = self.control_risk(images, risk)?;
-                let promise = format!(
-                    "at most {risk} of what is accepted is wrong, with confidence {}",
-                    options.confidence
-                );
-                calibration.policy.accept =
-                    Some(self.threshold(risk_control.below, promise, scores.len()));
-                calibration.risk_control = Some(risk_control);
-            }
-            None => {}
-        }
-        if let Some(share) = options.ood_keep {
-            let coverage = coverage_threshold("ood_keep", &scores, share)?;
-            let promise = format!("holds for {share} of images like these on average");
-            calibration.policy.out_of_distribution =
-                Some(self.threshold(Some(coverage.below), promise, scores.len()));
-        }
-        Ok(())
-    }
-
-    fn threshold(&self, below: Option<f32>, promise: String, images: usize) -> Threshold {
-        Threshold { score: self.options.score, below, promise, images }
-    }
-
-    fn control_risk(&self, images: &[ScoredImage], risk: f64) -> Result<RiskControl> {
-        let losses: Vec<ImageLoss> = images
-            .iter()
-            .filter(|image| image.n_labeled > 0)
-            .map(|image| ImageLoss {
-                score: image.score,
-                loss: image.n_wrong as f64 / image.n_labeled as f64,
+        let decisions = self.options.decisions();
+        let bound_risk = |risk: f64| {
+            let labeled = images.iter().filter(|image| image.n_labeled > 0);
+            let losses: Vec<ImageLoss> = labeled
+                .map(|image| ImageLoss {
+                    score: image.score,
+                    loss: image.n_wrong as f64 / image.n_labeled as f64,
+                })
+                .collect();
+            let confidence = self.options.confidence;
+            Ok(BoundedRisk {
+                control: decisions.control_risk(&losses, risk)?,
+                promise: format!(
+                    "at most {risk} of what is accepted is wrong, with confidence {confidence}"
+                ),
+                images: scores.len(),
             })
-            .collect();
-        if losses.is_empty() {
-            return Err(Error::setting("risk", "needs images with labels")
-                .with_hint("set `labels`"));
-        }
-        let confidence = self.options.confidence;
-        threshold::risk_threshold(&losses, risk, confidence).map_err(|error| {
-            let score = self.options.score.measure_name();
-            risk_refusal(&error, risk, confidence, score, losses.len())
-        })
+        };
+        let found = decisions.find(&scores, &mut calibration.policy, bound_risk)?;
+        calibration.coverage = found.coverage;
+        calibration.risk_control = found.risk.map(|risk| risk.control);
+        Ok(())
     }
 
     fn fit_temperature(&self, images: Vec<ScoredImage>, calibration: &mut Calibration) {
@@ -297,44 +268,4 @@ impl CalibrationRun<'_> {
         }
         calibration.fit = Some(fit);
     }
-}
-
-/// Returns the error if no threshold of a score meets a risk with a confidence on some images.
-pub(super) fn risk_refusal(
-    error: &RiskError,
-    risk: f64,
-    confidence: f64,
-    score: &str,
-    n_images: usize,
-) -> Error {
-    let bound = match error {
-        RiskError::TooFew(fewest) => return too_few("risk", risk, *fewest, n_images),
-        RiskError::TooMuch(bound) => bound,
-    };
-    let message = format!(
-        "no threshold of {score} shows on {n_images} images with confidence {confidence} that at \
-         most {risk} is wrong; {bound:.3} would be the smallest"
-    );
-    Error::setting("risk", message)
-        .with_hint("allow more, take more images, or another `measure`")
-}
-
-/// Returns the threshold that accepts a share of images; `setting` names the share in errors.
-pub(super) fn coverage_threshold(
-    setting: &'static str,
-    scores: &[f32],
-    share: f64,
-) -> Result<threshold::QuantileThreshold> {
-    threshold::coverage_threshold(scores, share)
-        .map_err(|needed| too_few(setting, share, needed, scores.len()))
-}
-
-pub(super) fn too_few(
-    setting: &'static str,
-    share: f64,
-    needed: usize,
-    images: usize,
-) -> Error {
-    let message = format!("{share} needs at least {needed} images, found {images}");
-    Error::setting(setting, message).with_hint("take more images, or promise less")
 }

@@ -1,7 +1,7 @@
 //! Calibration of labels of which any number holds: thresholds of the labels, and of scores.
 
 use super::ThresholdTarget;
-use super::images::{coverage_threshold, risk_refusal, too_few};
+use super::decisions::{BoundedRisk, DecisionOptions, too_few};
 use super::label_thresholds::{F1Threshold, LabelCounts, TrueLabels};
 use super::threshold::{self, ImageLoss, QuantileThreshold, RiskControl, RiskError};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::evaluate::{
 use crate::metric::UNKNOWN_LABEL;
 use crate::pipeline::LabelArrays;
 use crate::policy::{
-    ImageScore, LabelThreshold, LabelThresholdMethod, LabelThresholds, Policy, Threshold,
+    ImageScore, LabelThreshold, LabelThresholdMethod, LabelThresholds, Policy,
     deterministic_score_of_labels, mean_over_labels, prediction_settings,
 };
 use crate::random::image_key;
@@ -38,6 +38,14 @@ pub struct LabelCalibrationOptions {
     pub alpha: Option<f64>,
     /// Number of threads.
     pub threads: usize,
+}
+
+impl LabelCalibrationOptions {
+    /// Returns the options of the decisions about images.
+    fn decisions(&self) -> DecisionOptions {
+        let Self { score, target, ood_keep, confidence, .. } = *self;
+        DecisionOptions { score, target, ood_keep, confidence }
+    }
 }
 
 /// A policy about labels and the statistics behind it.
@@ -311,50 +319,25 @@ impl LabelCalibrationRun<'_> {
         images: &[ScoredLabels],
         calibration: &mut LabelCalibration,
     ) -> Result<()> {
-        let options = self.options;
         let scores: Vec<f32> = images.iter().map(|image| image.score).collect();
-        let threshold = |below: Option<f32>, promise: String, images: usize| {
-            Some(Threshold { score: options.score, below, promise, images })
-        };
-        match options.target {
-            Some(ThresholdTarget::Keep(share)) => {
-                let coverage = coverage_threshold("keep", &scores, share)?;
-                let promise = format!("keeps {share} of images like these on average");
-                calibration.policy.accept =
-                    threshold(Some(coverage.below), promise, scores.len());
-                calibration.coverage = Some(coverage);
-            }
-            Some(ThresholdTarget::Risk(risk)) => {
-                let (risk_control, n) = self.control_risk(images, calibration, risk)?;
-                let promise = format!(
-                    "at most {risk} of the decisions about labels is wrong in what is accepted, \
-                     with confidence {}",
-                    options.confidence
-                );
-                calibration.policy.accept = threshold(risk_control.below, promise, n);
-                calibration.risk_control = Some((risk_control, n));
-            }
-            None => {}
-        }
-        if let Some(share) = options.ood_keep {
-            let coverage = coverage_threshold("ood_keep", &scores, share)?;
-            let promise = format!("holds for {share} of images like these on average");
-            calibration.policy.out_of_distribution =
-                threshold(Some(coverage.below), promise, scores.len());
-        }
+        let labels = calibration.policy.labels.as_ref().map(LabelThresholds::values);
+        let bound_risk = |risk: f64| self.bound_risk(images, labels.as_deref(), risk);
+        let decisions = self.options.decisions();
+        let found = decisions.find(&scores, &mut calibration.policy, bound_risk)?;
+        calibration.coverage = found.coverage;
+        calibration.risk_control = found.risk.map(|risk| (risk.control, risk.images));
         Ok(())
     }
 
     /// Bounds the share of wrong decisions on the half of the images that the thresholds of labels do
-    /// not depend on; returns the number of these images as well.
-    fn control_risk(
+    /// not depend on.
+    fn bound_risk(
         &self,
         images: &[ScoredLabels],
-        calibration: &LabelCalibration,
+        thresholds: Option<&[f32]>,
         risk: f64,
-    ) -> Result<(RiskControl, usize)> {
-        let thresholds = calibration.policy.labels.as_ref();
-        let Some(thresholds) = thresholds.map(LabelThresholds::values) else {
+    ) -> Result<BoundedRisk> {
+        let Some(thresholds) = thresholds else {
             return Err(Error::setting("risk", "needs images with labels")
                 .with_hint("set `labels`"));
         };
@@ -362,19 +345,22 @@ impl LabelCalibrationRun<'_> {
             images.iter().filter(|image| image.n_known > 0 && !image.is_in_first_half());
         let mut losses = Vec::new();
         for image in others {
-            let loss = self.loss(&image.id, &thresholds)?;
+            let loss = self.loss(&image.id, thresholds)?;
             losses.push(ImageLoss { score: image.score, loss });
         }
         let confidence = self.options.confidence;
         let found = threshold::risk_threshold(&losses, risk, confidence);
-        let found = found.map_err(|error| match error {
+        let control = found.map_err(|error| match error {
             RiskError::TooFew(fewest) => too_few_beside(risk, fewest, losses.len()),
             RiskError::TooMuch(_) => {
-                let score = self.options.score.measure_name();
-                risk_refusal(&error, risk, confidence, score, losses.len())
+                self.options.decisions().risk_refusal(&error, risk, losses.len())
             }
         })?;
-        Ok((found, losses.len()))
+        let promise = format!(
+            "at most {risk} of the decisions about labels is wrong in what is accepted, with \
+             confidence {confidence}"
+        );
+        Ok(BoundedRisk { control, promise, images: losses.len() })
     }
 
     /// Returns the share of wrong decisions about an image whose truth is known.

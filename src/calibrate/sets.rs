@@ -1,7 +1,8 @@
 //! Sets of classes for the items of a folder.
 
 use super::conformal::{self, MissedShares};
-use super::images::{CalibrationRun, OpenedImage, too_few};
+use super::decisions::too_few;
+use super::images::{CalibrationRun, OpenedImage};
 use super::{Calibration, SetMethod, SetStatistics};
 use crate::error::Result;
 use crate::evaluate::for_each_image;

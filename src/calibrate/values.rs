@@ -4,12 +4,12 @@
 //! All images are read once. Of an image, only its score, sums, and the numbers of its pixels in bins
 //! of the standardized error are kept; the bins are added up as images arrive.
 
-use super::images::{coverage_threshold, risk_refusal, too_few};
+use super::decisions::{BoundedRisk, DecisionOptions, too_few};
 use super::standardized_errors::{
     ErrorCounts, ErrorShares, IntervalError, bin, counted, split_conformal_factor,
     standardized_error,
 };
-use super::threshold::{self, ImageLoss, QuantileThreshold, RiskControl};
+use super::threshold::{ImageLoss, QuantileThreshold, RiskControl};
 use super::variance_scale::{ErrorMoments, VarianceFit, fit_coverage, fit_likelihood};
 use super::{SetStatistics, ThresholdTarget};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ use crate::measure::ALEATORIC_STD;
 use crate::pipeline::TargetArrays;
 use crate::policy::{
     ConformalInterval, ImageScore, IntervalMethod, Policy, ScaleMethod, TargetPolicy,
-    Threshold, prediction_settings,
+    prediction_settings,
 };
 use crate::random::image_key;
 use crate::task::{Item, Target};
@@ -46,6 +46,14 @@ pub struct ValueCalibrationOptions {
     pub variance_scale: Option<ScaleMethod>,
     /// Number of threads.
     pub threads: usize,
+}
+
+impl ValueCalibrationOptions {
+    /// Returns the options of the decisions about images.
+    fn decisions(&self) -> DecisionOptions {
+        let Self { score, target, ood_keep, confidence, .. } = *self;
+        DecisionOptions { score, target, ood_keep, confidence }
+    }
 }
 
 /// A policy about values and the statistics behind it.
@@ -297,65 +305,38 @@ impl ValueCalibrationRun<'_> {
         images: &[ScoredImage],
         calibration: &mut ValueCalibration,
     ) -> Result<()> {
-        let options = self.options;
         let scores: Vec<f32> = images.iter().map(|image| image.score).collect();
-        let threshold = |below, promise| Threshold {
-            score: options.score,
-            below,
-            promise,
-            images: scores.len(),
-        };
-        match options.target {
-            Some(ThresholdTarget::Keep(share)) => {
-                let coverage = coverage_threshold("keep", &scores, share)?;
-                let promise = format!("keeps {share} of images like these on average");
-                calibration.policy.accept =
-                    Some(threshold(Some(coverage.below), promise));
-                calibration.coverage = Some(coverage);
-            }
-            Some(ThresholdTarget::Risk(risk)) => {
-                let above = options.error_above.ok_or_else(|| {
-                    Error::setting("risk", "needs the error above which a value is wrong")
-                        .with_hint("set `error_above`")
-                })?;
-                let risk_control = self.control_risk(images, risk)?;
-                let promise = format!(
+        let decisions = self.options.decisions();
+        let bound_risk = |risk: f64| {
+            let above = self.options.error_above.ok_or_else(|| {
+                Error::setting("risk", "needs the error above which a value is wrong")
+                    .with_hint("set `error_above`")
+            })?;
+            let confidence = self.options.confidence;
+            Ok(BoundedRisk {
+                control: decisions.control_risk(&self.losses(images), risk)?,
+                promise: format!(
                     "at most {risk} of what is accepted is off by more than {above}, with \
-                     confidence {}",
-                    options.confidence
-                );
-                calibration.policy.accept = Some(threshold(risk_control.below, promise));
-                calibration.risk_control = Some(risk_control);
-            }
-            None => {}
-        }
-        if let Some(share) = options.ood_keep {
-            let coverage = coverage_threshold("ood_keep", &scores, share)?;
-            let promise = format!("holds for {share} of images like these on average");
-            calibration.policy.out_of_distribution =
-                Some(threshold(Some(coverage.below), promise));
-        }
+                     confidence {confidence}"
+                ),
+                images: scores.len(),
+            })
+        };
+        let found = decisions.find(&scores, &mut calibration.policy, bound_risk)?;
+        calibration.coverage = found.coverage;
+        calibration.risk_control = found.risk.map(|risk| risk.control);
         Ok(())
     }
 
-    /// Bounds the share of wrong items of accepted images.
-    fn control_risk(&self, images: &[ScoredImage], risk: f64) -> Result<RiskControl> {
+    /// Returns the share of wrong items of each image with labels that count.
+    fn losses(&self, images: &[ScoredImage]) -> Vec<ImageLoss> {
         let channel = self.options.score.channel.unwrap_or(0);
         let of_target = |image: &ScoredImage| {
             let items = image.targets.get(channel).filter(|items| items.n_items > 0)?;
             let loss = items.n_wrong as f64 / items.n_items as f64;
             Some(ImageLoss { score: image.score, loss })
         };
-        let losses: Vec<ImageLoss> = images.iter().filter_map(of_target).collect();
-        if losses.is_empty() {
-            return Err(Error::setting("risk", "needs images with labels that count")
-                .with_hint("set `labels`"));
-        }
-        let confidence = self.options.confidence;
-        threshold::risk_threshold(&losses, risk, confidence).map_err(|error| {
-            let score = self.options.score.measure_name();
-            risk_refusal(&error, risk, confidence, score, losses.len())
-        })
+        images.iter().filter_map(of_target).collect()
     }
 
     fn calibrate_targets(
