@@ -3,6 +3,7 @@
 mod assemble;
 mod logit_noise;
 mod pass_tensors;
+mod variance_nodes;
 
 use std::path::Path;
 

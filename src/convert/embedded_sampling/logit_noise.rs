@@ -1,7 +1,7 @@
 //! Gaussian noise of logits inside of a model, as [`crate::random`] defines it: the mean over its draws
 //! of the softmax. The draws are in a `Loop`, so that memory does not grow with their number.
 
-use super::pass_tensors::variance;
+use super::variance_nodes::variance;
 use crate::convert::generator::{
     MAPS, absorb, halves, high, product, range, spread, squares, strata,
 };
