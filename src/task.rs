@@ -7,6 +7,7 @@
 
 pub mod categorical;
 pub mod logit_noise;
+mod model_precision;
 mod model_task;
 pub mod multilabel;
 pub mod regression;
@@ -25,6 +26,7 @@ use crate::tensor::Region;
 
 pub use categorical::{CLASSIFICATION, SEGMENTATION};
 pub use logit_noise::{NOISY_CLASSIFICATION, NOISY_SEGMENTATION};
+pub use model_precision::{DropoutTraining, ModelPrecision};
 pub use model_task::{ModelTask, NamedColumn, Quantity, SummaryFunction};
 pub use multilabel::{IMAGE_LABELS, PIXEL_LABELS};
 pub use regression::{IMAGE_REGRESSION, PIXEL_REGRESSION};

@@ -314,6 +314,9 @@ fn a_model_precision_adds_its_inverse_in_the_networks_unit_to_the_aleatoric_vari
     let scene = Scene::new("digits_angle", 2);
     let plain = scene.predict("plain", &[]);
     let more = scene.predict("more", &["--model-precision", "0.5"]);
+    // (1 - 0.5) 2² / (2 · 100 · 0.02)
+    let training = "length_scale=2,weight_decay=0.02,images=100,ratio=0.5";
+    assert_eq!(scene.predict("training", &["--model-precision", training]), more);
     scene.edit_sidecar("unit = \"degree\"", "unit = \"turn\"\nscale = 3.0");
     let scaled = scene.predict("scaled", &["--model-precision", "0.5"]);
     for row in 0..2 {

@@ -16,6 +16,7 @@ use crate::measure::Measure;
 use crate::onnx::{Model, find_model};
 use crate::random::Draws;
 use crate::runtime::Runtime;
+use crate::task::ModelPrecision;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,10 +59,8 @@ pub(super) struct ConvertArguments {
     samples: Option<u32>,
     #[arg(help = MEASURES, long, value_name = "LIST", requires = "samples", value_parser = names::measures)]
     measures: Option<List<&'static Measure>>,
-    /// Precision of the observations of a regression: 1 / variance, in the network's unit; it adds to
-    /// the aleatoric variance.
-    #[arg(long, value_name = "TAU", requires = "samples", value_parser = names::positive, hide_short_help = true)]
-    model_precision: Option<f64>,
+    #[arg(help = names::MODEL_PRECISION, long, value_name = "TAU", requires = "samples", value_parser = names::model_precision, hide_short_help = true)]
+    model_precision: Option<ModelPrecision>,
     /// Draws of the noise of logits in each sample, for models that predict its variance [default: 31].
     #[arg(long, value_name = "K", requires = "samples", value_parser = names::from_1_to::<65_535, u32>, hide_short_help = true)]
     logit_noise_samples: Option<u32>,

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::measure::Measure;
 use crate::output::format::{FORMATS, Format};
 use crate::sampling::StopRule;
-use crate::task::{StopTarget, Task, ValueRange};
+use crate::task::{ModelPrecision, StopTarget, Task, ValueRange};
 
 /// Heading of the options used most, in place of their group's.
 pub(in crate::cli) const FIRST: Option<&str> = None;
@@ -38,6 +38,16 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
     number.filter(|number| number.is_finite()).ok_or_else(|| {
         format!("expected a number above 0 such as 12.5, found \"{text}\"")
     })
+}
+
+/// Help of the precision of the observations.
+pub(super) const MODEL_PRECISION: &str = "\
+Precision of the observations of a regression (1 / variance, in the network's unit), which adds to \
+the aleatoric variance; or length_scale=L,weight_decay=D,images=N,ratio=P of its training";
+
+/// Parses the precision of the observations.
+pub(super) fn model_precision(text: &str) -> Result<ModelPrecision, String> {
+    text.parse()
 }
 
 /// Parses a range of values.

@@ -18,7 +18,7 @@ use crate::pipeline::{Job, OutputOptions};
 use crate::random::Draws;
 use crate::sampling::{Masks, SamplingOptions, Shortcut, Stop, StopRule, model_input};
 use crate::sums::Needs;
-use crate::task::Task;
+use crate::task::{ModelPrecision, Task};
 
 /// Largest limit of pixels that can be set: sizes in bytes stay far from overflowing.
 const MOST_PIXELS: u64 = 1 << 40;
@@ -84,10 +84,8 @@ pub(in crate::cli) struct ScoreArguments {
     /// Names of the targets of a regression, one for each channel.
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', hide_short_help = true)]
     targets: Vec<String>,
-    /// Precision of the observations of a regression: 1 / variance, in the network's unit; it adds to
-    /// the aleatoric variance.
-    #[arg(long, value_name = "TAU", value_parser = names::positive, hide_short_help = true)]
-    model_precision: Option<f64>,
+    #[arg(help = names::MODEL_PRECISION, long, value_name = "TAU", value_parser = names::model_precision, hide_short_help = true)]
+    model_precision: Option<ModelPrecision>,
 }
 
 #[derive(Debug, Args)]

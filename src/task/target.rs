@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::ModelPrecision;
 use crate::sums::TargetUnit;
 
 /// What is known about the targets of a regression.
@@ -34,11 +35,11 @@ pub struct ValueRange {
 impl TargetSettings {
     /// Returns the conversion of the network's values, if the observations have a variance of
     /// 1 / `model_precision` in the network's unit.
-    pub fn conversion(&self, model_precision: Option<f64>) -> TargetUnit {
+    pub fn conversion(&self, model_precision: Option<ModelPrecision>) -> TargetUnit {
         TargetUnit {
             scale: self.scale as f32,
             offset: self.offset as f32,
-            noise_variance: model_precision.map_or(0.0, |tau| (1.0 / tau) as f32),
+            noise_variance: model_precision.map_or(0.0, |tau| (1.0 / tau.get()) as f32),
         }
     }
 }
