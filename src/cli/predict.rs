@@ -1,6 +1,7 @@
 //! `mcdrop predict`: samples a model on images and reports the progress.
 
 mod jsonl;
+mod most_uncertain;
 mod progress_reporter;
 mod results;
 
@@ -234,7 +235,7 @@ fn predict(
         pipeline::predict_observed(setup, runtime, job, stop, on_event, observer);
     reporter.finish();
     let summary = result?;
-    reporter.sum_up(&summary);
+    reporter.sum_up(&summary, observer.is_some());
     let end = if summary.stopped {
         End::Stopped(signals.code())
     } else if summary.failed > 0 {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::jsonl::Lines;
+use super::most_uncertain::MostUncertain;
 use crate::cli::progress::Progress;
 use crate::cli::run::Run;
 use crate::cli::terminal;
@@ -21,6 +22,7 @@ pub(super) struct ProgressReporter<'a> {
     /// Hints that were printed.
     hints: HashSet<String>,
     lines: Option<Lines<'a>>,
+    most_uncertain: Option<MostUncertain>,
     /// Numbers of images by what was remarked about them.
     remarks: BTreeMap<&'static str, usize>,
     /// Numbers of images by the policy's decision.
@@ -36,6 +38,7 @@ impl<'a> ProgressReporter<'a> {
             progress,
             hints: HashSet::new(),
             lines: None,
+            most_uncertain: None,
             remarks: BTreeMap::new(),
             decisions: BTreeMap::new(),
         }
@@ -91,6 +94,7 @@ impl<'a> ProgressReporter<'a> {
         if self.run.verbose {
             self.progress.aside(|| describe_sampler(sampler, task));
         }
+        self.most_uncertain = MostUncertain::new(sampler, task, self.job);
         if self.run.jsonl {
             self.lines = Some(Lines::new(&self.job.output, task));
         }
@@ -114,6 +118,9 @@ impl<'a> ProgressReporter<'a> {
         if let Some(decision) = record.decision {
             *self.decisions.entry(decision.name()).or_insert(0) += 1;
         }
+        if let Some(most_uncertain) = &mut self.most_uncertain {
+            most_uncertain.add(record);
+        }
         let Some(lines) = &mut self.lines else { return };
         let mut result = Ok(());
         self.progress.aside(|| result = lines.write(record));
@@ -125,8 +132,9 @@ impl<'a> ProgressReporter<'a> {
 }
 
 impl ProgressReporter<'_> {
-    /// Prints the number of images, the speed, failures, the folder and the decisions.
-    pub(super) fn sum_up(&self, summary: &Summary) {
+    /// Prints the number of images, the speed, failures, the folder and the decisions; and, unless the
+    /// predictions are only a step, the most uncertain images and what to do next.
+    pub(super) fn sum_up(&self, summary: &Summary, is_a_step: bool) {
         sum_up(self.job, summary);
         for (kind, n) in self.remarks.iter().filter(|(_, n)| **n > 1) {
             terminal::note(&format!("{n} images {kind}"));
@@ -137,6 +145,17 @@ impl ProgressReporter<'_> {
                 "decisions: {}",
                 counted.collect::<Vec<_>>().join(", ")
             ));
+        }
+        if is_a_step || summary.stopped {
+            return;
+        }
+        let line = self.most_uncertain.as_ref().and_then(MostUncertain::line);
+        if let Some(line) = line {
+            terminal::note(&line);
+        }
+        if !self.job.output.report && summary.done > 0 {
+            let folder = self.job.folder.display();
+            terminal::note(&format!("next: `mcdrop report {folder}` makes a page of it"));
         }
     }
 }
