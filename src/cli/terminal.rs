@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
+use clap::builder::styling::{AnsiColor, Style};
+
 use super::settings;
 use crate::error::Error;
 
@@ -39,9 +41,29 @@ pub(super) fn hint(text: &str) {
     note(&format_args!("hint: {}", settings::to_options(text)));
 }
 
-/// Prints a message.
+/// Prints a message. Labels are colored on terminals, unless `NO_COLOR` is set.
 pub(super) fn note(message: &impl Display) {
-    let _ = writeln!(io::stderr(), "{}", harmless(&message.to_string()));
+    let text = with_colors(&harmless(&message.to_string()));
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Colors of the words that begin lines.
+const LABELS: [(&str, AnsiColor); 3] = [
+    ("error:", AnsiColor::Red),
+    ("warning:", AnsiColor::Yellow),
+    ("hint:", AnsiColor::Green),
+];
+
+/// Returns a text with escape sequences around its labels.
+fn with_colors(text: &str) -> String {
+    let colored = |line: &str| {
+        let found = LABELS.iter().find(|(label, _)| line.starts_with(label));
+        found.map_or(line.to_owned(), |(label, color)| {
+            let style = Style::new().bold().fg_color(Some((*color).into()));
+            format!("{style}{label}{style:#}{}", &line[label.len()..])
+        })
+    };
+    text.split('\n').map(colored).collect::<Vec<_>>().join("\n")
 }
 
 /// Prints and flushes a line of data.
@@ -101,6 +123,16 @@ fn acts_on_terminal(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_at_the_beginning_of_lines_are_colored() {
+        let text = "error: no hint: here\nhint: x";
+        assert_eq!(
+            with_colors(text),
+            "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m no hint: here\n\u{1b}[1m\u{1b}[32mhint:\u{1b}[0m x"
+        );
+        assert_eq!(anstream::adapter::strip_str(&with_colors(text)).to_string(), text);
+    }
 
     #[test]
     fn characters_that_act_on_the_terminal_are_escaped() {
