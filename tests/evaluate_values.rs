@@ -544,3 +544,44 @@ fn tuning_of_values_compares_likelihood_error_and_calibration() {
     assert!(likelihood(lines[1]) > 100.0 * likelihood(lines[2]), "{table}");
     assert!(lines.len() == 5, "{table}");
 }
+
+#[test]
+fn a_head_of_a_laplace_scale_is_evaluated_by_that_distribution() {
+    let images = fixture::path("fixtures/digits_angle/images");
+    let heads = ["--head", "mean=angle", "--head", "log_laplace_scale=log_variance"];
+    let run = predict(
+        "digits_angle",
+        &[images],
+        &[&heads[..], &["--keep-probabilities", "--samples", "5"]].concat(),
+    );
+    let labels = fixture::path("fixtures/digits_angle/labels.csv");
+    let (code, _, told) = evaluate(run.path(), &labels, &[]);
+    assert_eq!(code, Some(0), "{told}");
+    let out = run.path().join("out");
+    let metrics = metrics(&out);
+    assert_eq!(metrics["distribution"], "laplace");
+    let mut labels = csv::Reader::from_path(labels).unwrap();
+    let labels: std::collections::BTreeMap<String, f64> = labels
+        .records()
+        .map(|row| row.unwrap())
+        .map(|row| {
+            (row[0].rsplit('/').next().unwrap().to_owned(), row[1].parse().unwrap())
+        })
+        .collect();
+    let mut table = csv::Reader::from_path(out.join("predictions.csv")).unwrap();
+    let header = table.headers().unwrap().clone();
+    let column = |name: &str| header.iter().position(|column| column == name).unwrap();
+    let (value_at, variance_at) = (column("value"), column("total_variance"));
+    let (mut likelihood, mut inside, mut n) = (0.0, 0.0, 0.0);
+    for row in table.records().map(Result::unwrap) {
+        let number = |place: usize| row[place].parse::<f64>().unwrap();
+        let error = (labels[&row[0]] - number(value_at)).abs();
+        let scale = (number(variance_at) / 2.0).sqrt();
+        likelihood += (2.0 * scale).ln() + error / scale;
+        inside += f64::from(error <= scale * -(0.1_f64.ln()));
+        n += 1.0;
+    }
+    let found = value(&metrics, "negative_log_likelihood");
+    assert!((found - likelihood / n).abs() < 1e-3, "{found}, {}", likelihood / n);
+    assert!((value(&metrics, "coverage_90") - inside / n).abs() < 1e-9);
+}

@@ -9,7 +9,7 @@ use super::label_curves::label_figures;
 use super::multilabel::LabelEvaluationResult;
 use super::prediction_folder::PredictionFolder;
 use super::value_curves::value_figures;
-use super::values::{TargetResult, ValueEvaluationResult};
+use super::values::{TargetResult, ValueEvaluationResult, error_distribution};
 use crate::error::{Error, Result};
 use crate::metric::MetricValue;
 use crate::output::folder::{CURVES, METRICS, OutputFolder};
@@ -103,6 +103,7 @@ fn value_metrics_record(
         items: result.n_items(),
         labels,
         interval: INTERVAL.to_owned(),
+        distribution: Some(error_distribution(folder).name().to_owned()),
         ..MetricsRecord::default()
     };
     let mut metrics = Vec::new();

@@ -5,12 +5,14 @@ use super::labels::{LabelValues, LeftOut, ValueLabels};
 use super::prediction_folder::{PredictedImage, PredictionFolder};
 use super::value_policy::{DecisionCounts, EvaluatedPolicy, PolicySummary, PolicySums};
 use crate::error::{Error, Result};
+use crate::head::{HeadChoice, Role};
 use crate::metric::{
-    DeterministicValues, MetricValue, ValueEvaluation, ValueEvaluationOptions,
-    ValueEvaluationSpec, ValueInput, ValueInterval, ValueSummary,
+    DeterministicValues, ErrorDistribution, MetricValue, ValueEvaluation,
+    ValueEvaluationOptions, ValueEvaluationSpec, ValueInput, ValueInterval, ValueSummary,
 };
 use crate::pipeline::{TargetArrays, VALUE_ARRAYS};
 use crate::policy::Decision;
+use crate::sums::SpreadForm;
 use crate::task::Target;
 
 /// Results of an evaluation of values.
@@ -244,6 +246,8 @@ fn value_specs(
     require_value_arrays(folder)?;
     let target = folder.record.output.target.as_ref();
     let has_variance = target.is_some_and(|target| target.has_variance);
+    let distribution = error_distribution(folder);
+    let options = ValueEvaluationOptions { distribution, ..options.clone() };
     let of_target = |name: String| {
         let spec = ValueEvaluationSpec::new(name, options.clone())?;
         Ok(if has_variance {
@@ -253,6 +257,17 @@ fn value_specs(
         })
     };
     folder.targets().into_iter().map(of_target).collect()
+}
+
+/// Returns the distribution that the heads of a run predict.
+pub(crate) fn error_distribution(folder: &PredictionFolder) -> ErrorDistribution {
+    let heads = folder.record.model.heads.iter();
+    let mut roles = heads.filter_map(|head| head.parse::<HeadChoice>().ok());
+    let is_laplace = roles.any(|head| {
+        let scale = [SpreadForm::LaplaceScale, SpreadForm::LogLaplaceScale];
+        scale.map(Role::Spread).contains(&head.role)
+    });
+    if is_laplace { ErrorDistribution::Laplace } else { ErrorDistribution::Gaussian }
 }
 
 /// Returns the error if no item has a label that counts.

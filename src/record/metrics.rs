@@ -29,6 +29,9 @@ pub struct MetricsRecord {
     pub labels: Option<LabelsRecord>,
     /// Description of the intervals.
     pub interval: String,
+    /// Distribution of the errors of values in likelihood, CRPS and coverage: `gaussian` or `laplace`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<String>,
     /// Probability of each label from which on it is taken to hold.
     #[serde(skip_serializing_if = "NamedValues::is_empty")]
     pub thresholds: NamedValues<f64>,
