@@ -183,11 +183,14 @@ fn mutual_information_of_streets_uses_many_levels() {
     let (_folder, out) = streets(&images, &["--samples", "31"]);
     for image in images {
         let levels = levels(&out.join(format!("mutual_information/{image}.png")));
-        let n_zero = levels.iter().filter(|level| **level == 0).count();
+        let n_visible = levels.iter().filter(|level| **level > 0).count();
         let distinct: BTreeSet<u8> = levels.iter().copied().collect();
-        // Linear levels: at most 53 of them, and 36 to 87 % of the pixels at level 0.
+        // Linear levels: 20 to 53 of them, and most pixels at level 0.
         assert!(distinct.len() > 80, "{image}: {} levels", distinct.len());
-        assert!(n_zero * 10 < levels.len(), "{image}: {n_zero} pixels at level 0");
+        assert!(
+            n_visible * 10 > levels.len() * 9,
+            "{image}: {n_visible} pixels above level 0"
+        );
     }
 }
 

@@ -28,7 +28,6 @@ impl Spacing {
     }
 
     /// Returns true for [`Spacing::Linear`].
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
     pub fn is_linear(&self) -> bool {
         *self == Self::Linear
     }

@@ -73,8 +73,10 @@ impl Scales {
                 let map = region.crop_map(quantity.map(&statistics));
                 // An odd step does not look at the same columns of every row.
                 let n_values = map.values.len() * quantities.len();
-                let step =
-                    if n_values > MOST_VALUES { n_values / MOST_VALUES | 1 } else { 1 };
+                let step = match n_values / MOST_VALUES {
+                    0 => 1,
+                    n => (n + 1) | 1,
+                };
                 let values = map.values.into_iter().step_by(step);
                 look.extend(values.filter(|value| value.is_finite()));
             }
