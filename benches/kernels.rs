@@ -7,7 +7,6 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 
 use mcdrop::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY};
-use mcdrop::output::colormap::Ramp;
 use mcdrop::output::{class_map, heat_map};
 use mcdrop::palette::Palette;
 use mcdrop::random::{self, Applied, Draws, MaskTable, NoiseStream, Stream};
@@ -238,11 +237,7 @@ fn pictures(criterion: &mut Criterion) {
     let map = Map { height, width, values: (0..height * width).map(value).collect() };
     let classes = map.values.iter().map(|v| (v * 9.0) as u16).collect();
     let classes = ClassMap { height, width, classes };
-    let heat = heat_map::HeatMap {
-        map: &map,
-        scale: heat_map::Scale::up_to(2.0),
-        ramp: Ramp::Linear,
-    };
+    let heat = heat_map::HeatMap { map: &map, scale: heat_map::Scale::up_to(2.0) };
     let palette = Palette::default();
     let mut group = criterion.benchmark_group("pictures");
     group.throughput(Throughput::Elements((height * width) as u64));

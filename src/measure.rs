@@ -79,7 +79,8 @@ pub struct Measure {
     pub needs: Needs,
     /// The range of its values.
     pub range: Range,
-    /// Heat maps show the square root of the values, because most are far below the upper bound.
+    /// Levels of pictures are those of the square root, because most values are far below the upper
+    /// bound.
     pub sqrt_scale: bool,
     /// Computes the values of a tile, up to rounding beyond the bounds.
     pub(crate) kernel: fn(&Tile, &mut [f32]),

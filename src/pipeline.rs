@@ -25,7 +25,7 @@ pub use job::{Event, Job, OutputOptions, Summary};
 pub use observe::{LabelArrays, Observed, Observer, TargetArrays, VALUE_ARRAYS};
 pub use run::{predict, predict_observed};
 
-pub use crate::record::{MapSize, Precision};
+pub use crate::record::{MapScale, MapSize, Precision};
 
 use crate::graph::Plan;
 use crate::input::Preprocessing;

@@ -239,6 +239,15 @@ pub struct OutputRecord {
     pub reading: NamedValues<String>,
     /// Size of class maps and of maps of measures.
     pub map_size: MapSize,
+    /// Choice of the scales of measures with a bound.
+    pub map_scale: MapScale,
+    /// Version of the formulas from levels to values ([`LEVELS_VERSION`]); `None` without maps. In
+    /// folders without it, all levels are linear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub levels_version: Option<u32>,
+    /// Names of the maps whose levels are those of the square root.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub square_root: Vec<String>,
     /// Upper end of the scale of each measure, by the name of its column.
     pub bounds: NamedValues<f64>,
     /// Lower end, where it is not 0.
@@ -292,6 +301,21 @@ pub enum MapSize {
     Network,
 }
 
+/// Choice of the scales of measures with a bound. Measures without a bound have a scale of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MapScale {
+    /// Up to the bound, the same for all runs.
+    #[default]
+    Fixed,
+    /// Up to the 99.9 % quantile over a few images of the run.
+    Run,
+}
+
+/// Version of the formulas from the levels of pictures to values. Version 1, which was not recorded, has
+/// linear levels only.
+pub const LEVELS_VERSION: u32 = 2;
+
 /// Precision of kept probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -330,6 +354,18 @@ pub struct Times {
     pub started_unix_seconds: u64,
     /// Seconds from the first image to the last row.
     pub seconds: f64,
+}
+
+impl OutputRecord {
+    /// Returns whether the levels of a map are those of the square root; `None` if a later version has
+    /// other formulas.
+    pub fn has_square_root_levels(&self, name: &str) -> Option<bool> {
+        match self.levels_version {
+            None | Some(1) => Some(false),
+            Some(LEVELS_VERSION) => Some(self.square_root.iter().any(|one| one == name)),
+            Some(_) => None,
+        }
+    }
 }
 
 impl RunRecord {

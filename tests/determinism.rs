@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use mcdrop::input::{ImageFile, Source, list_images};
 use mcdrop::measure::MEASURES;
 use mcdrop::output::format;
-use mcdrop::pipeline::{self, Job, MapSize, OutputOptions, Precision, Setup};
+use mcdrop::pipeline::{self, Job, MapScale, MapSize, OutputOptions, Precision, Setup};
 use mcdrop::runtime::Runtime;
 use mcdrop::sampling::SamplingOptions;
 
@@ -34,6 +34,7 @@ fn run(
         overlay: true,
         formats: format::FORMATS.iter().filter(|format| format.name != "npy").collect(),
         map_size: MapSize::Image,
+        map_scale: MapScale::Fixed,
         keep_probabilities: Some(Precision::F32),
         policy: None,
     };

@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use mcdrop::input::{Source, list_images};
 use mcdrop::measure::PREDICTIVE_ENTROPY;
-use mcdrop::pipeline::{self, Event, Job, MapSize, OutputOptions, Setup, Summary};
+use mcdrop::pipeline::{
+    self, Event, Job, MapScale, MapSize, OutputOptions, Setup, Summary,
+};
 use mcdrop::runtime::Runtime;
 use mcdrop::sampling::SamplingOptions;
 
@@ -25,6 +27,7 @@ fn predict(images: &Path, out: &Path, on_started: &(dyn Fn() + Sync)) -> Summary
         overlay: false,
         formats: Vec::new(),
         map_size: MapSize::Image,
+        map_scale: MapScale::Fixed,
         keep_probabilities: None,
         policy: None,
         report: false,

@@ -111,6 +111,9 @@ fn all_formats_hold_the_same_values_and_say_how_to_read_them() {
         let bound = record["output"]["bounds"][measure].as_f64().unwrap();
         assert!((bound - 8.0_f64.ln()).abs() < 1e-6);
         assert_eq!(record["output"]["units"][measure], "nat");
+        let squares = record["output"]["square_root"].as_array().unwrap();
+        let is_square_root = squares.contains(&Value::from(measure));
+        assert_eq!(is_square_root, measure == "mutual_information");
         let n_none = values.iter().filter(|value| value.is_nan()).count();
         assert_eq!(n_none, 320 * 160 - 256 * 128);
 
@@ -130,17 +133,20 @@ fn all_formats_hold_the_same_values_and_say_how_to_read_them() {
                 (none == Some(level), index == 255)
             );
             if !value.is_nan() {
-                let fine = bound * f64::from(level) / 65_535.0 - f64::from(*value);
-                assert!(fine.abs() <= bound / 131_070.0 * (1.0 + 1e-5));
-                let coarse = bound * f64::from(index) / 254.0 - f64::from(*value);
-                assert!(coarse.abs() <= bound / 508.0 * (1.0 + 1e-5));
+                let share = f64::from(*value) / bound;
+                let place = if is_square_root { share.sqrt() } else { share };
+                let fine = f64::from(level) / 65_535.0 - place;
+                assert!(fine.abs() <= 1.0 / 131_070.0 * (1.0 + 1e-5));
+                let coarse = f64::from(index) / 254.0 - place;
+                assert!(coarse.abs() <= 1.0 / 508.0 * (1.0 + 1e-4));
             }
         }
     }
+    assert_eq!(record["output"]["levels_version"], 2);
     let reading = &record["output"]["reading"];
-    assert!(
-        reading["png16"].as_str().unwrap().starts_with("value = bound * gray / 65535")
-    );
+    let formula =
+        "value = bound * (gray / 65535)^power, where power is 2 for the maps of";
+    assert!(reading["png16"].as_str().unwrap().starts_with(formula));
     assert_eq!(reading.as_object().unwrap().len(), 4);
 }
 

@@ -87,6 +87,9 @@ mod inputs;
 /// Label maps of many conventions and formats.
 #[cfg(feature = "cli")]
 mod labels;
+/// Values of the levels of pictures, also in folders of earlier versions; scales of a run.
+#[cfg(feature = "cli")]
+mod levels;
 /// Classes with noise of their logits through the whole program.
 #[cfg(feature = "cli")]
 mod logit_noise;

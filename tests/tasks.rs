@@ -346,7 +346,7 @@ fn intervals_have_the_probability_that_is_chosen() {
 /// Returns the scale of a map in pictures, by the record of a run.
 fn scale_of(record: &Value, name: &str) -> Scale {
     let number = |key: &str| record["output"][key][name].as_f64().unwrap_or(0.0) as f32;
-    Scale { low: number("lower_bounds"), high: number("bounds") }
+    Scale::new(number("lower_bounds"), number("bounds"))
 }
 
 #[test]

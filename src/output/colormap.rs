@@ -10,27 +10,32 @@ pub const HIGHEST_LEVEL: u8 = 254;
 /// Level of pixels without a value (NaN).
 pub const NO_LEVEL: u8 = 255;
 
-/// Mapping of levels to colors. The level of a value does not depend on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ramp {
-    /// Linear.
-    #[default]
-    Linear,
-    /// Square root, for values that are far below their bound: a hundredth of the bound gets the
-    /// color of a tenth.
-    SquareRoot,
-}
-
 /// Returns the level of a value on a scale from 0 to `bound`: `round(254 * value / bound)` with halves
 /// away from zero. Values outside the scale are clamped; NaN gives [`NO_LEVEL`].
 #[inline]
 pub fn level(value: f32, bound: f32) -> u8 {
-    let scaled = f32::from(HIGHEST_LEVEL) * value / bound;
+    rounded(f32::from(HIGHEST_LEVEL) * value / bound)
+}
+
+/// Returns the level of a value on a square-root scale from 0 to `bound`: `round(254 * sqrt(value /
+/// bound))`, like [`level`].
+#[inline]
+pub fn square_root_level(value: f32, bound: f32) -> u8 {
+    // Zero takes the place of negative values, and NaN stays.
+    let fraction = value / bound;
+    let fraction = if fraction < 0.0 { 0.0 } else { fraction };
+    rounded(f32::from(HIGHEST_LEVEL) * fraction.sqrt())
+}
+
+/// Rounds and clamps a number to a level.
+#[inline]
+fn rounded(scaled: f32) -> u8 {
+    let is_none = scaled.is_nan();
     let scaled = scaled.clamp(0.0, f32::from(HIGHEST_LEVEL));
     // Below 256 the fraction of an f32 is exact, so this is f32::round, without its call.
     let whole = scaled as u8;
     let rounded = whole + u8::from(scaled - f32::from(whole) >= 0.5);
-    if value.is_nan() { NO_LEVEL } else { rounded }
+    if is_none { NO_LEVEL } else { rounded }
 }
 
 /// Returns the color of a level; black for [`NO_LEVEL`].
@@ -43,16 +48,8 @@ pub const fn color(level: u8) -> [u8; 3] {
 }
 
 /// Returns the colors of all levels, indexed by level.
-pub fn palette(ramp: Ramp) -> [[u8; 3]; 256] {
-    let highest = f32::from(HIGHEST_LEVEL);
-    let shown = |level: u8| match ramp {
-        Ramp::Linear => level,
-        Ramp::SquareRoot => ((f32::from(level) / highest).sqrt() * highest).round() as u8,
-    };
-    std::array::from_fn(|level| match level as u8 {
-        NO_LEVEL => color(NO_LEVEL),
-        level => color(shown(level)),
-    })
+pub fn palette() -> [[u8; 3]; 256] {
+    std::array::from_fn(|level| color(level as u8))
 }
 
 #[cfg(test)]
@@ -90,19 +87,20 @@ mod tests {
     }
 
     #[test]
-    fn a_square_root_ramp_shows_a_hundredth_as_a_tenth() {
-        let (linear, root) = (palette(Ramp::Linear), palette(Ramp::SquareRoot));
-        assert_eq!(root[3], linear[28]); // sqrt(3 / 254) * 254 = 27.6
-        for level in [0, 254, 255] {
-            assert_eq!(root[level], linear[level]);
+    fn a_hundredth_has_the_square_root_level_of_a_tenth() {
+        for (value, tenth) in [(0.0, 0.0), (0.01, 0.1), (0.25, 0.5), (1.0, 1.0)] {
+            assert_eq!(square_root_level(value * 7.0, 7.0), level(tenth, 1.0), "{value}");
         }
+        assert_eq!(square_root_level(-1.0, 2.0), 0);
+        assert_eq!(square_root_level(f32::INFINITY, 2.0), HIGHEST_LEVEL);
+        assert_eq!(square_root_level(f32::NAN, 2.0), NO_LEVEL);
     }
 
     #[test]
     fn the_ends_of_magma_are_the_published_colors() {
         assert_eq!(color(0), [0, 0, 3]);
         assert_eq!(color(HIGHEST_LEVEL), [251, 252, 191]);
-        assert_eq!(palette(Ramp::Linear)[255], [0, 0, 0]);
+        assert_eq!(palette()[255], [0, 0, 0]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Format {
     pub summary: &'static str,
     /// Formula from a pixel to its value, and the pixel that means none.
     pub reading: &'static str,
-    /// Number of steps from 0 to the bound; `None` if files contain f32.
+    /// Number of steps from the lower to the upper end of the scale; `None` if files contain f32.
     pub steps: Option<u16>,
     /// Encodes a map as the bytes of a file.
     pub encode: fn(&HeatMap<'_>) -> io::Result<Vec<u8>>,
@@ -32,8 +32,9 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "png",
         extension: "png",
-        summary: "picture on the measure's fixed scale, 255 levels of the magma colors",
-        reading: "value = bound * index / 254; index 255 is none",
+        summary: "picture on the measure's scale, 255 levels of the magma colors",
+        reading: "value = bound * (index / 254)^power, where power is 2 for the maps of square_root and \
+                  otherwise 1; index 255 is none",
         steps: Some(254),
         encode: heat_map::encode_png,
         decode: heat_map::decode_png,
@@ -41,8 +42,9 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "png16",
         extension: "16.png",
-        summary: "16-bit gray on the measure's fixed scale",
-        reading: "value = bound * gray / 65535; the gray of the tRNS chunk, if any, is none",
+        summary: "16-bit gray on the measure's scale",
+        reading: "value = bound * (gray / 65535)^power, where power is 2 for the maps of square_root and \
+                  otherwise 1; the gray of the tRNS chunk, if any, is none",
         steps: Some(u16::MAX),
         encode: gray_png::encode,
         decode: gray_png::decode,
@@ -115,19 +117,15 @@ pub fn find(name: &str) -> Option<&'static Format> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::colormap::Ramp;
+    use crate::output::heat_map::Spacing;
 
     #[test]
     fn every_format_is_found_by_its_name_and_writes_something() {
         let map = Map { height: 1, width: 2, values: vec![0.25, f32::NAN] };
         for format in FORMATS {
             let found = find(format.name).unwrap();
-            let bytes = (found.encode)(&HeatMap {
-                map: &map,
-                scale: Scale::up_to(1.0),
-                ramp: Ramp::Linear,
-            })
-            .unwrap();
+            let bytes =
+                (found.encode)(&HeatMap { map: &map, scale: Scale::up_to(1.0) }).unwrap();
             assert!(!bytes.is_empty(), "{}", format.name);
             assert!(!format.extension.starts_with('.'));
             assert!(!format.summary.is_empty() && !format.reading.is_empty());
@@ -139,22 +137,21 @@ mod tests {
     fn every_format_reads_its_own_files_to_half_a_step() {
         let values = [0.0, 0.1, 0.7, 1.99, 2.0, f32::NAN, 1.234_567, 1e-6];
         let map = Map { height: 2, width: 4, values: values.to_vec() };
-        for format in FORMATS {
-            let heat =
-                HeatMap { map: &map, scale: Scale::up_to(2.0), ramp: Ramp::SquareRoot };
-            let bytes = (format.encode)(&heat).unwrap();
-            let back = (format.decode)(&bytes, Scale::up_to(2.0)).unwrap();
+        let scales = [Spacing::Linear, Spacing::SquareRoot]
+            .map(|spacing| Scale::up_to(2.0).with_spacing(spacing));
+        for (format, scale) in FORMATS.iter().flat_map(|f| scales.map(|s| (f, s))) {
+            let bytes = (format.encode)(&HeatMap { map: &map, scale }).unwrap();
+            let back = (format.decode)(&bytes, scale).unwrap();
             assert_eq!((back.height, back.width), (2, 4), "{}", format.name);
-            let half = format.steps.map_or(0.0, |steps| 1.000_01 / f32::from(steps));
+            let half = format.steps.map_or(0.0, |steps| 0.500_01 / f64::from(steps));
+            let place = |value: f32| scale.spacing.position(f64::from(value) / 2.0);
             for (value, back) in values.iter().zip(&back.values) {
                 let same = value.is_nan() && back.is_nan();
-                assert!(same || (value - back).abs() <= half, "{}: {back}", format.name);
+                let apart = (place(*value) - place(*back)).abs();
+                assert!(same || apart <= half, "{}: {back}", format.name);
             }
             for cut in [0, 9, bytes.len() / 2, bytes.len() - 13] {
-                assert!(
-                    (format.decode)(&bytes[..cut], Scale::up_to(2.0)).is_err(),
-                    "{cut}"
-                );
+                assert!((format.decode)(&bytes[..cut], scale).is_err(), "{cut}");
             }
         }
     }

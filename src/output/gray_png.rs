@@ -12,9 +12,9 @@ const HIGHEST: u16 = u16::MAX;
 
 /// Encodes a map as a 16-bit gray PNG (color type 0, bit depth 16, high byte first).
 ///
-/// A pixel is `round(65535 * (value - low) / length)` with halves away from zero, and values outside
-/// the scale are clamped. So `low + length * pixel / 65535` is the value with an error of at most half
-/// a step (`length / 131070`).
+/// A pixel is `round(65535 * position)` with halves away from zero, where the position of a value on the
+/// scale is `(value - low) / length`, or the square root of that; values outside the scale are clamped.
+/// So [`Scale::value`] of the pixel is the value with an error of at most half a step.
 ///
 /// Every level can be a value, so the `tRNS` chunk states which level means "none" (NaN) and is fully
 /// transparent. The chunk exists only if a pixel has no value. It contains the highest level that no
@@ -29,7 +29,7 @@ const HIGHEST: u16 = u16::MAX;
 pub fn encode(heat: &HeatMap<'_>) -> io::Result<Vec<u8>> {
     heat.usable_length()?;
     let mut levels: Vec<Option<u16>> =
-        heat.map.values.iter().map(|value| level(*value, heat.scale)).collect();
+        heat.map.values.iter().map(|value| heat.scale.level(*value, HIGHEST)).collect();
     let none = if levels.contains(&None) { Some(set_free(&mut levels)) } else { None };
     let data: Vec<u8> = levels
         .into_iter()
@@ -49,26 +49,11 @@ pub fn decode(bytes: &[u8], scale: Scale) -> io::Result<Map> {
     let Samples::Gray16 { levels, none } = raster.samples else {
         return Err(png_decoder::unexpected("16-bit gray"));
     };
-    let length = f64::from(scale.high) - f64::from(scale.low);
     let value = |level: u16| {
-        let share = f64::from(level) / f64::from(HIGHEST);
-        let value = f64::from(scale.low) + length * share;
-        if none == Some(level) { f32::NAN } else { value as f32 }
+        if none == Some(level) { f32::NAN } else { scale.value(level, HIGHEST) }
     };
     let values = levels.into_iter().map(value).collect();
     Ok(Map { height: raster.height, width: raster.width, values })
-}
-
-/// Returns the level of a value; `None` for NaN.
-fn level(value: f32, scale: Scale) -> Option<u16> {
-    if value.is_nan() {
-        return None;
-    }
-    // Both are f32, so that the product is exact. The conversion clamps values outside the scale.
-    let low = f64::from(scale.low);
-    let length = f64::from(scale.high) - low;
-    let scaled = f64::from(HIGHEST) * (f64::from(value) - low) / length;
-    Some(scaled.round() as u16)
 }
 
 /// Returns a level that no pixel has. If every level occurs, it is the highest one, whose pixels get
@@ -92,12 +77,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::output::colormap::Ramp;
+    use crate::output::heat_map::Spacing;
 
     fn file(height: usize, width: usize, values: Vec<f32>, bound: f32) -> Vec<u8> {
         let map = Map { height, width, values };
-        encode(&HeatMap { map: &map, scale: Scale::up_to(bound), ramp: Ramp::SquareRoot })
-            .unwrap()
+        encode(&HeatMap { map: &map, scale: Scale::up_to(bound) }).unwrap()
     }
 
     /// Header, levels, and the level that is transparent, as the `png` crate reads them.
@@ -155,32 +139,47 @@ mod tests {
     fn what_cannot_be_shown_is_refused() {
         let map = Map { height: 1, width: 2, values: vec![0.0; 2] };
         for bound in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            let heat =
-                HeatMap { map: &map, scale: Scale::up_to(bound), ramp: Ramp::Linear };
+            let heat = HeatMap { map: &map, scale: Scale::up_to(bound) };
             assert!(encode(&heat).unwrap_err().to_string().contains("cannot end at"));
         }
         let map = Map { height: 2, width: 2, values: vec![f32::NAN; 3] };
-        assert!(
-            encode(&HeatMap { map: &map, scale: Scale::up_to(1.0), ramp: Ramp::Linear })
-                .is_err()
-        );
+        assert!(encode(&HeatMap { map: &map, scale: Scale::up_to(1.0) }).is_err());
+    }
+
+    #[test]
+    fn levels_of_the_square_root_have_their_formula() {
+        let values = vec![0.0, 0.5, 2.0, 2.0 / 65_535.0_f32.powi(2), 0.08, 9.0];
+        let map = Map { height: 1, width: 6, values };
+        let scale = Scale::up_to(2.0).with_spacing(Spacing::SquareRoot);
+        let bytes = encode(&HeatMap { map: &map, scale }).unwrap();
+        assert_eq!(decode(&bytes).1, [0, 32_768, 65_535, 1, 13_107, 65_535]);
     }
 
     proptest! {
         #[test]
-        fn a_value_comes_back_to_half_a_step(
+        fn a_value_comes_back_to_half_a_step_of_either_spacing(
             parts in prop::collection::vec(prop::option::weighted(0.9, 0.0_f32..=1.0), 1..200),
             bound in 1e-3_f32..1e3,
+            squares in any::<bool>(),
         ) {
             let values: Vec<f32> =
                 parts.iter().map(|part| part.map_or(f32::NAN, |part| part * bound)).collect();
-            let (_, levels, none) = decode(&file(1, values.len(), values.clone(), bound));
-            for (value, level) in values.iter().zip(levels) {
+            let map = Map { height: 1, width: values.len(), values };
+            let scale = Scale::up_to(bound).with_spacing(Spacing::of(squares));
+            let bytes = encode(&HeatMap { map: &map, scale }).unwrap();
+            let (_, levels, none) = decode(&bytes);
+            let read = super::decode(&bytes, scale).unwrap().values;
+            for ((value, level), read) in map.values.iter().zip(levels).zip(read) {
                 prop_assert_eq!(value.is_nan(), none == Some(level));
+                prop_assert_eq!(value.is_nan(), read.is_nan());
                 if !value.is_nan() {
-                    let back = f64::from(bound) * f64::from(level) / 65_535.0;
-                    let step = f64::from(bound) / 65_535.0;
-                    prop_assert!((back - f64::from(*value)).abs() <= 0.5 * step * (1.0 + 1e-9));
+                    let place = f64::from(*value) / f64::from(bound);
+                    let place = if squares { place.sqrt() } else { place };
+                    let apart = (f64::from(level) / 65_535.0 - place).abs();
+                    prop_assert!(apart <= 0.5 / 65_535.0 * (1.0 + 1e-9));
+                    // The rounding of f32, and half a step, which is longest at the upper end.
+                    let half = f64::from(bound) * (1.0 / 65_535.0 + 1e-7);
+                    prop_assert!((f64::from(read) - f64::from(*value)).abs() <= half);
                 }
             }
         }

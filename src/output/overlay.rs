@@ -90,7 +90,8 @@ pub fn draw(
     let (shown_width, shown_height) = (width * factor, height * factor);
     let legend = legend::Legend::layout(&legend::Content {
         caption,
-        bound: heat.scale.high,
+        scale: heat.scale,
+        has_values_above: heat.has_values_above(),
         has_gaps: levels.contains(&NO_LEVEL),
         picture: (shown_width, shown_height),
     })?;

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::measure::image_level;
 use crate::metric::{PredictedClasses, deterministic_scores};
 use crate::output::class_map;
-use crate::output::colormap::Ramp;
 use crate::output::folder::{SET_SIZE, label_map_kind, map_path};
 use crate::output::heat_map::{HeatMap, Scale};
 use crate::output::resample;
@@ -109,7 +108,7 @@ impl Writer<'_> {
         // Resampled like class ids, so that sizes stay whole numbers.
         let map = &values(&resample::classes(sizes, &placement, height, width));
         let scale = Scale::up_to(result.n_classes() as f32);
-        let heat = HeatMap { map, scale, ramp: Ramp::Linear };
+        let heat = HeatMap { map, scale };
         for format in &self.options.formats {
             let path = map_path(SET_SIZE, result.id, format.extension);
             self.folder.save(&path, (format.encode)(&heat))?;

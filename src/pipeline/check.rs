@@ -10,7 +10,7 @@ use crate::measure::CALIBRATED_STD;
 use crate::output::folder::{KINDS, OutputFolder};
 use crate::output::format;
 use crate::policy::{Policy, prediction_settings};
-use crate::record::{MapSize, RunRecord};
+use crate::record::{MapScale, MapSize, RunRecord};
 use crate::task::{ModelTask, Target, Task};
 
 /// Fails if results of two images would have the same name, or if images lie in folders of results.
@@ -130,6 +130,12 @@ pub(super) fn options_of_task(job: &Job, task: &'static Task) -> Result<()> {
             "leave `logit_noise_samples` out, or name that output: \
              `head = logit_log_variance=OUTPUT`",
         ));
+    }
+    if options.map_scale == MapScale::Run && !task.has_maps() {
+        let message = "predictions of images have no maps";
+        return Err(
+            Error::setting("map_scale", message).with_hint("leave `map_scale` out")
+        );
     }
     let of_values = [
         ("value_range", options.value_range.is_some()),

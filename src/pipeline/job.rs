@@ -9,7 +9,9 @@ use crate::measure::{CALIBRATED_STD, Measure};
 use crate::output::folder::{SET_SIZE, label_map_kind, map_path};
 use crate::output::format::Format;
 use crate::policy::Policy;
-use crate::record::{Column, Columns, ImageRecord, MapSize, Precision};
+use crate::record::{
+    Column, Columns, ImageRecord, MapScale, MapSize, Precision, RunRecord,
+};
 use crate::sampling::{Sampler, SamplingOptions};
 use crate::sums::{Family, Needs};
 use crate::task::{ModelTask, Quantity, TASKS, Target, Task, ValueRange};
@@ -46,6 +48,8 @@ pub struct OutputOptions {
     pub formats: Vec<&'static Format>,
     /// Size of class maps and of maps of measures. Overlays have the size of the image.
     pub map_size: MapSize,
+    /// Choice of the scales of measures with a bound.
+    pub map_scale: MapScale,
     /// Precision of the mean probabilities, if they are kept.
     pub keep_probabilities: Option<Precision>,
     /// The policy that is applied.
@@ -69,6 +73,8 @@ pub enum Event<'a> {
         sampler: &'a Sampler,
         /// The task, with the labels or targets of the model.
         task: &'a ModelTask,
+        /// The record of the run, as it is written before the first image.
+        record: &'a RunRecord,
         /// Number of images that an earlier run finished.
         kept: usize,
     },
@@ -172,12 +178,23 @@ impl OutputOptions {
         self.overlay || self.report
     }
 
-    /// Returns whether a file needs the scales of measures without a bound.
+    /// Returns whether a file needs scales that are chosen for the run.
     pub(super) fn needs_scales(&self, task: &'static Task) -> bool {
         let has_steps = self.formats.iter().any(|format| format.steps.is_some());
         task.has_maps()
             && (self.shows_overview()
                 || (has_steps && !self.map_measures(task).is_empty()))
+    }
+
+    /// Returns the quantities that pictures show: those with a map, and the overview.
+    pub fn quantities_of_pictures(&self, task: &ModelTask) -> Vec<Quantity> {
+        let mut quantities = task.quantities(&self.map_measures(task.task));
+        let overview = task.overview();
+        let is_listed = quantities.iter().any(|one| one.name == overview.name);
+        if self.shows_overview() && !is_listed {
+            quantities.insert(0, overview);
+        }
+        quantities
     }
 
     /// Returns what the page shows: the quantities with a map, and the overview.
@@ -294,6 +311,7 @@ mod tests {
             overlay: false,
             formats: FORMATS.iter().take(1).collect(),
             map_size: MapSize::Image,
+            map_scale: MapScale::Fixed,
             keep_probabilities: None,
             policy: None,
             report: false,

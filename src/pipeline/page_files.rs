@@ -59,7 +59,11 @@ impl Writer<'_> {
             let Some(map) = result.map_of(&quantity.name) else { continue };
             let map = resample::values(map, &map_placement, height, width);
             let scale = self.scales.of(&quantity, result.n_classes());
-            let range = NumberRange::of_map(quantity.measure, scale, &map);
+            let range = NumberRange::of_map(
+                quantity.upper_bound(result.n_classes()),
+                scale,
+                &map,
+            );
             data.add(&quantity.name, range, &map, Some(place))?;
             if let Some((label, threshold)) = quantity.label_of(self.task.task) {
                 data.add_label_share(label, &map, threshold);

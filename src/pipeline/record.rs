@@ -12,9 +12,9 @@ use crate::head::Role;
 use crate::input::{ImageFile, Preprocessing, hexadecimal};
 use crate::output::format::Format;
 use crate::record::{
-    FileHash, ImageCounts, InputFolder, ModelRecord, MultiplyAdds, OutputRecord,
-    PreprocessingSetting, RunRecord, RuntimeRecord, SamplingRecord, SiteRecord,
-    StopRecord, TargetRecord, Times, name_of, recorded_path,
+    FileHash, ImageCounts, InputFolder, LEVELS_VERSION, ModelRecord, MultiplyAdds,
+    OutputRecord, PreprocessingSetting, RunRecord, RuntimeRecord, SamplingRecord,
+    SiteRecord, StopRecord, TargetRecord, Times, name_of, recorded_path,
 };
 use crate::runtime::Runtime;
 use crate::sampling::{Sampler, model_input};
@@ -183,6 +183,9 @@ fn output(run: &StartingRun) -> Result<OutputRecord> {
             .map(|format| (format.name, reading(format, is_regression)))
             .collect(),
         map_size: options.map_size,
+        map_scale: options.map_scale,
+        levels_version: task.has_maps().then_some(LEVELS_VERSION),
+        square_root: if task.has_maps() { square_root(task, job) } else { Vec::new() },
         bounds: scaled
             .iter()
             .map(|(one, scale)| (one.name.as_str(), f64::from(scale.high)))
@@ -198,6 +201,12 @@ fn output(run: &StartingRun) -> Result<OutputRecord> {
             .map_err(|error| Error::runtime("recording the policy", error.to_string()))?,
         report: options.report,
     })
+}
+
+/// Returns the names of the maps whose levels are those of the square root.
+fn square_root(task: &ModelTask, job: &Job) -> Vec<String> {
+    let shown = job.output.quantities_of_pictures(task).into_iter();
+    shown.filter(|one| one.measure.sqrt_scale).map(|one| one.name).collect()
 }
 
 fn target(sampler: &Sampler, task: &ModelTask) -> TargetRecord {

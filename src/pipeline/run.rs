@@ -103,7 +103,8 @@ pub fn predict_observed(
     }
     // Written first, so that the record exists even if the run is killed.
     write_record(&folder, &record)?;
-    tell(Event::Started { sampler: &sampler, task, kept: rows.kept() });
+    let kept = rows.kept();
+    tell(Event::Started { sampler: &sampler, task, record: &record, kept });
     rows.tell_kept(&mut table, tell)?;
     let started = (SystemTime::now(), Instant::now());
     let mut run = Run {

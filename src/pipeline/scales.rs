@@ -1,5 +1,5 @@
-//! Scales of pictures: fixed for measures with a bound; else chosen once for a run, by the user or
-//! from a few of its images.
+//! Scales of pictures: fixed for measures with a bound, unless the user wants those of the run; else
+//! chosen once for a run, by the user or from a few of its images.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,8 @@ use super::job::Job;
 use super::open::FirstImage;
 use crate::input::{ImageFile, Preprocessing};
 use crate::measure::{Measure, Range};
-use crate::output::heat_map::Scale;
+use crate::output::heat_map::{Scale, Spacing};
+use crate::record::MapScale;
 use crate::sampling::Sampler;
 use crate::task::{ModelTask, Quantity, ValueRange};
 use crate::tensor::Region;
@@ -22,24 +23,22 @@ const SAMPLES: u32 = 8;
 /// Fraction of the values that lie above a scale.
 const ABOVE: f64 = 0.001;
 
-/// The scales of measures without a bound.
+/// Largest number of values of an image, of all quantities together, that are looked at.
+const MOST_VALUES: usize = 1 << 23;
+
+/// The scales that are chosen for a run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scales {
-    /// For each target, the scale of each measure by name.
-    targets: Vec<HashMap<&'static str, Scale>>,
+    /// The scale of each quantity by its name.
+    of_run: HashMap<String, Scale>,
 }
 
 impl Scales {
     /// Returns the scale of a quantity.
     pub(super) fn of(&self, quantity: &Quantity, n_classes: usize) -> Scale {
-        let measure = quantity.measure;
-        if let Range::Fixed(bound) = measure.range {
-            let channels = if quantity.channel.is_some() { 1 } else { n_classes };
-            return Scale::up_to(bound(channels));
-        }
-        let target = quantity.channel.and_then(|channel| self.targets.get(channel));
-        let scale = target.and_then(|scales| scales.get(measure.name));
-        scale.copied().unwrap_or(Scale::up_to(f32::INFINITY))
+        let fixed = Scale::up_to(quantity.upper_bound(n_classes));
+        let scale = self.of_run.get(&quantity.name).copied().unwrap_or(fixed);
+        scale.with_spacing(Spacing::of(quantity.measure.sqrt_scale))
     }
 
     /// Chooses the scales of a run: those of the user, else from up to 16 images that are spread
@@ -50,18 +49,11 @@ impl Scales {
         job: &Job,
         (preprocessing, first): (&Preprocessing, &FirstImage),
     ) -> Self {
-        let mut measures: Vec<&'static Measure> = task.task.measures.iter().collect();
-        let listed = job.output.map_measures(task.task).into_iter();
-        let is_optional = |one: &&'static Measure| {
-            task.task.optional_measures.iter().any(|other| other.name == one.name)
-        };
-        measures.extend(listed.filter(is_optional));
-        measures.retain(|one| !is_bounded(one));
-        if !job.output.needs_scales(task.task) || measures.is_empty() {
+        let quantities = chosen_quantities(task, job);
+        if !job.output.needs_scales(task.task) || quantities.is_empty() {
             return Self::default();
         }
-        let n_looks = task.channels.len() * measures.len();
-        let mut looks: Vec<Vec<f32>> = vec![Vec::new(); n_looks];
+        let mut looks: Vec<Vec<f32>> = vec![Vec::new(); quantities.len()];
         for index in spread_over(job.images.len()) {
             let loaded = if index == first.index {
                 Ok((first.loaded.input.clone(), first.loaded.decoded.mask_key()))
@@ -77,23 +69,47 @@ impl Scales {
             let Ok(statistics) = sampler.sample_few(input, key, SAMPLES) else {
                 continue;
             };
-            for (i, look) in looks.iter_mut().enumerate() {
-                let (channel, measure) =
-                    (i / measures.len(), measures[i % measures.len()]);
-                let factors = task.std_factors(channel);
-                let map = measure.map_of_target(&statistics, channel, factors);
-                let map = region.crop_map(map);
-                look.extend(map.values.into_iter().filter(|value| value.is_finite()));
+            for (quantity, look) in quantities.iter().zip(&mut looks) {
+                let map = region.crop_map(quantity.map(&statistics));
+                // An odd step does not look at the same columns of every row.
+                let n_values = map.values.len() * quantities.len();
+                let step = match n_values / MOST_VALUES {
+                    0 => 1,
+                    n => (n + 1) | 1,
+                };
+                let values = map.values.into_iter().step_by(step);
+                look.extend(values.filter(|value| value.is_finite()));
             }
         }
-        let scales = looks.chunks_mut(measures.len()).map(|looks| {
-            let scales = measures.iter().zip(looks).map(|(measure, look)| {
-                (measure.name, scale_of(measure, look, job.output.value_range))
-            });
-            scales.collect()
+        let n_classes = sampler.scores().n_classes();
+        let scales = quantities.iter().zip(&mut looks).map(|(quantity, look)| {
+            let bound = quantity.upper_bound(n_classes);
+            let scale = scale_of(quantity.measure, look, job.output.value_range);
+            let high = if look.is_empty() { bound } else { scale.high };
+            let scale =
+                if bound.is_finite() { Scale::up_to(high.min(bound)) } else { scale };
+            (quantity.name.clone(), scale)
         });
-        Self { targets: scales.collect() }
+        Self { of_run: scales.collect() }
     }
+}
+
+/// Returns the quantities whose scales are chosen for the run: all without a bound, and if the user wants
+/// it those with a bound that pictures show.
+fn chosen_quantities(task: &ModelTask, job: &Job) -> Vec<Quantity> {
+    let mut measures: Vec<&'static Measure> = task.task.measures.iter().collect();
+    let listed = job.output.map_measures(task.task).into_iter();
+    let is_optional = |one: &&'static Measure| {
+        task.task.optional_measures.iter().any(|other| other.name == one.name)
+    };
+    measures.extend(listed.filter(is_optional));
+    measures.retain(|one| !is_bounded(one));
+    let mut quantities = task.quantities(&measures);
+    if job.output.map_scale == MapScale::Run {
+        let of_pictures = job.output.quantities_of_pictures(task).into_iter();
+        quantities.extend(of_pictures.filter(|one| is_bounded(one.measure)));
+    }
+    quantities
 }
 
 /// Returns the scale that shows nearly all of these values of a measure.
@@ -103,7 +119,7 @@ fn scale_of(measure: &Measure, values: &mut [f32], chosen: Option<ValueRange>) -
             let (low, high) = (quantile(values, ABOVE), quantile(values, 1.0 - ABOVE));
             rounded_outward(low, high)
         });
-        return Scale { low: range.low as f32, high: range.high as f32 };
+        return Scale::new(range.low as f32, range.high as f32);
     }
     let high = round_up(quantile(values, 1.0 - ABOVE));
     // Without any uncertainty, the pictures are dark on any scale.

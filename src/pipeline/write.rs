@@ -14,7 +14,6 @@ use crate::measure::{
 use crate::metric::DeterministicPass;
 use crate::npy;
 use crate::output::class_map;
-use crate::output::colormap::Ramp;
 use crate::output::folder::{OutputFolder, map_path};
 use crate::output::heat_map::HeatMap;
 use crate::output::overlay::{self, Caption, Photo};
@@ -294,7 +293,7 @@ impl Writer<'_> {
         let (placement, height, width) = self.map_placement(result);
         let map = &resample::values(map, &placement, height, width);
         let scale = self.scales.of(quantity, result.n_classes());
-        let heat = HeatMap { map, scale, ramp: ramp(quantity.measure) };
+        let heat = HeatMap { map, scale };
         for format in &self.options.formats {
             let path = map_path(&quantity.name, result.id, format.extension);
             self.folder.save(&path, (format.encode)(&heat))?;
@@ -310,7 +309,7 @@ impl Writer<'_> {
         let placement = placement(&result.image.geometry);
         let map = &resample::values(map, &placement, height, width);
         let scale = self.scales.of(&overview, result.n_classes());
-        let heat = HeatMap { map, scale, ramp: Ramp::Linear };
+        let heat = HeatMap { map, scale };
         let rgb = &picture.to_rgb8();
         let photo = Photo { height, width, rgb };
         let unit = &self.task.unit(overview.measure);
@@ -428,10 +427,6 @@ impl Writer<'_> {
             },
         }
     }
-}
-
-fn ramp(measure: &Measure) -> Ramp {
-    if measure.sqrt_scale { Ramp::SquareRoot } else { Ramp::Linear }
 }
 
 /// Returns the placement of the image in its region of the network's plane.

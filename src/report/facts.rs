@@ -2,8 +2,8 @@
 
 use super::files::Shown;
 use crate::record::{
-    ModelRecord, MultiplyAdds, PreprocessingSetting, RunRecord, SamplingRecord,
-    StopRecord,
+    MapScale, ModelRecord, MultiplyAdds, OutputRecord, PreprocessingSetting, RunRecord,
+    SamplingRecord, StopRecord,
 };
 use crate::task::Target;
 
@@ -33,7 +33,7 @@ const FIRST: usize = 6;
 /// A fact's name, and the function that finds it.
 type Kind = (&'static str, fn(&Shown) -> Option<Said>);
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     ("Images", |one| Some(images(one))),
     ("Samples (T)", |one| samples(&record(one)?.sampling)),
     ("Dropout sites", sites_count),
@@ -41,6 +41,7 @@ const KINDS: [Kind; 12] = [
     ("Time an image", |one| time(record(one)?)),
     ("Task", task),
     ("Model", |one| only(file_name(known(&record(one)?.model.path)?))),
+    ("Scale of maps", |one| scale_of_maps(&record(one)?.output)),
     ("Draws", |one| draws(&record(one)?.sampling)),
     ("Seed", |one| seed(&record(one)?.sampling)),
     ("Runtime", |one| runtime(record(one)?)),
@@ -113,6 +114,12 @@ pub(super) fn grouped(number: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Describes the scales of the maps of a run that are not those of all runs.
+fn scale_of_maps(output: &OutputRecord) -> Option<Said> {
+    let text = "this run\'s 99.9 % quantiles, by a first look at some images";
+    (output.map_scale == MapScale::Run).then(|| (text.to_owned(), String::new()))
 }
 
 fn samples(sampling: &SamplingRecord) -> Option<Said> {

@@ -175,7 +175,7 @@ impl Image {
             let mut at =
                 |rank: usize| *values.select_nth_unstable_by(rank, f32::total_cmp).1;
             let beyond = last / most_beyond;
-            let range = Scale { low: at(beyond), high: at(last - beyond) };
+            let range = Scale::new(at(beyond), at(last - beyond));
             self.ranges.insert(measure.name.clone(), range);
         }
     }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::folder::Run;
 use crate::measure::{Measure, Range};
-use crate::output::heat_map::Scale;
-use crate::record::OutputRecord;
+use crate::output::heat_map::{Scale, Spacing};
+use crate::record::{MapScale, OutputRecord};
 use crate::task::Quantity;
 
 /// Returns the quantities that may have maps according to the record.
@@ -25,16 +25,18 @@ pub(super) fn with_maps(run: &Run) -> Vec<Quantity> {
 }
 
 /// Returns the scale of a quantity in the pictures of a run: up to the bound of the measure, or that
-/// of the record.
+/// of the record. `None` if the record does not state it, or if a later version of mcdrop wrote it with
+/// other formulas.
 pub(super) fn scale(run: &Run, quantity: &Quantity) -> Option<Scale> {
     let output = &run.record.as_ref()?.output;
-    match quantity.measure.range {
-        Range::Fixed(bound) => {
-            let channels = if quantity.channel.is_some() { 1 } else { output.n_classes };
-            Some(Scale::up_to(bound(channels)))
+    let spacing = Spacing::of(output.has_square_root_levels(&quantity.name)?);
+    let scale = match (quantity.measure.range, output.map_scale) {
+        (Range::Fixed(_), MapScale::Fixed) => {
+            Some(Scale::up_to(quantity.upper_bound(output.n_classes)))
         }
-        Range::Unbounded | Range::Any => recorded_scale(output, &quantity.name),
-    }
+        _ => recorded_scale(output, &quantity.name),
+    };
+    scale.map(|scale| scale.with_spacing(spacing))
 }
 
 /// Returns the names of the quantities with maps for which the record has no scale.
@@ -46,6 +48,6 @@ pub(super) fn without_scale(run: &Run) -> HashSet<String> {
 fn recorded_scale(output: &OutputRecord, name: &str) -> Option<Scale> {
     let high = *output.bounds.get(name)? as f32;
     let low = output.lower_bounds.get(name).copied().unwrap_or_default() as f32;
-    let scale = Scale { low, high };
+    let scale = Scale::new(low, high);
     (scale.length().is_finite() && scale.length() > 0.0).then_some(scale)
 }

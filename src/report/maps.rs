@@ -63,8 +63,11 @@ pub(super) fn read(
         for (format, file) in &candidates {
             let read = read_map(run, file, format, scale).and_then(|map| {
                 let unknown = Scale::up_to(f32::INFINITY);
-                let range =
-                    NumberRange::of_map(quantity.measure, scale.unwrap_or(unknown), &map);
+                let range = NumberRange::of_map(
+                    quantity.upper_bound(folder.n_classes),
+                    scale.unwrap_or(unknown),
+                    &map,
+                );
                 let range = match format.steps {
                     Some(steps) => {
                         NumberRange { scale: scale.unwrap_or(range.scale), steps }
@@ -106,7 +109,7 @@ pub(super) fn read_map(
         (Some(scale), _) => scale,
         (None, None) => Scale::up_to(1.0),
         (None, Some(_)) => {
-            let message = "run.json does not state its scale";
+            let message = "run.json does not state its scale, or not in a known way";
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
     };

@@ -4,7 +4,7 @@ use super::files::{Image, Shown};
 use super::map_scales::{scale, with_maps};
 use super::truth::{ERROR, LABEL, Truth};
 use crate::measure::{Measure, Range, Unit};
-use crate::output::heat_map::Scale;
+use crate::output::heat_map::{Scale, Spacing};
 use crate::task::{ModelTask, Quantity};
 
 /// Largest number of numbers of images on the page.
@@ -25,8 +25,6 @@ pub(super) struct PageQuantity {
     /// The scale of its layer; `None` if it has none.
     pub(super) scale: Option<Scale>,
     pub(super) range: ValueKind,
-    /// Colors follow the square root of the values.
-    pub(super) has_sqrt_scale: bool,
     /// The columns of the table of images.
     pub(super) columns: Vec<String>,
 }
@@ -106,7 +104,6 @@ pub(super) fn quantities(shown: &[Shown]) -> (Vec<PageQuantity>, Option<String>)
             role: role(task, quantity.measure),
             scale,
             range: ValueKind::of(quantity.measure),
-            has_sqrt_scale: quantity.measure.sqrt_scale,
             columns,
             name: quantity.name,
         });
@@ -168,10 +165,13 @@ fn shared_scale(shown: &[Shown], quantity: &Quantity) -> Option<Scale> {
         scale(&one.run, quantity)
             .or_else(|| scale_of_images(&one.images, &quantity.name, kind))
     });
-    scales.reduce(|one, other| Scale {
+    let shared = scales.reduce(|one, other| Scale {
         low: one.low.min(other.low),
         high: one.high.max(other.high),
-    })
+        ..one
+    });
+    // Colors are those of this version, whatever the levels of the files.
+    shared.map(|scale| scale.with_spacing(Spacing::of(quantity.measure.sqrt_scale)))
 }
 
 /// Returns a scale for nearly all values of images, with round ends.
@@ -179,19 +179,17 @@ fn scale_of_images(images: &[Image], name: &str, kind: ValueKind) -> Option<Scal
     let ranges = images.iter().filter_map(|image| image.ranges.get(name));
     let range = ranges.fold(None, |all: Option<Scale>, range| {
         let all = all.unwrap_or(*range);
-        Some(Scale { low: all.low.min(range.low), high: all.high.max(range.high) })
+        Some(Scale::new(all.low.min(range.low), all.high.max(range.high)))
     })?;
     let low = if kind == ValueKind::Any { range.low } else { 0.0 };
     let length = f64::from(range.high) - f64::from(low);
     if length <= 0.0 {
-        return Some(Scale { low, high: low + 1.0 });
+        return Some(Scale::new(low, low + 1.0));
     }
     let step = 10_f64.powf(length.log10().floor() - 1.0);
     let round = |end: f64, rounded: fn(f64) -> f64| (rounded(end / step) * step) as f32;
-    Some(Scale {
-        low: round(f64::from(low), f64::floor),
-        high: round(f64::from(range.high), f64::ceil),
-    })
+    let high = round(f64::from(range.high), f64::ceil);
+    Some(Scale::new(round(f64::from(low), f64::floor), high))
 }
 
 /// Leaves out columns of labels and targets if there are too many numbers, and returns a note about
@@ -228,7 +226,7 @@ mod tests {
 
     fn image(low: f32, high: f32) -> Image {
         let mut image = Image::default();
-        image.ranges.insert("value".to_owned(), Scale { low, high });
+        image.ranges.insert("value".to_owned(), Scale::new(low, high));
         image
     }
 
@@ -255,7 +253,6 @@ mod tests {
             role,
             scale: None,
             range: ValueKind::Bounded,
-            has_sqrt_scale: false,
             columns: vec![String::new()],
         };
         let all = || -> Vec<PageQuantity> {

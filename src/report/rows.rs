@@ -6,7 +6,7 @@ use super::files::{Image, Shown};
 use super::quantities::{MOST_NUMBERS, PageQuantity, Role, ValueKind};
 use super::truth::{Truth, ValueTruth};
 use crate::input::hexadecimal;
-use crate::output::colormap::{self, Ramp};
+use crate::output::colormap;
 use crate::palette::Palette;
 use crate::record::{Column, Field, ImageRecord, shortest};
 use crate::task::{ColumnKind, Target};
@@ -31,10 +31,7 @@ pub(super) fn script_data(shown: &[Shown], quantities: &[PageQuantity]) -> Value
         "interval": first.run.record.as_ref().and_then(|record| record.output.interval),
         "overview": task.map(|task| task.overview().name),
         "quantities": quantities.iter().map(quantity).collect::<Value>(),
-        "colors": {
-            "linear": hexadecimal(colormap::palette(Ramp::Linear).as_flattened()),
-            "squareRoot": hexadecimal(colormap::palette(Ramp::SquareRoot).as_flattened()),
-        },
+        "colors": hexadecimal(colormap::palette().as_flattened()),
         "runs": runs.collect::<Value>(),
     })
 }
@@ -79,7 +76,7 @@ fn quantity(quantity: &PageQuantity) -> Value {
         "bound": quantity.scale.map(|scale| number(scale.high)),
         "isBounded": quantity.range == ValueKind::Bounded,
         "isSigned": quantity.range == ValueKind::Any,
-        "ramp": if quantity.has_sqrt_scale { "squareRoot" } else { "linear" },
+        "spacing": quantity.scale.map(|scale| scale.spacing).unwrap_or_default(),
         "columns": quantity.columns,
     })
 }

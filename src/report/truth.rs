@@ -180,9 +180,9 @@ pub(super) fn of_value_maps(
         let label = Map { values: labels, ..*map };
         compared.push(ValueTruth { label: None, error: mean(&error) });
         let prefix = value.name.strip_suffix(value.measure.name).unwrap_or_default();
-        let scale = Scale { low: plane.low, high: plane.bound };
+        let scale = Scale::new(plane.low, plane.bound);
         let label_range = NumberRange::covering(scale, &label);
-        let error_range = NumberRange::covering(Scale { low: 0.0, high: 0.0 }, &error);
+        let error_range = NumberRange::covering(Scale::up_to(0.0), &error);
         for (name, range, map) in
             [(LABEL, label_range, &label), (ERROR, error_range, &error)]
         {

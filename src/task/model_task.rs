@@ -176,6 +176,11 @@ impl Quantity {
         }
     }
 
+    /// Returns the largest possible value with a number of classes; infinity if there is none.
+    pub fn upper_bound(&self, n_classes: usize) -> f32 {
+        self.measure.upper_bound(if self.channel.is_some() { 1 } else { n_classes })
+    }
+
     /// Returns the label and the threshold of its probability, if the quantity is the prediction of a
     /// label.
     pub fn label_of(&self, task: &Task) -> Option<(u16, f32)> {

@@ -9,10 +9,13 @@ use crate::cli::run::Run;
 use crate::cli::terminal;
 use crate::input::Remark;
 use crate::measure::MUTUAL_INFORMATION;
-use crate::pipeline::{Event, Job, Summary};
-use crate::record::ImageRecord;
+use crate::pipeline::{Event, Job, MapScale, Summary};
+use crate::record::{ImageRecord, OutputRecord};
 use crate::sampling::Sampler;
-use crate::task::{ModelTask, Target};
+use crate::task::{ModelTask, Quantity, Target};
+
+/// Largest number of scales that are printed.
+const MOST_SCALES: usize = 8;
 
 /// Prints events of a run: messages on standard error, rows of JSON on standard output.
 pub(super) struct ProgressReporter<'a> {
@@ -46,8 +49,12 @@ impl<'a> ProgressReporter<'a> {
 
     pub(super) fn on_event(&mut self, event: &Event<'_>) {
         match event {
-            Event::Started { sampler, task, kept } => {
+            Event::Started { sampler, task, record, kept } => {
                 self.started(sampler, task, *kept);
+                if record.output.map_scale == MapScale::Run {
+                    let message = self.scales_of_run(task, &record.output);
+                    self.progress.aside(|| terminal::note(&message));
+                }
             }
             Event::Kept(record) => self.write(record),
             Event::Remark { id, remark } => self.remark(id, remark),
@@ -98,6 +105,28 @@ impl<'a> ProgressReporter<'a> {
         if self.run.jsonl {
             self.lines = Some(Lines::new(&self.job.output, task));
         }
+    }
+
+    /// Returns the scales of the pictures in one line.
+    fn scales_of_run(&self, task: &ModelTask, output: &OutputRecord) -> String {
+        let shown = self.job.output.quantities_of_pictures(task);
+        let scale = |quantity: &Quantity| {
+            let high = *output.bounds.get(&quantity.name)? as f32;
+            let low =
+                output.lower_bounds.get(&quantity.name).copied().unwrap_or(0.0) as f32;
+            let unit = match task.unit(quantity.measure).as_str() {
+                "" | "1" => String::new(),
+                unit => format!(" {unit}"),
+            };
+            Some(format!("{} {low} to {high}{unit}", quantity.name))
+        };
+        let scales: Vec<String> = shown.iter().filter_map(scale).collect();
+        let listed = scales[..scales.len().min(MOST_SCALES)].join(", ");
+        let more = match scales.len().saturating_sub(MOST_SCALES) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        format!("scales of this run (99.9 % quantiles of a first look): {listed}{more}")
     }
 
     /// Prints the first remark of each kind, and counts the others.

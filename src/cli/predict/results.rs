@@ -8,7 +8,7 @@ use crate::cli::names::{self, FIRST, List, Maps};
 use crate::error::Result;
 use crate::measure::Measure;
 use crate::output::format::Format;
-use crate::pipeline::{MapSize, OutputOptions, Precision};
+use crate::pipeline::{MapScale, MapSize, OutputOptions, Precision};
 use crate::policy::Policy;
 use crate::task::ValueRange;
 
@@ -32,6 +32,9 @@ pub(in crate::cli) struct ResultArguments {
     /// Size of the class maps and the measures' maps; overlays have the image's size.
     #[arg(long, value_enum, default_value_t = MapSizeName::Image, hide_short_help = true)]
     map_size: MapSizeName,
+    /// Scale of pictures of measures with a bound.
+    #[arg(long, value_enum, default_value_t = MapScaleName::Fixed, hide_short_help = true)]
+    map_scale: MapScaleName,
     /// Also print each row as a line of JSON.
     #[arg(long, help_heading = FIRST)]
     pub(super) jsonl: bool,
@@ -71,6 +74,10 @@ impl ResultArguments {
                 MapSizeName::Image => MapSize::Image,
                 MapSizeName::Network => MapSize::Network,
             },
+            map_scale: match self.map_scale {
+                MapScaleName::Fixed => MapScale::Fixed,
+                MapScaleName::Run => MapScale::Run,
+            },
             keep_probabilities: self.keep_probabilities.map(
                 |precision| match precision {
                     PrecisionName::F32 => Precision::F32,
@@ -95,6 +102,7 @@ pub(in crate::cli) fn table_only() -> OutputOptions {
         overlay: false,
         formats: Vec::new(),
         map_size: MapSize::Image,
+        map_scale: MapScale::Fixed,
         keep_probabilities: None,
         policy: None,
         report: false,
@@ -110,6 +118,14 @@ enum MapSizeName {
     Image,
     /// Size of the network's input.
     Network,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MapScaleName {
+    /// Up to the largest possible value: pictures of different runs can be compared.
+    Fixed,
+    /// Up to the 99.9 % quantile of a first look at up to 16 images, with 8 samples each.
+    Run,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

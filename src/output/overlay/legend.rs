@@ -6,6 +6,7 @@ use super::Caption;
 use super::canvas::{Area, Canvas};
 use super::text::Font;
 use crate::output::colormap::{self, HIGHEST_LEVEL};
+use crate::output::heat_map::{Scale, Spacing};
 
 /// Background of the legend.
 pub(super) const PAPER: [u8; 3] = [255; 3];
@@ -20,13 +21,18 @@ const LARGEST_TEXT: usize = 40;
 /// Smallest legible text. A name that is too long for it is cut off.
 const READABLE_TEXT: usize = 4;
 
+/// Text before the upper end of a scale if there are values above it.
+const ABOVE: &str = ">= ";
+
 /// Largest number of round steps of the scale.
 const MOST_STEPS: f32 = 6.0;
 
 /// Content of a legend, and the size of the picture above it.
 pub(super) struct Content<'a> {
     pub(super) caption: Caption<'a>,
-    pub(super) bound: f32,
+    pub(super) scale: Scale,
+    /// Whether there are values above the scale, which have the color of its end.
+    pub(super) has_values_above: bool,
     /// Whether there are pixels without a prediction.
     pub(super) has_gaps: bool,
     /// Width and height.
@@ -89,7 +95,21 @@ impl Legend {
             width: right - bar_left,
             height: 3 * unit / 2,
         };
-        let ticks = ticks(content.bound, &font, bar.width as f32, unit as f32);
+        let end = if content.has_values_above { ABOVE } else { "" };
+        let bound = content.scale.high;
+        let end = Tick { place: 1.0, label: format!("{end}{}", short(bound)) };
+        let gap = 2.0 * unit as f32;
+        let room = Room {
+            width: bar.width as f32,
+            distance: font.width(&end.label) + gap,
+            gap,
+            font: &font,
+        };
+        let mut ticks = match content.scale.spacing {
+            Spacing::Linear => linear_ticks(bound, room),
+            Spacing::SquareRoot => square_root_ticks(bound, room),
+        };
+        ticks.push(end);
         Ok(Self {
             font,
             unit,
@@ -157,16 +177,26 @@ fn title(caption: Caption<'_>) -> String {
     if caption.unit.is_empty() { name } else { format!("{name} ({})", caption.unit) }
 }
 
-/// Returns both ends of the scale, and a few round values between them.
-fn ticks(bound: f32, font: &Font, width: f32, unit: f32) -> Vec<Tick> {
-    let end = Tick { place: 1.0, label: short(bound) };
-    let room = font.width(&end.label) + 2.0 * unit;
+/// Room for the labels of a bar.
+#[derive(Debug, Clone, Copy)]
+struct Room<'a> {
+    /// Width of the bar.
+    width: f32,
+    /// Smallest distance between two ticks: that of the upper end to its neighbor.
+    distance: f32,
+    /// Smallest gap between two labels.
+    gap: f32,
+    font: &'a Font,
+}
+
+/// Returns the lower end of a linear scale, and a few round values above it.
+fn linear_ticks(bound: f32, room: Room<'_>) -> Vec<Tick> {
     let mut ticks = Vec::new();
-    let step = round_step(bound * (room / width).max(1.0 / MOST_STEPS));
+    let step = round_step(bound * (room.distance / room.width).max(1.0 / MOST_STEPS));
     for count in 0.. {
         let value = step * count as f32;
         let place = value / bound;
-        if (1.0 - place) * width < room {
+        if (1.0 - place) * room.width < room.distance {
             break;
         }
         ticks.push(Tick { place, label: short(value) });
@@ -174,7 +204,28 @@ fn ticks(bound: f32, font: &Font, width: f32, unit: f32) -> Vec<Tick> {
     if ticks.is_empty() {
         ticks.push(Tick { place: 0.0, label: short(0.0) });
     }
-    ticks.push(end);
+    ticks
+}
+
+/// Returns the lower end of a square-root scale, and the values 1, 2 and 5 times a power of ten for which
+/// there is room, the largest first.
+fn square_root_ticks(bound: f32, room: Room<'_>) -> Vec<Tick> {
+    let mut ticks = Vec::new();
+    let mut right = 1.0;
+    let exponent = bound.log10().floor() as i32;
+    let powers = (0..4).map(|i| 10.0_f32.powi(exponent - i));
+    for value in powers.flat_map(|power| [5.0, 2.0, 1.0].map(|factor| factor * power)) {
+        let place = (value / bound).sqrt();
+        let label = short(value);
+        let needed = room.distance.max(room.font.width(&label) + room.gap);
+        let has_room = |distance: f32| distance * room.width >= needed;
+        if place < 1.0 && has_room(right - place) && has_room(place) {
+            ticks.push(Tick { place, label });
+            right = place;
+        }
+    }
+    ticks.push(Tick { place: 0.0, label: short(0.0) });
+    ticks.reverse();
     ticks
 }
 
@@ -205,6 +256,14 @@ fn short(value: f32) -> String {
 mod tests {
     use super::*;
 
+    const CONTENT: Content<'_> = Content {
+        caption: Caption { name: "margin", unit: "" },
+        scale: Scale::up_to(2.0),
+        has_values_above: false,
+        has_gaps: false,
+        picture: (512, 512),
+    };
+
     #[test]
     fn values_are_shown_short() {
         let known = [(0.0, "0"), (0.5, "0.5"), (1.0, "1"), (2.079_441_5, "2.08")];
@@ -217,8 +276,7 @@ mod tests {
     #[test]
     fn the_bar_takes_its_place_from_the_room_there_is() {
         let caption = Caption { name: "predictive_entropy", unit: "nat" };
-        let content =
-            Content { caption, bound: 2.0, has_gaps: false, picture: (128, 96) };
+        let content = Content { caption, has_gaps: false, picture: (128, 96), ..CONTENT };
         let narrow = Legend::layout(&content).unwrap();
         assert_eq!((narrow.unit, narrow.bar.left), (4, 8));
         let wide = Legend::layout(&Content { picture: (1024, 512), ..content }).unwrap();
@@ -233,7 +291,7 @@ mod tests {
     fn gaps_are_explained_where_there_is_room() {
         let caption = Caption { name: "margin", unit: "" };
         let picture = (512, 512);
-        let content = Content { caption, bound: 1.0, has_gaps: true, picture };
+        let content = Content { caption, has_gaps: true, picture, ..CONTENT };
         let legend = Legend::layout(&content).unwrap();
         assert_eq!(legend.title, "margin, gray: no prediction");
         let caption = Caption { name: "predictive_entropy", unit: "nat" };
@@ -243,27 +301,47 @@ mod tests {
 
     #[test]
     fn the_scale_shows_both_ends_and_round_values_that_do_not_collide() {
-        for unit in [4, 5, 20, 40] {
-            let font = Font::new(unit).unwrap();
+        for spacing in [Spacing::Linear, Spacing::SquareRoot] {
             for bound in [0.01, 0.5, 1.0, 2.0_f32.ln(), 8.0_f32.ln(), 150.0_f32.ln(), 5e4]
             {
-                for width in [12 * unit, 20 * unit, 60 * unit] {
-                    let width = width as f32;
-                    let ticks = ticks(bound, &font, width, unit as f32);
+                for width in [128, 300, 500, 1000, 4000] {
+                    let scale = Scale::up_to(bound).with_spacing(spacing);
+                    let content = Content { scale, picture: (width, 2000), ..CONTENT };
+                    let legend = Legend::layout(&content).unwrap();
+                    let ticks = &legend.ticks;
                     assert_eq!(ticks[0], Tick { place: 0.0, label: "0".to_owned() });
                     assert_eq!(ticks[ticks.len() - 1].label, short(bound));
                     for pair in ticks.windows(2) {
-                        let apart = (pair[1].place - pair[0].place) * width;
-                        let labels =
-                            font.width(&pair[0].label) + font.width(&pair[1].label);
+                        let apart =
+                            (pair[1].place - pair[0].place) * legend.bar.width as f32;
+                        let labels = legend.font.width(&pair[0].label)
+                            + legend.font.width(&pair[1].label);
                         assert!(apart > labels / 2.0, "{bound} {width} {pair:?}");
                     }
                 }
             }
         }
-        let font = Font::new(5).unwrap();
-        let ticks = ticks(8.0_f32.ln(), &font, 240.0, 5.0);
-        let labels: Vec<_> = ticks.iter().map(|tick| tick.label.as_str()).collect();
-        assert_eq!(labels, ["0", "0.5", "1", "1.5", "2.08"]);
+        let labels = |scale: Scale| -> Vec<String> {
+            let font = &Font::new(5).unwrap();
+            let room = Room { width: 240.0, distance: 40.0, gap: 10.0, font };
+            let ticks = match scale.spacing {
+                Spacing::Linear => linear_ticks(scale.high, room),
+                Spacing::SquareRoot => square_root_ticks(scale.high, room),
+            };
+            ticks.into_iter().map(|tick| tick.label).collect()
+        };
+        let scale = Scale::up_to(8.0_f32.ln());
+        assert_eq!(labels(scale), ["0", "0.5", "1", "1.5"]);
+        let scale = scale.with_spacing(Spacing::SquareRoot);
+        assert_eq!(labels(scale), ["0", "0.2", "0.5", "1"]);
+    }
+
+    #[test]
+    fn values_above_the_scale_are_stated_at_its_end() {
+        let content = Content { has_values_above: true, ..CONTENT };
+        let ticks = Legend::layout(&content).unwrap().ticks;
+        assert_eq!(ticks[ticks.len() - 1].label, ">= 2");
+        let ticks = Legend::layout(&CONTENT).unwrap().ticks;
+        assert_eq!(ticks[ticks.len() - 1].label, "2");
     }
 }

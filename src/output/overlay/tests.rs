@@ -1,5 +1,4 @@
 use super::*;
-use crate::output::colormap::Ramp;
 use crate::output::heat_map::Scale;
 use crate::tensor::Map;
 
@@ -14,7 +13,7 @@ fn overlay(height: usize, width: usize, rgb: &[u8], values: Vec<f32>) -> Canvas 
     let map = Map { height, width, values };
     draw(
         Photo { height, width, rgb },
-        &HeatMap { map: &map, scale: Scale::up_to(2.0), ramp: Ramp::Linear },
+        &HeatMap { map: &map, scale: Scale::up_to(2.0) },
         CAPTION,
     )
     .unwrap()
@@ -125,7 +124,7 @@ fn the_file_holds_the_picture() {
     let rgb = pixels(30, 200);
     let map = Map { height: 30, width: 200, values: vec![1.0; 6000] };
     let photo = Photo { height: 30, width: 200, rgb: &rgb };
-    let heat = HeatMap { map: &map, scale: Scale::up_to(2.0), ramp: Ramp::Linear };
+    let heat = HeatMap { map: &map, scale: Scale::up_to(2.0) };
     let bytes = encode_png(photo, &heat, CAPTION).unwrap();
     let shown = image::load_from_memory(&bytes).unwrap();
     assert_eq!(shown.color(), image::ColorType::Rgb8);
@@ -135,7 +134,7 @@ fn the_file_holds_the_picture() {
 #[test]
 fn images_and_maps_of_different_sizes_are_refused() {
     let map = Map { height: 2, width: 3, values: vec![0.0; 6] };
-    let heat = HeatMap { map: &map, scale: Scale::up_to(1.0), ramp: Ramp::Linear };
+    let heat = HeatMap { map: &map, scale: Scale::up_to(1.0) };
     let refused = |height, width, n| {
         let rgb = vec![0; n];
         let error = draw(Photo { height, width, rgb: &rgb }, &heat, CAPTION).unwrap_err();
@@ -144,7 +143,7 @@ fn images_and_maps_of_different_sizes_are_refused() {
     let message = refused(3, 2, 18);
     assert_eq!(message, "an image of 2 x 3 and a map of 3 x 2 differ in size");
     refused(2, 3, 17);
-    let heat = HeatMap { map: &map, scale: Scale::up_to(0.0), ramp: Ramp::Linear };
+    let heat = HeatMap { map: &map, scale: Scale::up_to(0.0) };
     let photo = Photo { height: 2, width: 3, rgb: &[0; 18] };
     assert!(draw(photo, &heat, CAPTION).is_err());
 }

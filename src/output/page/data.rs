@@ -2,8 +2,8 @@
 //!
 //! The argument is JSON. The numbers of a plane are u16, row by row from the top left: first the high
 //! bytes of all numbers, each minus the previous one, then the low bytes, compressed with zlib and
-//! encoded in base64. Maps are mostly flat, so this takes a third of the space. A value is `low +
-//! (bound - low) * number / 65534`, and a class is its id; 65535 is none.
+//! encoded in base64. Maps are mostly flat, so this takes a third of the space. A value is that at the
+//! position `number / 65534` of its [`Scale`], and a class is its id; 65535 is none.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -15,8 +15,7 @@ use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
 use crate::input::MAX_PIXELS;
-use crate::measure::{Measure, Range};
-use crate::output::heat_map::Scale;
+use crate::output::heat_map::{Scale, Spacing};
 use crate::tensor::{ClassMap, Map};
 
 /// Number of the bound.
@@ -53,6 +52,9 @@ pub struct MeasureData {
     pub low: f32,
     /// Value of the number [`HIGHEST`].
     pub bound: f32,
+    /// Spacing of the numbers between these.
+    #[serde(default, skip_serializing_if = "Spacing::is_linear")]
+    pub spacing: Spacing,
     /// Number of steps between these in the source of the values, at most 65535.
     pub steps: u16,
     /// Numbers.
@@ -69,13 +71,13 @@ pub struct NumberRange {
 }
 
 impl NumberRange {
-    /// Returns the range for the values of a measure that a run shows on a scale. It is that scale, or
-    /// wider if the measure has no bound and the map has values beyond the scale.
-    pub fn of_map(measure: &Measure, scale: Scale, map: &Map) -> Self {
-        match measure.range {
-            Range::Fixed(_) => Self { scale, steps: HIGHEST },
-            Range::Unbounded | Range::Any => Self::covering(scale, map),
+    /// Returns the range for the values of a quantity that a run shows on a scale. It is that scale, or
+    /// wider if the scale ends below the quantity's upper bound and the map has values beyond it.
+    pub fn of_map(upper_bound: f32, scale: Scale, map: &Map) -> Self {
+        if scale.high >= upper_bound && upper_bound.is_finite() {
+            return Self { scale, steps: HIGHEST };
         }
+        Self::covering(scale, map)
     }
 
     /// Returns the range of a scale, if it is finite, and of all finite values of a map.
@@ -92,7 +94,7 @@ impl NumberRange {
             (low, high) =
                 if low.is_finite() { (low - 0.5, low + 0.5) } else { (0.0, 1.0) };
         }
-        Self { scale: Scale { low, high }, steps: HIGHEST }
+        Self { scale: Scale { low, high, ..scale }, steps: HIGHEST }
     }
 }
 
@@ -226,10 +228,16 @@ impl MeasureData {
         place: Option<[f64; 4]>,
     ) -> io::Result<Self> {
         let NumberRange { scale, steps } = range;
-        let numbers: Vec<u16> = map.values.iter().map(|v| number(*v, scale)).collect();
+        let numbers: Vec<u16> =
+            map.values.iter().map(|v| scale.level(*v, HIGHEST).unwrap_or(NONE)).collect();
         let plane = Plane::new((map.height, map.width), place, &numbers)?;
-        let (low, bound) = (scale.low, scale.high);
-        Ok(Self { name: name.to_owned(), low, bound, steps, plane })
+        let Scale { low, high: bound, spacing } = scale;
+        Ok(Self { name: name.to_owned(), low, bound, spacing, steps, plane })
+    }
+
+    /// Returns the scale of the numbers.
+    pub fn scale(&self) -> Scale {
+        Scale::new(self.low, self.bound).with_spacing(self.spacing)
     }
 
     /// Returns the values.
@@ -237,10 +245,10 @@ impl MeasureData {
     /// # Errors
     /// Fails if there is not one number per pixel.
     pub fn map(&self) -> io::Result<Map> {
-        let step = (self.bound - self.low) / f32::from(HIGHEST);
+        let scale = self.scale();
         let value = |number: u16| match number {
             NONE => f32::NAN,
-            number => self.low + f32::from(number) * step,
+            number => scale.value(number, HIGHEST),
         };
         let values = self.plane.unpack()?.into_iter().map(value).collect();
         Ok(Map { height: self.plane.height, width: self.plane.width, values })
@@ -273,17 +281,6 @@ impl LabelData {
 fn script((before, after): (&str, &str), value: &impl Serialize) -> io::Result<Vec<u8>> {
     let json = serde_json::to_string(value)?;
     Ok(format!("{before}{json}{after}").into_bytes())
-}
-
-/// Returns the number of a value: `round(65534 * (value - low) / (high - low))`, clamped to the scale.
-fn number(value: f32, scale: Scale) -> u16 {
-    if value.is_nan() {
-        return NONE;
-    }
-    let length = f64::from(scale.high) - f64::from(scale.low);
-    let above_low = f64::from(value) - f64::from(scale.low);
-    let scaled = f64::from(HIGHEST) * above_low / length;
-    scaled.round().clamp(0.0, f64::from(HIGHEST)) as u16
 }
 
 fn shares(classes: &[u16]) -> Vec<(u16, f32)> {
@@ -341,7 +338,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::measure::{MARGIN, VALUE};
 
     proptest! {
         #[test]
@@ -357,14 +353,22 @@ mod tests {
             share in 0.0_f32..=1.0,
             low in -9.0_f32..9.0,
             length in 0.1_f32..9.0,
+            squares in any::<bool>(),
         ) {
-            let scale = Scale { low, high: low + length };
+            let low = if squares { 0.0 } else { low };
+            let scale = Scale::new(low, low + length).with_spacing(Spacing::of(squares));
             let value = low + share * length;
+            let map = Map { height: 1, width: 1, values: vec![value] };
+            let range = NumberRange { scale, steps: HIGHEST };
+            let data = MeasureData::new("margin", range, &map, None).unwrap();
+            let back = data.map().unwrap().values[0];
             let length = f64::from(scale.high) - f64::from(low);
-            let back =
-                f64::from(low) + length * f64::from(number(value, scale)) / 65_534.0;
-            // The value itself may be rounded beyond the end of the scale.
-            prop_assert!((back - f64::from(value)).abs() <= length / 131_068.0 + 1e-6);
+            let fraction = ((f64::from(value) - f64::from(low)) / length).min(1.0);
+            let place = if squares { fraction.sqrt() } else { fraction };
+            let shown = f64::from(data.plane.unpack().unwrap()[0]) / 65_534.0;
+            prop_assert!((shown - place).abs() <= (1.0 + 1e-9) / 131_068.0);
+            let exact = f64::from(low) + length * if squares { shown * shown } else { shown };
+            prop_assert!((f64::from(back) - exact).abs() <= 1e-6 * (1.0 + exact.abs()));
         }
     }
 
@@ -397,7 +401,7 @@ mod tests {
         let values = vec![-3.0, 0.0, 95.5, f32::NAN];
         let map = Map { height: 2, width: 2, values };
         let scale = Scale::up_to(80.0);
-        let range = NumberRange::of_map(&VALUE, scale, &map);
+        let range = NumberRange::of_map(f32::INFINITY, scale, &map);
         assert_eq!((range.scale.low, range.scale.high), (-3.0, 95.5));
         let back = MeasureData::new("value", range, &map, None).unwrap().map().unwrap();
         for (value, back) in map.values.iter().zip(&back.values) {
@@ -405,7 +409,7 @@ mod tests {
             assert!(is_same || (value - back).abs() < 0.001, "{value} {back}");
         }
         let scale = Scale::up_to(1.0);
-        let range = NumberRange::of_map(&MARGIN, scale, &map);
+        let range = NumberRange::of_map(1.0, scale, &map);
         assert_eq!(range.scale, scale);
         let unknown = Scale::up_to(f32::INFINITY);
         let none = Map { height: 1, width: 1, values: vec![f32::NAN] };
@@ -422,6 +426,25 @@ mod tests {
         data.add_label_share(3, &map, 0.5);
         data.add_label_share(4, &map, 0.95);
         assert_eq!(data.shares, [(3, 66.7)]);
+    }
+
+    #[test]
+    fn scripts_of_older_versions_have_linear_numbers() {
+        let map = Map { height: 1, width: 3, values: vec![0.0, 0.5, 2.0] };
+        let scale = Scale::up_to(2.0);
+        let linear = NumberRange { scale, steps: HIGHEST };
+        let data = MeasureData::new("margin", linear, &map, None).unwrap();
+        let text = serde_json::to_string(&data).unwrap();
+        assert!(!text.contains("spacing"), "{text}");
+        let read: MeasureData = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.scale(), read.plane.unpack().unwrap()[1]), (scale, 16_384));
+        let scale = scale.with_spacing(Spacing::SquareRoot);
+        let range = NumberRange { scale, steps: HIGHEST };
+        let data = MeasureData::new("margin", range, &map, None).unwrap();
+        let text = serde_json::to_string(&data).unwrap();
+        assert!(text.contains(r#""spacing":"square_root""#), "{text}");
+        let read: MeasureData = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.scale(), read.plane.unpack().unwrap()[1]), (scale, 32_767));
     }
 
     #[test]

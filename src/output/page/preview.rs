@@ -6,7 +6,6 @@ use std::io;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageBuffer, ImageEncoder as _, Rgb};
 
-use crate::output::colormap::Ramp;
 use crate::output::heat_map::{HeatMap, Scale};
 use crate::output::overlay::{self, Photo};
 use crate::output::png_encoder::{self, Pixels};
@@ -59,7 +58,7 @@ pub struct Heat<'a> {
     pub map: &'a Map,
     /// Placement of the pixels of the whole picture.
     pub placement: Placement,
-    /// Values with the darkest and the brightest color.
+    /// Its scale.
     pub scale: Scale,
 }
 
@@ -75,7 +74,7 @@ pub fn thumbnail(photo: Photo<'_>, heat: Option<&Heat<'_>>) -> io::Result<Vec<u8
             (photo.width as f64 / width as f64, photo.height as f64 / height as f64);
         let placement = heat.placement.of_smaller(shrinks);
         let map = &resample::values(heat.map, &placement, height, width);
-        let heat = HeatMap { map, scale: heat.scale, ramp: Ramp::Linear };
+        let heat = HeatMap { map, scale: heat.scale };
         overlay::blend(Photo { height, width, rgb: &small }, &heat)
     });
     let blended = blended.transpose()?;

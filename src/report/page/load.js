@@ -71,6 +71,23 @@ function loadScript(source, path) {
   });
 }
 
+// A scale has values from `low` to `bound`, and the spacing of its levels between these: linear, or that
+// of the square root. A place is the position among the levels, from 0 to 1.
+
+const hasSquareRoot = (scale) => scale.spacing === "square_root";
+
+/** The value at a place of a scale. */
+function valueAtPlace(scale, place) {
+  const share = hasSquareRoot(scale) ? place * place : place;
+  return scale.low + share * (scale.bound - scale.low);
+}
+
+/** The place of a value on a scale; below 0 or above 1 if the value lies outside. */
+function placeOf(scale, value) {
+  const share = (value - scale.low) / (scale.bound - scale.low);
+  return hasSquareRoot(scale) && share > 0 ? Math.sqrt(share) : share;
+}
+
 /** The numbers of a plane: high bytes as differences, then low bytes, packed by zlib. */
 async function unpack(plane) {
   if (!window.DecompressionStream) throw new Error("this browser is too old to unpack values");
@@ -90,8 +107,8 @@ async function unpack(plane) {
 
 /** Adds the planes of quantities to the values of an image. */
 async function addMeasures(values, measures) {
-  for (const { name, plane, low = 0, bound, steps } of measures ?? []) {
-    values.measures.set(name, { ...(await unpack(plane)), low, bound, steps });
+  for (const { name, plane, low = 0, bound, spacing, steps } of measures ?? []) {
+    values.measures.set(name, { ...(await unpack(plane)), low, bound, spacing, steps });
   }
 }
 

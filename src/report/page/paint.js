@@ -10,7 +10,7 @@ function colorTable(text) {
   return table;
 }
 
-const ramps = { linear: colorTable(page.colors.linear), squareRoot: colorTable(page.colors.squareRoot) };
+const heatColors = colorTable(page.colors);
 
 /** `#rrggbb` as such a number without alpha. */
 function colorNumber(text) {
@@ -31,14 +31,15 @@ function paint(canvas, plane, color) {
   context.putImageData(pixels, 0, 0);
 }
 
-/** The level of each number of a plane on the scale of its quantity, which may be narrower. */
+/**
+ * The level of each number of a plane on the scale of its quantity, which may be narrower, and may have
+ * another spacing.
+ */
 function levelsOf(plane, quantity) {
-  const length = quantity.bound - quantity.low;
-  const start = (plane.low - quantity.low) / length;
-  const step = (plane.bound - plane.low) / length / HIGHEST;
   const levels = new Uint8Array(HIGHEST + 1);
   for (let i = 0; i <= HIGHEST; i++) {
-    levels[i] = Math.min(254, Math.max(0, Math.floor(254 * (start + i * step) + 0.5)));
+    const place = placeOf(quantity, valueAtPlace(plane, i / HIGHEST));
+    levels[i] = Math.min(254, Math.max(0, Math.floor(254 * place + 0.5)));
   }
   return levels;
 }
@@ -48,11 +49,11 @@ function levelsOf(plane, quantity) {
  * certain a pixel, the more, so that the picture stays to be seen where nothing is uncertain.
  * Values that are no uncertainty cover it evenly.
  */
-function coverage(opacity, ramp, isEven) {
+function coverage(opacity, isEven) {
   const alphas = new Uint8Array(256);
   if (isEven) return alphas.fill(Math.round(255 * opacity));
   for (let i = 0; i < 255; i++) {
-    const place = ramp === "squareRoot" ? Math.sqrt(i / 254) : i / 254;
+    const place = i / 254;
     const share = 1 - (1 - place) * (1 - place);
     alphas[i] = opacity >= 1 ? 255 : Math.round(255 * Math.pow(share, (1 - opacity) / Math.max(opacity, 0.001)));
   }
@@ -60,9 +61,8 @@ function coverage(opacity, ramp, isEven) {
 }
 
 function paintQuantity(canvas, plane, quantity, opacity) {
-  const { ramp, isSigned } = quantity;
-  const alphas = coverage(opacity, ramp, isSigned);
-  const table = ramps[ramp].map((color, i) => opaque(color, alphas[i]));
+  const alphas = coverage(opacity, quantity.isSigned);
+  const table = heatColors.map((color, i) => opaque(color, alphas[i]));
   const levels = levelsOf(plane, quantity);
   paint(canvas, plane, (number) => (number === NONE ? opaque(0x808080, 150) : table[levels[number]]));
 }

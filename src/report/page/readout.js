@@ -28,18 +28,25 @@ function valueAt(plane, size, cursor) {
   const places = placesIn(plane, size, cursor);
   if (!places) return null;
   const [column, row] = places;
-  const corner = (y, x) => plane.numbers[y * plane.width + x];
+  const corner = (y, x) => {
+    const number = plane.numbers[y * plane.width + x];
+    return number === NONE ? null : valueAtPlace(plane, number / HIGHEST);
+  };
   const corners = [row.before, row.after].map((y) => [corner(y, column.before), corner(y, column.after)]);
-  if (corners.flat().includes(NONE)) return null;
+  if (corners.flat().includes(null)) return null;
   const [above, below] = corners.map(([before, after]) => before + (after - before) * column.weight);
-  return plane.low + ((above + (below - above) * row.weight) / HIGHEST) * (plane.bound - plane.low);
+  return above + (below - above) * row.weight;
 }
 
 /** A value of a plane with the digits that are known. */
 function planeText(plane, quantity, value) {
   if (!quantity.isBounded) return short(value, quantity.isSigned ? 4 : 3);
-  const step = (plane.bound - plane.low) / plane.steps;
-  return value.toFixed(Math.min(20, Math.max(0, Math.ceil(-Math.log10(step)))));
+  const length = plane.bound - plane.low;
+  const above = Math.min(1, placeOf(plane, value) + 1 / plane.steps);
+  const step = hasSquareRoot(plane) ? valueAtPlace(plane, above) - value : length / plane.steps;
+  // Steps of the square root are tiny beside 0.
+  const digits = Math.ceil(-Math.log10(Math.max(step, length / HIGHEST)));
+  return value.toFixed(Math.min(20, Math.max(0, digits)));
 }
 
 function readAt(stage, cursor) {

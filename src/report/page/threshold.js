@@ -5,21 +5,13 @@ const shareOf = (name) => view.thresholds.get(name) ?? 0.5;
 /** The quantity that the threshold is for. */
 const markedQuantity = () => quantityOf(view.measure, view.channel);
 
-/** A place of the slider as a share of the scale; small values have room where colors give it. */
-function thresholdShare() {
-  const place = shareOf(view.measure);
-  return markedQuantity()?.ramp === "squareRoot" ? place * place : place;
-}
-
-function thresholdValue() {
-  const { low, bound } = markedQuantity();
-  return low + thresholdShare() * (bound - low);
-}
+/** The value at the slider, whose places are those of the colors. */
+const thresholdValue = () => valueAtPlace(markedQuantity(), shareOf(view.measure));
 
 /** The number of the threshold in a plane; -1 if all of its values are above. */
 function thresholdNumber(plane) {
-  const share = (thresholdValue() - plane.low) / (plane.bound - plane.low);
-  return Math.min(HIGHEST, Math.max(-1, Math.round(share * HIGHEST)));
+  const place = placeOf(plane, thresholdValue());
+  return Math.min(HIGHEST, Math.max(-1, Math.round(place * HIGHEST)));
 }
 
 function showThreshold() {
@@ -52,16 +44,17 @@ function showScale() {
   if (box.hidden) return;
   const canvas = byId("scale-colors");
   const numbers = Uint16Array.from({ length: 255 }, (_, i) => i);
-  paint(canvas, { width: 255, height: 1, numbers }, (number) => opaque(ramps[quantity.ramp][number]));
+  paint(canvas, { width: 255, height: 1, numbers }, (number) => opaque(heatColors[number]));
   const name = hasChannels ? `${channelName(quantity.channel)}: ${title(quantity.measure)}` : title(quantity.measure);
   byId("scale-title").textContent = `${name}${quantity.unit ? `, ${quantity.unit}` : ""}`;
-  const { low, bound } = quantity;
-  byId("scale-ends").replaceChildren(
-    ...[low, (low + bound) / 2, bound].map((value) => element("span", {}, short(value, 3))),
-  );
+  const plane = stages[0].values?.measures.get(quantity.name);
+  const ends = [0, 0.5, 1].map((place) => short(valueAtPlace(quantity, place), 3));
+  // Values beyond the scale have the color of its end.
+  if (plane && plane.low < quantity.low) ends[0] = `≤ ${ends[0]}`;
+  if (plane && plane.bound > quantity.bound) ends[2] = `≥ ${ends[2]}`;
+  byId("scale-ends").replaceChildren(...ends.map((text) => element("span", {}, text)));
   const mark = byId("scale-mark");
   mark.hidden = !view.marks || quantity.measure !== view.measure;
-  mark.style.left = `${100 * thresholdShare()}%`;
-  const plane = stages[0].values?.measures.get(quantity.name);
+  mark.style.left = `${100 * shareOf(view.measure)}%`;
   byId("scale-note").hidden = !plane || plane.steps > 254;
 }
