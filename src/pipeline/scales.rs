@@ -81,7 +81,7 @@ impl Scales {
                 look.extend(values.filter(|value| value.is_finite()));
             }
         }
-        let n_classes = sampler.scores().n_classes();
+        let n_classes = sampler.output_layout().n_classes();
         let scales = quantities.iter().zip(&mut looks).map(|(quantity, look)| {
             let bound = quantity.upper_bound(n_classes);
             let scale = scale_of(quantity.measure, look, job.output.value_range);
