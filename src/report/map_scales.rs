@@ -26,7 +26,7 @@ pub(super) fn with_maps(run: &Run) -> Vec<Quantity> {
 
 /// Returns the scale of a quantity in the pictures of a run: up to the bound of the measure, or that
 /// of the record.
-pub(super) fn scale(run: &Run, quantity: &Quantity) -> Option<Scale> {
+pub(crate) fn scale(run: &Run, quantity: &Quantity) -> Option<Scale> {
     let output = &run.record.as_ref()?.output;
     match quantity.measure.range {
         Range::Fixed(bound) => {

@@ -1,0 +1,148 @@
+//! Color scales and their bars.
+
+use super::{LABEL_SIZE, NOTHING, width_of};
+use crate::error::Result;
+use crate::measure::{Measure, Range};
+use crate::output::colormap::{self, HIGHEST_LEVEL};
+use crate::output::heat_map::Scale;
+use crate::output::sheet::RgbPicture;
+
+/// One of this many values may lie beyond each end of a scale that is chosen from what is shown.
+const MOST_BEYOND: usize = 1000;
+
+/// The same for errors, a few of which are usually much larger than all others.
+const MOST_LARGE_ERRORS: usize = 50;
+
+/// Mapping of values to colors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ColorScale {
+    pub(super) scale: Scale,
+    /// Colors follow the square root of the values.
+    pub(super) is_root: bool,
+}
+
+/// A number below a color bar.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Tick {
+    /// Position from 0 to 1.
+    pub(super) place: f64,
+    pub(super) label: String,
+}
+
+impl ColorScale {
+    /// Returns the scale of a measure with these ends.
+    pub(super) fn new(measure: &Measure, scale: Scale) -> Self {
+        Self { scale, is_root: measure.sqrt_scale && scale.low == 0.0 }
+    }
+
+    /// Returns a linear scale for nearly all of these errors.
+    pub(super) fn of_errors(values: Vec<f32>) -> Self {
+        Self { scale: covering(values, true, MOST_LARGE_ERRORS), is_root: false }
+    }
+
+    /// Returns a scale for nearly all of these values of a measure.
+    pub(super) fn of_shown(measure: &Measure, values: Vec<f32>) -> Self {
+        let starts_at_zero = !matches!(measure.range, Range::Any);
+        Self::new(measure, covering(values, starts_at_zero, MOST_BEYOND))
+    }
+
+    /// Returns the position of a value from 0 to 1, clamped.
+    fn place(self, value: f64) -> f64 {
+        let Scale { low, high } = self.scale;
+        let (low, high) = (f64::from(low), f64::from(high));
+        let place = ((value - low) / (high - low)).clamp(0.0, 1.0);
+        if self.is_root { place.sqrt() } else { place }
+    }
+
+    /// Returns the color of a value.
+    pub(super) fn color(self, value: f32) -> [u8; 3] {
+        if value.is_nan() {
+            return NOTHING;
+        }
+        let level = self.place(f64::from(value)) * f64::from(HIGHEST_LEVEL);
+        colormap::color(level.round() as u8)
+    }
+
+    /// Returns all colors from left to right.
+    pub(super) fn bar() -> RgbPicture {
+        let rgb: Vec<u8> = (0..=HIGHEST_LEVEL).flat_map(colormap::color).collect();
+        RgbPicture { width: usize::from(HIGHEST_LEVEL) + 1, height: 1, rgb }
+    }
+
+    /// Returns the numbers below a bar of a width in millimeters: both ends, and round values between
+    /// them with room around each.
+    pub(super) fn ticks(self, width: f64) -> Result<Vec<Tick>> {
+        let (low, high) = (f64::from(self.scale.low), f64::from(self.scale.high));
+        let mut ticks: Vec<(f64, f64, Tick)> = Vec::new();
+        let ends = [low, high];
+        for value in ends.into_iter().chain(round_values(low, high)) {
+            let (place, label) = (self.place(value), short(value));
+            let label_width = width_of(&label, LABEL_SIZE)?;
+            // Labels at the ends are moved inwards.
+            let half = label_width / 2.0;
+            let middle = (place * width).clamp(half.min(width - half), (width - half).max(half));
+            let is_free = ticks.iter().all(|(other, other_half, _)| {
+                (middle - other).abs() >= half + other_half + LABEL_SIZE / 2.0
+            });
+            if is_free {
+                ticks.push((middle, half, Tick { place, label }));
+            }
+        }
+        ticks.sort_by(|one, other| one.0.total_cmp(&other.0));
+        Ok(ticks.into_iter().map(|(_, _, tick)| tick).collect())
+    }
+}
+
+/// Returns round values between two ends, the roundest first.
+fn round_values(low: f64, high: f64) -> Vec<f64> {
+    let largest = low.abs().max(high.abs());
+    let mut values = Vec::new();
+    for power in (-3..=0).rev() {
+        let unit = 10_f64.powi(largest.log10().floor() as i32 + power);
+        for step in [5.0 * unit, 2.0 * unit, unit] {
+            let (first, last) = ((low / step).ceil(), (high / step).floor());
+            // Finer steps would not have room.
+            if last - first > 12.0 {
+                values.push(first.abs().min(last) * step);
+                continue;
+            }
+            values.extend((first as i64..=last as i64).map(|n| n as f64 * step));
+        }
+    }
+    values.retain(|value| (low..=high).contains(value));
+    values
+}
+
+/// Returns a scale for nearly all values, with round ends.
+fn covering(mut values: Vec<f32>, starts_at_zero: bool, most_beyond: usize) -> Scale {
+    let Some(last) = values.len().checked_sub(1) else { return Scale::up_to(1.0) };
+    let mut at = |rank: usize| *values.select_nth_unstable_by(rank, f32::total_cmp).1;
+    let beyond = last / most_beyond;
+    let low = if starts_at_zero { 0.0 } else { f64::from(at(beyond)) };
+    let length = f64::from(at(last - beyond)) - low;
+    if length <= 0.0 {
+        return Scale { low: low as f32, high: (low + 1.0) as f32 };
+    }
+    let step = 10_f64.powf(length.log10().floor() - 1.0);
+    Scale {
+        low: ((low / step).floor() * step) as f32,
+        high: (((low + length) / step).ceil() * step) as f32,
+    }
+}
+
+/// Formats a value with three significant digits and without trailing zeros.
+pub(super) fn short(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-4..1e6).contains(&size) {
+        return format!("{value:.1e}");
+    }
+    let digits = (2.0 - size.log10().floor()).max(0.0) as usize;
+    let text = format!("{value:.digits$}");
+    if !text.contains('.') {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
