@@ -42,7 +42,7 @@ Examples:
   mcdrop evaluate out --labels labels
   mcdrop calibrate out --labels labels -o policy.toml --risk 0.02
   mcdrop report out            writes a page that shows all results
-  mcdrop figure out a.png -o figure.pdf
+  mcdrop figure out image.png -o figure.pdf
   mcdrop convert model.onnx -o live.onnx
   mcdrop predict --help        shows the options used most, with examples
   mcdrop help predict          shows all options

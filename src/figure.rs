@@ -134,6 +134,11 @@ pub fn write(
     options: &Options<'_>,
 ) -> Result<Vec<String>> {
     let format = format_of(output)?;
+    if let Some(images) = options.images.filter(|images| !images.is_dir()) {
+        let message = format!("{} is not a folder", images.display());
+        return Err(Error::setting("images", message)
+            .with_hint("name the folder that was given to predict"));
+    }
     let mut run = ReportedRun::read(folder)?;
     let (ids, shapes) = rows::predicted(&run);
     let Some(prediction_folder) = run.folder.as_mut() else {
@@ -146,7 +151,8 @@ pub fn write(
     (prediction_folder.ids, prediction_folder.shapes) = (ids, shapes);
     let Some(prediction_folder) = run.folder.as_ref() else { return Ok(Vec::new()) };
     let chosen = rows::choose(&run, images)?;
-    let labels = options.labels.map(|open| open(prediction_folder)).transpose()?.flatten();
+    let labels =
+        options.labels.map(|open| open(prediction_folder)).transpose()?.flatten();
     let source =
         Source { run: &run, folder: prediction_folder, labels: labels.as_ref(), options };
     let mut notes = Vec::new();
@@ -161,7 +167,8 @@ pub fn write(
 
 fn format_of(output: &Path) -> Result<&'static SheetFormat> {
     SheetFormat::of_file(output).ok_or_else(|| {
-        let known: Vec<&str> = SHEET_FORMATS.iter().map(|format| format.extension).collect();
+        let known: Vec<&str> =
+            SHEET_FORMATS.iter().map(|format| format.extension).collect();
         let message = format!(
             "expected a file whose name ends in one of {}, found {}",
             known.join(", "),

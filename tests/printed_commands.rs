@@ -242,6 +242,8 @@ fn check(scenes: &Scenes, line: &str) {
     } else {
         line
     };
+    // An image of that folder.
+    let line = line.replace(" image.png", " 000_leftImg8bit.png");
     // What a command writes is new, and the results that others read are as before.
     let writes = ["predict ", "evaluate model.onnx", "evaluate models/", "convert "];
     let target = writes

@@ -7,15 +7,17 @@ use clap::{Args, ValueEnum};
 use super::labels::LabelArguments;
 use super::report::RunLabels;
 use super::value_labels::ValueLabelArguments;
-use super::{End, names, terminal};
+use super::{End, names, settings, terminal};
 use crate::error::Result;
 use crate::figure::{self, Captions, Crop, FigureScale, Options};
 
 const EXAMPLES: &str = "\
 Examples:
-  mcdrop figure out a.png b.png -o figure.pdf --labels labels/
-  mcdrop figure out a.png -o figure.png --columns image,mutual_information
-  mcdrop figure out a.png -o detail.svg --crop 100,50,200x100 --width 88mm";
+  mcdrop figure out image.png -o figure.pdf --labels labels/
+  mcdrop figure out image.png -o figure.svg --crop 0,0,32x16 --width 88mm
+
+The ending of the figure, .png, .svg or .pdf, is its format. Columns are image,
+label, prediction, error and the measures of the run.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -26,26 +28,36 @@ pub(super) struct FigureArguments {
     /// Images of that folder, as in its table, or names of their files.
     #[arg(value_name = "IMAGE", required = true)]
     shown: Vec<String>,
-    /// The figure: its ending, .png, .svg or .pdf, is the format.
+    /// The figure.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Columns: image, label, prediction, error, measures [default: the task's].
+    /// Columns from left to right [default: the task's].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     columns: Option<Vec<String>>,
-    /// Part of each image: left, top, width and height in pixels.
+    /// Part of each image in pixels.
     #[arg(long, value_name = "X,Y,WxH", value_parser = crop)]
     crop: Option<Crop>,
-    /// Width of the figure: 180mm, 18cm or 7in.
+    /// Width in mm, cm or in.
     #[arg(long, value_name = "LENGTH", default_value = "180mm", value_parser = length)]
     width: f64,
-    /// Dots per inch of pictures.
+    /// Dots per inch.
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = names::from_1_to::<4800, u32>)]
     dpi: u32,
-    /// Text beside each image.
-    #[arg(long, value_name = "name|path|none", default_value = "name", hide_possible_values = true)]
+    /// Text beside images: name, path or none.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "name",
+        hide_possible_values = true
+    )]
     captions: CaptionsArgument,
-    /// Color scales: up to each measure's bound, or to what is shown.
-    #[arg(long, value_name = "fixed|shown", default_value = "fixed", hide_possible_values = true)]
+    /// Ends of color scales: fixed or shown.
+    #[arg(
+        long,
+        value_name = "ENDS",
+        default_value = "fixed",
+        hide_possible_values = true
+    )]
     scale: ScaleArgument,
     /// Labels, as for evaluate [default: those of the last evaluate].
     #[arg(long, value_name = "FOLDER|FILE")]
@@ -103,7 +115,7 @@ pub(super) fn run(arguments: &FigureArguments) -> Result<End> {
     let notes =
         figure::write(&arguments.folder, &arguments.shown, &arguments.output, &options)?;
     for note in notes {
-        terminal::note(&note);
+        terminal::note(&settings::to_options(&note));
     }
     terminal::note(&format!("open {}", arguments.output.display()));
     Ok(End::Done)
@@ -120,7 +132,9 @@ fn length(text: &str) -> Result<f64, String> {
         Some(number * millimeters)
     });
     parsed.filter(|length| *length > 0.0 && *length <= WIDEST).ok_or_else(|| {
-        format!("expected a length such as 180mm, 18cm or 7in, at most 2 m, found \"{text}\"")
+        format!(
+            "expected a length such as 180mm, 18cm or 7in, at most 2 m, found \"{text}\""
+        )
     })
 }
 
@@ -148,9 +162,8 @@ mod tests {
 
     #[test]
     fn lengths_are_millimeters() {
-        let close = |text: &str, expected: f64| {
-            (length(text).unwrap() - expected).abs() < 1e-9
-        };
+        let close =
+            |text: &str, expected: f64| (length(text).unwrap() - expected).abs() < 1e-9;
         assert!(close("180mm", 180.0) && close("8.8 cm", 88.0) && close("7in", 177.8));
         for wrong in ["180", "mm", "-1mm", "0mm", "3m", "NaNmm", "infmm"] {
             assert!(length(wrong).is_err(), "{wrong}");

@@ -20,7 +20,7 @@ use crate::task::Quantity;
 use crate::tensor::{ClassMap, Map};
 
 /// Colors of right and wrong pixels.
-const RIGHT: [u8; 3] = [60, 60, 66];
+const RIGHT: [u8; 3] = [18, 92, 96];
 const WRONG: [u8; 3] = [240, 128, 36];
 
 /// The content of a cell.
@@ -102,7 +102,8 @@ impl<'a> CellReader<'a> {
                 let mut values = self.values(quantity)?;
                 match self.true_values(quantity, &values)? {
                     Some(labels) => {
-                        for (value, label) in values.values.iter_mut().zip(labels.values) {
+                        for (value, label) in values.values.iter_mut().zip(labels.values)
+                        {
                             *value = (*value - label).abs();
                         }
                         Cell::Values(values)
@@ -158,16 +159,22 @@ impl<'a> CellReader<'a> {
 
     fn true_classes(&self, prediction: &ClassMap) -> Result<Option<ClassMap>> {
         let (height, width) = (prediction.height, prediction.width);
-        let Some(PageLabels::Classes(labels)) = self.source.labels else { return Ok(None) };
+        let Some(PageLabels::Classes(labels)) = self.source.labels else {
+            return Ok(None);
+        };
         Ok(match labels.labels(&self.predicted_image((height, width)))? {
-            ImageLabels::Classes { classes, .. } => Some(ClassMap { height, width, classes }),
+            ImageLabels::Classes { classes, .. } => {
+                Some(ClassMap { height, width, classes })
+            }
             ImageLabels::Missing(_) => None,
         })
     }
 
     fn true_values(&self, quantity: &Quantity, values: &Map) -> Result<Option<Map>> {
         let (height, width) = (values.height, values.width);
-        let Some(PageLabels::Values(labels)) = self.source.labels else { return Ok(None) };
+        let Some(PageLabels::Values(labels)) = self.source.labels else {
+            return Ok(None);
+        };
         let targets = match labels.labels(&self.predicted_image((height, width)))? {
             LabelValues::Values { targets, .. } => targets,
             LabelValues::Missing(_) => return Ok(None),
@@ -188,8 +195,9 @@ const NO_LABEL: &str = "no label";
 fn read_original(source: &Source<'_>, row: &ImageRecord) -> Result<RgbPicture> {
     let picture = original_image(source.run, row, source.options.images);
     let picture = picture.map_err(|message| {
-        Error::image(row.path.as_ref(), message)
-            .with_hint("name the folder in which it lies now: `images = FOLDER`")
+        Error::image(row.path.as_ref(), message).with_hint(
+            "name the folder in which the image lies unchanged: `images = FOLDER`",
+        )
     })?;
     let (width, height) = (picture.width, picture.height);
     Ok(RgbPicture { width, height, rgb: picture.to_rgb8().into_owned() })
@@ -276,13 +284,20 @@ impl CellReader<'_> {
     }
 
     /// Adds the classes of a cell that are shown.
-    pub(super) fn add_occurring(&self, column: &Column, cell: &Cell, all: &mut Occurring) {
+    pub(super) fn add_occurring(
+        &self,
+        column: &Column,
+        cell: &Cell,
+        all: &mut Occurring,
+    ) {
         let map = match cell {
             Cell::Classes(map) | Cell::Wrong(map) => map,
             Cell::Values(map) => {
                 let (rows, columns) = self.shown_pixels(map.width, map.height);
                 let is_none = |y: usize| {
-                    map.values[y * map.width..][columns.clone()].iter().any(|v| v.is_nan())
+                    map.values[y * map.width..][columns.clone()]
+                        .iter()
+                        .any(|v| v.is_nan())
                 };
                 let has_none = { rows }.any(is_none);
                 match column.content {
@@ -328,7 +343,8 @@ impl CellReader<'_> {
             }
             Cell::Values(map) => {
                 let scale = scale?;
-                let rgb = map.values.iter().flat_map(|value| scale.color(*value)).collect();
+                let rgb =
+                    map.values.iter().flat_map(|value| scale.color(*value)).collect();
                 RgbPicture { width: map.width, height: map.height, rgb }
             }
             Cell::Missing(_) => return None,

@@ -13,6 +13,9 @@ const MOST_BEYOND: usize = 1000;
 /// The same for errors, a few of which are usually much larger than all others.
 const MOST_LARGE_ERRORS: usize = 50;
 
+/// Largest number of round steps of a bar.
+const MOST_STEPS: f64 = 5.0;
+
 /// Mapping of values to colors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ColorScale {
@@ -74,13 +77,20 @@ impl ColorScale {
     pub(super) fn ticks(self, width: f64) -> Result<Vec<Tick>> {
         let (low, high) = (f64::from(self.scale.low), f64::from(self.scale.high));
         let mut ticks: Vec<(f64, f64, Tick)> = Vec::new();
-        let ends = [low, high];
-        for value in ends.into_iter().chain(round_values(low, high)) {
+        let between = if self.is_root {
+            round_values(high)
+        } else {
+            let widest = width_of(&short(low), LABEL_SIZE)?
+                .max(width_of(&short(high), LABEL_SIZE)?);
+            steps(low, high, (width / (widest + LABEL_SIZE)).clamp(1.0, MOST_STEPS))
+        };
+        for value in [low, high].into_iter().chain(between) {
             let (place, label) = (self.place(value), short(value));
             let label_width = width_of(&label, LABEL_SIZE)?;
             // Labels at the ends are moved inwards.
             let half = label_width / 2.0;
-            let middle = (place * width).clamp(half.min(width - half), (width - half).max(half));
+            let middle =
+                (place * width).clamp(half.min(width - half), (width - half).max(half));
             let is_free = ticks.iter().all(|(other, other_half, _)| {
                 (middle - other).abs() >= half + other_half + LABEL_SIZE / 2.0
             });
@@ -93,24 +103,21 @@ impl ColorScale {
     }
 }
 
-/// Returns round values between two ends, the roundest first.
-fn round_values(low: f64, high: f64) -> Vec<f64> {
-    let largest = low.abs().max(high.abs());
-    let mut values = Vec::new();
-    for power in (-3..=0).rev() {
-        let unit = 10_f64.powi(largest.log10().floor() as i32 + power);
-        for step in [5.0 * unit, 2.0 * unit, unit] {
-            let (first, last) = ((low / step).ceil(), (high / step).floor());
-            // Finer steps would not have room.
-            if last - first > 12.0 {
-                values.push(first.abs().min(last) * step);
-                continue;
-            }
-            values.extend((first as i64..=last as i64).map(|n| n as f64 * step));
-        }
-    }
-    values.retain(|value| (low..=high).contains(value));
-    values
+/// Returns the multiples of a round step between two ends, at most about `n`.
+fn steps(low: f64, high: f64, n: f64) -> Vec<f64> {
+    let least = (high - low) / n;
+    let power = 10_f64.powf(least.log10().floor());
+    let round = [1.0, 2.0, 5.0].map(|factor| factor * power);
+    let step = round.into_iter().find(|step| *step >= least).unwrap_or(10.0 * power);
+    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
+    (first..=last).map(|n| n as f64 * step).collect()
+}
+
+/// Returns 1, 2 and 5 times powers of ten up to a high end, the largest first.
+fn round_values(high: f64) -> Vec<f64> {
+    let powers = (0..4).map(|power| 10_f64.powf(high.log10().floor() - f64::from(power)));
+    let values = powers.flat_map(|power| [5.0, 2.0, 1.0].map(|factor| factor * power));
+    values.filter(|value| *value < high).collect()
 }
 
 /// Returns a scale for nearly all values, with round ends.

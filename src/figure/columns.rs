@@ -44,7 +44,10 @@ pub(super) enum Content {
 }
 
 /// Returns the columns that are shown, and adds a note if some are left out.
-pub(super) fn choose(source: &Source<'_>, notes: &mut Vec<String>) -> Result<Vec<Column>> {
+pub(super) fn choose(
+    source: &Source<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Column>> {
     let all = available(source);
     let has_maps = |column: &Column| !matches!(column.content, Content::Image);
     if !all.iter().any(has_maps) {
@@ -74,8 +77,8 @@ fn find(source: &Source<'_>, all: &[Column], name: &str) -> Result<Column> {
     let message = format!("expected some of {}, found \"{name}\"", known.join(", "));
     let needs_labels = name == LABEL || name == ERROR;
     let task = source.folder.task;
-    let can_have_map = task.measure(name).is_some()
-        || (name == PREDICTION && task.has_class_maps());
+    let can_have_map =
+        task.measure(name).is_some() || (name == PREDICTION && task.has_class_maps());
     let hint = if needs_labels && source.labels.is_none() {
         "name the labels with `labels`".to_owned()
     } else if can_have_map {
@@ -123,7 +126,8 @@ fn available(source: &Source<'_>) -> Vec<Column> {
             task.task.main_measures.iter().any(|main| main.name == quantity.measure.name);
         let same = |other: &&Quantity| other.measure.name == quantity.measure.name;
         let has_mean = quantities.iter().filter(same).any(|one| one.channel.is_none());
-        let has_channels = quantities.iter().filter(same).any(|one| one.channel.is_some());
+        let has_channels =
+            quantities.iter().filter(same).any(|one| one.channel.is_some());
         // Predictions of each label or target, but other measures as a mean if there is one.
         let is_shown = match quantity.channel {
             Some(_) => is_prediction || !has_mean,
@@ -147,7 +151,13 @@ fn available(source: &Source<'_>) -> Vec<Column> {
             let (name, title) = named(LABEL);
             columns.push(of_quantity(name, title, Content::ValueLabel(quantity.clone())));
         }
-        let (name, title) = named(quantity.measure.name);
+        let (name, mut title) = named(quantity.measure.name);
+        if quantity.channel.is_none() && !task.channels.is_empty() {
+            title = with_unit(&task, heading(&format!("mean {name}")), quantity.measure);
+        }
+        if let Some(target) = only_target(source, &task).filter(|_| is_prediction) {
+            title = with_unit(&task, heading(target), quantity.measure);
+        }
         columns.push(of_quantity(name, title, Content::Values(quantity.clone())));
         if is_labeled {
             let (name, title) = named(ERROR);
@@ -175,6 +185,17 @@ fn with_maps(source: &Source<'_>, task: &ModelTask) -> Vec<Quantity> {
 
 fn is_prediction(task: &ModelTask, measure: &Measure) -> bool {
     task.task.predicted.is_some_and(|predicted| predicted.measure.name == measure.name)
+}
+
+/// Returns the name of the only target, if it has one.
+pub(super) fn only_target<'a>(
+    source: &'a Source<'_>,
+    task: &ModelTask,
+) -> Option<&'a str> {
+    let name = source.folder.record.output.targets.first()?;
+    // With several, each quantity has the name of its own. A number is no name.
+    let is_named = task.channels.len() == 1 && name.parse::<usize>().is_err();
+    is_named.then_some(name.as_str())
 }
 
 /// Returns the heading of a column: the name in words.

@@ -2,8 +2,8 @@
 
 use super::cells::{self, Occurring};
 use super::{
-    FigureScale, GRAY, HEADER_SIZE, INK, LABEL_SIZE, MARGIN, NOTHING, SMALLEST_SIZE, Source,
-    width_of,
+    FigureScale, GRAY, HEADER_SIZE, INK, LABEL_SIZE, MARGIN, NOTHING, SMALLEST_SIZE,
+    Source, width_of,
 };
 use crate::error::Result;
 use crate::output::sheet::{Anchor, Area, Direction, Element, Text};
@@ -136,7 +136,8 @@ fn made_by(source: &Source<'_>, rows: &[&ImageRecord]) -> String {
     let record = &source.folder.record;
     let model = record.model.path.rsplit(['/', '\\']).next().unwrap_or_default();
     let counts = rows.iter().filter_map(|row| row.samples);
-    let (least, most) = counts.fold((u32::MAX, 0), |(least, most), n| (least.min(n), most.max(n)));
+    let (least, most) =
+        counts.fold((u32::MAX, 0), |(least, most), n| (least.min(n), most.max(n)));
     let sampling = &record.sampling;
     let samples = if sampling.deterministic {
         "one pass without dropout".to_owned()
@@ -166,7 +167,8 @@ pub(super) fn scale_remarks(source: &Source<'_>, roots: &[String]) -> Vec<String
         ));
     }
     if source.options.scale == FigureScale::Shown {
-        remarks.push("Color scales end at the 99.9 % quantile of what is shown.".to_owned());
+        remarks
+            .push("Color scales end at the 99.9 % quantile of what is shown.".to_owned());
     }
     remarks
 }

@@ -5,8 +5,8 @@ use super::color_bar::ColorScale;
 use super::columns::{self, Column, Content};
 use super::footer::{self, LINE, shortened, text, wrapped};
 use super::{
-    Captions, FigureScale, GRAY, HEADER_SIZE, INK, LABEL_SIZE, MARGIN, NOTHING, SMALLEST_SIZE,
-    Source, width_of,
+    Captions, FigureScale, GRAY, HEADER_SIZE, INK, LABEL_SIZE, MARGIN, NOTHING,
+    SMALLEST_SIZE, Source, width_of,
 };
 use crate::error::{Error, Result};
 use crate::output::sheet::{Anchor, Area, Direction, Element, INCH, Sheet, Text};
@@ -27,6 +27,9 @@ const HAIRLINE: f64 = 0.12;
 
 /// Smallest width of a column.
 const NARROWEST: f64 = 8.0;
+
+/// Length by which a caption may be longer than its row is high.
+const BEYOND: f64 = GUTTER * 0.7;
 
 /// Width of the captions at the left.
 const CAPTION: f64 = LABEL_SIZE * 1.5;
@@ -82,18 +85,26 @@ pub(super) fn draw(
         }
         cells.push(row);
     }
-    let scales: Vec<Option<ColorScale>> =
-        (0..columns.len()).map(|i| scale_of(source, &columns, i, &readers, &cells)).collect();
+    let scales: Vec<Option<ColorScale>> = (0..columns.len())
+        .map(|i| scale_of(source, &columns, i, &readers, &cells))
+        .collect();
 
+    let row_height = |reader: &CellReader<'_>| {
+        let (width, height) = reader.shown_size();
+        places.width * height as f64 / width as f64
+    };
+    let heights: Vec<f64> = readers.iter().map(row_height).collect();
+    let caption_size = caption_size(source, rows, &heights)?;
     let mut elements = Vec::new();
     let mut y = headers(&columns, &places, &mut elements)?;
     let most = (places.width / INCH * source.options.dpi).ceil().max(1.0) as usize;
-    for ((reader, row), cells) in readers.iter().zip(rows).zip(cells) {
-        let (width, height) = reader.shown_size();
-        let height = places.width * height as f64 / width as f64;
-        caption(source, row, (y, height), &mut elements)?;
+    for (((reader, row), cells), height) in
+        readers.iter().zip(rows).zip(cells).zip(heights)
+    {
+        caption(source, row, (y, height, caption_size), &mut elements)?;
         for (i, (cell, scale)) in cells.into_iter().zip(&scales).enumerate() {
-            let area = Area { left: places.left_of(i), top: y, width: places.width, height };
+            let area =
+                Area { left: places.left_of(i), top: y, width: places.width, height };
             let missing = if let Cell::Missing(why) = &cell { *why } else { "" };
             match reader.picture(cell, *scale, most) {
                 Some(picture) => {
@@ -125,7 +136,8 @@ pub(super) fn draw(
         scale.is_some_and(|scale| scale.is_root)
     };
     let roots = columns.iter().zip(&scales).filter(is_root);
-    let roots: Vec<String> = roots.map(|(column, _)| column.name.replace('_', " ")).collect();
+    let roots: Vec<String> =
+        roots.map(|(column, _)| column.name.replace('_', " ")).collect();
     let remarks = footer::scale_remarks(source, &roots);
     let at = (places.left, y);
     y = footer::small_print(source, rows, at, &remarks, &mut elements)?;
@@ -135,7 +147,11 @@ pub(super) fn draw(
         width: source.options.width,
         height: y + MARGIN,
         title: titles.join(", "),
-        description: format!("Rows are {}; columns are {}.", images.join(", "), titles.join(", ")),
+        description: format!(
+            "Rows are {}; columns are {}.",
+            images.join(", "),
+            titles.join(", ")
+        ),
         elements,
     })
 }
@@ -150,7 +166,8 @@ fn scale_of(
 ) -> Option<ColorScale> {
     let shown = |column: usize| -> Vec<f32> {
         let both = readers.iter().zip(cells);
-        let of_row = |(reader, row): (&CellReader<'_>, &Vec<Cell>)| match row.get(column) {
+        let of_row = |(reader, row): (&CellReader<'_>, &Vec<Cell>)| match row.get(column)
+        {
             Some(Cell::Values(map)) => reader.shown_values(map),
             _ => Vec::new(),
         };
@@ -168,7 +185,9 @@ fn scale_of(
     }
     // True and predicted values share a scale.
     let same = |other: &Column| match &other.content {
-        Content::Values(other) | Content::ValueLabel(other) => other.name == quantity.name,
+        Content::Values(other) | Content::ValueLabel(other) => {
+            other.name == quantity.name
+        }
         _ => false,
     };
     let all = (0..columns.len()).filter(|i| same(&columns[*i])).flat_map(shown);
@@ -208,17 +227,32 @@ fn headers(
     Ok(last + size * 0.3 + GUTTER / 2.0)
 }
 
+/// Returns the size of the captions: smaller if some are longer than their row is high.
+fn caption_size(
+    source: &Source<'_>,
+    rows: &[&ImageRecord],
+    heights: &[f64],
+) -> Result<f64> {
+    let mut size = LABEL_SIZE;
+    for (row, height) in rows.iter().zip(heights) {
+        let Some(caption) = caption_of(source, row) else { continue };
+        let length = width_of(&caption, LABEL_SIZE)?;
+        size = size.min(LABEL_SIZE * (height + BEYOND) / length).max(SMALLEST_SIZE);
+    }
+    Ok(size)
+}
+
 /// Adds the caption at the left of a row.
 fn caption(
     source: &Source<'_>,
     row: &ImageRecord,
-    (top, height): (f64, f64),
+    (top, height, size): (f64, f64, f64),
     elements: &mut Vec<Element>,
 ) -> Result<()> {
     let Some(caption) = caption_of(source, row) else { return Ok(()) };
-    let caption = shortened(&caption, LABEL_SIZE, height)?;
+    let caption = shortened(&caption, size, height + BEYOND)?;
     let at = (MARGIN + LABEL_SIZE * 0.9, top + height / 2.0);
-    let caption = text(&caption, at, LABEL_SIZE);
+    let caption = text(&caption, at, size);
     elements.push(Element::Text(Text {
         anchor: Anchor::Middle,
         direction: Direction::Up,
@@ -263,7 +297,8 @@ fn color_bar(
         };
         elements.push(Element::Fill { area: mark, color: INK });
         let half = width_of(&tick.label, LABEL_SIZE)? / 2.0;
-        let x = x.clamp(left + half.min(width / 2.0), left + width - half.min(width / 2.0));
+        let x =
+            x.clamp(left + half.min(width / 2.0), left + width - half.min(width / 2.0));
         let label = text(&tick.label, (x, top + BAR + MARK + LABEL_SIZE), LABEL_SIZE);
         elements.push(Element::Text(Text { anchor: Anchor::Middle, ..label }));
     }

@@ -3,6 +3,7 @@
 
 use super::cells;
 use super::color_bar::short;
+use super::columns::only_target;
 use super::footer::{self, LINE, shortened, text};
 use super::grid::caption_of;
 use super::{FigureScale, GRAY, HEADER_SIZE, LABEL_SIZE, MARGIN, Source, width_of};
@@ -70,24 +71,28 @@ pub(super) fn draw(
     let task = source.folder.model_task(usize::MAX);
     let width = source.options.width;
     let inner = width - 2.0 * MARGIN;
-    let n = (((inner + GUTTER) / (NARROWEST + GUTTER)) as usize).clamp(1, rows.len().max(1));
+    let n =
+        (((inner + GUTTER) / (NARROWEST + GUTTER)) as usize).clamp(1, rows.len().max(1));
     // A single image is not drawn larger than those beside others.
     let most = (((inner + GUTTER) / (NARROWEST + GUTTER)) as usize).max(1) as f64;
     let block_width = (inner - (most - 1.0) * GUTTER) / most;
     if block_width < NARROWEST / 2.0 {
         let least = (NARROWEST / 2.0 + 2.0 * MARGIN).ceil();
         let message = format!("expected at least {least} mm, found {width} mm");
-        return Err(Error::setting("width", message)
-            .with_hint(format!("`width = {least}mm`")));
+        return Err(
+            Error::setting("width", message).with_hint(format!("`width = {least}mm`"))
+        );
     }
     let mut elements = Vec::new();
     let mut y = MARGIN;
-    let all: Result<Vec<Block>> = rows.iter().map(|row| block(source, &task, row)).collect();
+    let all: Result<Vec<Block>> =
+        rows.iter().map(|row| block(source, &task, row)).collect();
     for blocks in all?.chunks(n) {
         let mut lowest = y;
         for (i, block) in blocks.iter().enumerate() {
             let left = MARGIN + i as f64 * (block_width + GUTTER);
-            let bottom = draw_block(source, block, (left, y), block_width, &mut elements)?;
+            let bottom =
+                draw_block(source, block, (left, y), block_width, &mut elements)?;
             lowest = lowest.max(bottom);
         }
         y = lowest + GUTTER * 0.75;
@@ -99,7 +104,13 @@ pub(super) fn draw(
                     `keep_probabilities`";
         notes.push(more.to_owned());
     }
-    y = footer::small_print(source, rows, (MARGIN, y - GUTTER / 2.0), &[], &mut elements)?;
+    y = footer::small_print(
+        source,
+        rows,
+        (MARGIN, y - GUTTER / 2.0),
+        &[],
+        &mut elements,
+    )?;
     let images: Vec<&str> = rows.iter().map(|row| row.path.as_str()).collect();
     Ok(Sheet {
         width,
@@ -120,12 +131,13 @@ fn block(source: &Source<'_>, task: &ModelTask, row: &ImageRecord) -> Result<Blo
             let mut lines: Vec<(f64, Line)> = Vec::new();
             for quantity in of_channels {
                 let Some(value) = number(source, row, &quantity.name) else { continue };
-                let name = name_of(task, &quantity);
+                let name = name_of(source, task, &quantity);
                 let line = if predicted.threshold.is_some() {
                     Line { name, value: format!("{value:.3}"), share: Some(value) }
                 } else {
                     let std = predicted.std.and_then(|std| {
-                        let prefix = quantity.name.strip_suffix(predicted.measure.name)?;
+                        let prefix =
+                            quantity.name.strip_suffix(predicted.measure.name)?;
                         number(source, row, &format!("{prefix}{}", std.name))
                     });
                     let value = with_std(value, std) + &unit_of(task, predicted.measure);
@@ -148,7 +160,8 @@ fn block(source: &Source<'_>, task: &ModelTask, row: &ImageRecord) -> Result<Blo
         });
         !of_prediction
     };
-    let measures: Vec<&Measure> = task.task.main_measures.iter().filter(is_shown).collect();
+    let measures: Vec<&Measure> =
+        task.task.main_measures.iter().filter(is_shown).collect();
     let quantities = task.quantities(&measures);
     let has_mean = quantities.iter().any(|one| one.channel.is_none());
     let of_measures = quantities.iter().filter(|one| one.channel.is_none() == has_mean);
@@ -242,12 +255,12 @@ fn number(source: &Source<'_>, row: &ImageRecord, name: &str) -> Option<f64> {
     row.field(source.run.columns.named(name)?).as_f64()
 }
 
-/// Returns the name of a label or target; that of the measure for the only target.
-fn name_of(task: &ModelTask, quantity: &Quantity) -> String {
+/// Returns the name of a label or target; that of the measure for the only target without a name.
+fn name_of(source: &Source<'_>, task: &ModelTask, quantity: &Quantity) -> String {
     let prefix = quantity.name.strip_suffix(quantity.measure.name).unwrap_or_default();
     match quantity.channel.and_then(|channel| task.channels.get(channel)) {
         Some(name) if !prefix.is_empty() => name.clone(),
-        _ => quantity.measure.name.to_owned(),
+        _ => only_target(source, task).unwrap_or(quantity.measure.name).to_owned(),
     }
 }
 

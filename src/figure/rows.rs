@@ -52,8 +52,11 @@ fn choose_one<'a>(run: &'a ReportedRun, image: &str) -> Result<&'a ImageRecord> 
             ),
         },
         [] => refuse(
-            format!("\"{image}\" is not in the run, whose images are {}", some(run.rows.iter())),
-            "name an image as in the column path of predictions.csv".to_owned(),
+            format!(
+                "\"{image}\" is not in the run, whose images are {}",
+                some(run.rows.iter())
+            ),
+            "name one by its path in predictions.csv".to_owned(),
         ),
         _ => refuse(
             format!("{} images are named \"{image}\"", rows.len()),

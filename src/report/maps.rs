@@ -15,7 +15,11 @@ use crate::tensor::Map;
 
 /// Returns the existing files of a quantity's map of an image, the most exact one first, with their
 /// paths in the folder of the run.
-pub(crate) fn candidates(run: &Run, name: &str, id: &str) -> Vec<(&'static Format, String)> {
+pub(crate) fn candidates(
+    run: &Run,
+    name: &str,
+    id: &str,
+) -> Vec<(&'static Format, String)> {
     let mut formats: Vec<&'static Format> = FORMATS.iter().collect();
     let exactness = |format: &&Format| format.steps.map_or(u32::MAX, u32::from);
     formats.sort_by_key(|format| std::cmp::Reverse(exactness(format)));

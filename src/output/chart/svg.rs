@@ -29,7 +29,12 @@ impl Svg {
     }
 
     /// Appends an element that contains text.
-    pub(in crate::output) fn text(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
+    pub(in crate::output) fn text(
+        &mut self,
+        name: &str,
+        attributes: &[(&str, &str)],
+        text: &str,
+    ) {
         self.open(name, attributes);
         self.0.truncate(self.0.len() - 1);
         let _ = writeln!(self.0, "{}</{name}>", escaped(text));

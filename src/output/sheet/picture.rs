@@ -34,7 +34,11 @@ impl RgbPicture {
     /// Returns a region at a size (width, height). Each pixel is the mean of what it covers, so that
     /// enlarged pixels keep sharp edges and equal sizes.
     #[must_use]
-    pub fn resized(&self, region: PictureRegion, (width, height): (usize, usize)) -> Self {
+    pub fn resized(
+        &self,
+        region: PictureRegion,
+        (width, height): (usize, usize),
+    ) -> Self {
         if region == self.region() && (width, height) == (self.width, self.height) {
             return self.clone();
         }
@@ -60,7 +64,9 @@ impl RgbPicture {
         for row in &rows {
             line.fill(0.0);
             for (y, weight) in (row.first..).zip(&row.weights) {
-                for (sum, value) in line.iter_mut().zip(&narrow[3 * y * width..][..3 * width]) {
+                for (sum, value) in
+                    line.iter_mut().zip(&narrow[3 * y * width..][..3 * width])
+                {
                     *sum += weight * value;
                 }
             }
@@ -87,12 +93,13 @@ fn covered(start: f64, length: f64, n: usize, n_source: usize) -> Vec<Covered> {
         // A remainder from rounding is not a line.
         let end = ((high - 1e-9).ceil() as usize).clamp(first + 1, n_source);
         let shares: Vec<f64> = (first..end)
-            .map(|source| (high.min(source as f64 + 1.0) - low.max(source as f64)).max(0.0))
+            .map(|source| {
+                (high.min(source as f64 + 1.0) - low.max(source as f64)).max(0.0)
+            })
             .collect();
         let sum: f64 = shares.iter().sum();
-        let weights = shares
-            .iter()
-            .map(|share| if sum > 0.0 { (share / sum) as f32 } else { 1.0 });
+        let weights =
+            shares.iter().map(|share| if sum > 0.0 { (share / sum) as f32 } else { 1.0 });
         Covered { first, weights: weights.collect() }
     };
     (0..n).map(of).collect()

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use super::{Anchor, Area, Direction, Element, INCH, MOST_PIXELS, Sheet, Text, printable};
+use super::{
+    Anchor, Area, Direction, Element, INCH, MOST_PIXELS, Sheet, Text, printable,
+};
 use crate::output::overlay::{self, Canvas, Font};
 use crate::output::png_encoder;
 
@@ -23,7 +25,8 @@ fn draw(sheet: &Sheet, dpi: f64) -> io::Result<Canvas> {
     let scale = dpi / INCH;
     let (width, height) = ((sheet.width * scale).round(), (sheet.height * scale).round());
     if !(width >= 1.0 && height >= 1.0 && width * height <= MOST_PIXELS) {
-        let message = format!("expected at most 200 million pixels, found {width} x {height}");
+        let message =
+            format!("expected at most 200 million pixels, found {width} x {height}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let mut canvas = Canvas::new(width as usize, height as usize, PAPER);

@@ -11,7 +11,8 @@ fn sheet() -> Sheet {
         direction: Direction::Right,
         color: [0; 3],
     };
-    let turned = Text { content: "東".to_owned(), direction: Direction::Up, ..text.clone() };
+    let turned =
+        Text { content: "東".to_owned(), direction: Direction::Up, ..text.clone() };
     let area = Area { left: 0.0, top: 0.0, width: 10.0, height: 5.0 };
     Sheet {
         width: 20.0,
@@ -75,9 +76,8 @@ fn every_offset_of_a_pdf_leads_to_its_object_and_text_is_text() {
         bytes.windows(wanted.len()).rposition(|window| window == wanted).unwrap()
     };
     let start = find(&bytes, b"startxref\n") + 10;
-    let start: usize = str::from_utf8(&bytes[start..]).unwrap().lines().next().unwrap()
-        .parse()
-        .unwrap();
+    let start: usize =
+        str::from_utf8(&bytes[start..]).unwrap().lines().next().unwrap().parse().unwrap();
     let table = str::from_utf8(&bytes[start..]).unwrap();
     let entries = table.lines().skip(3).take_while(|line| line.ends_with(" n "));
     let offsets: Vec<usize> = entries.map(|line| line[..10].parse().unwrap()).collect();
