@@ -103,12 +103,12 @@ readme-pictures: build ## Make the pictures of the README (needs Chromium for th
 	$(MCDROP) report target/readme --labels fixtures/streets/labels
 	cargo bench --locked --profile dev --bench readme_pictures -- target/readme fixtures/readme
 	$(MCDROP) figure target/readme strange_00.png strange_03.png street_40.png -o fixtures/readme/streets.png \
-	  --columns image,prediction,predictive_entropy,mutual_information --captions none --dpi 200
+	  --columns image,prediction,predictive_entropy,mutual_information --captions none --dpi 150
 	cp target/readme/overlay/strange_00.png.png fixtures/readme/overlay.png
 	$(MCDROP) predict models/streets_depth.onnx fixtures/streets_depth/images -o target/readme-depth --overwrite \
 	  --value-range 0:80
 	$(MCDROP) figure target/readme-depth strange_00.png strange_03.png evaluation_00.png \
-	  -o fixtures/readme/streets_depth.png --columns image,value,aleatoric_std,epistemic_std --captions none --dpi 200
+	  -o fixtures/readme/streets_depth.png --columns image,value,aleatoric_std,epistemic_std --captions none --dpi 150
 
 bench: setup ## Time the kernels and whole predictions (minutes; BENCH=dropout for some)
 	cargo bench --locked --bench kernels --bench predictions -- $(BENCH)

@@ -14,7 +14,7 @@ use crate::figure::{self, Captions, Crop, FigureScale, Options};
 const EXAMPLES: &str = "\
 Examples:
   mcdrop figure out image.png -o figure.pdf --labels labels/
-  mcdrop figure out image.png -o figure.svg --crop 0,0,32x16 --width 88mm
+  mcdrop figure out image.png -o figure.svg --crop 9,5,200x100 --width 8cm
 
 The ending of the figure, .png, .svg or .pdf, is its format. Columns are image,
 label, prediction, error and the measures of the run.";

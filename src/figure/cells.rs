@@ -336,10 +336,10 @@ impl CellReader<'_> {
             Cell::Picture(picture) => picture,
             Cell::Classes(map) => {
                 let palette = palette(self.source);
-                colored(map, |class| palette.color(class))
+                colored(&map, |class| palette.color(class))
             }
             Cell::Wrong(map) => {
-                colored(map, |is_wrong| if is_wrong == 1 { WRONG } else { RIGHT })
+                colored(&map, |is_wrong| if is_wrong == 1 { WRONG } else { RIGHT })
             }
             Cell::Values(map) => {
                 let scale = scale?;
@@ -357,7 +357,7 @@ impl CellReader<'_> {
     }
 }
 
-fn colored(map: ClassMap, color: impl Fn(u16) -> [u8; 3]) -> RgbPicture {
+fn colored(map: &ClassMap, color: impl Fn(u16) -> [u8; 3]) -> RgbPicture {
     let of = |id: &u16| if *id == ClassMap::NONE { NOTHING } else { color(*id) };
     let rgb = map.classes.iter().flat_map(of).collect();
     RgbPicture { width: map.width, height: map.height, rgb }

@@ -153,3 +153,62 @@ pub(super) fn short(value: f64) -> String {
     }
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::{MUTUAL_INFORMATION, PREDICTIVE_ENTROPY, TOTAL_STD, VALUE};
+
+    fn labels(scale: ColorScale, width: f64) -> Vec<String> {
+        scale.ticks(width).unwrap().into_iter().map(|tick| tick.label).collect()
+    }
+
+    #[test]
+    fn bars_have_both_ends_and_round_numbers_between() {
+        let bound = Scale::up_to(8.0_f32.ln());
+        let entropy = ColorScale::new(&PREDICTIVE_ENTROPY, bound);
+        assert_eq!(labels(entropy, 34.0), ["0", "0.5", "1", "1.5", "2.08"]);
+        let information = ColorScale::new(&MUTUAL_INFORMATION, bound);
+        assert_eq!(labels(information, 34.0), ["0", "0.05", "0.2", "0.5", "1", "2.08"]);
+        let values = ColorScale::new(&VALUE, Scale { low: -20.0, high: 45.0 });
+        assert_eq!(labels(values, 34.0), ["-20", "0", "20", "45"]);
+        assert_eq!(labels(values, 8.0), ["-20", "45"]);
+    }
+
+    #[test]
+    fn numbers_lie_where_their_color_is() {
+        let scale = ColorScale::new(&MUTUAL_INFORMATION, Scale::up_to(2.0));
+        let bar = ColorScale::bar();
+        for tick in scale.ticks(60.0).unwrap() {
+            let value: f32 = tick.label.parse().unwrap();
+            let at = (tick.place * f64::from(HIGHEST_LEVEL)).round() as usize;
+            assert_eq!(scale.color(value), bar.rgb[3 * at..][..3], "{}", tick.label);
+        }
+        assert_eq!(scale.color(f32::NAN), NOTHING);
+    }
+
+    #[test]
+    fn scales_of_what_is_shown_leave_out_rare_values_and_end_round() {
+        let mut values: Vec<f32> = (0..4000).map(|i| i as f32 / 1000.0 + 0.37).collect();
+        values.extend([90.0; 2]);
+        let scale = ColorScale::of_shown(&TOTAL_STD, values.clone()).scale;
+        assert_eq!((scale.low, scale.high), (0.0, 4.4));
+        let scale = ColorScale::of_shown(&VALUE, values).scale;
+        assert_eq!((scale.low, scale.high), (0.3, 4.4));
+        let same = ColorScale::of_shown(&VALUE, vec![3.0; 5]).scale;
+        assert_eq!((same.low, same.high), (3.0, 4.0));
+        assert_eq!(
+            ColorScale::of_errors(Vec::new()).scale.high.to_bits(),
+            1.0_f32.to_bits()
+        );
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let known = [(0.0, "0"), (2.0794, "2.08"), (-16.25, "-16.2"), (1234.5, "1234")];
+        for (value, text) in known.into_iter().chain([(2.5e-7, "2.5e-7"), (0.05, "0.05")])
+        {
+            assert_eq!(short(value), text);
+        }
+    }
+}

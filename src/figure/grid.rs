@@ -75,16 +75,7 @@ pub(super) fn draw(
     let readers: Result<Vec<CellReader<'_>>> =
         rows.iter().map(|row| CellReader::open(source, row)).collect();
     let readers = readers?;
-    let mut cells: Vec<Vec<Cell>> = Vec::new();
-    let mut occurring = Occurring::default();
-    for reader in &readers {
-        let row: Result<Vec<Cell>> = columns.iter().map(|one| reader.read(one)).collect();
-        let row = row?;
-        for (column, cell) in columns.iter().zip(&row) {
-            reader.add_occurring(column, cell, &mut occurring);
-        }
-        cells.push(row);
-    }
+    let (cells, occurring) = read(&columns, &readers)?;
     let scales: Vec<Option<ColorScale>> = (0..columns.len())
         .map(|i| scale_of(source, &columns, i, &readers, &cells))
         .collect();
@@ -105,19 +96,12 @@ pub(super) fn draw(
         for (i, (cell, scale)) in cells.into_iter().zip(&scales).enumerate() {
             let area =
                 Area { left: places.left_of(i), top: y, width: places.width, height };
-            let missing = if let Cell::Missing(why) = &cell { *why } else { "" };
-            match reader.picture(cell, *scale, most) {
-                Some(picture) => {
-                    let description = format!("{}: {}", row.path, columns[i].title);
-                    elements.push(Element::Picture { area, picture, description });
-                }
-                None => {
-                    elements.push(Element::Fill { area, color: NOTHING });
-                    let at = (area.left + area.width / 2.0, y + height / 2.0);
-                    let missing = text(missing, at, LABEL_SIZE);
-                    let missing = Text { anchor: Anchor::Middle, ..missing };
-                    elements.push(Element::Text(missing));
-                }
+            let reason = if let Cell::Missing(reason) = &cell { *reason } else { "" };
+            if let Some(picture) = reader.picture(cell, *scale, most) {
+                let description = format!("{}: {}", row.path, columns[i].title);
+                elements.push(Element::Picture { area, picture, description });
+            } else {
+                nothing(area, reason, &mut elements);
             }
         }
         y += height + GUTTER;
@@ -154,6 +138,32 @@ pub(super) fn draw(
         ),
         elements,
     })
+}
+
+/// Reads the cells of all rows.
+fn read(
+    columns: &[Column],
+    readers: &[CellReader<'_>],
+) -> Result<(Vec<Vec<Cell>>, Occurring)> {
+    let mut cells: Vec<Vec<Cell>> = Vec::new();
+    let mut occurring = Occurring::default();
+    for reader in readers {
+        let row: Result<Vec<Cell>> = columns.iter().map(|one| reader.read(one)).collect();
+        let row = row?;
+        for (column, cell) in columns.iter().zip(&row) {
+            reader.add_occurring(column, cell, &mut occurring);
+        }
+        cells.push(row);
+    }
+    Ok((cells, occurring))
+}
+
+/// Adds a cell without a picture, with the reason.
+fn nothing(area: Area, reason: &str, elements: &mut Vec<Element>) {
+    elements.push(Element::Fill { area, color: NOTHING });
+    let at = (area.left + area.width / 2.0, area.top + area.height / 2.0);
+    let reason = text(reason, at, LABEL_SIZE);
+    elements.push(Element::Text(Text { anchor: Anchor::Middle, ..reason }));
 }
 
 /// Returns the color scale of a column, if it has one.

@@ -56,7 +56,7 @@ fn choose_one<'a>(run: &'a ReportedRun, image: &str) -> Result<&'a ImageRecord> 
                 "\"{image}\" is not in the run, whose images are {}",
                 some(run.rows.iter())
             ),
-            "name one by its path in predictions.csv".to_owned(),
+            "name one as predictions.csv does".to_owned(),
         ),
         _ => refuse(
             format!("{} images are named \"{image}\"", rows.len()),

@@ -1,3 +1,5 @@
+use std::io::Read as _;
+
 use super::*;
 
 fn sheet() -> Sheet {
@@ -88,7 +90,6 @@ fn every_offset_of_a_pdf_leads_to_its_object_and_text_is_text() {
     let content = find(&bytes, b"4 0 obj");
     let stream = content + find(&bytes[content..content + 120], b"stream\n") + 7;
     let mut text = String::new();
-    use std::io::Read as _;
     flate2::read::ZlibDecoder::new(&bytes[stream..]).read_to_string(&mut text).unwrap();
     assert!(text.contains(r"(a & b \(\351\)) Tj"), "{text}");
     assert!(text.contains("(?) Tj") && text.contains("/P0 Do"), "{text}");
