@@ -223,3 +223,25 @@ fn a_pdf_has_the_width_that_was_asked_for_and_the_same_bytes_each_time() {
     assert!(text.contains("/FontFile2") && text.contains("/BaseFont /MCDROP+DejaVuSans"));
     assert!(one == other);
 }
+
+#[test]
+fn damaged_and_missing_maps_are_errors_that_name_the_file() {
+    let folder = streets(&["--formats", "npy"]);
+    let out = folder.path().join("out");
+    let drawn = || {
+        let arguments = ["figure", out.to_str().unwrap(), "street_00.png", "-o", "a.png"];
+        let output = mcdrop(&arguments);
+        assert!(!output.status.success());
+        stderr(&output)
+    };
+    let array = out.join("mutual_information/street_00.png.npy");
+    fs::write(&array, mcdrop::npy::encode_f32(&[0, 3], &[]).unwrap()).unwrap();
+    let message = drawn();
+    assert!(message.contains("street_00.png") && message.contains("hint: "), "{message}");
+    fs::write(&array, "no array").unwrap();
+    let message = drawn();
+    assert!(message.contains("mutual_information/street_00.png.npy"), "{message}");
+    fs::remove_file(&array).unwrap();
+    let message = drawn();
+    assert!(message.contains("mutual_information/street_00.png"), "{message}");
+}

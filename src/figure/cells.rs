@@ -149,6 +149,13 @@ impl<'a> CellReader<'a> {
 
     fn check_place(&self, map: (usize, usize)) -> Result<()> {
         let size = (self.picture.width, self.picture.height);
+        if map.0 == 0 || map.1 == 0 {
+            return Err(Error::image(
+                self.row.path.as_ref(),
+                "a map of it has no pixels",
+            )
+            .with_hint("predict it again"));
+        }
         if map_place(self.source.run, map, size).is_some() {
             return Ok(());
         }

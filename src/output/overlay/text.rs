@@ -26,6 +26,10 @@ pub(in crate::output) const FONT: &[u8] = include_bytes!("../legend.ttf");
 const X_HEIGHT: f32 = 1120.0 / 2048.0;
 
 /// Direction in which a line of text runs.
+#[cfg_attr(
+    not(feature = "report"),
+    allow(dead_code, unreachable_pub, reason = "only figures turn text")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From left to right.
@@ -63,6 +67,7 @@ impl Font {
     }
 
     /// Returns whether the font has a letter.
+    #[cfg(feature = "report")]
     pub(in crate::output) fn has(&self, letter: char) -> bool {
         self.font.charmap().map(letter).is_some()
     }
