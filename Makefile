@@ -96,12 +96,19 @@ check-python: build python-checks ## Check converted models in Python (fetches w
 	PYTHONPATH=.python $(PYTHON) tests/python/check_converted.py $(MCDROP)
 	PYTHONPATH=.python $(PYTHON) tests/python/check_mask_inputs.py $(MCDROP)
 
-readme-pictures: build ## Take the pictures of the page for the README (needs Chromium)
+readme-pictures: build ## Make the pictures of the README (needs Chromium for those of the page)
 	$(MCDROP) predict models/streets.onnx fixtures/streets/images -o target/readme --overwrite \
 	  --report --keep-probabilities=f16
 	$(MCDROP) evaluate target/readme --labels fixtures/streets/labels
 	$(MCDROP) report target/readme --labels fixtures/streets/labels
 	cargo bench --locked --profile dev --bench readme_pictures -- target/readme fixtures/readme
+	$(MCDROP) figure target/readme strange_00.png strange_03.png street_40.png -o fixtures/readme/streets.png \
+	  --columns image,prediction,predictive_entropy,mutual_information --captions none --dpi 150
+	cp target/readme/overlay/strange_00.png.png fixtures/readme/overlay.png
+	$(MCDROP) predict models/streets_depth.onnx fixtures/streets_depth/images -o target/readme-depth --overwrite \
+	  --value-range 0:80
+	$(MCDROP) figure target/readme-depth strange_00.png strange_03.png evaluation_00.png \
+	  -o fixtures/readme/streets_depth.png --columns image,value,aleatoric_std,epistemic_std --captions none --dpi 150
 
 bench: setup ## Time the kernels and whole predictions (minutes; BENCH=dropout for some)
 	cargo bench --locked --bench kernels --bench predictions -- $(BENCH)

@@ -8,6 +8,7 @@ mod calibrate;
 mod convert;
 mod doctor;
 mod evaluate;
+mod figure;
 mod inspect;
 mod labels;
 mod manual;
@@ -41,6 +42,7 @@ Examples:
   mcdrop evaluate out --labels labels
   mcdrop calibrate out --labels labels -o policy.toml --risk 0.02
   mcdrop report out            writes a page that shows all results
+  mcdrop figure out image.png -o figure.pdf
   mcdrop convert model.onnx -o live.onnx
   mcdrop predict --help        shows the options used most, with examples
   mcdrop help predict          shows all options
@@ -72,6 +74,8 @@ enum Command {
     Tune(Box<tune::TuneArguments>),
     /// Write an HTML page: maps, values, evaluation, comparison of runs.
     Report(Box<report::ReportArguments>),
+    /// Draw images with their maps for a publication: PNG, SVG or PDF.
+    Figure(Box<figure::FigureArguments>),
     /// Write a standard ONNX model whose dropout is always active.
     Convert(Box<convert::ConvertArguments>),
     /// Show which ONNX Runtime is found, and whether it works.
@@ -112,7 +116,7 @@ fn command() -> clap::Command {
     Cli::command().mut_subcommands(|command| match command.get_name() {
         "evaluate" => command.mut_args(hide).mut_args(needs_images),
         "tune" => command.mut_args(hide),
-        "report" => command.mut_args(needs_labels),
+        "report" | "figure" => command.mut_args(needs_labels),
         _ => command,
     })
 }
@@ -136,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Figure(arguments) => figure::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Man(arguments) => manual::print_page(command(), &arguments),

@@ -54,6 +54,9 @@ pub mod cost;
 pub mod error;
 #[cfg_attr(docsrs, doc(hidden))]
 pub mod evaluate;
+#[cfg(feature = "report")]
+#[cfg_attr(docsrs, doc(hidden))]
+pub mod figure;
 #[cfg_attr(docsrs, doc(hidden))]
 pub mod graph;
 pub mod guide;

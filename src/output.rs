@@ -19,4 +19,6 @@ pub mod page;
 mod png_decoder;
 mod png_encoder;
 pub mod resample;
+#[cfg(feature = "report")]
+pub mod sheet;
 pub mod table;

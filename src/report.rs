@@ -32,7 +32,12 @@ use crate::task::ModelTask;
 
 use folder::Run;
 
+pub(crate) use folder::Run as ReportedRun;
+pub(crate) use map_scales::scale as scale_of_run;
+pub(crate) use maps::{candidates as map_files, place as map_place, read_map};
+pub(crate) use pictures::original as original_image;
 pub use truth::PageLabels;
+pub(crate) use truth::{ERROR, LABEL};
 
 /// Opens the labels of a folder, whose task and classes are known; `None` if it has none.
 pub type OpenLabels<'a> =

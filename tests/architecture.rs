@@ -20,6 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["pipeline", "convert"],
     &["evaluate"],
     &["calibrate", "tune", "report"],
+    &["figure"],
     &["cli"],
 ];
 

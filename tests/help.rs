@@ -12,13 +12,14 @@ fn said(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "predict",
     "inspect",
     "evaluate",
     "calibrate",
     "tune",
     "report",
+    "figure",
     "convert",
     "doctor",
     "man",

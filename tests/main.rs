@@ -60,6 +60,9 @@ mod exports;
 /// Failures: messages, hints, files that remain.
 #[cfg(feature = "cli")]
 mod faults;
+/// Figures of prediction folders: golden pictures, columns, crops.
+#[cfg(feature = "cli")]
+mod figure;
 /// The image that the model is opened for, and its single decoding.
 mod first_image;
 /// Formats, sizes, palettes and lines of JSON.

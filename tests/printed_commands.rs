@@ -242,6 +242,9 @@ fn check(scenes: &Scenes, line: &str) {
     } else {
         line
     };
+    // An image of that folder, and a part of it.
+    let line = line.replace(" image.png", " 000_leftImg8bit.png");
+    let line = line.replace("--crop 9,5,200x100", "--crop 9,5,6x4");
     // What a command writes is new, and the results that others read are as before.
     let writes = ["predict ", "evaluate model.onnx", "evaluate models/", "convert "];
     let target = writes

@@ -9,7 +9,7 @@ use super::value_labels::ValueLabelArguments;
 use super::{End, names, terminal};
 use crate::error::{Error, Result};
 use crate::evaluate::{PredictionFolder, ValueLabels, labels_of};
-use crate::report::{self, OpenLabels, Options, PageLabels};
+use crate::report::{self, Options, PageLabels};
 use crate::sampling::SamplingOptions;
 use crate::task::Target;
 
@@ -49,41 +49,70 @@ pub(super) struct ReportArguments {
 }
 
 pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
-    let recorded = labels_of(&arguments.folder);
-    let of_values = recorded
-        .as_ref()
-        .map(|record| ValueLabelArguments::recorded(&record.options))
-        .unwrap_or_default();
-    let recorded =
-        recorded.and_then(|record| LabelArguments::recorded(record, &arguments.folder));
-    let threads = arguments
-        .threads
-        .map_or_else(|| SamplingOptions::default().threads, |n| n as usize);
-    let labels = match (&arguments.labels, &recorded) {
-        (Some(path), _) => Some(PageLabelSource {
-            path,
-            label: &arguments.label,
-            values: &arguments.values,
-            threads,
-        }),
-        (None, Some((path, label))) => {
-            Some(PageLabelSource { path, label, values: &of_values, threads })
-        }
-        (None, None) => None,
-    };
-    let is_typed = arguments.labels.is_some();
-    let open = labels
-        .map(|labels| move |folder: &PredictionFolder| labels.open(folder, is_typed));
+    let labels = RunLabels::new(
+        &arguments.folder,
+        arguments.labels.as_deref(),
+        (&arguments.label, &arguments.values),
+        arguments.threads,
+    );
+    let open = labels.opener();
     let options = Options {
         images: arguments.images.as_deref(),
         compare: arguments.compare.as_deref(),
-        labels: open.as_ref().map(|open| open as &OpenLabels<'_>),
-        threads,
+        labels: Some(&open),
+        threads: labels.threads,
     };
     write(&arguments.folder, &options)
 }
 
-/// The labels that the page shows.
+/// The labels of a run: those that the user names, or those of the last evaluation.
+pub(super) struct RunLabels<'a> {
+    typed: Option<PageLabelSource<'a>>,
+    recorded: Option<(PathBuf, LabelArguments)>,
+    recorded_values: ValueLabelArguments,
+    /// Number of threads that read labels.
+    pub(super) threads: usize,
+}
+
+impl<'a> RunLabels<'a> {
+    pub(super) fn new(
+        folder: &Path,
+        typed: Option<&'a Path>,
+        (label, values): (&'a LabelArguments, &'a ValueLabelArguments),
+        threads: Option<u32>,
+    ) -> Self {
+        let recorded = labels_of(folder);
+        let recorded_values = recorded
+            .as_ref()
+            .map(|record| ValueLabelArguments::recorded(&record.options))
+            .unwrap_or_default();
+        let threads =
+            threads.map_or_else(|| SamplingOptions::default().threads, |n| n as usize);
+        Self {
+            typed: typed.map(|path| PageLabelSource { path, label, values, threads }),
+            recorded: recorded
+                .and_then(|record| LabelArguments::recorded(record, folder)),
+            recorded_values,
+            threads,
+        }
+    }
+
+    /// Returns the function that opens the labels of the folder.
+    pub(super) fn opener(
+        &self,
+    ) -> impl Fn(&PredictionFolder) -> Result<Option<PageLabels>> + Sync {
+        |folder: &PredictionFolder| match (&self.typed, &self.recorded) {
+            (Some(typed), _) => typed.open(folder, true),
+            (None, Some((path, label))) => {
+                let (values, threads) = (&self.recorded_values, self.threads);
+                PageLabelSource { path, label, values, threads }.open(folder, false)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// The labels that are shown.
 #[derive(Clone, Copy)]
 struct PageLabelSource<'a> {
     path: &'a Path,

@@ -8,7 +8,7 @@ mod axis;
 mod draw;
 #[cfg(feature = "charts")]
 mod png;
-mod svg;
+pub(super) mod svg;
 
 #[cfg(test)]
 mod tests;

@@ -13,9 +13,15 @@ use super::colormap::{self, HIGHEST_LEVEL, NO_LEVEL};
 use super::heat_map::HeatMap;
 use super::png_encoder::{self, Pixels};
 use crate::tensor::Map;
+#[cfg(feature = "report")]
+pub(super) use canvas::Area;
 pub use canvas::Canvas;
-#[cfg(feature = "charts")]
+#[cfg(feature = "report")]
+pub use text::Direction;
+#[cfg(any(feature = "charts", feature = "report"))]
 pub(super) use text::FONT;
+#[cfg(feature = "report")]
+pub(super) use text::Font;
 
 /// Smallest width with room for a legend. Narrower images are enlarged by a whole factor.
 pub const NARROWEST: usize = 128;

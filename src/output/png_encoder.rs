@@ -3,6 +3,8 @@
 use std::io;
 
 use png::{BitDepth, ColorType, Compression, Encoder};
+#[cfg(feature = "report")]
+use png::{PixelDimensions, Unit};
 
 /// Pixel format of a picture.
 pub(super) enum Pixels<'a> {
@@ -45,6 +47,34 @@ pub(super) fn encode(
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(data)?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+/// Encodes a picture in red, green and blue that is printed at a number of pixels per meter, if it is
+/// known, as small as is possible in little time.
+///
+/// # Errors
+///
+/// Fails like [`encode`].
+#[cfg(feature = "report")]
+pub(super) fn encode_print(
+    (width, height): (usize, usize),
+    rgb: &[u8],
+    pixels_per_meter: Option<u32>,
+) -> io::Result<Vec<u8>> {
+    let side = |n: usize| u32::try_from(n).map_err(io::Error::other);
+    let mut bytes = Vec::with_capacity(1024 + rgb.len() / 4);
+    let mut encoder = Encoder::new(&mut bytes, side(width)?, side(height)?);
+    encoder.set_compression(Compression::Balanced);
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_pixel_dims(pixels_per_meter.map(|n| PixelDimensions {
+        xppu: n,
+        yppu: n,
+        unit: Unit::Meter,
+    }));
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(rgb)?;
     writer.finish()?;
     Ok(bytes)
 }

@@ -13,25 +13,25 @@ use crate::task::{ModelTask, TASKS, TargetSettings};
 
 /// A run, which may be incomplete.
 #[derive(Debug)]
-pub(super) struct Run {
-    pub(super) path: PathBuf,
+pub(crate) struct Run {
+    pub(crate) path: PathBuf,
     /// The files of the folder.
-    pub(super) files: OutputFolder,
+    pub(crate) files: OutputFolder,
     /// The record; `None` if it is missing or damaged.
-    pub(super) record: Option<RunRecord>,
+    pub(crate) record: Option<RunRecord>,
     /// The prediction folder, if the record states task and classes.
-    pub(super) folder: Option<PredictionFolder>,
+    pub(crate) folder: Option<PredictionFolder>,
     /// The task with the labels or targets that are shown; if the record does not state it, that of
     /// the table's columns.
-    pub(super) task: Option<ModelTask>,
+    pub(crate) task: Option<ModelTask>,
     /// The metrics; `None` if the run was not evaluated or they are damaged.
-    pub(super) metrics: Option<MetricsRecord>,
+    pub(crate) metrics: Option<MetricsRecord>,
     /// The columns of the table.
-    pub(super) columns: Columns,
+    pub(crate) columns: Columns,
     /// The rows of the table, one per image.
-    pub(super) rows: Vec<ImageRecord>,
+    pub(crate) rows: Vec<ImageRecord>,
     /// Descriptions of what is missing or damaged, one sentence each.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Run {
@@ -39,7 +39,7 @@ impl Run {
     ///
     /// # Errors
     /// Fails if the folder does not exist, or contains neither a record nor a table.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let mut notes = Vec::new();
         let files = OutputFolder::open(path).ok();
         let files = files.filter(|files| {
@@ -107,7 +107,7 @@ impl Run {
     }
 
     /// Returns true if the task has maps, as far as that is known.
-    pub(super) fn has_maps(&self) -> bool {
+    pub(crate) fn has_maps(&self) -> bool {
         match &self.folder {
             Some(folder) => folder.task.has_maps(),
             None => self.columns.named("class").is_none(),
@@ -115,7 +115,7 @@ impl Run {
     }
 
     /// Returns the value of a preprocessing setting.
-    pub(super) fn setting(&self, key: &str) -> Option<&str> {
+    pub(crate) fn setting(&self, key: &str) -> Option<&str> {
         self.record.as_ref()?.preprocessing_setting(key)
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn with_maps(run: &Run) -> Vec<Quantity> {
 /// Returns the scale of a quantity in the pictures of a run: up to the bound of the measure, or that
 /// of the record. `None` if the record does not state it, or if a later version of mcdrop wrote it with
 /// other formulas.
-pub(super) fn scale(run: &Run, quantity: &Quantity) -> Option<Scale> {
+pub(crate) fn scale(run: &Run, quantity: &Quantity) -> Option<Scale> {
     let output = &run.record.as_ref()?.output;
     let spacing = Spacing::of(output.has_square_root_levels(&quantity.name)?);
     let scale = match (quantity.measure.range, output.map_scale) {

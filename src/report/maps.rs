@@ -15,7 +15,11 @@ use crate::tensor::Map;
 
 /// Returns the existing files of a quantity's map of an image, the most exact one first, with their
 /// paths in the folder of the run.
-fn candidates(run: &Run, name: &str, id: &str) -> Vec<(&'static Format, String)> {
+pub(crate) fn candidates(
+    run: &Run,
+    name: &str,
+    id: &str,
+) -> Vec<(&'static Format, String)> {
     let mut formats: Vec<&'static Format> = FORMATS.iter().collect();
     let exactness = |format: &&Format| format.steps.map_or(u32::MAX, u32::from);
     formats.sort_by_key(|format| std::cmp::Reverse(exactness(format)));
@@ -99,7 +103,7 @@ pub(super) fn read(
 }
 
 /// Reads a map on the scale of the run, which pictures need.
-pub(super) fn read_map(
+pub(crate) fn read_map(
     run: &Run,
     file: &str,
     format: &Format,
@@ -118,7 +122,7 @@ pub(super) fn read_map(
 
 /// Returns the rectangle of the picture that a map covers: all of it, unless the network saw only a
 /// part.
-pub(super) fn place(
+pub(crate) fn place(
     run: &Run,
     map: (usize, usize),
     (width, height): (usize, usize),

@@ -52,7 +52,7 @@ pub(super) fn prepare(
 }
 
 /// Decodes the image, if it has not changed since it was predicted.
-fn original(
+pub(crate) fn original(
     run: &Run,
     row: &ImageRecord,
     images: Option<&Path>,

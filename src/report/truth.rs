@@ -13,10 +13,10 @@ use crate::task::{ModelTask, Quantity};
 use crate::tensor::{ClassMap, Map};
 
 /// Name of the true values of a target.
-pub(super) const LABEL: &str = "label";
+pub(crate) const LABEL: &str = "label";
 
 /// Name of the absolute errors of a target.
-pub(super) const ERROR: &str = "error";
+pub(crate) const ERROR: &str = "error";
 
 /// Labels of a run.
 #[derive(Debug)]

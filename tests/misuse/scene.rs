@@ -322,6 +322,16 @@ impl Scene {
         self.predict("digits.onnx", "images", "unrecorded");
         self.predict("digits.onnx", "images", "damaged-record");
         self.predict("digits.onnx", "images", "busy");
+        self.predict("streets.onnx", "streets", "maps");
+        self.run(&[
+            "predict",
+            "streets.onnx",
+            "streets",
+            "-o",
+            "no-maps",
+            "--maps",
+            "none",
+        ]);
         self.write("accept.toml", ACCEPT);
         self.predict("digits_angle.onnx", "angles", "values");
         self.predict("shapes.onnx", "shapes", "labels");

@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 
 /// A document to which elements are appended.
 #[derive(Debug, Default)]
-pub(super) struct Svg(String);
+pub(in crate::output) struct Svg(String);
 
 impl Svg {
     /// Appends an element without content.
-    pub(super) fn element(&mut self, name: &str, attributes: &[(&str, &str)]) {
+    pub(in crate::output) fn element(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.open(name, attributes);
         self.0.truncate(self.0.len() - 2);
         self.0.push_str("/>\n");
     }
 
     /// Appends the start of an element with content.
-    pub(super) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
+    pub(in crate::output) fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
         let _ = write!(self.0, "<{name}");
         for (name, value) in attributes {
             let _ = write!(self.0, " {name}=\"{}\"", escaped(value));
@@ -24,18 +24,23 @@ impl Svg {
     }
 
     /// Appends the end of an element.
-    pub(super) fn close(&mut self, name: &str) {
+    pub(in crate::output) fn close(&mut self, name: &str) {
         let _ = writeln!(self.0, "</{name}>");
     }
 
     /// Appends an element that contains text.
-    pub(super) fn text(&mut self, name: &str, attributes: &[(&str, &str)], text: &str) {
+    pub(in crate::output) fn text(
+        &mut self,
+        name: &str,
+        attributes: &[(&str, &str)],
+        text: &str,
+    ) {
         self.open(name, attributes);
         self.0.truncate(self.0.len() - 1);
         let _ = writeln!(self.0, "{}</{name}>", escaped(text));
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(in crate::output) fn finish(self) -> String {
         self.0
     }
 }
@@ -57,13 +62,13 @@ fn escaped(text: &str) -> String {
 }
 
 /// Formats a length in pixels, rounded to a hundredth.
-pub(super) fn pixels(value: f64) -> String {
+pub(in crate::output) fn pixels(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Returns the path data of a line through points.
-pub(super) fn path(points: &[(f64, f64)]) -> String {
+pub(in crate::output) fn path(points: &[(f64, f64)]) -> String {
     let mut path = String::new();
     for (i, (x, y)) in points.iter().enumerate() {
         let command = if i == 0 { 'M' } else { 'L' };

@@ -13,21 +13,21 @@ pub struct Canvas {
 
 /// A rectangle of whole pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Area {
-    pub(super) left: usize,
-    pub(super) top: usize,
-    pub(super) width: usize,
-    pub(super) height: usize,
+pub(in crate::output) struct Area {
+    pub(in crate::output) left: usize,
+    pub(in crate::output) top: usize,
+    pub(in crate::output) width: usize,
+    pub(in crate::output) height: usize,
 }
 
 impl Canvas {
     /// Creates a picture of one color.
-    pub(super) fn new(width: usize, height: usize, color: [u8; 3]) -> Self {
+    pub(in crate::output) fn new(width: usize, height: usize, color: [u8; 3]) -> Self {
         Self { height, width, rgb: color.repeat(width * height) }
     }
 
     /// Copies a line of pixels to a position; pixels that do not fit are cut off.
-    pub(super) fn copy_line(&mut self, left: usize, y: usize, line: &[u8]) {
+    pub(in crate::output) fn copy_line(&mut self, left: usize, y: usize, line: &[u8]) {
         let room = 3 * self.width.saturating_sub(left);
         let line = &line[..line.len().min(room)];
         let start = 3 * (y * self.width + left);
@@ -37,7 +37,7 @@ impl Canvas {
     }
 
     /// Fills a rectangle with one color.
-    pub(super) fn fill(&mut self, area: Area, color: [u8; 3]) {
+    pub(in crate::output) fn fill(&mut self, area: Area, color: [u8; 3]) {
         let line = color.repeat(area.width);
         for y in area.top..area.top + area.height {
             self.copy_line(area.left, y, &line);

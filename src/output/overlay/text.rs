@@ -1,11 +1,12 @@
 //! Text in the font of the legend.
 //!
-//! The font is `DejaVu` Sans 2.37, reduced to printable ASCII; its license lies beside it. It was
-//! made with fonttools:
+//! The font is `DejaVu` Sans 2.37, reduced to the printable letters of Latin-1; its license lies
+//! beside it. It was made with fonttools:
 //!
 //! ```text
-//! pyftsubset DejaVuSans.ttf --output-file=legend.ttf --unicodes=U+0020-007E --no-hinting \
-//!     --layout-features= --name-IDs=0,1,2,6 --no-recalc-timestamp \
+//! pyftsubset DejaVuSans.ttf --output-file=legend.ttf --no-hinting \
+//!     --unicodes=U+0020-007E,U+00A0-00FF --layout-features= --name-IDs=0,1,2,6 \
+//!     --no-recalc-timestamp \
 //!     --drop-tables+=DSIG,FFTM,GDEF,GPOS,GSUB,kern,post,MATH,gasp
 //! ```
 
@@ -24,8 +25,21 @@ pub(in crate::output) const FONT: &[u8] = include_bytes!("../legend.ttf");
 /// Height of a lower-case x in em.
 const X_HEIGHT: f32 = 1120.0 / 2048.0;
 
+/// Direction in which a line of text runs.
+#[cfg_attr(
+    not(feature = "report"),
+    allow(dead_code, unreachable_pub, reason = "only figures turn text")
+)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From left to right.
+    Right,
+    /// From the bottom up, turned by 90 degrees.
+    Up,
+}
+
 /// The font at a size.
-pub(super) struct Font {
+pub(in crate::output) struct Font {
     font: FontRef<'static>,
     /// Pixels per unit of the font.
     scale: f32,
@@ -42,14 +56,24 @@ impl Font {
     ///
     /// Unhinted letters look sharpest if their top and bottom lie on edges of pixels.
     pub(super) fn new(x_height: usize) -> io::Result<Self> {
+        Self::of_size(x_height as f32 / X_HEIGHT)
+    }
+
+    /// Returns the font at this size in pixels per em.
+    pub(in crate::output) fn of_size(em: f32) -> io::Result<Self> {
         let font = FontRef::new(FONT).map_err(io::Error::other)?;
         let metrics = font.metrics(Size::unscaled(), LocationRef::default());
-        let em = x_height as f32 / X_HEIGHT;
         Ok(Self { font, scale: em / f32::from(metrics.units_per_em) })
     }
 
+    /// Returns whether the font has a letter.
+    #[cfg(feature = "report")]
+    pub(in crate::output) fn has(&self, letter: char) -> bool {
+        self.font.charmap().map(letter).is_some()
+    }
+
     /// Returns the width of a line of text in pixels.
-    pub(super) fn width(&self, text: &str) -> f32 {
+    pub(in crate::output) fn width(&self, text: &str) -> f32 {
         text.chars().map(|letter| self.advance(self.glyph(letter))).sum()
     }
 
@@ -62,11 +86,25 @@ impl Font {
         (left, baseline): (f32, usize),
         color: [u8; 3],
     ) {
+        self.draw_at(canvas, text, (left, baseline as f32), (Direction::Right, color));
+    }
+
+    /// Draws a line of text that starts at `(x, y)`, in a direction and a color.
+    pub(in crate::output) fn draw_at(
+        &self,
+        canvas: &mut Canvas,
+        text: &str,
+        (x, y): (f32, f32),
+        (direction, color): (Direction, [u8; 3]),
+    ) {
         let metrics = self.metrics();
-        let mut place = left;
+        let mut place = 0.0;
         for letter in text.chars() {
             let glyph = self.glyph(letter);
-            let origin = point(place, baseline as f32);
+            let origin = match direction {
+                Direction::Right => point(x + place, y),
+                Direction::Up => point(x, y - place),
+            };
             place += self.advance(glyph);
             let outline = self.font.outline_glyphs().get(glyph);
             // A letter that the font lacks leaves a gap.
@@ -75,7 +113,8 @@ impl Font {
             };
             let settings =
                 DrawSettings::unhinted(Size::unscaled(), LocationRef::default());
-            let mut pen = RasterPen::new(self.scale, origin, bounds);
+            let placement = GlyphPlacement { scale: self.scale, origin, direction };
+            let mut pen = RasterPen::new(placement, bounds);
             if outline.draw(settings, &mut pen).is_err() {
                 continue;
             }
@@ -101,13 +140,31 @@ impl Font {
     }
 }
 
+/// Placement of a letter on the canvas.
+#[derive(Clone, Copy)]
+struct GlyphPlacement {
+    /// Pixels per unit of the font.
+    scale: f32,
+    /// Position of the letter.
+    origin: Point,
+    direction: Direction,
+}
+
+impl GlyphPlacement {
+    /// Returns the position on the canvas of a point of the font, whose y grows upward.
+    fn position(self, x: f32, y: f32) -> Point {
+        let Self { scale, origin, direction } = self;
+        match direction {
+            Direction::Right => point(origin.x + x * scale, origin.y - y * scale),
+            Direction::Up => point(origin.x - y * scale, origin.y - x * scale),
+        }
+    }
+}
+
 /// Pen that rasterizes the outline of a letter.
 struct RasterPen {
     rasterizer: Rasterizer,
-    /// Pixels per unit of the font.
-    scale: f32,
-    /// Position of the letter on the canvas.
-    origin: Point,
+    placement: GlyphPlacement,
     /// Top left corner of the raster on the canvas.
     corner: Point,
     start: Point,
@@ -116,22 +173,21 @@ struct RasterPen {
 
 impl RasterPen {
     /// Creates a pen for a letter with these bounds in units of the font.
-    fn new(scale: f32, origin: Point, bounds: BoundingBox) -> Self {
-        let (left, top) =
-            (origin.x + bounds.x_min * scale, origin.y - bounds.y_max * scale);
-        let (right, bottom) =
-            (origin.x + bounds.x_max * scale, origin.y - bounds.y_min * scale);
-        let corner = point(left.floor(), top.floor());
-        let (width, height) = (right.ceil() - corner.x, bottom.ceil() - corner.y);
+    fn new(placement: GlyphPlacement, bounds: BoundingBox) -> Self {
+        let one = placement.position(bounds.x_min, bounds.y_min);
+        let other = placement.position(bounds.x_max, bounds.y_max);
+        let corner = point(one.x.min(other.x).floor(), one.y.min(other.y).floor());
+        let width = one.x.max(other.x).ceil() - corner.x;
+        let height = one.y.max(other.y).ceil() - corner.y;
         let rasterizer = Rasterizer::new(width as usize, height as usize);
         let start = point(0.0, 0.0);
-        Self { rasterizer, scale, origin, corner, start, last: start }
+        Self { rasterizer, placement, corner, start, last: start }
     }
 
-    /// Returns the position in the raster of a point of the font, whose y grows upward.
+    /// Returns the position in the raster of a point of the font.
     fn position(&self, x: f32, y: f32) -> Point {
-        let Self { scale, origin, corner, .. } = *self;
-        point(origin.x + x * scale - corner.x, origin.y - y * scale - corner.y)
+        let at = self.placement.position(x, y);
+        point(at.x - self.corner.x, at.y - self.corner.y)
     }
 
     /// Calls `blend` with each pixel of the raster on the canvas, and the fraction of it that the
@@ -182,7 +238,7 @@ mod tests {
     #[test]
     fn the_font_has_every_printable_character() {
         let font = FontRef::new(FONT).unwrap();
-        for letter in ' '..='~' {
+        for letter in (' '..='~').chain('\u{a0}'..='\u{ff}') {
             assert!(font.charmap().map(letter).is_some(), "{letter}");
         }
     }
