@@ -108,27 +108,32 @@ fn the_threshold_marks_the_share_of_pixels_that_the_array_has_above_it() {
     let out = STREETS.path().join("streets");
     let window = Window::open(&out.join("report.html"), DESKTOP);
     open_image(&window, "strange_03.png");
-    let (_, values) = array(&out.join("predictive_entropy/strange_03.png.npy"));
-    for place in [100, 431, 900] {
-        window.run(&format!(
-            "const slider = document.getElementById('threshold'); slider.value = {place}; \
-             slider.dispatchEvent(new Event('input'))"
-        ));
-        let bound = f64::from(8_f32.ln());
-        let least = bound * f64::from(place) / 1000.0;
-        let expected = format!("{least:.4} nat");
-        window.wait(&format!(
-            "document.getElementById('threshold-value').textContent === '{expected}'"
-        ));
-        let above = values.iter().filter(|value| f64::from(**value) > least).count();
-        let share = 100.0 * above as f64 / values.len() as f64;
-        let shown = window.text("#threshold-share");
-        let shown: f64 = shown.split_whitespace().next().unwrap().parse().unwrap();
-        assert!((shown - share).abs() <= 0.02, "{shown} {share}");
-        assert_eq!(
-            window.ask("document.querySelectorAll('canvas.layer')[1].hidden"),
-            false
-        );
+    // The places of the slider are those of the colors.
+    for (measure, power) in [("predictive_entropy", 1), ("mutual_information", 2)] {
+        let layer = format!("input[name=layer][value={measure}]");
+        window.run(&format!("document.querySelector('{layer}').click()"));
+        let (_, values) = array(&out.join(format!("{measure}/strange_03.png.npy")));
+        for place in [100, 431, 900] {
+            window.run(&format!(
+                "const slider = document.getElementById('threshold'); slider.value = {place}; \
+                 slider.dispatchEvent(new Event('input'))"
+            ));
+            let bound = f64::from(8_f32.ln());
+            let least = bound * (f64::from(place) / 1000.0).powi(power);
+            let expected = format!("{least:.4} nat");
+            window.wait(&format!(
+                "document.getElementById('threshold-value').textContent === '{expected}'"
+            ));
+            let above = values.iter().filter(|value| f64::from(**value) > least).count();
+            let share = 100.0 * above as f64 / values.len() as f64;
+            let shown = window.text("#threshold-share");
+            let shown: f64 = shown.split_whitespace().next().unwrap().parse().unwrap();
+            assert!((shown - share).abs() <= 0.02, "{measure}: {shown} {share}");
+            assert_eq!(
+                window.ask("document.querySelectorAll('canvas.layer')[1].hidden"),
+                false
+            );
+        }
     }
     assert_eq!(window.ask("document.getElementById('marks').checked"), true);
     is_quiet(&window, &out);
