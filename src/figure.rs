@@ -2,7 +2,7 @@
 //!
 //! [`write()`] draws chosen images of a run. If pixels are predicted, rows are images, and columns are the
 //! image, its label, its prediction and its uncertainty, with a color bar below each column. If images
-//! are predicted, each one is beside its most probable classes or its values ([`panels`]).
+//! are predicted, each one is beside its most probable classes or its values.
 //!
 //! Lengths are millimeters on paper ([`sheet`](crate::output::sheet)). Values are read from the most
 //! exact files of the run, and the images from where they were predicted.

@@ -49,19 +49,22 @@ impl DropoutTraining {
     }
 }
 
+const EXPECTED: &str = "expected a number above 0 such as 12.5, or \
+                        length_scale=0.01,weight_decay=1e-6,images=1000,ratio=0.1";
+
+/// Names of what a precision follows from.
+const KEYS: [&str; 4] = ["length_scale", "weight_decay", "images", "ratio"];
+
 impl FromStr for ModelPrecision {
     type Err = String;
 
     /// Parses τ, or `length_scale=L,weight_decay=D,images=N,ratio=P` in any order.
     fn from_str(text: &str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected a number above 0 such as 12.5, or \
-                                length_scale=0.01,weight_decay=1e-6,images=1000,ratio=0.1";
         let unusable = || format!("{EXPECTED}, found \"{text}\"");
         if !text.contains('=') {
             let tau = text.trim().parse().ok();
             return tau.and_then(Self::new).ok_or_else(unusable);
         }
-        const KEYS: [&str; 4] = ["length_scale", "weight_decay", "images", "ratio"];
         let mut values = [None; KEYS.len()];
         for part in text.split(',') {
             let (key, number) = part.split_once('=').ok_or_else(unusable)?;
@@ -89,7 +92,7 @@ mod tests {
     #[test]
     fn a_precision_is_a_number_or_follows_from_the_training() {
         let precision = |text: &str| text.parse::<ModelPrecision>();
-        assert_eq!(precision("12.5").unwrap().get(), 12.5);
+        assert!((precision("12.5").unwrap().get() - 12.5).abs() < 1e-12);
         let text = "length_scale=0.1, weight_decay=1e-5,images=400,ratio=0.2";
         let tau = precision(text).unwrap().get();
         assert!((tau - 0.8 * 0.01 / (2.0 * 400.0 * 1e-5)).abs() < 1e-12, "{tau}");
