@@ -123,16 +123,23 @@ pub(super) fn variance<const W: usize>(spread: &mut [f32; W], form: SpreadForm) 
     let power = |exponent: f32| {
         if exponent <= HIGHEST_EXPONENT { exp(exponent) } else { f32::NAN }
     };
-    for value in spread {
-        let x = *value;
-        *value = match form {
-            SpreadForm::Variance => unless_negative(x, x),
-            SpreadForm::LogVariance => power(x),
-            SpreadForm::Std => unless_negative(x, x * x),
-            SpreadForm::LogStd => power(2.0 * x),
-            SpreadForm::LaplaceScale => unless_negative(x, 2.0 * x * x),
-            SpreadForm::LogLaplaceScale => 2.0 * power(2.0 * x),
-        };
+    // The form is chosen outside of the loop, which is then vectorized.
+    match form {
+        SpreadForm::Variance => replace(spread, |x| unless_negative(x, x)),
+        SpreadForm::LogVariance => replace(spread, power),
+        SpreadForm::Std => replace(spread, |x| unless_negative(x, x * x)),
+        SpreadForm::LogStd => replace(spread, |x| power(2.0 * x)),
+        SpreadForm::LaplaceScale => {
+            replace(spread, |x| unless_negative(x, 2.0 * x * x));
+        }
+        SpreadForm::LogLaplaceScale => replace(spread, |x| 2.0 * power(2.0 * x)),
+    }
+}
+
+#[inline(always)]
+fn replace<const W: usize>(values: &mut [f32; W], by: impl Fn(f32) -> f32) {
+    for value in values {
+        *value = by(*value);
     }
 }
 
