@@ -91,7 +91,8 @@ pub(super) fn run(arguments: &FigureArguments) -> Result<End> {
     let labels = RunLabels::new(
         &arguments.folder,
         arguments.labels.as_deref(),
-        (&arguments.label, &arguments.values),
+        &arguments.label,
+        &arguments.values,
         arguments.threads,
     );
     let open = labels.opener();

@@ -52,7 +52,8 @@ pub(super) fn run(arguments: &ReportArguments) -> Result<End> {
     let labels = RunLabels::new(
         &arguments.folder,
         arguments.labels.as_deref(),
-        (&arguments.label, &arguments.values),
+        &arguments.label,
+        &arguments.values,
         arguments.threads,
     );
     let open = labels.opener();
@@ -78,7 +79,8 @@ impl<'a> RunLabels<'a> {
     pub(super) fn new(
         folder: &Path,
         typed: Option<&'a Path>,
-        (label, values): (&'a LabelArguments, &'a ValueLabelArguments),
+        label: &'a LabelArguments,
+        values: &'a ValueLabelArguments,
         threads: Option<u32>,
     ) -> Self {
         let recorded = labels_of(folder);

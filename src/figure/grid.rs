@@ -92,7 +92,7 @@ pub(super) fn draw(
     for (((reader, row), cells), height) in
         readers.iter().zip(rows).zip(cells).zip(heights)
     {
-        caption(source, row, (y, height, caption_size), &mut elements)?;
+        caption(source, row, y, height, caption_size, &mut elements)?;
         for (i, (cell, scale)) in cells.into_iter().zip(&scales).enumerate() {
             let area =
                 Area { left: places.left_of(i), top: y, width: places.width, height };
@@ -256,7 +256,9 @@ fn caption_size(
 fn caption(
     source: &Source<'_>,
     row: &ImageRecord,
-    (top, height, size): (f64, f64, f64),
+    top: f64,
+    height: f64,
+    size: f64,
     elements: &mut Vec<Element>,
 ) -> Result<()> {
     let Some(caption) = caption_of(source, row) else { return Ok(()) };

@@ -231,7 +231,8 @@ impl OutputLayout {
         &'a self,
         heads: &'a [HeadOutput<'_>],
         row: usize,
-        (image, pass): (i64, Pass),
+        image: i64,
+        pass: Pass,
     ) -> Result<PassOutput<'a>> {
         let scores = self.row(heads, row)?;
         let Some(noise) = &self.noise else { return Ok(scores) };

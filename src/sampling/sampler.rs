@@ -217,7 +217,7 @@ impl Sampler {
                 let heads = HeadOutput::all(&outputs)?;
                 for (row, pass) in passes.iter().enumerate() {
                     let layout = &self.model.output_layout;
-                    let scores = layout.row_of_pass(&heads, row, (key, *pass))?;
+                    let scores = layout.row_of_pass(&heads, row, key, *pass)?;
                     let averaged = self.threads.install(|| ImageSums::averaged(&scores));
                     match averaged.map_err(|e| self.explain(&e, &[*pass], &[scores]))? {
                         None => on_pass(*pass, &scores),
@@ -273,7 +273,7 @@ impl Sampler {
                     return Ok(None);
                 }
                 let outputs = self.run_passes(&mut image, passes, is_deferred)?;
-                self.add(&mut sums, &outputs, (key, passes), is_deferred)?;
+                self.add(&mut sums, &outputs, key, passes, is_deferred)?;
             }
             if let Some(stopping) = stopping.as_ref().filter(|_| !group.is_last)
                 && self.threads.install(|| stopping.should_stop(&mut sums))
@@ -362,19 +362,20 @@ impl Sampler {
         Ok(is_same)
     }
 
-    /// Adds the scores of a run to the sums.
+    /// Adds the outputs of a run of the image with this key to the sums.
     fn add(
         &self,
         sums: &mut ImageSums,
         outputs: &[Value],
-        (key, passes): (i64, &[Pass]),
+        key: i64,
+        passes: &[Pass],
         is_deferred: bool,
     ) -> Result<()> {
         let heads = HeadOutput::all(outputs)?;
         let resize = self.low_resolution.as_ref().filter(|_| is_deferred);
         let row = |row| -> Result<PassOutput> {
-            let of_pass = (key, passes[row]);
-            let scores = self.model.output_layout.row_of_pass(&heads, row, of_pass)?;
+            let layout = &self.model.output_layout;
+            let scores = layout.row_of_pass(&heads, row, key, passes[row])?;
             Ok(resize.map_or(scores, |low| low.resize.apply(scores)))
         };
         let rows = (0..passes.len()).map(row).collect::<Result<Vec<_>>>()?;
