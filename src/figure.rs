@@ -20,6 +20,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::evaluate::PredictionFolder;
+use crate::input::{hexadecimal, sha256_of};
 use crate::output::folder::OutputFolder;
 use crate::output::sheet::{POINT, SHEET_FORMATS, Sheet, SheetFormat};
 use crate::report::{OpenLabels, PageLabels, ReportedRun};
@@ -126,7 +127,7 @@ struct Source<'a> {
 ///
 /// # Errors
 /// Fails if the folder is not a prediction folder, does not contain an image or a column, if an image, a
-/// map or a label cannot be read, or if the file cannot be written.
+/// map or a label cannot be read, if the file is an image of the run, or if it cannot be written.
 pub fn write(
     folder: &Path,
     images: &[String],
@@ -151,6 +152,7 @@ pub fn write(
     (prediction_folder.ids, prediction_folder.shapes) = (ids, shapes);
     let Some(prediction_folder) = run.folder.as_ref() else { return Ok(Vec::new()) };
     let chosen = rows::choose(&run, images)?;
+    refuse_image(&run, output)?;
     let labels =
         options.labels.map(|open| open(prediction_folder)).transpose()?.flatten();
     let source =
@@ -163,6 +165,19 @@ pub fn write(
     };
     save(&sheet, format, output, options.dpi)?;
     Ok(notes)
+}
+
+/// Fails if the figure would replace an image of the run, which its bytes show under any name.
+fn refuse_image(run: &ReportedRun, output: &Path) -> Result<()> {
+    if !output.is_file() {
+        return Ok(());
+    }
+    let hash = hexadecimal(&sha256_of(output)?);
+    if run.rows.iter().any(|row| row.sha256.as_deref() == Some(&hash[..])) {
+        let message = format!("{} is an image of the run", output.display());
+        return Err(Error::setting("output", message).with_hint("choose another name"));
+    }
+    Ok(())
 }
 
 fn format_of(output: &Path) -> Result<&'static SheetFormat> {

@@ -245,3 +245,26 @@ fn damaged_and_missing_maps_are_errors_that_name_the_file() {
     let message = drawn();
     assert!(message.contains("mutual_information/street_00.png"), "{message}");
 }
+
+#[test]
+fn an_image_of_the_run_is_not_replaced_by_a_figure_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("a.png");
+    fs::copy(fixture::path("fixtures/digits/3/0001.png"), &image).unwrap();
+    let before = fs::read(&image).unwrap();
+    let (model, out) = (fixture::path("models/digits.onnx"), folder.path().join("out"));
+    let (image_path, out) = (image.to_str().unwrap(), out.to_str().unwrap());
+    let predict = ["predict", model.to_str().unwrap(), image_path, "-o", out];
+    assert!(mcdrop(&predict).status.success());
+    let output = mcdrop(&["figure", out, "a.png", "-o", image_path]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    assert!(message.contains("a.png is an image of the run\nhint: "), "{message}");
+    assert!(fs::read(&image).unwrap() == before);
+    // A figure is replaced by a newer one.
+    let figure = folder.path().join("figure.png");
+    for _ in 0..2 {
+        let drawn = mcdrop(&["figure", out, "a.png", "-o", figure.to_str().unwrap()]);
+        assert!(drawn.status.success(), "{}", stderr(&drawn));
+    }
+}
