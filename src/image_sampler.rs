@@ -96,8 +96,8 @@ impl ImageSampler {
     }
 
     /// Runs the passes of [`Self::predict`] without keeping sums, and calls `on_pass` with what each
-    /// predicts, `[C, H, W]`: probabilities of classes or labels, or values in the target's unit. The pass without dropout is the first one; the samples
-    /// follow in order.
+    /// predicts, `[C, H, W]`: probabilities of classes or labels, or values in the target's unit. The
+    /// pass without dropout is the first one; the samples follow in order.
     ///
     /// # Errors
     /// Fails as [`Self::predict`] does.
