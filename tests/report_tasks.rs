@@ -409,3 +409,22 @@ fn runs_of_values_are_compared_if_they_predict_the_same() {
     assert!(said.contains(expected), "{said}");
     drop(folder);
 }
+
+#[test]
+fn targets_without_a_name_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.onnx");
+    // Without its sidecar, the target has no name.
+    fs::copy(fixture::path("models/digits_angle.onnx"), &model).unwrap();
+    let images = fixture::path("fixtures/digits_angle/images/evaluation_00.png");
+    let out = folder.path().join("out");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mcdrop"))
+        .args(["predict".as_ref(), model.as_os_str(), images.as_os_str()])
+        .args(["-o".as_ref(), out.as_os_str()])
+        .args(["--report", "--samples", "3", "--preset", "unit"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("1 target"), "no count of targets");
+}

@@ -185,8 +185,12 @@ fn task(shown: &Shown) -> Option<Said> {
     let details = match (target, shown.run.task.as_ref()) {
         (Some(Target::Labels), _) => format!("{} labels", output.n_classes),
         (Some(Target::Value), Some(task)) => {
+            // Targets without a name are numbered.
+            let is_number = |(i, name): (usize, &String)| *name == i.to_string();
+            let are_numbers = task.channels.iter().enumerate().all(is_number);
             let named = match task.channels.as_slice() {
-                names @ ([_] | [_, _] | [_, _, _]) => names.join(", "),
+                [_] if are_numbers => "1 target".to_owned(),
+                names @ ([_] | [_, _] | [_, _, _]) if !are_numbers => names.join(", "),
                 names => format!("{} targets", names.len()),
             };
             match task.target.unit.as_str() {
